@@ -1,0 +1,50 @@
+"""Your own image classifier, quantized to int8, live on a small computer.
+
+>>> import edgecnn, cv2
+>>> with edgecnn.load("digits") as classifier:
+...     print(classifier.classify(cv2.imread("seven.jpg"))[0])  # doctest: +SKIP
+
+The names below are imported when they are first used, so that `import edgecnn` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgecnn.bundle import Bundle, list_bundles
+    from edgecnn.classifier import Classifier, load
+    from edgecnn.errors import EdgeCnnError
+    from edgecnn.frame import Frame, Prediction, Result, Timings
+
+__version__ = "0.1.0"
+__all__ = [
+    "Bundle",
+    "Classifier",
+    "EdgeCnnError",
+    "Frame",
+    "Prediction",
+    "Result",
+    "Timings",
+    "list_bundles",
+    "load",
+]
+
+_HOMES = {
+    "Bundle": "bundle",
+    "Classifier": "classifier",
+    "EdgeCnnError": "errors",
+    "Frame": "frame",
+    "Prediction": "frame",
+    "Result": "frame",
+    "Timings": "frame",
+    "list_bundles": "bundle",
+    "load": "classifier",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'edgecnn' has no attribute {name!r}")
+    return getattr(import_module(f"edgecnn.{_HOMES[name]}"), name)

@@ -1,0 +1,325 @@
+"""A model bundle: a folder with a manifest, labels and the variants of one model.
+
+`bundle.json` is the manifest; its fields are the dataclasses below. Whatever takes a model takes a bundle's
+name, a bundle's folder, or a bare `.tflite` file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from edgecnn.errors import BundleError, LabelsError, ModelError, ModelNotFound
+from edgecnn.quant import real_range
+from edgecnn.tflite_file import TfliteFile, read_tflite, require_classifier
+
+FORMAT = 1
+DEFAULT_MODEL = "digits"
+MANIFEST = "bundle.json"
+LABELS = "labels.txt"
+
+Color = Literal["gray", "rgb"]
+Fit = Literal["crop", "stretch"]
+Resize = Literal["staged", "area", "linear"]
+
+# Ranges that models are trained with, and how far a quantized input's may be off and still be one of them.
+COMMON_RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
+RANGE_TOLERANCE = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """How a picture becomes the model's input.
+
+    `value_range` is what pixels 0 and 255 become before quantization.
+    """
+
+    width: int
+    height: int
+    color: Color
+    fit: Fit
+    resize: Resize
+    value_range: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One file of a bundle. `accuracy` is top-1 on the test split, 0 to 1, where it was measured."""
+
+    name: str
+    file: str
+    sha256: str
+    bytes: int
+    macs: int
+    accuracy: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle's manifest, and the folder it was read from. `manifest` is the whole JSON object."""
+
+    name: str
+    folder: Path
+    title: str
+    labels: tuple[str, ...]
+    input: InputSpec
+    variants: dict[str, Variant]
+    manifest: dict[str, Any]
+
+    def read(self, variant: str) -> bytes:
+        """Return a variant's bytes, read once and checked against the manifest's hash."""
+        if variant not in self.variants:
+            raise BundleError(f"{self.name} has no variant {variant!r}; it has {', '.join(self.variants)}")
+        entry = self.variants[variant]
+        try:
+            data = (self.folder / entry.file).read_bytes()
+        except OSError as error:
+            raise BundleError(
+                f"{self.folder / entry.file} can't be read: {error.strerror}; copy the bundle again"
+            ) from error
+        found = hashlib.sha256(data).hexdigest()
+        if found != entry.sha256:
+            raise BundleError(
+                f"{self.folder / entry.file} is not the file that {MANIFEST} names: its SHA-256 is "
+                f"{found[:12]}…, expected {entry.sha256[:12]}…; copy the bundle again"
+            )
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that is ready for an engine: its bytes, what they hold, and how to feed it.
+
+    `bundle` is None for a bare file.
+    """
+
+    name: str
+    variant: str
+    data: bytes
+    file: TfliteFile
+    labels: tuple[str, ...]
+    input: InputSpec
+    bundle: Bundle | None
+
+
+def search_path() -> list[Path]:
+    """Return the folders that hold bundles: $EDGECNN_MODELS, the installed ones, the repository's."""
+    package = Path(__file__).parent
+    folders = [package / "firmware_models", package.parent / "firmware_models"]
+    if custom := os.environ.get("EDGECNN_MODELS"):
+        folders.insert(0, Path(custom))
+    return [f for f in folders if f.is_dir()]
+
+
+def list_bundles() -> list[Bundle]:
+    """Return every bundle on the search path, the first of each name, sorted by name."""
+    found: dict[str, Bundle] = {}
+    for folder in search_path():
+        for manifest in sorted(folder.glob(f"*/{MANIFEST}")):
+            found.setdefault(manifest.parent.name, read_bundle(manifest.parent))
+    return [found[name] for name in sorted(found)]
+
+
+def find(name_or_path: str | os.PathLike[str]) -> Path:
+    """Return the folder of a bundle, or the path of a bare `.tflite`.
+
+    Raises
+    ------
+    ModelNotFound
+        Where there is neither; the message names the bundles that there are.
+    """
+    text = os.fspath(name_or_path)
+    path = Path(text)
+    if (path / MANIFEST).is_file() or path.is_file():
+        return path
+    if text and not {"/", os.sep, "."} & set(text):
+        for folder in search_path():
+            if (folder / text / MANIFEST).is_file():
+                return folder / text
+    if path.is_dir():
+        raise ModelNotFound(f"{text} is a folder without {MANIFEST}, so it is no bundle")
+    known = ", ".join(sorted({m.parent.name for f in search_path() for m in f.glob(f"*/{MANIFEST}")}))
+    raise ModelNotFound(f"no model {text!r}: give a .tflite file, a bundle's folder, or one of {known}")
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Read a bundle's manifest and labels. Raises BundleError where they do not fit together."""
+    path = folder / MANIFEST
+    try:
+        raw = json.loads(path.read_text("utf-8"))
+        if raw["format"] != FORMAT:
+            raise BundleError(
+                f"{path} has format {raw['format']!r}, expected {FORMAT}: install the edgecnn that wrote it"
+            )
+        size = raw["input"]
+        variants = {
+            name: Variant(name, v["file"], v["sha256"], v["bytes"], v["macs"], v.get("accuracy"))
+            for name, v in raw["variants"].items()
+        }
+        bundle = Bundle(
+            name=raw["name"],
+            folder=folder,
+            title=raw["title"],
+            labels=tuple(raw["labels"]),
+            input=InputSpec(
+                width=int(size["width"]),
+                height=int(size["height"]),
+                color=_one_of(size["color"], Color, "color"),
+                fit=_one_of(size["fit"], Fit, "fit"),
+                resize=_one_of(size["resize"], Resize, "resize"),
+                value_range=(float(size["range"][0]), float(size["range"][1])),
+            ),
+            variants=variants,
+            manifest=raw,
+        )
+    except OSError as error:
+        raise BundleError(f"{path} can't be read: {error.strerror}") from error
+    except KeyError as error:
+        raise BundleError(f"{path} lacks the key {error}") from error
+    except BundleError:
+        raise
+    except (ValueError, TypeError, AttributeError, IndexError) as error:
+        raise BundleError(f"{path} is no bundle manifest: {error}") from error
+    if any(Path(v.file).name != v.file for v in variants.values()):
+        raise BundleError(f"{path} names a file outside its folder")
+    if tuple(read_labels(folder / LABELS)) != bundle.labels:
+        raise BundleError(f"{folder / LABELS} and {MANIFEST} name different labels; copy the bundle again")
+    return bundle
+
+
+def open_model(
+    name_or_path: str | os.PathLike[str],
+    variant: str = "int8",
+    labels: str | os.PathLike[str] | None = None,
+    value_range: tuple[float, float] | None = None,
+) -> Model:
+    """Read a model and everything that is known of it.
+
+    Parameters
+    ----------
+    name_or_path
+        A bundle's name or folder, or a bare `.tflite` (whose own type decides instead of `variant`).
+    labels
+        A file with one label a line; needed for a bare file without labels inside.
+    value_range
+        What pixels 0 and 255 become; needed for a bare float model whose file does not say.
+
+    Raises
+    ------
+    ModelError
+        Or one of its children, with one clear line.
+    """
+    path = find(name_or_path)
+    if not path.is_dir():
+        return _open_file(path, labels, value_range)
+    bundle = read_bundle(path)
+    if value_range is not None:
+        low, high = bundle.input.value_range
+        raise BundleError(f"{bundle.name} names its own range, {low:g}..{high:g}: leave --range out")
+    data = bundle.read(variant)
+    source = str(path / bundle.variants[variant].file)
+    file = read_tflite(data, source)
+    require_classifier(file, source)
+    shape = file.inputs[0].shape
+    spec = bundle.input
+    if shape[1:] != (spec.height, spec.width, 1 if spec.color == "gray" else 3):
+        raise BundleError(
+            f"{source} takes {list(shape)}, but {MANIFEST} says {spec.height}×{spec.width} {spec.color}"
+        )
+    names = tuple(read_labels(labels)) if labels else bundle.labels
+    _check_labels(names, file, str(labels or path / LABELS))
+    return Model(bundle.name, variant, data, file, names, spec, bundle)
+
+
+def read_labels(path: str | os.PathLike[str]) -> list[str]:
+    """Read one label a line, leaving out the numbers where every line starts with its own.
+
+    `0  background` and `0:background` are numbered lines; "3 series" alone is a label. Raises LabelsError.
+    """
+    try:
+        lines = Path(path).read_text("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise LabelsError(f"{path} is no UTF-8 text: expected one label a line") from error
+    except OSError as error:
+        raise LabelsError(f"{path} can't be read: {error.strerror}; expected one label a line") from error
+    return strip_numbers([line.strip() for line in lines if line.strip()])
+
+
+def strip_numbers(lines: list[str]) -> list[str]:
+    """Return the labels without their line numbers, where every line has its own."""
+    stripped = []
+    for i, line in enumerate(lines):
+        number, rest = line[: len(str(i))], line[len(str(i)) :]
+        if number != str(i) or rest[:1] not in (" ", ":", "\t") or not rest[1:].strip():
+            return lines
+        stripped.append(rest[1:].strip())
+    return stripped
+
+
+def _open_file(
+    path: Path, labels: str | os.PathLike[str] | None, value_range: tuple[float, float] | None
+) -> Model:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path} can't be read: {error.strerror}") from error
+    file = read_tflite(data, str(path))
+    require_classifier(file, str(path))
+    image = file.inputs[0]
+    if labels:
+        names, origin = read_labels(labels), str(labels)
+    elif file.metadata.labels:
+        names, origin = strip_numbers(list(file.metadata.labels)), f"the metadata of {path}"
+    else:
+        raise LabelsError(
+            f"{path} has no labels inside: give --labels FILE with {file.outputs[0].shape[-1]} lines"
+        )
+    _check_labels(tuple(names), file, origin)
+    spec = InputSpec(
+        width=image.shape[2],
+        height=image.shape[1],
+        color="gray" if image.shape[3] == 1 else "rgb",
+        fit="stretch",  # what Coral's and TFLite's own samples do
+        resize="staged",
+        value_range=value_range or _infer_range(file, str(path)),
+    )
+    return Model(path.stem, image.dtype, data, file, tuple(names), spec, None)
+
+
+def _infer_range(file: TfliteFile, source: str) -> tuple[float, float]:
+    """Find the range of real values that the model was trained with, from what its file says."""
+    mean, std = file.metadata.mean, file.metadata.std
+    if mean and std and len(set(mean)) == len(set(std)) == 1 and std[0] > 0:
+        return -mean[0] / std[0], (255 - mean[0]) / std[0]
+    image = file.inputs[0]
+    if image.dtype == "float32":
+        raise ModelError(
+            f"{source} is a float model and does not say which range its input has: "
+            "add --range 0..1, --range -1..1 or --range 0..255, the one that it was trained with"
+        )
+    low, high = real_range(image.scale, image.zero_point, image.dtype)
+    for candidate in COMMON_RANGES:
+        allowed = RANGE_TOLERANCE * (candidate[1] - candidate[0])
+        if abs(low - candidate[0]) <= allowed and abs(high - candidate[1]) <= allowed:
+            return candidate
+    raise ModelError(
+        f"{source}: its quantized input stands for {low:.3g}..{high:.3g}, which is none of the usual ranges: "
+        "add --range 0..1, --range -1..1 or --range 0..255, the one that it was trained with"
+    )
+
+
+def _check_labels(labels: tuple[str, ...], file: TfliteFile, origin: str) -> None:
+    expected = file.outputs[0].shape[-1]
+    if len(labels) != expected:
+        raise LabelsError(f"{origin} has {len(labels)} labels, but the model has {expected} outputs")
+
+
+def _one_of(value: str, literal: Any, key: str) -> Any:
+    choices = cast("tuple[str, ...]", literal.__args__)
+    if value not in choices:
+        raise ValueError(f"{key} is {value!r}, expected one of {', '.join(choices)}")
+    return value

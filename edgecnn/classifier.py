@@ -1,0 +1,134 @@
+"""A picture in, labels out: preprocess, engine and decode joined. This is the public API."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from edgecnn.bundle import DEFAULT_MODEL, Model, open_model
+from edgecnn.decode import Decoder
+from edgecnn.engine import open_engine
+from edgecnn.frame import Prediction, Timings
+from edgecnn.preprocess import Preprocessor
+
+if TYPE_CHECKING:
+    import os
+    from types import TracebackType
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edgecnn.engine import Engine
+
+
+class Classifier:
+    """Classifies pictures with one model on one engine. A context manager; use it from one thread.
+
+    Attributes
+    ----------
+    model
+        The model and all that is known of it.
+    engine
+        What runs it.
+    threads
+        How many threads the engine was given.
+    """
+
+    def __init__(self, model: Model, engine: Engine, threads: int = 1) -> None:
+        self.model = model
+        self.engine = engine
+        self.threads = threads
+        self._preprocess = Preprocessor(model.input, model.file.inputs[0])
+        self._decode = Decoder(
+            model.labels, model.file.outputs[0], logits=not model.file.ends_in_probabilities
+        )
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes, in the order of the model's outputs."""
+        return self.model.labels
+
+    def classify(self, image: NDArray[np.uint8], top: int | None = None) -> list[Prediction]:
+        """Classify one picture.
+
+        Parameters
+        ----------
+        image
+            uint8, H×W×3 BGR as OpenCV gives it; H×W grey and H×W×4 BGRA are taken too.
+        top
+            How many classes to return; all of them for None.
+
+        Returns
+        -------
+        Predictions, best first. Scores are the model's own probabilities, never renormalized.
+
+        Raises
+        ------
+        ImageError
+            For an array that is no picture.
+        EngineError
+            Where the engine fails.
+        """
+        return self.classify_timed(image, top)[0]
+
+    def classify_timed(
+        self, image: NDArray[np.uint8], top: int | None = None
+    ) -> tuple[list[Prediction], Timings]:
+        """Classify one picture, and say how long each stage took."""
+        start = time.perf_counter_ns()
+        tensor = self._preprocess(image)
+        prepared = time.perf_counter_ns()
+        raw = self.engine.invoke(tensor)
+        invoked = time.perf_counter_ns()
+        predictions = self._decode(raw, top)
+        end = time.perf_counter_ns()
+        return predictions, Timings(
+            (prepared - start) / 1e6, (invoked - prepared) / 1e6, (end - invoked) / 1e6
+        )
+
+    def close(self) -> None:
+        """Close the engine; may be called twice."""
+        self.engine.close()
+
+    def __enter__(self) -> Classifier:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def load(
+    name_or_path: str | os.PathLike[str] = DEFAULT_MODEL,
+    variant: str = "int8",
+    engine: str = "auto",
+    threads: int = 1,
+    *,
+    labels: str | os.PathLike[str] | None = None,
+    value_range: tuple[float, float] | None = None,
+) -> Classifier:
+    """Load a model and make it ready to classify.
+
+    Parameters
+    ----------
+    name_or_path
+        A bundle's name (`digits`), a bundle's folder, or a bare `.tflite` file.
+    variant
+        Which of a bundle's variants; a bare file is what it is.
+    engine
+        `auto`, or a name from `edgecnn.engine.ENGINES` with its options.
+    threads
+        How many threads the engine may use.
+    labels
+        A file with one label a line, for a bare file without labels inside.
+    value_range
+        What pixels 0 and 255 become, for a bare float model whose file does not say.
+
+    Raises
+    ------
+    ModelError, LabelsError, EngineError, OptionError
+        Each with one clear line.
+    """
+    model = open_model(name_or_path, variant, labels, value_range)
+    return Classifier(model, open_engine(engine, model, threads), threads)

@@ -1,0 +1,76 @@
+"""An engine that answers without a model: for tests, and to measure everything around the model."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgecnn.spec import parse_spec
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from numpy.typing import NDArray
+
+    from edgecnn.bundle import Model
+
+# Sleeping ends late by up to this much, so the rest is waited for awake.
+_AWAKE_S = 0.0002
+
+
+class FakeEngine:
+    """Takes `delay_ms`, give or take up to `jitter_ms` (uniform, seeded), and answers by brightness.
+
+    The class it names is the input's mean, from the lowest possible value (the first class) to the highest
+    (the last), with three quarters of the score; the next class has the rest.
+    """
+
+    name = "fake"
+
+    def __init__(self, model: Model, spec: str, threads: int) -> None:  # noqa: ARG002 - it uses no threads
+        options = parse_spec(spec, {"delay_ms": 0.0, "jitter_ms": 0.0, "seed": 0.0})
+        self._delay_s = options["delay_ms"] / 1e3
+        self._jitter_s = options["jitter_ms"] / 1e3
+        self._random = random.Random(options["seed"])  # noqa: S311 - nothing secret
+        self._output = model.file.outputs[0]
+        self._range = model.input.value_range
+        self._image = model.file.inputs[0]
+
+    def invoke(self, tensor: NDArray[Any]) -> NDArray[Any]:
+        """Wait, then answer; see `Engine.invoke`."""
+        end = time.perf_counter() + self._delay_s + self._random.uniform(-self._jitter_s, self._jitter_s)
+        output = self._answer(float(tensor.mean()))
+        while (left := end - time.perf_counter()) > 0:
+            if left > _AWAKE_S:
+                time.sleep(left - _AWAKE_S)
+        return output
+
+    def _answer(self, mean: float) -> NDArray[Any]:
+        shape, dtype = self._output.shape, self._output.dtype
+        if self._image.dtype == "float32":
+            low, high = self._range
+        else:
+            limits = np.iinfo(self._image.dtype)
+            low, high = limits.min, limits.max
+        classes = shape[-1]
+        best = min(classes - 1, int((mean - low) / (high - low) * classes))
+        scores = np.zeros(classes, np.float32)
+        scores[best], scores[(best + 1) % classes] = 0.75, 0.25
+        if dtype == "float32":
+            return scores.reshape(shape)
+        integers = np.iinfo(dtype)
+        return (integers.min + scores * 256).astype(dtype).reshape(shape)
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def __enter__(self) -> FakeEngine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

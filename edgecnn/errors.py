@@ -1,0 +1,81 @@
+"""Every error that edgecnn raises on purpose.
+
+Each one is an `EdgeCnnError` and the builtin that fits, so that callers can catch either. A message says
+what went wrong, what was found, what was expected, and what to type next; the command line prints it as
+one line and exits with code 1.
+
+::
+
+    EdgeCnnError
+    ├── ModelError          (ValueError)         no TFLite classifier, or one that the engine rejects
+    │   ├── ModelNotFound   (FileNotFoundError)  no such bundle or file
+    │   ├── BundleError     (ValueError)         a bundle whose parts do not fit together
+    │   └── LabelsError     (ValueError)         labels that do not fit the model's outputs
+    ├── ImageError          (ValueError)         a picture that can't be read or is of the wrong kind
+    ├── CameraError         (OSError)            a source that does not open or stops delivering
+    ├── EngineError         (RuntimeError)       an engine that is missing or fails while it runs
+    ├── DataError           (ValueError)         a data set that can't be trained on
+    ├── RecipeError         (ValueError)         a training recipe with a wrong key or value
+    ├── GateError           (ValueError)         a trained model that is not good enough to publish
+    ├── OutputError         (OSError)            a result that can't be written
+    ├── OptionError         (ValueError)         an option's value that can't be understood
+    └── MissingExtra        (ImportError)        an optional part that is not installed
+"""
+
+from __future__ import annotations
+
+
+class EdgeCnnError(Exception):
+    """The root: catch it to catch everything that edgecnn raises on purpose."""
+
+
+class ModelError(EdgeCnnError, ValueError):
+    """A file that is no TFLite image classifier, or one that the engine rejects."""
+
+
+class ModelNotFound(ModelError, FileNotFoundError):
+    """No bundle of that name and no such file."""
+
+
+class BundleError(ModelError):
+    """A bundle whose parts are missing or do not fit together."""
+
+
+class LabelsError(ModelError):
+    """Labels that do not fit the model's outputs."""
+
+
+class ImageError(EdgeCnnError, ValueError):
+    """A picture that can't be read, or an array of the wrong kind."""
+
+
+class CameraError(EdgeCnnError, OSError):
+    """A source of frames that does not open or stops delivering."""
+
+
+class EngineError(EdgeCnnError, RuntimeError):
+    """An engine that is missing, or fails while it runs."""
+
+
+class DataError(EdgeCnnError, ValueError):
+    """A data set that can't be trained on."""
+
+
+class RecipeError(EdgeCnnError, ValueError):
+    """A training recipe with an unknown key or a wrong value."""
+
+
+class GateError(EdgeCnnError, ValueError):
+    """A trained model that is not good enough to publish."""
+
+
+class OutputError(EdgeCnnError, OSError):
+    """A result that can't be written."""
+
+
+class OptionError(EdgeCnnError, ValueError):
+    """An option's value that can't be understood."""
+
+
+class MissingExtra(EdgeCnnError, ImportError):
+    """An optional part of edgecnn that is not installed."""

@@ -1,0 +1,57 @@
+"""Scale and zero-point arithmetic: the one place where it is done.
+
+A quantized value q stands for the real value ``(q - zero_point) * scale`` (Jacob et al. 2018,
+https://arxiv.org/abs/1712.05877, equation 1).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def dequantize(values: NDArray[Any], scale: float, zero_point: int) -> NDArray[np.float32]:
+    """Return the real values. Widens before subtracting: int8 − int8 would wrap around."""
+    return (values.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
+
+
+def quantize(values: NDArray[Any], scale: float, zero_point: int, dtype: str) -> NDArray[Any]:
+    """Return the nearest representable integers. Clips before the cast: a cast alone would wrap around."""
+    limits = np.iinfo(dtype)
+    steps = np.rint(np.asarray(values, np.float64) / scale) + zero_point
+    return np.clip(steps, limits.min, limits.max).astype(dtype)
+
+
+def real_range(scale: float, zero_point: int, dtype: str) -> tuple[float, float]:
+    """Return the smallest and the largest real value that the integer type can stand for."""
+    limits = np.iinfo(dtype)
+    return (limits.min - zero_point) * scale, (limits.max - zero_point) * scale
+
+
+def pixel_table(
+    value_range: tuple[float, float], dtype: str, scale: float, zero_point: int
+) -> NDArray[np.uint8] | NDArray[np.int8] | NDArray[np.float32]:
+    """Return what each of the 256 pixel values becomes in the input tensor.
+
+    Parameters
+    ----------
+    value_range
+        The real values that the model was trained with for pixels 0 and 255, such as (0, 1).
+    dtype
+        The input tensor's: uint8, int8 or float32.
+    scale, zero_point
+        The input tensor's quantization; not used for float32.
+
+    Returns
+    -------
+    An array of shape (256,) and the given dtype.
+    """
+    low, high = value_range
+    real = low + np.arange(256, dtype=np.float64) * ((high - low) / 255)
+    if dtype == "float32":
+        return real.astype(np.float32)
+    return quantize(real, scale, zero_point, dtype)

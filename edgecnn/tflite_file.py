@@ -1,0 +1,225 @@
+"""Reads a `.tflite` file as data: tensors, quantization, operators, labels. Never runs it.
+
+The flatbuffer is read with LiteRT's own generated schema.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgecnn.errors import ModelError
+from edgecnn.tflite_metadata import METADATA_NAME, Metadata, read_metadata
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+EDGE_TPU_OP = "edgetpu-custom-op"
+_FLOAT_TYPES = ("float16", "float32", "float64")
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One tensor: `scale` is 0 where it is not quantized per tensor, `channels` counts its scales."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float
+    zero_point: int
+    channels: int
+
+
+@dataclass(frozen=True, slots=True)
+class TfliteFile:
+    """What a model file holds. `macs` counts the multiplications of convolutions and dense layers."""
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    tensors: tuple[Tensor, ...]
+    operators: tuple[str, ...]
+    metadata: Metadata
+    macs: int
+
+    @property
+    def ends_in_probabilities(self) -> bool:
+        """Whether the graph itself ends in a softmax or sigmoid (a dequantize or reshape may follow)."""
+        body = [op for op in self.operators if op not in ("DEQUANTIZE", "QUANTIZE", "RESHAPE")]
+        return bool(body) and body[-1] in ("SOFTMAX", "LOGISTIC")
+
+    @property
+    def float_tensors(self) -> tuple[str, ...]:
+        """The tensors that are not integer; none in a full-integer model."""
+        return tuple(t.name for t in self.tensors if t.dtype in _FLOAT_TYPES)
+
+    @property
+    def edge_tpu(self) -> bool:
+        """Whether it was compiled for the Edge TPU and can't run anywhere else."""
+        return EDGE_TPU_OP in self.operators
+
+
+def read_tflite(data: bytes, source: str) -> TfliteFile:
+    """Read a model file.
+
+    Parameters
+    ----------
+    data
+        The file's bytes.
+    source
+        What to call it in messages.
+
+    Raises
+    ------
+    ModelError
+        Where it is no TFLite file, or a damaged one; the message says what it is instead.
+    """
+    _refuse_foreign(data, source)
+    from ai_edge_litert import schema_py_generated as schema
+
+    try:
+        return _read(data, schema)
+    except ModelError as error:
+        raise ModelError(f"{source}: {error}") from None
+    except Exception as error:  # noqa: BLE001 - flatbuffers raises whatever the damaged bytes lead to
+        raise ModelError(
+            f"{source} is damaged or cut off ({len(data):,} bytes): "
+            "copy or download it again; `edgecnn models verify` checks the shipped ones"
+        ) from error
+
+
+def require_classifier(file: TfliteFile, source: str) -> None:
+    """Raise ModelError unless the model takes one picture and gives one score a class."""
+    if len(file.inputs) != 1 or len(file.outputs) != 1:
+        raise ModelError(
+            f"{source} is no image classifier: it has {len(file.inputs)} inputs and {len(file.outputs)} "
+            "outputs, expected one picture in and one list of scores out"
+        )
+    image, scores = file.inputs[0], file.outputs[0]
+    if len(image.shape) != 4 or image.shape[0] != 1 or image.shape[3] not in (1, 3) or min(image.shape) < 1:
+        raise ModelError(
+            f"{source} is no image classifier: its input has the shape {list(image.shape)}, "
+            "expected [1, height, width, 1 or 3]"
+        )
+    if math.prod(scores.shape) != scores.shape[-1] or scores.shape[-1] < 2:
+        raise ModelError(
+            f"{source} is no image classifier: its output has the shape {list(scores.shape)}, "
+            "expected [1, classes]"
+        )
+    for tensor in (image, scores):
+        if tensor.dtype not in ("uint8", "int8", "float32"):
+            raise ModelError(
+                f"{source}: tensor {tensor.name} is {tensor.dtype}, expected uint8, int8 or float32"
+            )
+        if tensor.dtype != "float32" and not tensor.scale > 0:
+            raise ModelError(
+                f"{source}: tensor {tensor.name} is {tensor.dtype} but has no quantization scale"
+            )
+
+
+def _refuse_foreign(data: bytes, source: str) -> None:
+    """Say what a file is that is clearly no model."""
+    head = data[:200].lstrip().lower()
+    if not data:
+        reason = "is empty (0 bytes): copy or download it again"
+    elif head.startswith(b"version https://git-lfs"):
+        reason = "is a Git LFS pointer, not the model itself: run `git lfs pull` where it came from"
+    elif head.startswith((b"<!doctype", b"<html", b"<?xml")):
+        reason = "is a web page, not a model: download the file itself (the 'raw' link)"
+    elif data[4:8] != b"TFL3":
+        reason = f"is no TFLite model: it starts with {data[:8]!r}, expected 'TFL3' at byte 4"
+    else:
+        return
+    raise ModelError(f"{source} {reason}")
+
+
+def _names(enumeration: type) -> dict[int, str]:
+    return {v: k for k, v in vars(enumeration).items() if isinstance(v, int)}
+
+
+def _dtype(name: str) -> str:
+    return {"BOOL": "bool", "STRING": "string"}.get(name, re.sub(r"\W", "", name).lower())
+
+
+def _tensor(raw: Any, types: dict[int, str]) -> Tensor:
+    shape = tuple(int(raw.Shape(i)) for i in range(raw.ShapeLength()))
+    quantization = raw.Quantization()
+    channels = quantization.ScaleLength() if quantization is not None else 0
+    return Tensor(
+        name=(raw.Name() or b"").decode("utf-8", "replace"),
+        shape=shape,
+        dtype=_dtype(types[raw.Type()]),
+        scale=float(quantization.Scale(0)) if channels == 1 else 0.0,
+        zero_point=int(quantization.ZeroPoint(0)) if channels == 1 and quantization.ZeroPointLength() else 0,
+        channels=channels,
+    )
+
+
+def _operator_name(code: Any, builtins: dict[int, str]) -> str:
+    # Files from before 2020 keep the code in the older, 8-bit field.
+    builtin = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+    if builtins[builtin] == "CUSTOM":
+        return str((code.CustomCode() or b"custom").decode("utf-8", "replace"))
+    return builtins[builtin]
+
+
+def _macs(name: str, inputs: list[Tensor], output: Tensor) -> int:
+    if len(inputs) < 2:
+        return 0
+    weights = math.prod(inputs[1].shape)
+    if name in ("CONV_2D", "DEPTHWISE_CONV_2D"):
+        return math.prod(output.shape[1:3]) * weights
+    if name == "FULLY_CONNECTED":
+        return weights * math.prod(output.shape[:-1])
+    return 0
+
+
+def _check_buffers(model: Any, size: int) -> None:
+    """A cut-off file keeps its tables and loses its weights: every buffer has to end inside the file."""
+    for i in range(model.BuffersLength()):
+        buffer = model.Buffers(i)
+        values = buffer.DataAsNumpy()
+        if isinstance(values, np.ndarray) and values.nbytes != buffer.DataLength():
+            raise ValueError("a buffer ends behind the file")
+        if buffer.Offset() > 1 and buffer.Offset() + buffer.Size() > size:
+            raise ValueError("a buffer ends behind the file")
+
+
+def _metadata_buffer(model: Any) -> bytes | None:
+    for i in range(model.MetadataLength()):
+        entry = model.Metadata(i)
+        if entry.Name() == METADATA_NAME.encode():
+            values = model.Buffers(entry.Buffer()).DataAsNumpy()
+            return values.tobytes() if isinstance(values, np.ndarray) else None
+    return None
+
+
+def _read(data: bytes, schema: ModuleType) -> TfliteFile:
+    model = schema.Model.GetRootAs(data)
+    _check_buffers(model, len(data))
+    if model.SubgraphsLength() < 1:
+        raise ModelError("holds no graph")
+    graph = model.Subgraphs(0)
+    types, builtins = _names(schema.TensorType), _names(schema.BuiltinOperator)
+    tensors = tuple(_tensor(graph.Tensors(i), types) for i in range(graph.TensorsLength()))
+    codes = [_operator_name(model.OperatorCodes(i), builtins) for i in range(model.OperatorCodesLength())]
+    names, macs = [], 0
+    for i in range(graph.OperatorsLength()):
+        operator = graph.Operators(i)
+        name = codes[operator.OpcodeIndex()]
+        names.append(name)
+        used = [operator.Inputs(k) for k in range(operator.InputsLength())]
+        if operator.OutputsLength():
+            inputs = [tensors[k] for k in used if k >= 0]
+            macs += _macs(name, inputs, tensors[operator.Outputs(0)])
+    return TfliteFile(
+        inputs=tuple(tensors[graph.Inputs(i)] for i in range(graph.InputsLength())),
+        outputs=tuple(tensors[graph.Outputs(i)] for i in range(graph.OutputsLength())),
+        tensors=tensors,
+        operators=tuple(names),
+        metadata=read_metadata(_metadata_buffer(model), data),
+        macs=macs,
+    )

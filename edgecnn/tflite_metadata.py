@@ -1,0 +1,239 @@
+"""Reads and writes the standard TFLite metadata: the labels and normalization inside a `.tflite` file.
+
+The schema is TensorFlow's `metadata_schema.fbs` ("M001"); no library that still installs ships code for it,
+so the fields used here are listed by their slot. The labels travel as a ZIP archive behind the model.
+https://ai.google.dev/edge/litert/conversion/tensorflow/metadata
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import flatbuffers
+from flatbuffers import number_types
+from flatbuffers.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+METADATA_NAME = "TFLITE_METADATA"
+LABELS_FILE = "labels.txt"
+MAX_LABEL_BYTES = 4 << 20
+
+# Slots of the tables that are used, and values of their enumerations.
+_MODEL_NAME, _MODEL_DESCRIPTION, _MODEL_SUBGRAPHS, _MODEL_LICENSE, _MODEL_FIELDS = 0, 1, 3, 5, 8
+_SUBGRAPH_INPUTS, _SUBGRAPH_OUTPUTS, _SUBGRAPH_FIELDS = 2, 3, 10
+_TENSOR_NAME, _TENSOR_CONTENT, _TENSOR_UNITS, _TENSOR_STATS, _TENSOR_FILES, _TENSOR_FIELDS = 0, 3, 4, 5, 6, 7
+_UNION_TYPE, _UNION_VALUE = 0, 1
+_FILE_NAME, _FILE_TYPE, _FILE_FIELDS = 0, 2, 5
+_TENSOR_AXIS_LABELS = 2
+_NORMALIZATION, _IMAGE, _FEATURE = 1, 2, 1
+_RGB, _GRAYSCALE = 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a model file says of itself: its labels, and the mean and deviation its input expects."""
+
+    labels: tuple[str, ...] | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+
+def read_metadata(buffer: bytes | None, model: bytes) -> Metadata:
+    """Read the metadata buffer (None where the model has none) and the ZIP archive behind the model.
+
+    Damaged metadata counts as none: they describe the model, they are not needed to run it.
+    """
+    labels_file, mean, std = None, None, None
+    if buffer:
+        try:
+            labels_file, mean, std = _parse(buffer)
+        except Exception:  # noqa: BLE001 - flatbuffers raises whatever the damaged bytes lead to
+            labels_file = None
+    return Metadata(_packed_labels(model, labels_file), mean, std)
+
+
+def write_metadata(
+    model: bytes,
+    *,
+    name: str,
+    description: str,
+    license_text: str,
+    labels: Sequence[str],
+    color: str,
+    value_range: tuple[float, float],
+) -> bytes:
+    """Return the model with metadata and labels inside; its answers do not change.
+
+    `value_range` is what pixels 0 and 255 become; written as the mean and deviation of (pixel − mean) / std.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model))
+    entry = schema.MetadataT()
+    entry.name = METADATA_NAME
+    entry.buffer = len(graph.buffers)
+    content = schema.BufferT()
+    content.data = list(_build(name, description, license_text, color, value_range))
+    graph.buffers.append(content)
+    graph.metadata = [m for m in graph.metadata or [] if m.name != METADATA_NAME.encode()] + [entry]
+    builder = flatbuffers.Builder(len(model) + 4096)
+    builder.Finish(graph.Pack(builder), file_identifier=b"TFL3")
+    packed = io.BytesIO()
+    packed.write(bytes(builder.Output()))
+    with zipfile.ZipFile(packed, "a", zipfile.ZIP_STORED) as archive:
+        # A fixed date, so that the same model gives the same bytes.
+        archive.writestr(zipfile.ZipInfo(LABELS_FILE, (1980, 1, 1, 0, 0, 0)), "\n".join(labels) + "\n")
+    return packed.getvalue()
+
+
+def _packed_labels(model: bytes, name: str | None) -> tuple[str, ...] | None:
+    try:
+        with zipfile.ZipFile(io.BytesIO(model)) as archive:
+            texts = [i for i in archive.infolist() if i.filename.endswith(".txt")]
+            chosen = next((i for i in texts if i.filename == name), texts[0] if len(texts) == 1 else None)
+            if chosen is None or chosen.file_size > MAX_LABEL_BYTES:
+                return None
+            return tuple(archive.read(chosen).decode("utf-8").splitlines())
+    except (zipfile.BadZipFile, UnicodeDecodeError, NotImplementedError, RuntimeError, OSError, ValueError):
+        return None
+
+
+def _table(parent: Table, slot: int) -> Table | None:
+    offset = parent.Offset(4 + 2 * slot)
+    return Table(parent.Bytes, parent.Indirect(parent.Pos + offset)) if offset else None
+
+
+def _tables(parent: Table, slot: int) -> Iterator[Table]:
+    offset = parent.Offset(4 + 2 * slot)
+    if offset:
+        start = parent.Vector(offset)
+        for i in range(min(parent.VectorLen(offset), 1000)):
+            yield Table(parent.Bytes, parent.Indirect(start + 4 * i))
+
+
+def _floats(parent: Table, slot: int) -> tuple[float, ...]:
+    offset = parent.Offset(4 + 2 * slot)
+    if not offset:
+        return ()
+    values = parent.GetVectorAsNumpy(number_types.Float32Flags, offset)
+    return tuple(float(v) for v in values)
+
+
+def _string(parent: Table, slot: int) -> str:
+    offset = parent.Offset(4 + 2 * slot)
+    return parent.String(parent.Pos + offset).decode("utf-8") if offset else ""
+
+
+def _byte(parent: Table, slot: int) -> int:
+    offset = parent.Offset(4 + 2 * slot)
+    return int(parent.Get(number_types.Uint8Flags, parent.Pos + offset)) if offset else 0
+
+
+def _parse(buffer: bytes) -> tuple[str | None, tuple[float, ...] | None, tuple[float, ...] | None]:
+    root = Table(buffer, int.from_bytes(buffer[:4], "little"))
+    labels_file, mean, std = None, None, None
+    for subgraph in _tables(root, _MODEL_SUBGRAPHS):
+        for tensor in _tables(subgraph, _SUBGRAPH_OUTPUTS):
+            for file in _tables(tensor, _TENSOR_FILES):
+                if _byte(file, _FILE_TYPE) == _TENSOR_AXIS_LABELS and labels_file is None:
+                    labels_file = _string(file, _FILE_NAME)
+        for tensor in _tables(subgraph, _SUBGRAPH_INPUTS):
+            for unit in _tables(tensor, _TENSOR_UNITS):
+                options = _table(unit, _UNION_VALUE)
+                if _byte(unit, _UNION_TYPE) == _NORMALIZATION and options is not None:
+                    mean, std = _floats(options, 0) or None, _floats(options, 1) or None
+    return labels_file, mean, std
+
+
+def _object(builder: flatbuffers.Builder, size: int, fields: dict[int, tuple[str, Any]]) -> int:
+    """Write one table: `fields` maps a slot to the kind (`offset` or `byte`) and its value."""
+    builder.StartObject(size)
+    for slot, (kind, value) in fields.items():
+        if kind == "offset":
+            builder.PrependUOffsetTRelativeSlot(slot, value, 0)
+        else:
+            builder.PrependUint8Slot(slot, value, 0)
+    return int(builder.EndObject())
+
+
+def _vector(builder: flatbuffers.Builder, values: Sequence[Any], prepend: Callable[[Any], None]) -> int:
+    builder.StartVector(4, len(values), 4)
+    for value in reversed(values):
+        prepend(value)
+    return int(builder.EndVector())
+
+
+def _build(
+    name: str, description: str, license_text: str, color: str, value_range: tuple[float, float]
+) -> bytes:
+    b = flatbuffers.Builder(1024)
+
+    def offsets(*values: int) -> int:
+        return _vector(b, values, b.PrependUOffsetTRelative)
+
+    def floats(*values: float) -> int:
+        return _vector(b, values, b.PrependFloat32)
+
+    low, high = value_range
+    std = 255 / (high - low)
+    mean, deviation = floats(-low * std), floats(std)
+    options = _object(b, 2, {0: ("offset", mean), 1: ("offset", deviation)})
+    unit = _object(b, 2, {_UNION_TYPE: ("byte", _NORMALIZATION), _UNION_VALUE: ("offset", options)})
+    image = _object(b, 2, {0: ("byte", _GRAYSCALE if color == "gray" else _RGB)})
+    picture = _object(b, 3, {_UNION_TYPE: ("byte", _IMAGE), _UNION_VALUE: ("offset", image)})
+    top, bottom = floats(high), floats(low)
+    stats = _object(b, 2, {0: ("offset", top), 1: ("offset", bottom)})
+    units = offsets(unit)
+    input_name = b.CreateString("image")
+    input_tensor = _object(
+        b,
+        _TENSOR_FIELDS,
+        {
+            _TENSOR_NAME: ("offset", input_name),
+            _TENSOR_CONTENT: ("offset", picture),
+            _TENSOR_UNITS: ("offset", units),
+            _TENSOR_STATS: ("offset", stats),
+        },
+    )
+    file_name = b.CreateString(LABELS_FILE)
+    file = _object(
+        b,
+        _FILE_FIELDS,
+        {_FILE_NAME: ("offset", file_name), _FILE_TYPE: ("byte", _TENSOR_AXIS_LABELS)},
+    )
+    feature = _object(b, 0, {})
+    content = _object(b, 3, {_UNION_TYPE: ("byte", _FEATURE), _UNION_VALUE: ("offset", feature)})
+    files = offsets(file)
+    output_name = b.CreateString("probability")
+    output_tensor = _object(
+        b,
+        _TENSOR_FIELDS,
+        {
+            _TENSOR_NAME: ("offset", output_name),
+            _TENSOR_CONTENT: ("offset", content),
+            _TENSOR_FILES: ("offset", files),
+        },
+    )
+    inputs, outputs = offsets(input_tensor), offsets(output_tensor)
+    subgraph = _object(
+        b, _SUBGRAPH_FIELDS, {_SUBGRAPH_INPUTS: ("offset", inputs), _SUBGRAPH_OUTPUTS: ("offset", outputs)}
+    )
+    subgraphs = offsets(subgraph)
+    texts = [b.CreateString(text) for text in (name, description, license_text)]
+    model = _object(
+        b,
+        _MODEL_FIELDS,
+        {
+            _MODEL_NAME: ("offset", texts[0]),
+            _MODEL_DESCRIPTION: ("offset", texts[1]),
+            _MODEL_SUBGRAPHS: ("offset", subgraphs),
+            _MODEL_LICENSE: ("offset", texts[2]),
+        },
+    )
+    b.Finish(model, file_identifier=b"M001")
+    return bytes(b.Output())

@@ -1,0 +1,197 @@
+"""Pictures become arrays, in splits that share no picture: training, validation and test; and calibration."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgecnn.bundle import InputSpec as RuntimeInput
+from edgecnn.errors import DataError, ImageError
+from edgecnn.preprocess import Preprocessor
+from edgecnn.tflite_file import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from edgecnn_train.recipe import InputSpec, Recipe
+    from edgecnn_train.source import Item, Source, SplitName
+
+# What `auto` chooses from: the sides that the classic family was tried with.
+_SIDES = (28, 32, 48, 64, 96)
+VALUE_RANGE = (0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Pictures as the model sees them: uint8 N×H×W×C, labels int64 N, and the items they came from."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    items: tuple[Item, ...]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def take(self, indices: NDArray[np.int64]) -> Split:
+        """Return the pictures at these places."""
+        return Split(self.images[indices], self.labels[indices], tuple(self.items[i] for i in indices))
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """A data set that is ready for training.
+
+    `calibration` is a part of `train`; the other splits share nothing. `skipped` says why for each picture
+    that could not be read.
+    """
+
+    source: Source
+    input: RuntimeInput
+    train: Split
+    validation: Split
+    test: Split
+    calibration: Split
+    skipped: tuple[str, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes, in the order of the model's outputs."""
+        return self.source.labels
+
+    @property
+    def digest(self) -> str:
+        """A fingerprint of the pictures and how they are split."""
+        digest = hashlib.sha256("\n".join(self.labels).encode())
+        for split in (self.train, self.validation, self.test):
+            digest.update("\n".join(i.id for i in split.items).encode() + split.images.tobytes())
+        return digest.hexdigest()
+
+
+def load_data(source: Source, recipe: Recipe, say: Callable[[str], None]) -> DataSet:
+    """Read every picture once and split them.
+
+    Pictures that can't be read are said, skipped and counted. Raises DataError where what is left can't be
+    trained on.
+    """
+    spec = choose_input(source, recipe.input, say)
+    view = Preprocessor(spec, input_tensor(spec))
+    pictures, items, skipped = [], [], []
+    for item in source.items:
+        try:
+            pictures.append(view.pixels(source.read(item)).copy())
+            items.append(item)
+        except (ImageError, DataError) as error:
+            skipped.append(str(error))
+            say(f"skipped: {error}")
+    if skipped:
+        say(f"skipped {len(skipped)} of {len(source.items)} pictures")
+    _check_counts(source, items)
+    images = np.stack(pictures)
+    if images.ndim == 3:
+        images = images[..., None]
+    whole = Split(images, np.array([i.label for i in items], np.int64), tuple(items))
+    rng = np.random.default_rng([recipe.train.seed, 100])
+    parts = _split(whole, recipe, rng)
+    chosen = stratified(parts["train"].labels, min(recipe.quantize.calibration, len(parts["train"])), rng)
+    return DataSet(
+        source,
+        spec,
+        parts["train"],
+        parts["validation"],
+        parts["test"],
+        parts["train"].take(np.sort(chosen)),
+        tuple(skipped),
+    )
+
+
+def choose_input(source: Source, wanted: InputSpec, say: Callable[[str], None]) -> RuntimeInput:
+    """Fill in what the recipe leaves to the pictures: the size from the median side, grey if all are grey."""
+    width, height, color = wanted.width, wanted.height, wanted.color
+    if not (width and height) or color == "auto":
+        sides, colored = _look(source)
+        if not (width and height):
+            median = int(np.median(sides))
+            width = height = max((s for s in _SIDES if s <= median), default=_SIDES[0])
+            say(f"input size {width}×{height}: the pictures' shorter side is {median} pixels in the median")
+        if color == "auto":
+            color = "rgb" if colored else "gray"
+            say(f"input colour {color}: {'some' if colored else 'no'} pictures have colour")
+    assert color != "auto"  # noqa: S101 - for the type checker
+    return RuntimeInput(width, height, color, wanted.fit, wanted.resize, VALUE_RANGE)
+
+
+def input_tensor(spec: RuntimeInput) -> Tensor:
+    """Return the float input tensor that a model for this input has."""
+    channels = 1 if spec.color == "gray" else 3
+    return Tensor("image", (1, spec.height, spec.width, channels), "float32", 0.0, 0, 0)
+
+
+def stratified(labels: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Choose `count` places so that every class has its share (largest remainders), drawn by `rng`."""
+    classes, sizes = np.unique(labels, return_counts=True)
+    exact = sizes * (count / len(labels))
+    shares = np.floor(exact).astype(int)
+    for k in np.argsort(shares - exact, kind="stable")[: count - shares.sum()]:
+        shares[k] += 1
+    chosen = [rng.permutation(np.flatnonzero(labels == c))[:n] for c, n in zip(classes, shares, strict=True)]
+    return np.concatenate(chosen).astype(np.int64)
+
+
+def _look(source: Source, count: int = 200) -> tuple[list[int], bool]:
+    """Look at some pictures: their shorter sides, and whether any has colour."""
+    step = max(1, len(source.items) // count)
+    sides, colored = [], False
+    for item in source.items[::step]:
+        try:
+            picture = source.read(item)
+        except (ImageError, DataError):
+            continue
+        sides.append(min(picture.shape[:2]))
+        if picture.ndim == 3 and not colored:
+            spread = np.ptp(picture[::4, ::4].astype(np.int16), axis=2)
+            # JPEG's chroma rounding leaves a few levels between the channels of a grey picture.
+            colored = bool(np.mean(spread) > 4)
+    if not sides:
+        raise DataError("none of the pictures can be read")
+    return sides, colored
+
+
+def _check_counts(source: Source, items: Sequence[Item]) -> None:
+    counts = np.bincount([i.label for i in items], minlength=len(source.labels))
+    for label, count in zip(source.labels, counts, strict=True):
+        if count < 3:
+            raise DataError(
+                f"the class {label!r} has {count} readable pictures, expected at least 3 "
+                "(one each for training, validation and test): add some"
+            )
+
+
+def _split(whole: Split, recipe: Recipe, rng: np.random.Generator) -> dict[SplitName, Split]:
+    """Take the official splits where there are some, and draw those that are missing."""
+    official = np.array([i.split or "train" for i in whole.items])
+    parts: dict[SplitName, NDArray[np.int64]] = {
+        name: np.flatnonzero(official == name) for name in ("train", "validation", "test")
+    }
+    available = len(parts["train"])
+    wanted: tuple[tuple[SplitName, float], ...] = (
+        ("test", recipe.data.test),
+        ("validation", recipe.data.validation),
+    )
+    for name, share in wanted:
+        if len(parts[name]) == 0:
+            pool = parts["train"]
+            labels = whole.labels[pool]
+            classes = len(np.unique(labels))
+            drawn = stratified(labels, max(classes, round(share * available)), rng)
+            parts[name] = np.sort(pool[drawn])
+            parts["train"] = np.delete(pool, drawn)
+    splits = {name: whole.take(indices) for name, indices in parts.items()}
+    missing = set(whole.labels.tolist()) - set(splits["train"].labels.tolist())
+    if missing:
+        raise DataError(f"no training picture is left for the class number {min(missing)}: add some")
+    return splits

@@ -1,0 +1,57 @@
+"""The family of networks: plain functions that return a Keras model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from edgecnn.errors import RecipeError
+
+if TYPE_CHECKING:
+    from edgecnn.bundle import InputSpec
+    from edgecnn_train.recipe import ModelSpec
+
+
+def build(spec: ModelSpec, image: InputSpec, classes: int) -> Any:
+    """Return the recipe's network: float32 pictures (H×W×C, 0 to 1) in, softmax over `classes` out."""
+    return FAMILIES[spec.family](spec, image, classes)
+
+
+def classic(spec: ModelSpec, image: InputSpec, classes: int) -> Any:
+    """The textbook's CNN: convolution and pooling in turn, then dense layers (LeCun et al. 1998).
+
+    With 28×28×1, filters 32 and 64 and one dense layer of 64 it is the classic
+    Conv32–Pool–Conv64–Pool–Flatten–Dense64–Dense10.
+    """
+    filters = spec.filters or default_filters(min(image.width, image.height), spec.kernel)
+    pool = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}[spec.pool]
+    inputs = keras.Input((image.height, image.width, 1 if image.color == "gray" else 3), name="image")
+    x = inputs
+    for count in filters:
+        if min(x.shape[1], x.shape[2]) <= spec.kernel:
+            raise RecipeError(
+                f"model.filters has {len(filters)} convolutions, too many for {image.width}×{image.height} pixels"
+            )
+        x = keras.layers.Conv2D(count, spec.kernel, activation=spec.activation)(x)
+        x = pool(2)(x)
+    x = keras.layers.Flatten()(x)
+    for units in spec.dense:
+        x = keras.layers.Dense(units, activation=spec.activation)(x)
+    if spec.dropout:
+        x = keras.layers.Dropout(spec.dropout, seed=0)(x)
+    outputs = keras.layers.Dense(classes, activation="softmax", name="probability")(x)
+    return keras.Model(inputs, outputs, name="classic")
+
+
+def default_filters(side: int, kernel: int) -> tuple[int, ...]:
+    """Return as many convolutions as bring the map to six pixels or less: 32, 64 for 28×28."""
+    depth = 0
+    while side > 6:
+        side = (side - kernel + 1) // 2
+        depth += 1
+    widths = (32, 64) if depth <= 2 else (16, 32) + (64,) * (depth - 2)
+    return widths[:depth]
+
+
+FAMILIES = {"classic": classic}

@@ -1,0 +1,162 @@
+"""Writes a bundle: everything into a temporary folder beside it, which then takes its name."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import shutil
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgecnn.bundle import FORMAT, LABELS, MANIFEST
+from edgecnn.errors import OutputError
+from edgecnn.tflite_file import read_tflite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from edgecnn_train.data import DataSet
+    from edgecnn_train.fit import Fitted
+    from edgecnn_train.recipe import Recipe
+    from edgecnn_train.verify import Verified
+
+CALIBRATION = "calibration.txt"
+_LIBRARIES = ("edgecnn", "keras", "tensorflow", "tensorflow-cpu", "ai-edge-litert", "numpy", "opencv-python-headless")
+
+
+def check_target(folder: Path) -> None:
+    """Raise OutputError now rather than after hours of training: is `folder` free, and can it be written?"""
+    if folder.exists() and not (folder / MANIFEST).is_file():
+        raise OutputError(f"{folder} exists and is no bundle: name another folder with --out")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder.parent):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"nothing can be written to {folder.parent}: {error.strerror}; name another folder with --out"
+        ) from error
+
+
+@contextlib.contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """Give an empty folder that takes the place of `target` when the block ends well, and else disappears.
+
+    Raises OutputError for a full disk and the like.
+    """
+    try:
+        fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except OSError as error:
+        raise OutputError(f"nothing can be written to {target.parent}: {error.strerror}") from error
+    old = fresh.with_name(f"{fresh.name}.old")
+    try:
+        yield fresh
+        fresh.chmod(0o755)
+        if target.exists():
+            target.rename(old)
+        fresh.rename(target)
+    except OSError as error:
+        if old.exists() and not target.exists():
+            old.rename(target)
+        raise OutputError(f"{target} can't be written: {error.strerror}") from error
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def write_models(folder: Path, data: DataSet, recipe: Recipe, files: dict[str, bytes]) -> dict[str, Any]:
+    """Write the variants, the labels and a manifest that the runtime can open; return the manifest."""
+    variants = {}
+    for name, content in files.items():
+        (folder / f"{name}.tflite").write_bytes(content)
+        variants[name] = {
+            "file": f"{name}.tflite",
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "bytes": len(content),
+            "macs": read_tflite(content, name).macs,
+        }
+    (folder / LABELS).write_text("".join(f"{label}\n" for label in data.labels), "utf-8")
+    spec = data.input
+    manifest: dict[str, Any] = {
+        "format": FORMAT,
+        "name": recipe.name,
+        "title": recipe.title or recipe.name,
+        "task": "classification",
+        "labels": list(data.labels),
+        "input": {
+            "width": spec.width,
+            "height": spec.height,
+            "color": spec.color,
+            "fit": spec.fit,
+            "resize": spec.resize,
+            "range": list(spec.value_range),
+        },
+        "variants": variants,
+    }
+    write_manifest(folder, manifest)
+    return manifest
+
+
+def describe(
+    manifest: dict[str, Any],
+    data: DataSet,
+    recipe: Recipe,
+    fitted: Fitted,
+    result: Verified,
+    golden: dict[str, Any],
+    *,
+    seconds: float,
+    machine: str,
+) -> dict[str, Any]:
+    """Return the whole manifest: what was measured, and what it takes to make the model again."""
+    manifest["variants"]["int8"]["accuracy"] = result.int8_top1
+    manifest["variants"]["float32"]["accuracy"] = result.float_top1
+    ids = "\n".join(item.id for item in data.calibration.items)
+    return manifest | {
+        "accuracy": {
+            "test_pictures": result.pictures,
+            "agreement": result.agreement,
+            "drop_points": round(result.drop, 4),
+            "float_tensors": len(result.float_tensors),
+            "synthetic": result.synthetic,
+            "synthetic_frames": recipe.verify.synthetic_frames,
+        },
+        "data": {
+            "name": recipe.data.name or recipe.name,
+            "licence": recipe.data.licence,
+            "sha256": data.digest,
+            "skipped": len(data.skipped),
+        },
+        "training": {
+            "seed": recipe.train.seed,
+            "epochs": len(fitted.history),
+            "best_epoch": fitted.best_epoch,
+            "pictures": {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)},
+            "calibration": {
+                "count": len(data.calibration),
+                "ids": CALIBRATION,
+                "ids_sha256": hashlib.sha256(ids.encode()).hexdigest(),
+            },
+            "seconds": round(seconds, 1),
+            "machine": machine,
+            "versions": _versions(),
+        },
+        "recipe": recipe.as_dict(),
+        "golden": golden,
+    }
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write bundle.json."""
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _LIBRARIES:
+        with contextlib.suppress(ModuleNotFoundError):
+            found[name] = version(name)
+    return found

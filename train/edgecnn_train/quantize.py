@@ -1,0 +1,69 @@
+"""Float Keras model → TFLite files: float32, and full-integer int8 by post-training quantization."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from edgecnn_train.fit import scaled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+
+def to_float32(model: Any) -> bytes:
+    """Return the network as TFLite, unquantized, with a static batch of one."""
+    return _export(model)
+
+
+def to_int8(model: Any, calibration: NDArray[np.uint8]) -> bytes:
+    """Return the network in full int8: int8 in and out, weights per channel.
+
+    Parameters
+    ----------
+    calibration
+        Pictures of the training split, uint8 N×H×W×C; activation ranges come from them. Two pixels of a
+        copy of the first one are set to 0 and 255: the input's scale is then exactly 1/255, and a pixel
+        becomes its int8 by flipping one bit.
+    """
+    pictures = calibration.copy()
+    pictures[0].flat[0], pictures[0].flat[1] = 0, 255
+
+    def representative() -> Iterator[list[NDArray[np.float32]]]:
+        for picture in scaled(pictures):
+            yield [picture[None]]
+
+    return _export(
+        model,
+        optimizations=[tf.lite.Optimize.DEFAULT],
+        representative_dataset=representative,
+        inference_input_type=tf.int8,
+        inference_output_type=tf.int8,
+        target_spec={"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
+    )
+
+
+def _export(model: Any, **options: Any) -> bytes:
+    shape = (1, *model.input_shape[1:])
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        # tf.lite announces its move to LiteRT on every use; Keras has no other route yet.
+        warnings.simplefilter("ignore")
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
+        path = Path(folder) / "model.tflite"
+        model.export(
+            path,
+            format="litert",
+            verbose=False,
+            input_signature=[keras.InputSpec(shape=shape, dtype="float32", name="image")],
+            **options,
+        )
+        return path.read_bytes()

@@ -1,0 +1,94 @@
+"""Measures a trained pair of models, int8 and float, through the runtime that users run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgecnn.camera.synthetic import SyntheticCamera
+from edgecnn.errors import GateError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from edgecnn.classifier import Classifier
+    from edgecnn_train.data import DataSet
+
+# A seed that no training uses; every frame shows another digit.
+SYNTHETIC_SPEC = "synthetic:seed=2026,fps=0,hold=1"
+ALLOWED_DROP = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """How int8 compares with float on the same test pictures.
+
+    Shares are 0 to 1. `confusion` counts int8's answers, true classes down, named classes across.
+    `synthetic` is int8's top-1 on frames of the synthetic camera, where it was asked for.
+    """
+
+    pictures: int
+    float_top1: float
+    int8_top1: float
+    agreement: float
+    float_tensors: tuple[str, ...]
+    confusion: NDArray[np.int64]
+    synthetic: float | None
+
+    @property
+    def drop(self) -> float:
+        """How many points of top-1 int8 lost."""
+        return (self.float_top1 - self.int8_top1) * 100
+
+
+def verify(data: DataSet, int8: Classifier, float32: Classifier, synthetic_frames: int = 0) -> Verified:
+    """Run both models over the test split, each picture read again from its source."""
+    truth = data.test.labels
+    pictures = (data.source.read(item) for item in data.test.items)
+    pairs = np.array([(_best(int8, p), _best(float32, p)) for p in pictures])
+    classes = len(data.labels)
+    confusion = np.zeros((classes, classes), np.int64)
+    np.add.at(confusion, (truth, pairs[:, 0]), 1)
+    synthetic = None
+    if synthetic_frames:
+        with SyntheticCamera(SYNTHETIC_SPEC) as camera:
+            frames = (camera.draw(i) for i in range(synthetic_frames))
+            synthetic = _mean(int8.classify(f, 1)[0].label == label for f, label in frames)
+    return Verified(
+        pictures=len(truth),
+        float_top1=float(np.mean(pairs[:, 1] == truth)),
+        int8_top1=float(np.mean(pairs[:, 0] == truth)),
+        agreement=float(np.mean(pairs[:, 0] == pairs[:, 1])),
+        float_tensors=int8.model.file.float_tensors,
+        confusion=confusion,
+        synthetic=synthetic,
+    )
+
+
+def gate(result: Verified, allowed_drop: float = ALLOWED_DROP) -> None:
+    """Raise GateError unless int8 is whole and at most `allowed_drop` points below float."""
+    if result.float_tensors:
+        raise GateError(
+            f"the int8 model is not all integer: {len(result.float_tensors)} tensors are float, "
+            f"such as {result.float_tensors[0]}"
+        )
+    # Two decimals, the precision in which the figure is shown and typed back.
+    if round(result.drop, 2) > allowed_drop:
+        raise GateError(
+            f"not published: int8 is {result.drop:.2f} points below float "
+            f"({result.int8_top1:.2%} against {result.float_top1:.2%}), {allowed_drop:g} are allowed; "
+            f"more calibration pictures (--set quantize.calibration=2000) may help, "
+            f"or accept it with --allow-drop {np.ceil(result.drop * 100) / 100:.2f}"
+        )
+
+
+def _best(classifier: Classifier, picture: NDArray[np.uint8]) -> int:
+    return classifier.classify(picture, 1)[0].index
+
+
+def _mean(hits: Iterable[bool]) -> float:
+    return float(np.mean(list(hits)))
