@@ -54,4 +54,4 @@ class Decoder:
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return probabilities for real logits of shape (classes,), safe against overflow."""
     powers = np.exp(logits - logits.max())
-    return (powers / powers.sum()).astype(np.float32)
+    return np.asarray(powers / powers.sum(), np.float32)

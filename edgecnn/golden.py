@@ -44,7 +44,9 @@ def golden_images(height: int, width: int, channels: int) -> NDArray[np.uint8]:
     y, x, c = np.ogrid[:height, :width, :channels]
     for k in range(COUNT):
         block = max(1, min(height, width) >> (1 + k // 2))
-        cell = ((y // block).astype(np.uint64) << np.uint64(20)) + ((x // block).astype(np.uint64) << np.uint64(4))
+        cell = ((y // block).astype(np.uint64) << np.uint64(20)) + (
+            (x // block).astype(np.uint64) << np.uint64(4)
+        )
         z = cell + c.astype(np.uint64) + (np.uint64(k + 1) << np.uint64(44))
         z = z * np.uint64(0x9E3779B97F4A7C15)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -79,7 +81,9 @@ def check(classifier: Classifier) -> GoldenCheck:
         or golden["inputs_sha256"] != hashlib.sha256(images.tobytes()).hexdigest()
         or model.variant not in golden["outputs"]
     ):
-        raise BundleError(f"{model.name} has no golden vectors for {model.variant} that this version can check")
+        raise BundleError(
+            f"{model.name} has no golden vectors for {model.variant} that this version can check"
+        )
     tolerance = FLOAT_TOLERANCE if model.variant == "float32" else INT8_TOLERANCE
     largest, agrees = 0.0, True
     for image, expected in zip(images, golden["outputs"][model.variant], strict=True):

@@ -75,7 +75,7 @@ def _jpeg_is_complete(data: bytes) -> bool:
         marker, at = data[found.start() + 1], found.end()
         if marker == 0xD9:
             return True
-        if marker == 0x01 or marker == 0xD8:
+        if marker in (0x01, 0xD8):
             continue
         # Skipping the segment's own bytes keeps a thumbnail's end marker from counting.
         at += int.from_bytes(data[at : at + 2], "big")

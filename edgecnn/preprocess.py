@@ -74,7 +74,7 @@ class Preprocessor:
         if self._flip is not None:
             np.bitwise_xor(small.reshape(self._tensor.shape), self._flip, out=self._tensor.view(np.uint8))
         else:
-            np.take(self._table, small.reshape(self._tensor.shape), out=self._tensor, mode="clip")  # type: ignore[arg-type]
+            np.take(self._table, small.reshape(self._tensor.shape), out=self._tensor, mode="clip")
         return self._tensor
 
     def pixels(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -23,7 +23,8 @@ def quantize(values: NDArray[Any], scale: float, zero_point: int, dtype: str) ->
     """Return the nearest representable integers. Clips before the cast: a cast alone would wrap around."""
     limits = np.iinfo(dtype)
     steps = np.rint(np.asarray(values, np.float64) / scale) + zero_point
-    return np.clip(steps, limits.min, limits.max).astype(dtype)
+    clipped: NDArray[Any] = np.clip(steps, limits.min, limits.max).astype(dtype)
+    return clipped
 
 
 def real_range(scale: float, zero_point: int, dtype: str) -> tuple[float, float]:

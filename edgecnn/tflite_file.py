@@ -84,7 +84,7 @@ def read_tflite(data: bytes, source: str) -> TfliteFile:
         return _read(data, schema)
     except ModelError as error:
         raise ModelError(f"{source}: {error}") from None
-    except Exception as error:  # noqa: BLE001 - flatbuffers raises whatever the damaged bytes lead to
+    except Exception as error:
         raise ModelError(
             f"{source} is damaged or cut off ({len(data):,} bytes): "
             "copy or download it again; `edgecnn models verify` checks the shipped ones"
@@ -178,7 +178,7 @@ def _macs(name: str, inputs: list[Tensor], output: Tensor) -> int:
 
 
 def _check_buffers(model: Any, size: int) -> None:
-    """A cut-off file keeps its tables and loses its weights: every buffer has to end inside the file."""
+    """Raise ValueError for a cut-off file, which keeps its tables and loses the end of its weights."""
     for i in range(model.BuffersLength()):
         buffer = model.Buffers(i)
         values = buffer.DataAsNumpy()

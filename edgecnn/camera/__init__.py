@@ -1,0 +1,118 @@
+"""Cameras give frames. The table names them; a module is imported when its camera is chosen.
+
+A source is `N` or `/dev/videoN` (a camera), a video file or a URL, an image or a folder of images,
+`synthetic` with its options, or `auto`: the first real camera that opens.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from edgecnn.errors import CameraError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from edgecnn.frame import Frame
+
+CAMERAS = {
+    "opencv": ("edgecnn.camera.opencv", "OpenCvCamera"),
+    "files": ("edgecnn.camera.files", "FilesCamera"),
+    "synthetic": ("edgecnn.camera.synthetic", "SyntheticCamera"),
+}
+VIDEO_EXTENSIONS = frozenset(
+    {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mjpeg", ".mjpg"}
+)
+
+
+class Camera(Protocol):
+    """Gives frames to one thread; whoever opened it closes it.
+
+    Attributes
+    ----------
+    name
+        The source as the user named it.
+    live
+        Whether time goes on without us: frames of a live camera may be dropped, those of a file never are.
+    description
+        What was opened and what it granted, for a person.
+    """
+
+    name: str
+    live: bool
+
+    @property
+    def description(self) -> str:
+        """Say it in one line."""
+        ...
+
+    def read(self) -> Frame | None:
+        """Wait for the next frame; None at the end of a file. Raises CameraError where a camera fails."""
+        ...
+
+    def close(self) -> None:
+        """Release the device; may be called twice."""
+        ...
+
+    def __enter__(self) -> Camera: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def split_sources(text: str) -> list[str]:
+    """Split `auto,synthetic:seed=7,fps=0` into its sources; a comma before `key=` stays inside one."""
+    return [part.strip() for part in re.split(r",(?![a-z_]+=)", text) if part.strip()]
+
+
+def open_camera(sources: str) -> Camera:
+    """Open the first of the comma-separated sources that works.
+
+    Raises
+    ------
+    CameraError
+        With the reason of every source that was tried.
+    """
+    reasons: list[str] = []
+    names = split_sources(sources)
+    for source in names:
+        candidates = video_devices() if source == "auto" else [source]
+        if not candidates:
+            reasons.append("auto: there is no camera device (/dev/video*)")
+        for candidate in candidates:
+            try:
+                return _open(candidate)
+            except CameraError as error:
+                reasons.append(str(error))
+    hint = "" if "synthetic" in sources else "; `--source synthetic` needs no camera"
+    raise CameraError(f"no source opens: {'; '.join(reasons) or 'none was given'}{hint}")
+
+
+def video_devices() -> list[str]:
+    """Return the paths of V4L2 devices, lowest number first."""
+    devices = [p for p in Path("/dev").glob("video*") if re.fullmatch(r"video\d+", p.name)]
+    return [str(p) for p in sorted(devices, key=lambda p: int(p.name[5:]))]
+
+
+def is_video_file(path: Path) -> bool:
+    """Whether a file is read frame by frame, judged by its name."""
+    return path.suffix.lower() in VIDEO_EXTENSIONS
+
+
+def _open(source: str) -> Camera:
+    if source.partition(":")[0] == "synthetic":
+        kind = "synthetic"
+    elif source.isdigit() or source.startswith("/dev/video") or "://" in source:
+        kind = "opencv"
+    else:
+        path = Path(source)
+        if not path.exists():
+            raise CameraError(f"{source}: no such file, and no other kind of source")
+        kind = "opencv" if is_video_file(path) else "files"
+    module, factory = CAMERAS[kind]
+    camera: Camera = getattr(importlib.import_module(module), factory)(source)
+    return camera

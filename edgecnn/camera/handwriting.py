@@ -220,7 +220,8 @@ def draw_digit(label: str, size: int, rng: np.random.Generator) -> NDArray[np.fl
         x = size / 2 + line[:, 0] * width - line[:, 1] * height * slant
         y = size / 2 + line[:, 1] * height
         _ink(canvas, np.stack([x, y], axis=1), pen, rng)
-    return cv2.GaussianBlur(canvas, (0, 0), size / 320).astype(np.float32) / 255
+    soft = cv2.GaussianBlur(canvas, (0, 0), size / 320)
+    return np.asarray(soft, np.float32) / np.float32(255)
 
 
 def _ink(canvas: NDArray[np.uint8], line: NDArray[np.float64], pen: float, rng: np.random.Generator) -> None:

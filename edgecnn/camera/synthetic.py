@@ -151,7 +151,7 @@ def _pose(motion: NDArray[np.float64], t: float) -> NDArray[np.float64]:
     turn = np.array(
         [[c, -s, WIDTH / 2 + sway(8, 28, 1.9)], [s, c, HEIGHT / 2 + sway(10, 28, 2.6)], [0, 0, 1]]
     )
-    return turn @ tilt @ to_origin
+    return np.asarray(turn @ tilt @ to_origin)
 
 
 def _light(light: NDArray[np.float64], t: float) -> NDArray[np.uint8]:
@@ -164,4 +164,4 @@ def _light(light: NDArray[np.float64], t: float) -> NDArray[np.uint8]:
     falloff = 1 - 0.35 * light[4] * ((x - 0.5) ** 2 + (y - 0.5) ** 2)
     small = np.clip(200 * level * falloff * (1 + slope * plane), 0, 255).astype(np.uint8)
     full = cv2.resize(small, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
-    return cv2.merge([full, full, full])  # type: ignore[return-value]
+    return np.asarray(cv2.merge([full, full, full]), np.uint8)

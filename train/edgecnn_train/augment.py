@@ -61,7 +61,7 @@ def homographies(
     zoom = np.exp(rng.uniform(-spec.scale, spec.scale, count))
     stretch = np.exp(rng.uniform(-spec.scale, spec.scale, count) / 3)
     mirror = np.where(rng.random(count) < (0.5 if spec.flip else 0), -1.0, 1.0)
-    matrices = np.zeros((count, 3, 3))
+    matrices = np.tile(np.eye(3), (count, 1, 1))
     c, s = np.cos(angle) * zoom, np.sin(angle) * zoom
     matrices[:, 0, 0], matrices[:, 0, 1] = c * stretch * mirror, -s
     matrices[:, 1, 0], matrices[:, 1, 1] = s * mirror, c / stretch

@@ -121,7 +121,6 @@ def choose_input(source: Source, wanted: InputSpec, say: Callable[[str], None]) 
         if color == "auto":
             color = "rgb" if colored else "gray"
             say(f"input colour {color}: {'some' if colored else 'no'} pictures have colour")
-    assert color != "auto"  # noqa: S101 - for the type checker
     return RuntimeInput(width, height, color, wanted.fit, wanted.resize, VALUE_RANGE)
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
+import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -15,6 +14,7 @@ from edgecnn_train.augment import active, augment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from edgecnn_train.data import DataSet, Split
     from edgecnn_train.recipe import AugmentSpec, Recipe, TrainSpec
@@ -130,6 +130,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         self._folder = folder
         self._fingerprint = fingerprint
         self.history: list[dict[str, float]] = []
+        self._started = 0.0
 
     @property
     def best_weights(self) -> Path:
@@ -153,16 +154,21 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         self.history = state["history"]
         return keras.models.load_model(self._last())
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        """Start the epoch's clock."""
+        self._started = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         """Save the epoch that just ended."""
-        self.history.append({k: float(v) for k, v in (logs or {}).items()})
+        record = {k: float(v) for k, v in (logs or {}).items()}
+        self.history.append(record | {"seconds": round(time.monotonic() - self._started, 2)})
         self._folder.mkdir(parents=True, exist_ok=True)
         if self.best_epoch == len(self.history):
             self.model.save_weights(self.best_weights)
         self.model.save(self._last())
         state = self._folder / "state.json.new"
         state.write_text(json.dumps({"fingerprint": self._fingerprint, "history": self.history}), "utf-8")
-        os.replace(state, self._folder / "state.json")
+        state.replace(self._folder / "state.json")
         kept = {self._last(), self.best_weights}
         for old in [*self._folder.glob("last-*.keras"), *self._folder.glob("best-*.weights.h5")]:
             if old not in kept:

@@ -19,7 +19,7 @@ def build(spec: ModelSpec, image: InputSpec, classes: int) -> Any:
 
 
 def classic(spec: ModelSpec, image: InputSpec, classes: int) -> Any:
-    """The textbook's CNN: convolution and pooling in turn, then dense layers (LeCun et al. 1998).
+    """Return the textbook's CNN: convolutions and pooling in turn, then dense layers (LeCun et al. 1998).
 
     With 28×28×1, filters 32 and 64 and one dense layer of 64 it is the classic
     Conv32–Pool–Conv64–Pool–Flatten–Dense64–Dense10.
@@ -31,7 +31,8 @@ def classic(spec: ModelSpec, image: InputSpec, classes: int) -> Any:
     for count in filters:
         if min(x.shape[1], x.shape[2]) <= spec.kernel:
             raise RecipeError(
-                f"model.filters has {len(filters)} convolutions, too many for {image.width}×{image.height} pixels"
+                f"model.filters has {len(filters)} convolutions, "
+                f"too many for {image.width}×{image.height} pixels"
             )
         x = keras.layers.Conv2D(count, spec.kernel, activation=spec.activation)(x)
         x = pool(2)(x)

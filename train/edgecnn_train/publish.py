@@ -24,11 +24,19 @@ if TYPE_CHECKING:
     from edgecnn_train.verify import Verified
 
 CALIBRATION = "calibration.txt"
-_LIBRARIES = ("edgecnn", "keras", "tensorflow", "tensorflow-cpu", "ai-edge-litert", "numpy", "opencv-python-headless")
+_LIBRARIES = (
+    "edgecnn",
+    "keras",
+    "tensorflow",
+    "tensorflow-cpu",
+    "ai-edge-litert",
+    "numpy",
+    "opencv-python-headless",
+)
 
 
 def check_target(folder: Path) -> None:
-    """Raise OutputError now rather than after hours of training: is `folder` free, and can it be written?"""
+    """Raise OutputError where `folder` is taken or can't be written: now, not after hours of training."""
     if folder.exists() and not (folder / MANIFEST).is_file():
         raise OutputError(f"{folder} exists and is no bundle: name another folder with --out")
     try:
@@ -134,7 +142,11 @@ def describe(
             "seed": recipe.train.seed,
             "epochs": len(fitted.history),
             "best_epoch": fitted.best_epoch,
-            "pictures": {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)},
+            "pictures": {
+                "train": len(data.train),
+                "validation": len(data.validation),
+                "test": len(data.test),
+            },
             "calibration": {
                 "count": len(data.calibration),
                 "ids": CALIBRATION,

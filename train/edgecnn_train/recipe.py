@@ -71,9 +71,9 @@ class TrainSpec:
 class AugmentSpec:
     """How far pictures are changed while training; 0 leaves that change out.
 
-    `shift` is a share of the side, `scale` and `perspective` are shares too, `rotate` is in degrees, `blur` in
-    pixels, `noise` in grey levels. `light` is how uneven, `paper` redraws bright strokes on black as ink of
-    any shade on paper of any shade, `clean` is the share of pictures left as they are.
+    `shift` is a share of the side, `scale` and `perspective` are shares too, `rotate` is in degrees,
+    `blur` in pixels, `noise` in grey levels. `light` is how uneven, `paper` redraws bright strokes on black
+    as ink of any shade on paper of any shade, `clean` is the share of pictures left as they are.
     """
 
     shift: float = 0.0

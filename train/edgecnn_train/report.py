@@ -70,7 +70,8 @@ def card(manifest: dict[str, Any], result: Verified, curves: bool = True) -> str
         f"| top-1 on {result.pictures:,} test pictures | {result.int8_top1:.2%} | {result.float_top1:.2%} |",
         f"| file | {sizes['int8']:,} bytes | {sizes['float32']:,} bytes |",
         "",
-        f"- The two agree on {result.agreement:.2%} of the test pictures; int8 loses {result.drop:.2f} points.",
+        f"- The two agree on {result.agreement:.2%} of the test pictures; "
+        f"int8 loses {result.drop:.2f} points.",
         f"- Tensors of the int8 model that are float: {len(result.float_tensors)}.",
         f"- Input: {spec['width']}×{spec['height']} {spec['color']}, {spec['fit']}; "
         f"{variants['int8']['macs']:,} multiplications a picture.",
@@ -79,7 +80,7 @@ def card(manifest: dict[str, Any], result: Verified, curves: bool = True) -> str
     if result.synthetic is not None:
         frames = manifest["accuracy"]["synthetic_frames"]
         lines.append(
-            f"- In front of the built-in synthetic camera ({frames:,} frames of a seed that no training used): "
+            f"- In front of the built-in synthetic camera ({frames:,} frames, each with another digit): "
             f"{result.synthetic:.2%}. It was trained on no frame of that camera."
         )
     lines += [
@@ -87,8 +88,9 @@ def card(manifest: dict[str, Any], result: Verified, curves: bool = True) -> str
         "## Data",
         "",
         f"{manifest['data']['name']}, licence: {manifest['data']['licence']}. "
-        f"{training['pictures']['train']:,} pictures for training, {training['pictures']['validation']:,} for "
-        f"validation, {training['pictures']['test']:,} for the test; "
+        f"{training['pictures']['train']:,} pictures for training, "
+        f"{training['pictures']['validation']:,} for validation, "
+        f"{training['pictures']['test']:,} for the test; "
         f"{training['calibration']['count']:,} of the training pictures set the int8 ranges.",
         "",
         "## Training",

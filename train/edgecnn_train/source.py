@@ -30,9 +30,12 @@ _SPLIT_FOLDERS: dict[str, SplitName] = {
 _IDX_NAMES: dict[SplitName, str] = {"train": "train", "test": "t10k"}
 # Data sets whose IDX files carry numbers only.
 _IDX_LABELS = {
-    "mnist": "0 1 2 3 4 5 6 7 8 9".split(),
-    "fashion_mnist": "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot".split(","),
-}
+    "mnist": ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
+    "fashion_mnist": [
+        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+        "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+    ],
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,8 @@ class IdxSource:
     def read(self, item: Item) -> NDArray[np.uint8]:
         """Return the grey picture, H×W."""
         prefix, _, index = item.id.partition("/")
-        return self._images[prefix][int(index)]
+        picture: NDArray[np.uint8] = self._images[prefix][int(index)]
+        return picture
 
 
 class FolderSource:

@@ -1,0 +1,40 @@
+# `make demo` and `make test` are all that a fresh machine needs; each one makes what it is missing.
+PYTHON ?= $(firstword $(foreach p,python3.12 python3.13 python3.11 python3,$(shell $(p) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) and print("$(p)")' 2>/dev/null)))
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint format models clean
+
+demo: $(VENV)/.runtime  ## the main job: a camera (or the synthetic one), live, then int8 against float
+	$(BIN)/edgecnn demo
+
+test: $(VENV)/.dev  ## everything that can be tested without a device
+	$(BIN)/pytest
+
+lint: $(VENV)/.dev  ## style, names and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev  ## mend what can be mended without thinking
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+models: $(VENV)/.dev  ## train the shipped models again; EDGECNN_DATA says where the data lie
+	$(BIN)/edgecnn train mnist-classic --out firmware_models/mnist-classic
+	$(BIN)/edgecnn train digits --out firmware_models/digits
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "edgecnn needs Python 3.11, 3.12 or 3.13: install one, or say make PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: $(BIN)/python pyproject.toml
+	$(BIN)/pip install --disable-pip-version-check --quiet --only-binary :all: --editable .
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml
+	$(BIN)/pip install --disable-pip-version-check --quiet --only-binary :all: --editable '.[dev]'
+	@touch $@ $(VENV)/.runtime

@@ -1,0 +1,88 @@
+"""Which machine this is, and the state it is in. Reads /proc and /sys; what is not there is None."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+_CPU0 = Path("/sys/devices/system/cpu/cpu0/cpufreq")
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A machine. `model` is the board's name where the firmware tells it, such as a Raspberry Pi's."""
+
+    model: str | None
+    cpu: str
+    cores: int
+    architecture: str
+    system: str
+    python: str
+    governor: str | None
+    temperature_c: float | None
+
+    @property
+    def summary(self) -> str:
+        """One line for a person."""
+        return ", ".join(filter(None, [self.model, self.cpu, f"{self.cores} cores", self.system]))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all fields for JSON."""
+        return asdict(self)
+
+
+def describe_board() -> Board:
+    """Look at this machine."""
+    return Board(
+        model=_read("/proc/device-tree/model"),
+        cpu=_cpu_name(),
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        architecture=platform.machine(),
+        system=_system_name(),
+        python=platform.python_version(),
+        governor=_read(_CPU0 / "scaling_governor"),
+        temperature_c=_temperature(),
+    )
+
+
+def peak_memory_mib() -> float:
+    """Return the most memory that this process has held so far, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def _read(path: str | Path) -> str | None:
+    try:
+        return Path(path).read_text("utf-8", "replace").strip("\0\n ") or None
+    except OSError:
+        return None
+
+
+def _cpu_name() -> str:
+    fields: dict[str, str] = {}
+    for line in (_read("/proc/cpuinfo") or "").splitlines():
+        key, _, value = line.partition(":")
+        fields.setdefault(key.strip(), value.strip())
+    if "model name" in fields:
+        return fields["model name"]
+    if "CPU part" in fields:
+        parts = {"0xd03": "Cortex-A53", "0xd08": "Cortex-A72", "0xd0b": "Cortex-A76"}
+        return parts.get(fields["CPU part"], f"Arm part {fields['CPU part']}")
+    return platform.processor() or platform.machine()
+
+
+def _system_name() -> str:
+    try:
+        return str(platform.freedesktop_os_release()["PRETTY_NAME"])
+    except (OSError, KeyError):
+        return f"{platform.system()} {platform.release()}"
+
+
+def _temperature() -> float | None:
+    value = _read("/sys/class/thermal/thermal_zone0/temp")
+    return int(value) / 1000 if value and value.lstrip("-").isdigit() else None

@@ -1,0 +1,125 @@
+"""Cameras, video files and network streams through OpenCV."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgecnn.errors import CameraError
+from edgecnn.frame import Frame
+from edgecnn.quiet import quiet_stderr
+
+# A camera that stalls blocks a read for ten seconds otherwise; read by OpenCV at its first capture.
+os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
+
+import cv2
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+WIDTH, HEIGHT = 640, 480
+_NETWORK_TIMEOUT_MS = 5000
+_OLDEST_STAMP_NS = 10_000_000_000
+
+
+class OpenCvCamera:
+    """One `cv2.VideoCapture`: a V4L2 device by number or path, a video file, or a URL."""
+
+    def __init__(self, source: str) -> None:
+        self.name = source
+        self._file = "://" not in source and not _is_device(source)
+        self.live = not self._file
+        self._index = 0
+        with quiet_stderr():
+            self._capture = _open_capture(source)
+        if not self._capture.isOpened():
+            self._capture.release()
+            raise CameraError(_why_not(source))
+        if _is_device(source):
+            # MJPG first: many cameras give 30 frames a second in no other format.
+            self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+            self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, WIDTH)
+            self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, HEIGHT)
+            self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+
+    @property
+    def description(self) -> str:
+        """What was granted, as read back from the driver."""
+        width = int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH))
+        height = int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        rate = self._capture.get(cv2.CAP_PROP_FPS)
+        code = int(self._capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
+        name = code.to_bytes(4, "little").decode("ascii", "replace").strip("\0 ")
+        return " ".join(
+            filter(None, [self.name, f"{width}×{height}", name, f"{rate:.0f} fps" if rate > 0 else ""])
+        )
+
+    def read(self) -> Frame | None:
+        """Wait for the next frame; None at the end of a file."""
+        granted, pixels = self._capture.read()
+        if not granted or pixels is None or pixels.size == 0:
+            if self._file and self._index:
+                return None
+            raise CameraError(
+                f"{self.name} gives no pictures: it was unplugged, another program took it, or it is no video"
+            )
+        now = time.monotonic_ns()
+        captured = self._driver_stamp(now)
+        frame = Frame(pixels, captured, self._index, self.name)
+        self._index += 1
+        return frame
+
+    def close(self) -> None:
+        """Release the device; may be called twice."""
+        self._capture.release()
+
+    def __enter__(self) -> OpenCvCamera:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _driver_stamp(self, now: int) -> int:
+        """Return the driver's own time of capture where it is on our clock, else now."""
+        if _is_device(self.name):
+            stamp = int(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
+            if 0 <= now - stamp < _OLDEST_STAMP_NS:
+                return stamp
+        return now
+
+
+def _is_device(source: str) -> bool:
+    return source.isdigit() or source.startswith("/dev/video")
+
+
+def _open_capture(source: str) -> Any:
+    if _is_device(source):
+        backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
+        number = int(source) if source.isdigit() else None
+        return cv2.VideoCapture(source if number is None else number, backend)
+    limits: list[int] = []
+    if "://" in source:
+        limits = [
+            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _NETWORK_TIMEOUT_MS,
+            cv2.CAP_PROP_READ_TIMEOUT_MSEC, _NETWORK_TIMEOUT_MS,
+        ]  # fmt: skip
+    return cv2.VideoCapture(source, cv2.CAP_FFMPEG, limits)
+
+
+def _why_not(source: str) -> str:
+    """Say why a source does not open, as far as can be told."""
+    if not _is_device(source):
+        return f"{source} can't be opened: it is no video that OpenCV can read, or nobody answers there"
+    path = Path(f"/dev/video{source}" if source.isdigit() else source)
+    if not path.exists():
+        return f"{path} does not exist: is the camera plugged in?"
+    if not os.access(path, os.R_OK | os.W_OK):
+        return f"{path} may not be used by you: `sudo usermod -aG video $USER`, then log in again"
+    return (
+        f"{path} can't be opened: another program has it, or it gives no pictures (metadata, or a CSI camera)"
+    )

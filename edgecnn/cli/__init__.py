@@ -1,0 +1,83 @@
+"""The command line. The table names the commands; a command's module is imported when it is typed."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+import typer.core
+import typer.main
+
+from edgecnn.errors import EdgeCnnError, OptionError
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a command lives, and its line in the help."""
+
+    module: str
+    help: str
+
+
+COMMANDS = {
+    "live": Entry("edgecnn.cli.live", "Classify what a camera sees, live."),
+    "classify": Entry("edgecnn.cli.classify", "Classify images, folders and videos."),
+    "bench": Entry("edgecnn.cli.bench", "Measure int8 against float on this machine."),
+    "models": Entry("edgecnn.cli.models", "List, show and verify model bundles."),
+    "train": Entry("edgecnn_train.cli", "Train an int8 model from a recipe or a folder of photos."),
+    "demo": Entry("edgecnn.cli.demo", "Run live and bench for a few seconds and sum up."),
+}
+
+
+class LazyGroup(typer.core.TyperGroup):
+    """A group whose commands are imported when they are used; `--help` imports none of them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Typer's signature
+        """Return the commands in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - Typer's signature
+        """Import the command that was typed."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = typer.main.get_command(importlib.import_module(COMMANDS[cmd_name].module).app)
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's signature
+        """Write the help's list of commands from the table."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+
+# Rich would double the time that --help takes.
+app = typer.Typer(cls=LazyGroup, rich_markup_mode=None, add_completion=False, no_args_is_help=True)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"edgecnn {version('edgecnn')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Your own image classifier, quantized to int8, live on a small computer."""
+
+
+def main() -> None:
+    """Run the command; an expected error is one line on stderr and exit code 1 (2 for usage)."""
+    try:
+        app()
+    except EdgeCnnError as error:
+        sys.stderr.write(f"edgecnn: {' '.join(str(error).split())}\n")
+        sys.exit(2 if isinstance(error, OptionError) else 1)

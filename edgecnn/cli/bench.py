@@ -1,0 +1,143 @@
+"""`edgecnn bench`: int8 against float on this machine."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgecnn.bundle import DEFAULT_MODEL
+from edgecnn.cli.options import (
+    EngineOption,
+    LabelsOption,
+    ModelOption,
+    RangeOption,
+    VariantOption,
+    open_classifier,
+)
+from edgecnn.errors import OptionError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from edgecnn.bench import Report
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def bench(
+    model: ModelOption = DEFAULT_MODEL,
+    variant: VariantOption = "int8",
+    against: Annotated[
+        str, typer.Option(help="What to hold it against: a variant, or another .tflite file.", metavar="V")
+    ] = "float32",
+    engine: EngineOption = "auto",
+    threads: Annotated[str, typer.Option(help="Threads for the model, such as 1,2.", metavar="N[,N…]")] = "1",
+    labels: LabelsOption = None,
+    value_range: RangeOption = None,
+    json_file: Annotated[
+        str | None, typer.Option("--json", help="Write all figures as JSON; - is stdout.", metavar="FILE")
+    ] = None,
+) -> None:
+    """Measure int8 against float: both in turn, on the same 640×480 frames, warm-up apart."""
+    import json
+
+    from rich.console import Console
+
+    from edgecnn.cli.output import write_text
+
+    result = run_bench(model, variant, against, engine, parse_threads(threads), labels, value_range)
+    if json_file != "-":
+        print_report(result, Console(highlight=False))
+    if json_file:
+        write_text(json_file, json.dumps(result.as_dict(), indent=1, ensure_ascii=False) + "\n")
+
+
+def parse_threads(text: str) -> list[int]:
+    """Read `1,2`. Raises OptionError."""
+    parts = text.split(",")
+    if not all(p.strip().isdigit() and int(p) > 0 for p in parts):
+        raise OptionError(f"--threads is {text!r}, expected numbers of 1 or more such as 1,2")
+    return list(dict.fromkeys(int(p) for p in parts))
+
+
+def run_bench(
+    model: str,
+    variant: str = "int8",
+    against: str = "float32",
+    engine: str = "auto",
+    threads: list[int] | None = None,
+    labels: str | None = None,
+    value_range: str | None = None,
+    *,
+    blocks: int = 40,
+) -> Report:
+    """Open both models once for each number of threads, measure them in turn, and compare."""
+    from edgecnn.bench import Contestant, measure, report
+    from edgecnn.bundle import find
+
+    is_file = against.endswith(".tflite")
+    if not is_file and not find(model).is_dir():
+        raise OptionError(
+            f"{model} is a single file: name the float model to hold it against, --against FILE.tflite"
+        )
+    with ExitStack() as stack:
+        quantized, others = [], []
+        for count in threads or [1]:
+            first = open_classifier(model, variant, engine, count, labels, None if is_file else value_range)
+            second = open_classifier(
+                against if is_file else model, against, engine, count, labels, value_range
+            )
+            quantized.append(Contestant.of(stack.enter_context(first)))
+            others.append(Contestant.of(stack.enter_context(second)))
+        measure([*quantized, *others], blocks=blocks)
+        return report(quantized[0].classifier.model.name, quantized, others)
+
+
+def print_report(result: Report, console: Console) -> None:
+    """Print the table, the ratio and the machine."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    table.add_column("variant")
+    table.add_column("threads", justify="right")
+    table.add_column("stage")
+    for name in ("p50 ms", "p90 ms", "p99 ms"):
+        table.add_column(name, justify="right")
+    for contestant in result.contestants:
+        for i, stage in enumerate(("preprocess", "inference", "decode", "total")):
+            spread = contestant.spread(stage)
+            table.add_row(
+                contestant.variant if i == 0 else "",
+                str(contestant.threads) if i == 0 else "",
+                stage,
+                *(f"{v:.4f}" for v in (spread.p50_ms, spread.p90_ms, spread.p99_ms)),
+                style="bold" if stage == "inference" else "",
+            )
+    console.print(f"{result.model}: {result.runs:,} runs each, in turn, on the same 640×480 frames")
+    console.print(table)
+    for line in verdict(result):
+        console.print(line, soft_wrap=True)
+    sizes = ", ".join(f"{c.variant} {c.file_bytes / 1024:.1f} KiB" for c in result.contestants[:2])
+    console.print(f"on disk: {sizes}; peak memory of this process {result.peak_memory_mib:.0f} MiB")
+    board = result.board
+    governor = f", governor {board.governor}" if board.governor else ""
+    console.print(f"{board.summary}{governor}", soft_wrap=True)
+
+
+def verdict(result: Report) -> list[str]:
+    """Say in words what the ratios mean."""
+    quantized, other = result.names
+    lines = []
+    for c in result.comparisons:
+        interval = f"{c.inference.value:.2f}× (95 % interval {c.inference.low:.2f}–{c.inference.high:.2f})"
+        whole = f"whole path {c.total.value:.2f}× ({c.total.low:.2f}–{c.total.high:.2f})"
+        head = f"{c.threads} thread{'s' * (c.threads > 1)}: "
+        if c.is_faster:
+            lines.append(f"{head}{quantized} is {interval} as fast as {other}; {whole}")
+        else:
+            lines.append(f"{head}{quantized} is not faster here: {interval} as fast as {other}; {whole}")
+    return lines

@@ -1,0 +1,111 @@
+"""`edgecnn classify`: pictures in, labels out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgecnn.bundle import DEFAULT_MODEL
+from edgecnn.cli.options import (
+    EngineOption,
+    LabelsOption,
+    ModelOption,
+    RangeOption,
+    ThreadsOption,
+    VariantOption,
+    open_classifier,
+)
+from edgecnn.errors import CameraError, ImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from edgecnn.frame import Frame, Result
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def classify(
+    paths: Annotated[
+        list[str],
+        typer.Argument(help="Images, folders, videos, or - for an image on stdin.", metavar="PATH…"),
+    ],
+    model: ModelOption = DEFAULT_MODEL,
+    variant: VariantOption = "int8",
+    engine: EngineOption = "auto",
+    threads: ThreadsOption = 1,
+    labels: LabelsOption = None,
+    value_range: RangeOption = None,
+    top: Annotated[int, typer.Option(help="How many labels to show.", min=1, metavar="K")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Classify images, folders and videos.
+
+    What can't be read is one line on stderr; the rest goes on, and the exit code is 1.
+    """
+    import json
+    import time
+
+    from edgecnn.frame import Result
+
+    failed = False
+    with open_classifier(model, variant, engine, threads, labels, value_range) as classifier:
+        for path in paths:
+            for frame in _frames(path):
+                if isinstance(frame, Exception):
+                    failed = True
+                    sys.stderr.write(f"edgecnn: {frame}\n")
+                    continue
+                predictions, timings = classifier.classify_timed(frame.pixels, top)
+                age_ms = (time.monotonic_ns() - frame.captured_ns) / 1e6
+                result = Result(frame, predictions, timings, age_ms)
+                line = json.dumps(result.as_dict(), ensure_ascii=False) if as_json else _line(result)
+                typer.echo(line)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _line(result: Result) -> str:
+    where = result.frame.source if not result.frame.index else f"{result.frame.source}[{result.frame.index}]"
+    return f"{where}  " + "  ".join(f"{p.label} {p.score:.3f}" for p in result.predictions)
+
+
+def _frames(path: str) -> Iterator[Frame | ImageError | CameraError]:
+    """Yield what is at a path: one frame for an image, many for a video; an error in its place."""
+    import time
+
+    from edgecnn.camera import is_video_file
+    from edgecnn.camera.files import list_images
+    from edgecnn.frame import Frame
+    from edgecnn.image_file import decode_image, read_image
+
+    try:
+        if path == "-":
+            yield Frame(decode_image(sys.stdin.buffer.read(), "stdin"), time.monotonic_ns(), 0, "-")
+            return
+        if is_video_file(Path(path)):
+            yield from _video(path)
+            return
+        files = list_images(Path(path))
+    except (ImageError, CameraError) as error:
+        yield error
+        return
+    for file in files:
+        try:
+            yield Frame(read_image(file), time.monotonic_ns(), 0, str(file))
+        except ImageError as error:
+            yield error
+
+
+def _video(path: str) -> Iterator[Frame]:
+    from edgecnn.camera.opencv import OpenCvCamera
+
+    if not Path(path).is_file():
+        raise CameraError(f"{path} can't be read: no such file")
+    with OpenCvCamera(path) as camera:
+        while (frame := camera.read()) is not None:
+            yield frame

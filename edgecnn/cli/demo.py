@@ -1,0 +1,58 @@
+"""`edgecnn demo`: the main job in half a minute, and one summary."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgecnn.bundle import DEFAULT_MODEL
+from edgecnn.cli.bench import print_report, run_bench
+from edgecnn.cli.live import print_summary, run_live
+from edgecnn.cli.options import open_classifier
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from edgecnn.bench import Report
+    from edgecnn.live import Summary
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def demo(
+    seconds: Annotated[float, typer.Option(help="How long the live part runs.", min=0.1, metavar="S")] = 15.0,
+) -> None:
+    """Run `edgecnn live --source auto,synthetic`, then a short `edgecnn bench`, and sum up."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    console.print(f"$ edgecnn live --source auto,synthetic --seconds {seconds:g}", style="bold")
+    with open_classifier(DEFAULT_MODEL, "int8", "auto", 1, None, None) as classifier:
+        summary = run_live(classifier, "auto,synthetic", console, seconds=seconds)
+    print_summary(summary, console)
+    console.print("\n$ edgecnn bench", style="bold")
+    report = run_bench(DEFAULT_MODEL, blocks=20)
+    print_report(report, console)
+    _sum_up(summary, report, console)
+
+
+def _sum_up(summary: Summary, report: Report, console: Console) -> None:
+    console.print("\nsummary", style="bold")
+    rows = [
+        ("source", summary.source),
+        ("frames", f"{summary.frames:,} ({summary.dropped:,} dropped)"),
+        ("frame rate", f"{summary.rate:.1f} a second"),
+    ]
+    if summary.accuracy is not None:
+        rows.append(("labels right", f"{summary.accuracy:.1%} of {summary.known:,}"))
+    for contestant in report.contestants:
+        spread = contestant.spread("inference")
+        figures = f"p50 {spread.p50_ms:.3f} ms, p99 {spread.p99_ms:.3f} ms"
+        rows.append((f"{contestant.variant} inference", figures))
+    ratio = report.comparisons[0].inference
+    words = "" if report.comparisons[0].is_faster else "; int8 is not faster here"
+    rows.append(("float32 / int8", f"{ratio.value:.2f}× ({ratio.low:.2f}–{ratio.high:.2f}){words}"))
+    for name, value in rows:
+        console.print(f"  {name:<18}{value}", soft_wrap=True)

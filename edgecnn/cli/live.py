@@ -1,0 +1,149 @@
+"""`edgecnn live`: what a camera sees, classified as it comes."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import ExitStack, contextmanager
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgecnn.bundle import DEFAULT_MODEL
+from edgecnn.cli.options import (
+    EngineOption,
+    LabelsOption,
+    ModelOption,
+    RangeOption,
+    ThreadsOption,
+    VariantOption,
+    open_classifier,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
+    from edgecnn.classifier import Classifier
+    from edgecnn.live import Summary
+    from edgecnn.sink import Sink
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+class Show(StrEnum):
+    """Where results are shown."""
+
+    auto = "auto"
+    window = "window"
+    terminal = "terminal"
+    none = "none"
+
+
+@app.command()
+def live(
+    source: Annotated[
+        str,
+        typer.Option(
+            help="N, /dev/videoN, a file, a folder, a URL, synthetic, or auto (real cameras); "
+            "several, comma-separated, are tried in order.",
+            metavar="SRC[,SRC…]",
+        ),
+    ] = "auto",
+    model: ModelOption = DEFAULT_MODEL,
+    variant: VariantOption = "int8",
+    engine: EngineOption = "auto",
+    threads: ThreadsOption = 1,
+    labels: LabelsOption = None,
+    value_range: RangeOption = None,
+    seconds: Annotated[float | None, typer.Option(help="Stop after this time.", min=0, metavar="S")] = None,
+    frames: Annotated[int | None, typer.Option(help="Stop after this many.", min=1, metavar="N")] = None,
+    show: Annotated[Show, typer.Option(help="Where to show it.")] = Show.auto,
+    jsonl: Annotated[
+        str | None, typer.Option(help="Write each result as a line of JSON; - is stdout.", metavar="FILE")
+    ] = None,
+) -> None:
+    """Classify what a camera sees, live. `q`, Ctrl-C or a limit ends it with a summary."""
+    from rich.console import Console
+
+    console = Console(stderr=jsonl == "-", highlight=False)
+    with open_classifier(model, variant, engine, threads, labels, value_range) as classifier:
+        summary = run_live(
+            classifier, source, console, seconds=seconds, frames=frames, show=show, jsonl=jsonl
+        )
+    print_summary(summary, console)
+
+
+def run_live(
+    classifier: Classifier,
+    source: str,
+    console: Console,
+    *,
+    seconds: float | None = None,
+    frames: int | None = None,
+    show: Show = Show.auto,
+    jsonl: str | None = None,
+) -> Summary:
+    """Open the source and the sinks, run the loop until its end, and return the summary."""
+    from edgecnn.camera import open_camera
+    from edgecnn.live import run
+    from edgecnn.sink import open_view
+    from edgecnn.sink.jsonl import JsonlSink
+
+    with ExitStack() as stack:
+        camera = stack.enter_context(open_camera(source))
+        model = classifier.model
+        console.print(
+            f"source {camera.description}; model {model.name} {model.variant} "
+            f"on {classifier.engine.name}, {classifier.threads} thread{'s' * (classifier.threads > 1)}",
+            soft_wrap=True,
+        )
+        sinks: list[Sink] = []
+        if jsonl:
+            sinks.append(stack.enter_context(JsonlSink(jsonl)))
+        if view := _view(show):
+            sinks.append(stack.enter_context(open_view(view, console)))
+        stop = stack.enter_context(_stop_on_signals())
+        return run(classifier, camera, sinks, seconds=seconds, frames=frames, stop=stop)
+
+
+def print_summary(summary: Summary, console: Console) -> None:
+    """Print what the run amounted to."""
+    right = ""
+    if summary.accuracy is not None:
+        right = f", {summary.accuracy:.1%} of {summary.known:,} labels right"
+    console.print(
+        f"{summary.frames:,} frames in {summary.seconds:.1f} s, {summary.rate:.1f} a second, "
+        f"{summary.dropped:,} dropped{right}",
+        soft_wrap=True,
+    )
+    for stage, spread in summary.spreads.items():
+        console.print(f"  {stage:<10}  p50 {spread.p50_ms:9.3f} ms   p99 {spread.p99_ms:9.3f} ms")
+
+
+def _view(show: Show) -> str | None:
+    """Choose the view: a window only where one can really be shown."""
+    if show is Show.none:
+        return None
+    if show is Show.auto:
+        from edgecnn.sink.window import why_no_window
+
+        return "terminal" if why_no_window() else "window"
+    return str(show.value)
+
+
+@contextmanager
+def _stop_on_signals() -> Iterator[threading.Event]:
+    """Give an event that Ctrl-C and SIGTERM set, so that the loop ends between two frames."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    saved = {s: signal.signal(s, lambda *_: stop.set()) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in saved.items():
+            signal.signal(number, handler)

@@ -1,0 +1,65 @@
+"""The options that several commands share, and what they become."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgecnn.errors import OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from edgecnn.classifier import Classifier
+
+ModelOption = Annotated[
+    str, typer.Option("--model", "-m", help="A bundle's name or folder, or a .tflite file.", metavar="M")
+]
+VariantOption = Annotated[
+    str, typer.Option(help="Which of a bundle's variants: int8 or float32.", metavar="V")
+]
+EngineOption = Annotated[
+    str, typer.Option(help="auto, litert, or fake[:delay_ms=5,jitter_ms=1].", metavar="E")
+]
+ThreadsOption = Annotated[int, typer.Option(help="Threads for the model.", min=1, metavar="N")]
+LabelsOption = Annotated[
+    str | None, typer.Option(help="A file with one label a line, for a bare .tflite.", metavar="FILE")
+]
+RangeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--range", help="0..1, -1..1 or 0..255: what a bare float model takes.", metavar="LOW..HIGH"
+    ),
+]
+
+
+def parse_range(text: str | None) -> tuple[float, float] | None:
+    """Read `-1..1`. Raises OptionError."""
+    if text is None:
+        return None
+    low, dots, high = text.partition("..")
+    try:
+        values = float(low), float(high)
+    except ValueError:
+        values = (0.0, 0.0)
+    if not dots or not values[0] < values[1]:
+        raise OptionError(f"--range is {text!r}, expected 0..1, -1..1 or 0..255")
+    return values
+
+
+@contextmanager
+def open_classifier(
+    model: str, variant: str, engine: str, threads: int, labels: str | None, value_range: str | None
+) -> Iterator[Classifier]:
+    """Open what the shared options name; OpenCV gets as many threads as the model."""
+    import cv2
+
+    from edgecnn.classifier import load
+
+    cv2.setNumThreads(threads)
+    with load(
+        model, variant, engine, threads, labels=labels, value_range=parse_range(value_range)
+    ) as classifier:
+        yield classifier

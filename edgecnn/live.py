@@ -1,0 +1,229 @@
+"""The live loop: one thread captures, a one-slot mailbox keeps the newest frame, the loop classifies it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edgecnn.errors import CameraError
+from edgecnn.frame import Command, Result
+from edgecnn.latency import Spread
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edgecnn.camera import Camera
+    from edgecnn.classifier import Classifier
+    from edgecnn.frame import Frame
+    from edgecnn.sink import Sink
+
+STAGES = ("preprocess", "inference", "decode", "total", "age")
+# Percentiles are those of the latest frames, so that a loop that runs for days does not grow.
+WINDOW = 10_000
+FIRST_FRAME_S = 15.0
+_POLL_S = 0.1
+
+
+class Mailbox:
+    """One slot between the capture thread and the loop.
+
+    For a live camera the newest frame replaces the one that nobody took (counted as dropped); with
+    `keep_all` the camera waits instead.
+    """
+
+    def __init__(self, *, keep_all: bool) -> None:
+        self._keep_all = keep_all
+        self._changed = threading.Condition()
+        self._frame: Frame | None = None
+        self._error: BaseException | None = None
+        self.closed = False
+        self.dropped = 0
+
+    def put(self, frame: Frame) -> None:
+        """Leave a frame; returns at once unless `keep_all` has it wait for the slot."""
+        with self._changed:
+            while self._keep_all and self._frame is not None and not self.closed:
+                self._changed.wait()
+            if self._frame is not None and not self.closed:
+                self.dropped += 1
+            self._frame = frame
+            self._changed.notify_all()
+
+    def get(self, timeout: float) -> Frame | None:
+        """Take the newest frame, or None when none comes in time or the source has ended.
+
+        Raises what ended the capture thread, after its last frame was taken.
+        """
+        with self._changed:
+            if self._frame is None and not self.closed:
+                self._changed.wait(timeout)
+            frame, self._frame = self._frame, None
+            self._changed.notify_all()
+            if frame is None and self._error is not None:
+                raise self._error
+            return frame
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Say that no more frames come, and why if it was not the end."""
+        with self._changed:
+            self.closed = True
+            self._error = error
+            self._changed.notify_all()
+
+
+class Stats:
+    """What the loop has seen so far; cheap to keep, worked out when asked."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self.known = 0
+        self.correct = 0
+        self.dropped = 0
+        self._latencies = {stage: deque[float](maxlen=WINDOW) for stage in STAGES}
+        self._moments = deque[float](maxlen=60)
+        self._first = 0.0
+        self._last = 0.0
+
+    def add(self, result: Result, dropped: int) -> None:
+        """Count one result."""
+        now = time.monotonic()
+        self._first = self._first or now
+        self._last = now
+        self._moments.append(now)
+        self.frames += 1
+        self.dropped = dropped
+        if result.correct is not None:
+            self.known += 1
+            self.correct += result.correct
+        t = result.timings
+        values = (t.preprocess_ms, t.inference_ms, t.decode_ms, t.total_ms, result.age_ms)
+        for stage, value in zip(STAGES, values, strict=True):
+            self._latencies[stage].append(value)
+
+    def rate(self) -> float:
+        """Return frames a second over the latest 60 frames."""
+        span = self._moments[-1] - self._moments[0] if len(self._moments) > 1 else 0.0
+        return (len(self._moments) - 1) / span if span else 0.0
+
+    def spreads(self) -> dict[str, Spread]:
+        """Return the percentiles of each stage over the latest frames."""
+        return {stage: Spread.of(values) for stage, values in self._latencies.items() if values}
+
+    def summary(self, source: str) -> Summary:
+        """Return the figures of the whole run."""
+        span = self._last - self._first
+        return Summary(
+            source=source,
+            frames=self.frames,
+            seconds=span,
+            rate=(self.frames - 1) / span if span else 0.0,
+            dropped=self.dropped,
+            known=self.known,
+            correct=self.correct,
+            spreads=self.spreads(),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A finished run. `known` frames had a true label, `correct` of them were named right."""
+
+    source: str
+    frames: int
+    seconds: float
+    rate: float
+    dropped: int
+    known: int
+    correct: int
+    spreads: dict[str, Spread]
+
+    @property
+    def accuracy(self) -> float | None:
+        """The share of labels that were right, or None where the truth was not known."""
+        return self.correct / self.known if self.known else None
+
+
+def run(
+    classifier: Classifier,
+    camera: Camera,
+    sinks: Sequence[Sink],
+    *,
+    seconds: float | None = None,
+    frames: int | None = None,
+    stop: threading.Event | None = None,
+    top: int = 3,
+) -> Summary:
+    """Classify what the camera sees until it ends, a limit is reached, or someone asks to stop.
+
+    Parameters
+    ----------
+    seconds
+        How long, from the first frame on.
+    frames
+        How many frames at most.
+    stop
+        Set it from a signal handler or another thread.
+
+    Raises
+    ------
+    CameraError
+        Where the camera fails while it runs.
+    EngineError, OutputError
+        Where the engine or a sink fails.
+    """
+    stop = stop or threading.Event()
+    mailbox = Mailbox(keep_all=not camera.live)
+    ended = threading.Event()
+    thread = threading.Thread(target=_capture, args=(camera, mailbox, ended), name="capture", daemon=True)
+    stats = Stats()
+    thread.start()
+    try:
+        _loop(classifier, mailbox, sinks, stats, stop, seconds, frames, top)
+    finally:
+        ended.set()
+        mailbox.close()
+        thread.join(timeout=FIRST_FRAME_S)
+    return stats.summary(camera.description)
+
+
+def _capture(camera: Camera, mailbox: Mailbox, ended: threading.Event) -> None:
+    try:
+        while not ended.is_set() and (frame := camera.read()) is not None:
+            mailbox.put(frame)
+        mailbox.close()
+    except BaseException as error:  # noqa: BLE001 - raised again in the loop's thread
+        mailbox.close(error)
+
+
+def _loop(
+    classifier: Classifier,
+    mailbox: Mailbox,
+    sinks: Sequence[Sink],
+    stats: Stats,
+    stop: threading.Event,
+    seconds: float | None,
+    frames: int | None,
+    top: int,
+) -> None:
+    patience = time.monotonic() + FIRST_FRAME_S
+    end = float("inf")
+    while not stop.is_set() and time.monotonic() < end:
+        frame = mailbox.get(_POLL_S)
+        if frame is None:
+            if mailbox.closed:
+                return
+            if not stats.frames and time.monotonic() > patience:
+                raise CameraError(f"the camera opened but gave no picture in {FIRST_FRAME_S:.0f} s")
+            continue
+        if not stats.frames and seconds is not None:
+            end = time.monotonic() + seconds
+        predictions, timings = classifier.classify_timed(frame.pixels, top)
+        age_ms = (time.monotonic_ns() - frame.captured_ns) / 1e6
+        result = Result(frame, predictions, timings, age_ms)
+        stats.add(result, mailbox.dropped)
+        commands = [sink.show(result, stats) for sink in sinks]
+        if Command.QUIT in commands or (frames is not None and stats.frames >= frames):
+            return

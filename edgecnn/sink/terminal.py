@@ -1,0 +1,128 @@
+"""The live view in a terminal: steady over SSH at 80 columns, plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import select
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from rich.live import Live
+from rich.table import Table
+
+from edgecnn.frame import Command
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from rich.console import Console
+
+    from edgecnn.frame import Result
+    from edgecnn.live import Stats
+
+REDRAW_S = 0.1
+PLAIN_LINE_S = 1.0
+_BAR = 24
+
+
+class TerminalSink:
+    """Redraws ten times a second; `q` quits where someone is at the terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live: Live | None = None
+        self._next = 0.0
+        self._keys = Keys()
+        if console.is_terminal and not console.is_dumb_terminal:
+            self._live = Live(console=console, auto_refresh=False, transient=True)
+            self._live.start()
+
+    def show(self, result: Result, stats: Stats) -> Command | None:
+        """Draw, if it is time to."""
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + (REDRAW_S if self._live else PLAIN_LINE_S)
+            if self._live:
+                self._live.update(self._table(result, stats), refresh=True)
+            else:
+                self._console.print(plain_line(result, stats), markup=False, highlight=False, soft_wrap=True)
+        return Command.QUIT if self._keys.pressed() in ("q", "Q") else None
+
+    def close(self) -> None:
+        """Give the terminal back as it was."""
+        self._keys.close()
+        if self._live:
+            self._live.stop()
+            self._live = None
+
+    def __enter__(self) -> TerminalSink:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _table(self, result: Result, stats: Stats) -> Table:
+        table = Table.grid(padding=(0, 2))
+        table.add_column(width=12, no_wrap=True)
+        table.add_column(no_wrap=True, overflow="ellipsis")
+        for i, prediction in enumerate(result.predictions[:3]):
+            filled = round(prediction.score * _BAR)
+            bar = "█" * filled + "░" * (_BAR - filled)
+            row = f"{bar} {prediction.score:6.1%}"
+            table.add_row(prediction.label, row, style="bold" if i == 0 else "dim")
+        table.add_row("", "")
+        seen = f"{stats.frames:,} frames, {stats.rate():.1f} a second, {stats.dropped:,} dropped"
+        table.add_row("seen", seen)
+        for stage, spread in stats.spreads().items():
+            table.add_row(stage, f"p50 {spread.p50_ms:8.3f} ms   p99 {spread.p99_ms:8.3f} ms")
+        if stats.known:
+            table.add_row("right", f"{stats.correct / stats.known:.1%} of {stats.known:,}")
+        table.add_row("", "q quits" if self._keys.active else "Ctrl-C quits", style="dim")
+        return table
+
+
+def plain_line(result: Result, stats: Stats) -> str:
+    """Return one line about now, for logs and pipes."""
+    best = result.predictions[0]
+    timings = result.timings
+    right = f"  right {stats.correct / stats.known:.1%}" if stats.known else ""
+    return (
+        f"{best.label} {best.score:.3f}  {stats.rate():.1f} fps  dropped {stats.dropped}  "
+        f"preprocess {timings.preprocess_ms:.3f} ms  inference {timings.inference_ms:.3f} ms  "
+        f"decode {timings.decode_ms:.3f} ms{right}"
+    )
+
+
+class Keys:
+    """Reads single key presses without waiting, where standard input is a terminal."""
+
+    def __init__(self) -> None:
+        self.active = False
+        self._saved: Any = None
+        if sys.stdin is None or not sys.stdin.isatty():
+            return
+        try:
+            import termios
+            import tty
+
+            self._saved = termios.tcgetattr(sys.stdin)
+            tty.setcbreak(sys.stdin)
+            self.active = True
+        except (ImportError, OSError):
+            self._saved = None
+
+    def pressed(self) -> str:
+        """Return the key that was pressed since the last call, or an empty text."""
+        if self.active and select.select([sys.stdin], [], [], 0)[0]:
+            return sys.stdin.read(1)
+        return ""
+
+    def close(self) -> None:
+        """Put the terminal back."""
+        if self.active:
+            import termios
+
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._saved)
+            self.active = False

@@ -1,0 +1,92 @@
+"""The live view in a window of OpenCV's, where it was built with one and there is a display."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import TYPE_CHECKING
+
+import cv2
+
+from edgecnn.errors import OutputError
+from edgecnn.frame import Command
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from rich.console import Console
+
+    from edgecnn.frame import Result
+    from edgecnn.live import Stats
+
+TITLE = "edgecnn"
+_WHITE, _GREEN, _BLACK = (255, 255, 255), (80, 220, 80), (0, 0, 0)
+
+
+def why_no_window() -> str | None:
+    """Say why no window can be shown, or None. Found out before one is tried: Qt aborts can't be caught."""
+    found = re.search(r"^\s*GUI:\s*(\S+)", cv2.getBuildInformation(), re.MULTILINE)
+    if found is None or found.group(1) in ("NONE", "NO"):
+        return (
+            "this OpenCV is the headless one; for a window replace it: "
+            "pip uninstall opencv-python-headless, then pip install opencv-python"
+        )
+    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return "there is no display (DISPLAY and WAYLAND_DISPLAY are not set)"
+    return None
+
+
+class WindowSink:
+    """Draws label, score, frame rate and latency on the picture; `q` or closing the window quits."""
+
+    def __init__(self, console: Console) -> None:  # noqa: ARG002 - a view's signature
+        if reason := why_no_window():
+            raise OutputError(f"no window can be shown: {reason}; or use --show terminal")
+        cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+
+    def show(self, result: Result, stats: Stats) -> Command | None:
+        """Draw one frame and look at the keys."""
+        cv2.imshow(TITLE, annotate(result, stats))
+        if cv2.waitKey(1) & 0xFF in (ord("q"), ord("Q")):
+            return Command.QUIT
+        closed = cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1
+        return Command.QUIT if closed else None
+
+    def close(self) -> None:
+        """Close the window."""
+        cv2.destroyAllWindows()
+
+    def __enter__(self) -> WindowSink:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def annotate(result: Result, stats: Stats) -> NDArray[np.uint8]:
+    """Return a copy of the frame with the figures drawn on it."""
+    picture = result.frame.pixels.copy()
+    best, timings = result.predictions[0], result.timings
+    lines = [
+        f"{stats.rate():.1f} fps   dropped {stats.dropped}",
+        f"preprocess {timings.preprocess_ms:.2f} ms   inference {timings.inference_ms:.2f} ms   "
+        f"decode {timings.decode_ms:.2f} ms",
+    ]
+    scale = picture.shape[0] / 480
+    _text(picture, f"{best.label}  {best.score:.0%}", 40 * scale, 1.2 * scale, _GREEN)
+    for i, line in enumerate(lines):
+        _text(picture, line, picture.shape[0] - (34 - 20 * i) * scale, 0.5 * scale, _WHITE)
+    return picture
+
+
+def _text(picture: NDArray[np.uint8], text: str, y: float, size: float, color: tuple[int, int, int]) -> None:
+    # OpenCV's fonts know ASCII only.
+    plain = text.encode("ascii", "replace").decode()
+    for ink, width in ((_BLACK, 4), (color, 1)):
+        thickness = max(1, round(width * size))
+        cv2.putText(picture, plain, (12, int(y)), cv2.FONT_HERSHEY_SIMPLEX, size, ink, thickness, cv2.LINE_AA)

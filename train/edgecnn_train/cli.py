@@ -1,0 +1,88 @@
+"""`edgecnn train`: a recipe or a folder of photos in, an int8 bundle out."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgecnn.errors import MissingExtra, OptionError
+
+if TYPE_CHECKING:
+    from edgecnn_train.recipe import Recipe
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def train(
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            help="A recipe's name or file, or a folder or zip of photos.", metavar="RECIPE|FOLDER"
+        ),
+    ],
+    data: Annotated[Path | None, typer.Option(help="Where the data lie.", metavar="PATH")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The bundle's folder; ./NAME if left out.", metavar="DIR")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="How many epochs.", min=1, metavar="N")] = None,
+    seed: Annotated[int | None, typer.Option(help="What all chance comes from.", min=0, metavar="N")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change a key of the recipe; may be repeated.", metavar="KEY=VALUE"),
+    ] = None,
+    allow_drop: Annotated[
+        float, typer.Option(help="Publish though int8 loses this many points.", min=0, metavar="POINTS")
+    ] = 1.0,
+) -> None:
+    """Train an int8 model from a recipe or a folder of photos.
+
+    Ctrl-C stops it; the same command goes on after the last whole epoch.
+    """
+    overrides = list(settings or [])
+    overrides += [f"train.epochs={epochs}"] if epochs is not None else []
+    overrides += [f"train.seed={seed}"] if seed is not None else []
+    chosen, data = _choose(recipe, data, overrides)
+    _require_extra()
+
+    from edgecnn_train.pipeline import train as run
+
+    try:
+        run(
+            chosen,
+            data,
+            out or Path(chosen.name),
+            typer.echo,
+            allowed_drop=allow_drop,
+            verbose=1 if sys.stdout.isatty() else 2,
+        )
+    except KeyboardInterrupt:
+        typer.echo("\nstopped; the same command goes on after the last whole epoch", err=True)
+        raise typer.Exit(130) from None
+
+
+def _choose(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, Path | None]:
+    """Tell a recipe from a folder of photos; a shipped recipe's name always means the recipe."""
+    from edgecnn_train.recipe import read_recipe, shipped_recipes
+
+    path = Path(text)
+    if text in shipped_recipes() or not (path.is_dir() or path.suffix.lower() == ".zip"):
+        return read_recipe(text, overrides), data
+    if data is not None:
+        raise OptionError(f"{text} is a folder of photos itself: leave --data out, or name a recipe")
+    name = re.sub(r"[^\w-]+", "-", path.resolve().stem).strip("-").lower() or "photos"
+    return read_recipe("photos", overrides, name=f"{name}-model"), path
+
+
+def _require_extra() -> None:
+    missing = [m for m in ("keras", "tensorflow", "matplotlib") if importlib.util.find_spec(m) is None]
+    if missing:
+        raise MissingExtra(
+            f"training needs {', '.join(missing)}: pip install 'edgecnn[train]' "
+            "(in a clone of the project: pip install '.[train]')"
+        )

@@ -1,0 +1,151 @@
+"""One call from a recipe to a bundle: data, training, quantization, verification, publishing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import keras
+
+from edgecnn.board import describe_board
+from edgecnn.bundle import read_bundle
+from edgecnn.classifier import load
+from edgecnn.errors import DataError
+from edgecnn.golden import record
+from edgecnn.tflite_metadata import write_metadata
+from edgecnn_train import models, publish, report
+from edgecnn_train.data import load_data
+from edgecnn_train.fit import fit
+from edgecnn_train.quantize import to_float32, to_int8
+from edgecnn_train.source import open_source
+from edgecnn_train.verify import ALLOWED_DROP, gate, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edgecnn.bundle import Bundle
+    from edgecnn_train.data import DataSet
+    from edgecnn_train.fit import Fitted
+    from edgecnn_train.recipe import Recipe
+
+
+def find_data(recipe: Recipe, path: Path | None) -> Path:
+    """Return where the recipe's data lie: `path`, or $EDGECNN_DATA/<name>, a folder or a zip archive.
+
+    Raises DataError, saying where to get them.
+    """
+    if path is not None:
+        return path
+    name = recipe.data.name
+    root = os.environ.get("EDGECNN_DATA")
+    if root and name:
+        for candidate in (Path(root) / name, Path(root) / f"{name}.zip"):
+            if candidate.exists():
+                return candidate
+    looked = f"$EDGECNN_DATA/{name} ({Path(root) / name})" if root else "$EDGECNN_DATA, which is not set"
+    raise DataError(
+        f"no data for {recipe.name}: looked in {looked}. They are {recipe.data.where or 'yours to bring'}; "
+        "say where they lie with --data PATH"
+    )
+
+
+def train(
+    recipe: Recipe,
+    data_path: Path | None,
+    out: Path,
+    say: Callable[[str], None],
+    *,
+    allowed_drop: float = ALLOWED_DROP,
+    verbose: int | str = "auto",
+) -> Bundle:
+    """Train a recipe and publish its bundle at `out`.
+
+    Checkpoints lie in `<out>.training` until the bundle is written; the same call goes on from them.
+
+    Raises
+    ------
+    DataError, RecipeError, OutputError
+        For what can't be trained or written, before training starts where that can be known.
+    GateError
+        Where int8 loses too much; the checkpoints stay.
+    """
+    out = out.absolute()
+    publish.check_target(out)
+    keras.utils.set_random_seed(recipe.train.seed)
+    source = open_source(find_data(recipe, data_path))
+    data = load_data(source, recipe, say)
+    say(
+        f"{len(data.labels)} classes; {len(data.train):,} pictures for training, "
+        f"{len(data.validation):,} for validation, {len(data.test):,} for the test"
+    )
+    recipe = _settled(recipe, data)
+    model = models.build(recipe.model, data.input, len(data.labels))
+    say(f"{recipe.model.family}: {model.count_params():,} parameters, {recipe.train.epochs} epochs")
+    work = out.with_name(f"{out.name}.training")
+    fitted = fit(model, data, recipe, work, say, verbose)
+    say(f"best on the validation pictures: epoch {fitted.best_epoch} of {len(fitted.history)}")
+    bundle = _publish(recipe, data, fitted, out, say, allowed_drop)
+    shutil.rmtree(work, ignore_errors=True)
+    return bundle
+
+
+def _settled(recipe: Recipe, data: DataSet) -> Recipe:
+    """Return the recipe with what was chosen from the pictures filled in, so that the bundle records it."""
+    chosen = replace(recipe.input, width=data.input.width, height=data.input.height, color=data.input.color)
+    filters = recipe.model.filters or models.default_filters(
+        min(data.input.width, data.input.height), recipe.model.kernel
+    )
+    return replace(recipe, input=chosen, model=replace(recipe.model, filters=filters))
+
+
+def _publish(
+    recipe: Recipe, data: DataSet, fitted: Fitted, out: Path, say: Callable[[str], None], allowed_drop: float
+) -> Bundle:
+    started = time.monotonic()
+    say("quantizing")
+    files = {
+        name: write_metadata(
+            content,
+            name=recipe.title or recipe.name,
+            description=f"edgecnn recipe {recipe.name}, {name}",
+            license_text=recipe.data.licence,
+            labels=data.labels,
+            color=data.input.color,
+            value_range=data.input.value_range,
+        )
+        for name, content in {
+            "int8": to_int8(fitted.model, data.calibration.images),
+            "float32": to_float32(fitted.model),
+        }.items()
+    }
+    with publish.new_folder(out) as folder:
+        manifest = publish.write_models(folder, data, recipe, files)
+        say("verifying int8 and float32 on the test pictures, through edgecnn itself")
+        with load(folder, "int8") as int8, load(folder, "float32") as float32:
+            result = verify(data, int8, float32, recipe.verify.synthetic_frames)
+            golden = record({"int8": int8, "float32": float32})
+        say(
+            f"top-1 int8 {result.int8_top1:.2%}, float32 {result.float_top1:.2%}, "
+            f"drop {result.drop:.2f} points, agreement {result.agreement:.2%}, "
+            f"float tensors {len(result.float_tensors)}"
+        )
+        if result.synthetic is not None:
+            say(f"top-1 int8 on {recipe.verify.synthetic_frames:,} synthetic frames {result.synthetic:.2%}")
+        gate(result, allowed_drop)
+        seconds = sum(e["seconds"] for e in fitted.history) + time.monotonic() - started
+        manifest = publish.describe(
+            manifest, data, recipe, fitted, result, golden,
+            seconds=seconds, machine=describe_board().summary,
+        )  # fmt: skip
+        publish.write_manifest(folder, manifest)
+        ids = "".join(f"{item.id}\n" for item in data.calibration.items)
+        (folder / publish.CALIBRATION).write_text(ids, "utf-8")
+        report.training_curves(fitted, folder / "training.png")
+        report.confusion_matrix(result, data.labels, folder / "confusion.png")
+        (folder / "CARD.md").write_text(report.card(manifest, result), "utf-8")
+    say(f"published {out}: edgecnn live --model {out}")
+    return read_bundle(out)
