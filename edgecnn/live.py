@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edgecnn.errors import CameraError
 from edgecnn.frame import Command, Result
-from edgecnn.latency import Spread
+from edgecnn.stats import Stats, Summary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,9 +18,6 @@ if TYPE_CHECKING:
     from edgecnn.frame import Frame
     from edgecnn.sink import Sink
 
-STAGES = ("preprocess", "inference", "decode", "total", "age")
-# Percentiles are those of the latest frames, so that a loop that runs for days does not grow.
-WINDOW = 10_000
 FIRST_FRAME_S = 15.0
 _POLL_S = 0.1
 
@@ -72,78 +67,6 @@ class Mailbox:
             self.closed = True
             self._error = error
             self._changed.notify_all()
-
-
-class Stats:
-    """What the loop has seen so far; cheap to keep, worked out when asked."""
-
-    def __init__(self) -> None:
-        self.frames = 0
-        self.known = 0
-        self.correct = 0
-        self.dropped = 0
-        self._latencies = {stage: deque[float](maxlen=WINDOW) for stage in STAGES}
-        self._moments = deque[float](maxlen=60)
-        self._first = 0.0
-        self._last = 0.0
-
-    def add(self, result: Result, dropped: int) -> None:
-        """Count one result."""
-        now = time.monotonic()
-        self._first = self._first or now
-        self._last = now
-        self._moments.append(now)
-        self.frames += 1
-        self.dropped = dropped
-        if result.correct is not None:
-            self.known += 1
-            self.correct += result.correct
-        t = result.timings
-        values = (t.preprocess_ms, t.inference_ms, t.decode_ms, t.total_ms, result.age_ms)
-        for stage, value in zip(STAGES, values, strict=True):
-            self._latencies[stage].append(value)
-
-    def rate(self) -> float:
-        """Return frames a second over the latest 60 frames."""
-        span = self._moments[-1] - self._moments[0] if len(self._moments) > 1 else 0.0
-        return (len(self._moments) - 1) / span if span else 0.0
-
-    def spreads(self) -> dict[str, Spread]:
-        """Return the percentiles of each stage over the latest frames."""
-        return {stage: Spread.of(values) for stage, values in self._latencies.items() if values}
-
-    def summary(self, source: str) -> Summary:
-        """Return the figures of the whole run."""
-        span = self._last - self._first
-        return Summary(
-            source=source,
-            frames=self.frames,
-            seconds=span,
-            rate=(self.frames - 1) / span if span else 0.0,
-            dropped=self.dropped,
-            known=self.known,
-            correct=self.correct,
-            spreads=self.spreads(),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """A finished run. `known` frames had a true label, `correct` of them were named right."""
-
-    source: str
-    frames: int
-    seconds: float
-    rate: float
-    dropped: int
-    known: int
-    correct: int
-    spreads: dict[str, Spread]
-
-    @property
-    def accuracy(self) -> float | None:
-        """The share of labels that were right, or None where the truth was not known."""
-        return self.correct / self.known if self.known else None
 
 
 def run(

@@ -14,15 +14,23 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_HALF = 0.5 + 1e-4
+
+
 def dequantize(values: NDArray[Any], scale: float, zero_point: int) -> NDArray[np.float32]:
     """Return the real values. Widens before subtracting: int8 − int8 would wrap around."""
     return (values.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
 
 
 def quantize(values: NDArray[Any], scale: float, zero_point: int, dtype: str) -> NDArray[Any]:
-    """Return the nearest representable integers. Clips before the cast: a cast alone would wrap around."""
+    """Return the nearest representable integers; halves round up.
+
+    Many uint8 models have pixels exactly between two steps (scale 1/127.5, zero point 127): rounding halves
+    to even would shift every second pixel, and a scale rounded to float32 may hide a half, hence the margin.
+    Clips before the cast: a cast alone would wrap around.
+    """
     limits = np.iinfo(dtype)
-    steps = np.rint(np.asarray(values, np.float64) / scale) + zero_point
+    steps = np.floor(np.asarray(values, np.float64) / scale + _HALF) + zero_point
     clipped: NDArray[Any] = np.clip(steps, limits.min, limits.max).astype(dtype)
     return clipped
 

@@ -62,14 +62,11 @@ class SyntheticCamera:
 
     def read(self) -> Frame | None:
         """Return the next frame, at the pace of `fps`."""
-        if self._period_ns:
-            now = time.monotonic_ns()
-            self._next_ns = (
-                max(self._next_ns + self._period_ns, now - self._period_ns) if self._index else now
-            )
-            if self._next_ns > now:
-                time.sleep((self._next_ns - now) / 1e9)
         pixels, truth = self.draw(self._index)
+        now = time.monotonic_ns()
+        if self._next_ns > now:
+            time.sleep((self._next_ns - now) / 1e9)
+        self._next_ns = max(self._next_ns, now) + self._period_ns
         frame = Frame(pixels, time.monotonic_ns(), self._index, self.name, truth)
         self._index += 1
         return frame

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from edgecnn.bench import Report
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()

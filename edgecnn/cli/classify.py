@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from edgecnn.frame import Frame, Result
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()

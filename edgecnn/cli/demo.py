@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edgecnn.bench import Report
-    from edgecnn.live import Summary
+    from edgecnn.stats import Summary
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()

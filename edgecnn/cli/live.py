@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edgecnn.classifier import Classifier
-    from edgecnn.live import Summary
     from edgecnn.sink import Sink
+    from edgecnn.stats import Summary
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 class Show(StrEnum):

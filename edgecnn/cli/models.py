@@ -13,7 +13,7 @@ from edgecnn.errors import EdgeCnnError
 if TYPE_CHECKING:
     from edgecnn.bundle import Bundle
 
-app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
+app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
 
 NameArgument = Annotated[str, typer.Argument(help="A bundle's name or folder.", metavar="MODEL")]
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edgecnn.frame import Command, Result
-    from edgecnn.live import Stats
+    from edgecnn.stats import Stats
 
 VIEWS = {
     "window": ("edgecnn.sink.window", "WindowSink"),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from edgecnn.frame import Command, Result
-    from edgecnn.live import Stats
+    from edgecnn.stats import Stats
 
 
 class JsonlSink:

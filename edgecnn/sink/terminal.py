@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edgecnn.frame import Result
-    from edgecnn.live import Stats
+    from edgecnn.stats import Stats
 
 REDRAW_S = 0.1
 PLAIN_LINE_S = 1.0

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edgecnn.frame import Result
-    from edgecnn.live import Stats
+    from edgecnn.stats import Stats
 
 TITLE = "edgecnn"
 _WHITE, _GREEN, _BLACK = (255, 255, 255), (80, 220, 80), (0, 0, 0)

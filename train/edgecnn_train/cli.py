@@ -15,7 +15,7 @@ from edgecnn.errors import MissingExtra, OptionError
 if TYPE_CHECKING:
     from edgecnn_train.recipe import Recipe
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()
@@ -49,8 +49,10 @@ def train(
     overrides += [f"train.seed={seed}"] if seed is not None else []
     chosen, data = _choose(recipe, data, overrides)
     _require_extra()
+    from edgecnn.quiet import quiet_stderr
 
-    from edgecnn_train.pipeline import train as run
+    with quiet_stderr():  # TensorFlow greets on stderr, whatever its log level
+        from edgecnn_train.pipeline import train as run
 
     try:
         run(

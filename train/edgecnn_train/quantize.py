@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
+from edgecnn.quiet import quiet_stderr
 from edgecnn_train.fit import scaled
 
 if TYPE_CHECKING:
@@ -59,11 +60,12 @@ def _export(model: Any, **options: Any) -> bytes:
         warnings.simplefilter("ignore")
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
         path = Path(folder) / "model.tflite"
-        model.export(
-            path,
-            format="litert",
-            verbose=False,
-            input_signature=[keras.InputSpec(shape=shape, dtype="float32", name="image")],
-            **options,
-        )
+        with quiet_stderr():
+            model.export(
+                path,
+                format="litert",
+                verbose=False,
+                input_signature=[keras.InputSpec(shape=shape, dtype="float32", name="image")],
+                **options,
+            )
         return path.read_bytes()

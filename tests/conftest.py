@@ -1,0 +1,123 @@
+"""What all tests share: the command line in this process, the fakes, and the data beside a checkout."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edgecnn import bundle
+from edgecnn.cli import main
+
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    def fails(self, *parts: str, code: int = 1) -> None:
+        """Assert one clear line on stderr with these parts in it, and no traceback."""
+        assert self.code == code, self
+        assert "Traceback" not in self.err
+        lines = [line for line in self.err.splitlines() if line.strip()]
+        assert len(lines) == 1, self.err
+        for part in parts:
+            assert part in lines[0], lines[0]
+
+
+@pytest.fixture
+def run_cli(monkeypatch, capfd):
+    """Run `edgecnn …` in this process."""
+
+    def run(*arguments: object) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["edgecnn", *map(str, arguments)])
+        capfd.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        captured = capfd.readouterr()
+        return Ran(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def shared() -> Path:
+    """Data and models beside the checkout; tests that need them show as skipped where they are not."""
+    if not (SHARED / "models").is_dir():
+        pytest.skip("needs ../shared, which is not beside this checkout")
+    return SHARED
+
+
+@pytest.fixture
+def seven(tmp_path) -> Path:
+    """A picture that the shipped model calls 7."""
+    path = tmp_path / "seven.png"
+    cv2.imwrite(str(path), draw_seven())
+    return path
+
+
+def draw_seven() -> np.ndarray:
+    picture = np.full((480, 640, 3), 225, np.uint8)
+    cv2.polylines(
+        picture, [np.array([(240, 110), (400, 110), (300, 370)])], False, (40, 40, 40), 26, cv2.LINE_AA
+    )
+    return picture
+
+
+@pytest.fixture
+def digits_file(tmp_path) -> Path:
+    """A bare copy of the shipped int8 model."""
+    path = tmp_path / "bare.tflite"
+    path.write_bytes((bundle.find("digits") / "int8.tflite").read_bytes())
+    return path
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks(request):
+    """Fail a test of the runtime that leaves a thread or an open file behind."""
+    if "edgecnn_train" in request.node.nodeid or "tests/train" in request.node.nodeid:
+        yield
+        return
+    before_threads, before_files = set(threading.enumerate()), open_files()
+    yield
+    gc.collect()
+    for _ in range(20):
+        left = set(threading.enumerate()) - before_threads
+        if not left:
+            break
+        time.sleep(0.1)
+    assert not left, f"threads left behind: {left}"
+    files = open_files() - before_files
+    assert not files, f"files left open: {files}"
+
+
+def open_files() -> set[str]:
+    """The regular files and devices that this process holds open."""
+    found = set()
+    for name in os.listdir("/proc/self/fd") if Path("/proc/self/fd").is_dir() else []:
+        try:
+            target = os.readlink(f"/proc/self/fd/{name}")
+        except OSError:
+            continue
+        if target.startswith("/") and not target.startswith(
+            ("/proc", "/dev/null", "/dev/pts", "/dev/urandom")
+        ):
+            found.add(f"{name} → {target}")
+    return found

@@ -1,0 +1,120 @@
+import http.server
+import threading
+
+import cv2
+import numpy as np
+import pytest
+
+from edgecnn.camera import open_camera, split_sources, video_devices
+from edgecnn.camera.opencv import OpenCvCamera
+from edgecnn.errors import CameraError
+
+
+@pytest.fixture
+def clip(tmp_path):
+    """Twelve frames, each brighter than the last one."""
+    path = tmp_path / "clip.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (160, 120))
+    for i in range(12):
+        writer.write(np.full((120, 160, 3), i * 20, np.uint8))
+    writer.release()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "sources"),
+    [
+        ("auto,synthetic", ["auto", "synthetic"]),
+        ("0,synthetic:seed=3,fps=0", ["0", "synthetic:seed=3,fps=0"]),
+        ("synthetic:fps=0, clip.mp4", ["synthetic:fps=0", "clip.mp4"]),
+        ("", []),
+    ],
+)
+def test_sources_are_split_outside_their_options(text, sources):
+    assert split_sources(text) == sources
+
+
+def test_the_first_source_that_opens_is_taken():
+    with open_camera("97,/dev/video98,synthetic:fps=0") as camera:
+        assert camera.read().source == "synthetic:fps=0"
+
+
+@pytest.mark.parametrize("source", ["97", "/dev/video97"])
+def test_a_camera_that_is_not_there_is_named(source):
+    with pytest.raises(CameraError, match="/dev/video97 does not exist"):
+        open_camera(source)
+
+
+def test_every_reason_is_kept():
+    with pytest.raises(CameraError, match=r"video97.*video98.*nowhere.*--source synthetic"):
+        open_camera("97,98,nowhere.mp4")
+    with pytest.raises(CameraError, match="none was given"):
+        open_camera("")
+
+
+@pytest.mark.skipif(bool(video_devices()), reason="this machine has a camera")
+def test_auto_means_real_cameras_only():
+    with pytest.raises(CameraError, match="no camera device"):
+        open_camera("auto")
+
+
+def test_a_video_file_gives_every_frame_and_ends(clip):
+    with open_camera(str(clip)) as camera:
+        assert not camera.live
+        assert "160×120" in camera.description
+        levels = []
+        while (frame := camera.read()) is not None:
+            levels.append(frame.pixels.mean())
+    assert len(levels) == 12
+    assert levels == sorted(levels)
+
+
+def test_a_file_that_is_no_video_is_refused(tmp_path):
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(b"nothing of the kind")
+    with pytest.raises(CameraError, match="no video that OpenCV can read"):
+        OpenCvCamera(str(path))
+
+
+def test_a_stream_over_http_is_a_live_camera(clip):
+    handler = type(
+        "Handler",
+        (http.server.SimpleHTTPRequestHandler,),
+        {
+            "__init__": lambda self, *a: http.server.SimpleHTTPRequestHandler.__init__(
+                self, *a, directory=str(clip.parent)
+            ),
+            "log_message": lambda *a: None,
+        },
+    )
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            with open_camera(f"http://127.0.0.1:{server.server_port}/clip.avi") as camera:
+                assert camera.live
+                assert camera.read().pixels.shape == (120, 160, 3)
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_an_address_where_nobody_answers_is_refused():
+    with pytest.raises(CameraError, match="nobody answers"):
+        open_camera("http://127.0.0.1:9/nothing.mjpg")
+
+
+def test_a_folder_of_pictures_is_a_source(tmp_path):
+    for i in range(3):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), np.full((20, 20, 3), i, np.uint8))
+    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / ".hidden.png").write_bytes(b"")
+    with open_camera(str(tmp_path)) as camera:
+        frames = [camera.read() for _ in range(4)]
+    assert [f.pixels[0, 0, 0] for f in frames[:3]] == [0, 1, 2]
+    assert frames[3] is None
+
+
+def test_a_folder_without_pictures_is_refused(tmp_path):
+    with pytest.raises(CameraError, match="no pictures in it"):
+        open_camera(str(tmp_path))

@@ -1,0 +1,64 @@
+import json
+
+import pytest
+
+from edgecnn import bundle
+
+
+def test_it_compares_and_writes_json(run_cli, tmp_path):
+    path = tmp_path / "bench.json"
+    ran = run_cli("bench", "--threads", "1,2", "--json", path)
+    assert ran.code == 0
+    for expected in (
+        "preprocess",
+        "inference",
+        "decode",
+        "total",
+        "p99 ms",
+        "95 % interval",
+        "peak memory",
+        "KiB",
+    ):
+        assert expected in ran.out
+    data = json.loads(path.read_text())
+    assert [(r["variant"], r["threads"]) for r in data["results"]] == [
+        ("int8", 1), ("float32", 1), ("int8", 2), ("float32", 2),
+    ]  # fmt: skip
+    assert data["runs"] == 1000
+    assert all(r["latency_ms"]["inference"]["p50"] > 0 for r in data["results"])
+
+
+def test_json_on_stdout_is_alone_there(run_cli):
+    ran = run_cli("bench", "--engine", "fake:delay_ms=0.1", "--json", "-")
+    assert json.loads(ran.out)["model"] == "digits"
+
+
+def test_it_says_plainly_when_int8_is_not_faster(run_cli):
+    ran = run_cli("bench", "--variant", "float32", "--against", "int8")
+    assert ran.code == 0
+    assert "float32 is" in ran.out
+
+
+def test_a_tie_is_not_called_faster(run_cli):
+    ran = run_cli("bench", "--engine", "fake:delay_ms=0.5,jitter_ms=0.4")
+    assert "int8 is not faster here" in ran.out
+
+
+def test_single_files_are_compared_when_both_are_named(run_cli, digits_file, tmp_path):
+    run_cli("bench", "--model", digits_file).fails("name the float model", "--against", code=2)
+    other = tmp_path / "float.tflite"
+    other.write_bytes((bundle.find("digits") / "float32.tflite").read_bytes())
+    ran = run_cli("bench", "--model", digits_file, "--against", other, "--range", "0..1", "--engine", "fake")
+    assert ran.code == 0
+
+
+def test_a_file_that_cannot_be_written_is_one_line(run_cli):
+    ran = run_cli("bench", "--engine", "fake", "--json", "/proc/nothing/bench.json")
+    assert ran.code == 1
+    assert "can't be written" in ran.err
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("against", ["float16", "nowhere.tflite"])
+def test_what_is_not_there_is_named(run_cli, against):
+    run_cli("bench", "--against", against).fails(against)

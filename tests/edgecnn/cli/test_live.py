@@ -1,0 +1,78 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from edgecnn.camera import video_devices
+
+
+def test_synthetic_frames_and_a_summary(run_cli, tmp_path):
+    path = tmp_path / "out.jsonl"
+    ran = run_cli("live", "--source", "synthetic:fps=0,seed=8", "--frames", 50, "--jsonl", path)
+    assert ran.code == 0
+    assert ran.err == ""
+    assert re.search(r"50 frames in .* a second, \d+ dropped, \d+\.\d% of 50 labels right", ran.out)
+    assert "inference" in ran.out
+    assert "p99" in ran.out
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert len(lines) == 50
+    assert {"captured_ns", "age_ms", "truth", "predictions", "latency_ms"} <= set(lines[0])
+    right = sum(line["predictions"][0]["label"] == line["truth"] for line in lines)
+    assert right >= 48
+
+
+def test_jsonl_on_stdout_is_alone_there(run_cli):
+    ran = run_cli("live", "--source", "synthetic:fps=0", "--frames", 5, "--jsonl", "-", "--show", "none")
+    assert len([json.loads(line) for line in ran.out.splitlines()]) == 5
+    assert "5 frames" in ran.err
+
+
+def test_sources_are_tried_in_order(run_cli):
+    ran = run_cli("live", "--source", "97,synthetic:fps=0", "--frames", 3, "--show", "none")
+    assert ran.code == 0
+    assert "synthetic camera" in ran.out
+
+
+def test_a_camera_that_does_not_open_is_one_line(run_cli):
+    run_cli("live", "--source", "97").fails("/dev/video97", "does not exist")
+
+
+@pytest.mark.skipif(bool(video_devices()), reason="this machine has a camera")
+def test_auto_without_a_camera_is_one_line(run_cli):
+    run_cli("live").fails("no camera device", "--source synthetic")
+
+
+def test_a_window_without_a_screen_is_one_line(run_cli, monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    ran = run_cli("live", "--source", "synthetic", "--show", "window", "--frames", 3)
+    ran.fails("no window can be shown", "--show terminal")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_disk_under_jsonl_is_one_line(run_cli):
+    ran = run_cli(
+        "live", "--source", "synthetic:fps=0", "--frames", 3, "--show", "none", "--jsonl", "/dev/full"
+    )
+    ran.fails("/dev/full", "No space left")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_it_cleanly_with_the_summary(number):
+    command = [sys.executable, "-u", "-m", "edgecnn", "live", "--source", "synthetic", "--show", "terminal"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        # Its first plain line says that the loop runs.
+        for line in child.stdout:
+            if "fps" in line:
+                break
+        time.sleep(0.3)
+        child.send_signal(number)
+        out, err = child.communicate(timeout=20)
+    assert child.returncode == 0
+    assert re.search(r"\d+ frames in .* labels right", out)
+    assert err == ""

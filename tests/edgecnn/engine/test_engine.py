@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+
+from edgecnn import bundle
+from edgecnn.engine import ENGINES, open_engine
+from edgecnn.errors import EngineError, ModelError, OptionError
+from edgecnn.latency import percentile
+
+
+@pytest.fixture(scope="module")
+def model():
+    return bundle.open_model("digits")
+
+
+def tensor(value: int) -> np.ndarray:
+    return np.full((1, 28, 28, 1), value, np.int8)
+
+
+@pytest.mark.parametrize("name", ["auto", "litert"])
+def test_litert_runs_the_model(model, name):
+    with open_engine(name, model) as engine:
+        assert engine.name == "litert"
+        output = engine.invoke(tensor(-128))
+    assert output.shape == (1, 10)
+    assert output.dtype == np.int8
+
+
+def test_two_threads_give_the_same_answer(model):
+    picture = np.random.default_rng(0).integers(-128, 128, (1, 28, 28, 1)).astype(np.int8)
+    answers = []
+    for threads in (1, 2):
+        with open_engine("litert", model, threads) as engine:
+            answers.append(engine.invoke(picture).astype(int))
+    assert np.abs(answers[0] - answers[1]).max() <= 1
+
+
+def test_opening_writes_nothing_to_stderr(model, capfd):
+    open_engine("litert", model).close()
+    assert capfd.readouterr().err == ""
+
+
+def test_a_wrong_tensor_is_an_engine_error(model):
+    with open_engine("litert", model) as engine, pytest.raises(EngineError, match="LiteRT failed"):
+        engine.invoke(np.zeros((1, 30, 30, 1), np.int8))
+
+
+def test_unknown_engines_and_threads_are_usage_errors(model):
+    with pytest.raises(OptionError, match="auto, litert, fake"):
+        open_engine("tpu", model)
+    with pytest.raises(OptionError, match="1 or more"):
+        open_engine("litert", model, 0)
+    with pytest.raises(OptionError, match="no option 'speed'"):
+        open_engine("fake:speed=3", model)
+
+
+def test_auto_keeps_every_reason(model, monkeypatch):
+    from edgecnn.engine import Entry
+
+    monkeypatch.setitem(ENGINES, "litert", Entry("edgecnn_not_there", "X", "pip install it"))
+    with pytest.raises(EngineError, match=r"litert can't be imported .*pip install it"):
+        open_engine("auto", model)
+
+
+def test_a_model_for_the_edge_tpu_is_refused_in_words(shared, tmp_path):
+    labels = tmp_path / "labels.txt"
+    labels.write_text("a\nb\n")
+    compiled = bundle.open_model(shared / "models/odd/edgetpu_compiled_misnamed.tflite", labels=labels)
+    with pytest.raises(ModelError, match="compiled for the Edge TPU"):
+        open_engine("auto", compiled)
+
+
+def test_the_fake_answers_by_brightness(model):
+    with open_engine("fake", model) as engine:
+        best = [int(engine.invoke(tensor(v)).argmax()) for v in (-128, -64, 0, 126)]
+        scores = engine.invoke(tensor(0)).astype(int) + 128
+    assert best == [0, 2, 5, 9]
+    assert scores.sum() == 256
+
+
+def test_the_fakes_delay_is_what_was_asked_for(model):
+    import time
+
+    took = []
+    with open_engine("fake:delay_ms=3,jitter_ms=1", model) as engine:
+        for _ in range(50):
+            start = time.perf_counter()
+            engine.invoke(tensor(0))
+            took.append((time.perf_counter() - start) * 1e3)
+    assert min(took) >= 2
+    assert percentile(took, 50) >= 2.5

@@ -1,0 +1,137 @@
+import io
+import json
+import os
+import pty
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from edgecnn.errors import OutputError
+from edgecnn.frame import Command, Frame, Prediction, Result, Timings
+from edgecnn.sink import open_view
+from edgecnn.sink.jsonl import JsonlSink
+from edgecnn.sink.terminal import TerminalSink, plain_line
+from edgecnn.sink.window import annotate, why_no_window
+from edgecnn.stats import Stats
+
+
+def result(index: int = 0, truth: str | None = "7") -> Result:
+    pixels = np.full((480, 640, 3), 90, np.uint8)
+    predictions = [Prediction("7", 7, 0.75), Prediction("größe", 1, 0.25)]
+    return Result(Frame(pixels, 123, index, "synthetic", truth), predictions, Timings(0.1, 0.2, 0.3), 1.5)
+
+
+@pytest.fixture
+def stats():
+    counted = Stats()
+    for i in range(3):
+        counted.add(result(i), dropped=2)
+    return counted
+
+
+def test_jsonl_is_classifys_object_and_three_more(tmp_path, stats):
+    path = tmp_path / "out.jsonl"
+    with JsonlSink(str(path)) as sink:
+        assert sink.show(result(4), stats) is None
+        assert json.loads(path.read_text()), "each line is whole at once"
+        sink.show(result(5, truth=None), stats)
+    first, second = map(json.loads, path.read_text().splitlines())
+    assert first == {
+        "source": "synthetic",
+        "frame": 4,
+        "predictions": [
+            {"label": "7", "index": 7, "score": 0.75},
+            {"label": "größe", "index": 1, "score": 0.25},
+        ],
+        "latency_ms": {"preprocess": 0.1, "inference": 0.2, "decode": 0.3},
+        "captured_ns": 123,
+        "age_ms": 1.5,
+        "truth": "7",
+    }
+    assert "truth" not in second
+
+
+@pytest.mark.parametrize("path", ["/proc/nothing/out.jsonl", "/"])
+def test_a_file_that_cannot_be_opened_is_named(path):
+    with pytest.raises(OutputError, match=f"{path} can't be written"):
+        JsonlSink(path)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_disk_is_said(stats):
+    sink = JsonlSink("/dev/full")
+    with pytest.raises(OutputError, match="No space left"):
+        sink.show(result(), stats)
+    with pytest.raises(OutputError):
+        sink.close()
+
+
+def test_without_a_terminal_it_prints_a_plain_line_a_second(stats):
+    out = io.StringIO()
+    with TerminalSink(Console(file=out, width=80)) as sink:
+        for _ in range(5):
+            assert sink.show(result(), stats) is None
+    lines = out.getvalue().splitlines()
+    assert lines == [plain_line(result(), stats)]
+    assert "7 0.750" in lines[0]
+    assert "right 100.0%" in lines[0]
+    assert "\x1b" not in out.getvalue()
+
+
+def test_in_a_terminal_it_stays_within_eighty_columns(stats):
+    out = io.StringIO()
+    with TerminalSink(Console(file=out, width=80, force_terminal=True, legacy_windows=False)) as sink:
+        sink.show(result(), stats)
+        table = Console(file=io.StringIO(), width=80)
+        with table.capture() as captured:
+            table.print(sink._table(result(), stats))
+    text = captured.get()
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
+    for expected in (
+        "75.0%",
+        "preprocess",
+        "inference",
+        "decode",
+        "age",
+        "3 frames",
+        "2 dropped",
+        "100.0% of 3",
+    ):
+        assert expected in text
+
+
+def test_q_quits_and_the_terminal_is_given_back(stats, monkeypatch):
+    import sys
+    import termios
+
+    master, slave = pty.openpty()
+    with open(slave) as keyboard:
+        monkeypatch.setattr(sys, "stdin", keyboard)
+        before = termios.tcgetattr(slave)
+        with TerminalSink(Console(file=io.StringIO())) as sink:
+            assert sink.show(result(), stats) is None
+            os.write(master, b"x")
+            assert sink.show(result(), stats) is None
+            os.write(master, b"q")
+            assert sink.show(result(), stats) is Command.QUIT
+            assert termios.tcgetattr(slave) != before
+        assert termios.tcgetattr(slave) == before
+    os.close(master)
+
+
+def test_a_window_is_found_impossible_before_it_is_tried(monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    reason = why_no_window()
+    assert "headless" in reason or "no display" in reason
+    with pytest.raises(OutputError, match="--show terminal"):
+        open_view("window", Console(file=io.StringIO()))
+
+
+def test_the_window_draws_on_a_copy(stats):
+    shown = result()
+    drawn = annotate(shown, stats)
+    assert drawn.shape == shown.frame.pixels.shape
+    assert not np.array_equal(drawn, shown.frame.pixels)
+    assert shown.frame.pixels.min() == shown.frame.pixels.max() == 90

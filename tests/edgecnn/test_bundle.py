@@ -1,0 +1,165 @@
+import json
+import shutil
+
+import pytest
+
+from edgecnn import bundle
+from edgecnn.errors import BundleError, LabelsError, ModelError, ModelNotFound
+
+
+@pytest.fixture
+def copy(tmp_path):
+    folder = tmp_path / "digits"
+    shutil.copytree(bundle.find("digits"), folder)
+    return folder
+
+
+def edit(folder, change):
+    path = folder / "bundle.json"
+    manifest = json.loads(path.read_text())
+    change(manifest)
+    path.write_text(json.dumps(manifest))
+
+
+def test_shipped_bundles_are_listed_and_open_in_every_variant():
+    names = [b.name for b in bundle.list_bundles()]
+    assert names == ["digits", "mnist-classic"]
+    for name in names:
+        for variant in ("int8", "float32"):
+            model = bundle.open_model(name, variant)
+            assert model.labels == tuple("0123456789")
+            assert model.input.value_range == (0.0, 1.0)
+            assert model.file.metadata.labels == model.labels, "the labels are in the file too"
+
+
+def test_manifests_tell_what_the_files_are():
+    for b in bundle.list_bundles():
+        for variant in b.variants.values():
+            assert variant.bytes == len(b.read(variant.name))
+            assert variant.macs == bundle.open_model(b.name, variant.name).file.macs
+            assert 0.98 < variant.accuracy <= 1
+        ids = (b.folder / "calibration.txt").read_text().split()
+        assert len(set(ids)) == b.manifest["training"]["calibration"]["count"]
+
+
+def test_the_environment_comes_first(copy, monkeypatch):
+    monkeypatch.setenv("EDGECNN_MODELS", str(copy.parent))
+    assert bundle.find("digits") == copy
+
+
+def test_a_missing_model_names_those_that_there_are():
+    with pytest.raises(ModelNotFound, match="digits, mnist-classic"):
+        bundle.find("nowhere")
+    with pytest.raises(FileNotFoundError):
+        bundle.find("nowhere.tflite")
+    with pytest.raises(ModelNotFound):
+        bundle.find("")
+
+
+def test_a_folder_without_a_manifest_is_no_bundle(tmp_path):
+    with pytest.raises(ModelNotFound, match="is no bundle"):
+        bundle.find(tmp_path)
+
+
+def test_a_changed_file_is_refused_by_its_hash(copy):
+    file = copy / "int8.tflite"
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(BundleError, match="SHA-256"):
+        bundle.open_model(copy)
+    bundle.open_model(copy, "float32")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: m.update(format=99), "format 99"),
+        (lambda m: m.pop("labels"), "lacks the key 'labels'"),
+        (lambda m: m["input"].update(fit="squeeze"), "fit is 'squeeze'"),
+        (lambda m: m.update(input=3), "no bundle manifest"),
+        (lambda m: m["labels"].append("ten"), "different labels"),
+        (lambda m: m["input"].update(width=32), "takes"),
+        (lambda m: m["variants"]["int8"].update(file="../digits/int8.tflite"), "outside"),
+        (lambda m: m["variants"].pop("int8"), "no variant 'int8'"),
+    ],
+)
+def test_a_manifest_that_does_not_fit_is_refused(copy, change, message):
+    edit(copy, change)
+    with pytest.raises(BundleError, match=message):
+        bundle.open_model(copy)
+
+
+def test_a_manifest_that_is_no_json_is_refused(copy):
+    (copy / "bundle.json").write_text("{")
+    with pytest.raises(BundleError, match="no bundle manifest"):
+        bundle.open_model(copy)
+
+
+def test_a_lost_file_is_named(copy):
+    (copy / "int8.tflite").unlink()
+    with pytest.raises(BundleError, match=r"int8\.tflite can't be read"):
+        bundle.open_model(copy)
+
+
+def test_a_bundle_names_its_own_range(copy):
+    with pytest.raises(BundleError, match="leave --range out"):
+        bundle.open_model(copy, value_range=(0.0, 1.0))
+
+
+def test_a_bare_file_tells_its_labels_and_range(digits_file):
+    model = bundle.open_model(digits_file)
+    assert model.labels == tuple("0123456789")
+    assert model.variant == "int8"
+    assert model.input == bundle.InputSpec(28, 28, "gray", "stretch", "staged", (0.0, 1.0))
+
+
+@pytest.mark.parametrize("count", [1, 9, 11])
+def test_labels_have_to_fit_the_outputs(digits_file, tmp_path, count):
+    labels = tmp_path / "labels.txt"
+    labels.write_text("\n".join("abcdefghijk"[:count]))
+    with pytest.raises(LabelsError, match=f"{count} labels, but the model has 10"):
+        bundle.open_model(digits_file, labels=labels)
+
+
+def test_labels_that_are_no_text_are_refused(digits_file, tmp_path):
+    labels = tmp_path / "labels.txt"
+    with pytest.raises(LabelsError, match="can't be read"):
+        bundle.open_model(digits_file, labels=labels)
+    labels.write_bytes(b"\xff\xfe\x00\xd8")
+    with pytest.raises(LabelsError, match="UTF-8"):
+        bundle.open_model(digits_file, labels=labels)
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (["0  background", "1  tench"], ["background", "tench"]),
+        (["0:a", "1:b"], ["a", "b"]),
+        (["3 series", "5 series"], ["3 series", "5 series"]),
+        (["0", "1"], ["0", "1"]),
+        (["0 a", "b"], ["0 a", "b"]),
+        ([], []),
+    ],
+)
+def test_line_numbers_are_left_out_where_every_line_has_its_own(lines, expected):
+    assert bundle.strip_numbers(lines) == expected
+
+
+def test_a_bare_float_model_has_to_be_told_its_range(shared, tmp_path):
+    labels = tmp_path / "labels.txt"
+    labels.write_text("\n".join("abcdefghij"))
+    path = shared / "models/mlperf_tiny/pretrainedResnet.tflite"
+    with pytest.raises(ModelError, match=r"add --range 0\.\.1"):
+        bundle.open_model(path, labels=labels)
+    assert bundle.open_model(path, labels=labels, value_range=(0.0, 255.0)).input.value_range == (0.0, 255.0)
+
+
+def test_ranges_of_real_models_are_found(shared, tmp_path):
+    labels = tmp_path / "labels.txt"
+    labels.write_text("\n".join("abcdefghij"))
+    resnet = bundle.open_model(shared / "models/mlperf_tiny/pretrainedResnet_quant.tflite", labels=labels)
+    assert resnet.input.value_range == (0.0, 255.0)
+    for name in ("mobilenet_v2_1.0_224_quant", "tf2_mobilenet_v2_1.0_224_ptq"):
+        model = bundle.open_model(shared / f"models/coral/{name}.tflite")
+        assert model.input.value_range == pytest.approx((-1.0, 1.0))

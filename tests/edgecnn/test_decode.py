@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from edgecnn.decode import Decoder, softmax
+from edgecnn.tflite_file import Tensor
+
+LABELS = ("a", "b", "c", "d")
+INT8 = Tensor("out", (1, 4), "int8", 1 / 256, -128, 1)
+FLOAT = Tensor("out", (1, 4), "float32", 0.0, 0, 0)
+
+
+def test_best_first_with_the_models_own_scores():
+    decode = Decoder(LABELS, INT8, logits=False)
+    predictions = decode(np.array([[-128, 100, -120, 20]], np.int8))
+    assert [p.label for p in predictions] == ["b", "d", "c", "a"]
+    assert [p.index for p in predictions] == [1, 3, 2, 0]
+    assert predictions[0].score == pytest.approx(228 / 256)
+    assert sum(p.score for p in predictions) != pytest.approx(1, abs=1e-3), "never renormalized"
+
+
+def test_ties_keep_the_order_of_the_labels():
+    decode = Decoder(LABELS, INT8, logits=False)
+    assert [p.label for p in decode(np.array([0, 5, 5, 0], np.int8))] == ["b", "c", "a", "d"]
+
+
+def test_extremes_do_not_wrap_around():
+    decode = Decoder(LABELS, INT8, logits=False)
+    scores = {p.label: p.score for p in decode(np.array([-128, 127, -128, 127], np.int8))}
+    assert scores == {"a": 0.0, "b": 255 / 256, "c": 0.0, "d": 255 / 256}
+
+
+def test_top_returns_the_first_of_all():
+    decode = Decoder(LABELS, FLOAT, logits=False)
+    raw = np.array([[0.1, 0.2, 0.3, 0.4]], np.float32)
+    assert decode(raw, 2) == decode(raw)[:2]
+    assert len(decode(raw, 99)) == 4
+
+
+def test_logits_go_through_softmax():
+    decode = Decoder(LABELS, FLOAT, logits=True)
+    raw = np.array([1.0, 2.0, 3.0, 4.0], np.float32)
+    expected = np.exp(raw) / np.exp(raw).sum()
+    assert [p.score for p in decode(raw)] == pytest.approx(sorted(expected.tolist(), reverse=True))
+
+
+def test_softmax_survives_huge_logits():
+    assert softmax(np.array([1000.0, 0.0], np.float32)).tolist() == [1.0, 0.0]

@@ -1,0 +1,103 @@
+import io
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from edgecnn.errors import ImageError
+from edgecnn.image_file import decode_image, read_image
+
+PICTURE = cv2.resize(np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8), (160, 120))
+
+
+def encoded(extension: str) -> bytes:
+    return cv2.imencode(extension, PICTURE)[1].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("extension", "error"),
+    [(".jpg", 6), (".png", 0), (".webp", 6), (".bmp", 0), (".gif", 25), (".tiff", 0), (".ppm", 0)],
+)
+def test_every_format_is_read(extension, error, tmp_path):
+    path = tmp_path / f"größe 你好{extension}"
+    path.write_bytes(encoded(extension))
+    picture = read_image(path)
+    assert picture.shape == (120, 160, 3)
+    assert np.abs(picture.astype(int) - PICTURE).mean() <= error
+
+
+@pytest.mark.parametrize("extension", [".jpg", ".png", ".webp", ".bmp", ".tiff"])
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
+def test_truncated_pictures_are_refused(extension, share):
+    data = encoded(extension)
+    with pytest.raises(ImageError, match=r"cut off|decoded"):
+        decode_image(data[: int(len(data) * share)], "cut")
+
+
+def test_a_jpeg_with_a_thumbnail_and_bytes_behind_its_end_is_whole():
+    data = encoded(".jpg")
+    thumbnail = b"\xff\xe1" + struct.pack(">H", 2 + len(data)) + data
+    assert decode_image(data[:2] + thumbnail + data[2:] + b"trailing", "camera").shape == (120, 160, 3)
+    with pytest.raises(ImageError, match="cut off"):
+        decode_image(data[:2] + thumbnail + data[2:-200], "camera")
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix"),
+    [("L", "png"), ("RGBA", "png"), ("I;16", "png"), ("CMYK", "jpeg"), ("1", "png"), ("P", "gif")],
+)
+def test_other_kinds_of_pixels_become_bgr(mode, suffix):
+    source = Image.fromarray(PICTURE[..., ::-1].copy())
+    if mode == "I;16":
+        source = Image.fromarray(np.full((120, 160), 40000, np.uint16))
+    else:
+        source = source.convert(mode)
+    buffer = io.BytesIO()
+    source.save(buffer, suffix)
+    picture = decode_image(buffer.getvalue(), mode)
+    assert picture.shape == (120, 160, 3)
+    assert picture.dtype == np.uint8
+    if mode == "I;16":
+        assert abs(int(picture[0, 0, 0]) - 40000 // 257) <= 1
+
+
+def test_exif_orientation_is_honoured():
+    buffer = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(PICTURE).save(buffer, "jpeg", exif=exif)
+    assert decode_image(buffer.getvalue(), "turned").shape == (160, 120, 3)
+
+
+def test_two_hundred_megapixels_are_the_limit():
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    header = struct.pack(">IIBBBBB", 20000, 20000, 1, 0, 0, 0, 0)
+    rows = zlib.compress(bytes(2501 * 20000), 1)
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    with pytest.raises(ImageError, match="200 megapixels"):
+        decode_image(data, "huge.png")
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xd8", b"not a picture", bytes(1000)])
+def test_what_is_no_picture_is_refused(data):
+    with pytest.raises(ImageError, match="thing"):
+        decode_image(data, "thing")
+
+
+def test_failures_write_nothing_to_stderr_themselves(capfd):
+    data = encoded(".png")
+    with pytest.raises(ImageError):
+        decode_image(data[: len(data) // 2], "cut")
+    assert capfd.readouterr().err == ""
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path):
+    with pytest.raises(ImageError, match=r"nowhere\.png can't be read: No such file"):
+        read_image(tmp_path / "nowhere.png")
+    with pytest.raises(ImageError, match="Is a directory"):
+        read_image(tmp_path)

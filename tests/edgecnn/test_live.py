@@ -1,0 +1,159 @@
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import edgecnn
+from edgecnn import live
+from edgecnn.camera.files import FilesCamera
+from edgecnn.camera.synthetic import SyntheticCamera
+from edgecnn.errors import CameraError
+from edgecnn.frame import Command, Frame
+from edgecnn.live import Mailbox, run
+from edgecnn.stats import WINDOW, Stats
+
+
+class Keep:
+    """A sink that keeps what it is shown."""
+
+    def __init__(self, quit_after: int | None = None, fail_after: int | None = None) -> None:
+        self.results = []
+        self._quit, self._fail = quit_after, fail_after
+
+    def show(self, result, stats):
+        self.results.append(result)
+        if self._fail and len(self.results) >= self._fail:
+            raise OSError("the sink broke")
+        return Command.QUIT if self._quit and len(self.results) >= self._quit else None
+
+    def close(self):
+        """Nothing to close."""
+
+
+class Broken(SyntheticCamera):
+    """A camera whose cable is pulled."""
+
+    def read(self):
+        frame = super().read()
+        if frame.index == 5:
+            raise CameraError("the cable was pulled")
+        return frame
+
+
+def frame(index: int) -> Frame:
+    return Frame(np.zeros((2, 2, 3), np.uint8), time.monotonic_ns(), index, "test")
+
+
+@pytest.fixture
+def quick():
+    with edgecnn.load("digits") as classifier:
+        yield classifier
+
+
+def test_it_classifies_and_counts(quick):
+    sink = Keep()
+    with SyntheticCamera("synthetic:seed=3,fps=0") as camera:
+        summary = run(quick, camera, [sink], frames=60)
+    assert summary.frames == len(sink.results) == 60
+    assert summary.known == 60
+    assert summary.accuracy >= 0.95
+    assert set(summary.spreads) == {"preprocess", "inference", "decode", "total", "age"}
+    assert all(r.age_ms >= r.timings.total_ms for r in sink.results)
+
+
+def test_seconds_count_from_the_first_frame(quick):
+    with SyntheticCamera("synthetic:fps=50") as camera:
+        summary = run(quick, camera, [], seconds=0.5)
+    assert 0.3 < summary.seconds < 2
+    assert summary.frames > 5
+
+
+def test_the_newest_frame_wins_with_a_slow_model():
+    sink = Keep()
+    with (
+        edgecnn.load("digits", engine="fake:delay_ms=60") as slow,
+        SyntheticCamera("synthetic:fps=60") as camera,
+    ):
+        summary = run(slow, camera, [sink], frames=10)
+    indices = [r.frame.index for r in sink.results]
+    assert indices == sorted(set(indices))
+    assert summary.dropped >= 10
+    assert indices[-1] + 1 >= summary.frames + summary.dropped - 2
+    assert max(r.age_ms for r in sink.results[1:]) < 60 + 4 * 1000 / 60, "no stale frames"
+
+
+def test_a_file_source_never_drops(tmp_path, quick):
+    import cv2
+
+    for i in range(9):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), np.full((40, 40, 3), i, np.uint8))
+    sink = Keep()
+    with edgecnn.load("digits", engine="fake:delay_ms=10") as slow, FilesCamera(str(tmp_path)) as camera:
+        summary = run(slow, camera, [sink])
+    assert [r.frame.index for r in sink.results] == list(range(9))
+    assert summary.dropped == 0
+    assert summary.accuracy is None
+
+
+def test_a_person_a_signal_or_a_limit_ends_it(quick):
+    with SyntheticCamera("synthetic:fps=0") as camera:
+        assert run(quick, camera, [Keep(quit_after=4)]).frames == 4
+        stop = threading.Event()
+        stop.set()
+        assert run(quick, camera, [], stop=stop).frames == 0
+
+
+def test_a_camera_that_fails_ends_it_with_its_reason(quick):
+    sink = Keep()
+    with Broken("synthetic:fps=100") as camera, pytest.raises(CameraError, match="cable was pulled"):
+        run(quick, camera, [sink])
+    assert len(sink.results) == 5, "what was captured before is classified"
+
+
+def test_a_camera_without_pictures_is_said(quick, monkeypatch):
+    monkeypatch.setattr(live, "FIRST_FRAME_S", 0.3)
+
+    class Waiting(SyntheticCamera):
+        def read(self):
+            time.sleep(1)
+
+    with Waiting() as camera, pytest.raises(CameraError, match="gave no picture"):
+        run(quick, camera, [])
+
+
+def test_a_sink_that_fails_ends_it_and_the_thread(quick):
+    with SyntheticCamera("synthetic:fps=0") as camera, pytest.raises(OSError, match="the sink broke"):
+        run(quick, camera, [Keep(fail_after=3)])
+
+
+def test_the_mailbox_replaces_or_waits():
+    box = Mailbox(keep_all=False)
+    for i in range(3):
+        box.put(frame(i))
+    assert box.get(0).index == 2
+    assert box.dropped == 2
+    assert box.get(0.01) is None
+    box.close(CameraError("gone"))
+    with pytest.raises(CameraError, match="gone"):
+        box.get(1)
+
+    box = Mailbox(keep_all=True)
+    box.put(frame(0))
+    second = threading.Thread(target=box.put, args=(frame(1),))
+    second.start()
+    assert box.get(1).index == 0
+    second.join(2)
+    assert not second.is_alive()
+    assert box.get(1).index == 1
+    assert box.dropped == 0
+
+
+def test_stats_do_not_grow_for_ever():
+    stats = Stats()
+    result = edgecnn.Result(frame(0), [edgecnn.Prediction("1", 1, 1.0)], edgecnn.Timings(1, 2, 3), 7)
+    for _ in range(WINDOW + 100):
+        stats.add(result, 0)
+    assert stats.frames == WINDOW + 100
+    assert all(len(values) == WINDOW for values in stats._latencies.values())
+    assert stats.spreads()["total"].p50_ms == 6

@@ -1,0 +1,144 @@
+import cv2
+import numpy as np
+import pytest
+
+from edgecnn.bundle import InputSpec
+from edgecnn.errors import ImageError
+from edgecnn.preprocess import Preprocessor, crop, shrink
+from edgecnn.tflite_file import Tensor
+
+RNG = np.random.default_rng(0)
+
+
+def spec(**changes):
+    values = {
+        "width": 28, "height": 28, "color": "gray", "fit": "crop", "resize": "staged", "value_range": (0.0, 1.0),
+    }  # fmt: skip
+    return InputSpec(**(values | changes))
+
+
+def tensor(shape=(1, 28, 28, 1), dtype="int8", scale=1 / 255, zero_point=-128):
+    return Tensor("image", shape, dtype, scale, zero_point, 1)
+
+
+def photo(height=480, width=640):
+    """Smooth, colourful, without symmetry."""
+    small = RNG.integers(0, 256, (12, 16, 3), np.uint8)
+    return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def test_the_tensor_has_the_models_shape_and_dtype_and_is_reused():
+    prepare = Preprocessor(spec(), tensor())
+    first = prepare(photo())
+    assert first.shape == (1, 28, 28, 1)
+    assert first.dtype == np.int8
+    kept = first.copy()
+    second = prepare(photo())
+    assert second is first
+    assert not np.array_equal(kept, second)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scale", "zero_point", "value_range"),
+    [
+        ("int8", 1 / 255, -128, (0.0, 1.0)),
+        ("uint8", 1 / 127.5, 127, (-1.0, 1.0)),
+        ("uint8", 1.0, 0, (0.0, 255.0)),
+        ("int8", 0.02, -5, (-1.0, 1.0)),
+        ("float32", 0.0, 0, (-1.0, 1.0)),
+    ],
+)
+def test_values_are_the_definition_of_quantization(dtype, scale, zero_point, value_range):
+    prepare = Preprocessor(spec(value_range=value_range), tensor((1, 28, 28, 1), dtype, scale, zero_point))
+    grey = RNG.integers(0, 256, (28, 28), np.uint8)
+    low, high = value_range
+    real = low + grey / 255 * (high - low)
+    if dtype == "float32":
+        expected = real
+    else:
+        info = np.iinfo(dtype)
+        expected = np.clip(np.floor(real / scale + 0.5 + 1e-9) + zero_point, info.min, info.max)
+    assert np.allclose(prepare(grey)[0, :, :, 0].astype(float), expected, atol=1e-6)
+
+
+def test_models_get_rgb_from_bgr():
+    blue = np.zeros((50, 50, 3), np.uint8)
+    blue[..., 0] = 200
+    seen = Preprocessor(spec(color="rgb"), tensor((1, 28, 28, 3))).pixels(blue)
+    assert seen[10, 10].tolist() == [0, 0, 200]
+
+
+def test_every_kind_of_array_gives_the_same_grey():
+    grey = cv2.cvtColor(photo(), cv2.COLOR_BGR2GRAY)
+    kinds = [
+        grey,
+        grey[..., None],
+        cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR),
+        cv2.cvtColor(grey, cv2.COLOR_GRAY2BGRA),
+    ]
+    seen = [Preprocessor(spec(), tensor()).pixels(k).copy() for k in kinds]
+    assert all(np.abs(s.astype(int) - seen[0]).max() <= 1 for s in seen)
+
+
+def test_pictures_of_the_models_size_are_not_touched():
+    grey = RNG.integers(0, 256, (28, 28), np.uint8)
+    assert Preprocessor(spec(), tensor()).pixels(grey).base is grey
+
+
+def test_crop_is_the_centre_and_stretch_is_everything():
+    picture = np.zeros((100, 300), np.uint8)
+    picture[:, 100:200] = 255
+    cropped = Preprocessor(spec(fit="crop"), tensor()).pixels(picture)
+    stretched = Preprocessor(spec(fit="stretch"), tensor()).pixels(picture)
+    assert cropped.min() == 255
+    assert stretched[:, 0].max() == 0
+    assert stretched[:, 14].min() == 255
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "w", "h"), [(480, 640, 28, 28), (3, 500, 28, 28), (500, 3, 96, 32)]
+)
+def test_crop_keeps_the_ratio_and_never_is_empty(rows, columns, w, h):
+    part = crop(np.zeros((rows, columns), np.uint8), w, h)
+    assert part.size > 0
+    if min(rows, columns) > 100:
+        assert part.shape[1] / part.shape[0] == pytest.approx(w / h, rel=0.02)
+
+
+@pytest.mark.parametrize("side", [28, 32, 96, 224])
+def test_staged_shrinking_is_close_to_exact_averaging(side):
+    picture = photo(480, 480)
+    exact = shrink(picture, side, side, "area").astype(int)
+    staged = shrink(picture, side, side, "staged").astype(int)
+    assert np.abs(exact - staged).mean() < 1.0
+
+
+def test_shrinking_to_one_size_and_enlarging_work():
+    assert shrink(photo(10, 10), 28, 28, "staged").shape == (28, 28, 3)
+    assert shrink(photo(1, 1), 28, 28, "area").shape == (28, 28, 3)
+
+
+def test_arrays_in_odd_memory_orders_are_taken():
+    picture = photo()
+    prepare = Preprocessor(spec(color="rgb"), tensor((1, 28, 28, 3)))
+    expected = prepare(np.ascontiguousarray(picture[:, ::-1])).copy()
+    assert np.array_equal(prepare(picture[:, ::-1]), expected)
+    assert np.array_equal(prepare(np.asfortranarray(picture[:, ::-1])), expected)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((28, 28), np.float32),
+        np.zeros((28, 28), np.uint16),
+        np.zeros((28, 28, 2), np.uint8),
+        np.zeros((1, 28, 28, 3), np.uint8),
+        np.zeros((0, 28, 3), np.uint8),
+        np.zeros((28,), np.uint8),
+        [[1, 2], [3, 4]],
+        None,
+    ],
+)
+def test_what_is_no_picture_is_refused_with_what_was_got(array):
+    with pytest.raises(ImageError, match="got"):
+        Preprocessor(spec(), tensor())(array)

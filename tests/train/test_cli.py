@@ -1,0 +1,73 @@
+import importlib.util
+
+import pytest
+
+from edgecnn import bundle
+
+QUICK = ["--epochs", "1", "--set", "calibration=20"]
+
+
+def test_a_folder_of_photos_becomes_a_bundle(run_cli, photo_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (photo_folder / "pears" / "broken.jpg").write_bytes(b"\xff\xd8")
+    ran = run_cli("train", photo_folder, "--epochs", 6, "--set", "batch_size=4", "--allow-drop", 100)
+    assert ran.code == 0, ran.err
+    for expected in ("input size 48×48", "input colour rgb", "broken.jpg", "skipped 1 of 41", "published"):
+        assert expected in ran.out
+    made = bundle.read_bundle(tmp_path / "photos-model")
+    assert made.labels == ("pears", "äpfel")
+    assert made.input.width == 48
+    picture = next((photo_folder / "äpfel").iterdir())
+    assert run_cli("classify", picture, "--model", "./photos-model").code == 0
+
+
+def test_data_are_found_by_the_environment(run_cli, idx_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("EDGECNN_DATA", str(idx_folder.parent))
+    monkeypatch.chdir(tmp_path)
+    ran = run_cli("train", "mnist-classic", *QUICK)
+    assert ran.code == 0, ran.err
+    assert "published" in ran.out
+    assert "Epoch 1/1" in ran.out
+    assert (tmp_path / "mnist-classic" / "bundle.json").is_file()
+
+
+def test_without_data_it_says_where_to_get_them(run_cli, tmp_path, monkeypatch):
+    monkeypatch.delenv("EDGECNN_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    run_cli("train", "mnist-classic").fails("$EDGECNN_DATA, which is not set", "https://", "--data PATH")
+    monkeypatch.setenv("EDGECNN_DATA", str(tmp_path))
+    run_cli("train", "mnist-classic").fails(str(tmp_path / "mnist"), "--data PATH")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["nowhere"], ["no recipe 'nowhere'", "digits, mnist-classic, photos"]),
+        (["mnist-classic", "--set", "train.epoch=3"], ["'train.epoch'", "'train.epochs'"]),
+        (["mnist-classic", "--data", "/nowhere"], ["no data at /nowhere"]),
+        (["mnist-classic", "--out", "/proc/nothing/x"], ["nothing can be written to /proc/nothing"]),
+    ],
+)
+def test_what_can_be_known_before_training_is_one_line(run_cli, tmp_path, monkeypatch, arguments, parts):
+    monkeypatch.chdir(tmp_path)
+    run_cli("train", *arguments).fails(*parts)
+
+
+def test_one_class_and_an_empty_class_are_one_line(run_cli, photo_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (photo_folder / "plums").mkdir()
+    run_cli("train", photo_folder).fails("'plums' has no picture")
+    (photo_folder / "plums").rmdir()
+    for path in (photo_folder / "pears").iterdir():
+        path.unlink()
+    (photo_folder / "pears").rmdir()
+    run_cli("train", photo_folder).fails("found only 'äpfel'")
+
+
+def test_without_the_extra_it_says_how_to_get_it(run_cli, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *a: None if name == "keras" else find(name, *a)
+    )
+    run_cli("train", "mnist-classic").fails("needs keras", "edgecnn[train]")

@@ -1,0 +1,101 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edgecnn.errors import DataError
+from edgecnn_train.data import load_data, stratified
+from edgecnn_train.recipe import read_recipe
+from edgecnn_train.source import open_source
+
+
+def ids(split):
+    return {item.id for item in split.items}
+
+
+def assert_splits_are_sound(data):
+    parts = [ids(data.train), ids(data.validation), ids(data.test)]
+    assert sum(map(len, parts)) == len(set.union(*parts)), "no picture is in two splits"
+    assert ids(data.calibration) <= ids(data.train), "calibration comes from the training split only"
+    assert not ids(data.calibration) & (ids(data.validation) | ids(data.test))
+    for split in (data.train, data.validation, data.test, data.calibration):
+        assert set(split.labels.tolist()) == set(range(len(data.labels))), "every class is in every split"
+        assert len(split.images) == len(split.labels) == len(split.items)
+        assert [i.label for i in split.items] == split.labels.tolist()
+
+
+def test_splits_of_idx_files_are_disjoint_and_stratified(idx_folder, recipe, said):
+    data = load_data(open_source(idx_folder), recipe, said.append)
+    assert_splits_are_sound(data)
+    assert (len(data.train), len(data.validation), len(data.test), len(data.calibration)) == (
+        540,
+        60,
+        200,
+        50,
+    )
+    assert np.bincount(data.validation.labels).tolist() == [6] * 10
+    assert np.bincount(data.calibration.labels).tolist() == [5] * 10
+    assert data.train.images.shape == (540, 28, 28, 1)
+    assert not data.skipped
+
+
+def test_splits_of_a_folder_are_disjoint_and_stratified(photo_folder, said):
+    data = load_data(open_source(photo_folder), read_recipe("photos"), said.append)
+    assert_splits_are_sound(data)
+    assert (len(data.train), len(data.validation), len(data.test)) == (28, 4, 8)
+
+
+def test_the_seed_decides_the_splits(photo_folder, said):
+    first, again, other = (
+        load_data(open_source(photo_folder), read_recipe("photos", [f"seed={s}"]), said.append)
+        for s in (1, 1, 2)
+    )
+    assert first.digest == again.digest
+    assert ids(first.test) == ids(again.test)
+    assert ids(first.test) != ids(other.test)
+
+
+def test_size_and_colour_are_chosen_from_the_pictures_and_said(photo_folder, idx_folder, said):
+    data = load_data(open_source(photo_folder), read_recipe("photos"), said.append)
+    assert (data.input.width, data.input.color) == (48, "rgb")
+    assert any("48×48" in s for s in said)
+    data = load_data(open_source(idx_folder), read_recipe("photos"), said.append)
+    assert (data.input.width, data.input.color) == (28, "gray")
+    assert any("colour gray" in s for s in said)
+
+
+def test_a_corrupt_picture_is_named_skipped_and_counted(photo_folder, said):
+    (photo_folder / "pears" / "broken ü.jpg").write_bytes(b"\xff\xd8 not really")
+    (photo_folder / "pears" / "empty.png").write_bytes(b"")
+    data = load_data(open_source(photo_folder), read_recipe("photos"), said.append)
+    assert_splits_are_sound(data)
+    assert len(data.skipped) == 2
+    assert any("broken ü.jpg" in s for s in said)
+    assert "skipped 2 of 42 pictures" in said
+    assert sum(map(len, (data.train, data.validation, data.test))) == 40
+
+
+def test_a_class_with_too_few_readable_pictures_is_named(photo_folder, said):
+    for path in sorted((photo_folder / "pears").glob("*"))[2:]:
+        path.write_bytes(b"broken")
+    with pytest.raises(DataError, match="'pears' has 2 readable pictures"):
+        load_data(open_source(photo_folder), read_recipe("photos"), said.append)
+
+
+@pytest.mark.parametrize("count", [10, 37, 100])
+def test_stratified_gives_every_class_its_share(count):
+    labels = np.array([0] * 500 + [1] * 300 + [2] * 200)
+    chosen = stratified(labels, count, np.random.default_rng(0))
+    assert len(set(chosen.tolist())) == count
+    shares = np.bincount(labels[chosen]) / count
+    assert np.abs(shares - [0.5, 0.3, 0.2]).max() <= 1 / count
+
+
+def test_pictures_go_through_the_runtimes_own_preprocessing(photo_folder, said):
+    from edgecnn.preprocess import Preprocessor
+    from edgecnn_train.data import input_tensor
+
+    data = load_data(open_source(photo_folder), read_recipe("photos"), said.append)
+    view = Preprocessor(replace(data.input), input_tensor(data.input))
+    for k in (0, 5):
+        assert np.array_equal(view.pixels(data.source.read(data.train.items[k])), data.train.images[k])

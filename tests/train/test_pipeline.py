@@ -1,0 +1,181 @@
+"""From a recipe to a bundle, with everything real but the size."""
+
+import json
+import re
+import resource
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import edgecnn
+from edgecnn import bundle
+from edgecnn.camera.handwriting import draw_digit
+from edgecnn.errors import GateError, OutputError
+from edgecnn.golden import check
+from edgecnn_train import publish
+from edgecnn_train.pipeline import train
+from edgecnn_train.verify import Verified, gate
+
+
+@pytest.fixture(scope="module")
+def made(idx_folder, tmp_path_factory):
+    """A bundle of the classic network, trained for a moment."""
+    from edgecnn_train.recipe import read_recipe
+
+    recipe = read_recipe(
+        "mnist-classic", ["train.epochs=3", "quantize.calibration=50", "verify.synthetic_frames=20"]
+    )
+    out = tmp_path_factory.mktemp("out") / "tiny"
+    said: list[str] = []
+    made = train(replace(recipe, name="tiny"), idx_folder, out, said.append, verbose=0)
+    return made, said
+
+
+def test_the_bundle_is_whole_and_nothing_else_is_left(made):
+    folder = made[0].folder
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "CARD.md", "bundle.json", "calibration.txt", "confusion.png", "float32.tflite", "int8.tflite", "labels.txt",
+        "training.png",
+    ]  # fmt: skip
+    assert [p.name for p in folder.parent.iterdir()] == ["tiny"]
+    assert oct(folder.stat().st_mode & 0o777) == "0o755"
+    for picture in ("confusion.png", "training.png"):
+        assert (folder / picture).read_bytes().startswith(b"\x89PNG")
+
+
+def test_int8_is_whole_per_channel_and_takes_pixels_by_one_bit(made):
+    model = bundle.open_model(made[0].folder)
+    assert model.file.float_tensors == ()
+    image, scores = model.file.inputs[0], model.file.outputs[0]
+    assert (image.dtype, scores.dtype) == ("int8", "int8")
+    assert image.scale == pytest.approx(1 / 255, rel=1e-6)
+    assert image.zero_point == -128
+    assert scores.scale == 1 / 256
+    assert {t.channels for t in model.file.tensors if len(t.shape) == 4 and t.channels > 1} == {32, 64}
+    assert model.file.operators == (
+        "CONV_2D", "MAX_POOL_2D", "CONV_2D", "MAX_POOL_2D", "RESHAPE", "FULLY_CONNECTED", "FULLY_CONNECTED", "SOFTMAX",
+    )  # fmt: skip
+    assert model.file.metadata.labels == model.labels
+
+
+def test_both_variants_were_measured_through_the_runtime(made):
+    manifest, said = made[0].manifest, made[1]
+    float_top1 = manifest["variants"]["float32"]["accuracy"]
+    int8_top1 = manifest["variants"]["int8"]["accuracy"]
+    assert float_top1 > 0.8
+    assert abs(float_top1 - int8_top1) <= 0.01
+    assert manifest["accuracy"]["drop_points"] == pytest.approx((float_top1 - int8_top1) * 100)
+    assert manifest["accuracy"]["agreement"] > 0.97
+    assert manifest["accuracy"]["test_pictures"] == 200
+    assert manifest["accuracy"]["synthetic"] is not None
+    assert any(re.search(r"top-1 int8 .* float32 .* drop .* agreement .* float tensors 0", s) for s in said)
+
+
+def test_the_manifest_tells_how_to_make_it_again(made):
+    manifest = made[0].manifest
+    assert manifest["recipe"]["model"]["filters"] == [32, 64]
+    assert manifest["training"]["seed"] == 0
+    assert manifest["training"]["epochs"] == 3
+    assert {"keras", "numpy", "ai-edge-litert"} <= set(manifest["training"]["versions"])
+    ids = (made[0].folder / "calibration.txt").read_text().split()
+    assert len(ids) == len(set(ids)) == 50
+    assert all(i.startswith("train/") for i in ids)
+
+
+def test_golden_vectors_agree(made):
+    for variant in ("int8", "float32"):
+        with edgecnn.load(made[0].folder, variant) as classifier:
+            assert check(classifier).agrees
+
+
+def test_the_same_seed_gives_the_same_files(made, idx_folder, tmp_path):
+    from edgecnn_train.recipe import read_recipe
+
+    recipe = read_recipe("mnist-classic", ["train.epochs=3", "quantize.calibration=50"])
+    again = train(replace(recipe, name="tiny"), idx_folder, tmp_path / "again", lambda _: None, verbose=0)
+    for variant in ("int8", "float32"):
+        assert again.variants[variant].sha256 == made[0].variants[variant].sha256
+
+
+def verified(float_top1: float, int8_top1: float, float_tensors: tuple[str, ...] = ()) -> Verified:
+    return Verified(1000, float_top1, int8_top1, 0.98, float_tensors, np.eye(2, dtype=np.int64), None)
+
+
+def test_the_gate_refuses_a_drop_of_more_than_a_point_unless_it_is_named():
+    gate(verified(0.99, 0.98))
+    gate(verified(0.98, 0.99))
+    with pytest.raises(GateError, match=r"1\.50 points below float .*--allow-drop 1\.50"):
+        gate(verified(0.99, 0.975))
+    gate(verified(0.99, 0.975), allowed_drop=1.5)
+    with pytest.raises(GateError, match="2 tensors are float, such as a"):
+        gate(verified(0.99, 0.99, ("a", "b")), allowed_drop=50)
+
+
+def test_a_refused_model_is_not_published_and_its_training_stays(idx_folder, recipe, tmp_path, said):
+    quick = replace(recipe, train=replace(recipe.train, epochs=1))
+    with pytest.raises(GateError, match="not published"):
+        train(quick, idx_folder, tmp_path / "tiny", said.append, allowed_drop=-100, verbose=0)
+    assert [p.name for p in tmp_path.iterdir()] == ["tiny.training"]
+    made = train(quick, idx_folder, tmp_path / "tiny", said.append, allowed_drop=100, verbose=0)
+    assert any("going on after epoch 1 of 1" in s for s in said)
+    assert made.manifest["training"]["epochs"] == 1
+
+
+def test_a_taken_or_unwritable_target_is_found_before_training(tmp_path):
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(OutputError, match="exists and is no bundle"):
+        publish.check_target(tmp_path / "photos")
+    with pytest.raises(OutputError, match="nothing can be written to"):
+        publish.check_target(bundle.Path("/proc/nothing/tiny"))
+
+
+def test_an_old_bundle_is_replaced_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "mine"
+    target.mkdir()
+    (target / "bundle.json").write_text("old")
+    with pytest.raises(OutputError, match="No space left"), publish.new_folder(target) as folder:
+        (folder / "bundle.json").write_text("half")
+        raise OSError(28, "No space left on device")
+    assert (target / "bundle.json").read_text() == "old"
+    with publish.new_folder(target) as folder:
+        (folder / "bundle.json").write_text("new")
+    assert (target / "bundle.json").read_text() == "new"
+    assert [p.name for p in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_disk_that_fills_up_leaves_nothing_half_written(idx_folder, tmp_path):
+    """A limit on file sizes stands for the full disk: the float model does not fit."""
+    code = f"""
+import resource, sys
+from edgecnn.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+sys.argv = ["edgecnn", "train", "mnist-classic", "--data", {str(idx_folder)!r}, "--out", {str(tmp_path / "tiny")!r},
+    "--epochs", "1", "--set", "calibration=20", "--set", "model.filters=[4, 8]", "--set", "dense=[500]"]
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert "can't be written" in done.stderr
+    assert not (tmp_path / "tiny").exists()
+    assert not list(tmp_path.glob(".tiny*"))
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] > 300_000
+
+
+def test_the_calibration_never_looks_at_validation_or_test(made):
+    ids = set((made[0].folder / "calibration.txt").read_text().split())
+    assert not any(i.startswith("t10k/") for i in ids)
+    assert json.loads((made[0].folder / "bundle.json").read_text())["training"]["calibration"][
+        "count"
+    ] == len(ids)
+
+
+def test_the_trained_model_reads_digits_it_never_saw(made):
+    rng = np.random.default_rng(99)
+    with edgecnn.load(made[0].folder) as classifier:
+        drawn = [(str(i % 10), (draw_digit(str(i % 10), 112, rng) * 255).astype(np.uint8)) for i in range(50)]
+        right = sum(classifier.classify(picture, 1)[0].label == label for label, picture in drawn)
+    assert right >= 35

@@ -1,0 +1,80 @@
+import pytest
+
+from edgecnn.errors import RecipeError
+from edgecnn_train.recipe import known_keys, read_recipe, shipped_recipes
+
+
+def test_shipped_recipes_are_read_by_name():
+    assert set(shipped_recipes()) == {"digits", "mnist-classic", "photos"}
+    for name in shipped_recipes():
+        assert read_recipe(name).name == name
+
+
+def test_the_classic_recipe_is_exactly_the_textbooks():
+    recipe = read_recipe("mnist-classic")
+    assert (recipe.input.width, recipe.input.height, recipe.input.color) == (28, 28, "gray")
+    assert recipe.model.filters == (32, 64)
+    assert (recipe.model.kernel, recipe.model.pool, recipe.model.dense) == (3, "max", (64,))
+    assert (recipe.model.activation, recipe.model.dropout) == ("relu", 0.0)
+    train = recipe.train
+    assert (train.optimizer, train.loss) == ("adam", "sparse_categorical_crossentropy")
+    assert (train.batch_size, train.epochs, train.schedule) == (32, 10, "constant")
+
+
+def test_settings_override_the_file():
+    recipe = read_recipe(
+        "mnist-classic",
+        ["train.epochs=3", "learning_rate=1", "model.filters=[8]", "pool=average", "augment.flip=true"],
+    )
+    assert recipe.train.epochs == 3
+    assert recipe.train.learning_rate == 1.0
+    assert recipe.model.filters == (8,)
+    assert recipe.model.pool == "average"
+    assert recipe.augment.flip is True
+
+
+@pytest.mark.parametrize(
+    ("setting", "parts"),
+    [
+        ("train.epoch=3", ["'train.epoch'", "'train.epochs'"]),
+        ("epochz=3", ["'epochz'", "'train.epochs'"]),
+        ("train.optimiser=adam", ["'train.optimizer'"]),
+        ("optimizer=adan", ["train.optimizer is 'adan'", "did you mean 'adam'"]),
+        ("train.epochs=many", ["train.epochs is 'many'", "int"]),
+        ("train.epochs=0", ["train.epochs is 0", "1 or more"]),
+        ("train.epochs=true", ["train.epochs is True"]),
+        ("model.filters=32", ["list of whole numbers"]),
+        ("model.dropout=1.5", ["below 1"]),
+        ("train=3", ["'train'"]),
+        ("width", ["expected key=value"]),
+    ],
+)
+def test_a_wrong_setting_names_the_key_and_what_was_expected(setting, parts):
+    with pytest.raises(RecipeError) as error:
+        read_recipe("mnist-classic", [setting])
+    for part in parts:
+        assert part in str(error.value)
+
+
+def test_a_file_of_ones_own_is_named_after_itself(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("[train]\nepochs = 2\n")
+    assert read_recipe(str(path)).name == "mine"
+    path.write_text("[train]\nepoch = 2\n")
+    with pytest.raises(RecipeError, match="did you mean 'train.epochs'"):
+        read_recipe(str(path))
+    path.write_text("train = 2\n")
+    with pytest.raises(RecipeError, match=r"\[train\] must be a table"):
+        read_recipe(str(path))
+    path.write_text("[train")
+    with pytest.raises(RecipeError, match="no TOML"):
+        read_recipe(str(path))
+
+
+def test_a_recipe_that_is_not_there_names_those_that_are():
+    with pytest.raises(RecipeError, match="digits, mnist-classic, photos"):
+        read_recipe("nowhere")
+
+
+def test_every_key_is_known_by_its_section():
+    assert {"name", "train.epochs", "model.filters", "augment.rotate"} <= set(known_keys())

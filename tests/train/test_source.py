@@ -1,0 +1,105 @@
+import zipfile
+
+import numpy as np
+import pytest
+
+from edgecnn.errors import DataError
+from edgecnn_train.source import open_source
+from tests.train.conftest import write_idx
+
+
+def names(source):
+    return {(source.labels[i.label], i.split) for i in source.items}
+
+
+def test_idx_files_keep_their_official_split(idx_folder):
+    source = open_source(idx_folder)
+    assert source.labels == tuple("0123456789")
+    assert [sum(i.split == s for i in source.items) for s in ("train", "test")] == [600, 200]
+    picture = source.read(source.items[7])
+    assert picture.shape == (28, 28)
+    assert picture.dtype == np.uint8
+    assert len({i.id for i in source.items}) == 800
+
+
+def test_a_folder_of_classes_and_a_zip_of_it_are_the_same(photo_folder, tmp_path):
+    archive = tmp_path / "photos.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in sorted(photo_folder.rglob("*")):
+            file.write(path, path.relative_to(photo_folder.parent))
+    folder, packed = open_source(photo_folder), open_source(archive)
+    assert folder.labels == packed.labels == ("pears", "äpfel")
+    assert len(folder.items) == len(packed.items) == 40
+    assert [i.id for i in packed.items] == [f"photos/{i.id}" for i in folder.items]
+    assert np.array_equal(folder.read(folder.items[3]), packed.read(packed.items[3]))
+
+
+def test_official_splits_of_a_folder_are_kept(photo_folder):
+    for split in ("train", "val", "test"):
+        for name in ("pears", "äpfel"):
+            target = photo_folder / split / name
+            target.mkdir(parents=True)
+            for path in sorted((photo_folder / name).glob("*"))[:3]:
+                (target / path.name).write_bytes(path.read_bytes())
+    for name in ("pears", "äpfel"):
+        for path in (photo_folder / name).glob("*"):
+            path.unlink()
+        (photo_folder / name).rmdir()
+    source = open_source(photo_folder)
+    assert names(source) == {(c, s) for c in ("pears", "äpfel") for s in ("train", "validation", "test")}
+
+
+def test_hidden_files_and_foreign_files_are_left_out(photo_folder):
+    (photo_folder / "pears" / ".DS_Store").write_text("x")
+    (photo_folder / "pears" / "notes.txt").write_text("x")
+    (photo_folder / ".git").mkdir()
+    (photo_folder / ".git" / "x.png").write_text("x")
+    (photo_folder / "README.md").write_text("x")
+    assert len(open_source(photo_folder).items) == 40
+
+
+def test_one_class_is_not_enough(photo_folder):
+    for path in (photo_folder / "pears").glob("*"):
+        path.unlink()
+    (photo_folder / "pears").rmdir()
+    with pytest.raises(DataError, match="found only 'äpfel'"):
+        open_source(photo_folder)
+
+
+def test_an_empty_class_is_named(photo_folder):
+    (photo_folder / "plums").mkdir()
+    with pytest.raises(DataError, match="the class 'plums' has no picture"):
+        open_source(photo_folder)
+
+
+def test_what_is_no_data_set_is_refused(tmp_path):
+    with pytest.raises(DataError, match="no data at"):
+        open_source(tmp_path / "nowhere")
+    with pytest.raises(DataError, match="found none"):
+        open_source(tmp_path)
+    (tmp_path / "x.zip").write_text("no zip")
+    with pytest.raises(DataError, match="no zip archive"):
+        open_source(tmp_path / "x.zip")
+
+
+@pytest.mark.parametrize("damage", ["cut", "magic", "count", "gone", "gzip"])
+def test_damaged_idx_files_are_refused(tmp_path, damage):
+    folder = tmp_path / "idx"
+    folder.mkdir()
+    for prefix in ("train", "t10k"):
+        write_idx(folder / f"{prefix}-images-idx3-ubyte", np.zeros((20, 28, 28)))
+        write_idx(folder / f"{prefix}-labels-idx1-ubyte", np.arange(20) % 10)
+    images, labels = folder / "train-images-idx3-ubyte", folder / "t10k-labels-idx1-ubyte"
+    if damage == "cut":
+        images.write_bytes(images.read_bytes()[:-5])
+    elif damage == "magic":
+        images.write_bytes(b"\1" + images.read_bytes()[1:])
+    elif damage == "count":
+        write_idx(labels, np.zeros(19))
+    elif damage == "gone":
+        labels.unlink()
+    else:
+        (folder / "train-images-idx3-ubyte.gz").write_bytes(b"\x1f\x8bnothing")
+        images.unlink()
+    with pytest.raises(DataError):
+        open_source(folder)
