@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from edgecnn.frame import Frame, Prediction, Result, Timings
 
 __version__ = "0.1.0"
+DEFAULT_MODEL = "digits"
 __all__ = [
     "Bundle",
     "Classifier",

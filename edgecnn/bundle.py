@@ -18,7 +18,6 @@ from edgecnn.quant import real_range
 from edgecnn.tflite_file import TfliteFile, read_tflite, require_classifier
 
 FORMAT = 1
-DEFAULT_MODEL = "digits"
 MANIFEST = "bundle.json"
 LABELS = "labels.txt"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from edgecnn.bundle import DEFAULT_MODEL, Model, open_model
+from edgecnn import DEFAULT_MODEL
+from edgecnn.bundle import Model, open_model
 from edgecnn.decode import Decoder
 from edgecnn.engine import open_engine
 from edgecnn.frame import Prediction, Timings

@@ -74,13 +74,14 @@ def write_metadata(
     from ai_edge_litert import schema_py_generated as schema
 
     graph = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model))
-    entry = schema.MetadataT()
-    entry.name = METADATA_NAME
-    entry.buffer = len(graph.buffers)
-    content = schema.BufferT()
-    content.data = list(_build(name, description, license_text, color, value_range))
-    graph.buffers.append(content)
-    graph.metadata = [m for m in graph.metadata or [] if m.name != METADATA_NAME.encode()] + [entry]
+    graph.metadata = graph.metadata or []
+    entry = next((m for m in graph.metadata if m.name == METADATA_NAME.encode()), None)
+    if entry is None:
+        entry = schema.MetadataT()
+        entry.name, entry.buffer = METADATA_NAME, len(graph.buffers)
+        graph.metadata.append(entry)
+        graph.buffers.append(schema.BufferT())
+    graph.buffers[entry.buffer].data = list(_build(name, description, license_text, color, value_range))
     builder = flatbuffers.Builder(len(model) + 4096)
     builder.Finish(graph.Pack(builder), file_identifier=b"TFL3")
     packed = io.BytesIO()

@@ -54,7 +54,13 @@ class LazyGroup(typer.core.TyperGroup):
 
 
 # Rich would double the time that --help takes.
-app = typer.Typer(cls=LazyGroup, rich_markup_mode=None, add_completion=False, no_args_is_help=True)
+app = typer.Typer(
+    cls=LazyGroup,
+    rich_markup_mode=None,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
 
 
 def _version(wanted: bool) -> None:

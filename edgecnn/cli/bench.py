@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgecnn.bundle import DEFAULT_MODEL
+from edgecnn import DEFAULT_MODEL
 from edgecnn.cli.options import (
     EngineOption,
     LabelsOption,

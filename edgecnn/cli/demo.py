@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgecnn.bundle import DEFAULT_MODEL
+from edgecnn import DEFAULT_MODEL
 from edgecnn.cli.bench import print_report, run_bench
 from edgecnn.cli.live import print_summary, run_live
 from edgecnn.cli.options import open_classifier

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgecnn.bundle import DEFAULT_MODEL
+from edgecnn import DEFAULT_MODEL
 from edgecnn.errors import EdgeCnnError
 
 if TYPE_CHECKING:

@@ -57,8 +57,16 @@ def test_the_shipped_default_holds_in_front_of_the_synthetic_camera():
 
 def test_public_names_are_these():
     assert sorted(edgecnn.__all__) == [
-        "Bundle", "Classifier", "EdgeCnnError", "Frame", "Prediction", "Result", "Timings", "list_bundles", "load",
-    ]  # fmt: skip
+        "Bundle",
+        "Classifier",
+        "EdgeCnnError",
+        "Frame",
+        "Prediction",
+        "Result",
+        "Timings",
+        "list_bundles",
+        "load",
+    ]
     for name in edgecnn.__all__:
         assert getattr(edgecnn, name).__doc__
     with pytest.raises(AttributeError):

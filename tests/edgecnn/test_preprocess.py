@@ -12,8 +12,13 @@ RNG = np.random.default_rng(0)
 
 def spec(**changes):
     values = {
-        "width": 28, "height": 28, "color": "gray", "fit": "crop", "resize": "staged", "value_range": (0.0, 1.0),
-    }  # fmt: skip
+        "width": 28,
+        "height": 28,
+        "color": "gray",
+        "fit": "crop",
+        "resize": "staged",
+        "value_range": (0.0, 1.0),
+    }
     return InputSpec(**(values | changes))
 
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-import resource
 import subprocess
 import sys
 from dataclasses import replace
@@ -37,9 +36,15 @@ def made(idx_folder, tmp_path_factory):
 def test_the_bundle_is_whole_and_nothing_else_is_left(made):
     folder = made[0].folder
     assert sorted(p.name for p in folder.iterdir()) == [
-        "CARD.md", "bundle.json", "calibration.txt", "confusion.png", "float32.tflite", "int8.tflite", "labels.txt",
+        "CARD.md",
+        "bundle.json",
+        "calibration.txt",
+        "confusion.png",
+        "float32.tflite",
+        "int8.tflite",
+        "labels.txt",
         "training.png",
-    ]  # fmt: skip
+    ]
     assert [p.name for p in folder.parent.iterdir()] == ["tiny"]
     assert oct(folder.stat().st_mode & 0o777) == "0o755"
     for picture in ("confusion.png", "training.png"):
@@ -56,8 +61,15 @@ def test_int8_is_whole_per_channel_and_takes_pixels_by_one_bit(made):
     assert scores.scale == 1 / 256
     assert {t.channels for t in model.file.tensors if len(t.shape) == 4 and t.channels > 1} == {32, 64}
     assert model.file.operators == (
-        "CONV_2D", "MAX_POOL_2D", "CONV_2D", "MAX_POOL_2D", "RESHAPE", "FULLY_CONNECTED", "FULLY_CONNECTED", "SOFTMAX",
-    )  # fmt: skip
+        "CONV_2D",
+        "MAX_POOL_2D",
+        "CONV_2D",
+        "MAX_POOL_2D",
+        "RESHAPE",
+        "FULLY_CONNECTED",
+        "FULLY_CONNECTED",
+        "SOFTMAX",
+    )
     assert model.file.metadata.labels == model.labels
 
 
@@ -152,8 +164,9 @@ def test_a_disk_that_fills_up_leaves_nothing_half_written(idx_folder, tmp_path):
 import resource, sys
 from edgecnn.cli import main
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
-sys.argv = ["edgecnn", "train", "mnist-classic", "--data", {str(idx_folder)!r}, "--out", {str(tmp_path / "tiny")!r},
-    "--epochs", "1", "--set", "calibration=20", "--set", "model.filters=[4, 8]", "--set", "dense=[500]"]
+sys.argv = ["edgecnn", "train", "mnist-classic", "--epochs", "1",
+    "--data", {str(idx_folder)!r}, "--out", {str(tmp_path / "tiny")!r},
+    "--set", "calibration=20", "--set", "model.filters=[4, 8]", "--set", "dense=[500]"]
 main()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
@@ -162,7 +175,6 @@ main()
     assert "can't be written" in done.stderr
     assert not (tmp_path / "tiny").exists()
     assert not list(tmp_path.glob(".tiny*"))
-    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] > 300_000
 
 
 def test_the_calibration_never_looks_at_validation_or_test(made):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from edgecnn.errors import OutputError
 from edgecnn_train.augment import active, augment
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def fit(
     """
     spec = recipe.train
     steps = -(-len(data.train) // spec.batch_size)
-    checkpoint = Checkpoint(work, fingerprint(data, recipe))
+    checkpoint = Checkpoint(work, fingerprint(data, recipe), spec.seed)
     if resumed := checkpoint.load():
         model = resumed
         say(f"going on after epoch {len(checkpoint.history)} of {spec.epochs}, from {work}")
@@ -125,8 +126,9 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
     of one epoch whole.
     """
 
-    def __init__(self, folder: Path, fingerprint: str) -> None:
+    def __init__(self, folder: Path, fingerprint: str, seed: int) -> None:
         super().__init__()
+        self._seed = seed
         self._folder = folder
         self._fingerprint = fingerprint
         self.history: list[dict[str, float]] = []
@@ -155,13 +157,26 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         return keras.models.load_model(self._last())
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
-        """Start the epoch's clock."""
+        """Start the epoch's clock, and make its dropout depend on the seed and the epoch alone.
+
+        Keras does not save the state of its random layers with the model.
+        """
         self._started = time.monotonic()
+        for layer in self.model.layers:
+            if hasattr(layer, "seed_generator"):
+                layer.seed_generator.state.assign([self._seed, epoch << 16])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         """Save the epoch that just ended."""
         record = {k: float(v) for k, v in (logs or {}).items()}
         self.history.append(record | {"seconds": round(time.monotonic() - self._started, 2)})
+        try:
+            self._save()
+        except (OSError, RuntimeError) as error:  # h5py raises either
+            reason = getattr(error, "strerror", None) or str(error)
+            raise OutputError(f"the checkpoint in {self._folder} can't be written: {reason}") from error
+
+    def _save(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         if self.best_epoch == len(self.history):
             self.model.save_weights(self.best_weights)

@@ -28,19 +28,19 @@ def classic(spec: ModelSpec, image: InputSpec, classes: int) -> Any:
     pool = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}[spec.pool]
     inputs = keras.Input((image.height, image.width, 1 if image.color == "gray" else 3), name="image")
     x = inputs
-    for count in filters:
+    for i, count in enumerate(filters, 1):
         if min(x.shape[1], x.shape[2]) <= spec.kernel:
             raise RecipeError(
                 f"model.filters has {len(filters)} convolutions, "
                 f"too many for {image.width}×{image.height} pixels"
             )
-        x = keras.layers.Conv2D(count, spec.kernel, activation=spec.activation)(x)
-        x = pool(2)(x)
-    x = keras.layers.Flatten()(x)
-    for units in spec.dense:
-        x = keras.layers.Dense(units, activation=spec.activation)(x)
+        x = keras.layers.Conv2D(count, spec.kernel, activation=spec.activation, name=f"conv{i}")(x)
+        x = pool(2, name=f"pool{i}")(x)
+    x = keras.layers.Flatten(name="flatten")(x)
+    for i, units in enumerate(spec.dense, 1):
+        x = keras.layers.Dense(units, activation=spec.activation, name=f"dense{i}")(x)
     if spec.dropout:
-        x = keras.layers.Dropout(spec.dropout, seed=0)(x)
+        x = keras.layers.Dropout(spec.dropout, seed=0, name="dropout")(x)
     outputs = keras.layers.Dense(classes, activation="softmax", name="probability")(x)
     return keras.Model(inputs, outputs, name="classic")
 

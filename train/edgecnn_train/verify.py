@@ -82,7 +82,7 @@ def gate(result: Verified, allowed_drop: float = ALLOWED_DROP) -> None:
             f"not published: int8 is {result.drop:.2f} points below float "
             f"({result.int8_top1:.2%} against {result.float_top1:.2%}), {allowed_drop:g} are allowed; "
             f"more calibration pictures (--set quantize.calibration=2000) may help, "
-            f"or accept it with --allow-drop {np.ceil(result.drop * 100) / 100:.2f}"
+            f"or accept it with --allow-drop {result.drop:.2f}"
         )
 
 

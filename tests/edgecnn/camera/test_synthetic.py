@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -24,7 +26,7 @@ def test_frames_know_their_truth_and_move():
     assert len({f.truth for f in frames}) >= 6
     assert {f.truth for f in frames[:5]} == {frames[0].truth}
     assert not np.array_equal(frames[0].pixels, frames[1].pixels)
-    assert all(a.captured_ns <= b.captured_ns for a, b in zip(frames, frames[1:], strict=False))
+    assert all(a.captured_ns <= b.captured_ns for a, b in pairwise(frames))
 
 
 def test_every_digit_comes_up_on_light_and_on_dark_paper():

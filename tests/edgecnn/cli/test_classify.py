@@ -53,8 +53,13 @@ def test_folders_videos_and_stdin(run_cli, seven, tmp_path, monkeypatch):
     lines = [json.loads(line) for line in ran.out.splitlines()]
     assert ran.code == 0
     assert [(line["source"], line["frame"]) for line in lines] == [
-        (str(inner / "a.png"), 0), (str(inner / "b.jpg"), 0), (str(clip), 0), (str(clip), 1), (str(clip), 2), ("-", 0),
-    ]  # fmt: skip
+        (str(inner / "a.png"), 0),
+        (str(inner / "b.jpg"), 0),
+        (str(clip), 0),
+        (str(clip), 1),
+        (str(clip), 2),
+        ("-", 0),
+    ]
     assert {line["predictions"][0]["label"] for line in lines} == {"7"}
 
 

@@ -65,10 +65,19 @@ def test_the_module_is_the_command():
 
 @pytest.mark.parametrize(
     "arguments",
-    [("nope",), ("live", "--frames", "0"), ("live", "--show", "cinema"), ("classify",), ("bench", "--threads", "0"),
-     ("bench", "--threads", "1;2"), ("classify", "x", "--engine", "tpu"), ("live", "--nope"),
-     ("classify", "x", "--range", "1..0"), ("live", "--source", "synthetic:speed=1")],
-)  # fmt: skip
+    [
+        ("nope",),
+        ("live", "--frames", "0"),
+        ("live", "--show", "cinema"),
+        ("classify",),
+        ("bench", "--threads", "0"),
+        ("bench", "--threads", "1;2"),
+        ("classify", "x", "--engine", "tpu"),
+        ("live", "--nope"),
+        ("classify", "x", "--range", "1..0"),
+        ("live", "--source", "synthetic:speed=1"),
+    ],
+)
 def test_wrong_usage_is_exit_code_2(run_cli, arguments):
     ran = run_cli(*arguments)
     assert ran.code == 2
