@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from edgecnn.stats import Stats
 
 TITLE = "edgecnn"
-_WHITE, _GREEN, _BLACK = (255, 255, 255), (80, 220, 80), (0, 0, 0)
+_WHITE, _GREEN = (255, 255, 255), (80, 220, 80)
 
 
 def why_no_window() -> str | None:
@@ -69,24 +69,25 @@ class WindowSink:
 
 
 def annotate(result: Result, stats: Stats) -> NDArray[np.uint8]:
-    """Return a copy of the frame with the figures drawn on it."""
+    """Return a copy of the frame with the figures on darkened strips at its top and bottom."""
     picture = result.frame.pixels.copy()
     best, timings = result.predictions[0], result.timings
-    lines = [
-        f"{stats.rate():.1f} fps   dropped {stats.dropped}",
-        f"preprocess {timings.preprocess_ms:.2f} ms   inference {timings.inference_ms:.2f} ms   "
-        f"decode {timings.decode_ms:.2f} ms",
-    ]
     scale = picture.shape[0] / 480
-    _text(picture, f"{best.label}  {best.score:.0%}", 40 * scale, 1.2 * scale, _GREEN)
-    for i, line in enumerate(lines):
-        _text(picture, line, picture.shape[0] - (34 - 20 * i) * scale, 0.5 * scale, _WHITE)
+    top, bottom = picture[: max(1, int(56 * scale))], picture[-max(1, int(52 * scale)) :]
+    top //= 3
+    bottom //= 3
+    _text(top, f"{best.label}  {best.score:.1%}", 40 * scale, 1.2 * scale, _GREEN)
+    _text(bottom, f"{stats.rate():.1f} fps   dropped {stats.dropped}", 20 * scale, 0.5 * scale, _WHITE)
+    stages = (
+        f"preprocess {timings.preprocess_ms:.2f} ms   inference {timings.inference_ms:.2f} ms   "
+        f"decode {timings.decode_ms:.2f} ms"
+    )
+    _text(bottom, stages, 42 * scale, 0.5 * scale, _WHITE)
     return picture
 
 
-def _text(picture: NDArray[np.uint8], text: str, y: float, size: float, color: tuple[int, int, int]) -> None:
+def _text(strip: NDArray[np.uint8], text: str, y: float, size: float, color: tuple[int, int, int]) -> None:
     # OpenCV's fonts know ASCII only.
     plain = text.encode("ascii", "replace").decode()
-    for ink, width in ((_BLACK, 4), (color, 1)):
-        thickness = max(1, round(width * size))
-        cv2.putText(picture, plain, (12, int(y)), cv2.FONT_HERSHEY_SIMPLEX, size, ink, thickness, cv2.LINE_AA)
+    thickness = max(1, round(1.5 * size))
+    cv2.putText(strip, plain, (12, int(y)), cv2.FONT_HERSHEY_SIMPLEX, size, color, thickness, cv2.LINE_AA)
