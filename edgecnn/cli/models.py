@@ -11,6 +11,8 @@ from edgecnn import DEFAULT_MODEL
 from edgecnn.errors import EdgeCnnError
 
 if TYPE_CHECKING:
+    from rich.console import JustifyMethod
+
     from edgecnn.bundle import Bundle
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
@@ -35,22 +37,24 @@ def list_models() -> None:
     from edgecnn.bundle import list_bundles
 
     table = Table(box=box.SIMPLE, pad_edge=False)
-    for column in ("name", "input", "classes", "int8 KiB", "int8 top-1", "float top-1", "title"):
-        table.add_column(column, justify="left" if column in ("name", "title") else "right")
+    for column in ("name", "input", "classes", "int8 KiB", "int8", "float32", "title"):
+        justify: JustifyMethod = "left" if column in ("name", "title") else "right"
+        table.add_column(column, justify=justify, no_wrap=column != "title")
     for bundle in list_bundles():
         spec, variants = bundle.input, bundle.variants
         size = f"{variants['int8'].bytes / 1024:.1f}" if "int8" in variants else ""
         shares = [_share(variants[v].accuracy) if v in variants else "" for v in ("int8", "float32")]
-        default = " (default)" if bundle.name == DEFAULT_MODEL else ""
         table.add_row(
-            bundle.name + default,
+            bundle.name + (" *" if bundle.name == DEFAULT_MODEL else ""),
             f"{spec.width}×{spec.height} {spec.color}",
             str(len(bundle.labels)),
             size,
             *shares,
             bundle.title,
         )
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    console.print(table)
+    console.print("* the default; int8 and float32 are top-1 on the test pictures")
 
 
 @app.command("show")

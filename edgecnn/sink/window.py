@@ -45,10 +45,15 @@ class WindowSink:
     def __init__(self, console: Console) -> None:  # noqa: ARG002 - a view's signature
         if reason := why_no_window():
             raise OutputError(f"no window can be shown: {reason}; or use --show terminal")
-        cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+        cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+        self._sized = False
 
     def show(self, result: Result, stats: Stats) -> Command | None:
         """Draw one frame and look at the keys."""
+        if not self._sized:
+            height, width = result.frame.pixels.shape[:2]
+            cv2.resizeWindow(TITLE, width, height)
+            self._sized = True
         cv2.imshow(TITLE, annotate(result, stats))
         if cv2.waitKey(1) & 0xFF in (ord("q"), ord("Q")):
             return Command.QUIT

@@ -10,7 +10,7 @@ def test_shipped_bundles_are_listed(run_cli, arguments, monkeypatch):
     monkeypatch.setenv("COLUMNS", "160")
     ran = run_cli("models", *arguments)
     assert ran.code == 0
-    assert "digits (default)" in ran.out
+    assert "digits *" in ran.out
     assert "mnist-classic" in ran.out
     assert "99." in ran.out
 
