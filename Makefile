@@ -29,7 +29,7 @@ clean:
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "edgecnn needs Python 3.11, 3.12 or 3.13: install one, or say make PYTHON=/path/to/python" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "on Debian and Raspberry Pi OS: sudo apt install python3-venv" >&2; exit 1; }
 
 $(VENV)/.runtime: $(BIN)/python pyproject.toml
 	$(BIN)/pip install --disable-pip-version-check --quiet --only-binary :all: --editable .

@@ -9,6 +9,7 @@ The names below are imported when they are first used, so that `import edgecnn` 
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from edgecnn.classifier import Classifier, load
     from edgecnn.errors import EdgeCnnError
     from edgecnn.frame import Frame, Prediction, Result, Timings
+
+# OpenCV reads these once, when it is imported: the largest picture that it decodes, and how long a camera
+# that stalls may block a read (ten seconds otherwise).
+MAX_MEGAPIXELS = 200
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_MEGAPIXELS * 1_000_000))
+os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
 
 __version__ = "0.1.0"
 DEFAULT_MODEL = "digits"
@@ -43,6 +50,10 @@ _HOMES = {
     "list_bundles": "bundle",
     "load": "classifier",
 }
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "DEFAULT_MODEL", "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -42,9 +42,10 @@ class Contestant:
 
     @classmethod
     def of(cls, classifier: Classifier) -> Contestant:
-        """Enter a classifier."""
+        """Enter a classifier; a bare file is called by its own name."""
         model = classifier.model
-        return cls(model.variant, classifier.threads, classifier.engine.name, len(model.data), classifier)
+        name = model.variant if model.bundle else f"{model.name} ({model.variant})"
+        return cls(name, classifier.threads, classifier.engine.name, len(model.data), classifier)
 
     def values(self, stage: str) -> list[list[float]]:
         """Return one stage's latencies in milliseconds, a list for each block."""
@@ -67,6 +68,11 @@ class Comparison:
     def is_faster(self) -> bool:
         """Whether the whole interval of the inference's ratio lies above one."""
         return self.inference.low > 1
+
+    @property
+    def is_slower(self) -> bool:
+        """Whether the whole interval lies below one."""
+        return self.inference.high < 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ name, a bundle's folder, or a bare `.tflite` file.
 
 from __future__ import annotations
 
+import contextlib
+import difflib
 import hashlib
 import json
 import os
@@ -115,11 +117,20 @@ def search_path() -> list[Path]:
 
 
 def list_bundles() -> list[Bundle]:
-    """Return every bundle on the search path, the first of each name, sorted by name."""
-    found: dict[str, Bundle] = {}
+    """Return every bundle on the search path that can be read, the first of each name, sorted by name."""
+    found = []
+    for folder in bundle_folders():
+        with contextlib.suppress(BundleError):
+            found.append(read_bundle(folder))
+    return found
+
+
+def bundle_folders() -> list[Path]:
+    """Return the folder of every bundle on the search path, readable or not, the first of each name."""
+    found: dict[str, Path] = {}
     for folder in search_path():
-        for manifest in sorted(folder.glob(f"*/{MANIFEST}")):
-            found.setdefault(manifest.parent.name, read_bundle(manifest.parent))
+        for manifest in folder.glob(f"*/{MANIFEST}"):
+            found.setdefault(manifest.parent.name, manifest.parent)
     return [found[name] for name in sorted(found)]
 
 
@@ -133,16 +144,23 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
     """
     text = os.fspath(name_or_path)
     path = Path(text)
-    if (path / MANIFEST).is_file() or path.is_file():
-        return path
-    if text and not {"/", os.sep, "."} & set(text):
+    # A name means the installed bundle, also where a folder here happens to be called the same.
+    if text and "/" not in text and os.sep not in text and text not in (".", ".."):
         for folder in search_path():
             if (folder / text / MANIFEST).is_file():
                 return folder / text
-    if path.is_dir():
+    if os.path.isfile(path / MANIFEST) or os.path.isfile(path):  # noqa: PTH113 - pathlib's raise
+        return path
+    if os.path.isdir(path):  # noqa: PTH112
         raise ModelNotFound(f"{text} is a folder without {MANIFEST}, so it is no bundle")
-    known = ", ".join(sorted({m.parent.name for f in search_path() for m in f.glob(f"*/{MANIFEST}")}))
-    raise ModelNotFound(f"no model {text!r}: give a .tflite file, a bundle's folder, or one of {known}")
+    if path.suffix == ".tflite":
+        raise ModelNotFound(f"no model file {text!r} here: check the path")
+    known = [folder.name for folder in bundle_folders()]
+    near = difflib.get_close_matches(text, known, 1, 0.7)
+    did = f"did you mean {near[0]!r}? Else " if near else ""
+    raise ModelNotFound(
+        f"no model {text!r}: {did}give a .tflite file, a bundle's folder, or one of {', '.join(known)}"
+    )
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -156,9 +174,12 @@ def read_bundle(folder: Path) -> Bundle:
             )
         size = raw["input"]
         variants = {
-            name: Variant(name, v["file"], v["sha256"], v["bytes"], v["macs"], v.get("accuracy"))
+            name: Variant(name, str(v["file"]), v["sha256"], v["bytes"], v["macs"], v.get("accuracy"))
             for name, v in raw["variants"].items()
         }
+        low, high = map(float, size["range"])
+        if not low < high or not all(isinstance(label, str) for label in list(raw["labels"])):
+            raise ValueError("its range or its labels are of the wrong kind")
         bundle = Bundle(
             name=raw["name"],
             folder=folder,
@@ -170,7 +191,7 @@ def read_bundle(folder: Path) -> Bundle:
                 color=_one_of(size["color"], Color, "color"),
                 fit=_one_of(size["fit"], Fit, "fit"),
                 resize=_one_of(size["resize"], Resize, "resize"),
-                value_range=(float(size["range"][0]), float(size["range"][1])),
+                value_range=(low, high),
             ),
             variants=variants,
             manifest=raw,
@@ -181,11 +202,15 @@ def read_bundle(folder: Path) -> Bundle:
         raise BundleError(f"{path} lacks the key {error}") from error
     except BundleError:
         raise
-    except (ValueError, TypeError, AttributeError, IndexError) as error:
+    except (ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
         raise BundleError(f"{path} is no bundle manifest: {error}") from error
     if any(Path(v.file).name != v.file for v in variants.values()):
         raise BundleError(f"{path} names a file outside its folder")
-    if tuple(read_labels(folder / LABELS)) != bundle.labels:
+    try:
+        listed = (folder / LABELS).read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BundleError(f"{folder / LABELS} can't be read: copy the bundle again") from error
+    if listed != "".join(f"{label}\n" for label in bundle.labels):
         raise BundleError(f"{folder / LABELS} and {MANIFEST} name different labels; copy the bundle again")
     return bundle
 
@@ -201,7 +226,7 @@ def open_model(
     Parameters
     ----------
     name_or_path
-        A bundle's name or folder, or a bare `.tflite` (whose own type decides instead of `variant`).
+        A bundle's name or folder, or a bare `.tflite`, which is its own only variant.
     labels
         A file with one label a line; needed for a bare file without labels inside.
     value_range
@@ -214,7 +239,10 @@ def open_model(
     """
     path = find(name_or_path)
     if not path.is_dir():
-        return _open_file(path, labels, value_range)
+        model = _open_file(path, labels, value_range)
+        if variant == "float32" != model.variant:
+            raise ModelError(f"{path} is {model.variant} itself and has no float32 variant")
+        return model
     bundle = read_bundle(path)
     if value_range is not None:
         low, high = bundle.input.value_range
@@ -272,7 +300,7 @@ def _open_file(
     if labels:
         names, origin = read_labels(labels), str(labels)
     elif file.metadata.labels:
-        names, origin = strip_numbers(list(file.metadata.labels)), f"the metadata of {path}"
+        names, origin = list(file.metadata.labels), f"the metadata of {path}"
     else:
         raise LabelsError(
             f"{path} has no labels inside: give --labels FILE with {file.outputs[0].shape[-1]} lines"

@@ -75,18 +75,21 @@ def check(classifier: Classifier) -> GoldenCheck:
     model = classifier.model
     golden = model.bundle.manifest.get("golden") if model.bundle else None
     images = _images(classifier)
-    if (
-        not golden
-        or golden["inputs"] != PATTERN
-        or golden["inputs_sha256"] != hashlib.sha256(images.tobytes()).hexdigest()
-        or model.variant not in golden["outputs"]
-    ):
+    made = {"inputs": PATTERN, "inputs_sha256": hashlib.sha256(images.tobytes()).hexdigest()}
+    recorded: list[list[float]] = []
+    try:
+        if golden and made.items() <= golden.items():
+            recorded = golden["outputs"][model.variant]
+        sound = [len(output) for output in recorded] == [len(model.labels)] * COUNT
+    except (KeyError, TypeError, AttributeError):
+        sound = False
+    if not sound:
         raise BundleError(
             f"{model.name} has no golden vectors for {model.variant} that this version can check"
         )
     tolerance = FLOAT_TOLERANCE if model.variant == "float32" else INT8_TOLERANCE
     largest, agrees = 0.0, True
-    for image, expected in zip(images, golden["outputs"][model.variant], strict=True):
+    for image, expected in zip(images, recorded, strict=True):
         scores = [p.score for p in _by_index(classifier.classify(image))]
         largest = max([largest, *(abs(a - b) for a, b in zip(scores, expected, strict=True))])
         best = max(range(len(scores)), key=scores.__getitem__)

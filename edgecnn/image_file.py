@@ -6,21 +6,19 @@ and all of them talk to stderr while they fail.
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgecnn import MAX_MEGAPIXELS
 from edgecnn.errors import ImageError
 from edgecnn.quiet import quiet_stderr
 
 if TYPE_CHECKING:
+    import os
+
     import numpy as np
     from numpy.typing import NDArray
-
-MAX_MEGAPIXELS = 200
-# Read by OpenCV when it is imported, which is why it is set before.
-os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_MEGAPIXELS * 1_000_000))
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edgecnn.errors import CameraError
@@ -48,17 +49,17 @@ class Mailbox:
             self._changed.notify_all()
 
     def get(self, timeout: float) -> Frame | None:
-        """Take the newest frame, or None when none comes in time or the source has ended.
+        """Take the newest frame, or None when none comes in time.
 
-        Raises what ended the capture thread, after its last frame was taken.
+        After the last frame was taken, raises what ended the capture thread, or EOFError at a plain end.
         """
         with self._changed:
             if self._frame is None and not self.closed:
                 self._changed.wait(timeout)
             frame, self._frame = self._frame, None
             self._changed.notify_all()
-            if frame is None and self._error is not None:
-                raise self._error
+            if frame is None and self.closed:
+                raise self._error or EOFError
             return frame
 
     def close(self, error: BaseException | None = None) -> None:
@@ -134,15 +135,19 @@ def _loop(
     patience = time.monotonic() + FIRST_FRAME_S
     end = float("inf")
     while not stop.is_set() and time.monotonic() < end:
-        frame = mailbox.get(_POLL_S)
+        try:
+            frame = mailbox.get(_POLL_S)
+        except EOFError:
+            return
         if frame is None:
-            if mailbox.closed:
-                return
             if not stats.frames and time.monotonic() > patience:
                 raise CameraError(f"the camera opened but gave no picture in {FIRST_FRAME_S:.0f} s")
             continue
         if not stats.frames and seconds is not None:
             end = time.monotonic() + seconds
+        if frame.truth is not None and frame.truth not in classifier.labels:
+            # A source that draws digits knows nothing of a model that names something else.
+            frame = replace(frame, truth=None)
         predictions, timings = classifier.classify_timed(frame.pixels, top)
         age_ms = (time.monotonic_ns() - frame.captured_ns) / 1e6
         result = Result(frame, predictions, timings, age_ms)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import cv2
@@ -109,8 +110,8 @@ def shrink(image: NDArray[np.uint8], width: int, height: int, method: Resize) ->
     ----------
     method
         `area` averages every pixel, exact and slow; `linear` reads four pixels for each one that it writes,
-        quick and aliasing; `staged` goes to n times the size with `linear`, then averages n×n pixels:
-        close to `area` at a tenth of its time. Enlarging is always linear.
+        quick and aliasing; `staged` takes n×n linear samples (n from 2 to 4) for each pixel and averages
+        them: within a grey level of `area` in the mean, at a fraction of its time. Enlarging is linear.
     """
     return _average(_sample(image, width, height, method), width, height)
 
@@ -120,11 +121,16 @@ def _sample(image: NDArray[np.uint8], width: int, height: int, method: Resize) -
     rows, columns = image.shape[:2]
     if (columns, rows) == (width, height):
         return image
-    ratio = min(columns / width, rows / height)
-    if method == "area" and ratio > 1:
+    if method == "area" and (columns > width or rows > height):
         return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
-    n = max(1, min(MOST_SAMPLES, int(ratio / 2))) if method == "staged" else 1
-    return cv2.resize(image, (n * width, n * height), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
+    if method == "staged":
+        width, height = width * _samples(columns / width), height * _samples(rows / height)
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
+
+
+def _samples(ratio: float) -> int:
+    """Return how many samples to a side one pixel takes: at most 2.5 pixels apart, up to the limit."""
+    return 1 if ratio <= 1.25 else min(MOST_SAMPLES, max(2, math.ceil(ratio / 2.5)))
 
 
 def _average(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
@@ -136,8 +142,10 @@ def _average(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.ui
 
 def _channels(image: NDArray[np.uint8]) -> int:
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
+        if image is None:
+            raise ImageError("a picture must be a uint8 array, got None: did cv2.imread find its file?")
         kind = getattr(image, "dtype", type(image).__name__)
-        raise ImageError(f"a picture must be a uint8 array, got {kind}: scale it to 0–255 first")
+        raise ImageError(f"a picture must be a uint8 array with values from 0 to 255, got {kind}")
     channels = 1 if image.ndim == 2 else image.shape[-1]
     if image.ndim not in (2, 3) or channels not in (1, 3, 4) or image.size == 0:
         raise ImageError(

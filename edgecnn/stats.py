@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from edgecnn.latency import Spread
@@ -51,9 +52,10 @@ class Stats:
         span = self._moments[-1] - self._moments[0] if len(self._moments) > 1 else 0.0
         return (len(self._moments) - 1) / span if span else 0.0
 
-    def spreads(self) -> dict[str, Spread]:
+    def spreads(self, latest: int = WINDOW) -> dict[str, Spread]:
         """Return the percentiles of each stage over the latest frames."""
-        return {stage: Spread.of(values) for stage, values in self._latencies.items() if values}
+        recent = {s: list(islice(reversed(v), latest)) for s, v in self._latencies.items()}
+        return {stage: Spread.of(values) for stage, values in recent.items() if values}
 
     def summary(self, source: str) -> Summary:
         """Return the figures of the whole run."""

@@ -104,7 +104,7 @@ def require_classifier(file: TfliteFile, source: str) -> None:
             f"{source} is no image classifier: its input has the shape {list(image.shape)}, "
             "expected [1, height, width, 1 or 3]"
         )
-    if math.prod(scores.shape) != scores.shape[-1] or scores.shape[-1] < 2:
+    if not scores.shape or math.prod(scores.shape) != scores.shape[-1] or scores.shape[-1] < 2:
         raise ModelError(
             f"{source} is no image classifier: its output has the shape {list(scores.shape)}, "
             "expected [1, classes]"

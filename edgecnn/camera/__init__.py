@@ -7,6 +7,7 @@ A source is `N` or `/dev/videoN` (a camera), a video file or a URL, an image or 
 from __future__ import annotations
 
 import importlib
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -78,7 +79,8 @@ def open_camera(sources: str) -> Camera:
         With the reason of every source that was tried.
     """
     reasons: list[str] = []
-    names = split_sources(sources)
+    # A file whose name has a comma in it is one source.
+    names = [sources] if os.path.exists(sources) else split_sources(sources)  # noqa: PTH110
     for source in names:
         candidates = video_devices() if source == "auto" else [source]
         if not candidates:
@@ -93,24 +95,35 @@ def open_camera(sources: str) -> Camera:
 
 
 def video_devices() -> list[str]:
-    """Return the paths of V4L2 devices, lowest number first."""
+    """Return the paths of V4L2 cameras, lowest number first.
+
+    A Raspberry Pi's video codecs and image processors are V4L2 devices too, and are left out.
+    """
     devices = [p for p in Path("/dev").glob("video*") if re.fullmatch(r"video\d+", p.name)]
-    return [str(p) for p in sorted(devices, key=lambda p: int(p.name[5:]))]
+    return [str(p) for p in sorted(devices, key=lambda p: int(p.name[5:])) if not _is_codec(p)]
+
+
+def _is_codec(device: Path) -> bool:
+    try:
+        name = Path("/sys/class/video4linux", device.name, "name").read_text("utf-8", "replace")
+    except OSError:
+        return False
+    return re.search(r"codec|isp|hevc", name, re.IGNORECASE) is not None
 
 
 def is_video_file(path: Path) -> bool:
     """Whether a file is read frame by frame, judged by its name."""
-    return path.suffix.lower() in VIDEO_EXTENSIONS
+    return path.suffix.lower() in VIDEO_EXTENSIONS and not os.path.isdir(path)  # noqa: PTH112
 
 
 def _open(source: str) -> Camera:
     if source.partition(":")[0] == "synthetic":
         kind = "synthetic"
-    elif source.isdigit() or source.startswith("/dev/video") or "://" in source:
+    elif re.fullmatch(r"[0-9]{1,4}", source) or source.startswith("/dev/video") or "://" in source:
         kind = "opencv"
     else:
         path = Path(source)
-        if not path.exists():
+        if not os.path.exists(path):  # noqa: PTH110 - pathlib's raises where a folder may not be entered
             raise CameraError(f"{source}: no such file, and no other kind of source")
         kind = "opencv" if is_video_file(path) else "files"
     module, factory = CAMERAS[kind]

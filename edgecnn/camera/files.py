@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +21,7 @@ def list_images(path: Path) -> list[Path]:
 
     Raises ImageError for a folder without any.
     """
-    if not path.is_dir():
+    if not os.path.isdir(path):  # noqa: PTH112 - pathlib's raises where a folder may not be entered
         return [path]
     found = [
         p
@@ -34,7 +36,7 @@ def list_images(path: Path) -> list[Path]:
 
 
 class FilesCamera:
-    """Gives each picture of a folder once. One that can't be read ends the run with its name."""
+    """Gives each picture of a folder once; one that can't be read is a line on stderr and passed over."""
 
     live = False
 
@@ -53,16 +55,16 @@ class FilesCamera:
 
     def read(self) -> Frame | None:
         """Return the next picture, or None after the last one."""
-        if self._index >= len(self._paths):
-            return None
-        path = self._paths[self._index]
-        try:
-            pixels = read_image(path)
-        except ImageError as error:
-            raise CameraError(str(error)) from error
-        frame = Frame(pixels, time.monotonic_ns(), self._index, str(path))
-        self._index += 1
-        return frame
+        while self._index < len(self._paths):
+            path, index = self._paths[self._index], self._index
+            self._index += 1
+            try:
+                return Frame(read_image(path), time.monotonic_ns(), index, str(path))
+            except ImageError as error:
+                if len(self._paths) == 1:
+                    raise CameraError(str(error)) from error
+                sys.stderr.write(f"edgecnn: {error}\n")
+        return None
 
     def close(self) -> None:
         """Nothing to release."""

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
+
 from edgecnn.errors import CameraError
 from edgecnn.frame import Frame
 from edgecnn.quiet import quiet_stderr
-
-# A camera that stalls blocks a read for ten seconds otherwise; read by OpenCV at its first capture.
-os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
-
-import cv2
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -44,6 +42,13 @@ class OpenCvCamera:
             self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, WIDTH)
             self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, HEIGHT)
             self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        # Some devices open and never give a picture: a source is open when its first one is there.
+        self._first: Frame | None = None
+        try:
+            self._first = self.read()
+        except CameraError:
+            self.close()
+            raise
 
     @property
     def description(self) -> str:
@@ -59,7 +64,11 @@ class OpenCvCamera:
 
     def read(self) -> Frame | None:
         """Wait for the next frame; None at the end of a file."""
-        granted, pixels = self._capture.read()
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        with contextlib.nullcontext() if self.live else quiet_stderr():
+            granted, pixels = self._capture.read()
         if not granted or pixels is None or pixels.size == 0:
             if self._file and self._index:
                 return None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import io
+import os
 import sys
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -11,7 +13,8 @@ import typer
 import typer.core
 import typer.main
 
-from edgecnn.errors import EdgeCnnError, OptionError
+from edgecnn import __version__
+from edgecnn.errors import EdgeCnnError, OptionError, OutputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +68,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"edgecnn {version('edgecnn')}")
+        typer.echo(f"edgecnn {__version__}")
         raise typer.Exit
 
 
@@ -82,8 +83,30 @@ def _root(
 
 def main() -> None:
     """Run the command; an expected error is one line on stderr and exit code 1 (2 for usage)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a name that can't be shown is no reason to stop
     try:
-        app()
+        _run()
     except EdgeCnnError as error:
         sys.stderr.write(f"edgecnn: {' '.join(str(error).split())}\n")
         sys.exit(2 if isinstance(error, OptionError) else 1)
+    except BrokenPipeError:
+        # Whoever read our output has gone; nothing more is to be said, not even by Python at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(1)
+
+
+def _run() -> None:
+    """Run the command and hand its output to the system, so that a full disk or closed pipe is known here."""
+    try:
+        app()
+    finally:
+        try:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            raise OutputError(f"the output can't be written: {error.strerror}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from edgecnn import DEFAULT_MODEL
 from edgecnn.cli.options import (
+    MAX_THREADS,
     EngineOption,
     LabelsOption,
     ModelOption,
@@ -58,8 +60,8 @@ def bench(
 def parse_threads(text: str) -> list[int]:
     """Read `1,2`. Raises OptionError."""
     parts = text.split(",")
-    if not all(p.strip().isdigit() and int(p) > 0 for p in parts):
-        raise OptionError(f"--threads is {text!r}, expected numbers of 1 or more such as 1,2")
+    if not all(re.fullmatch(r" *[0-9]{1,3} *", p) and 0 < int(p) <= MAX_THREADS for p in parts):
+        raise OptionError(f"--threads is {text!r}, expected numbers from 1 to {MAX_THREADS} such as 1,2")
     return list(dict.fromkeys(int(p) for p in parts))
 
 
@@ -79,16 +81,24 @@ def run_bench(
     from edgecnn.bundle import find
 
     is_file = against.endswith(".tflite")
-    if not is_file and not find(model).is_dir():
+    if against == variant:
+        raise OptionError(f"--against {against} is the variant itself: name another one, or a .tflite file")
+    bare = not find(model).is_dir()
+    if bare and not is_file:
         raise OptionError(
             f"{model} is a single file: name the float model to hold it against, --against FILE.tflite"
         )
     with ExitStack() as stack:
         quantized, others = [], []
         for count in threads or [1]:
-            first = open_classifier(model, variant, engine, count, labels, None if is_file else value_range)
+            first = open_classifier(model, variant, engine, count, labels, value_range if bare else None)
             second = open_classifier(
-                against if is_file else model, against, engine, count, labels, value_range
+                against if is_file else model,
+                against,
+                engine,
+                count,
+                labels,
+                value_range if is_file else None,
             )
             quantized.append(Contestant.of(stack.enter_context(first)))
             others.append(Contestant.of(stack.enter_context(second)))
@@ -137,7 +147,12 @@ def verdict(result: Report) -> list[str]:
         whole = f"whole path {c.total.value:.2f}× ({c.total.low:.2f}–{c.total.high:.2f})"
         head = f"{c.threads} thread{'s' * (c.threads > 1)}: "
         if c.is_faster:
-            lines.append(f"{head}{quantized} is {interval} as fast as {other}; {whole}")
+            words = f"{quantized} is {interval} as fast as {other}"
+        elif c.is_slower:
+            words = f"{quantized} is not faster here: {interval} as fast as {other}"
         else:
-            lines.append(f"{head}{quantized} is not faster here: {interval} as fast as {other}; {whole}")
+            words = (
+                f"{quantized} is not measurably faster here: {interval}; a busy machine widens the interval"
+            )
+        lines.append(f"{head}{words}; {whole}")
     return lines

@@ -11,8 +11,6 @@ from edgecnn import DEFAULT_MODEL
 from edgecnn.errors import EdgeCnnError
 
 if TYPE_CHECKING:
-    from rich.console import JustifyMethod
-
     from edgecnn.bundle import Bundle
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
@@ -37,9 +35,9 @@ def list_models() -> None:
     from edgecnn.bundle import list_bundles
 
     table = Table(box=box.SIMPLE, pad_edge=False)
-    for column in ("name", "input", "classes", "int8 KiB", "int8", "float32", "title"):
-        justify: JustifyMethod = "left" if column in ("name", "title") else "right"
-        table.add_column(column, justify=justify, no_wrap=column != "title")
+    table.add_column("name", no_wrap=True)
+    for column in ("input", "classes", "int8 KiB", "int8 top-1", "float32 top-1"):
+        table.add_column(column, justify="right", no_wrap=True)
     for bundle in list_bundles():
         spec, variants = bundle.input, bundle.variants
         size = f"{variants['int8'].bytes / 1024:.1f}" if "int8" in variants else ""
@@ -50,19 +48,25 @@ def list_models() -> None:
             str(len(bundle.labels)),
             size,
             *shares,
-            bundle.title,
         )
     console = Console(highlight=False)
     console.print(table)
-    console.print("* the default; int8 and float32 are top-1 on the test pictures")
+    console.print("* the default; `edgecnn models show NAME` tells what it knows")
 
 
 @app.command("show")
 def show_model(name: NameArgument = DEFAULT_MODEL) -> None:
     """Show a bundle's card."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
     bundle = _bundle(name)
-    card = bundle.folder / "CARD.md"
-    typer.echo(card.read_text("utf-8") if card.is_file() else f"# {bundle.title}\n")
+    file = bundle.folder / "CARD.md"
+    card = file.read_text("utf-8") if file.is_file() else f"# {bundle.title}\n"
+    console = Console()
+    console.print(
+        Markdown(card) if console.is_terminal else card, markup=False, highlight=False, soft_wrap=True
+    )
     typer.echo(f"Files: {bundle.folder}")
 
 
@@ -71,12 +75,18 @@ def verify_models(
     names: Annotated[list[str] | None, typer.Argument(help="Bundles; all of them if left out.")] = None,
 ) -> None:
     """Check every file's hash and run the golden vectors; exit code 1 where one fails."""
-    from edgecnn.bundle import list_bundles
+    from edgecnn.bundle import bundle_folders, read_bundle
     from edgecnn.classifier import load
     from edgecnn.golden import check
 
     failed = False
-    for bundle in [_bundle(n) for n in names] if names else list_bundles():
+    for folder in [_bundle(n).folder for n in names] if names else bundle_folders():
+        try:
+            bundle = read_bundle(folder)
+        except EdgeCnnError as error:
+            failed = True
+            sys.stderr.write(f"edgecnn: {error}\n")
+            continue
         for variant in bundle.variants:
             try:
                 with load(bundle.folder, variant) as classifier:

@@ -23,7 +23,10 @@ VariantOption = Annotated[
 EngineOption = Annotated[
     str, typer.Option(help="auto, litert, or fake[:delay_ms=5,jitter_ms=1].", metavar="E")
 ]
-ThreadsOption = Annotated[int, typer.Option(help="Threads for the model.", min=1, metavar="N")]
+MAX_THREADS = 256
+ThreadsOption = Annotated[
+    int, typer.Option(help="Threads for the model.", min=1, max=MAX_THREADS, metavar="N")
+]
 LabelsOption = Annotated[
     str | None, typer.Option(help="A file with one label a line, for a bare .tflite.", metavar="FILE")
 ]

@@ -42,6 +42,8 @@ class LitertEngine:
 
     def invoke(self, tensor: NDArray[Any]) -> NDArray[Any]:
         """Run the model once; see `Engine.invoke`."""
+        if self._interpreter is None:
+            raise EngineError("the engine is closed: load the model again")
         try:
             self._interpreter.set_tensor(self._input, tensor)
             self._interpreter.invoke()

@@ -7,11 +7,12 @@ import sys
 from typing import TYPE_CHECKING, TextIO
 
 from edgecnn.errors import OutputError
+from edgecnn.frame import Command
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from edgecnn.frame import Command, Result
+    from edgecnn.frame import Result
     from edgecnn.stats import Stats
 
 
@@ -24,7 +25,7 @@ class JsonlSink:
     def __init__(self, path: str) -> None:
         self._path = path
         try:
-            self._file: TextIO = sys.stdout if path == "-" else open(path, "w", 1, "utf-8")  # noqa: PTH123, SIM115
+            self._file: TextIO = sys.stdout if path == "-" else open(path, "w", 1, "utf-8", "replace")  # noqa: PTH123, SIM115
         except OSError as error:
             raise OutputError(f"{path} can't be written: {error.strerror}") from error
 
@@ -35,6 +36,9 @@ class JsonlSink:
             line["truth"] = result.frame.truth
         try:
             self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            self._file.flush()
+        except BrokenPipeError:
+            return Command.QUIT  # whoever read stdout has seen enough
         except OSError as error:
             raise OutputError(f"{self._path} can't be written any more: {error.strerror}") from error
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import sys
 import time
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from edgecnn.stats import Stats
 
 REDRAW_S = 0.1
+SHOWN_FRAMES = 500  # percentiles of more would take longer to sort than a frame to classify
 PLAIN_LINE_S = 1.0
 _BAR = 24
 
@@ -46,7 +48,7 @@ class TerminalSink:
                 self._live.update(self._table(result, stats), refresh=True)
             else:
                 self._console.print(plain_line(result, stats), markup=False, highlight=False, soft_wrap=True)
-        return Command.QUIT if self._keys.pressed() in ("q", "Q") else None
+        return Command.QUIT if "q" in self._keys.pressed().lower() else None
 
     def close(self) -> None:
         """Give the terminal back as it was."""
@@ -75,7 +77,7 @@ class TerminalSink:
         table.add_row("", "")
         seen = f"{stats.frames:,} frames, {stats.rate():.1f} a second, {stats.dropped:,} dropped"
         table.add_row("seen", seen)
-        for stage, spread in stats.spreads().items():
+        for stage, spread in stats.spreads(SHOWN_FRAMES).items():
             table.add_row(stage, f"p50 {spread.p50_ms:8.3f} ms   p99 {spread.p99_ms:8.3f} ms")
         if stats.known:
             table.add_row("right", f"{stats.correct / stats.known:.1%} of {stats.known:,}")
@@ -107,16 +109,18 @@ class Keys:
             import termios
             import tty
 
-            self._saved = termios.tcgetattr(sys.stdin)
-            tty.setcbreak(sys.stdin)
-            self.active = True
+            # A program in the background would be stopped for touching the terminal.
+            if os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp():
+                self._saved = termios.tcgetattr(sys.stdin)
+                tty.setcbreak(sys.stdin)
+                self.active = True
         except (ImportError, OSError):
             self._saved = None
 
     def pressed(self) -> str:
-        """Return the key that was pressed since the last call, or an empty text."""
+        """Return the keys that were pressed since the last call."""
         if self.active and select.select([sys.stdin], [], [], 0)[0]:
-            return sys.stdin.read(1)
+            return os.read(sys.stdin.fileno(), 64).decode("utf-8", "replace")
         return ""
 
     def close(self) -> None:

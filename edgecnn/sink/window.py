@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,13 @@ def why_no_window() -> str | None:
         )
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return "there is no display (DISPLAY and WAYLAND_DISPLAY are not set)"
-    return None
+    # A display that is named need not answer, and Qt then ends the process: let it end another one.
+    code = "import cv2; cv2.namedWindow('probe', cv2.WINDOW_NORMAL); cv2.destroyAllWindows()"
+    try:
+        probe = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, timeout=20)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return "the display does not answer"
+    return "the display does not answer" if probe.returncode else None
 
 
 class WindowSink:

@@ -1,5 +1,9 @@
+import pytest
+
 import edgecnn
+from edgecnn import Timings
 from edgecnn.bench import Contestant, bench_frames, measure, report
+from edgecnn.cli.bench import verdict
 
 
 def contest(first: str, second: str, blocks: int = 8):
@@ -9,19 +13,37 @@ def contest(first: str, second: str, blocks: int = 8):
         return report("digits", [quantized], [other])
 
 
+def compared(int8_ms: list[float], float_ms: list[float]):
+    """A comparison of latencies that are known: no clock is in it."""
+    sides = []
+    for variant, values in (("int8", int8_ms), ("float32", float_ms)):
+        with edgecnn.load("digits", variant, "fake") as classifier:
+            sides.append(Contestant.of(classifier))
+        sides[-1].blocks = [[Timings(0.1, v, 0.1) for v in (value, value * 1.01)] for value in values]
+    return report("digits", [sides[0]], [sides[1]])
+
+
 def test_a_model_that_takes_twice_as_long_is_twice_as_slow():
-    result = contest("fake:delay_ms=2", "fake:delay_ms=4")
+    result = compared([1.0, 1.1, 0.9, 1.0] * 5, [2.0, 2.2, 1.8, 2.0] * 5)
     ratio = result.comparisons[0].inference
-    assert 1.8 < ratio.value < 2.2
+    assert ratio.value == pytest.approx(2)
     assert ratio.low <= ratio.value <= ratio.high
     assert result.comparisons[0].is_faster
     assert result.names == ("int8", "float32")
+    assert "int8 is 2.00×" in verdict(result)[0]
 
 
 def test_int8_that_is_slower_is_not_called_faster():
-    comparison = contest("fake:delay_ms=3", "fake:delay_ms=2").comparisons[0]
-    assert comparison.inference.value < 1
-    assert not comparison.is_faster
+    result = compared([3.0] * 20, [2.0] * 20)
+    assert result.comparisons[0].is_slower
+    assert "int8 is not faster here: 0.67×" in verdict(result)[0]
+
+
+def test_a_tie_is_not_called_faster():
+    result = compared([1.0, 2.0] * 10, [2.0, 1.0] * 10)
+    assert not result.comparisons[0].is_faster
+    assert not result.comparisons[0].is_slower
+    assert "int8 is not measurably faster here" in verdict(result)[0]
 
 
 def test_blocks_come_in_turn_and_warm_up_is_apart():

@@ -56,6 +56,47 @@ def test_a_missing_model_names_those_that_there_are():
         bundle.find("")
 
 
+def test_a_near_name_is_suggested():
+    with pytest.raises(ModelNotFound, match="did you mean 'mnist-classic'"):
+        bundle.find("mnist-clasic")
+    with pytest.raises(ModelNotFound, match="no model file 'nowhere.tflite'"):
+        bundle.find("nowhere.tflite")
+
+
+def test_a_name_means_the_installed_bundle_whatever_lies_here(copy, monkeypatch):
+    monkeypatch.chdir(copy.parent)
+    assert bundle.find("digits") != copy
+    assert bundle.find("./digits").resolve() == copy
+
+
+def test_a_dot_in_a_name_is_part_of_it(copy, monkeypatch):
+    copy.rename(copy.with_name("my.v2"))
+    monkeypatch.setenv("EDGECNN_MODELS", str(copy.parent))
+    assert bundle.find("my.v2").name == "my.v2"
+
+
+def test_one_broken_bundle_does_not_hide_the_others(copy, monkeypatch):
+    (copy / "bundle.json").rename(copy / "bundle.json.lost")
+    broken = copy.with_name("broken")
+    copy.rename(broken)
+    (broken / "bundle.json").write_text("{")
+    monkeypatch.setenv("EDGECNN_MODELS", str(broken.parent))
+    assert [b.name for b in bundle.list_bundles()] == ["digits", "mnist-classic"]
+    assert [f.name for f in bundle.bundle_folders()] == ["broken", "digits", "mnist-classic"]
+
+
+def test_labels_keep_their_numbers_and_spaces_in_a_bundle(copy):
+    labels = [" cat", *(f"{i} dogs" for i in range(1, 10))]
+    edit(copy, lambda m: m.update(labels=labels))
+    (copy / "labels.txt").write_text("".join(f"{label}\n" for label in labels))
+    assert bundle.open_model(copy).labels == tuple(labels)
+
+
+def test_a_bare_file_has_one_variant(digits_file):
+    with pytest.raises(ModelError, match="no float32 variant"):
+        bundle.open_model(digits_file, "float32")
+
+
 def test_a_folder_without_a_manifest_is_no_bundle(tmp_path):
     with pytest.raises(ModelNotFound, match="is no bundle"):
         bundle.find(tmp_path)
@@ -82,6 +123,10 @@ def test_a_changed_file_is_refused_by_its_hash(copy):
         (lambda m: m["input"].update(width=32), "takes"),
         (lambda m: m["variants"]["int8"].update(file="../digits/int8.tflite"), "outside"),
         (lambda m: m["variants"].pop("int8"), "no variant 'int8'"),
+        (lambda m: m["variants"]["int8"].update(file=5), "can't be read"),
+        (lambda m: m["input"].update(width=float("inf")), "no bundle manifest"),
+        (lambda m: m["input"].update(range=[0, 0]), "of the wrong kind"),
+        (lambda m: m["input"].update(range=[float("nan"), 1]), "of the wrong kind"),
     ],
 )
 def test_a_manifest_that_does_not_fit_is_refused(copy, change, message):

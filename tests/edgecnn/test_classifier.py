@@ -6,7 +6,7 @@ import pytest
 
 import edgecnn
 from edgecnn.camera.synthetic import SyntheticCamera
-from edgecnn.errors import ImageError
+from edgecnn.errors import EngineError, ImageError
 from edgecnn.image_file import decode_image, read_image
 from tests.conftest import draw_seven
 
@@ -44,8 +44,12 @@ def test_it_closes_twice_and_refuses_what_is_no_picture():
     classifier = edgecnn.load("digits")
     with pytest.raises(ImageError):
         classifier.classify(np.zeros((5, 5, 3), np.float32))
+    with pytest.raises(ImageError, match="did cv2.imread find its file"):
+        classifier.classify(cv2.imread("nowhere.png"))
     classifier.close()
     classifier.close()
+    with pytest.raises(EngineError, match="closed"):
+        classifier.classify(draw_seven())
 
 
 def test_the_shipped_default_holds_in_front_of_the_synthetic_camera():

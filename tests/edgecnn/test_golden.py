@@ -40,3 +40,14 @@ def test_other_answers_are_noticed(tmp_path):
 def test_a_bare_file_has_none(digits_file):
     with edgecnn.load(digits_file) as classifier, pytest.raises(BundleError, match="no golden vectors"):
         check(classifier)
+
+
+@pytest.mark.parametrize("golden", [None, [], {}, {"outputs": 3}, {"outputs": {"int8": [[1.0]]}}])
+def test_damaged_golden_vectors_are_said(tmp_path, golden):
+    folder = tmp_path / "digits"
+    shutil.copytree(bundle.find("digits"), folder)
+    manifest = json.loads((folder / "bundle.json").read_text())
+    manifest["golden"] = {**manifest["golden"], **golden} if golden else golden
+    (folder / "bundle.json").write_text(json.dumps(manifest))
+    with edgecnn.load(folder) as classifier, pytest.raises(BundleError, match="no golden vectors"):
+        check(classifier)

@@ -81,6 +81,10 @@ def test_another_recipe_starts_anew(data, recipe, said, tmp_path):
     fitted = trained(data, small(recipe, epochs=1, learning_rate=0.01), tmp_path, said)
     assert len(fitted.history) == 1
     assert not any("going on" in s for s in said)
+    assert any("starting anew" in s for s in said)
+    for path in tmp_path.glob("last-*.keras"):
+        path.write_bytes(b"half a checkpoint")
+    assert len(trained(data, small(recipe, epochs=1, learning_rate=0.01), tmp_path, said).history) == 1
 
 
 def test_the_best_epoch_on_validation_is_the_one_returned(data, recipe, said, tmp_path):

@@ -53,5 +53,5 @@ def test_default_filters_follow_the_size(side, filters):
 
 
 def test_too_many_convolutions_are_refused():
-    with pytest.raises(RecipeError, match="too many for 28×28"):
+    with pytest.raises(RecipeError, match="too many for 28×28 pixels"):
         build(ModelSpec(filters=(8, 8, 8, 8)), GREY28, 10)

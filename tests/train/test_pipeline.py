@@ -16,6 +16,7 @@ from edgecnn.errors import GateError, OutputError
 from edgecnn.golden import check
 from edgecnn_train import publish
 from edgecnn_train.pipeline import train
+from edgecnn_train.source import open_source
 from edgecnn_train.verify import Verified, gate
 
 
@@ -29,7 +30,7 @@ def made(idx_folder, tmp_path_factory):
     )
     out = tmp_path_factory.mktemp("out") / "tiny"
     said: list[str] = []
-    made = train(replace(recipe, name="tiny"), idx_folder, out, said.append, verbose=0)
+    made = train(recipe, open_source(idx_folder), out, said.append, verbose=0)
     return made, said
 
 
@@ -107,7 +108,7 @@ def test_the_same_seed_gives_the_same_files(made, idx_folder, tmp_path):
     from edgecnn_train.recipe import read_recipe
 
     recipe = read_recipe("mnist-classic", ["train.epochs=3", "quantize.calibration=50"])
-    again = train(replace(recipe, name="tiny"), idx_folder, tmp_path / "again", lambda _: None, verbose=0)
+    again = train(recipe, open_source(idx_folder), tmp_path / "tiny", lambda _: None, verbose=0)
     for variant in ("int8", "float32"):
         assert again.variants[variant].sha256 == made[0].variants[variant].sha256
 
@@ -129,9 +130,9 @@ def test_the_gate_refuses_a_drop_of_more_than_a_point_unless_it_is_named():
 def test_a_refused_model_is_not_published_and_its_training_stays(idx_folder, recipe, tmp_path, said):
     quick = replace(recipe, train=replace(recipe.train, epochs=1))
     with pytest.raises(GateError, match="not published"):
-        train(quick, idx_folder, tmp_path / "tiny", said.append, allowed_drop=-100, verbose=0)
+        train(quick, open_source(idx_folder), tmp_path / "tiny", said.append, allowed_drop=-100, verbose=0)
     assert [p.name for p in tmp_path.iterdir()] == ["tiny.training"]
-    made = train(quick, idx_folder, tmp_path / "tiny", said.append, allowed_drop=100, verbose=0)
+    made = train(quick, open_source(idx_folder), tmp_path / "tiny", said.append, allowed_drop=100, verbose=0)
     assert any("going on after epoch 1 of 1" in s for s in said)
     assert made.manifest["training"]["epochs"] == 1
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from edgecnn.errors import DataError
-from edgecnn_train.source import open_source
+from edgecnn_train.recipe import read_recipe
+from edgecnn_train.source import find_data, open_source
 from tests.train.conftest import write_idx
 
 
@@ -103,3 +104,32 @@ def test_damaged_idx_files_are_refused(tmp_path, damage):
         images.unlink()
     with pytest.raises(DataError):
         open_source(folder)
+
+
+def test_splits_are_known_whatever_their_case_and_not_mixed_with_classes(photo_folder, tmp_path):
+    mixed = tmp_path / "mixed"
+    for split in ("Train", "TEST"):
+        (mixed / split).mkdir(parents=True)
+        for name in ("pears", "äpfel"):
+            (mixed / split / name).symlink_to(photo_folder / name)
+    assert names(open_source(mixed)) == {(c, s) for c in ("pears", "äpfel") for s in ("train", "test")}
+    (mixed / "extra" / "pears").mkdir(parents=True)
+    (mixed / "extra" / "pears" / "x.png").write_bytes(b"x")
+    with pytest.raises(DataError, match="'extra' stands beside TEST, Train"):
+        open_source(mixed)
+
+
+def test_a_class_whose_name_cannot_be_printed_is_refused(photo_folder):
+    (photo_folder / "pears").rename(photo_folder / "pe\nars")
+    with pytest.raises(DataError, match="can't be printed"):
+        open_source(photo_folder)
+
+
+def test_data_of_another_name_get_neither_the_recipes_name_nor_its_licence(tmp_path, monkeypatch):
+    spec = read_recipe("mnist-classic").data
+    assert find_data(spec, tmp_path / "mnist")[1] == spec
+    other = find_data(spec, tmp_path / "hands.zip")[1]
+    assert (other.name, other.licence) == ("hands", "not stated")
+    monkeypatch.setenv("EDGECNN_DATA", str(tmp_path))
+    (tmp_path / "mnist").mkdir()
+    assert find_data(spec, None) == (tmp_path / "mnist", spec)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,18 +48,25 @@ def train(
     overrides = list(settings or [])
     overrides += [f"train.epochs={epochs}"] if epochs is not None else []
     overrides += [f"train.seed={seed}"] if seed is not None else []
-    chosen, data = _choose(recipe, data, overrides)
+    chosen, data, name = _choose(recipe, data, overrides)
     _require_extra()
     from edgecnn.quiet import quiet_stderr
+    from edgecnn_train.publish import check_target
+    from edgecnn_train.source import find_data, open_source
 
-    with quiet_stderr():  # TensorFlow greets on stderr, whatever its log level
-        from edgecnn_train.pipeline import train as run
-
+    # What can be wrong is found before TensorFlow takes its ten seconds to start.
+    target = (out or Path(name)).absolute()
+    check_target(target)
+    path, spec = find_data(chosen.data, data)
+    source = open_source(path)
     try:
+        with quiet_stderr():  # TensorFlow greets on stderr, whatever its log level
+            from edgecnn_train.pipeline import train as run
+
         run(
-            chosen,
-            data,
-            out or Path(chosen.name),
+            replace(chosen, data=spec),
+            source,
+            target,
             typer.echo,
             allowed_drop=allow_drop,
             verbose=1 if sys.stdout.isatty() else 2,
@@ -68,17 +76,21 @@ def train(
         raise typer.Exit(130) from None
 
 
-def _choose(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, Path | None]:
-    """Tell a recipe from a folder of photos; a shipped recipe's name always means the recipe."""
+def _choose(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, Path | None, str]:
+    """Tell a recipe from a folder of photos; a shipped recipe's name always means the recipe.
+
+    Returns the recipe, where the user says that the data lie, and what the bundle is called by default.
+    """
     from edgecnn_train.recipe import read_recipe, shipped_recipes
 
     path = Path(text)
     if text in shipped_recipes() or not (path.is_dir() or path.suffix.lower() == ".zip"):
-        return read_recipe(text, overrides), data
+        chosen = read_recipe(text, overrides)
+        return chosen, data, chosen.name
     if data is not None:
         raise OptionError(f"{text} is a folder of photos itself: leave --data out, or name a recipe")
     name = re.sub(r"[^\w-]+", "-", path.resolve().stem).strip("-").lower() or "photos"
-    return read_recipe("photos", overrides, name=f"{name}-model"), path
+    return read_recipe("photos", overrides), path, f"{name}-model"
 
 
 def _require_extra() -> None:

@@ -56,6 +56,8 @@ def fit(
         model = resumed
         say(f"going on after epoch {len(checkpoint.history)} of {spec.epochs}, from {work}")
     else:
+        if work.exists():
+            say(f"{work} is damaged, or of another recipe or other data: starting anew")
         model.compile(
             optimizer=optimizer(spec, steps), loss=spec.loss, metrics=["accuracy"], jit_compile=False
         )
@@ -149,12 +151,14 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         """Return the network as it was after the last whole epoch, or None for a new start."""
         try:
             state = json.loads((self._folder / "state.json").read_text("utf-8"))
-        except (OSError, ValueError):
+            if state["fingerprint"] != self._fingerprint:
+                return None
+            self.history = state["history"]
+            self.best_weights.open("rb").close()
+            return keras.models.load_model(self._last())
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError):  # a power cut leaves any of these
+            self.history = []
             return None
-        if state["fingerprint"] != self._fingerprint:
-            return None
-        self.history = state["history"]
-        return keras.models.load_model(self._last())
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         """Start the epoch's clock, and make its dropout depend on the seed and the epoch alone.

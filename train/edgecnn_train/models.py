@@ -31,8 +31,8 @@ def classic(spec: ModelSpec, image: InputSpec, classes: int) -> Any:
     for i, count in enumerate(filters, 1):
         if min(x.shape[1], x.shape[2]) <= spec.kernel:
             raise RecipeError(
-                f"model.filters has {len(filters)} convolutions, "
-                f"too many for {image.width}×{image.height} pixels"
+                f"{len(filters)} convolutions of {spec.kernel}×{spec.kernel} are too many for "
+                f"{image.width}×{image.height} pixels: change model.filters or model.kernel"
             )
         x = keras.layers.Conv2D(count, spec.kernel, activation=spec.activation, name=f"conv{i}")(x)
         x = pool(2, name=f"pool{i}")(x)
@@ -48,7 +48,7 @@ def classic(spec: ModelSpec, image: InputSpec, classes: int) -> Any:
 def default_filters(side: int, kernel: int) -> tuple[int, ...]:
     """Return as many convolutions as bring the map to six pixels or less: 32, 64 for 28×28."""
     depth = 0
-    while side > 6:
+    while side > max(6, kernel):
         side = (side - kernel + 1) // 2
         depth += 1
     widths = (32, 64) if depth <= 2 else (16, 32) + (64,) * (depth - 2)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import keras
@@ -14,55 +12,35 @@ import keras
 from edgecnn.board import describe_board
 from edgecnn.bundle import read_bundle
 from edgecnn.classifier import load
-from edgecnn.errors import DataError
 from edgecnn.golden import record
 from edgecnn.tflite_metadata import write_metadata
 from edgecnn_train import models, publish, report
 from edgecnn_train.data import load_data
 from edgecnn_train.fit import fit
 from edgecnn_train.quantize import to_float32, to_int8
-from edgecnn_train.source import open_source
 from edgecnn_train.verify import ALLOWED_DROP, gate, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from edgecnn.bundle import Bundle
     from edgecnn_train.data import DataSet
     from edgecnn_train.fit import Fitted
     from edgecnn_train.recipe import Recipe
-
-
-def find_data(recipe: Recipe, path: Path | None) -> Path:
-    """Return where the recipe's data lie: `path`, or $EDGECNN_DATA/<name>, a folder or a zip archive.
-
-    Raises DataError, saying where to get them.
-    """
-    if path is not None:
-        return path
-    name = recipe.data.name
-    root = os.environ.get("EDGECNN_DATA")
-    if root and name:
-        for candidate in (Path(root) / name, Path(root) / f"{name}.zip"):
-            if candidate.exists():
-                return candidate
-    looked = f"$EDGECNN_DATA/{name} ({Path(root) / name})" if root else "$EDGECNN_DATA, which is not set"
-    raise DataError(
-        f"no data for {recipe.name}: looked in {looked}. They are {recipe.data.where or 'yours to bring'}; "
-        "say where they lie with --data PATH"
-    )
+    from edgecnn_train.source import Source
 
 
 def train(
     recipe: Recipe,
-    data_path: Path | None,
+    source: Source,
     out: Path,
     say: Callable[[str], None],
     *,
     allowed_drop: float = ALLOWED_DROP,
     verbose: int | str = "auto",
 ) -> Bundle:
-    """Train a recipe and publish its bundle at `out`.
+    """Train a recipe and publish its bundle at `out`, whose name the bundle takes.
 
     Checkpoints lie in `<out>.training` until the bundle is written; the same call goes on from them.
 
@@ -75,8 +53,9 @@ def train(
     """
     out = out.absolute()
     publish.check_target(out)
+    if out.exists():
+        say(f"the bundle that is at {out} now will be replaced when this one is ready")
     keras.utils.set_random_seed(recipe.train.seed)
-    source = open_source(find_data(recipe, data_path))
     data = load_data(source, recipe, say)
     say(
         f"{len(data.labels)} classes; {len(data.train):,} pictures for training, "
@@ -84,7 +63,7 @@ def train(
     )
     recipe = _settled(recipe, data)
     model = models.build(recipe.model, data.input, len(data.labels))
-    say(f"{recipe.model.family}: {model.count_params():,} parameters, {recipe.train.epochs} epochs")
+    say(f"{recipe.model.family}: {model.count_params():,} parameters")
     work = out.with_name(f"{out.name}.training")
     fitted = fit(model, data, recipe, work, say, verbose)
     say(f"best on the validation pictures: epoch {fitted.best_epoch} of {len(fitted.history)}")
@@ -123,7 +102,7 @@ def _publish(
         }.items()
     }
     with publish.new_folder(out) as folder:
-        manifest = publish.write_models(folder, data, recipe, files)
+        manifest = publish.write_models(folder, out.name, data, recipe, files)
         say("verifying int8 and float32 on the test pictures, through edgecnn itself")
         with load(folder, "int8") as int8, load(folder, "float32") as float32:
             result = verify(data, int8, float32, recipe.verify.synthetic_frames)
@@ -136,6 +115,11 @@ def _publish(
         if result.synthetic is not None:
             say(f"top-1 int8 on {recipe.verify.synthetic_frames:,} synthetic frames {result.synthetic:.2%}")
         gate(result, allowed_drop)
+        if result.float_top1 <= 1.5 / len(data.labels):
+            say(
+                f"warning: with {len(data.labels)} classes this is hardly better than guessing: "
+                "train for more epochs (--epochs), or bring more pictures"
+            )
         seconds = sum(e["seconds"] for e in fitted.history) + time.monotonic() - started
         manifest = publish.describe(
             manifest, data, recipe, fitted, result, golden,

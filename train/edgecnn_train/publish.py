@@ -67,31 +67,34 @@ def new_folder(target: Path) -> Iterator[Path]:
             target.rename(old)
         fresh.rename(target)
     except OSError as error:
+        raise OutputError(f"{target} can't be written: {error.strerror or error}") from error
+    finally:
+        # Whatever happened between the two renames, one whole bundle stays.
         if old.exists() and not target.exists():
             old.rename(target)
-        raise OutputError(f"{target} can't be written: {error.strerror}") from error
-    finally:
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
 
 
-def write_models(folder: Path, data: DataSet, recipe: Recipe, files: dict[str, bytes]) -> dict[str, Any]:
+def write_models(
+    folder: Path, name: str, data: DataSet, recipe: Recipe, files: dict[str, bytes]
+) -> dict[str, Any]:
     """Write the variants, the labels and a manifest that the runtime can open; return the manifest."""
     variants = {}
-    for name, content in files.items():
-        (folder / f"{name}.tflite").write_bytes(content)
-        variants[name] = {
-            "file": f"{name}.tflite",
+    for variant, content in files.items():
+        (folder / f"{variant}.tflite").write_bytes(content)
+        variants[variant] = {
+            "file": f"{variant}.tflite",
             "sha256": hashlib.sha256(content).hexdigest(),
             "bytes": len(content),
-            "macs": read_tflite(content, name).macs,
+            "macs": read_tflite(content, variant).macs,
         }
     (folder / LABELS).write_text("".join(f"{label}\n" for label in data.labels), "utf-8")
     spec = data.input
     manifest: dict[str, Any] = {
         "format": FORMAT,
-        "name": recipe.name,
-        "title": recipe.title or recipe.name,
+        "name": name,
+        "title": recipe.title or name,
         "task": "classification",
         "labels": list(data.labels),
         "input": {
@@ -133,7 +136,7 @@ def describe(
             "synthetic_frames": recipe.verify.synthetic_frames,
         },
         "data": {
-            "name": recipe.data.name or recipe.name,
+            "name": recipe.data.name,
             "licence": recipe.data.licence,
             "sha256": data.digest,
             "skipped": len(data.skipped),

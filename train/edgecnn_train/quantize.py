@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import tempfile
 import warnings
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
+from edgecnn.errors import OutputError
 from edgecnn.quiet import quiet_stderr
 from edgecnn_train.fit import scaled
 
@@ -55,11 +57,11 @@ def to_int8(model: Any, calibration: NDArray[np.uint8]) -> bytes:
 
 def _export(model: Any, **options: Any) -> bytes:
     shape = (1, *model.input_shape[1:])
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+    with _temporary_folder() as folder, warnings.catch_warnings():
         # tf.lite announces its move to LiteRT on every use; Keras has no other route yet.
         warnings.simplefilter("ignore")
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
-        path = Path(folder) / "model.tflite"
+        path = folder / "model.tflite"
         with quiet_stderr():
             model.export(
                 path,
@@ -69,3 +71,13 @@ def _export(model: Any, **options: Any) -> bytes:
                 **options,
             )
         return path.read_bytes()
+
+
+@contextlib.contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
+    except OSError as error:
+        where = tempfile.gettempdir()
+        raise OutputError(f"{where} can't be written ({error.strerror or error}): set TMPDIR") from error

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import os
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,6 +103,13 @@ class VerifySpec:
     synthetic_frames: int = 0
 
 
+# How far each change can go before nothing of the picture is left.
+_MOST_CHANGE = {
+    "shift": 1.0, "scale": 2.0, "rotate": 180.0, "perspective": 1.0, "light": 1.0,
+    "blur": 20.0, "noise": 255.0, "clean": 1.0,
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """A whole recipe."""
@@ -131,7 +139,12 @@ class Recipe:
             ("train.epochs", self.train.epochs > 0, "1 or more"),
             ("train.seed", 0 <= self.train.seed < 2**32, "0 to 4294967295"),
             ("quantize.calibration", self.quantize.calibration > 0, "1 or more"),
-            ("augment.clean", 0 <= self.augment.clean <= 1, "0 to 1"),
+            ("verify.synthetic_frames", self.verify.synthetic_frames >= 0, "0 or more"),
+            ("input.height", (self.input.width == 0) == (self.input.height == 0), "set with input.width"),
+            *(
+                (f"augment.{key}", 0 <= getattr(self.augment, key) <= most, f"0 to {most:g}")
+                for key, most in _MOST_CHANGE.items()
+            ),
         ]
         for key, holds, expected in checks:
             if not holds:
@@ -155,7 +168,7 @@ def shipped_recipes() -> dict[str, Path]:
     return {p.stem: p for f in reversed(recipe_folders()) for p in sorted(f.glob("*.toml"))}
 
 
-def read_recipe(name_or_path: str, overrides: list[str] | None = None, name: str | None = None) -> Recipe:
+def read_recipe(name_or_path: str, overrides: list[str] | None = None) -> Recipe:
     """Read a recipe.
 
     Parameters
@@ -165,8 +178,6 @@ def read_recipe(name_or_path: str, overrides: list[str] | None = None, name: str
     overrides
         `key=value` texts such as `train.epochs=3`; a key without its section is enough where it is the only
         one of that name.
-    name
-        A name that replaces the recipe's own.
 
     Raises
     ------
@@ -175,7 +186,7 @@ def read_recipe(name_or_path: str, overrides: list[str] | None = None, name: str
     """
     shipped = shipped_recipes()
     path = shipped.get(name_or_path, Path(name_or_path))
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113 - pathlib's raises where a folder may not be entered
         raise RecipeError(
             f"no recipe {name_or_path!r}: give a .toml file, a folder of pictures, or one of "
             f"{', '.join(sorted(shipped))}"
@@ -187,8 +198,6 @@ def read_recipe(name_or_path: str, overrides: list[str] | None = None, name: str
     except OSError as error:
         raise RecipeError(f"{path} can't be read: {error.strerror}") from error
     tables.setdefault("name", path.stem)
-    if name is not None:
-        tables["name"] = name
     for override in overrides or []:
         _override(tables, override)
     recipe = _build(Recipe, tables, "")
@@ -208,6 +217,9 @@ def known_keys() -> list[str]:
     return keys
 
 
+_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+
+
 def _override(tables: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals:
@@ -220,7 +232,9 @@ def _override(tables: dict[str, Any], override: str) -> None:
         value = tomllib.loads(f"v = {text}")["v"]
     except tomllib.TOMLDecodeError:
         value = text
-    (tables.setdefault(section, {}) if section else tables)[last] = value
+    table = tables.setdefault(section, {}) if section else tables
+    if isinstance(table, dict):  # else the file is wrong itself, which is said when it is built
+        table[last] = value
 
 
 def _unknown(key: str, candidates: list[str]) -> str:
@@ -267,5 +281,5 @@ def _value(hint: Any, value: Any, key: str) -> Any:
     if hint is float and type(value) is int:
         value = float(value)
     if type(value) is not hint:
-        raise RecipeError(f"{key} is {value!r}, expected a value of type {hint.__name__}")
+        raise RecipeError(f"{key} is {value!r}, expected {_WORDS[hint]}")
     return value

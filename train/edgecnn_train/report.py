@@ -39,15 +39,16 @@ def confusion_matrix(result: Verified, labels: tuple[str, ...], path: Path) -> N
     from matplotlib.figure import Figure
 
     shares = result.confusion / result.confusion.sum(axis=1, keepdims=True).clip(1)
-    side = max(4.0, 0.5 * len(labels) + 1.5)
+    side = min(30.0, max(4.0, 0.5 * len(labels) + 1.5))
+    names = [label.replace("$", r"\$") for label in labels]  # a pair of them would be read as mathematics
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set(
-        xticks=range(len(labels)), yticks=range(len(labels)), yticklabels=labels,
+        xticks=range(len(labels)), yticks=range(len(labels)), yticklabels=names,
         xlabel="named by int8", ylabel="true", title=f"{result.int8_top1:.2%} of {result.pictures:,}",
     )  # fmt: skip
-    axes.set_xticklabels(labels, rotation=45 if max(map(len, labels)) > 3 else 0, ha="center")
+    axes.set_xticklabels(names, rotation=45 if max(map(len, labels)) > 3 else 0, ha="center")
     if len(labels) <= 30:
         for (row, column), count in _cells(result):
             color = "white" if shares[row, column] > 0.5 else "black"
@@ -70,8 +71,8 @@ def card(manifest: dict[str, Any], result: Verified, curves: bool = True) -> str
         f"| top-1 on {result.pictures:,} test pictures | {result.int8_top1:.2%} | {result.float_top1:.2%} |",
         f"| file | {sizes['int8']:,} bytes | {sizes['float32']:,} bytes |",
         "",
-        f"- The two agree on {result.agreement:.2%} of the test pictures; "
-        f"int8 loses {result.drop:.2f} points.",
+        f"- The two agree on {result.agreement:.2%} of the test pictures; int8 "
+        f"{'loses' if result.drop >= 0 else 'gains'} {abs(result.drop):.2f} points.",
         f"- Tensors of the int8 model that are float: {len(result.float_tensors)}.",
         f"- Input: {spec['width']}×{spec['height']} {spec['color']}, {spec['fit']}; "
         f"{variants['int8']['macs']:,} multiplications a picture.",
@@ -95,9 +96,9 @@ def card(manifest: dict[str, Any], result: Verified, curves: bool = True) -> str
         "",
         "## Training",
         "",
-        f"`edgecnn train {manifest['name']}`, seed {training['seed']}: the weights of epoch "
-        f"{training['best_epoch']} of {training['epochs']}, best on the validation pictures; "
-        f"{training['seconds'] / 60:.0f} minutes on {training['machine']}. "
+        f"Recipe `{manifest['recipe']['name']}`, seed {training['seed']}, every setting in `bundle.json`: "
+        f"the weights of epoch {training['best_epoch']} of {training['epochs']}, "
+        f"best on the validation pictures; {_duration(training['seconds'])} on {training['machine']}. "
         + ", ".join(f"{k} {v}" for k, v in training["versions"].items())
         + ".",
         "",
@@ -123,3 +124,7 @@ def _recalls(result: Verified, labels: list[str]) -> list[tuple[str, float]]:
 def _cells(result: Verified) -> list[tuple[tuple[int, int], int]]:
     rows, columns = result.confusion.nonzero()
     return [((int(r), int(c)), int(result.confusion[r, c])) for r, c in zip(rows, columns, strict=True)]
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"

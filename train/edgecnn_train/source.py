@@ -7,7 +7,7 @@ import math
 import os
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
+
+    from edgecnn_train.recipe import DataSpec
 
 SplitName = Literal["train", "validation", "test"]
 _SPLIT_FOLDERS: dict[str, SplitName] = {
@@ -56,6 +58,29 @@ class Source(Protocol):
     def read(self, item: Item) -> NDArray[np.uint8]:
         """Read one picture."""
         ...
+
+
+def find_data(spec: DataSpec, path: Path | None) -> tuple[Path, DataSpec]:
+    """Return where a recipe's data lie, and what they are to be called.
+
+    They are looked for at `path`, else as $EDGECNN_DATA/<name>, a folder or a zip archive. Data at a path of
+    another name are not the recipe's own, so they get neither its name nor its licence. Raises DataError,
+    saying where to get them.
+    """
+    if path is not None:
+        given = path.resolve()
+        name = given.stem if given.suffix.lower() == ".zip" else given.name
+        return path, spec if name == spec.name else replace(spec, name=name, licence="not stated")
+    root = os.environ.get("EDGECNN_DATA")
+    if root and spec.name:
+        for candidate in (Path(root) / spec.name, Path(root) / f"{spec.name}.zip"):
+            if candidate.exists():
+                return candidate, spec
+    looked = f"{Path(root) / spec.name} ($EDGECNN_DATA)" if root else "$EDGECNN_DATA, which is not set"
+    raise DataError(
+        f"no data: looked in {looked}. They are {spec.where or 'yours to bring'}; "
+        "say where they lie with --data PATH"
+    )
 
 
 def open_source(path: Path) -> Source:
@@ -102,7 +127,7 @@ class FolderSource:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         files, empty = [], []
-        for root, folders, names in os.walk(folder):
+        for root, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
             folders.sort()
             here = Path(root).relative_to(folder)
             files += [(here / n).as_posix() for n in sorted(names)]
@@ -113,6 +138,10 @@ class FolderSource:
     def read(self, item: Item) -> NDArray[np.uint8]:
         """Read and decode the file."""
         return read_image(self._folder / item.id)
+
+
+def _refuse(error: OSError) -> None:
+    raise DataError(f"{error.filename} can't be read: {error.strerror}") from error
 
 
 class ZipSource:
@@ -130,8 +159,8 @@ class ZipSource:
         """Read and decode the member."""
         try:
             data = self._archive.read(item.id)
-        except (zipfile.BadZipFile, zlib.error, OSError) as error:
-            raise DataError(f"{self._path}: {item.id} is damaged: {error}") from error
+        except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError) as error:  # RuntimeError: encrypted
+            raise DataError(f"{self._path}: {item.id} can't be unpacked: {error}") from error
         return decode_image(data, f"{self._path}:{item.id}")
 
 
@@ -141,7 +170,13 @@ def _list_items(names: Iterable[str], source: str) -> tuple[tuple[str, ...], lis
     root = _common_folder(visible)
     split_at = [n[len(root) :].split("/") for n in visible if n != root]
     tops = {parts[0] for parts in split_at if len(parts) > 1}
-    official = "train" in {_SPLIT_FOLDERS.get(t) for t in tops} and tops <= set(_SPLIT_FOLDERS)
+    splits = {t for t in tops if t.lower() in _SPLIT_FOLDERS}
+    official = "train" in {_SPLIT_FOLDERS[t.lower()] for t in splits}
+    if official and splits != tops:
+        raise DataError(
+            f"{source}: {sorted(tops - splits)[0]!r} stands beside {', '.join(sorted(splits))}: "
+            "expected either folders of classes, or train, val and test with the classes inside"
+        )
     depth = 1 if official else 0
     classes: set[str] = set()
     found: list[tuple[str, str, SplitName | None]] = []
@@ -151,7 +186,7 @@ def _list_items(names: Iterable[str], source: str) -> tuple[tuple[str, ...], lis
         label = parts[depth]
         classes.add(label)
         if PurePosixPath(parts[-1]).suffix.lower() in EXTENSIONS:
-            split = _SPLIT_FOLDERS[parts[0]] if official else None
+            split = _SPLIT_FOLDERS[parts[0].lower()] if official else None
             found.append(("/".join(parts), label, split))
     labels = tuple(sorted(classes))
     _check_classes(labels, {label for _, label, _ in found}, source)
@@ -162,7 +197,7 @@ def _list_items(names: Iterable[str], source: str) -> tuple[tuple[str, ...], lis
 def _common_folder(names: list[str]) -> str:
     """Return the one folder that wraps everything, as archives often have it, or an empty text."""
     tops = {n.partition("/")[0] for n in names}
-    if len(tops) != 1 or tops <= set(_SPLIT_FOLDERS):
+    if len(tops) != 1 or {t.lower() for t in tops} <= set(_SPLIT_FOLDERS):
         return ""
     top = tops.pop() + "/"
     deeper = [n for n in names if n.startswith(top) and "/" in n[len(top) :].rstrip("/")]
@@ -175,6 +210,11 @@ def _check_classes(labels: tuple[str, ...], filled: set[str], source: str) -> No
         raise DataError(
             f"{source}: expected a folder of pictures for each of two or more classes, found {found}"
         )
+    for label in labels:
+        if not label.isprintable():
+            raise DataError(
+                f"{source}: the class {label!r} has a name that can't be printed: rename its folder"
+            )
     if empty := [label for label in labels if label not in filled]:
         raise DataError(
             f"{source}: the class {empty[0]!r} has no picture ({', '.join(sorted(EXTENSIONS))}): "

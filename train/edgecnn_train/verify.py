@@ -80,9 +80,9 @@ def gate(result: Verified, allowed_drop: float = ALLOWED_DROP) -> None:
     if round(result.drop, 2) > allowed_drop:
         raise GateError(
             f"not published: int8 is {result.drop:.2f} points below float "
-            f"({result.int8_top1:.2%} against {result.float_top1:.2%}), {allowed_drop:g} are allowed; "
-            f"more calibration pictures (--set quantize.calibration=2000) may help, "
-            f"or accept it with --allow-drop {result.drop:.2f}"
+            f"({round(result.drop * result.pictures / 100)} of {result.pictures:,} test pictures), "
+            f"{allowed_drop:g} are allowed; more training or calibration pictures "
+            f"(--set quantize.calibration=N) may help, or accept it with --allow-drop {result.drop:.2f}"
         )
 
 

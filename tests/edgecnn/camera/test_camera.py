@@ -76,6 +76,31 @@ def test_a_file_that_is_no_video_is_refused(tmp_path):
         OpenCvCamera(str(path))
 
 
+def test_a_source_that_opens_and_gives_no_picture_is_passed_over(clip):
+    data = clip.read_bytes()
+    empty = clip.with_name("empty.avi")
+    empty.write_bytes(data[: data.index(b"movi") + 4])
+    with open_camera(f"{empty},synthetic:fps=0") as camera:
+        assert camera.read().source == "synthetic:fps=0"
+
+
+def test_a_comma_in_a_name_is_part_of_it(clip):
+    odd = clip.rename(clip.with_name("a,b.avi"))
+    with open_camera(str(odd)) as camera:
+        assert camera.read().index == 0
+
+
+def test_a_bad_picture_in_a_folder_is_a_line_and_passed_over(tmp_path, capsys):
+    for i in range(3):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), np.full((20, 20, 3), i, np.uint8))
+    (tmp_path / "1.png").write_bytes(b"broken")
+    with open_camera(str(tmp_path)) as camera:
+        frames = [camera.read() for _ in range(3)]
+    assert [f.index for f in frames[:2]] == [0, 2]
+    assert frames[2] is None
+    assert "1.png" in capsys.readouterr().err
+
+
 def test_a_stream_over_http_is_a_live_camera(clip):
     handler = type(
         "Handler",

@@ -2,11 +2,13 @@ import io
 import json
 import os
 import shutil
+import subprocess
 import sys
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from edgecnn import bundle
 from tests.conftest import draw_seven
@@ -101,9 +103,10 @@ def test_pictures_of_every_depth_are_classified(run_cli, tmp_path):
     cv2.imwrite(str(tmp_path / "deep.png"), seven.astype(np.uint16) * 257)
     cv2.imwrite(str(tmp_path / "grey.png"), cv2.cvtColor(seven, cv2.COLOR_BGR2GRAY))
     cv2.imwrite(str(tmp_path / "alpha.png"), cv2.cvtColor(seven, cv2.COLOR_BGR2BGRA))
+    Image.fromarray(seven).convert("CMYK").save(tmp_path / "print.jpg")
     ran = run_cli("classify", tmp_path)
     assert ran.code == 0
-    assert [line.split()[1] for line in ran.out.splitlines()] == ["7", "7", "7"]
+    assert [line.split()[1] for line in ran.out.splitlines()] == ["7", "7", "7", "7"]
 
 
 BAD_MODELS = {
@@ -170,3 +173,28 @@ def test_a_bare_float_file_runs_with_its_range(run_cli, seven, tmp_path):
     path.write_bytes((bundle.find("digits") / "float32.tflite").read_bytes())
     assert run_cli("classify", seven, "--model", path).out.split()[1] == "7", "the metadata say 0..1"
     assert run_cli("classify", seven, "--model", path, "--range", "0..1").out.split()[1] == "7"
+
+
+def test_a_reader_that_leaves_and_a_full_disk_are_no_tracebacks(seven):
+    command = f"{sys.executable} -m edgecnn classify {seven} {seven}"
+    for target, code, said in (("| true", 1, ""), ("> /dev/full", 1, "No space left")):
+        done = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", f"{command} {target}"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode in (0, code)
+        assert "Traceback" not in done.stderr
+        assert "Exception ignored" not in done.stderr
+        assert said in done.stderr
+
+
+def test_names_that_are_no_text_are_shown_as_well_as_can_be(seven, tmp_path):
+    odd = os.path.join(os.fsencode(tmp_path), b"\xff.png")
+    with open(odd, "wb") as file:
+        file.write(seven.read_bytes())
+    command = [sys.executable, "-m", "edgecnn", "classify", tmp_path, "--json"]
+    done = subprocess.run(command, capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["predictions"][0]["label"] for line in done.stdout.splitlines()] == ["7", "7"]

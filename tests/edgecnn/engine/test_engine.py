@@ -86,5 +86,5 @@ def test_the_fakes_delay_is_what_was_asked_for(model):
             start = time.perf_counter()
             engine.invoke(tensor(0))
             took.append((time.perf_counter() - start) * 1e3)
-    assert min(took) >= 2
+    assert min(took) >= 2, "the delay less the jitter"
     assert percentile(took, 50) >= 2.5
