@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from edgecnn.errors import BundleError, LabelsError, ModelError, ModelNotFound
+from edgecnn.labels import read_labels
 from edgecnn.quant import real_range
 from edgecnn.tflite_file import TfliteFile, read_tflite, require_classifier
 
@@ -260,31 +261,6 @@ def open_model(
     names = tuple(read_labels(labels)) if labels else bundle.labels
     _check_labels(names, file, str(labels or path / LABELS))
     return Model(bundle.name, variant, data, file, names, spec, bundle)
-
-
-def read_labels(path: str | os.PathLike[str]) -> list[str]:
-    """Read one label a line, leaving out the numbers where every line starts with its own.
-
-    `0  background` and `0:background` are numbered lines; "3 series" alone is a label. Raises LabelsError.
-    """
-    try:
-        lines = Path(path).read_text("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise LabelsError(f"{path} is no UTF-8 text: expected one label a line") from error
-    except OSError as error:
-        raise LabelsError(f"{path} can't be read: {error.strerror}; expected one label a line") from error
-    return strip_numbers([line.strip() for line in lines if line.strip()])
-
-
-def strip_numbers(lines: list[str]) -> list[str]:
-    """Return the labels without their line numbers, where every line has its own."""
-    stripped = []
-    for i, line in enumerate(lines):
-        number, rest = line[: len(str(i))], line[len(str(i)) :]
-        if number != str(i) or rest[:1] not in (" ", ":", "\t") or not rest[1:].strip():
-            return lines
-        stripped.append(rest[1:].strip())
-    return stripped
 
 
 def _open_file(

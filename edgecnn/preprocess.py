@@ -111,7 +111,7 @@ def shrink(image: NDArray[np.uint8], width: int, height: int, method: Resize) ->
     method
         `area` averages every pixel, exact and slow; `linear` reads four pixels for each one that it writes,
         quick and aliasing; `staged` takes n×n linear samples (n from 2 to 4) for each pixel and averages
-        them: within a grey level of `area` in the mean, at a fraction of its time. Enlarging is linear.
+        them: within two grey levels of `area` in the mean, at a fraction of its time. Enlarging is linear.
     """
     return _average(_sample(image, width, height, method), width, height)
 

@@ -98,15 +98,17 @@ def main() -> None:
 
 
 def _run() -> None:
-    """Run the command and hand its output to the system, so that a full disk or closed pipe is known here."""
+    """Run the command, and flush, so that a full disk or a closed pipe is known here."""
     try:
-        app()
-    finally:
         try:
+            app()
+        finally:
             if sys.stdout is not None:
                 sys.stdout.flush()
-        except BrokenPipeError:
+    except (BrokenPipeError, EdgeCnnError):
+        raise
+    except OSError as error:
+        if error.filename is not None:  # about some file, so it is no matter of the output
             raise
-        except OSError as error:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            raise OutputError(f"the output can't be written: {error.strerror}") from error
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        raise OutputError(f"the output can't be written: {error.strerror}") from error

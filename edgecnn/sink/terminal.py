@@ -109,11 +109,11 @@ class Keys:
             import termios
             import tty
 
-            # A program in the background would be stopped for touching the terminal.
-            if os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp():
-                self._saved = termios.tcgetattr(sys.stdin)
-                tty.setcbreak(sys.stdin)
-                self.active = True
+            if _in_background(sys.stdin.fileno()):
+                return
+            self._saved = termios.tcgetattr(sys.stdin)
+            tty.setcbreak(sys.stdin)
+            self.active = True
         except (ImportError, OSError):
             self._saved = None
 
@@ -130,3 +130,11 @@ class Keys:
 
             termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._saved)
             self.active = False
+
+
+def _in_background(terminal: int) -> bool:
+    """Whether the system would stop this program for touching its terminal."""
+    try:
+        return os.tcgetpgrp(terminal) != os.getpgrp()
+    except OSError:  # it is not the terminal that this program was started from
+        return False

@@ -176,21 +176,6 @@ def test_labels_that_are_no_text_are_refused(digits_file, tmp_path):
         bundle.open_model(digits_file, labels=labels)
 
 
-@pytest.mark.parametrize(
-    ("lines", "expected"),
-    [
-        (["0  background", "1  tench"], ["background", "tench"]),
-        (["0:a", "1:b"], ["a", "b"]),
-        (["3 series", "5 series"], ["3 series", "5 series"]),
-        (["0", "1"], ["0", "1"]),
-        (["0 a", "b"], ["0 a", "b"]),
-        ([], []),
-    ],
-)
-def test_line_numbers_are_left_out_where_every_line_has_its_own(lines, expected):
-    assert bundle.strip_numbers(lines) == expected
-
-
 def test_a_bare_float_model_has_to_be_told_its_range(shared, tmp_path):
     labels = tmp_path / "labels.txt"
     labels.write_text("\n".join("abcdefghij"))

@@ -80,8 +80,6 @@ def test_the_newest_frame_wins_with_a_slow_model():
     assert indices == sorted(set(indices))
     assert summary.dropped >= 10
     assert indices[-1] + 1 >= summary.frames + summary.dropped - 2
-    gaps = np.diff(indices)
-    assert gaps.min() >= 2, "frames that came meanwhile are not looked at"
 
 
 def test_a_file_source_never_drops(tmp_path, quick):

@@ -111,12 +111,13 @@ def test_crop_keeps_the_ratio_and_never_is_empty(rows, columns, w, h):
 
 
 def textured(side: int) -> np.ndarray:
-    """Detail of every size, as a photo has it: noise whose strength falls with its frequency."""
+    """Detail of every size, as a photo has it: noise that falls with its frequency, seen through a lens."""
     spectrum = np.fft.rfft2(np.random.default_rng(5).normal(size=(side, side)))
     rows, columns = np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None]
     spectrum /= np.maximum(np.hypot(rows, columns), 1 / side)
     texture = np.fft.irfft2(spectrum, (side, side))
-    return np.clip(128 + 45 * texture / texture.std(), 0, 255).astype(np.uint8)
+    seen = cv2.GaussianBlur(texture, (0, 0), 0.8)
+    return np.clip(128 + 45 * seen / seen.std(), 0, 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize("ratio", [1.2, 1.5, 1.9, 2.14, 2.9, 3.5, 3.9, 5, 8, 17.1])
@@ -127,15 +128,17 @@ def test_staged_shrinking_is_close_to_exact_averaging(ratio):
     staged = shrink(picture, side, side, "staged").astype(int)
     aliased = shrink(picture, side, side, "linear").astype(int)
     error = np.abs(exact - staged).mean()
-    assert error < 1.5
-    if ratio > 2:
-        assert error < np.abs(exact - aliased).mean() / 2
+    assert error < 2
+    if ratio > 1.6:
+        assert error < np.abs(exact - aliased).mean() / 4
 
 
 def test_each_axis_is_sampled_by_its_own_ratio():
     picture = textured(480)[:, :100]
     exact = shrink(picture, 96, 28, "area").astype(int)
-    assert np.abs(exact - shrink(picture, 96, 28, "staged").astype(int)).mean() < 1.5
+    aliased = shrink(picture, 96, 28, "linear").astype(int)
+    staged = shrink(picture, 96, 28, "staged").astype(int)
+    assert np.abs(exact - staged).mean() < np.abs(exact - aliased).mean() / 4
 
 
 def test_shrinking_to_one_size_and_enlarging_work():
