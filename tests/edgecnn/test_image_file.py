@@ -85,13 +85,14 @@ def test_two_hundred_megapixels_are_the_limit_before_anything_is_decoded(tmp_pat
         b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
     )
     code = f"""
-import resource, sys
+import sys
+from edgecnn.board import peak_memory_mib
 from edgecnn.cli import main
 sys.argv = ["edgecnn", "classify", {str(path)!r}]
 try:
     main()
 finally:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    print(round(peak_memory_mib()))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 1

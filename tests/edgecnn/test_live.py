@@ -78,8 +78,9 @@ def test_the_newest_frame_wins_with_a_slow_model():
         summary = run(slow, camera, [sink], frames=10)
     indices = [r.frame.index for r in sink.results]
     assert indices == sorted(set(indices))
-    assert summary.dropped >= 10
-    assert indices[-1] + 1 >= summary.frames + summary.dropped - 2
+    skipped = indices[-1] + 1 - len(indices)
+    assert skipped > 0, "the model is slower than the camera"
+    assert summary.dropped >= skipped, "every frame that was passed over is counted"
 
 
 def test_a_file_source_never_drops(tmp_path, quick):

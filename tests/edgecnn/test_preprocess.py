@@ -1,3 +1,5 @@
+import functools
+
 import cv2
 import numpy as np
 import pytest
@@ -110,6 +112,7 @@ def test_crop_keeps_the_ratio_and_never_is_empty(rows, columns, w, h):
         assert part.shape[1] / part.shape[0] == pytest.approx(w / h, rel=0.02)
 
 
+@functools.cache
 def textured(side: int) -> np.ndarray:
     """Detail of every size, as a photo has it: noise that falls with its frequency, seen through a lens."""
     spectrum = np.fft.rfft2(np.random.default_rng(5).normal(size=(side, side)))
@@ -131,6 +134,20 @@ def test_staged_shrinking_is_close_to_exact_averaging(ratio):
     assert error < 2
     if ratio > 1.6:
         assert error < np.abs(exact - aliased).mean() / 4
+
+
+@pytest.mark.parametrize("size", [(640, 480), (1280, 720), (1920, 1080), (333, 257)])
+@pytest.mark.parametrize("color", ["gray", "rgb"])
+def test_camera_frames_are_close_to_exact_averaging(size, color):
+    frame = cv2.merge([textured(2048)[k : k + size[1], : size[0]] for k in (0, 300, 600)])
+    shape = (1, 28, 28, 1 if color == "gray" else 3)
+    seen = {
+        method: Preprocessor(spec(color=color, resize=method), tensor(shape)).pixels(frame).astype(int)
+        for method in ("area", "staged", "linear")
+    }
+    error, aliased = (np.abs(seen["area"] - seen[m]).mean() for m in ("staged", "linear"))
+    assert error < 3
+    assert error < aliased / 3
 
 
 def test_each_axis_is_sampled_by_its_own_ratio():
