@@ -74,6 +74,13 @@ class Comparison:
         """Whether the whole interval lies below one."""
         return self.inference.high < 1
 
+    @property
+    def outcome(self) -> str:
+        """The result in words."""
+        if self.is_faster:
+            return "faster"
+        return "not faster" if self.is_slower else "not measurably faster"
+
 
 @dataclass(frozen=True, slots=True)
 class Report:

@@ -9,7 +9,7 @@ from edgecnn import DEFAULT_MODEL
 from edgecnn.bundle import Model, open_model
 from edgecnn.decode import Decoder
 from edgecnn.engine import open_engine
-from edgecnn.frame import Prediction, Timings
+from edgecnn.frame import Prediction, Result, Timings
 from edgecnn.preprocess import Preprocessor
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgecnn.engine import Engine
+    from edgecnn.frame import Frame
 
 
 class Classifier:
@@ -86,6 +87,11 @@ class Classifier:
         return predictions, Timings(
             (prepared - start) / 1e6, (invoked - prepared) / 1e6, (end - invoked) / 1e6
         )
+
+    def classify_frame(self, frame: Frame, top: int | None = None) -> Result:
+        """Classify one frame of a source; its age is taken when the label is known."""
+        predictions, timings = self.classify_timed(frame.pixels, top)
+        return Result(frame, predictions, timings, (time.monotonic_ns() - frame.captured_ns) / 1e6)
 
     def close(self) -> None:
         """Close the engine; may be called twice."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edgecnn.errors import CameraError
-from edgecnn.frame import Command, Result
+from edgecnn.frame import Command
 from edgecnn.stats import Stats, Summary
 
 if TYPE_CHECKING:
@@ -148,9 +148,7 @@ def _loop(
         if frame.truth is not None and frame.truth not in classifier.labels:
             # A source that draws digits knows nothing of a model that names something else.
             frame = replace(frame, truth=None)
-        predictions, timings = classifier.classify_timed(frame.pixels, top)
-        age_ms = (time.monotonic_ns() - frame.captured_ns) / 1e6
-        result = Result(frame, predictions, timings, age_ms)
+        result = classifier.classify_frame(frame, top)
         stats.add(result, mailbox.dropped)
         commands = [sink.show(result, stats) for sink in sinks]
         if Command.QUIT in commands or (frames is not None and stats.frames >= frames):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -44,20 +44,7 @@ class Preprocessor:
         self._tensor: NDArray[np.uint8] | NDArray[np.int8] | NDArray[np.float32] = np.empty(
             tensor.shape, tensor.dtype
         )
-        steps = np.arange(256, dtype=np.uint8)
-        # Where the table only flips the sign bit (int8) or does nothing (uint8), XOR replaces it.
-        self._flip = (
-            next(
-                (
-                    f
-                    for f in (0x00, 0x80)
-                    if np.array_equal((steps ^ f).view(np.int8), self._table.view(np.int8))
-                ),
-                None,
-            )
-            if tensor.dtype != "float32"
-            else None
-        )
+        self._flip = _flip(self._table)
 
     def __call__(
         self, image: NDArray[np.uint8]
@@ -138,6 +125,14 @@ def _average(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.ui
     if image.shape[:2] == (height, width):
         return image
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+def _flip(table: NDArray[Any]) -> int | None:
+    """Return the number whose XOR does what the table does: 0x80 for a sign bit, 0 for nothing, else None."""
+    if table.dtype == np.float32:
+        return None
+    pixels = np.arange(256, dtype=np.uint8)
+    return next((f for f in (0x00, 0x80) if np.array_equal(pixels ^ f, table.view(np.uint8))), None)
 
 
 def _channels(image: NDArray[np.uint8]) -> int:

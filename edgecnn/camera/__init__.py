@@ -111,6 +111,11 @@ def _is_codec(device: Path) -> bool:
     return re.search(r"codec|isp|hevc", name, re.IGNORECASE) is not None
 
 
+def is_device(source: str) -> bool:
+    """Whether a source is a V4L2 device, by number or path."""
+    return re.fullmatch(r"[0-9]{1,4}", source) is not None or source.startswith("/dev/video")
+
+
 def is_video_file(path: Path) -> bool:
     """Whether a file is read frame by frame, judged by its name."""
     return path.suffix.lower() in VIDEO_EXTENSIONS and not os.path.isdir(path)  # noqa: PTH112
@@ -119,7 +124,7 @@ def is_video_file(path: Path) -> bool:
 def _open(source: str) -> Camera:
     if source.partition(":")[0] == "synthetic":
         kind = "synthetic"
-    elif re.fullmatch(r"[0-9]{1,4}", source) or source.startswith("/dev/video") or "://" in source:
+    elif is_device(source) or "://" in source:
         kind = "opencv"
     else:
         path = Path(source)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 
+from edgecnn.camera import is_device
 from edgecnn.errors import CameraError
 from edgecnn.frame import Frame
 from edgecnn.quiet import quiet_stderr
@@ -28,7 +29,7 @@ class OpenCvCamera:
 
     def __init__(self, source: str) -> None:
         self.name = source
-        self._file = "://" not in source and not _is_device(source)
+        self._file = "://" not in source and not is_device(source)
         self.live = not self._file
         self._index = 0
         with quiet_stderr():
@@ -36,7 +37,7 @@ class OpenCvCamera:
         if not self._capture.isOpened():
             self._capture.release()
             raise CameraError(_why_not(source))
-        if _is_device(source):
+        if is_device(source):
             # MJPG first: many cameras give 30 frames a second in no other format.
             self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
             self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, WIDTH)
@@ -95,19 +96,15 @@ class OpenCvCamera:
 
     def _driver_stamp(self, now: int) -> int:
         """Return the driver's own time of capture where it is on our clock, else now."""
-        if _is_device(self.name):
+        if is_device(self.name):
             stamp = int(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
             if 0 <= now - stamp < _OLDEST_STAMP_NS:
                 return stamp
         return now
 
 
-def _is_device(source: str) -> bool:
-    return source.isdigit() or source.startswith("/dev/video")
-
-
 def _open_capture(source: str) -> Any:
-    if _is_device(source):
+    if is_device(source):
         backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
         number = int(source) if source.isdigit() else None
         return cv2.VideoCapture(source if number is None else number, backend)
@@ -122,7 +119,9 @@ def _open_capture(source: str) -> Any:
 
 def _why_not(source: str) -> str:
     """Say why a source does not open, as far as can be told."""
-    if not _is_device(source):
+    if not is_device(source):
+        if "://" not in source and not os.path.exists(source):  # noqa: PTH110 - pathlib's raises at a closed folder
+            return f"{source} can't be read: no such file"
         return f"{source} can't be opened: it is no video that OpenCV can read, or nobody answers there"
     path = Path(f"/dev/video{source}" if source.isdigit() else source)
     if not path.exists():

@@ -111,6 +111,8 @@ def print_report(result: Report, console: Console) -> None:
     from rich import box
     from rich.table import Table
 
+    from edgecnn.bench import STAGES
+
     table = Table(box=box.SIMPLE, pad_edge=False)
     table.add_column("variant")
     table.add_column("threads", justify="right")
@@ -118,7 +120,7 @@ def print_report(result: Report, console: Console) -> None:
     for name in ("p50 ms", "p90 ms", "p99 ms"):
         table.add_column(name, justify="right")
     for contestant in result.contestants:
-        for i, stage in enumerate(("preprocess", "inference", "decode", "total")):
+        for i, stage in enumerate(STAGES):
             spread = contestant.spread(stage)
             table.add_row(
                 contestant.variant if i == 0 else "",
@@ -149,10 +151,8 @@ def verdict(result: Report) -> list[str]:
         if c.is_faster:
             words = f"{quantized} is {interval} as fast as {other}"
         elif c.is_slower:
-            words = f"{quantized} is not faster here: {interval} as fast as {other}"
+            words = f"{quantized} is {c.outcome} here: {interval} as fast as {other}"
         else:
-            words = (
-                f"{quantized} is not measurably faster here: {interval}; a busy machine widens the interval"
-            )
+            words = f"{quantized} is {c.outcome} here: {interval}; a busy machine widens the interval"
         lines.append(f"{head}{words}; {whole}")
     return lines

@@ -48,9 +48,6 @@ def classify(
     What can't be read is one line on stderr; the rest goes on, and the exit code is 1.
     """
     import json
-    import time
-
-    from edgecnn.frame import Result
 
     failed = False
     with open_classifier(model, variant, engine, threads, labels, value_range) as classifier:
@@ -60,9 +57,7 @@ def classify(
                     failed = True
                     sys.stderr.write(f"edgecnn: {frame}\n")
                     continue
-                predictions, timings = classifier.classify_timed(frame.pixels, top)
-                age_ms = (time.monotonic_ns() - frame.captured_ns) / 1e6
-                result = Result(frame, predictions, timings, age_ms)
+                result = classifier.classify_frame(frame, top)
                 line = json.dumps(result.as_dict(), ensure_ascii=False) if as_json else _line(result)
                 typer.echo(line)
     if failed:
@@ -104,8 +99,6 @@ def _frames(path: str) -> Iterator[Frame | ImageError | CameraError]:
 def _video(path: str) -> Iterator[Frame]:
     from edgecnn.camera.opencv import OpenCvCamera
 
-    if not Path(path).is_file():
-        raise CameraError(f"{path} can't be read: no such file")
     with OpenCvCamera(path) as camera:
         while (frame := camera.read()) is not None:
             yield frame

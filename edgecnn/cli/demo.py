@@ -54,8 +54,9 @@ def _sum_up(summary: Summary, report: Report, console: Console) -> None:
         spread = contestant.spread("inference")
         figures = f"p50 {spread.p50_ms:.3f} ms, p99 {spread.p99_ms:.3f} ms"
         rows.append((f"{contestant.variant} in bench", figures))
-    ratio = report.comparisons[0].inference
-    words = "" if report.comparisons[0].is_faster else "; int8 is not faster here"
+    comparison = report.comparisons[0]
+    ratio = comparison.inference
+    words = "" if comparison.is_faster else f"; int8 is {comparison.outcome} here"
     rows.append(("float32 / int8", f"{ratio.value:.2f}× ({ratio.low:.2f}–{ratio.high:.2f}){words}"))
     for name, value in rows:
         console.print(f"  {name:<18}{value}", soft_wrap=True)

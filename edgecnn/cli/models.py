@@ -11,7 +11,7 @@ from edgecnn import DEFAULT_MODEL
 from edgecnn.errors import EdgeCnnError
 
 if TYPE_CHECKING:
-    from edgecnn.bundle import Bundle
+    from pathlib import Path
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
 
@@ -60,7 +60,9 @@ def show_model(name: NameArgument = DEFAULT_MODEL) -> None:
     from rich.console import Console
     from rich.markdown import Markdown
 
-    bundle = _bundle(name)
+    from edgecnn.bundle import read_bundle
+
+    bundle = read_bundle(_folder(name))
     file = bundle.folder / "CARD.md"
     card = file.read_text("utf-8") if file.is_file() else f"# {bundle.title}\n"
     console = Console()
@@ -80,7 +82,7 @@ def verify_models(
     from edgecnn.golden import check
 
     failed = False
-    for folder in [_bundle(n).folder for n in names] if names else bundle_folders():
+    for folder in [_folder(n) for n in names] if names else bundle_folders():
         try:
             bundle = read_bundle(folder)
         except EdgeCnnError as error:
@@ -103,8 +105,8 @@ def verify_models(
         raise typer.Exit(1)
 
 
-def _bundle(name: str) -> Bundle:
-    from edgecnn.bundle import find, read_bundle
+def _folder(name: str) -> Path:
+    from edgecnn.bundle import find
     from edgecnn.errors import ModelNotFound
 
     path = find(name)
@@ -112,7 +114,7 @@ def _bundle(name: str) -> Bundle:
         raise ModelNotFound(
             f"{name} is a single file, not a bundle; `edgecnn classify --model {name}` runs it"
         )
-    return read_bundle(path)
+    return path
 
 
 def _share(value: float | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from edgecnn.errors import OutputError
@@ -25,7 +26,9 @@ class JsonlSink:
     def __init__(self, path: str) -> None:
         self._path = path
         try:
-            self._file: TextIO = sys.stdout if path == "-" else open(path, "w", 1, "utf-8", "replace")  # noqa: PTH123, SIM115
+            self._file: TextIO = (
+                sys.stdout if path == "-" else Path(path).open("w", encoding="utf-8", errors="replace")  # noqa: SIM115 - closed by close()
+            )
         except OSError as error:
             raise OutputError(f"{path} can't be written: {error.strerror}") from error
 

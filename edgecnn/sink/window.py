@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import subprocess
@@ -37,13 +38,19 @@ def why_no_window() -> str | None:
         )
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return "there is no display (DISPLAY and WAYLAND_DISPLAY are not set)"
-    # A display that is named need not answer, and Qt then ends the process: let it end another one.
+    named = os.environ.get("DISPLAY"), os.environ.get("WAYLAND_DISPLAY")
+    return None if _display_answers(*named) else "the display does not answer"
+
+
+@functools.cache
+def _display_answers(*_named: str | None) -> bool:
+    """Try a window in another process: Qt ends the one in which a display that was named does not answer."""
     code = "import cv2; cv2.namedWindow('probe', cv2.WINDOW_NORMAL); cv2.destroyAllWindows()"
     try:
         probe = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, timeout=20)  # noqa: S603
     except (OSError, subprocess.TimeoutExpired):
-        return "the display does not answer"
-    return "the display does not answer" if probe.returncode else None
+        return False
+    return probe.returncode == 0
 
 
 class WindowSink:

@@ -56,7 +56,7 @@ def confusion_matrix(result: Verified, labels: tuple[str, ...], path: Path) -> N
     figure.savefig(path, dpi=110, metadata={"Software": None})
 
 
-def card(manifest: dict[str, Any], result: Verified, curves: bool = True) -> str:
+def card(manifest: dict[str, Any], result: Verified) -> str:
     """Return the bundle's CARD.md."""
     spec, training, variants = manifest["input"], manifest["training"], manifest["variants"]
     sizes = {name: v["bytes"] for name, v in variants.items()}
@@ -102,7 +102,7 @@ def card(manifest: dict[str, Any], result: Verified, curves: bool = True) -> str
         + ", ".join(f"{k} {v}" for k, v in training["versions"].items())
         + ".",
         "",
-        "![training curves](training.png)" if curves else "",
+        "![training curves](training.png)",
         "",
         "## Where it fails",
         "",
@@ -110,7 +110,7 @@ def card(manifest: dict[str, Any], result: Verified, curves: bool = True) -> str
         + ", ".join(f"{label} ({share:.1%} found)" for label, share in weakest)
         + ".",
         "",
-        "![confusion matrix](confusion.png)" if curves else "",
+        "![confusion matrix](confusion.png)",
         "",
     ]
     return "\n".join(lines)
