@@ -16,6 +16,7 @@ import pytest
 
 from edgecnn import bundle
 from edgecnn.cli import main
+from tests.pictures import write_digits, write_photos
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
@@ -121,3 +122,19 @@ def open_files() -> set[str]:
         ):
             found.add(f"{name} → {target}")
     return found
+
+
+@pytest.fixture(scope="session")
+def idx_folder(tmp_path_factory):
+    """IDX files of 800 drawn digits, in a folder called mnist."""
+    folder = tmp_path_factory.mktemp("idx") / "mnist"
+    write_digits(folder)
+    return folder
+
+
+@pytest.fixture
+def photo_folder(tmp_path):
+    """Two classes of 20 colour photos."""
+    folder = tmp_path / "photos"
+    write_photos(folder)
+    return folder

@@ -5,7 +5,7 @@ import pytest
 
 from edgecnn_train.augment import active, augment, homographies
 from edgecnn_train.recipe import AugmentSpec, read_recipe
-from tests.train.conftest import digit
+from tests.pictures import digit
 
 STRONG = read_recipe("digits").augment
 

@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from edgecnn.dataset import open_source
 from edgecnn.errors import DataError
-from edgecnn_train.data import load_data, stratified
+from edgecnn_train.data import find_recipe_data, load_data, stratified
 from edgecnn_train.recipe import read_recipe
-from edgecnn_train.source import open_source
 
 
 def ids(split):
@@ -99,3 +99,38 @@ def test_pictures_go_through_the_runtimes_own_preprocessing(photo_folder, said):
     view = Preprocessor(replace(data.input), input_tensor(data.input))
     for k in (0, 5):
         assert np.array_equal(view.pixels(data.source.read(data.train.items[k])), data.train.images[k])
+
+
+def test_data_of_another_name_get_neither_the_recipes_name_nor_its_licence(tmp_path, monkeypatch):
+    spec = read_recipe("mnist-classic").data
+    assert find_recipe_data(spec, tmp_path / "mnist")[1] == spec
+    other = find_recipe_data(spec, tmp_path / "hands.zip")[1]
+    assert (other.name, other.licence) == ("hands", "not stated")
+    monkeypatch.setenv("EDGECNN_DATA", str(tmp_path))
+    (tmp_path / "mnist").mkdir()
+    assert find_recipe_data(spec, None) == (tmp_path / "mnist", spec)
+
+
+def grouped(photo_folder, split=lambda i: ""):
+    rows = [
+        f"{path.relative_to(photo_folder)},{path.parent.name},{split(i)},walk {i // 4}"
+        for i, path in enumerate(sorted(photo_folder.rglob("*.jpg")))
+    ]
+    path = photo_folder / "photos.csv"
+    path.write_text("\n".join(["path,label,split,group", *rows]), "utf-8")
+    return open_source(path)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_group_stays_in_one_split(photo_folder, said, seed):
+    data = load_data(grouped(photo_folder), read_recipe("photos", [f"seed={seed}"]), said.append)
+    assert_splits_are_sound(data)
+    parts = [{i.group for i in s.items} for s in (data.train, data.validation, data.test)]
+    assert sum(map(len, parts)) == len(set.union(*parts)) == 10
+    assert len(data.test) == 8
+
+
+def test_official_splits_that_tear_a_group_apart_are_refused(photo_folder, said):
+    source = grouped(photo_folder, lambda i: "test" if i % 5 == 0 else "train")
+    with pytest.raises(DataError, match="is in the .* and the test split"):
+        load_data(source, read_recipe("photos"), said.append)

@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import pytest
 
+from edgecnn.dataset import open_source
 from edgecnn_train.data import load_data
 from edgecnn_train.fit import batches, fit, optimizer
 from edgecnn_train.models import build
 from edgecnn_train.recipe import AugmentSpec, read_recipe
-from edgecnn_train.source import open_source
 
 
 @pytest.fixture

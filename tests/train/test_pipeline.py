@@ -12,11 +12,11 @@ import pytest
 import edgecnn
 from edgecnn import bundle
 from edgecnn.camera.handwriting import draw_digit
+from edgecnn.dataset import open_source
 from edgecnn.errors import GateError, OutputError
 from edgecnn.golden import check
 from edgecnn_train import publish
 from edgecnn_train.pipeline import train
-from edgecnn_train.source import open_source
 from edgecnn_train.verify import Verified, gate
 
 

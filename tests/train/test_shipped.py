@@ -6,7 +6,7 @@ import pytest
 import edgecnn
 from edgecnn import bundle
 from edgecnn.camera.synthetic import SyntheticCamera
-from edgecnn_train.source import open_source
+from edgecnn.dataset import open_source
 
 
 @pytest.fixture(scope="module")

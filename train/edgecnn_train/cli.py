@@ -50,14 +50,15 @@ def train(
     overrides += [f"train.seed={seed}"] if seed is not None else []
     chosen, data, name = _choose(recipe, data, overrides)
     _require_extra()
+    from edgecnn.dataset import open_source
     from edgecnn.quiet import quiet_stderr
+    from edgecnn_train.data import find_recipe_data
     from edgecnn_train.publish import check_target
-    from edgecnn_train.source import find_data, open_source
 
     # What can be wrong is found before TensorFlow takes its ten seconds to start.
     target = (out or Path(name)).absolute()
     check_target(target)
-    path, spec = find_data(chosen.data, data)
+    path, spec = find_recipe_data(chosen.data, data)
     source = open_source(path)
     try:
         with quiet_stderr():  # TensorFlow greets on stderr, whatever its log level

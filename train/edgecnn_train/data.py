@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edgecnn.bundle import InputSpec as RuntimeInput
+from edgecnn.dataset import find_data
 from edgecnn.errors import DataError, ImageError
 from edgecnn.preprocess import Preprocessor
 from edgecnn.tflite_file import Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from edgecnn_train.recipe import InputSpec, Recipe
-    from edgecnn_train.source import Item, Source, SplitName
+    from edgecnn.dataset import Item, Source, SplitName
+    from edgecnn_train.recipe import DataSpec, InputSpec, Recipe
 
 # What `auto` chooses from: the sides that the classic family was tried with.
 _SIDES = (28, 32, 48, 64, 96)
@@ -70,6 +72,20 @@ class DataSet:
         for split in (self.train, self.validation, self.test):
             digest.update("\n".join(i.id for i in split.items).encode() + split.images.tobytes())
         return digest.hexdigest()
+
+
+def find_recipe_data(spec: DataSpec, path: Path | None) -> tuple[Path, DataSpec]:
+    """Return where a recipe's data lie, and what they are to be called.
+
+    Data at a path of another name are not the recipe's own, so they get neither its name nor its licence.
+    Raises DataError, saying where to get them.
+    """
+    found = find_data(spec.name, path, spec.where)
+    if path is None:
+        return found, spec
+    given = path.resolve()
+    name = given.stem if given.suffix.lower() in (".zip", ".csv") else given.name
+    return found, spec if name == spec.name else replace(spec, name=name, licence="not stated")
 
 
 def load_data(source: Source, recipe: Recipe, say: Callable[[str], None]) -> DataSet:
@@ -184,13 +200,50 @@ def _split(whole: Split, recipe: Recipe, rng: np.random.Generator) -> dict[Split
     for name, share in wanted:
         if len(parts[name]) == 0:
             pool = parts["train"]
-            labels = whole.labels[pool]
-            classes = len(np.unique(labels))
-            drawn = stratified(labels, max(classes, round(share * available)), rng)
+            classes = len(np.unique(whole.labels[pool]))
+            drawn = _draw(whole, pool, max(classes, round(share * available)), rng)
             parts[name] = np.sort(pool[drawn])
             parts["train"] = np.delete(pool, drawn)
+    _check_groups(whole, parts)
     splits = {name: whole.take(indices) for name, indices in parts.items()}
-    missing = set(whole.labels.tolist()) - set(splits["train"].labels.tolist())
-    if missing:
-        raise DataError(f"no training picture is left for the class number {min(missing)}: add some")
+    for name, split in splits.items():
+        missing = sorted(set(whole.labels.tolist()) - set(split.labels.tolist()))
+        if missing and (name == "train" or any(item.group for item in whole.items)):
+            raise DataError(
+                f"no {name} picture is left for the class number {missing[0]}: add pictures"
+                + (", or more and smaller groups" if name != "train" else "")
+            )
     return splits
+
+
+def _draw(whole: Split, pool: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Draw about `count` places of the pool, every class its share, and whole groups only."""
+    labels = whole.labels[pool]
+    groups = [whole.items[i].group for i in pool]
+    if not any(groups):
+        return stratified(labels, count, rng)
+    names = np.array([f"group {g}" if g else f"picture {i}" for i, g in zip(pool, groups, strict=True)])
+    wanted = np.bincount(labels) * (count / len(labels))
+    have = np.zeros(len(wanted))
+    drawn: list[NDArray[np.int64]] = []
+    for name in rng.permutation(np.unique(names)):
+        members = np.flatnonzero(names == name)
+        counts = np.bincount(labels[members], minlength=len(wanted))
+        # A group is taken where it brings the classes nearer to their shares, or brings the first of one.
+        nearer = np.abs(have + counts - wanted).sum() < np.abs(have - wanted).sum()
+        if nearer or np.any((counts > 0) & (have == 0)):
+            have += counts
+            drawn.append(members)
+    return np.concatenate(drawn) if drawn else np.array([], np.int64)
+
+
+def _check_groups(whole: Split, parts: dict[SplitName, NDArray[np.int64]]) -> None:
+    """Refuse official splits that tear a group apart: its pictures are neighbours, and the test would lie."""
+    home: dict[str, SplitName] = {}
+    for name, indices in parts.items():
+        for group in {whole.items[i].group for i in indices} - {None}:
+            if home.setdefault(str(group), name) != name:
+                raise DataError(
+                    f"the group {group!r} is in the {home[str(group)]} and the {name} split: "
+                    "give all its pictures the same split"
+                )

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edgecnn.bundle import Bundle
+    from edgecnn.dataset import Source
     from edgecnn_train.data import DataSet
     from edgecnn_train.fit import Fitted
     from edgecnn_train.recipe import Recipe
-    from edgecnn_train.source import Source
 
 
 def train(

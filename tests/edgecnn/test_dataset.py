@@ -3,10 +3,9 @@ import zipfile
 import numpy as np
 import pytest
 
+from edgecnn.dataset import find_data, open_source
 from edgecnn.errors import DataError
-from edgecnn_train.recipe import read_recipe
-from edgecnn_train.source import find_data, open_source
-from tests.train.conftest import write_idx
+from tests.pictures import write_idx
 
 
 def names(source):
@@ -79,7 +78,7 @@ def test_what_is_no_data_set_is_refused(tmp_path):
     with pytest.raises(DataError, match="found none"):
         open_source(tmp_path)
     (tmp_path / "x.zip").write_text("no zip")
-    with pytest.raises(DataError, match="no zip archive"):
+    with pytest.raises(DataError, match="x.zip is none of these"):
         open_source(tmp_path / "x.zip")
 
 
@@ -125,11 +124,49 @@ def test_a_class_whose_name_cannot_be_printed_is_refused(photo_folder):
         open_source(photo_folder)
 
 
-def test_data_of_another_name_get_neither_the_recipes_name_nor_its_licence(tmp_path, monkeypatch):
-    spec = read_recipe("mnist-classic").data
-    assert find_data(spec, tmp_path / "mnist")[1] == spec
-    other = find_data(spec, tmp_path / "hands.zip")[1]
-    assert (other.name, other.licence) == ("hands", "not stated")
+def manifest(folder, *rows):
+    path = folder / "photos.csv"
+    path.write_text("\n".join(rows) + "\n", "utf-8")
+    return path
+
+
+def test_a_manifest_names_label_split_and_group(photo_folder):
+    source = open_source(
+        manifest(
+            photo_folder,
+            "\ufefflabel,path,group,split",
+            "pear,pears/pears-0.jpg,walk 1,train",
+            "apple,äpfel/äpfel-0.jpg,,TEST",
+            "pear,pears/pears-1.jpg,walk 1,",
+        )
+    )
+    assert source.labels == ("apple", "pear")
+    assert [(i.label, i.split, i.group) for i in source.items] == [
+        (1, "train", "walk 1"), (0, "test", None), (1, None, "walk 1"),
+    ]  # fmt: skip
+    assert source.read(source.items[1]).shape == (60, 80, 3)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["file,label", "a.jpg,x"], "no column 'path'"),
+        (["path,label", "a.jpg,"], "row 2 has no label"),
+        (["path,label", "a.jpg,x", "a.jpg,y"], "row 3 names a.jpg a second time"),
+        (["path,label", "a.jpg,x"], "found only 'x'"),
+        (["path,label,split", "a.jpg,x,dev", "b.jpg,y,train"], "the split 'dev' is unknown"),
+        ([""], "no column 'label'"),
+    ],
+)
+def test_a_manifest_that_is_wrong_is_refused(tmp_path, rows, message):
+    with pytest.raises(DataError, match=message):
+        open_source(manifest(tmp_path, *rows))
+
+
+def test_data_are_looked_for_in_the_environment(tmp_path, monkeypatch):
+    monkeypatch.delenv("EDGECNN_DATA", raising=False)
+    with pytest.raises(DataError, match="EDGECNN_DATA, which is not set. They are somewhere; say where"):
+        find_data("signs", None, "somewhere")
     monkeypatch.setenv("EDGECNN_DATA", str(tmp_path))
-    (tmp_path / "mnist").mkdir()
-    assert find_data(spec, None) == (tmp_path / "mnist", spec)
+    manifest(tmp_path, "path,label").rename(tmp_path / "signs.csv")
+    assert find_data("signs", None) == tmp_path / "signs.csv"

@@ -1,13 +1,14 @@
-"""Where pictures come from: IDX files, a folder, or a zip archive. Lists them and reads one at a time."""
+"""Labelled pictures: a folder, a zip archive, a CSV manifest or IDX files. Reads one at a time."""
 
 from __future__ import annotations
 
+import csv
 import gzip
 import math
 import os
 import zipfile
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
-
-    from edgecnn_train.recipe import DataSpec
 
 SplitName = Literal["train", "validation", "test"]
 _SPLIT_FOLDERS: dict[str, SplitName] = {
@@ -42,11 +41,15 @@ _IDX_LABELS = {
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One picture: its id (unique in the source), its class, and its official split if there is one."""
+    """One picture: its id (unique in the source), its class, its official split and its group if it has one.
+
+    Pictures of one group belong together, such as the frames of one recording: no two splits share a group.
+    """
 
     id: str
     label: int
     split: SplitName | None
+    group: str | None = None
 
 
 class Source(Protocol):
@@ -60,25 +63,22 @@ class Source(Protocol):
         ...
 
 
-def find_data(spec: DataSpec, path: Path | None) -> tuple[Path, DataSpec]:
-    """Return where a recipe's data lie, and what they are to be called.
+def find_data(name: str, path: Path | None, where: str = "") -> Path:
+    """Return where a data set lies: `path`, else $EDGECNN_DATA/<name>, a folder, a zip or a CSV manifest.
 
-    They are looked for at `path`, else as $EDGECNN_DATA/<name>, a folder or a zip archive. Data at a path of
-    another name are not the recipe's own, so they get neither its name nor its licence. Raises DataError,
-    saying where to get them.
+    `where` tells people where to get it. Raises DataError.
     """
     if path is not None:
-        given = path.resolve()
-        name = given.stem if given.suffix.lower() == ".zip" else given.name
-        return path, spec if name == spec.name else replace(spec, name=name, licence="not stated")
+        return path
     root = os.environ.get("EDGECNN_DATA")
-    if root and spec.name:
-        for candidate in (Path(root) / spec.name, Path(root) / f"{spec.name}.zip"):
+    if root and name:
+        for suffix in ("", ".zip", ".csv"):
+            candidate = Path(root) / f"{name}{suffix}"
             if candidate.exists():
-                return candidate, spec
-    looked = f"{Path(root) / spec.name} ($EDGECNN_DATA)" if root else "$EDGECNN_DATA, which is not set"
+                return candidate
+    looked = f"{Path(root) / name} ($EDGECNN_DATA)" if root else "$EDGECNN_DATA, which is not set"
     raise DataError(
-        f"no data: looked in {looked}. They are {spec.where or 'yours to bring'}; "
+        f"no data: looked in {looked}. They are {where or 'yours to bring'}; "
         "say where they lie with --data PATH"
     )
 
@@ -91,9 +91,12 @@ def open_source(path: Path) -> Source:
         return FolderSource(path)
     if path.is_file() and zipfile.is_zipfile(path):
         return ZipSource(path)
+    if path.is_file() and path.suffix.lower() == ".csv":
+        return ManifestSource(path)
+    expected = "a folder, a zip archive, a CSV manifest, or a folder of IDX files"
     if not path.exists():
-        raise DataError(f"no data at {path}: give a folder, a zip archive, or a folder of IDX files")
-    raise DataError(f"{path} is no folder, no zip archive and no folder of IDX files")
+        raise DataError(f"no data at {path}: give {expected}")
+    raise DataError(f"{path} is none of these: {expected}")
 
 
 class IdxSource:
@@ -162,6 +165,64 @@ class ZipSource:
         except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError) as error:  # RuntimeError: encrypted
             raise DataError(f"{self._path}: {item.id} can't be unpacked: {error}") from error
         return decode_image(data, f"{self._path}:{item.id}")
+
+
+class ManifestSource:
+    """A CSV file with the columns `path,label` and, if wanted, `split` and `group`, in any order.
+
+    Paths are relative to the file's folder. An empty split is drawn like those of pictures without one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._folder = path.parent
+        rows = _read_rows(path)
+        self.labels = tuple(sorted({row["label"] for row in rows}))
+        _check_classes(self.labels, set(self.labels), str(path))
+        index = {label: i for i, label in enumerate(self.labels)}
+        self.items = [
+            Item(
+                row["path"],
+                index[row["label"]],
+                _split_of(row.get("split", ""), path),
+                row.get("group") or None,
+            )
+            for row in rows
+        ]
+
+    def read(self, item: Item) -> NDArray[np.uint8]:
+        """Read and decode the file."""
+        return read_image(self._folder / item.id)
+
+
+def _read_rows(path: Path) -> list[dict[str, str]]:
+    """Read the manifest's rows, each with a path and a label."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, restval="")
+            columns = [(c or "").strip().lower() for c in reader.fieldnames or []]
+            if missing := {"path", "label"} - set(columns):
+                raise DataError(
+                    f"{path} has no column {sorted(missing)[0]!r}: its first line must be "
+                    "path,label with split and group where wanted"
+                )
+            reader.fieldnames = columns
+            rows = [{k: v.strip() for k, v in row.items() if k and isinstance(v, str)} for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} can't be read as CSV: {error}") from error
+    seen: set[str] = set()
+    for line, row in enumerate(rows, 2):
+        if not (row["path"] and row["label"]):
+            raise DataError(f"{path}: row {line} has no {'label' if row['path'] else 'path'}")
+        if row["path"] in seen:
+            raise DataError(f"{path}: row {line} names {row['path']} a second time")
+        seen.add(row["path"])
+    return rows
+
+
+def _split_of(name: str, path: Path) -> SplitName | None:
+    if name and name.lower() not in _SPLIT_FOLDERS:
+        raise DataError(f"{path}: the split {name!r} is unknown, expected train, val or test")
+    return _SPLIT_FOLDERS[name.lower()] if name else None
 
 
 def _list_items(names: Iterable[str], source: str) -> tuple[tuple[str, ...], list[Item]]:
