@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from edgecnn_train.recipe import read_recipe
+from edgecnn_train.recipe_file import read_recipe
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from edgecnn.dataset import open_source
 from edgecnn.errors import DataError
 from edgecnn_train.data import find_recipe_data, load_data, stratified
-from edgecnn_train.recipe import read_recipe
+from edgecnn_train.recipe_file import read_recipe
 
 
 def ids(split):

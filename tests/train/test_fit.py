@@ -5,10 +5,13 @@ import numpy as np
 import pytest
 
 from edgecnn.dataset import open_source
+from edgecnn_train.batches import Batches
 from edgecnn_train.data import load_data
-from edgecnn_train.fit import batches, fit, optimizer
+from edgecnn_train.fit import fit
 from edgecnn_train.models import build
-from edgecnn_train.recipe import AugmentSpec, read_recipe
+from edgecnn_train.optimize import optimizer
+from edgecnn_train.recipe import AugmentSpec
+from edgecnn_train.recipe_file import read_recipe
 
 
 @pytest.fixture
@@ -44,19 +47,26 @@ def test_it_learns_and_a_seed_reproduces_it(data, recipe, said, tmp_path):
     assert np.array_equal(weights(first), weights(again))
     assert not np.array_equal(weights(first), weights(other))
     assert [set(e) for e in first.history] == [
-        {"accuracy", "loss", "val_accuracy", "val_loss", "seconds"}
+        {"accuracy", "loss", "val_accuracy", "val_loss", "seconds", "data_share"}
     ] * 3
     assert first.history[-1]["loss"] < first.history[0]["loss"]
 
 
-@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+@pytest.mark.parametrize(
+    "train",
+    [
+        {},
+        {"schedule": "cosine"},
+        {"schedule": "one_cycle", "warmup": 1.0, "ema": 0.9, "optimizer": "nesterov", "weight_decay": 0.1},
+    ],
+)
 def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
-    data, recipe, said, tmp_path, schedule, monkeypatch
+    data, recipe, said, tmp_path, train, monkeypatch
 ):
-    wanted = small(recipe, epochs=4, schedule=schedule)
+    wanted = small(recipe, epochs=4, **train)
     whole = trained(data, wanted, tmp_path / "whole", said)
 
-    from edgecnn_train.fit import Checkpoint
+    from edgecnn_train.checkpoint import Checkpoint
 
     save = Checkpoint.on_epoch_end
 
@@ -97,7 +107,7 @@ def test_the_best_epoch_on_validation_is_the_one_returned(data, recipe, said, tm
 
 
 def test_an_epoch_shows_every_picture_once(data, recipe):
-    stream = batches(data.train, AugmentSpec(), recipe.train)
+    stream = Batches(data.train, AugmentSpec(), recipe.train).epochs()
     seen = [next(stream) for _ in range(-(-len(data.train) // 32))]
     assert sum(len(y) for _, y in seen) == len(data.train)
     shown = sorted(x.tobytes() for xs, _ in seen for x in xs)

@@ -5,8 +5,10 @@ import pytest
 
 from edgecnn.bundle import InputSpec
 from edgecnn.errors import RecipeError
-from edgecnn_train.models import build, default_filters
-from edgecnn_train.recipe import ModelSpec, read_recipe
+from edgecnn_train.models import build
+from edgecnn_train.models.classic import default_filters
+from edgecnn_train.recipe import ModelSpec
+from edgecnn_train.recipe_file import read_recipe
 
 GREY28 = InputSpec(28, 28, "gray", "crop", "staged", (0.0, 1.0))
 

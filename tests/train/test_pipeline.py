@@ -23,7 +23,7 @@ from edgecnn_train.verify import Verified, gate
 @pytest.fixture(scope="module")
 def made(idx_folder, tmp_path_factory):
     """A bundle of the classic network, trained for a moment."""
-    from edgecnn_train.recipe import read_recipe
+    from edgecnn_train.recipe_file import read_recipe
 
     recipe = read_recipe(
         "mnist-classic", ["train.epochs=3", "quantize.calibration=50", "verify.synthetic_frames=20"]
@@ -105,7 +105,7 @@ def test_golden_vectors_agree(made):
 
 
 def test_the_same_seed_gives_the_same_files(made, idx_folder, tmp_path):
-    from edgecnn_train.recipe import read_recipe
+    from edgecnn_train.recipe_file import read_recipe
 
     recipe = read_recipe("mnist-classic", ["train.epochs=3", "quantize.calibration=50"])
     again = train(recipe, open_source(idx_folder), tmp_path / "tiny", lambda _: None, verbose=0)

@@ -1,11 +1,11 @@
 import pytest
 
 from edgecnn.errors import RecipeError
-from edgecnn_train.recipe import known_keys, read_recipe, shipped_recipes
+from edgecnn_train.recipe_file import known_keys, read_recipe, shipped_recipes
 
 
 def test_shipped_recipes_are_read_by_name():
-    assert set(shipped_recipes()) == {"digits", "mnist-classic", "photos"}
+    assert set(shipped_recipes()) == {"cifar10", "digits", "mnist-classic", "photos"}
     for name in shipped_recipes():
         assert read_recipe(name).name == name
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from edgecnn_train.randaugment import randaugment
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -31,26 +33,46 @@ def augment(images: NDArray[np.uint8], spec: AugmentSpec, rng: np.random.Generat
     """
     if not active(spec):
         return images
-    changed = _warp(images, spec, rng).astype(np.float32)
+    moved = _warp(_crop(images, spec, rng), spec, rng)
+    if spec.randaugment:
+        moved = randaugment(moved, spec.randaugment, rng)
+    result = _shade(moved, spec, rng) if _shaded(spec) else moved
+    if spec.cutout:
+        result = _cutout(result, spec.cutout, rng)
+    if spec.clean:
+        kept = rng.random(len(images)) < spec.clean
+        result[kept] = images[kept]
+    return result
+
+
+def _shade(images: NDArray[np.uint8], spec: AugmentSpec, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Change what pixels are worth, not where they are."""
+    changed = images.astype(np.float32)
     if spec.paper:
         changed = _paper(changed, rng)
     if spec.light:
         changed *= _light(changed.shape, spec.light, rng)
+    if spec.color:
+        changed = _color(changed, spec.color, rng)
     if spec.blur:
         changed = _blur(changed, spec.blur, rng)
     if spec.noise:
         strength = rng.uniform(0, spec.noise, (len(changed), 1, 1, 1)).astype(np.float32)
         changed += strength * rng.standard_normal(changed.shape, np.float32)
-    result = np.clip(np.rint(changed), 0, 255).astype(np.uint8)
-    kept = rng.random(len(images)) < spec.clean
-    result[kept] = images[kept]
-    return result
+    return np.clip(np.rint(changed), 0, 255).astype(np.uint8)
+
+
+def _shaded(spec: AugmentSpec) -> bool:
+    return bool(spec.paper or spec.light or spec.color or spec.blur or spec.noise)
+
+
+def _moved(spec: AugmentSpec) -> bool:
+    return bool(spec.shift or spec.scale or spec.rotate or spec.perspective)
 
 
 def active(spec: AugmentSpec) -> bool:
-    """Whether the recipe changes pictures at all."""
-    amounts = (spec.shift, spec.scale, spec.rotate, spec.perspective, spec.light, spec.blur, spec.noise)
-    return any(amounts) or spec.flip or spec.paper
+    """Whether the recipe changes single pictures at all; mixing them with one another is `mix`'s."""
+    return bool(_moved(spec) or _shaded(spec) or spec.flip or spec.crop or spec.cutout or spec.randaugment)
 
 
 def homographies(
@@ -75,10 +97,36 @@ def homographies(
     return np.asarray(back @ matrices @ tilt @ to_middle)
 
 
+def _crop(images: NDArray[np.uint8], spec: AugmentSpec, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Pad every side with the mirrored picture and cut the picture's size out anywhere (He et al. 2016)."""
+    count, height, width, _ = images.shape
+    down, across = round(spec.crop * height), round(spec.crop * width)
+    if not (down or across):
+        return images
+    padded = np.pad(images, ((0, 0), (down, down), (across, across), (0, 0)), mode="reflect")
+    tops, lefts = rng.integers(2 * down + 1, size=count), rng.integers(2 * across + 1, size=count)
+    cut = np.empty_like(images)
+    for i, (top, left) in enumerate(zip(tops.tolist(), lefts.tolist(), strict=True)):
+        cut[i] = padded[i, top : top + height, left : left + width]
+    return cut
+
+
+def _cutout(images: NDArray[np.uint8], share: float, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Cover a square of mean grey, its middle anywhere in the picture (DeVries & Taylor 2017)."""
+    count, height, width, _ = images.shape
+    half = share * min(height, width) / 2
+    y, x = np.ogrid[0:height, 0:width]
+    middle_y = rng.uniform(0, height, (count, 1, 1))
+    middle_x = rng.uniform(0, width, (count, 1, 1))
+    hole = (np.abs(y - middle_y) < half) & (np.abs(x - middle_x) < half)
+    return np.where(hole[..., None], np.uint8(128), images)
+
+
 def _warp(images: NDArray[np.uint8], spec: AugmentSpec, rng: np.random.Generator) -> NDArray[np.uint8]:
     count, height, width, channels = images.shape
-    if not (spec.shift or spec.scale or spec.rotate or spec.perspective or spec.flip):
-        return images
+    if not _moved(spec):  # a mirror alone needs no interpolation
+        mirrored = np.asarray(rng.random(count) < (0.5 if spec.flip else 0)).reshape(-1, 1, 1, 1)
+        return np.where(mirrored, images[:, :, ::-1], images)
     warped = np.empty_like(images)
     for i, matrix in enumerate(homographies(count, width, height, spec, rng)):
         moved = cv2.warpPerspective(
@@ -110,6 +158,29 @@ def _light(shape: tuple[int, ...], amount: float, rng: np.random.Generator) -> N
     slope = rng.uniform(0, amount, (count, 1, 1, 1)).astype(np.float32)
     level = rng.uniform(1 - amount, 1 + amount / 4, (count, 1, 1, 1)).astype(np.float32)
     return np.asarray(level * (1 + slope * (np.cos(direction) * x + np.sin(direction) * y)), np.float32)
+
+
+def _color(images: NDArray[np.float32], amount: float, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Change brightness, contrast, saturation and hue by up to `amount`, all in one 3×3 matrix a picture.
+
+    Saturation scales the distance from grey; hue turns about the grey axis by up to amount/2 of a half turn.
+    Grey pictures change in brightness and contrast.
+    """
+    shape = (len(images), 1, 1, 1)
+    gain, contrast, saturation = (
+        rng.uniform(1 - amount, 1 + amount, shape).astype(np.float32) for _ in range(3)
+    )
+    turn = rng.uniform(-amount, amount, len(images)) * np.pi / 2
+    mean = images.mean(axis=(1, 2), keepdims=True).mean(axis=3, keepdims=True)
+    if images.shape[3] == 3:
+        grey = np.full((3, 3), 1 / 3)
+        # Rodrigues' formula about the axis (1, 1, 1)/√3.
+        cross = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / np.sqrt(3)
+        cosine, sine = np.cos(turn)[:, None, None], np.sin(turn)[:, None, None]
+        rotation = cosine * np.eye(3) + (1 - cosine) * grey + sine * cross
+        matrix = grey + saturation[:, 0] * (rotation - grey)
+        images = np.einsum("nhwc,ndc->nhwd", images, matrix.astype(np.float32), optimize=True)
+    return np.asarray(gain * (mean + contrast * (images - mean)), np.float32)
 
 
 def _blur(images: NDArray[np.float32], most: float, rng: np.random.Generator) -> NDArray[np.float32]:

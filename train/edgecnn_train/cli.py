@@ -82,7 +82,7 @@ def _choose(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe,
 
     Returns the recipe, where the user says that the data lie, and what the bundle is called by default.
     """
-    from edgecnn_train.recipe import read_recipe, shipped_recipes
+    from edgecnn_train.recipe_file import read_recipe, shipped_recipes
 
     path = Path(text)
     if text in shipped_recipes() or not (path.is_dir() or path.suffix.lower() == ".zip"):

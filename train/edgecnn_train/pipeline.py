@@ -17,7 +17,9 @@ from edgecnn.tflite_metadata import write_metadata
 from edgecnn_train import models, publish, report
 from edgecnn_train.data import load_data
 from edgecnn_train.fit import fit
+from edgecnn_train.models.classic import default_filters
 from edgecnn_train.quantize import to_float32, to_int8
+from edgecnn_train.transfer import NETWORK
 from edgecnn_train.verify import ALLOWED_DROP, gate, verify
 
 if TYPE_CHECKING:
@@ -75,9 +77,9 @@ def train(
 def _settled(recipe: Recipe, data: DataSet) -> Recipe:
     """Return the recipe with what was chosen from the pictures filled in, so that the bundle records it."""
     chosen = replace(recipe.input, width=data.input.width, height=data.input.height, color=data.input.color)
-    filters = recipe.model.filters or models.default_filters(
-        min(data.input.width, data.input.height), recipe.model.kernel
-    )
+    filters = recipe.model.filters
+    if recipe.model.family == "classic" and not filters:
+        filters = default_filters(min(data.input.width, data.input.height), recipe.model.kernel)
     return replace(recipe, input=chosen, model=replace(recipe.model, filters=filters))
 
 
@@ -130,6 +132,10 @@ def _publish(
         (folder / publish.CALIBRATION).write_text(ids, "utf-8")
         report.training_curves(fitted, folder / "training.png")
         report.confusion_matrix(result, data.labels, folder / "confusion.png")
+        # Without its optimizer, whose state is twice the size of the network.
+        keras.Model(fitted.model.inputs, fitted.model.outputs, name=recipe.model.family).save(
+            folder / NETWORK
+        )
         (folder / "CARD.md").write_text(report.card(manifest, result), "utf-8")
     say(f"published {out}: edgecnn live --model {out}")
     return read_bundle(out)

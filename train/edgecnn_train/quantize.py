@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from edgecnn.errors import OutputError
 from edgecnn.quiet import quiet_stderr
-from edgecnn_train.fit import scaled
+from edgecnn_train.batches import scaled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The family of networks: plain functions that return a Keras model."""
+"""The textbook's network."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from edgecnn.errors import RecipeError
+from edgecnn_train.models.layers import keras_activation, picture, scaled
 
 if TYPE_CHECKING:
     from edgecnn.bundle import InputSpec
     from edgecnn_train.recipe import ModelSpec
-
-
-def build(spec: ModelSpec, image: InputSpec, classes: int) -> Any:
-    """Return the recipe's network: float32 pictures (H×W×C, 0 to 1) in, softmax over `classes` out."""
-    return FAMILIES[spec.family](spec, image, classes)
 
 
 def classic(spec: ModelSpec, image: InputSpec, classes: int) -> Any:
@@ -26,19 +22,24 @@ def classic(spec: ModelSpec, image: InputSpec, classes: int) -> Any:
     """
     filters = spec.filters or default_filters(min(image.width, image.height), spec.kernel)
     pool = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}[spec.pool]
-    inputs = keras.Input((image.height, image.width, 1 if image.color == "gray" else 3), name="image")
-    x = inputs
-    for i, count in enumerate(filters, 1):
+    kind = keras_activation(spec.activation)
+    x = inputs = picture(image)
+    for i, count in enumerate([scaled(f, spec.width) for f in filters], 1):
         if min(x.shape[1], x.shape[2]) <= spec.kernel:
             raise RecipeError(
                 f"{len(filters)} convolutions of {spec.kernel}×{spec.kernel} are too many for "
                 f"{image.width}×{image.height} pixels: change model.filters or model.kernel"
             )
-        x = keras.layers.Conv2D(count, spec.kernel, activation=spec.activation, name=f"conv{i}")(x)
+        x = keras.layers.Conv2D(
+            scaled(count, spec.width),
+            spec.kernel,
+            activation=keras_activation(spec.activation),
+            name=f"conv{i}",
+        )(x)
         x = pool(2, name=f"pool{i}")(x)
     x = keras.layers.Flatten(name="flatten")(x)
-    for i, units in enumerate(spec.dense, 1):
-        x = keras.layers.Dense(units, activation=spec.activation, name=f"dense{i}")(x)
+    for i, units in enumerate([scaled(d, spec.width) for d in spec.dense], 1):
+        x = keras.layers.Dense(units, activation=kind, name=f"dense{i}")(x)
     if spec.dropout:
         x = keras.layers.Dropout(spec.dropout, seed=0, name="dropout")(x)
     outputs = keras.layers.Dense(classes, activation="softmax", name="probability")(x)
@@ -53,6 +54,3 @@ def default_filters(side: int, kernel: int) -> tuple[int, ...]:
         depth += 1
     widths = (32, 64) if depth <= 2 else (16, 32) + (64,) * (depth - 2)
     return widths[:depth]
-
-
-FAMILIES = {"classic": classic}

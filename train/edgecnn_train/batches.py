@@ -1,0 +1,110 @@
+"""Batches for training: shuffled, augmented and mixed on the fly, with targets that fit the loss."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn_train.augment import active, augment
+from edgecnn_train.mix import mix
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from edgecnn_train.data import Split
+    from edgecnn_train.recipe import AugmentSpec, TrainSpec
+
+Batch = tuple[NDArray[Any], ...]
+
+
+def scaled(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return uint8 pictures as the network takes them: float32, 0 to 1."""
+    return images.astype(np.float32) * np.float32(1 / 255)
+
+
+@dataclass(slots=True)
+class Clock:
+    """How long preparing batches has kept a processor busy, in seconds."""
+
+    seconds: float = 0.0
+
+
+class Batches:
+    """Every epoch's batches, for ever: tuples (pictures, targets) or (pictures, targets, weights).
+
+    Each epoch's order and changes depend on the seed and the epoch alone, so that a run which was stopped
+    goes on with the very batches that it would have had.
+
+    Parameters
+    ----------
+    teacher
+        A Keras model whose answers, softened by the recipe's temperature, stand beside the targets.
+    """
+
+    def __init__(self, split: Split, change: AugmentSpec, spec: TrainSpec, teacher: Any = None) -> None:
+        self._split, self._change, self._spec, self._teacher = split, change, spec, teacher
+        self._classes = int(split.labels.max()) + 1
+        self.steps = -(-len(split) // spec.batch_size)
+        self.clock = Clock()
+        self._weights = class_weights(split.labels) if spec.class_weights == "balanced" else None
+
+    @property
+    def sparse(self) -> bool:
+        """Whether targets are class numbers; else they are distributions over the classes, float32."""
+        mixed = self._change.mixup or self._change.cutmix or self._spec.label_smoothing
+        return self._spec.loss.startswith("sparse_") and not mixed and self._teacher is None
+
+    def epochs(self, first: int = 0) -> Iterator[Batch]:
+        """Yield the batches of the epoch number `first` (from 0) and all that follow."""
+        spec, images = self._spec, self._split.images
+        # Where nothing is changed, pictures are converted once and not in every epoch.
+        ready = None if active(self._change) else scaled(images)
+        for epoch in range(first, 1 << 30):
+            order = np.random.default_rng([spec.seed, 1, epoch]).permutation(len(self._split))
+            rng = np.random.default_rng([spec.seed, 2, epoch])
+            for start in range(0, len(order), spec.batch_size):
+                began = time.thread_time()
+                chosen = order[start : start + spec.batch_size]
+                if ready is None:
+                    pictures = scaled(augment(images[chosen], self._change, rng))
+                else:
+                    pictures = ready[chosen]
+                prepared = self._finish(pictures, self._split.labels[chosen], rng)
+                self.clock.seconds += time.thread_time() - began
+                yield prepared
+
+    def targets(self, labels: NDArray[np.int64]) -> NDArray[Any]:
+        """Return unmixed targets, for validation."""
+        if self.sparse:
+            return labels
+        truth = np.eye(self._classes, dtype=np.float32)[labels]
+        return truth if self._teacher is None else np.concatenate([truth, truth], axis=1)
+
+    def _finish(self, pictures: NDArray[np.float32], labels: NDArray[np.int64], rng: Any) -> Batch:
+        weights = None if self._weights is None else self._weights[labels]
+        if self._spec.optimizer == "gradient_descent" and self.steps > 1:
+            # Keras averages over batches; the last, smaller one must not count as much as the others.
+            share = np.float32(len(labels) * self.steps / len(self._split))
+            weights = np.full(len(labels), share) if weights is None else weights * share
+        if self.sparse:
+            return (pictures, labels) if weights is None else (pictures, labels, weights)
+        truth = np.eye(self._classes, dtype=np.float32)[labels]
+        pictures, truth = mix(pictures, truth, self._change, rng)
+        smooth = np.float32(self._spec.label_smoothing)
+        truth = truth * (1 - smooth) + smooth / self._classes
+        if self._teacher is not None:
+            answers = np.asarray(self._teacher.predict_on_batch(pictures), np.float64)
+            soft = np.maximum(answers, 1e-7) ** (1 / self._spec.temperature)
+            soft = (soft / soft.sum(axis=1, keepdims=True)).astype(np.float32)
+            truth = np.concatenate([truth, soft], axis=1)
+        return (pictures, truth) if weights is None else (pictures, truth, weights)
+
+
+def class_weights(labels: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return for each class the weight that makes all classes count alike, 1 in the mean over pictures."""
+    counts = np.bincount(labels)
+    return (len(labels) / (len(counts) * np.maximum(counts, 1))).astype(np.float32)

@@ -1,0 +1,81 @@
+"""Losses by their names in a recipe, and distillation, which needs its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+if TYPE_CHECKING:
+    from edgecnn_train.recipe import TrainSpec
+
+
+def loss(spec: TrainSpec) -> Any:
+    """Return the recipe's loss, Keras' own where there is no teacher.
+
+    `mean_squared_error` compares the probabilities with the one-hot truth; `focal` turns down what is
+    already right (Lin et al. 2017, gamma 2, without the class weight alpha).
+    """
+    table = {
+        "sparse_categorical_crossentropy": keras.losses.SparseCategoricalCrossentropy,
+        "categorical_crossentropy": keras.losses.CategoricalCrossentropy,
+        "mean_squared_error": keras.losses.MeanSquaredError,
+        "focal": lambda: keras.losses.CategoricalFocalCrossentropy(alpha=1.0, gamma=2.0),
+    }
+    if not spec.teacher:
+        return table[spec.loss]()
+    # The truth travels beside the teacher's answer, so it is one-hot.
+    name = spec.loss.removeprefix("sparse_")
+    return Distillation(table[name](), spec.distill, spec.temperature)
+
+
+@keras.saving.register_keras_serializable("edgecnn")
+class Distillation(keras.losses.Loss):  # type: ignore[misc]
+    """Part of the loss asks for the truth, part for the teacher's softened answer (Hinton et al. 2015).
+
+    `y_true` is N×2K: the truth, one-hot or mixed, then the teacher's probabilities at the temperature T.
+    The teacher's part is T² times the cross-entropy, so that both parts keep their weight at any T.
+    """
+
+    def __init__(self, truth: Any, share: float, temperature: float, name: str = "distillation") -> None:
+        super().__init__(name=name)
+        self._truth, self._share, self._temperature = truth, share, temperature
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the loss of each picture."""
+        classes = y_pred.shape[-1]
+        truth, teacher = y_true[:, :classes], y_true[:, classes:]
+        soft = soften(y_pred, self._temperature)
+        apart = keras.losses.categorical_crossentropy(teacher, soft)
+        return (1 - self._share) * self._truth.call(truth, y_pred) + (
+            self._share * self._temperature**2
+        ) * apart
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what makes the loss again."""
+        return {
+            "truth": keras.saving.serialize_keras_object(self._truth),
+            "share": self._share,
+            "temperature": self._temperature,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Distillation:
+        """Make the loss again."""
+        return cls(**(config | {"truth": keras.saving.deserialize_keras_object(config["truth"])}))
+
+
+def soften(probabilities: Any, temperature: float) -> Any:
+    """Return softmax(log p / T): what softmax would have given for logits divided by T."""
+    logits = keras.ops.log(keras.ops.maximum(probabilities, 1e-7))
+    return keras.ops.softmax(logits / temperature, axis=-1)
+
+
+def accuracy(y_true: Any, y_pred: Any) -> Any:
+    """Return 1 for each picture whose best class is the truth's; ignores what follows the K classes."""
+    truth = y_true[:, : y_pred.shape[-1]]
+    return keras.ops.cast(keras.ops.argmax(truth, -1) == keras.ops.argmax(y_pred, -1), "float32")
+
+
+keras.saving.register_keras_serializable("edgecnn")(accuracy)

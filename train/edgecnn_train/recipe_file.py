@@ -1,0 +1,141 @@
+"""Reads a recipe from its TOML file, and keys from the command line; names the nearest key to a wrong one."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from edgecnn.errors import RecipeError
+from edgecnn_train.recipe import Recipe
+
+
+def recipe_folders() -> list[Path]:
+    """Return where shipped recipes lie: in the installed package, in the repository."""
+    package = Path(__file__).parent
+    return [f for f in (package / "recipes", package.parent / "recipes") if f.is_dir()]
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """Return the shipped recipes by name."""
+    return {p.stem: p for f in reversed(recipe_folders()) for p in sorted(f.glob("*.toml"))}
+
+
+def read_recipe(name_or_path: str, overrides: list[str] | None = None) -> Recipe:
+    """Read a recipe.
+
+    Parameters
+    ----------
+    name_or_path
+        A TOML file, or a shipped recipe's name.
+    overrides
+        `key=value` texts such as `train.epochs=3`; a key without its section is enough where it is the only
+        one of that name.
+
+    Raises
+    ------
+    RecipeError
+        The message names the key, and the nearest known one.
+    """
+    shipped = shipped_recipes()
+    path = shipped.get(name_or_path, Path(name_or_path))
+    if not os.path.isfile(path):  # noqa: PTH113 - pathlib's raises where a folder may not be entered
+        raise RecipeError(
+            f"no recipe {name_or_path!r}: give a .toml file, a folder of pictures, or one of "
+            f"{', '.join(sorted(shipped))}"
+        )
+    try:
+        tables = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} is no TOML file: {error}") from error
+    except OSError as error:
+        raise RecipeError(f"{path} can't be read: {error.strerror}") from error
+    tables.setdefault("name", path.stem)
+    for override in overrides or []:
+        _override(tables, override)
+    recipe = _build(Recipe, tables, "")
+    assert isinstance(recipe, Recipe)  # noqa: S101 - for the type checker
+    return recipe
+
+
+def known_keys() -> list[str]:
+    """Return every key of a recipe, with its section: `train.epochs`."""
+    keys = []
+    for top in dataclasses.fields(Recipe):
+        section = get_type_hints(Recipe)[top.name]
+        if dataclasses.is_dataclass(section):
+            keys += [f"{top.name}.{f.name}" for f in dataclasses.fields(section)]
+        else:
+            keys.append(top.name)
+    return keys
+
+
+_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+
+
+def _override(tables: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals:
+        raise RecipeError(f"--set {override!r}: expected key=value, such as train.epochs=3")
+    full = [k for k in known_keys() if k == key] or [k for k in known_keys() if k.split(".")[-1] == key]
+    if len(full) != 1:
+        raise RecipeError(_unknown(key, full))
+    section, _, last = full[0].rpartition(".")
+    try:
+        value = tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    table = tables.setdefault(section, {}) if section else tables
+    if isinstance(table, dict):  # else the file is wrong itself, which is said when it is built
+        table[last] = value
+
+
+def _unknown(key: str, candidates: list[str]) -> str:
+    if len(candidates) > 1:
+        return f"the key {key!r} is in several sections: write {' or '.join(candidates)}"
+    keys = known_keys()
+    near = difflib.get_close_matches(key, keys, 1, 0.5)
+    if not near:
+        short = difflib.get_close_matches(
+            key.rpartition(".")[2], [k.rpartition(".")[2] for k in keys], 1, 0.4
+        )
+        near = [k for k in keys if short and k.rpartition(".")[2] == short[0]]
+    hint = f": did you mean {near[0]!r}?" if near else f": the keys are {', '.join(keys)}"
+    return f"a recipe has no key {key!r}{hint}"
+
+
+def _build(kind: Any, table: Any, section: str) -> Any:
+    """Make the dataclass `kind` from a table, checking every key and type."""
+    if not isinstance(table, dict):
+        raise RecipeError(f"[{section}] must be a table of keys, got {table!r}")
+    hints = get_type_hints(kind)
+    values = {}
+    for key, value in table.items():
+        full = f"{section}.{key}" if section else key
+        if key not in hints:
+            raise RecipeError(_unknown(full, []))
+        values[key] = _value(hints[key], value, full)
+    return kind(**values)
+
+
+def _value(hint: Any, value: Any, key: str) -> Any:
+    if dataclasses.is_dataclass(hint):
+        return _build(hint, value, key)
+    if get_origin(hint) is Literal:
+        if value not in get_args(hint):
+            near = difflib.get_close_matches(str(value), get_args(hint), 1, 0.5)
+            did = f"; did you mean {near[0]!r}?" if near else ""
+            raise RecipeError(f"{key} is {value!r}, expected one of {', '.join(get_args(hint))}{did}")
+        return value
+    if get_origin(hint) is tuple:
+        if not isinstance(value, list) or not all(type(v) is int for v in value):
+            raise RecipeError(f"{key} is {value!r}, expected a list of whole numbers such as [32, 64]")
+        return tuple(value)
+    if hint is float and type(value) is int:
+        value = float(value)
+    if type(value) is not hint:
+        raise RecipeError(f"{key} is {value!r}, expected {_WORDS[hint]}")
+    return value

@@ -1,0 +1,73 @@
+"""Networks that were trained before: as a teacher, or as a start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from edgecnn.bundle import find
+from edgecnn.errors import ModelNotFound, RecipeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from edgecnn.bundle import InputSpec
+
+# The trained float network as Keras keeps it, in every bundle that this trainer writes.
+NETWORK = "network.keras"
+
+
+def load_network(name_or_path: str, image: InputSpec | None = None, classes: int = 0) -> Any:
+    """Load a Keras network from a bundle or a `.keras` file.
+
+    With `image` and `classes` it must take such pictures and know that many classes. Raises ModelNotFound or
+    RecipeError.
+    """
+    path = Path(name_or_path)
+    if path.suffix != ".keras":
+        path = find(name_or_path) / NETWORK
+    if not path.is_file():
+        raise ModelNotFound(
+            f"{path} is not there: a teacher or a start is a .keras file, or a bundle that has {NETWORK}"
+        )
+    try:
+        network = keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise RecipeError(f"{path} is no Keras network that can be loaded: {error}") from error
+    if image is not None:
+        wanted = (None, image.height, image.width, 1 if image.color == "gray" else 3)
+        if (network.input_shape, network.output_shape) != (wanted, (None, classes)):
+            raise RecipeError(
+                f"{path} takes {network.input_shape} and knows {network.output_shape[-1]} classes, "
+                f"expected {wanted} and {classes}"
+            )
+    return network
+
+
+def take_over(model: Any, start: str, say: Callable[[str], None]) -> tuple[str, ...]:
+    """Copy the weights of each layer that `start` has under the same name and in the same shape.
+
+    Returns the names of those layers. Raises RecipeError where there are none.
+    """
+    trained = {layer.name: layer for layer in load_network(start).layers}
+    taken, weighty = [], 0
+    for layer in model.layers:
+        weighty += bool(layer.weights)
+        other = trained.get(layer.name)
+        if layer.weights and other is not None:
+            values = other.get_weights()
+            if [v.shape for v in values] == [tuple(w.shape) for w in layer.weights]:
+                layer.set_weights(values)
+                taken.append(layer.name)
+    if not taken:
+        raise RecipeError(f"nothing of {start} fits this network: use its family, filters and colour")
+    say(f"took over {len(taken)} of {weighty} layers from {start}")
+    return tuple(taken)
+
+
+def freeze(model: Any, names: Collection[str]) -> None:
+    """Let training leave these layers as they are, and change all others."""
+    for layer in model.layers:
+        layer.trainable = layer.name not in names
