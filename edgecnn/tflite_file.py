@@ -19,12 +19,26 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 EDGE_TPU_OP = "edgetpu-custom-op"
+# Bytes of one value, by the type's name.
+ITEM_BYTES = {
+    "int8": 1,
+    "uint8": 1,
+    "bool": 1,
+    "int16": 2,
+    "float16": 2,
+    "int32": 4,
+    "float32": 4,
+    "int64": 8,
+}
 _FLOAT_TYPES = ("float16", "float32", "float64")
 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """One tensor: `scale` is 0 where it is not quantized per tensor, `channels` counts its scales."""
+    """One tensor: `scale` is 0 where it is not quantized per tensor, `channels` counts its scales.
+
+    A `constant` is stored in the file, such as weights; the others are computed by each run.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -32,18 +46,38 @@ class Tensor:
     scale: float
     zero_point: int
     channels: int
+    constant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One step of the graph: the places of the tensors that it reads and writes, and its multiplications."""
+
+    name: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    macs: int
 
 
 @dataclass(frozen=True, slots=True)
 class TfliteFile:
-    """What a model file holds. `macs` counts the multiplications of convolutions and dense layers."""
+    """What a model file holds. Multiplications are those of convolutions and dense layers."""
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     tensors: tuple[Tensor, ...]
-    operators: tuple[str, ...]
+    graph: tuple[Operator, ...]
     metadata: Metadata
-    macs: int
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """The operators' names, in the order in which they run."""
+        return tuple(op.name for op in self.graph)
+
+    @property
+    def macs(self) -> int:
+        """How often two numbers are multiplied for one picture."""
+        return sum(op.macs for op in self.graph)
 
     @property
     def ends_in_probabilities(self) -> bool:
@@ -144,7 +178,7 @@ def _dtype(name: str) -> str:
     return {"BOOL": "bool", "STRING": "string"}.get(name, re.sub(r"\W", "", name).lower())
 
 
-def _tensor(raw: Any, types: dict[int, str]) -> Tensor:
+def _tensor(raw: Any, types: dict[int, str], model: Any) -> Tensor:
     shape = tuple(int(raw.Shape(i)) for i in range(raw.ShapeLength()))
     quantization = raw.Quantization()
     channels = quantization.ScaleLength() if quantization is not None else 0
@@ -155,7 +189,13 @@ def _tensor(raw: Any, types: dict[int, str]) -> Tensor:
         scale=float(quantization.Scale(0)) if channels == 1 else 0.0,
         zero_point=int(quantization.ZeroPoint(0)) if channels == 1 and quantization.ZeroPointLength() else 0,
         channels=channels,
+        constant=_has_data(model, raw.Buffer()),
     )
+
+
+def _has_data(model: Any, number: int) -> bool:
+    buffer = model.Buffers(number) if 0 < number < model.BuffersLength() else None
+    return buffer is not None and (buffer.DataLength() > 0 or buffer.Offset() > 1)
 
 
 def _operator_name(code: Any, builtins: dict[int, str]) -> str:
@@ -175,6 +215,15 @@ def _macs(name: str, inputs: list[Tensor], output: Tensor) -> int:
     if name == "FULLY_CONNECTED":
         return weights * math.prod(output.shape[:-1])
     return 0
+
+
+def _operator(raw: Any, codes: list[str], tensors: tuple[Tensor, ...]) -> Operator:
+    name = codes[raw.OpcodeIndex()]
+    # -1 stands for an input that is left out, such as a bias.
+    inputs = tuple(k for i in range(raw.InputsLength()) if (k := raw.Inputs(i)) >= 0)
+    outputs = tuple(raw.Outputs(i) for i in range(raw.OutputsLength()))
+    macs = _macs(name, [tensors[k] for k in inputs], tensors[outputs[0]]) if outputs else 0
+    return Operator(name, inputs, outputs, macs)
 
 
 def _check_buffers(model: Any, size: int) -> None:
@@ -204,22 +253,13 @@ def _read(data: bytes, schema: ModuleType) -> TfliteFile:
         raise ModelError("holds no graph")
     graph = model.Subgraphs(0)
     types, builtins = _names(schema.TensorType), _names(schema.BuiltinOperator)
-    tensors = tuple(_tensor(graph.Tensors(i), types) for i in range(graph.TensorsLength()))
+    tensors = tuple(_tensor(graph.Tensors(i), types, model) for i in range(graph.TensorsLength()))
     codes = [_operator_name(model.OperatorCodes(i), builtins) for i in range(model.OperatorCodesLength())]
-    names, macs = [], 0
-    for i in range(graph.OperatorsLength()):
-        operator = graph.Operators(i)
-        name = codes[operator.OpcodeIndex()]
-        names.append(name)
-        used = [operator.Inputs(k) for k in range(operator.InputsLength())]
-        if operator.OutputsLength():
-            inputs = [tensors[k] for k in used if k >= 0]
-            macs += _macs(name, inputs, tensors[operator.Outputs(0)])
+    steps = tuple(_operator(graph.Operators(i), codes, tensors) for i in range(graph.OperatorsLength()))
     return TfliteFile(
         inputs=tuple(tensors[graph.Inputs(i)] for i in range(graph.InputsLength())),
         outputs=tuple(tensors[graph.Outputs(i)] for i in range(graph.OutputsLength())),
         tensors=tensors,
-        operators=tuple(names),
+        graph=steps,
         metadata=read_metadata(_metadata_buffer(model), data),
-        macs=macs,
     )

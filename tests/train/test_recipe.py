@@ -81,3 +81,14 @@ def test_a_recipe_that_is_not_there_names_those_that_are():
 
 def test_every_key_is_known_by_its_section():
     assert {"name", "train.epochs", "model.filters", "augment.rotate"} <= set(known_keys())
+
+
+def test_robust_adds_the_changes_of_its_section():
+    plain = read_recipe("digits", ["robust.noise=40", "augment.blur=1.5", "robust.blur=0"])
+    robust = plain.robustly()
+    assert (robust.augment.noise, robust.augment.blur) == (40, 1.5)
+    assert robust.augment.paper
+    assert robust.augment.randaugment == plain.robust.randaugment == 0, (
+        "a section of its own replaces the default"
+    )
+    assert read_recipe("digits").robustly().augment.randaugment > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import sys
 from dataclasses import replace
@@ -37,6 +38,24 @@ def train(
         list[str] | None,
         typer.Option("--set", help="Change a key of the recipe; may be repeated.", metavar="KEY=VALUE"),
     ] = None,
+    robust: Annotated[
+        bool, typer.Option("--robust", help="Train for poor images too: the recipe's [robust] changes.")
+    ] = False,
+    teacher: Annotated[
+        str | None, typer.Option(help="Learn from this network's answers too.", metavar="BUNDLE|KERAS")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="Start from this bundle's weights.", metavar="BUNDLE")
+    ] = None,
+    budget_kb: Annotated[
+        float | None, typer.Option(help="The widest network of at most this many KB.", metavar="KB")
+    ] = None,
+    budget_mmacs: Annotated[
+        float | None, typer.Option(help="… of so many million multiplications.", metavar="N")
+    ] = None,
+    budget_ms: Annotated[
+        float | None, typer.Option(help="… of so many milliseconds on this machine.", metavar="MS")
+    ] = None,
     allow_drop: Annotated[
         float, typer.Option(help="Publish though int8 loses this many points.", min=0, metavar="POINTS")
     ] = 1.0,
@@ -48,8 +67,15 @@ def train(
     overrides = list(settings or [])
     overrides += [f"train.epochs={epochs}"] if epochs is not None else []
     overrides += [f"train.seed={seed}"] if seed is not None else []
+    overrides += [f"train.teacher={json.dumps(teacher)}"] if teacher else []
+    overrides += [f"train.start={json.dumps(start)}"] if start else []
+    for option, limit in (("kb", budget_kb), ("mmacs", budget_mmacs), ("ms", budget_ms)):
+        if limit is not None and not limit > 0:
+            raise OptionError(f"--budget-{option} must be above 0, got {limit:g}")
     chosen, data, name = _choose(recipe, data, overrides)
+    chosen = chosen.robustly() if robust else chosen
     _require_extra()
+    from edgecnn.bundle import find
     from edgecnn.dataset import open_source
     from edgecnn.quiet import quiet_stderr
     from edgecnn_train.data import find_recipe_data
@@ -58,10 +84,14 @@ def train(
     # What can be wrong is found before TensorFlow takes its ten seconds to start.
     target = (out or Path(name)).absolute()
     check_target(target)
+    for trained in (chosen.train.teacher, chosen.train.start):
+        if trained and not trained.endswith(".keras"):
+            find(trained)
     path, spec = find_recipe_data(chosen.data, data)
     source = open_source(path)
     try:
         with quiet_stderr():  # TensorFlow greets on stderr, whatever its log level
+            from edgecnn_train.cost import Budget
             from edgecnn_train.pipeline import train as run
 
         run(
@@ -70,6 +100,7 @@ def train(
             target,
             typer.echo,
             allowed_drop=allow_drop,
+            budget=Budget(budget_kb or 0, budget_mmacs or 0, budget_ms or 0),
             verbose=1 if sys.stdout.isatty() else 2,
         )
     except KeyboardInterrupt:

@@ -93,6 +93,11 @@ def _compile(model: Any, spec: TrainSpec, batches: Batches, state: Any) -> None:
         if [v.shape for v in chosen.variables] == [v.shape for v in state.variables]:
             for variable, value in zip(chosen.variables, state.variables, strict=True):
                 variable.assign(value)
+    if spec.ema:
+        # The average of the weights needs the average of what batch normalization measured on the way.
+        for layer in model.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = max(layer.momentum, spec.ema)
     # XLA takes two to three times as long for these networks on a CPU.
     model.compile(
         optimizer=chosen,
@@ -109,8 +114,10 @@ def fingerprint(data: DataSet, recipe: Recipe) -> str:
     """
     defaults = Recipe(recipe.name).as_dict()
     changed = {
-        section: {k: v for k, v in keys.items() if v != defaults[section][k]}
+        f"{section}.{key}": value
         for section, keys in recipe.as_dict().items()
         if isinstance(keys, dict)
+        for key, value in keys.items()
+        if value != defaults[section][key]
     }
     return json.dumps({"name": recipe.name, "recipe": changed, "data": data.digest}, sort_keys=True)

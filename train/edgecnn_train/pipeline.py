@@ -15,6 +15,7 @@ from edgecnn.classifier import load
 from edgecnn.golden import record
 from edgecnn.tflite_metadata import write_metadata
 from edgecnn_train import models, publish, report
+from edgecnn_train.cost import cost, widest
 from edgecnn_train.data import load_data
 from edgecnn_train.fit import fit
 from edgecnn_train.models.classic import default_filters
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from edgecnn.bundle import Bundle
     from edgecnn.dataset import Source
+    from edgecnn_train.cost import Budget
     from edgecnn_train.data import DataSet
     from edgecnn_train.fit import Fitted
     from edgecnn_train.recipe import Recipe
@@ -40,6 +42,7 @@ def train(
     say: Callable[[str], None],
     *,
     allowed_drop: float = ALLOWED_DROP,
+    budget: Budget | None = None,
     verbose: int | str = "auto",
 ) -> Bundle:
     """Train a recipe and publish its bundle at `out`, whose name the bundle takes.
@@ -57,16 +60,18 @@ def train(
     publish.check_target(out)
     if out.exists():
         say(f"the bundle that is at {out} now will be replaced when this one is ready")
-    keras.utils.set_random_seed(recipe.train.seed)
     data = load_data(source, recipe, say)
     say(
         f"{len(data.labels)} classes; {len(data.train):,} pictures for training, "
         f"{len(data.validation):,} for validation, {len(data.test):,} for the test"
     )
     recipe = _settled(recipe, data)
-    model = models.build(recipe.model, data.input, len(data.labels))
-    say(f"{recipe.model.family}: {model.count_params():,} parameters")
     work = out.with_name(f"{out.name}.training")
+    if budget:
+        recipe = widest(recipe, data.input, data.labels, budget, work, say)
+    say(f"{recipe.model.family}: {cost(recipe, data.input, data.labels)}")
+    keras.utils.set_random_seed(recipe.train.seed)
+    model = models.build(recipe.model, data.input, len(data.labels))
     fitted = fit(model, data, recipe, work, say, verbose)
     say(f"best on the validation pictures: epoch {fitted.best_epoch} of {len(fitted.history)}")
     bundle = _publish(recipe, data, fitted, out, say, allowed_drop)

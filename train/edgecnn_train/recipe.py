@@ -118,6 +118,10 @@ class AugmentSpec:
     clean: float = 0.0
 
 
+# What `--robust` adds where a recipe does not say it itself: poor light, poor lenses, poor sensors.
+ROBUST = AugmentSpec(light=0.5, color=0.3, blur=1.0, noise=25.0, randaugment=4.0, cutout=0.3, clean=0.2)
+
+
 @dataclass(frozen=True, slots=True)
 class QuantizeSpec:
     """How it is quantized: pictures of the training split that the ranges are taken from."""
@@ -151,6 +155,7 @@ class Recipe:
     model: ModelSpec = field(default_factory=ModelSpec)
     train: TrainSpec = field(default_factory=TrainSpec)
     augment: AugmentSpec = field(default_factory=AugmentSpec)
+    robust: AugmentSpec = field(default_factory=lambda: ROBUST)
     quantize: QuantizeSpec = field(default_factory=QuantizeSpec)
     verify: VerifySpec = field(default_factory=VerifySpec)
 
@@ -184,12 +189,22 @@ class Recipe:
                 (f"augment.{key}", 0 <= getattr(self.augment, key) <= most, f"0 to {most:g}")
                 for key, most in _MOST_CHANGE.items()
             ),
+            *(
+                (f"robust.{key}", 0 <= getattr(self.robust, key) <= most, f"0 to {most:g}")
+                for key, most in _MOST_CHANGE.items()
+            ),
         ]
         for key, holds, expected in checks:
             if not holds:
                 section, _, name = key.partition(".")
                 value = getattr(getattr(self, section), name)
                 raise RecipeError(f"{key} is {value!r}, expected {expected}")
+
+    def robustly(self) -> Recipe:
+        """Return the recipe with the changes of its `robust` section added to those of `augment`."""
+        plain = AugmentSpec()
+        added = {k: v for k, v in dataclasses.asdict(self.robust).items() if v != getattr(plain, k)}
+        return dataclasses.replace(self, augment=dataclasses.replace(self.augment, **added))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the recipe as plain tables, as in its file."""

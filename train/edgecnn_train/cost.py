@@ -1,0 +1,153 @@
+"""What a network costs before it is trained, and the widest one that a budget allows."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgecnn.arena import arena_bytes
+from edgecnn.bundle import Model
+from edgecnn.engine import open_engine
+from edgecnn.errors import RecipeError
+from edgecnn.latency import percentile
+from edgecnn.tflite_file import read_tflite
+from edgecnn.tflite_metadata import write_metadata
+from edgecnn_train.models import build
+from edgecnn_train.quantize import to_int8
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from edgecnn.bundle import InputSpec
+    from edgecnn_train.recipe import Recipe
+
+# Widths that a budget chooses from.
+WIDTHS = tuple(round(0.1 + 0.05 * i, 2) for i in range(39))
+_RUNS = 200
+_PICTURES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a network costs as int8: bytes with labels inside, and milliseconds in the median, one thread."""
+
+    parameters: int
+    macs: int
+    int8_bytes: int
+    arena_bytes: int
+    latency_ms: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.parameters:,} parameters, {self.macs / 1e6:.2f} million multiplications, "
+            f"{self.int8_bytes / 1024:.1f} KB in int8, {self.arena_bytes / 1024:.1f} KB of activations, "
+            f"{self.latency_ms:.3f} ms a picture on this machine"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a network may cost; 0 for no limit. A KB is 1,024 bytes."""
+
+    kb: float = 0.0
+    mmacs: float = 0.0
+    ms: float = 0.0
+
+    def __bool__(self) -> bool:
+        return bool(self.kb or self.mmacs or self.ms)
+
+    def allows(self, cost: Cost) -> bool:
+        """Whether a network keeps to every limit."""
+        return (
+            (not self.kb or cost.int8_bytes <= self.kb * 1024)
+            and (not self.mmacs or cost.macs <= self.mmacs * 1e6)
+            and (not self.ms or cost.latency_ms <= self.ms)
+        )
+
+    def __str__(self) -> str:
+        limits = ((self.kb, "KB"), (self.mmacs, "million multiplications"), (self.ms, "ms"))
+        return " and ".join(f"{limit:g} {unit}" for limit, unit in limits if limit)
+
+
+def cost(recipe: Recipe, image: InputSpec, labels: Sequence[str]) -> Cost:
+    """Quantize the untrained network and run it: cost depends on its shape, not on what it has learnt."""
+    network = build(recipe.model, image, len(labels))
+    shape = (_PICTURES, *network.input_shape[1:])
+    pictures = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    content = write_metadata(
+        to_int8(network, pictures), name=recipe.title, description=recipe.name,
+        license_text=recipe.data.licence, labels=tuple(labels), color=image.color,
+        value_range=image.value_range,
+    )  # fmt: skip
+    file = read_tflite(content, recipe.model.family)
+    model = Model(recipe.name, "int8", content, file, tuple(labels), image, None)
+    return Cost(network.count_params(), file.macs, len(content), arena_bytes(file), _latency(model, pictures))
+
+
+def _latency(model: Model, pictures: np.ndarray[Any, np.dtype[np.uint8]]) -> float:
+    tensor = (pictures[:1] ^ 0x80).view(np.int8)
+    taken = []
+    with open_engine("auto", model) as engine:
+        for _ in range(_RUNS):
+            started = time.perf_counter_ns()
+            engine.invoke(tensor)
+            taken.append((time.perf_counter_ns() - started) / 1e6)
+    return percentile(taken[_RUNS // 10 :], 50)
+
+
+def widest(
+    recipe: Recipe,
+    image: InputSpec,
+    labels: Sequence[str],
+    budget: Budget,
+    work: Path,
+    say: Callable[[str], None],
+) -> Recipe:
+    """Return the recipe with the largest of `WIDTHS` that keeps to the budget.
+
+    What was chosen is kept beside the checkpoints, so that a run that goes on has the same network though
+    the machine may measure another latency. Raises RecipeError where even the narrowest costs too much.
+    """
+    note = work / "width.json"
+    key = {
+        "budget": asdict(budget),
+        "recipe": replace(recipe, model=replace(recipe.model, width=1.0)).as_dict(),
+    }
+    key = json.loads(json.dumps(key))
+    try:
+        kept = json.loads(note.read_text("utf-8"))
+        width = kept["width"] if kept["key"] == key else None
+    except (OSError, ValueError, KeyError, TypeError):
+        width = None
+    if width is None:
+        width = _search(recipe, image, labels, budget)
+        work.mkdir(parents=True, exist_ok=True)
+        note.write_text(json.dumps({"key": key, "width": width}), "utf-8")
+    say(f"width {width:g} is the widest within {budget}")
+    return _with(recipe, width)
+
+
+def _search(recipe: Recipe, image: InputSpec, labels: Sequence[str], budget: Budget) -> float:
+    low, high = 0, len(WIDTHS)
+    narrowest = cost(_with(recipe, WIDTHS[0]), image, labels)
+    if not budget.allows(narrowest):
+        raise RecipeError(
+            f"no {recipe.model.family} is within {budget}: the narrowest has {narrowest}; "
+            "choose another model.family or a smaller input"
+        )
+    while high - low > 1:
+        middle = (low + high) // 2
+        if budget.allows(cost(_with(recipe, WIDTHS[middle]), image, labels)):
+            low = middle
+        else:
+            high = middle
+    return WIDTHS[low]
+
+
+def _with(recipe: Recipe, width: float) -> Recipe:
+    return replace(recipe, model=replace(recipe.model, width=width))
