@@ -12,9 +12,9 @@ import keras
 from edgecnn.errors import OutputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
+    from edgecnn_train.average import Average
     from edgecnn_train.batches import Clock
 
 
@@ -26,8 +26,11 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
     of one epoch whole.
     """
 
-    def __init__(self, folder: Path, fingerprint: str, seed: int, clock: Clock) -> None:
+    def __init__(
+        self, folder: Path, fingerprint: str, seed: int, clock: Clock, average: Average | None = None
+    ) -> None:
         super().__init__()
+        self._average = average
         self._clock = clock
         self._seed = seed
         self._folder = folder
@@ -85,7 +88,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
     def _save(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         if self.best_epoch == len(self.history):
-            with averaged(self.model):
+            with self._average.in_place() if self._average else contextlib.nullcontext():
                 self.model.save_weights(self.best_weights)
         self.model.save(self._last())
         state = self._folder / "state.json.new"
@@ -98,22 +101,3 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _last(self) -> Path:
         return self._folder / f"last-{len(self.history)}.keras"
-
-
-@contextlib.contextmanager
-def averaged(model: Any) -> Iterator[None]:
-    """Give the network the moving average of its weights, where its optimizer keeps one, and take it back."""
-    optimizer = model.optimizer
-    if not getattr(optimizer, "use_ema", False):
-        yield
-        return
-    own = [v.numpy() for v in model.trainable_variables]
-    for variable, average in zip(
-        model.trainable_variables, optimizer._model_variables_moving_average, strict=True
-    ):
-        variable.assign(average)
-    try:
-        yield
-    finally:
-        for variable, value in zip(model.trainable_variables, own, strict=True):
-            variable.assign(value)

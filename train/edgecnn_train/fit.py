@@ -6,8 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import keras
-
+from edgecnn_train.average import Average
 from edgecnn_train.batches import Batches, scaled
 from edgecnn_train.checkpoint import Checkpoint
 from edgecnn_train.losses import accuracy, loss
@@ -52,7 +51,8 @@ def fit(
     spec = recipe.train
     teacher = load_network(spec.teacher, data.input, len(data.labels)) if spec.teacher else None
     batches = Batches(data.train, recipe.augment, spec, teacher)
-    checkpoint = Checkpoint(work, fingerprint(data, recipe), spec.seed, batches.clock)
+    average = Average(data.train.images) if spec.ema else None
+    checkpoint = Checkpoint(work, fingerprint(data, recipe), spec.seed, batches.clock, average)
     taken = take_over(model, spec.start, say) if spec.start else ()
     state = None
     if resumed := checkpoint.load():
@@ -74,7 +74,7 @@ def fit(
             shuffle=False,  # the batches already are
             validation_data=(scaled(data.validation.images), batches.targets(data.validation.labels)),
             validation_batch_size=500,
-            callbacks=[*([keras.callbacks.SwapEMAWeights()] if spec.ema else []), checkpoint],
+            callbacks=[average, checkpoint] if average else [checkpoint],
             verbose=verbose,
         )
         state = model.optimizer
@@ -93,11 +93,6 @@ def _compile(model: Any, spec: TrainSpec, batches: Batches, state: Any) -> None:
         if [v.shape for v in chosen.variables] == [v.shape for v in state.variables]:
             for variable, value in zip(chosen.variables, state.variables, strict=True):
                 variable.assign(value)
-    if spec.ema:
-        # The average of the weights needs the average of what batch normalization measured on the way.
-        for layer in model.layers:
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.momentum = max(layer.momentum, spec.ema)
     # XLA takes two to three times as long for these networks on a CPU.
     model.compile(
         optimizer=chosen,

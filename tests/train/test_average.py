@@ -1,0 +1,54 @@
+import keras
+import numpy as np
+import pytest
+
+from edgecnn_train.average import Average, measure_statistics
+
+
+@pytest.fixture
+def network():
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((4, 4, 1))
+    x = keras.layers.Conv2D(3, 3, use_bias=False)(inputs)
+    x = keras.layers.BatchNormalization(momentum=0.5, name="bn")(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(x))
+    model.compile(keras.optimizers.SGD(1.0, use_ema=True, ema_momentum=0.9), "categorical_crossentropy")
+    return model
+
+
+def pictures(count):
+    return np.random.default_rng(0).integers(0, 256, (count, 4, 4, 1), np.uint8)
+
+
+def test_statistics_are_those_of_the_pictures(network):
+    x = pictures(1000).astype(np.float32) / 255
+    measure_statistics(network, x)
+    before = network.layers[1](x).numpy()
+    bn = network.get_layer("bn")
+    assert np.allclose(bn.moving_mean.numpy(), before.mean(axis=(0, 1, 2)), atol=1e-5)
+    # The mean of the batches' variances, which is short of their means' spread.
+    assert np.allclose(bn.moving_variance.numpy(), before.var(axis=(0, 1, 2)), rtol=0.02)
+    assert bn.momentum == 0.5
+
+
+def test_the_average_is_validated_and_kept_and_the_weights_come_back(network):
+    average = Average(pictures(500))
+    x = pictures(64).astype(np.float32) / 255
+    y = np.eye(2, dtype=np.float32)[np.arange(64) % 2]
+    seen = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(self.model.trainable_variables[0].numpy())
+
+    network.fit(
+        x, y, batch_size=16, epochs=1, validation_data=(x, y), callbacks=[Watch(), average], verbose=0
+    )
+    expected = seen[0]
+    for value in seen[1:]:
+        expected = 0.9 * expected + 0.1 * value
+    assert np.allclose(network.trainable_variables[0].numpy(), seen[-1]), "training goes on with its own"
+    with average.in_place():
+        assert np.allclose(network.trainable_variables[0].numpy(), expected, atol=1e-6)
+    assert np.allclose(network.trainable_variables[0].numpy(), seen[-1])
