@@ -5,7 +5,9 @@ from edgecnn_train.recipe_file import known_keys, read_recipe, shipped_recipes
 
 
 def test_shipped_recipes_are_read_by_name():
-    assert set(shipped_recipes()) == {"cifar10", "digits", "mnist-classic", "photos"}
+    assert set(shipped_recipes()) == {
+        "cifar10", "digits", "fashion", "mnist", "mnist-classic", "photos", "signs", "waste",
+    }  # fmt: skip
     for name in shipped_recipes():
         assert read_recipe(name).name == name
 
