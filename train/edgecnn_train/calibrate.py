@@ -133,9 +133,10 @@ class Calibrated:
         lines = []
         for name, v in self.variants.items():
             before, after = (r.error for r in v.test)
+            below = f"unknown below {v.threshold:.3f}" if v.threshold else "no threshold"
             lines.append(
                 f"{name}: temperature {v.temperature:.2f}, calibration error {before:.2%} → {after:.2%}; "
-                f"unknown below {v.threshold:.3f}: {v.false_accept:.1%} of the negatives pass, "
+                f"{below}: {v.false_accept:.1%} of the negatives pass, "
                 f"{v.false_reject:.1%} of the test pictures do not"
             )
             if v.capped:

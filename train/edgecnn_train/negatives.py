@@ -113,7 +113,8 @@ def with_background(
     if not recipe.unknown.background_class or background_of(recipe, source.labels) is not None:
         return source, parts
     label = len(source.labels)
-    grown, items, pictures = dict(parts), list[Item](), list[Picture]()
+    grown, items = dict(parts), list[Item]()
+    pictures: list[Picture] = []
     for k, (name, split) in enumerate(parts.items()):
         count = max(len(KINDS), round(len(split) / label))
         images = generate(count, split.images, np.random.default_rng([recipe.train.seed, 200 + k]))

@@ -157,7 +157,10 @@ def _confidence(manifest: dict[str, Any], result: Verified) -> list[str]:
             )
             for split in ("validation", "test")
         ),
-        ("unknown below a score of", [f"{v['threshold']:.3f}" for v in variants.values()]),
+        (
+            "unknown below a score of",
+            [f"{v['threshold']:.3f}" if v["threshold"] else "no threshold" for v in variants.values()],
+        ),
         ("negatives named all the same", [f"{v['false_accept']:.1%}" for v in variants.values()]),
         ("test pictures called unknown", [f"{v['false_reject']:.1%}" for v in variants.values()]),
     ]
@@ -192,8 +195,8 @@ def _confidence(manifest: dict[str, Any], result: Verified) -> list[str]:
         real = np.array([label != unknown["background"] for label in manifest["labels"]])
         right = result.confusion.diagonal()[real].sum() / result.confusion[real].sum()
         lines.append(
-            f"{made:,} of the test pictures are background that was made like the negatives; "
-            f"int8's top-1 on the others is {right:.2%}."
+            f"{made:,} of the test pictures, and as large a share of the other splits, are background that "
+            f"was made like the generated negatives; int8's top-1 on the other test pictures is {right:.2%}."
         )
     return [*lines, "", "![reliability diagram](reliability.png)", ""]
 
