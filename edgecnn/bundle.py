@@ -11,10 +11,11 @@ import difflib
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from edgecnn.confidence import Confidence, read_confidence
 from edgecnn.errors import BundleError, LabelsError, ModelError, ModelNotFound
 from edgecnn.labels import read_labels
 from edgecnn.quant import real_range
@@ -62,7 +63,11 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A bundle's manifest, and the folder it was read from. `manifest` is the whole JSON object."""
+    """A bundle's manifest, and the folder it was read from.
+
+    `confidence` has an entry for each variant where the bundle was calibrated; `manifest` is the whole JSON
+    object.
+    """
 
     name: str
     folder: Path
@@ -70,6 +75,7 @@ class Bundle:
     labels: tuple[str, ...]
     input: InputSpec
     variants: dict[str, Variant]
+    confidence: dict[str, Confidence]
     manifest: dict[str, Any]
 
     def read(self, variant: str) -> bytes:
@@ -106,6 +112,7 @@ class Model:
     labels: tuple[str, ...]
     input: InputSpec
     bundle: Bundle | None
+    confidence: Confidence = field(default_factory=Confidence)
 
 
 def search_path() -> list[Path]:
@@ -195,6 +202,7 @@ def read_bundle(folder: Path) -> Bundle:
                 value_range=(low, high),
             ),
             variants=variants,
+            confidence=read_confidence(raw.get("confidence"), tuple(raw["labels"]), variants),
             manifest=raw,
         )
     except OSError as error:
@@ -260,7 +268,9 @@ def open_model(
         )
     names = tuple(read_labels(labels)) if labels else bundle.labels
     _check_labels(names, file, str(labels or path / LABELS))
-    return Model(bundle.name, variant, data, file, names, spec, bundle)
+    return Model(
+        bundle.name, variant, data, file, names, spec, bundle, bundle.confidence.get(variant, Confidence())
+    )
 
 
 def _open_file(

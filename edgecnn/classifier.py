@@ -9,6 +9,7 @@ from edgecnn import DEFAULT_MODEL
 from edgecnn.bundle import Model, open_model
 from edgecnn.decode import Decoder
 from edgecnn.engine import open_engine
+from edgecnn.errors import OptionError
 from edgecnn.frame import Prediction, Result, Timings
 from edgecnn.preprocess import Preprocessor
 
@@ -34,15 +35,26 @@ class Classifier:
         What runs it.
     threads
         How many threads the engine was given.
+    threshold
+        Below this score the answer is unknown; 0 for never.
     """
 
-    def __init__(self, model: Model, engine: Engine, threads: int = 1) -> None:
+    def __init__(
+        self, model: Model, engine: Engine, threads: int = 1, threshold: float | None = None
+    ) -> None:
         self.model = model
         self.engine = engine
         self.threads = threads
+        self.threshold = model.confidence.threshold if threshold is None else threshold
+        # Who asks for a threshold of 0 wants no answer of unknown, whatever its reason.
+        self._background = None if threshold == 0 else model.confidence.background
+        self._may_not_know = self.threshold > 0 or self._background is not None
         self._preprocess = Preprocessor(model.input, model.file.inputs[0])
         self._decode = Decoder(
-            model.labels, model.file.outputs[0], logits=not model.file.ends_in_probabilities
+            model.labels,
+            model.file.outputs[0],
+            logits=not model.file.ends_in_probabilities,
+            temperature=model.confidence.temperature,
         )
 
     @property
@@ -62,7 +74,8 @@ class Classifier:
 
         Returns
         -------
-        Predictions, best first. Scores are the model's own probabilities, never renormalized.
+        Predictions, best first: always classes, also where `knows` says that it is none of them. Scores are
+        the model's own probabilities, at the temperature that its bundle was calibrated to.
 
         Raises
         ------
@@ -72,6 +85,21 @@ class Classifier:
             Where the engine fails.
         """
         return self.classify_timed(image, top)[0]
+
+    def knows(self, predictions: list[Prediction]) -> bool:
+        """Whether the best of a picture's predictions is an answer; if not, the answer is unknown.
+
+        It is not where its score is below the threshold, or where it is the bundle's background class.
+        """
+        best = predictions[0]
+        return best.score >= self.threshold and best.index != self._background
+
+    def probabilities(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the model's own probabilities, float32 (classes,), in the order of the labels.
+
+        They are what the graph says, before any temperature: for golden vectors and for calibration.
+        """
+        return self._decode.probabilities(self.engine.invoke(self._preprocess(image)))
 
     def classify_timed(
         self, image: NDArray[np.uint8], top: int | None = None
@@ -91,7 +119,8 @@ class Classifier:
     def classify_frame(self, frame: Frame, top: int | None = None) -> Result:
         """Classify one frame of a source; its age is taken when the label is known."""
         predictions, timings = self.classify_timed(frame.pixels, top)
-        return Result(frame, predictions, timings, (time.monotonic_ns() - frame.captured_ns) / 1e6)
+        unknown = not self.knows(predictions) if self._may_not_know else None
+        return Result(frame, predictions, timings, (time.monotonic_ns() - frame.captured_ns) / 1e6, unknown)
 
     def close(self) -> None:
         """Close the engine; may be called twice."""
@@ -114,6 +143,7 @@ def load(
     *,
     labels: str | os.PathLike[str] | None = None,
     value_range: tuple[float, float] | None = None,
+    threshold: float | None = None,
 ) -> Classifier:
     """Load a model and make it ready to classify.
 
@@ -131,11 +161,16 @@ def load(
         A file with one label a line, for a bare file without labels inside.
     value_range
         What pixels 0 and 255 become, for a bare float model whose file does not say.
+    threshold
+        The score below which the answer is unknown, 0 to 1: 0 for never, None for the bundle's own. A bare
+        file has none.
 
     Raises
     ------
     ModelError, LabelsError, EngineError, OptionError
         Each with one clear line.
     """
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise OptionError(f"the threshold is {threshold!r}, expected a score from 0 (never unknown) to 1")
     model = open_model(name_or_path, variant, labels, value_range)
-    return Classifier(model, open_engine(engine, model, threads), threads)
+    return Classifier(model, open_engine(engine, model, threads), threads, threshold)

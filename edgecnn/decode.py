@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgecnn.confidence import smallest
 from edgecnn.frame import Prediction
 from edgecnn.quant import dequantize
 
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
 class Decoder:
     """Turns an output tensor into predictions, best first; equal scores keep the order of the labels.
 
-    Scores are the model's own, dequantized and never renormalized. Where the graph ends in logits instead of
-    probabilities, softmax is applied.
+    At a temperature of 1, scores are the model's own, dequantized and never renormalized; at any other they
+    are those of `edgecnn.confidence.temper`, which leaves the order. Where the graph ends in logits instead
+    of probabilities, softmax is applied.
     """
 
-    def __init__(self, labels: tuple[str, ...], tensor: Tensor, *, logits: bool) -> None:
+    def __init__(
+        self, labels: tuple[str, ...], tensor: Tensor, *, logits: bool, temperature: float = 1.0
+    ) -> None:
         self._labels = labels
         self._tensor = tensor
         self._logits = logits
@@ -33,6 +37,13 @@ class Decoder:
             steps = np.arange(limits.min, limits.max + 1, dtype=tensor.dtype)
             real = dequantize(steps, tensor.scale, tensor.zero_point)
             self._scores = dict(zip(steps.tolist(), real.tolist(), strict=True))
+        self._exponent = 1 / temperature
+        self._floor = smallest(tensor)
+        # What each quantized value weighs at the temperature, in the order of its bits as an unsigned byte.
+        self._weights: NDArray[np.float64] | None = None
+        if tensor.dtype != "float32" and not logits:
+            steps = np.arange(256, dtype=np.uint8).view(tensor.dtype)
+            self._weights = self._weigh(dequantize(steps, tensor.scale, tensor.zero_point))
 
     def __call__(self, raw: NDArray[Any], top: int | None = None) -> list[Prediction]:
         """Return the `top` best classes (all of them for None).
@@ -48,10 +59,29 @@ class Decoder:
         # A stable sort of the complement: best first, equal scores in the order of the labels.
         falling = -values if values.dtype == np.float32 else ~values
         best = falling.argsort(kind="stable")[:top].tolist()
-        scores, labels, table = values.tolist(), self._labels, self._scores
+        labels, table = self._labels, self._scores
+        if self._exponent != 1:
+            scores = self._tempered(values)
+            return [Prediction(labels[i], i, scores[i]) for i in best]
+        scores = values.tolist()
         if values.dtype == np.float32:
             return [Prediction(labels[i], i, scores[i]) for i in best]
         return [Prediction(labels[i], i, table[scores[i]]) for i in best]
+
+    def probabilities(self, raw: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the model's own probabilities, shape (classes,), in the order of the labels."""
+        real = self._real(raw.reshape(-1))
+        return softmax(real) if self._logits else real.copy()
+
+    def _tempered(self, values: NDArray[Any]) -> list[float]:
+        # The same as `temper`, with the powers of a quantized output looked up.
+        weights = self._weigh(values) if self._weights is None else self._weights.take(values.view(np.uint8))
+        scores: list[float] = (weights / np.add.reduce(weights)).tolist()
+        return scores
+
+    def _weigh(self, probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
+        weights: NDArray[np.float64] = np.maximum(probabilities, self._floor, dtype=np.float64)
+        return weights**self._exponent
 
     def _real(self, values: NDArray[Any]) -> NDArray[np.float32]:
         if self._tensor.dtype == "float32":

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+UNKNOWN = "unknown"
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -38,7 +40,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One class and the model's own probability for it, 0 to 1."""
+    """One class and its score, 0 to 1: the model's own probability, at the bundle's temperature."""
 
     label: str
     index: int
@@ -69,25 +71,50 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A classified frame. `age_ms` runs from capture to the moment the label was known."""
+    """A classified frame.
+
+    Attributes
+    ----------
+    predictions
+        Classes, best first, also where the answer is unknown.
+    age_ms
+        From capture to the moment the label was known.
+    unknown
+        Whether this is none of the classes as far as the model can tell; None for a model that has no way
+        to say so.
+    """
 
     frame: Frame
     predictions: list[Prediction]
     timings: Timings
     age_ms: float
+    unknown: bool | None = None
+
+    @property
+    def label(self) -> str:
+        """The answer: the best class's label, or `unknown`."""
+        return UNKNOWN if self.unknown else self.predictions[0].label
 
     @property
     def correct(self) -> bool | None:
-        """Whether the best label is the true one, or None where the truth is not known."""
+        """Whether the answer is the true label, or None where the truth is not known.
+
+        An answer of `unknown` is not.
+        """
         if self.frame.truth is None or not self.predictions:
             return None
-        return self.predictions[0].label == self.frame.truth
+        return self.label == self.frame.truth
 
     def as_dict(self) -> dict[str, object]:
-        """Return the object that `classify --json` and `live --jsonl` share."""
+        """Return the object that `classify --json` and `live --jsonl` share.
+
+        `unknown` is in it where the model can say so.
+        """
+        answer = {} if self.unknown is None else {"unknown": self.unknown}
         return {
             "source": self.frame.source,
             "frame": self.frame.index,
+            **answer,
             "predictions": [
                 {"label": p.label, "index": p.index, "score": round(p.score, 6)} for p in self.predictions
             ],

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgecnn.classifier import Classifier
-    from edgecnn.frame import Prediction
 
 COUNT = 8
 PATTERN = "blocks-1"
@@ -59,7 +58,7 @@ def record(classifiers: dict[str, Classifier]) -> dict[str, Any]:
     """Return the manifest's `golden` table for the variants of one model."""
     images = _images(next(iter(classifiers.values())))
     outputs = {
-        name: [[round(p.score, 6) for p in _by_index(c.classify(image))] for image in images]
+        name: [[round(p, 6) for p in c.probabilities(image).tolist()] for image in images]
         for name, c in classifiers.items()
     }
     return {**_identity(images), "outputs": outputs}
@@ -88,7 +87,7 @@ def check(classifier: Classifier) -> GoldenCheck:
     tolerance = FLOAT_TOLERANCE if model.variant == "float32" else INT8_TOLERANCE
     largest, agrees = 0.0, True
     for image, expected in zip(images, recorded, strict=True):
-        scores = [p.score for p in _by_index(classifier.classify(image))]
+        scores = classifier.probabilities(image).tolist()
         largest = max([largest, *(abs(a - b) for a, b in zip(scores, expected, strict=True))])
         best = max(range(len(scores)), key=scores.__getitem__)
         agrees = agrees and expected[best] >= max(expected) - tolerance
@@ -105,7 +104,3 @@ def _images(classifier: Classifier) -> NDArray[np.uint8]:
 def _identity(images: NDArray[np.uint8]) -> dict[str, str]:
     """Return what tells these inputs from others, as it stands in the manifest."""
     return {"inputs": PATTERN, "inputs_sha256": hashlib.sha256(images.tobytes()).hexdigest()}
-
-
-def _by_index(predictions: list[Prediction]) -> list[Prediction]:
-    return sorted(predictions, key=lambda p: p.index)

@@ -25,6 +25,7 @@ class Stats:
         self.frames = 0
         self.known = 0
         self.correct = 0
+        self.unknown = 0
         self.dropped = 0
         self._latencies = {stage: deque[float](maxlen=WINDOW) for stage in STAGES}
         self._moments = deque[float](maxlen=60)
@@ -39,6 +40,7 @@ class Stats:
         self._moments.append(now)
         self.frames += 1
         self.dropped = dropped
+        self.unknown += bool(result.unknown)
         if result.correct is not None:
             self.known += 1
             self.correct += result.correct
@@ -68,13 +70,18 @@ class Stats:
             dropped=self.dropped,
             known=self.known,
             correct=self.correct,
+            unknown=self.unknown,
             spreads=self.spreads(),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A finished run. `known` frames had a true label, `correct` of them were named right."""
+    """A finished run.
+
+    `known` frames had a true label, `correct` of them were named right; `unknown` frames got no name, which
+    is never right.
+    """
 
     source: str
     frames: int
@@ -83,6 +90,7 @@ class Summary:
     dropped: int
     known: int
     correct: int
+    unknown: int
     spreads: dict[str, Spread]
 
     @property

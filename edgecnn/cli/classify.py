@@ -15,6 +15,7 @@ from edgecnn.cli.options import (
     ModelOption,
     RangeOption,
     ThreadsOption,
+    ThresholdOption,
     VariantOption,
     open_classifier,
 )
@@ -40,17 +41,20 @@ def classify(
     threads: ThreadsOption = 1,
     labels: LabelsOption = None,
     value_range: RangeOption = None,
+    threshold: ThresholdOption = None,
     top: Annotated[int, typer.Option(help="How many labels to show.", min=1, metavar="K")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Classify images, folders and videos.
 
-    What can't be read is one line on stderr; the rest goes on, and the exit code is 1.
+    A line has the file, its labels and their scores; where the best score is too low for an answer, the
+    first label is `unknown`. What can't be read is one line on stderr; the rest goes on, and the exit code
+    is 1.
     """
     import json
 
     failed = False
-    with open_classifier(model, variant, engine, threads, labels, value_range) as classifier:
+    with open_classifier(model, variant, engine, threads, labels, value_range, threshold) as classifier:
         for path in paths:
             for frame in _frames(path):
                 if isinstance(frame, Exception):
@@ -66,7 +70,8 @@ def classify(
 
 def _line(result: Result) -> str:
     where = result.frame.source if not result.frame.index else f"{result.frame.source}[{result.frame.index}]"
-    return f"{where}  " + "  ".join(f"{p.label} {p.score:.3f}" for p in result.predictions)
+    answer = [result.label] if result.unknown else []
+    return "  ".join([where, *answer, *(f"{p.label} {p.score:.3f}" for p in result.predictions)])
 
 
 def _frames(path: str) -> Iterator[Frame | ImageError | CameraError]:

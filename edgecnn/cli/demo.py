@@ -47,6 +47,8 @@ def _sum_up(summary: Summary, report: Report, console: Console) -> None:
     ]
     if summary.accuracy is not None:
         rows.append(("labels right", f"{summary.accuracy:.1%} of {summary.known:,}"))
+    if summary.unknown:
+        rows.append(("unknown", f"{summary.unknown:,}"))
     live = summary.spreads.get("inference")
     if live is not None:
         rows.append(("int8 in live", f"p50 {live.p50_ms:.3f} ms, p99 {live.p99_ms:.3f} ms"))

@@ -17,6 +17,7 @@ from edgecnn.cli.options import (
     ModelOption,
     RangeOption,
     ThreadsOption,
+    ThresholdOption,
     VariantOption,
     open_classifier,
 )
@@ -58,6 +59,7 @@ def live(
     threads: ThreadsOption = 1,
     labels: LabelsOption = None,
     value_range: RangeOption = None,
+    threshold: ThresholdOption = None,
     seconds: Annotated[float | None, typer.Option(help="Stop after this time.", min=0, metavar="S")] = None,
     frames: Annotated[int | None, typer.Option(help="Stop after this many.", min=1, metavar="N")] = None,
     show: Annotated[Show, typer.Option(help="Where to show it.")] = Show.auto,
@@ -69,7 +71,7 @@ def live(
     from rich.console import Console
 
     console = Console(stderr=jsonl == "-", highlight=False)
-    with open_classifier(model, variant, engine, threads, labels, value_range) as classifier:
+    with open_classifier(model, variant, engine, threads, labels, value_range, threshold) as classifier:
         summary = run_live(
             classifier, source, console, seconds=seconds, frames=frames, show=show, jsonl=jsonl
         )
@@ -116,7 +118,7 @@ def print_summary(summary: Summary, console: Console) -> None:
         right = f", {summary.accuracy:.1%} of {summary.known:,} labels right"
     console.print(
         f"{summary.frames:,} frames in {summary.seconds:.1f} s, {summary.rate:.1f} a second, "
-        f"{summary.dropped:,} dropped{right}",
+        f"{summary.dropped:,} dropped{right}" + (f", {summary.unknown:,} unknown" if summary.unknown else ""),
         soft_wrap=True,
     )
     for stage, spread in summary.spreads.items():

@@ -36,6 +36,13 @@ RangeOption = Annotated[
         "--range", help="0..1, -1..1 or 0..255: what a bare float model takes.", metavar="LOW..HIGH"
     ),
 ]
+ThresholdOption = Annotated[
+    float | None,
+    typer.Option(
+        help="Below this score the answer is unknown; 0 for never, left out for the bundle's own.",
+        min=0, max=1, metavar="T",
+    ),
+]  # fmt: skip
 
 
 def parse_range(text: str | None) -> tuple[float, float] | None:
@@ -54,7 +61,13 @@ def parse_range(text: str | None) -> tuple[float, float] | None:
 
 @contextmanager
 def open_classifier(
-    model: str, variant: str, engine: str, threads: int, labels: str | None, value_range: str | None
+    model: str,
+    variant: str,
+    engine: str,
+    threads: int,
+    labels: str | None,
+    value_range: str | None,
+    threshold: float | None = None,
 ) -> Iterator[Classifier]:
     """Open what the shared options name; OpenCV gets as many threads as the model."""
     import cv2
@@ -63,6 +76,12 @@ def open_classifier(
 
     cv2.setNumThreads(threads)
     with load(
-        model, variant, engine, threads, labels=labels, value_range=parse_range(value_range)
+        model,
+        variant,
+        engine,
+        threads,
+        labels=labels,
+        value_range=parse_range(value_range),
+        threshold=threshold,
     ) as classifier:
         yield classifier

@@ -69,11 +69,13 @@ class TerminalSink:
         table = Table.grid(padding=(0, 2))
         table.add_column(width=12, no_wrap=True)
         table.add_column(no_wrap=True, overflow="ellipsis")
+        if result.unknown:
+            table.add_row(result.label, "the nearest that it knows:", style="bold")
         for i, prediction in enumerate(result.predictions[:3]):
             filled = round(prediction.score * _BAR)
             bar = "█" * filled + "░" * (_BAR - filled)
             row = f"{bar} {prediction.score:6.1%}"
-            table.add_row(prediction.label, row, style="bold" if i == 0 else "dim")
+            table.add_row(prediction.label, row, style="dim" if i or result.unknown else "bold")
         table.add_row("", "")
         seen = f"{stats.frames:,} frames, {stats.rate():.1f} a second, {stats.dropped:,} dropped"
         table.add_row("seen", seen)
@@ -81,6 +83,8 @@ class TerminalSink:
             table.add_row(stage, f"p50 {spread.p50_ms:8.3f} ms   p99 {spread.p99_ms:8.3f} ms")
         if stats.known:
             table.add_row("right", f"{stats.correct / stats.known:.1%} of {stats.known:,}")
+        if stats.unknown:
+            table.add_row("unknown", f"{stats.unknown / stats.frames:.1%} of {stats.frames:,}")
         table.add_row("", "q quits" if self._keys.active else "Ctrl-C quits", style="dim")
         return table
 
@@ -88,10 +92,11 @@ class TerminalSink:
 def plain_line(result: Result, stats: Stats) -> str:
     """Return one line about now, for logs and pipes."""
     best = result.predictions[0]
+    answer = f"{result.label}  " if result.unknown else ""
     timings = result.timings
     right = f"  right {stats.correct / stats.known:.1%}" if stats.known else ""
     return (
-        f"{best.label} {best.score:.3f}  {stats.rate():.1f} fps  dropped {stats.dropped}  "
+        f"{answer}{best.label} {best.score:.3f}  {stats.rate():.1f} fps  dropped {stats.dropped}  "
         f"preprocess {timings.preprocess_ms:.3f} ms  inference {timings.inference_ms:.3f} ms  "
         f"decode {timings.decode_ms:.3f} ms{right}"
     )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from edgecnn.stats import Stats
 
 TITLE = "edgecnn"
-_WHITE, _GREEN = (255, 255, 255), (80, 220, 80)
+_WHITE, _GREEN, _AMBER = (255, 255, 255), (80, 220, 80), (60, 190, 255)
 
 
 def why_no_window() -> str | None:
@@ -95,7 +95,11 @@ def annotate(result: Result, stats: Stats) -> NDArray[np.uint8]:
     top, bottom = picture[: max(1, int(56 * scale))], picture[-max(1, int(52 * scale)) :]
     top //= 3
     bottom //= 3
-    _text(top, f"{best.label}  {best.score:.1%}", 40 * scale, 1.2 * scale, _GREEN)
+    answer = f"{best.label}  {best.score:.1%}"
+    if result.unknown:
+        _text(top, f"{result.label}  ({answer})", 40 * scale, 1.2 * scale, _AMBER)
+    else:
+        _text(top, answer, 40 * scale, 1.2 * scale, _GREEN)
     _text(bottom, f"{stats.rate():.1f} fps   dropped {stats.dropped}", 20 * scale, 0.5 * scale, _WHITE)
     stages = (
         f"preprocess {timings.preprocess_ms:.2f} ms   inference {timings.inference_ms:.2f} ms   "

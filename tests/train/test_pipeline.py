@@ -44,11 +44,13 @@ def test_the_bundle_is_whole_and_nothing_else_is_left(made):
         "float32.tflite",
         "int8.tflite",
         "labels.txt",
+        "network.keras",
+        "reliability.png",
         "training.png",
     ]
     assert [p.name for p in folder.parent.iterdir()] == ["tiny"]
     assert oct(folder.stat().st_mode & 0o777) == "0o755"
-    for picture in ("confusion.png", "training.png"):
+    for picture in ("confusion.png", "reliability.png", "training.png"):
         assert (folder / picture).read_bytes().startswith(b"\x89PNG")
 
 
@@ -102,6 +104,52 @@ def test_golden_vectors_agree(made):
     for variant in ("int8", "float32"):
         with edgecnn.load(made[0].folder, variant) as classifier:
             assert check(classifier).agrees
+
+
+def test_the_runtime_uses_what_was_calibrated_and_keeps_its_word(made, idx_folder):
+    table = made[0].manifest["confidence"]
+    source = open_source(idx_folder)
+    tests = [source.read(i) for i in source.items if i.split == "test"]
+    for variant in ("int8", "float32"):
+        figures = table["variants"][variant]
+        assert made[0].confidence[variant].temperature == figures["temperature"] != 1
+        assert made[0].confidence[variant].threshold == figures["threshold"] > 0
+        assert 0 <= figures["false_accept"] <= 0.1
+        with edgecnn.load(made[0].folder, variant) as classifier:
+            known = [classifier.knows(classifier.classify(picture)) for picture in tests]
+        assert 1 - np.mean(known) == pytest.approx(figures["false_reject"], abs=1e-9)
+        assert figures["ece"]["test"].keys() == {"before", "after"}
+    assert table["unknown"]["negatives"].startswith("generated")
+    assert any(re.search(r"int8: temperature .* calibration error .* unknown below 0", s) for s in made[1])
+
+
+def test_the_card_says_what_unknown_means_and_costs(made):
+    card = (made[0].folder / "CARD.md").read_text("utf-8")
+    figures = made[0].manifest["confidence"]["variants"]
+    for expected in (
+        "## How sure it is",
+        "reliability.png",
+        "generated: plain, gradients",
+        f"| unknown below a score of | {figures['int8']['threshold']:.3f} |",
+        f"| test pictures called unknown | {figures['int8']['false_reject']:.1%} |",
+    ):
+        assert expected in card
+    assert "whatever it sees" not in card
+
+
+def test_a_threshold_that_would_reject_too_much_stays_below_and_is_said(idx_folder, tmp_path):
+    from edgecnn_train.recipe_file import read_recipe
+
+    # No negative may pass, and no picture of the validation split may be rejected: one of them has to give.
+    settings = ["train.epochs=1", "quantize.calibration=50", "false_accept=0", "max_false_reject=0"]
+    recipe, said = read_recipe("mnist-classic", [*settings, "learning_rate=0.0003"]), []
+    made = train(recipe, open_source(idx_folder), tmp_path / "tiny", said.append, allowed_drop=100, verbose=0)
+    figures = made.manifest["confidence"]["variants"]["int8"]
+    assert figures["capped"] is True
+    assert figures["threshold"] < figures["asked"]["threshold"]
+    assert figures["asked"]["validation_false_reject"] > 0
+    assert "stays below what that asks for" in (made.folder / "CARD.md").read_text("utf-8")
+    assert any("lets more negatives pass than 0.0%" in s for s in said)
 
 
 def test_the_same_seed_gives_the_same_files(made, idx_folder, tmp_path):

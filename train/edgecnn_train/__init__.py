@@ -1,6 +1,6 @@
 """Trains small Keras CNNs and turns them into int8 bundles that `edgecnn` runs.
 
-The files are the pipeline, in order: recipe → source → data → augment → models → fit → quantize → verify →
+The files are the pipeline, in order: recipe → data → augment → models → fit → quantize → verify → calibrate →
 report → publish; `pipeline` runs them all.
 """
 

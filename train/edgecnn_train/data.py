@@ -13,6 +13,7 @@ from edgecnn.dataset import find_data
 from edgecnn.errors import DataError, ImageError
 from edgecnn.preprocess import Preprocessor
 from edgecnn.tflite_file import Tensor
+from edgecnn_train.negatives import with_background
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -112,7 +113,7 @@ def load_data(source: Source, recipe: Recipe, say: Callable[[str], None]) -> Dat
         images = images[..., None]
     whole = Split(images, np.array([i.label for i in items], np.int64), tuple(items))
     rng = np.random.default_rng([recipe.train.seed, 100])
-    parts = _split(whole, recipe, rng)
+    source, parts = with_background(source, _split(whole, recipe, rng), recipe)
     chosen = stratified(parts["train"].labels, min(recipe.quantize.calibration, len(parts["train"])), rng)
     return DataSet(
         source,

@@ -15,10 +15,12 @@ from edgecnn.classifier import load
 from edgecnn.golden import record
 from edgecnn.tflite_metadata import write_metadata
 from edgecnn_train import models, publish, report
+from edgecnn_train.calibrate import calibrate
 from edgecnn_train.cost import cost, widest
 from edgecnn_train.data import load_data
 from edgecnn_train.fit import fit
 from edgecnn_train.models.classic import default_filters
+from edgecnn_train.negatives import load_negatives
 from edgecnn_train.quantize import to_float32, to_int8
 from edgecnn_train.transfer import NETWORK
 from edgecnn_train.verify import ALLOWED_DROP, gate, verify
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from edgecnn_train.cost import Budget
     from edgecnn_train.data import DataSet
     from edgecnn_train.fit import Fitted
+    from edgecnn_train.negatives import Negatives
     from edgecnn_train.recipe import Recipe
 
 
@@ -65,6 +68,7 @@ def train(
         f"{len(data.labels)} classes; {len(data.train):,} pictures for training, "
         f"{len(data.validation):,} for validation, {len(data.test):,} for the test"
     )
+    negatives = load_negatives(data, recipe)
     recipe = _settled(recipe, data)
     work = out.with_name(f"{out.name}.training")
     if budget:
@@ -74,7 +78,7 @@ def train(
     model = models.build(recipe.model, data.input, len(data.labels))
     fitted = fit(model, data, recipe, work, say, verbose)
     say(f"best on the validation pictures: epoch {fitted.best_epoch} of {len(fitted.history)}")
-    bundle = _publish(recipe, data, fitted, out, say, allowed_drop)
+    bundle = _publish(recipe, data, negatives, fitted, out, say, allowed_drop)
     shutil.rmtree(work, ignore_errors=True)
     return bundle
 
@@ -89,7 +93,13 @@ def _settled(recipe: Recipe, data: DataSet) -> Recipe:
 
 
 def _publish(
-    recipe: Recipe, data: DataSet, fitted: Fitted, out: Path, say: Callable[[str], None], allowed_drop: float
+    recipe: Recipe,
+    data: DataSet,
+    negatives: Negatives,
+    fitted: Fitted,
+    out: Path,
+    say: Callable[[str], None],
+    allowed_drop: float,
 ) -> Bundle:
     started = time.monotonic()
     say("quantizing")
@@ -114,6 +124,7 @@ def _publish(
         with load(folder, "int8") as int8, load(folder, "float32") as float32:
             result = verify(data, int8, float32, recipe.verify.synthetic_frames)
             golden = record({"int8": int8, "float32": float32})
+            calibrated = calibrate(data, recipe, negatives, {"int8": int8, "float32": float32})
         say(
             f"top-1 int8 {result.int8_top1:.2%}, float32 {result.float_top1:.2%}, "
             f"drop {result.drop:.2f} points, agreement {result.agreement:.2%}, "
@@ -127,20 +138,23 @@ def _publish(
                 f"warning: with {len(data.labels)} classes this is hardly better than guessing: "
                 "train for more epochs (--epochs), or bring more pictures"
             )
+        for line in calibrated.lines():
+            say(line)
         seconds = sum(e["seconds"] for e in fitted.history) + time.monotonic() - started
         manifest = publish.describe(
             manifest, data, recipe, fitted, result, golden,
             seconds=seconds, machine=describe_board().summary,
         )  # fmt: skip
+        manifest["confidence"] = calibrated.as_dict()
         publish.write_manifest(folder, manifest)
         ids = "".join(f"{item.id}\n" for item in data.calibration.items)
         (folder / publish.CALIBRATION).write_text(ids, "utf-8")
         report.training_curves(fitted, folder / "training.png")
         report.confusion_matrix(result, data.labels, folder / "confusion.png")
         # Without its optimizer, whose state is twice the size of the network.
-        keras.Model(fitted.model.inputs, fitted.model.outputs, name=recipe.model.family).save(
-            folder / NETWORK
-        )
+        bare = keras.Model(fitted.model.inputs, fitted.model.outputs, name=fitted.model.name)
+        bare.save(folder / NETWORK)
+        report.reliability_diagram(calibrated.variants["int8"], folder / "reliability.png")
         (folder / "CARD.md").write_text(report.card(manifest, result), "utf-8")
     say(f"published {out}: edgecnn live --model {out}")
     return read_bundle(out)

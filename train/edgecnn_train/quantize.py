@@ -78,6 +78,7 @@ def _temporary_folder() -> Iterator[Path]:
     try:
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder)
-    except OSError as error:
+    except (OSError, tf.errors.OpError) as error:  # TensorFlow writes there too, and has errors of its own
         where = tempfile.gettempdir()
-        raise OutputError(f"{where} can't be written ({error.strerror or error}): set TMPDIR") from error
+        reason = getattr(error, "strerror", None) or getattr(error, "message", None) or error
+        raise OutputError(f"{where} can't be written ({reason}): set TMPDIR") from error

@@ -136,6 +136,22 @@ class VerifySpec:
     synthetic_frames: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class UnknownSpec:
+    """When the answer is `unknown`: what the threshold is chosen for, and on which pictures.
+
+    At most `false_accept` of the negatives may be named as a class (1 for no threshold at all), but no more
+    than `max_false_reject` of the validation pictures be called unknown, which comes first. `negatives` is
+    `generated`, a folder, or the name of a data set in $EDGECNN_DATA. `background_class` trains one class
+    more, of made pictures, or takes the data's own class called `background` or `unknown` for it.
+    """
+
+    false_accept: float = 0.05
+    max_false_reject: float = 0.1
+    negatives: str = "generated"
+    background_class: bool = False
+
+
 # How far each change can go before nothing of the picture is left.
 _MOST_CHANGE = {
     "shift": 1.0, "crop": 0.5, "scale": 2.0, "rotate": 180.0, "perspective": 1.0, "light": 1.0, "color": 1.0,
@@ -158,6 +174,7 @@ class Recipe:
     robust: AugmentSpec = field(default_factory=lambda: ROBUST)
     quantize: QuantizeSpec = field(default_factory=QuantizeSpec)
     verify: VerifySpec = field(default_factory=VerifySpec)
+    unknown: UnknownSpec = field(default_factory=UnknownSpec)
 
     def __post_init__(self) -> None:
         checks = [
@@ -184,6 +201,9 @@ class Recipe:
             ("train.seed", 0 <= self.train.seed < 2**32, "0 to 4294967295"),
             ("quantize.calibration", self.quantize.calibration > 0, "1 or more"),
             ("verify.synthetic_frames", self.verify.synthetic_frames >= 0, "0 or more"),
+            ("unknown.false_accept", 0 <= self.unknown.false_accept <= 1, "0 to 1"),
+            ("unknown.max_false_reject", 0 <= self.unknown.max_false_reject < 1, "at least 0 and below 1"),
+            ("unknown.negatives", self.unknown.negatives != "", "generated, a folder or a data set's name"),
             ("input.height", (self.input.width == 0) == (self.input.height == 0), "set with input.width"),
             *(
                 (f"augment.{key}", 0 <= getattr(self.augment, key) <= most, f"0 to {most:g}")

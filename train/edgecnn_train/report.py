@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
+import numpy as np
+
+from edgecnn_train.calibrate import MANY_REJECTED
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from edgecnn_train.calibrate import CalibratedVariant
     from edgecnn_train.fit import Fitted
     from edgecnn_train.verify import Verified
 
@@ -53,6 +57,29 @@ def confusion_matrix(result: Verified, labels: tuple[str, ...], path: Path) -> N
         for (row, column), count in _cells(result):
             color = "white" if shares[row, column] > 0.5 else "black"
             axes.text(column, row, str(count), ha="center", va="center", fontsize=8, color=color)
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+
+
+def reliability_diagram(variant: CalibratedVariant, path: Path) -> None:
+    """Write how often answers were right by their score, on the test split, before and after, as a PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 4.2), layout="constrained")
+    for axes, bins, title in zip(
+        figure.subplots(1, 2), variant.test, ("the model's own scores", "at the temperature"), strict=True
+    ):
+        filled = bins.count > 0
+        lefts = np.arange(len(bins.count))[filled] / len(bins.count)
+        width = 1 / len(bins.count)
+        axes.bar(lefts, bins.accuracy[filled], width, align="edge", color="#4c78a8", edgecolor="white")
+        axes.plot(bins.score[filled], bins.accuracy[filled], "o", color="#f58518", markersize=4)
+        axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle=":")
+        for left, accuracy, count in zip(lefts, bins.accuracy[filled], bins.count[filled], strict=True):
+            axes.text(left + width / 2, accuracy + 0.01, f"{count}", ha="center", fontsize=6, color="grey")
+        axes.set(
+            title=f"{title}: error {bins.error:.2%}", xlabel="score of the answer",
+            ylabel="share that is right", xlim=(0, 1), ylim=(0, 1.06),
+        )  # fmt: skip
     figure.savefig(path, dpi=110, metadata={"Software": None})
 
 
@@ -104,16 +131,74 @@ def card(manifest: dict[str, Any], result: Verified) -> str:
         "",
         "![training curves](training.png)",
         "",
+        *_confidence(manifest, result),
         "## Where it fails",
         "",
-        "It names one of its classes whatever it sees, with a score that is no measure of doubt. Weakest: "
-        + ", ".join(f"{label} ({share:.1%} found)" for label, share in weakest)
-        + ".",
+        "Weakest: " + ", ".join(f"{label} ({share:.1%} found)" for label, share in weakest) + ".",
         "",
         "![confusion matrix](confusion.png)",
         "",
     ]
     return "\n".join(lines)
+
+
+def _confidence(manifest: dict[str, Any], result: Verified) -> list[str]:
+    """Return the card's part about scores and about what the model does not know."""
+    variants, unknown = manifest["confidence"]["variants"], manifest["confidence"]["unknown"]
+    rows = [
+        ("temperature", [f"{v['temperature']:.2f}" for v in variants.values()]),
+        *(
+            (
+                f"calibration error, {split} split, before → after",
+                [
+                    f"{v['ece'][split]['before']:.2%} → {v['ece'][split]['after']:.2%}"
+                    for v in variants.values()
+                ],
+            )
+            for split in ("validation", "test")
+        ),
+        (
+            "unknown below a score of",
+            [f"{v['threshold']:.3f}" if v["threshold"] else "no threshold" for v in variants.values()],
+        ),
+        ("negatives named all the same", [f"{v['false_accept']:.1%}" for v in variants.values()]),
+        ("test pictures called unknown", [f"{v['false_reject']:.1%}" for v in variants.values()]),
+    ]
+    lines = [
+        "## How sure it is",
+        "",
+        "Scores are the model's probabilities at the temperature that fits the validation pictures best; the "
+        "error is the expected calibration error in 15 bins. The answer is `unknown` where the best score is "
+        "below the threshold"
+        + (f", or where the best class is `{unknown['background']}`." if unknown["background"] else "."),
+        "",
+        "| | " + " | ".join(variants) + " |",
+        "|---|" + "---|" * len(variants),
+        *(f"| {name} | " + " | ".join(cells) + " |" for name, cells in rows),
+        "",
+        f"The threshold was chosen so that {unknown['false_accept']:.1%} of the negatives may be named, on "
+        f"others than the {unknown['count']:,} that measure it here. The negatives: "
+        f"{unknown['negatives']}. Things that look more like its classes than these are named more often.",
+    ]
+    for name, v in variants.items():
+        if v["capped"]:
+            lines.append(
+                f"For {name} the threshold stays below what that asks for, {v['asked']['threshold']:.3f}: "
+                f"that one would call {v['asked']['validation_false_reject']:.1%} of the validation pictures "
+                f"unknown, and {unknown['max_false_reject']:.1%} are allowed."
+            )
+        if v["false_reject"] > MANY_REJECTED:
+            lines.append(
+                f"**{name} calls {v['false_reject']:.1%} of the test pictures unknown, which is many.**"
+            )
+    if made := unknown["generated_test_pictures"]:
+        real = np.array([label != unknown["background"] for label in manifest["labels"]])
+        right = result.confusion.diagonal()[real].sum() / result.confusion[real].sum()
+        lines.append(
+            f"{made:,} of the test pictures, and as large a share of the other splits, are background that "
+            f"was made like the generated negatives; int8's top-1 on the other test pictures is {right:.2%}."
+        )
+    return [*lines, "", "![reliability diagram](reliability.png)", ""]
 
 
 def _recalls(result: Verified, labels: list[str]) -> list[tuple[str, float]]:

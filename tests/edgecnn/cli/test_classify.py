@@ -40,6 +40,34 @@ def test_json_is_one_object_a_line(run_cli, seven, variant):
     assert all(v > 0 for v in lines[0]["latency_ms"].values())
 
 
+def test_an_answer_below_the_threshold_is_unknown(run_cli, seven):
+    # The fake engine's best score is always 0.75.
+    def classify(*more):
+        ran = run_cli("classify", seven, "--engine", "fake", *more)
+        assert ran.code == 0
+        return ran.out
+
+    line = classify("--threshold", 0.9, "--top", 1).split()
+    assert line[1] == "unknown"
+    assert line[2].isdigit(), "the best class follows"
+    assert line[3] == "0.750"
+    assert classify("--threshold", 0.7).split()[2] == "0.750"
+    assert "unknown" not in classify("--threshold", 0)
+    unsure, sure = (json.loads(classify("--json", "--threshold", t)) for t in (0.9, 0.7))
+    assert list(unsure) == ["source", "frame", "unknown", "predictions", "latency_ms"]
+    assert (unsure["unknown"], sure["unknown"]) == (True, False)
+    assert unsure["predictions"] == sure["predictions"]
+    assert "unknown" not in json.loads(classify("--json")), "a model that can't say so says nothing of it"
+
+
+@pytest.mark.parametrize("threshold", ["-1", "1.5", "high", "nan"])
+def test_a_threshold_that_is_no_score_is_refused(run_cli, seven, threshold):
+    ran = run_cli("classify", seven, "--threshold", threshold)
+    assert ran.code != 0
+    assert "threshold" in ran.err
+    assert "Traceback" not in ran.err
+
+
 def test_folders_videos_and_stdin(run_cli, seven, tmp_path, monkeypatch):
     inner = tmp_path / "ordner ü" / "deep"
     inner.mkdir(parents=True)

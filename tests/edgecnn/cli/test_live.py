@@ -26,6 +26,18 @@ def test_synthetic_frames_and_a_summary(run_cli, tmp_path):
     assert right >= 48
 
 
+def test_what_is_unknown_is_never_right(run_cli, tmp_path):
+    path = tmp_path / "out.jsonl"
+    arguments = ["--source", "synthetic:fps=0,seed=8", "--frames", 20, "--jsonl", path, "--show", "terminal"]
+    ran = run_cli("live", *arguments, "--threshold", 1)
+    assert ran.code == 0
+    assert " 0.0% of 20 labels right, 20 unknown" in ran.out
+    assert re.search(r"^unknown  \d 0\.\d+  .* fps", ran.out, re.MULTILINE)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert {line["unknown"] for line in lines} == {True}
+    assert sum(line["predictions"][0]["label"] == line["truth"] for line in lines) >= 18
+
+
 def test_jsonl_on_stdout_is_alone_there(run_cli):
     ran = run_cli("live", "--source", "synthetic:fps=0", "--frames", 5, "--jsonl", "-", "--show", "none")
     assert len([json.loads(line) for line in ran.out.splitlines()]) == 5

@@ -2,6 +2,7 @@ import io
 import json
 import os
 import pty
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -99,6 +100,28 @@ def test_in_a_terminal_it_stays_within_eighty_columns(stats):
         "100.0% of 3",
     ):
         assert expected in text
+
+
+def test_unknown_is_shown_before_what_is_nearest(tmp_path):
+    unsure = replace(result(), unknown=True)
+    counted = Stats()
+    counted.add(unsure, dropped=0)
+    counted.add(result(), dropped=0)
+    assert (unsure.label, unsure.correct, result().label, result().correct) == ("unknown", False, "7", True)
+    assert (counted.unknown, counted.correct, counted.known) == (1, 1, 2)
+    assert plain_line(unsure, counted).startswith("unknown  7 0.750")
+    with TerminalSink(Console(file=io.StringIO())) as sink:
+        table = Console(file=io.StringIO(), width=80)
+        with table.capture() as captured:
+            table.print(sink._table(unsure, counted))
+    lines = [line.split() for line in captured.get().splitlines()]
+    assert lines[0][0] == "unknown"
+    assert lines[1][0] == "7"
+    assert ["unknown", "50.0%", "of", "2"] in lines
+    assert not np.array_equal(annotate(unsure, counted), annotate(result(), counted))
+    with JsonlSink(str(tmp_path / "out.jsonl")) as sink:
+        sink.show(unsure, counted)
+    assert json.loads((tmp_path / "out.jsonl").read_text())["unknown"] is True
 
 
 def test_q_quits_and_the_terminal_is_given_back(stats, monkeypatch):
