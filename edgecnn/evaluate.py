@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from edgecnn.bundle import Bundle
     from edgecnn.classifier import Classifier
     from edgecnn.dataset import Item, Source
 
@@ -137,6 +138,39 @@ def choose(items: Sequence[Item], limit: int | None, seed: int = 0) -> list[Item
     ]
     chosen = {item_id for _, _, item_id in sorted(places)[:limit]}
     return [item for item in items if item.id in chosen]
+
+
+def select(items: Sequence[Item], split: str | None, data: str = "") -> list[Item]:
+    """Return the items of a split, of `all`, or, for None, of the official test if there is one, else all.
+
+    Raises DataError where the data have no such split.
+    """
+    official = {item.split for item in items if item.split}
+    if split is None:
+        split = "test" if "test" in official else "all"
+    chosen = [item for item in items if split in ("all", item.split)]
+    if not chosen:
+        there = f"it has {', '.join(sorted(official))}" if official else "it has no official splits"
+        raise DataError(f"{data or 'the data'} has no {split} split: {there}; take --split all")
+    return chosen
+
+
+def seen_in_training(bundle: Bundle, data: str, items: Sequence[Item]) -> str | None:
+    """Say in one line that some of these pictures trained the bundle, where its manifest and names tell."""
+    manifest = bundle.manifest
+    if "recipe" not in manifest or (manifest.get("data") or {}).get("name") != data:
+        return None
+    if all(item.split == "test" for item in items):
+        return None
+    if any(item.split for item in items):
+        return (
+            f"note: {bundle.name} was trained on {data}: not only test pictures, so the figures are too good"
+        )
+    seed = (manifest.get("training") or {}).get("seed")
+    return (
+        f"note: {data} has no official test split, and {bundle.name} was trained on most of it (its own test "
+        f"split was drawn with seed {seed}): the figures are too good"
+    )
 
 
 def match_labels(
