@@ -89,7 +89,7 @@ def evaluate(
         typer.echo("\nstopped; nothing was written", err=True)
         raise typer.Exit(130) from None
     if json_file != "-":
-        _print(result)
+        print_result(result)
     if json_file:
         write_text(json_file, json.dumps(result.as_dict(), indent=1, ensure_ascii=False) + "\n")
     if plot:
@@ -177,7 +177,7 @@ def _open_data(text: str) -> tuple[str, Source]:
     return whole.stem if whole.suffix.lower() in (".zip", ".csv") else whole.name, open_source(path)
 
 
-def _print(result: Evaluation) -> None:
+def print_result(result: Evaluation) -> None:
     """Print the figures: first the sum, then by class, then by corruption."""
     from rich.console import Console
 
