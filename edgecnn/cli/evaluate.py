@@ -164,15 +164,16 @@ def _variants(model: str) -> list[str]:
 
 def _open_data(text: str) -> tuple[str, Source]:
     """Open the data, and say what they are called: a name in $EDGECNN_DATA goes before a path."""
-    import os
-
     from edgecnn.dataset import find_data, open_source
+    from edgecnn.errors import DataError
 
     path = Path(text)
-    root = os.environ.get("EDGECNN_DATA")
-    is_name = len(path.parts) == 1 and text not in (".", "..") and not path.suffix
-    if is_name and (not path.exists() or (root and (Path(root) / text).exists())):
-        path = find_data(text, None)
+    if path.name == text and not path.suffix:
+        try:
+            path = find_data(text, None)
+        except DataError:
+            if not path.exists():
+                raise
     whole = path.resolve()
     return whole.stem if whole.suffix.lower() in (".zip", ".csv") else whole.name, open_source(path)
 

@@ -187,12 +187,12 @@ def test_training_pictures_are_spoken_of():
 
 def test_mnist_under_corruption(shared, pair):
     source = open_source(shared / "data" / "mnist")
-    items = choose(select(source.items, None), 300)
+    items = choose(select(source.items, None), 100)
     result = evaluate(pair, source, items, corruptions=NAMES)
     for variant in pair:
-        assert result.variants[variant].top1 >= 0.98
-        assert result.mean_under(variant) >= 0.95
-    assert result.agreement >= 0.99
+        assert result.variants[variant].top1 >= 0.97
+        assert result.mean_under(variant) >= 0.94
+    assert result.agreement >= 0.98
     low = result.corrupted["low_resolution"]["int8"]
     assert low[0] > low[3] > low[4]
 
