@@ -117,8 +117,11 @@ def open_files() -> set[str]:
             target = os.readlink(f"/proc/self/fd/{name}")
         except OSError:
             continue
-        if target.startswith("/") and not target.startswith(
-            ("/proc", "/dev/null", "/dev/pts", "/dev/urandom")
+        # Matplotlib keeps its fonts open for as long as the process lives.
+        if (
+            target.startswith("/")
+            and "/mpl-data/" not in target
+            and not target.startswith(("/proc", "/dev/null", "/dev/pts", "/dev/urandom"))
         ):
             found.add(f"{name} → {target}")
     return found

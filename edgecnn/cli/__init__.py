@@ -29,6 +29,7 @@ COMMANDS = {
     "live": Entry("edgecnn.cli.live", "Classify what a camera sees, live."),
     "classify": Entry("edgecnn.cli.classify", "Classify images, folders and videos."),
     "bench": Entry("edgecnn.cli.bench", "Measure int8 against float on this machine."),
+    "evaluate": Entry("edgecnn.cli.evaluate", "Measure a model on labelled pictures, clean and corrupted."),
     "models": Entry("edgecnn.cli.models", "List, show and verify model bundles."),
     "train": Entry("edgecnn_train.cli", "Train an int8 model from a recipe or a folder of photos."),
     "demo": Entry("edgecnn.cli.demo", "Run live and bench for a few seconds and sum up."),

@@ -10,23 +10,40 @@ from pathlib import Path
 from edgecnn.errors import OutputError
 
 
+def check_target(target: str) -> None:
+    """Raise OutputError where a file can't be made, before the work that is to fill it."""
+    path = Path(target).resolve()
+    if target == "-" or path.exists():
+        if path.is_dir() and target != "-":
+            raise OutputError(f"{target} can't be written: it is a folder")
+        return
+    if not os.access(path.parent, os.W_OK):
+        reason = "it can't be written to" if path.parent.exists() else "there is no such folder"
+        raise OutputError(f"{target} can't be written: {reason}: {path.parent}")
+
+
 def write_text(target: str, text: str) -> None:
-    """Write a whole file, or stdout for `-`: to a temporary file first, so that nothing half-written stays.
+    """Write a whole file as UTF-8, or stdout for `-`; see `write_bytes`."""
+    if target == "-":
+        sys.stdout.write(text)
+    else:
+        write_bytes(target, text.encode())
+
+
+def write_bytes(target: str, data: bytes) -> None:
+    """Write a whole file: to a temporary file first, so that nothing half-written stays.
 
     Raises OutputError.
     """
-    if target == "-":
-        sys.stdout.write(text)
-        return
     path = Path(target).resolve()
     temporary = None
     try:
         if path.exists() and not path.is_file():  # a pipe or a device is written to, never replaced
-            path.write_text(text, "utf-8")
+            path.write_bytes(data)
             return
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
             temporary = Path(file.name)
-            file.write(text)
+            file.write(data)
         temporary.chmod(0o644)
         os.replace(temporary, path)  # noqa: PTH105 - the atomic rename of the standard library
     except OSError as error:

@@ -1,0 +1,272 @@
+"""`edgecnn evaluate`: how well a model knows labelled pictures, clean and corrupted."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgecnn.cli.options import EngineOption, LabelsOption, RangeOption, ThreadsOption, open_classifier
+from edgecnn.errors import OptionError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from edgecnn.dataset import Source
+    from edgecnn.evaluation import Evaluation
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+# How many of the pictures that can't be read are named.
+_NAMED = 5
+# What fits on a screen: classes in the table, and across the confusion matrix.
+_MOST_CLASSES = 30
+_WIDEST_MATRIX = 12
+
+
+class Split(StrEnum):
+    """Which pictures of the data."""
+
+    test = "test"
+    validation = "validation"
+    train = "train"
+    all = "all"
+
+
+@app.command()
+def evaluate(
+    model: Annotated[
+        str, typer.Argument(help="A bundle's name or folder, or a .tflite file.", metavar="MODEL")
+    ],
+    data: Annotated[
+        str,
+        typer.Option(help="A folder, zip, CSV or IDX folder, or a name in $EDGECNN_DATA.", metavar="D"),
+    ],
+    corruptions: Annotated[
+        bool, typer.Option("--corruptions", help="Also under 15 standard corruptions and 8 of our own.")
+    ] = False,
+    split: Annotated[
+        Split | None, typer.Option(help="Which pictures; test if left out, or all where there is none.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="Only so many, of every class its share.", min=1, metavar="N")
+    ] = None,
+    engine: EngineOption = "auto",
+    threads: ThreadsOption = 1,
+    labels: LabelsOption = None,
+    value_range: RangeOption = None,
+    json_file: Annotated[
+        str | None, typer.Option("--json", help="Write all figures as JSON; - is stdout.", metavar="FILE")
+    ] = None,
+    plot: Annotated[
+        str | None, typer.Option(help="Write a heat map of the corruptions.", metavar="FILE.png")
+    ] = None,
+) -> None:
+    """Measure a model on labelled pictures, int8 and float32 side by side, clean and corrupted.
+
+    Same pictures, same corruptions, in every run.
+    """
+    import json
+
+    from edgecnn.cli.output import check_target, write_bytes, write_text
+    from edgecnn.heatmap import draw_heatmap, require_matplotlib
+
+    if plot:
+        if not corruptions:
+            raise OptionError("--plot draws what --corruptions measures: add --corruptions")
+        require_matplotlib()
+    for target in (json_file, plot):
+        if target:
+            check_target(target)
+    try:
+        with ExitStack() as stack:
+            result = _run(stack, model, data, corruptions, split, limit, engine, threads, labels, value_range)
+    except KeyboardInterrupt:
+        typer.echo("\nstopped; nothing was written", err=True)
+        raise typer.Exit(130) from None
+    if json_file != "-":
+        print_result(result)
+    if json_file:
+        write_text(json_file, json.dumps(result.as_dict(), indent=1, ensure_ascii=False) + "\n")
+    if plot:
+        write_bytes(plot, draw_heatmap(result))
+
+
+def _run(
+    stack: ExitStack,
+    model: str,
+    data: str,
+    corruptions: bool,
+    split: Split | None,
+    limit: int | None,
+    engine: str,
+    threads: int,
+    labels: str | None,
+    value_range: str | None,
+) -> Evaluation:
+    """Open the model's variants and the data, evaluate, and say what the figures can't."""
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    from edgecnn.corruption import NAMES
+    from edgecnn.evaluate import choose, evaluate, match_labels, seen_in_training, select
+
+    classifiers = {}
+    for variant in _variants(model):
+        opened = open_classifier(model, variant, engine, threads, labels, value_range)
+        classifier = stack.enter_context(opened)
+        classifiers[classifier.model.variant] = classifier
+    known = next(iter(classifiers.values())).model
+    name, source = _open_data(data)
+    match_labels(source.labels, known.labels, known.name, name)
+    items = choose(select(source.items, split.value if split else None, name), limit)
+    if known.bundle and (note := seen_in_training(known.bundle, name, items)):
+        typer.echo(note, err=True)
+    bar = Progress(
+        *Progress.get_default_columns()[:2],
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+    with bar:
+        task = bar.add_task("evaluating", total=len(items))
+        result = evaluate(
+            classifiers,
+            source,
+            items,
+            data=name,
+            corruptions=NAMES if corruptions else (),
+            progress=lambda done: bar.update(task, completed=done),
+        )
+    for reason in result.skipped[:_NAMED]:
+        typer.echo(f"skipped: {reason}", err=True)
+    if len(result.skipped) > _NAMED:
+        typer.echo(f"skipped {len(result.skipped)} of {len(items)} pictures", err=True)
+    return result
+
+
+def _variants(model: str) -> list[str]:
+    """Return what to evaluate: int8 and float32 where the bundle has them, else all that it has."""
+    from edgecnn.bundle import find, read_bundle
+
+    path = find(model)
+    if not path.is_dir():
+        return ["int8"]  # a bare file is what it is
+    there = read_bundle(path).variants
+    return [v for v in ("int8", "float32") if v in there] or list(there)
+
+
+def _open_data(text: str) -> tuple[str, Source]:
+    """Open the data, and say what they are called: a name in $EDGECNN_DATA goes before a path."""
+    from edgecnn.dataset import find_data, open_source
+    from edgecnn.errors import DataError
+
+    path = Path(text)
+    if path.name == text and not path.suffix:
+        try:
+            path = find_data(text, None)
+        except DataError:
+            if not path.exists():
+                raise
+    whole = path.resolve()
+    return whole.stem if whole.suffix.lower() in (".zip", ".csv") else whole.name, open_source(path)
+
+
+def print_result(result: Evaluation) -> None:
+    """Print the figures: first the sum, then by class, then by corruption."""
+    from rich.console import Console
+
+    from edgecnn.corruption import STANDARD
+
+    console = Console(highlight=False)
+
+    def say(line: str) -> None:
+        console.print(line, soft_wrap=True, markup=False)
+
+    say(f"{result.model} on {result.data}: {result.pictures:,} pictures")
+    for name, score in result.variants.items():
+        say(f"{name}: top-1 {score.top1:.2%}")
+    if result.agreement is not None:
+        say(f"{' and '.join(result.variants)} agree on {result.agreement:.2%}")
+    tables = [_classes(result), _confusion(result)]
+    if result.corrupted:
+        tables.append(_corruptions(result))
+    for title, table in tables:
+        say(f"\n{title}")
+        console.print(table)
+    if result.corrupted:
+        means = ", ".join(f"{name} {_share(result.mean_under(name))}" for name in result.variants)
+        say(f"mean accuracy under the {len(STANDARD)} standard corruptions: {means}")
+
+
+def _table(first: str, *others: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    table.add_column(first, no_wrap=True, vertical="bottom")
+    for other in others:
+        table.add_column(other, justify="right", no_wrap=True)
+    return table
+
+
+def _classes(result: Evaluation) -> tuple[str, Table]:
+    """Return recall and precision of each class; of many classes, those that are found least."""
+    lead = next(iter(result.variants.values()))
+    there = [(label, c) for label, c in lead.classes.items() if c.pictures]
+    title = "by class"
+    if len(there) > _MOST_CLASSES:
+        there = sorted(there, key=lambda pair: pair[1].recall or 0)[:_MOST_CLASSES]
+        title = f"the {_MOST_CLASSES} classes with the lowest recall"
+    heads = [f"{what}\n{name}" for name in result.variants for what in ("recall", "precision")]
+    table = _table("class", "pictures", *heads)
+    for label, c in there:
+        scores = [v.classes[label] for v in result.variants.values()]
+        shares = [_share(share) for s in scores for share in (s.recall, s.precision)]
+        table.add_row(_plain(label), f"{c.pictures:,}", *shares)
+    return title, table
+
+
+def _confusion(result: Evaluation) -> tuple[str, Table]:
+    """Return the first variant's confusion matrix; of many classes, the most frequent confusions."""
+    name, score = next(iter(result.variants.items()))
+    labels, counts = [_plain(label) for label in result.labels], score.confusion
+    if len(labels) <= _WIDEST_MATRIX:
+        table = _table("", *(_plain(label[:4]) for label in result.labels))
+        for label, row in zip(labels, counts.tolist(), strict=True):
+            table.add_row(label, *(str(n) if n else "·" for n in row))
+        return f"{name}: true classes down, named ones across", table
+    table = _table("true", "named", "pictures")
+    wrong = [(int(counts[i, j]), i, j) for i, j in zip(*counts.nonzero(), strict=True) if i != j]
+    for n, i, j in sorted(wrong, reverse=True)[:_WIDEST_MATRIX]:
+        table.add_row(labels[i], labels[j], str(n))
+    return f"what {name} confuses most", table
+
+
+def _corruptions(result: Evaluation) -> tuple[str, Table]:
+    """Return top-1 by corruption: the first variant by strength, and every variant's mean."""
+    from edgecnn.corruption import STANDARD, STRENGTHS
+
+    lead = next(iter(result.variants))
+    table = _table("corruption", *map(str, STRENGTHS), *(f"mean\n{name}" for name in result.variants))
+    for name, shares in result.corrupted.items():
+        means = [_share(sum(s) / len(s)) for s in shares.values()]
+        table.add_row(name, *map(_share, shares[lead]), *means, end_section=name == list(STANDARD)[-1])
+    return f"top-1 of {lead} under corruptions of strength 1 to 5, and the means", table
+
+
+def _plain(label: str) -> str:
+    """Return a label as Rich prints it without reading markup in it."""
+    from rich.markup import escape
+
+    return escape(label)
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.1%}"

@@ -1,0 +1,44 @@
+"""What the corruptions share: pixels as numbers from 0 to 1 and back, and how long a length is."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# The side of the pictures that the published constants were chosen for.
+SIDE = 32
+
+
+def to_unit(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the picture as float32 from 0 to 1."""
+    return image.astype(np.float32) * np.float32(1 / 255)
+
+
+def to_pixels(values: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
+    """Return values from 0 to 1 as uint8, clipped and rounded. Overwrites `values`."""
+    np.clip(values, 0, 1, out=values)
+    values *= 255
+    values += 0.5
+    return values.astype(np.uint8)
+
+
+def length_scale(image: NDArray[np.uint8]) -> float:
+    """Return what every published length is multiplied by: side/32, and 1 for smaller pictures."""
+    return max(1.0, float(min(image.shape[:2])) / SIDE)
+
+
+def per_pixel(layer: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return an H×W layer so that it broadcasts over the channels of a picture of that shape."""
+    return layer if len(shape) == 2 else layer[..., None]
+
+
+@lru_cache(maxsize=8)
+def grid(height: int, width: int) -> NDArray[np.float32]:
+    """Return each pixel's own place, float32 H×W×2, x before y. Shared: not to be written to."""
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    return np.dstack([x, y])
