@@ -48,7 +48,7 @@ def train(
     overrides = list(settings or [])
     overrides += [f"train.epochs={epochs}"] if epochs is not None else []
     overrides += [f"train.seed={seed}"] if seed is not None else []
-    chosen, data, name = _choose(recipe, data, overrides)
+    chosen, data, name = choose(recipe, data, overrides)
     _require_extra()
     from edgecnn.dataset import open_source
     from edgecnn.quiet import quiet_stderr
@@ -77,7 +77,7 @@ def train(
         raise typer.Exit(130) from None
 
 
-def _choose(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, Path | None, str]:
+def choose(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, Path | None, str]:
     """Tell a recipe from a folder of photos; a shipped recipe's name always means the recipe.
 
     Returns the recipe, where the user says that the data lie, and what the bundle is called by default.
