@@ -32,6 +32,7 @@ COMMANDS = {
     "evaluate": Entry("edgecnn.cli.evaluate", "Measure a model on labelled pictures, clean and corrupted."),
     "models": Entry("edgecnn.cli.models", "List, show and verify model bundles."),
     "train": Entry("edgecnn_train.cli", "Train an int8 model from a recipe or a folder of photos."),
+    "data": Entry("edgecnn_train.data_cli", "Check a data set before training; preview its augmentation."),
     "demo": Entry("edgecnn.cli.demo", "Run live and bench for a few seconds and sum up."),
 }
 

@@ -72,7 +72,7 @@ def train(
     for option, limit in (("kb", budget_kb), ("mmacs", budget_mmacs), ("ms", budget_ms)):
         if limit is not None and not limit > 0:
             raise OptionError(f"--budget-{option} must be above 0, got {limit:g}")
-    chosen, data, name = _choose(recipe, data, overrides)
+    chosen, data, name = choose(recipe, data, overrides)
     chosen = chosen.robustly() if robust else chosen
     _require_extra()
     from edgecnn.bundle import find
@@ -108,7 +108,7 @@ def train(
         raise typer.Exit(130) from None
 
 
-def _choose(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, Path | None, str]:
+def choose(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, Path | None, str]:
     """Tell a recipe from a folder of photos; a shipped recipe's name always means the recipe.
 
     Returns the recipe, where the user says that the data lie, and what the bundle is called by default.

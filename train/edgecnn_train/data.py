@@ -141,6 +141,15 @@ def choose_input(source: Source, wanted: InputSpec, say: Callable[[str], None]) 
     return RuntimeInput(width, height, color, wanted.fit, wanted.resize, VALUE_RANGE)
 
 
+def has_color(picture: NDArray[np.uint8]) -> bool:
+    """Whether a picture, uint8 H×W or H×W×3, has colour to speak of."""
+    if picture.ndim == 2:
+        return False
+    spread = np.ptp(picture[::4, ::4].astype(np.int16), axis=2)
+    # JPEG's chroma rounding leaves a few levels between the channels of a grey picture.
+    return bool(np.mean(spread) > 4)
+
+
 def input_tensor(spec: RuntimeInput) -> Tensor:
     """Return the float input tensor that a model for this input has."""
     channels = 1 if spec.color == "gray" else 3
@@ -168,10 +177,7 @@ def _look(source: Source, count: int = 200) -> tuple[list[int], bool]:
         except (ImageError, DataError):
             continue
         sides.append(min(picture.shape[:2]))
-        if picture.ndim == 3 and not colored:
-            spread = np.ptp(picture[::4, ::4].astype(np.int16), axis=2)
-            # JPEG's chroma rounding leaves a few levels between the channels of a grey picture.
-            colored = bool(np.mean(spread) > 4)
+        colored = colored or has_color(picture)
     if not sides:
         raise DataError("none of the pictures can be read")
     return sides, colored

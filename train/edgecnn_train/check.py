@@ -1,0 +1,186 @@
+"""Checks a data set before any training: one pass over the pictures, then everything that may be wrong."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections import Counter
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgecnn.errors import OptionError
+from edgecnn_train import findings as look
+from edgecnn_train.duplicates import find_duplicates
+from edgecnn_train.label_noise import vote_on_labels
+from edgecnn_train.survey import survey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from edgecnn.dataset import Item, Source, SplitName
+    from edgecnn_train.duplicates import Duplicates
+    from edgecnn_train.findings import Finding
+    from edgecnn_train.label_noise import LabelVotes
+    from edgecnn_train.recipe import Recipe
+    from edgecnn_train.survey import Survey
+
+SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
+_SEVERITY = {"error": 0, "warning": 1, "note": 2}
+# What `--strict` does not let pass.
+_STRICT = frozenset({"leak", "conflict", "corrupt"})
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a check has seen and found, the worst first."""
+
+    path: Path
+    seen: Survey
+    same: Duplicates
+    votes: LabelVotes | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether every class has enough readable pictures for training to start."""
+        return not any(f.kind == "unusable-class" for f in self.findings)
+
+    @property
+    def passes_strictly(self) -> bool:
+        """Whether no picture is damaged, in two splits, or the same under two labels."""
+        return not any(f.kind in _STRICT for f in self.findings)
+
+    def counts(self) -> list[dict[str, Any]]:
+        """Return for each class its label and its pictures, in all and in each official split."""
+        seen = self.seen
+        tally = Counter((i.label, i.split) for i in seen.items)
+        return [
+            {
+                "label": label,
+                "pictures": sum(n for (c, _), n in tally.items() if c == k),
+                **{s: tally[k, s] for s in SPLITS if (seen.splits == s).any()},
+            }
+            for k, label in enumerate(seen.labels)
+        ]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report for programs; pictures by id."""
+        seen, votes = self.seen, self.votes
+        return {
+            "path": str(self.path),
+            "pictures": len(seen),
+            "classes": self.counts(),
+            "sizes": {
+                name: [int(np.median(v)) if f is None else int(f(v)) for v in (seen.widths, seen.heights)]
+                for name, f in (("min", np.min), ("median", None), ("max", np.max))
+            },
+            "color": int(seen.colored.sum()),
+            "gray": int((~seen.colored).sum()),
+            "unreadable": [{"id": u.item.id, "reason": u.reason} for u in seen.unreadable],
+            "label_votes": votes
+            and {
+                "neighbours": votes.asked,
+                "needed": votes.needed,
+                "accuracy": votes.accuracy,
+                "trusted": votes.trusted,
+                "reach": votes.reach,
+            },
+            "findings": [
+                {
+                    "kind": f.kind,
+                    "level": f.level,
+                    "what": f.what,
+                    "todo": f.todo,
+                    "examples": list(f.examples),
+                    "pictures": [[seen.items[p].id for p in group] for group in f.pictures],
+                }
+                for f in self.findings
+            ],
+        }
+
+
+def check(
+    source: Source,
+    path: Path,
+    recipe: Recipe,
+    tick: Callable[[int], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Report:
+    """Check a data set.
+
+    Parameters
+    ----------
+    path
+        Where the source lies.
+    recipe
+        Whose shares of splits and whose seed are taken.
+    tick, say
+        Told how many pictures are read, and which step comes next.
+
+    Raises
+    ------
+    DataError
+        Where no picture can be read.
+    """
+    seen = survey(source, path, tick)
+    say("comparing pictures")
+    same = find_duplicates(seen, recipe.train.seed)
+    say("comparing labels")
+    votes = vote_on_labels(seen, recipe.train.seed)
+    # The order here is the order of findings of the same level.
+    found = chain(
+        look.unusable_classes(seen),
+        look.leaks(seen, same),
+        look.conflicts(seen, same),
+        look.unreadable(seen),
+        look.swapped_labels(seen, votes),
+        look.class_names(seen),
+        look.repeats(seen, same),
+        look.shapes(seen),
+        look.balance(seen, recipe.data),
+    )
+    return Report(path, seen, same, votes, tuple(sorted(found, key=lambda f: _SEVERITY[f.level])))
+
+
+def manifest(report: Report, target: Path) -> tuple[str, int]:
+    """Return a CSV manifest with duplicates in one group, and how many pictures it leaves out.
+
+    Where a group lies in several official splits, only its pictures in the test split stay (or those in the
+    validation split where the test has none), so that the test remains what it was. Pictures that can't be
+    read are left out too, uncounted. Raises OptionError for pictures that are no files.
+    """
+    path, seen = report.path, report.seen
+    folder = path if path.is_dir() else path.parent
+    if not (path.suffix.lower() == ".csv" or all((folder / i.id).is_file() for i in seen.items[:1])):
+        raise OptionError(
+            f"--manifest needs pictures that are files of their own, not in an archive or IDX files: "
+            f"unpack {path} and check the folder"
+        )
+    group = [item.group or "" for item in seen.items]
+    left_out: set[int] = set()
+    for number, members in enumerate(report.same.groups(), 1):
+        joined = {group[p] for p in members} - {""}
+        name = min(joined, default=f"alike-{number}")
+        # Groups that the duplicates tie together become one.
+        group = [name if g in joined else g for g in group] if len(joined) > 1 else group
+        for p in members:
+            group[p] = name
+        home = max((_rank(seen.items[p]) for p in members), default=0)
+        left_out |= {int(p) for p in members if _rank(seen.items[p]) < home and seen.items[p].split}
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["path", "label", "split", "group"])
+    for place, item in enumerate(seen.items):
+        if place not in left_out:
+            where = os.path.relpath(folder / item.id, target.parent)
+            writer.writerow([where, seen.labels[item.label], item.split or "", group[place]])
+    return text.getvalue(), len(left_out)
+
+
+def _rank(item: Item) -> int:
+    return SPLITS.index(item.split) if item.split else 0

@@ -1,0 +1,165 @@
+"""Finds pictures that are the same: pixel for pixel, or the same photo saved, cropped or lit again.
+
+Near duplicates in two splits make a test lie: a CNN remembers the one and is praised for the other
+(Barz & Denzler 2020, "Do we train on test data?", found it for 3.3 % of CIFAR-10's test pictures).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edgecnn_train.survey import Survey
+
+# Two pictures are near duplicates where each lies within `NEARER` of the squared distance at which the other
+# meets its 20th nearest picture, and within `LOOSEST`; from `CLOSEST` on no stranger is asked.
+NEARER = 0.2
+LOOSEST = 0.9
+CLOSEST = 0.9995
+# The correlation of the two thumbnails, all their pixels and colours, that confirms a pair.
+CONFIRMED = 0.85
+_RANK = 20
+_BLOCK = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicates:
+    """Which pictures are the same.
+
+    `distinct` (int64 N) numbers the different contents: pictures with the same number have the same pixels.
+    `near` (int64 M×2) are pairs of such numbers, `likeness` (float32 M) the correlation of their thumbnails.
+    """
+
+    distinct: NDArray[np.int64]
+    near: NDArray[np.int64]
+    likeness: NDArray[np.float32]
+
+    def groups(self) -> list[NDArray[np.int64]]:
+        """Return the places of pictures that belong together, exact and near, in groups of two or more."""
+        parent = np.arange(self.distinct.max() + 1)
+
+        def root(k: int) -> int:
+            while parent[k] != k:
+                parent[k] = parent[parent[k]]
+                k = int(parent[k])
+            return k
+
+        for a, b in self.near.tolist():
+            parent[root(a)] = root(b)
+        roots = np.array([root(k) for k in range(len(parent))])[self.distinct]
+        return _runs(roots)
+
+    def exact(self) -> list[NDArray[np.int64]]:
+        """Return the places of pictures with the same pixels, in groups of two or more."""
+        return _runs(self.distinct)
+
+    def touched(self, marks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Tell for each picture whether another picture like it is marked (bool N)."""
+        count = np.bincount(self.distinct, marks, minlength=self.distinct.max() + 1)
+        nearby = np.zeros(len(count))
+        np.add.at(nearby, self.near[:, 0], count[self.near[:, 1]])
+        np.add.at(nearby, self.near[:, 1], count[self.near[:, 0]])
+        return np.asarray(count[self.distinct] - marks + nearby[self.distinct] > 0)
+
+    def twin(self, picture: int, among: NDArray[np.bool_]) -> tuple[int, float]:
+        """Return the picture among the marked ones that is most like this one, and how like it is."""
+        here = self.distinct[picture]
+        same = np.flatnonzero((self.distinct == here) & among)
+        if others := same[same != picture].tolist():
+            return int(others[0]), 1.0
+        pairs = np.flatnonzero((self.near == here).any(1))
+        for pair in pairs[np.argsort(-self.likeness[pairs], kind="stable")]:
+            other = self.near[pair].sum() - here
+            if found := np.flatnonzero((self.distinct == other) & among).tolist():
+                return int(found[0]), float(self.likeness[pair])
+        raise ValueError(f"picture {picture} has no twin among the marked ones")
+
+
+def find_duplicates(seen: Survey, seed: int) -> Duplicates:
+    """Find exact and near duplicates among the pictures of a survey.
+
+    Each thumbnail becomes the 63 lowest frequencies of its cosine transform without the mean, scaled to
+    length one, so that brightness and contrast do not count. All pairs are compared, in blocks: 60,000
+    pictures take some ten seconds. What counts as near follows from the data: photos of bottles on one
+    table are all alike, and only far more likeness than that tells of a copy. A pair that is near is
+    confirmed by the correlation of the whole thumbnails in colour.
+    """
+    _, first, distinct = np.unique(
+        np.array([d.hex() for d in seen.digests]), return_index=True, return_inverse=True
+    )
+    thumbnails = seen.thumbnails[first]
+    near, likeness = _near_pairs(thumbnails, np.random.default_rng([seed, 200]))
+    return Duplicates(distinct.astype(np.int64).ravel(), near, likeness)
+
+
+def _near_pairs(
+    thumbnails: NDArray[np.uint8], rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    points = _low_frequencies(thumbnails)
+    limits = _limits(points, rng)
+    found = [np.empty((0, 2), np.int64)]
+    for start in range(0, len(points), _BLOCK):
+        block = points[start : start + _BLOCK]
+        likeness = block @ points[start:].T
+        i, j = np.nonzero(likeness > limits[start : start + len(block), None])
+        keep = (j > i) & (likeness[i, j] > limits[start + j])
+        found.append(np.stack([i[keep], j[keep]], axis=1) + start)
+    pairs = np.concatenate(found)
+    confirmed = _correlations(thumbnails, pairs)
+    keep = confirmed >= CONFIRMED
+    return pairs[keep], confirmed[keep]
+
+
+def _low_frequencies(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return float32 N×63 of length one; zeros for pictures without any contrast."""
+    points = np.empty((len(thumbnails), 63), np.float32)
+    for k, picture in enumerate(thumbnails):
+        gray = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY).astype(np.float32)
+        points[k] = cv2.dct(gray)[:8, :8].ravel()[1:]
+    length = np.linalg.norm(points, axis=1, keepdims=True)
+    points[length[:, 0] < 32] = 0  # less than one grey level in the root mean square: nothing to compare
+    return np.asarray(points / np.maximum(length, 1e-6), np.float32)
+
+
+def _limits(points: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return for each picture the correlation above which another one is no stranger.
+
+    The 20th nearest of all is estimated as the second nearest of a drawn tenth where there are many.
+    """
+    count = len(points)
+    asked = count if count <= 4000 else max(4000, count // 10)
+    sample = np.sort(rng.permutation(count)[:asked])
+    rank = min(max(1, round(min(_RANK, count // 4) * asked / count)), asked - 1)
+    strangers = np.zeros(count, np.float32)
+    for start in range(0, count if rank else 0, _BLOCK):
+        likeness = points[start : start + _BLOCK] @ points[sample].T
+        likeness[sample[None] == np.arange(start, start + len(likeness))[:, None]] = -1
+        strangers[start : start + _BLOCK] = np.partition(likeness, asked - rank, axis=1)[:, asked - rank]
+    return np.asarray(np.clip(1 - NEARER * (1 - strangers), LOOSEST, CLOSEST), np.float32)
+
+
+def _correlations(thumbnails: NDArray[np.uint8], pairs: NDArray[np.int64]) -> NDArray[np.float32]:
+    found = np.empty(len(pairs), np.float32)
+    for start in range(0, len(pairs), _BLOCK):
+        a, b = (_centred(thumbnails[side]) for side in pairs[start : start + _BLOCK].T)
+        found[start : start + _BLOCK] = (a * b).sum(1)
+    return found
+
+
+def _centred(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
+    flat = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
+    flat -= flat.mean(1, keepdims=True)
+    return np.asarray(flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6), np.float32)
+
+
+def _runs(numbers: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Return the places of equal numbers, in groups of two or more, by their first place."""
+    order = np.argsort(numbers, kind="stable")
+    starts = np.flatnonzero(np.diff(numbers[order])) + 1
+    return sorted((g for g in np.split(order, starts) if len(g) > 1), key=lambda g: int(g[0]))

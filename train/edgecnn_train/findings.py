@@ -1,0 +1,284 @@
+"""What is wrong with a data set, each with what to do about it: one function for each thing that can be."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from edgecnn_train.duplicates import Duplicates
+    from edgecnn_train.label_noise import LabelVotes
+    from edgecnn_train.recipe import DataSpec
+    from edgecnn_train.survey import Survey
+
+Level = Literal["error", "warning", "note"]
+FEWEST_TO_TRAIN = 3
+FEW = 20
+IMBALANCED = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was found.
+
+    `kind` names it for programs, `what` says it, `examples` name pictures or classes, `todo` is what to do
+    next. `pictures` are the places in the survey of what is meant, those that belong together in one tuple.
+    """
+
+    kind: str
+    level: Level
+    what: str
+    todo: str
+    examples: tuple[str, ...] = ()
+    pictures: tuple[tuple[int, ...], ...] = ()
+
+
+def unusable_classes(seen: Survey) -> Iterator[Finding]:
+    """Classes that training would refuse."""
+    counts = np.bincount(seen.classes, minlength=len(seen.labels))
+    if few := [f"{label}: {n}" for label, n in zip(seen.labels, counts, strict=True) if n < FEWEST_TO_TRAIN]:
+        yield Finding(
+            "unusable-class", "error",
+            f"{_many(len(few), 'class')} with fewer than {FEWEST_TO_TRAIN} readable pictures",
+            "Add pictures or remove the class: training needs one each for training, validation and test.",
+            tuple(few),
+        )  # fmt: skip
+
+
+def leaks(seen: Survey, same: Duplicates) -> Iterator[Finding]:
+    """Pictures of an official split that are in the training split too, or test pictures in validation."""
+    splits = seen.splits
+    for split, other in (("test", "train"), ("validation", "train"), ("test", "validation")):
+        here, there = splits == split, splits == other
+        places = np.flatnonzero(here & same.touched(there))
+        if not len(places):
+            continue
+        twins = [(int(p), *same.twin(int(p), there)) for p in places]
+        twins.sort(key=lambda t: -t[2])
+        exact = sum(likeness == 1.0 for *_, likeness in twins)
+        yield Finding(
+            "leak", "error",
+            f"{len(places):,} of {here.sum():,} {split} pictures ({len(places) / here.sum():.2%}) are in the "
+            f"{other} split too, {exact:,} of them pixel for pixel",
+            f"Accuracy on them is no evidence. --manifest FILE.csv leaves the {other} twins out.",
+            tuple(f"{_name(seen, a)} {_like(x)} {_name(seen, b)}" for a, b, x in twins),
+            tuple((a, b) for a, b, _ in twins),
+        )  # fmt: skip
+
+
+def conflicts(seen: Survey, same: Duplicates) -> Iterator[Finding]:
+    """Pictures that are the same, or nearly, under two labels."""
+    classes = seen.classes
+    exact = [g for g in same.exact() if len(set(classes[g])) > 1]
+    if exact:
+        yield Finding(
+            "conflict", "error",
+            f"{_many(len(exact), 'picture')} with more than one label, pixel for pixel",
+            "Keep one copy of each, under the right label.",
+            tuple(" = ".join(_name(seen, int(p)) for p in g) for g in exact),
+            tuple(tuple(g.tolist()) for g in exact),
+        )  # fmt: skip
+    known = {tuple(g.tolist()) for g in exact}
+    near = [g for g in same.groups() if len(set(classes[g])) > 1 and tuple(g.tolist()) not in known]
+    if near:
+        yield Finding(
+            "near-conflict", "warning",
+            f"{_many(len(near), 'group')} of near duplicates under more than one label",
+            "Look at them: one of the labels is likely wrong.",
+            tuple(" ~ ".join(_name(seen, int(p)) for p in g) for g in near),
+            tuple(tuple(g.tolist()) for g in near),
+        )  # fmt: skip
+
+
+def unreadable(seen: Survey) -> Iterator[Finding]:
+    """Damaged pictures, and files of a kind that is not read."""
+    if seen.unreadable:
+        yield Finding(
+            "corrupt", "error",
+            f"{_many(len(seen.unreadable), 'picture')} can't be read",
+            "Copy them again from where they came, or delete them; training leaves them out.",
+            tuple(u.reason for u in seen.unreadable),
+        )  # fmt: skip
+    if seen.foreign:
+        kinds = ", ".join(f"{n:,} {suffix}" for suffix, n in seen.foreign.items())
+        yield Finding(
+            "foreign", "warning",
+            f"{_many(sum(seen.foreign.values()), 'file')} of a kind that is not read: {kinds}",
+            "Convert them to JPEG or PNG first, or they are left out.",
+        )  # fmt: skip
+
+
+def swapped_labels(seen: Survey, votes: LabelVotes | None) -> Iterator[Finding]:
+    """Labels that the neighbours contradict."""
+    if votes is None:
+        return
+    names = seen.labels
+    if votes.swapped_classes:
+        yield Finding(
+            "swapped-class", "error",
+            f"{_many(len(votes.swapped_classes), 'class')} of a split look like another class of training",
+            "Look whether two folders were swapped.",
+            tuple(f"{split}/{names[a]} looks like train/{names[b]} ({share:.0%} of its pictures)"
+                  for split, a, b, share in votes.swapped_classes),
+        )  # fmt: skip
+    if not votes.needed:
+        yield Finding(
+            "labels-not-judged", "note",
+            "whether labels are swapped can't be told: pictures that look alike here often have two labels",
+            f"Nothing, or look through the classes: the neighbours name {votes.accuracy:.0%} of the labels.",
+        )  # fmt: skip
+    if votes.suspects:
+        yield Finding(
+            "swapped-labels", "warning",
+            f"{_many(len(votes.suspects), 'label')} look swapped: {votes.needed} or more of the "
+            f"{votes.asked} most similar pictures carry one other label",
+            "Look at each: some are only unusual. "
+            f"About {votes.reach:.0%} of all swapped labels can be seen in this way.",
+            tuple(f"{_name(seen, s.picture)} looks like {names[s.looks_like]} ({s.votes} of {votes.asked})"
+                  for s in votes.suspects),
+            tuple((s.picture,) for s in votes.suspects),
+        )  # fmt: skip
+    if votes.unclear_classes:
+        yield Finding(
+            "unclear-classes", "note",
+            "the votes can't tell these classes from others, so their labels were not judged",
+            "Nothing, or look through them; a trained model may well tell them apart.",
+            tuple(names[c] for c in votes.unclear_classes),
+        )  # fmt: skip
+
+
+def class_names(seen: Survey) -> Iterator[Finding]:
+    """Classes that seem to be one: `Cat`, `cats` and `cat (2)`."""
+    alike: dict[str, list[str]] = defaultdict(list)
+    for label in seen.labels:
+        alike[_stem(label)].append(label)
+    if found := [" / ".join(repr(x) for x in group) for group in alike.values() if len(group) > 1]:
+        yield Finding(
+            "class-names", "warning", "classes whose names differ by hardly anything",
+            "If they mean the same, put their pictures into one folder.", tuple(found),
+        )  # fmt: skip
+
+
+def _stem(label: str) -> str:
+    text = unicodedata.normalize("NFKC", label).casefold()
+    plain = re.sub(r"[\W_]+", "", re.sub(r"\(\d+\)|\b(copy|kopie)\b", "", text))
+    return plain[:-1] if len(plain) > 3 and plain.endswith("s") else plain or text
+
+
+def repeats(seen: Survey, same: Duplicates) -> Iterator[Finding]:
+    """Duplicates that a split still to be drawn could tear apart."""
+    groups = same.groups()
+    if not groups:
+        return
+    free = seen.splits == ""
+    largest = max(map(len, groups))
+    what = (
+        f"{_many(sum(map(len, groups)), 'picture')} in {_many(len(groups), 'group')} of exact or near "
+        f"duplicates, {largest} in the largest"
+    )
+    torn = bool(free.any()) and not all(_grouped(seen, g) for g in groups)
+    yield Finding(
+        "duplicates",
+        "warning" if torn else "note",
+        what,
+        "They have to share a split, or the test lies: --manifest FILE.csv writes groups that do."
+        if torn
+        else "They teach little that is new; nothing has to be done.",
+        tuple(" ~ ".join(_name(seen, int(p)) for p in g[:4]) + (" …" if len(g) > 4 else "") for g in groups),
+        tuple(tuple(g[:2].tolist()) for g in groups),
+    )
+
+
+def _grouped(seen: Survey, places: NDArray[np.int64]) -> bool:
+    groups = {seen.items[p].group for p in places}
+    return len(groups) == 1 and None not in groups
+
+
+def balance(seen: Survey, spec: DataSpec) -> Iterator[Finding]:
+    """Classes of very different sizes, classes with few pictures, and tests too small to tell much."""
+    training = np.isin(seen.splits, ("train", ""))
+    counts = np.bincount(seen.classes[training], minlength=len(seen.labels))
+    order = np.argsort(counts, kind="stable")
+    small, large = order[0], order[-1]
+    ratio = counts[large] / max(counts[small], 1)
+    if ratio >= IMBALANCED:
+        yield Finding(
+            "imbalance", "warning",
+            f"{seen.labels[large]} has {ratio:.1f} times as many pictures to train on as "
+            f"{seen.labels[small]} ({counts[large]:,} and {counts[small]:,})",
+            'Train with --set train.class_weights=balanced, or add pictures of the small classes.',
+        )  # fmt: skip
+    if few := [f"{seen.labels[c]}: {counts[c]}" for c in order if counts[c] < FEW]:
+        yield Finding(
+            "few", "warning", f"{_many(len(few), 'class')} with fewer than {FEW} pictures to train on",
+            "Add pictures, of other things, places and light; a hundred each is a good start.", tuple(few),
+        )  # fmt: skip
+    official = int((seen.splits == "test").sum())
+    tested = official or max(len(seen.labels), round(spec.test * int(training.sum())))
+    if tested < 100:
+        yield Finding(
+            "small-test", "note",
+            f"the test split {'has' if official else 'will have'} {tested} pictures: one of them is "
+            f"{100 / tested:.1f} points of accuracy",
+            "Add pictures, or trust no difference smaller than a few of them.",
+        )  # fmt: skip
+
+
+def shapes(seen: Survey) -> Iterator[Finding]:
+    """Pictures of an odd size, and classes that size or colour alone would give away."""
+    sides, ratios = np.minimum(seen.heights, seen.widths), seen.widths / seen.heights
+    typical, usual = float(np.median(sides)), float(np.median(ratios))
+    odd = (sides > 4 * typical) | (sides < typical / 4) | (ratios > 2.5 * usual) | (ratios < usual / 2.5)
+    places = np.flatnonzero(odd)
+    if len(places):
+        yield Finding(
+            "odd-size", "note",
+            f"{_many(len(places), 'picture')} of an unusual size or shape",
+            "Look whether what is to be seen is still large and in the middle.",
+            tuple(f"{_name(seen, int(p))}: {seen.widths[p]}×{seen.heights[p]}" for p in places),
+            tuple((int(p),) for p in places),
+        )  # fmt: skip
+    classes = seen.classes
+    present = np.unique(classes)
+    medians = np.array([np.median(sides[classes == c]) for c in present])
+    colored = np.array([seen.colored[classes == c].mean() for c in present])
+    shortcut = []
+    if medians.max() >= 2 * medians.min():
+        shortcut.append(_contrast(seen, present, medians, "{:.0f} pixels to the shorter side"))
+    if np.ptp(colored) >= 0.5:
+        shortcut.append(_contrast(seen, present, 100 * colored, "{:.0f} % in colour"))
+    if shortcut:
+        yield Finding(
+            "shortcut", "warning", "size or colour alone tells some classes apart",
+            "A model may learn that instead: add pictures of both kinds to each class.", tuple(shortcut),
+        )  # fmt: skip
+
+
+def _contrast(seen: Survey, present: NDArray[np.int64], values: NDArray[np.float64], template: str) -> str:
+    low, high = int(values.argmin()), int(values.argmax())
+    return "; ".join(f"{seen.labels[present[k]]}: {template.format(values[k])}" for k in (low, high))
+
+
+def _name(seen: Survey, place: int) -> str:
+    """Return a picture's id, and its label where the id does not hold it."""
+    item = seen.items[place]
+    label = seen.labels[item.label]
+    return item.id if label in item.id.split("/") else f"{item.id} ({label})"
+
+
+def _like(likeness: float) -> str:
+    return "=" if likeness == 1.0 else f"~ ({likeness:.2f})"
+
+
+def _many(count: int, noun: str) -> str:
+    plural = {"class": "classes"}.get(noun, f"{noun}s")
+    return f"{count:,} {noun if count == 1 else plural}"

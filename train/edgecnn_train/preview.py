@@ -1,0 +1,83 @@
+"""Shows pictures as a model is trained on them: plain, and changed by the recipe's augmentation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from edgecnn.errors import DataError, ImageError
+from edgecnn.preprocess import Preprocessor
+from edgecnn_train.augment import augment
+from edgecnn_train.data import choose_input, input_tensor
+from edgecnn_train.sheet import Cell, Section, drawable_labels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from edgecnn.dataset import Item, Source
+    from edgecnn_train.recipe import Recipe
+
+MOST_ROWS = 12
+
+
+def preview(
+    source: Source, recipe: Recipe, say: Callable[[str], None], seed: int, changes: int = 8
+) -> tuple[list[Section], dict[str, str]]:
+    """Return the sections of a contact sheet, one for each of up to 12 training pictures, and a legend.
+
+    The first picture of a row is the plain one as the model sees it, the others are changed. Pictures are
+    drawn by `seed` from the training split, the classes in turn, and only those that are shown are read.
+    The legend explains the labels that can't be drawn; see `drawable_labels`. Raises DataError.
+    """
+    spec = choose_input(source, recipe.input, say)
+    view = Preprocessor(spec, input_tensor(spec))
+    rng = np.random.default_rng([seed, 400])
+    items, pictures = [], []
+    for item in _in_turn(source, rng):
+        try:
+            pictures.append(view.pixels(source.read(item)).copy())
+            items.append(item)
+        except (ImageError, DataError) as error:
+            say(f"skipped: {error}")
+        if len(items) == MOST_ROWS:
+            break
+    if not items:
+        raise DataError("none of the training pictures can be read")
+    plain = np.stack(pictures)
+    batch = plain[..., None] if plain.ndim == 3 else plain
+    columns = [batch, *(_change(batch, recipe, rng) for _ in range(changes))]
+    names, legend = drawable_labels(source.labels)
+    cells = [
+        Section(
+            "",
+            tuple(Cell((_bgr(c[row]),), names[item.label] if k == 0 else "") for k, c in enumerate(columns)),
+        )
+        for row, item in enumerate(items)
+    ]
+    return cells, {n: x for n, x in legend.items() if n in {names[i.label] for i in items}}
+
+
+def _change(batch: NDArray[np.uint8], recipe: Recipe, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Change a batch, uint8 N×H×W×C, as training does: the one place that calls the augmentation."""
+    return augment(batch, recipe.augment, rng)
+
+
+def _in_turn(source: Source, rng: np.random.Generator) -> list[Item]:
+    """Return the training pictures in random order, one of each class, then another of each."""
+    usable = [i for i in source.items if i.split in (None, "train")]
+    shuffled = [usable[k] for k in rng.permutation(len(usable))]
+    turn: dict[int, int] = {}
+    order = []
+    for item in shuffled:
+        turn[item.label] = turn.get(item.label, -1) + 1
+        order.append((turn[item.label], item.label))
+    return [shuffled[k] for k in sorted(range(len(shuffled)), key=order.__getitem__)]
+
+
+def _bgr(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Turn the model's RGB into OpenCV's order."""
+    return picture if picture.shape[2] == 1 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)  # type: ignore[return-value]

@@ -1,0 +1,154 @@
+"""Contact sheets: rows of small pictures with captions, drawn with OpenCV."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from edgecnn.errors import OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+_MARGIN, _LINE = 8, 16
+_INK, _PALE, _PAPER = (40, 40, 40), (120, 120, 120), (255, 255, 255)
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+# Letters that Unicode does not take apart into a plain one and a mark.
+_PLAIN = str.maketrans({
+    "ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L",
+    "đ": "d", "Đ": "D", "ð": "d", "þ": "th", "×": "x", "–": "-", "—": "-", "…": "...",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Pictures that belong together, drawn side by side with one caption below.
+
+    Each picture is uint8 H×W (grey), H×W×1 or H×W×3 (BGR), of any size.
+    """
+
+    pictures: tuple[NDArray[np.uint8], ...]
+    caption: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A title and the cells below it."""
+
+    title: str
+    cells: tuple[Cell, ...]
+
+
+def contact_sheet(sections: Sequence[Section], side: int = 96, columns: int = 10) -> NDArray[np.uint8]:
+    """Draw a sheet: uint8 H×W×3 BGR.
+
+    Parameters
+    ----------
+    side
+        The side of the square that each picture is fitted into, in pixels.
+    columns
+        How many pictures stand side by side at most; a cell is never broken.
+
+    Captions and titles may hold any text; what OpenCV can't draw is replaced as in `drawable`.
+    """
+    rows = [row for section in sections for row in _rows(section, side, columns)]
+    width = max([320, *(row.shape[1] for row in rows)])
+    padded = [np.pad(r, ((0, 0), (0, width - r.shape[1]), (0, 0)), constant_values=_PAPER[0]) for r in rows]
+    return np.vstack([*padded, _blank(_MARGIN, width)])
+
+
+def drawable_labels(labels: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Return names that can be drawn, one for each label and no two the same, and a legend.
+
+    OpenCV draws ASCII only: `äpfel` becomes `apfel`, and what has no such likeness, or would get the name of
+    another label, becomes `#3`, its number; the legend tells what those mean.
+    """
+    plain = [drawable(label) for label in labels]
+    clear = [
+        p.count("?") == label.count("?") and plain.count(p) == 1
+        for p, label in zip(plain, labels, strict=True)
+    ]
+    names = [p if good else f"#{k}" for k, (p, good) in enumerate(zip(plain, clear, strict=True))]
+    return names, {n: x for n, x, good in zip(names, labels, clear, strict=True) if not good}
+
+
+def drawable(text: str) -> str:
+    """Return a text's likeness in ASCII, `?` for what has none."""
+    apart = unicodedata.normalize("NFKD", text.translate(_PLAIN))
+    bare = "".join(c for c in apart if not unicodedata.combining(c))
+    return "".join(c if " " <= c <= "~" else "?" for c in bare)
+
+
+def write_png(path: Path, sheet: NDArray[np.uint8]) -> None:
+    """Write a sheet, to a temporary file first. Raises OutputError."""
+    data = cv2.imencode(".png", sheet)[1].tobytes()
+    target = path.absolute()
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
+            temporary = Path(file.name)
+            file.write(data)
+        temporary.chmod(0o644)
+        os.replace(temporary, target)  # noqa: PTH105 - the atomic rename of the standard library
+    except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise OutputError(f"{path} can't be written: {error.strerror}") from error
+
+
+def _rows(section: Section, side: int, columns: int) -> list[NDArray[np.uint8]]:
+    """Draw the title and the rows of cells."""
+    drawn = [_cell(cell, side) for cell in section.cells]
+    rows: list[list[NDArray[np.uint8]]] = [[]]
+    room = columns * (side + 2) + _MARGIN * (columns + 1)
+    for picture in drawn:
+        if rows[-1] and sum(c.shape[1] for c in rows[-1]) + picture.shape[1] > room:
+            rows.append([])
+        rows[-1].append(picture)
+    text = drawable(section.title)
+    title = _blank((_LINE if text else 0) + _MARGIN + 4, max(320, 9 * len(text) + 2 * _MARGIN))
+    cv2.putText(title, text, (_MARGIN, _LINE + 4), _FONT, 0.5, _INK, 1, cv2.LINE_AA)
+    return [title, *(np.hstack([_blank(row[0].shape[0], _MARGIN), *row]) for row in rows if row)]
+
+
+def _cell(cell: Cell, side: int) -> NDArray[np.uint8]:
+    """Draw one cell: its pictures, the caption below, and the margin to the right."""
+    pictures = np.hstack([np.pad(_fit(p, side), ((0, 2), (0, 2), (0, 0))) for p in cell.pictures])
+    pictures[-2:], pictures[:, side :: side + 2], pictures[:, side + 1 :: side + 2] = 255, 255, 255
+    canvas = _blank(side + 2 + (_LINE if cell.caption else 4), pictures.shape[1] + _MARGIN)
+    canvas[: side + 2, : pictures.shape[1]] = pictures
+    text = drawable(cell.caption)
+    while text and cv2.getTextSize(text, _FONT, 0.36, 1)[0][0] > pictures.shape[1]:
+        text = text.removesuffix("..")[:-1] + ".."
+        if len(text) <= 3:
+            break
+    cv2.putText(canvas, text, (0, side + 12), _FONT, 0.36, _PALE, 1, cv2.LINE_AA)
+    return canvas
+
+
+def _fit(picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Fit a picture into a grey square; small ones keep their square pixels."""
+    height, width = picture.shape[:2]
+    scale = side / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
+    small = cv2.resize(picture, size, interpolation=method)
+    if small.ndim == 2:
+        small = cv2.cvtColor(small, cv2.COLOR_GRAY2BGR)
+    square = np.full((side, side, 3), 225, np.uint8)
+    top, left = (side - size[1]) // 2, (side - size[0]) // 2
+    square[top : top + size[1], left : left + size[0]] = small
+    return square
+
+
+def _blank(height: int, width: int) -> NDArray[np.uint8]:
+    return np.full((height, width, 3), _PAPER, np.uint8)

@@ -1,0 +1,146 @@
+"""Reads every picture of a data set once and keeps what a check needs: sizes, digests and thumbnails."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from edgecnn.errors import DataError, ImageError
+from edgecnn.preprocess import shrink
+from edgecnn_train.data import has_color
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from edgecnn.dataset import Item, Source
+
+# Enough to tell two photos apart, and all of a CIFAR picture: 3 KiB a picture, 180 MiB for 60,000.
+THUMBNAIL = 32
+# Files that people take for pictures, and that `edgecnn.image_file` does not read.
+_FOREIGN = frozenset({
+    ".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".psd",
+    ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2",
+    ".mp4", ".mov", ".avi", ".mkv",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A picture that can't be read, and why."""
+
+    item: Item
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What one pass over a data set has seen; every array has one entry for each readable picture.
+
+    `items` are the readable pictures. `heights` and `widths` are int64 N, in pixels, after EXIF rotation;
+    `colored` is bool N; `digests` tell whether two pictures have the same pixels; `thumbnails` are uint8
+    N×32×32×3 BGR, the whole picture stretched to a square. `foreign` counts files that are no pictures that
+    can be read, by extension.
+    """
+
+    labels: tuple[str, ...]
+    items: tuple[Item, ...]
+    heights: NDArray[np.int64]
+    widths: NDArray[np.int64]
+    colored: NDArray[np.bool_]
+    digests: tuple[bytes, ...]
+    thumbnails: NDArray[np.uint8]
+    unreadable: tuple[Unreadable, ...]
+    foreign: dict[str, int]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def classes(self) -> NDArray[np.int64]:
+        """Each picture's class, int64 N."""
+        return np.array([i.label for i in self.items], np.int64)
+
+    @property
+    def splits(self) -> NDArray[np.str_]:
+        """Each picture's official split, an empty text where it has none."""
+        return np.array([i.split or "" for i in self.items], np.str_)
+
+
+def survey(source: Source, path: Path, tick: Callable[[int], None] = lambda _: None) -> Survey:
+    """Read every picture once.
+
+    Parameters
+    ----------
+    path
+        Where the source lies, to look for files that it left out.
+    tick
+        Called with the number of pictures done.
+
+    Raises
+    ------
+    DataError
+        Where no picture can be read.
+    """
+    items: list[Item] = []
+    unreadable, sizes, colored, digests = [], [], [], []
+    thumbnails = np.empty((len(source.items), THUMBNAIL, THUMBNAIL, 3), np.uint8)
+    for done, item in enumerate(source.items, 1):
+        try:
+            picture = source.read(item)
+        except (ImageError, DataError) as error:
+            unreadable.append(Unreadable(item, str(error)))
+            continue
+        thumbnails[len(items)] = _thumbnail(picture)
+        items.append(item)
+        sizes.append(picture.shape[:2])
+        colored.append(has_color(picture))
+        digests.append(_digest(picture))
+        tick(done)
+    if not items:
+        raise DataError(f"none of the pictures in {path} can be read, such as: {unreadable[0].reason}")
+    shape = np.array(sizes, np.int64)
+    return Survey(
+        source.labels,
+        tuple(items),
+        shape[:, 0],
+        shape[:, 1],
+        np.array(colored, bool),
+        tuple(digests),
+        thumbnails[: len(items)],
+        tuple(unreadable),
+        _foreign(path),
+    )
+
+
+def _thumbnail(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    small = shrink(picture, THUMBNAIL, THUMBNAIL, "area")
+    return small if small.ndim == 3 else cv2.cvtColor(small, cv2.COLOR_GRAY2BGR)  # type: ignore[return-value]
+
+
+def _digest(picture: NDArray[np.uint8]) -> bytes:
+    digest = hashlib.blake2b(repr(picture.shape).encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(picture).data)
+    return digest.digest()
+
+
+def _foreign(path: Path) -> dict[str, int]:
+    """Count the files that look like pictures or films but are of a kind that is not read."""
+    if path.is_dir():
+        names = [name for _, _, files in os.walk(path, followlinks=True) for name in files]
+    elif zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    else:
+        names = []
+    suffixes = Counter(PurePosixPath(name).suffix.lower() for name in names)
+    return {suffix: suffixes[suffix] for suffix in sorted(suffixes) if suffix in _FOREIGN}
