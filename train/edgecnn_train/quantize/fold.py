@@ -22,7 +22,8 @@ def fold_batch_norm(model: Any) -> Any:
     bias, and takes on each channel's scale and shift (Jacob et al. 2018, https://arxiv.org/abs/1712.05877,
     section 3.2)::
 
-        kernel' = kernel · γ / √(variance + ε)        bias' = β + (bias − mean) · γ / √(variance + ε)
+        kernel' = kernel · gamma / √(variance + ε)
+        bias' = beta + (bias − mean) · gamma / √(variance + ε)
 
     A BatchNormalization at another place stays. Layers keep their names; the copy is not compiled. Outputs
     agree with those of `model` to float32's precision.
@@ -62,7 +63,8 @@ def rebuild(model: Any, call: Callable[[Any, Any], Any]) -> Any:
             continue
         if isinstance(layer, keras.Model) or len(layer._inbound_nodes) != 1:
             raise RecipeError(
-                f"the layer {layer.name!r} is used twice or is a model itself: build the network of single layers"
+                f"the layer {layer.name!r} is used twice or is a model itself: "
+                "build the network of single layers"
             )
         given = [made[id(tensor)] for tensor in sources(layer)]
         made[id(layer.output)] = call(layer, given if isinstance(layer.input, list) else given[0])

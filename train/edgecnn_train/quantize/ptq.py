@@ -65,7 +65,7 @@ def to_float16(model: Any) -> bytes:
 
 
 def to_dynamic_range(model: Any) -> bytes:
-    """Return the network with int8 weights and float activations, which are rounded layer by layer as it runs.
+    """Return the network with int8 weights; activations are float, and rounded as it runs.
 
     It needs no calibration pictures. Weights of small layers stay float32 (the converter's own rule: below
     1,024 values).

@@ -13,8 +13,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import keras
-import numpy as np
 import tensorflow as tf
+from keras import layers
 
 from edgecnn.errors import RecipeError
 from edgecnn_train.fit import scaled
@@ -22,9 +22,9 @@ from edgecnn_train.quantize.fold import consumers, fold_batch_norm, rebuild
 from edgecnn_train.quantize.ptq import INT8, export
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
-layers = keras.layers
 _register = keras.saving.register_keras_serializable("edgecnn")
 
 # Of the range's old value in each training step; 0.99 lags behind the weights and does not work.
@@ -88,17 +88,17 @@ class FakeQuant(layers.Layer):  # type: ignore[misc]
     def get_config(self) -> dict[str, Any]:
         """Return what makes this layer again."""
         low, high = self._start
-        return super().get_config() | {"low": low, "high": high, "moving": self.moving}
+        config: dict[str, Any] = super().get_config()
+        return config | {"low": low, "high": high, "moving": self.moving}
 
 
 def fake_quant_channels(kernel: Any) -> Any:
     """Round a kernel to −127…127 steps of each output channel's (the last axis') largest magnitude."""
     flat = tf.reshape(tf.convert_to_tensor(kernel), (-1, kernel.shape[-1]))
     limit = tf.stop_gradient(tf.maximum(tf.reduce_max(tf.abs(flat), axis=0), 1e-9))
-    rounded = tf.quantization.fake_quant_with_min_max_vars_per_channel(
+    return tf.quantization.fake_quant_with_min_max_vars_per_channel(
         tf.convert_to_tensor(kernel), -limit, limit, narrow_range=True
     )
-    return rounded
 
 
 @_register
@@ -142,7 +142,7 @@ class QuantDense(layers.Dense):  # type: ignore[misc]
         return self.activation(x + self.bias if self.use_bias else x)
 
 
-_QUANT = {
+_QUANT: dict[Any, Any] = {
     layers.Conv2D: QuantConv2D,
     layers.DepthwiseConv2D: QuantDepthwiseConv2D,
     layers.Dense: QuantDense,
@@ -199,6 +199,21 @@ def quantization_aware(model: Any, calibration: NDArray[np.uint8]) -> Any:
     twin = rebuild(folded, call)
     calibrate(twin, calibration)
     return twin
+
+
+def without_rounding(twin: Any) -> Any:
+    """Return a plain float network with a twin's weights: what its int8 file is measured against."""
+
+    def call(layer: Any, given: Any) -> Any:
+        if isinstance(layer, FakeQuant):
+            return given
+        plain = next((k for k, v in _QUANT.items() if type(layer) is v), type(layer))
+        copy = plain.from_config(layer.get_config())
+        x = copy(given)
+        copy.set_weights(layer.get_weights())
+        return x
+
+    return rebuild(twin, call)
 
 
 def calibrate(twin: Any, pictures: NDArray[np.uint8], batch: int = 100) -> None:
