@@ -82,14 +82,39 @@ def write_metadata(
         graph.metadata.append(entry)
         graph.buffers.append(schema.BufferT())
     graph.buffers[entry.buffer].data = list(_build(name, description, license_text, color, value_range))
-    builder = flatbuffers.Builder(len(model) + 4096)
-    builder.Finish(graph.Pack(builder), file_identifier=b"TFL3")
     packed = io.BytesIO()
-    packed.write(bytes(builder.Output()))
+    packed.write(pack_model(graph))
     with zipfile.ZipFile(packed, "a", zipfile.ZIP_STORED) as archive:
         # A fixed date, so that the same model gives the same bytes.
         archive.writestr(zipfile.ZipInfo(LABELS_FILE, (1980, 1, 1, 0, 0, 0)), "\n".join(labels) + "\n")
     return packed.getvalue()
+
+
+def pack_model(graph: Any) -> bytes:
+    """Return a model (the schema's `ModelT`) as the bytes of a `.tflite`.
+
+    Equal vectors, such as the zero points of weights, are stored once and referred to; the contents of
+    buffers lie at multiples of 16 bytes, as the schema demands and Python's code for it forgets.
+    """
+    builder = _Builder(1 << 16)
+    builder.Finish(graph.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+class _Builder(flatbuffers.Builder):  # type: ignore[misc]
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self._known: dict[tuple[str, bytes], int] = {}
+
+    def StartVector(self, elemSize: int, numElems: int, alignment: int) -> int:  # noqa: N802, N803 - theirs
+        # Vectors of bytes are the buffers' contents and the options of custom operators.
+        return int(super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment))
+
+    def CreateNumpyVector(self, x: Any) -> int:  # noqa: N802
+        key = (x.dtype.str, x.tobytes())
+        if key not in self._known:
+            self._known[key] = int(super().CreateNumpyVector(x))
+        return self._known[key]
 
 
 def _packed_labels(model: bytes, name: str | None) -> tuple[str, ...] | None:

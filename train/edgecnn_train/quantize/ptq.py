@@ -1,4 +1,4 @@
-"""Float Keras model → TFLite files: float32, and full-integer int8 by post-training quantization."""
+"""Float Keras model → TFLite: float32, float16, dynamic range, and int8 by post-training quantization."""
 
 from __future__ import annotations
 
@@ -23,9 +23,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+# What makes a file all integer, int8 in and out.
+INT8: dict[str, Any] = {
+    "optimizations": [tf.lite.Optimize.DEFAULT],
+    "inference_input_type": tf.int8,
+    "inference_output_type": tf.int8,
+    "target_spec": {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
+}
+
+
 def to_float32(model: Any) -> bytes:
     """Return the network as TFLite, unquantized, with a static batch of one."""
-    return _export(model)
+    return export(model)
 
 
 def to_int8(model: Any, calibration: NDArray[np.uint8]) -> bytes:
@@ -45,17 +54,27 @@ def to_int8(model: Any, calibration: NDArray[np.uint8]) -> bytes:
         for picture in scaled(pictures):
             yield [picture[None]]
 
-    return _export(
-        model,
-        optimizations=[tf.lite.Optimize.DEFAULT],
-        representative_dataset=representative,
-        inference_input_type=tf.int8,
-        inference_output_type=tf.int8,
-        target_spec={"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
+    return export(model, representative_dataset=representative, **INT8)
+
+
+def to_float16(model: Any) -> bytes:
+    """Return the network with its weights in float16: half of float32's size, computed in float32."""
+    return export(
+        model, optimizations=[tf.lite.Optimize.DEFAULT], target_spec={"supported_types": [tf.float16]}
     )
 
 
-def _export(model: Any, **options: Any) -> bytes:
+def to_dynamic_range(model: Any) -> bytes:
+    """Return the network with int8 weights; activations are float, and rounded as it runs.
+
+    It needs no calibration pictures. Weights of small layers stay float32 (the converter's own rule: below
+    1,024 values).
+    """
+    return export(model, optimizations=[tf.lite.Optimize.DEFAULT])
+
+
+def export(model: Any, **options: Any) -> bytes:
+    """Convert with these options of the TFLite converter, with a static batch of one."""
     shape = (1, *model.input_shape[1:])
     with _temporary_folder() as folder, warnings.catch_warnings():
         # tf.lite announces its move to LiteRT on every use; Keras has no other route yet.

@@ -1,0 +1,91 @@
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+from edgecnn import bundle
+from edgecnn.edgetpu_ops import SUPPORTED, Leaving, check_edge_tpu
+from edgecnn.errors import ModelError
+from edgecnn.tflite_metadata import pack_model
+
+
+def digits(variant="int8"):
+    return (bundle.find("digits") / f"{variant}.tflite").read_bytes()
+
+
+def changed(change):
+    """The shipped int8 model with a change to its graph."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(digits()))
+    change(model)
+    return pack_model(model)
+
+
+def operator(model, kind):
+    codes = [c.builtinCode for c in model.operatorCodes]
+    return next(o for o in model.subgraphs[0].operators if codes[o.opcodeIndex] == kind)
+
+
+def test_the_shipped_model_fits():
+    fit = check_edge_tpu(digits())
+    assert (fit.leaving, fit.wrong_tensors, fit.warnings, fit.on_cpu) == ((), (), (), 0)
+
+
+def test_a_float_model_does_not():
+    fit = check_edge_tpu(digits("float32"))
+    assert fit.leaving == ()
+    assert any("(float32)" in t for t in fit.wrong_tensors)
+    assert "full-integer models only" in fit.warnings[0]
+
+
+def test_an_operator_that_it_lacks_takes_those_behind_it_along():
+    def change(model):
+        code = next(c for c in model.operatorCodes if c.builtinCode == schema.BuiltinOperator.MAX_POOL_2D)
+        code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.HARD_SWISH
+
+    fit = check_edge_tpu(changed(change))
+    assert fit.leaving[0] == Leaving(1, "HARD_SWISH", "the Edge TPU has no such operator")
+    assert fit.on_cpu == fit.operators - 1
+    assert f"{fit.on_cpu} of {fit.operators} operators would run on the CPU" in fit.warnings[-1]
+
+
+def test_known_limits_are_found():
+    ops = schema.BuiltinOperator
+
+    def pool(model):
+        operator(model, ops.MAX_POOL_2D).builtinOptions.fusedActivationFunction = 1
+
+    def dilation(model):
+        operator(model, ops.CONV_2D).builtinOptions.dilationWFactor = 2
+
+    def softmax(model):
+        tensor = model.subgraphs[0].tensors[operator(model, ops.SOFTMAX).outputs[0]]
+        tensor.shape = [1, 20_000]
+
+    def batch(model):
+        tensor = model.subgraphs[0].tensors[operator(model, ops.CONV_2D).outputs[0]]
+        tensor.shape = [2, *tensor.shape[1:]]
+
+    for change, kind, reason in (
+        (pool, "MAX_POOL_2D", "no fused activation"),
+        (dilation, "CONV_2D", "the same dilation"),
+        (softmax, "SOFTMAX", "at most 16,000"),
+        (batch, "CONV_2D", "only the innermost three dimensions"),
+    ):
+        fit = check_edge_tpu(changed(change))
+        assert [o.operator for o in fit.leaving] == [kind]
+        assert reason in fit.leaving[0].reason
+
+
+def test_the_table_names_real_operators():
+    assert set(SUPPORTED) <= {name for name in vars(schema.BuiltinOperator) if name[0] != "_"}
+
+
+def test_what_is_no_model_is_said():
+    with pytest.raises(ModelError, match="notes.txt is no TFLite model"):
+        check_edge_tpu(b"something else", "notes.txt")
+
+
+def test_corals_own_models_fit_and_a_detector_does_not(shared):
+    coral = shared / "models" / "coral"
+    for file in ("mobilenet_v2_1.0_224_quant.tflite", "tf2_mobilenet_v2_1.0_224_ptq.tflite"):
+        assert check_edge_tpu((coral / file).read_bytes()).warnings == ()
+    detector = check_edge_tpu((shared / "models" / "odd" / "ssd_head.tflite").read_bytes())
+    assert detector.leaving[-1].operator == "TFLite_Detection_PostProcess"

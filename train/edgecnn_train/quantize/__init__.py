@@ -1,0 +1,42 @@
+"""Float Keras model → TFLite files, and what the rounding costs.
+
+`ptq` converts (float32, float16, dynamic range, int8 after training), `fold` and `qat` train with the
+rounding, `parity` guards that, `compact` makes files small; `tensors` finds a bad layer, `calibration` tells
+whether the calibration pictures suffice.
+"""
+
+from edgecnn_train.quantize.calibration import CalibrationCheck, check_calibration, second_subset
+from edgecnn_train.quantize.compact import compact
+from edgecnn_train.quantize.fold import fold_batch_norm
+from edgecnn_train.quantize.parity import Parity, assert_parity, measure_parity
+from edgecnn_train.quantize.ptq import to_dynamic_range, to_float16, to_float32, to_int8
+from edgecnn_train.quantize.qat import (
+    FreezeRanges,
+    freeze_ranges,
+    quantization_aware,
+    twin_to_int8,
+    without_rounding,
+)
+from edgecnn_train.quantize.tensors import QuantizationReport, compare_tensors
+
+__all__ = [
+    "CalibrationCheck",
+    "FreezeRanges",
+    "Parity",
+    "QuantizationReport",
+    "assert_parity",
+    "check_calibration",
+    "compact",
+    "compare_tensors",
+    "fold_batch_norm",
+    "freeze_ranges",
+    "measure_parity",
+    "quantization_aware",
+    "second_subset",
+    "to_dynamic_range",
+    "to_float16",
+    "to_float32",
+    "to_int8",
+    "twin_to_int8",
+    "without_rounding",
+]
