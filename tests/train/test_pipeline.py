@@ -45,6 +45,7 @@ def test_the_bundle_is_whole_and_nothing_else_is_left(made):
         "int8.tflite",
         "labels.txt",
         "network.keras",
+        "quantization.md",
         "reliability.png",
         "training.png",
     ]
@@ -232,6 +233,48 @@ def test_the_calibration_never_looks_at_validation_or_test(made):
     assert json.loads((made[0].folder / "bundle.json").read_text())["training"]["calibration"][
         "count"
     ] == len(ids)
+
+
+def test_quantization_aware_training_and_more_variants(recipe, idx_folder, tmp_path, said):
+    wanted = replace(
+        recipe,
+        quantize=replace(
+            recipe.quantize,
+            method="qat",
+            epochs=3,
+            learning_rate=0.001,
+            variants=("float16", "dynamic_range"),
+        ),
+    )
+    made = train(wanted, open_source(idx_folder), tmp_path / "tiny", said.append, verbose=0)
+    manifest = json.loads((made.folder / "bundle.json").read_text())
+    assert manifest["quantization"] == {"method": "qat", "second_calibration": None, "edge_tpu": []}
+    assert list(manifest["variants"]) == ["int8", "float32", "float16", "dynamic_range"]
+    sizes = {name: v["bytes"] for name, v in manifest["variants"].items()}
+    assert sizes["int8"] < sizes["float16"] < 0.6 * sizes["float32"]
+    for name, variant in manifest["variants"].items():
+        assert variant["accuracy"] > 0.6, name
+        with edgecnn.load(made.folder, name) as classifier:
+            assert len(classifier.classify(np.zeros((28, 28), np.uint8))) == 10
+    assert any("training with the rounding of int8, 3 epochs" in s for s in said)
+
+
+def test_what_quantization_costs_is_in_the_bundle(made):
+    manifest = json.loads((made[0].folder / "bundle.json").read_text())
+    second = manifest["quantization"]["second_calibration"]
+    assert second["first_count"] == second["second_count"] == 50
+    assert second["agreement"] > 0.9
+    table = (made[0].folder / "quantization.md").read_text()
+    for layer in ("conv1", "conv2", "dense1", "probability"):
+        assert f"| {layer}" in table
+
+
+def test_a_model_that_agrees_too_little_is_not_published():
+    result = Verified(100, 0.9, 0.9, 0.93, (), np.zeros((2, 2), np.int64), None)
+    with pytest.raises(GateError, match=r"the same class for 93.00% of 100 test pictures, expected 95.00%"):
+        gate(result, agreement=0.95)
+    gate(result, agreement=0.93)
+    gate(replace(result, pictures=10, agreement=0.9), agreement=0.95)
 
 
 def test_the_trained_model_reads_digits_it_never_saw(made):

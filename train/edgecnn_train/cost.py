@@ -17,7 +17,7 @@ from edgecnn.latency import percentile
 from edgecnn.tflite_file import read_tflite
 from edgecnn.tflite_metadata import write_metadata
 from edgecnn_train.models import build
-from edgecnn_train.quantize import to_int8
+from edgecnn_train.quantize import compact, to_int8
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -80,7 +80,7 @@ def cost(recipe: Recipe, image: InputSpec, labels: Sequence[str]) -> Cost:
     shape = (_PICTURES, *network.input_shape[1:])
     pictures = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     content = write_metadata(
-        to_int8(network, pictures), name=recipe.title, description=recipe.name,
+        compact(to_int8(network, pictures)), name=recipe.title, description=recipe.name,
         license_text=recipe.data.licence, labels=tuple(labels), color=image.color,
         value_range=image.value_range,
     )  # fmt: skip

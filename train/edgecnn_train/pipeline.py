@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,9 +22,9 @@ from edgecnn_train.data import load_data
 from edgecnn_train.fit import fit
 from edgecnn_train.models.classic import default_filters
 from edgecnn_train.negatives import load_negatives
-from edgecnn_train.quantize import to_float32, to_int8
+from edgecnn_train.quantize import convert
 from edgecnn_train.transfer import NETWORK
-from edgecnn_train.verify import ALLOWED_DROP, gate, verify
+from edgecnn_train.verify import ALLOWED_DROP, gate, top1, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +79,7 @@ def train(
     model = models.build(recipe.model, data.input, len(data.labels))
     fitted = fit(model, data, recipe, work, say, verbose)
     say(f"best on the validation pictures: epoch {fitted.best_epoch} of {len(fitted.history)}")
-    bundle = _publish(recipe, data, negatives, fitted, out, say, allowed_drop)
+    bundle = _publish(recipe, data, negatives, fitted, out, say, allowed_drop, verbose)
     shutil.rmtree(work, ignore_errors=True)
     return bundle
 
@@ -100,9 +101,10 @@ def _publish(
     out: Path,
     say: Callable[[str], None],
     allowed_drop: float,
+    verbose: int | str,
 ) -> Bundle:
     started = time.monotonic()
-    say("quantizing")
+    converted = convert(fitted.model, data, recipe, say, verbose)
     files = {
         name: write_metadata(
             content,
@@ -113,18 +115,17 @@ def _publish(
             color=data.input.color,
             value_range=data.input.value_range,
         )
-        for name, content in {
-            "int8": to_int8(fitted.model, data.calibration.images),
-            "float32": to_float32(fitted.model),
-        }.items()
+        for name, content in converted.files.items()
     }
     with publish.new_folder(out) as folder:
         manifest = publish.write_models(folder, out.name, data, recipe, files)
-        say("verifying int8 and float32 on the test pictures, through edgecnn itself")
-        with load(folder, "int8") as int8, load(folder, "float32") as float32:
-            result = verify(data, int8, float32, recipe.verify.synthetic_frames)
-            golden = record({"int8": int8, "float32": float32})
-            calibrated = calibrate(data, recipe, negatives, {"int8": int8, "float32": float32})
+        say(f"verifying {', '.join(files)} on the test pictures, through edgecnn itself")
+        with ExitStack() as opened:
+            variants = {name: opened.enter_context(load(folder, name)) for name in files}
+            result = verify(data, variants["int8"], variants["float32"], recipe.verify.synthetic_frames)
+            golden = record(variants)
+            calibrated = calibrate(data, recipe, negatives, variants)
+            more = {name: top1(data, variants[name]) for name in recipe.quantize.variants}
         say(
             f"top-1 int8 {result.int8_top1:.2%}, float32 {result.float_top1:.2%}, "
             f"drop {result.drop:.2f} points, agreement {result.agreement:.2%}, "
@@ -132,7 +133,7 @@ def _publish(
         )
         if result.synthetic is not None:
             say(f"top-1 int8 on {recipe.verify.synthetic_frames:,} synthetic frames {result.synthetic:.2%}")
-        gate(result, allowed_drop)
+        gate(result, allowed_drop, recipe.verify.agreement)
         if result.float_top1 <= 1.5 / len(data.labels):
             say(
                 f"warning: with {len(data.labels)} classes this is hardly better than guessing: "
@@ -146,6 +147,14 @@ def _publish(
             seconds=seconds, machine=describe_board().summary,
         )  # fmt: skip
         manifest["confidence"] = calibrated.as_dict()
+        for name, accuracy in more.items():
+            manifest["variants"][name]["accuracy"] = accuracy
+        manifest["quantization"] = {
+            "method": recipe.quantize.method,
+            "second_calibration": converted.second.as_dict() if converted.second else None,
+            "edge_tpu": list(converted.edge_tpu),
+        }
+        (folder / "quantization.md").write_text(converted.layers.markdown(), "utf-8")
         publish.write_manifest(folder, manifest)
         ids = "".join(f"{item.id}\n" for item in data.calibration.items)
         (folder / publish.CALIBRATION).write_text(ids, "utf-8")

@@ -124,16 +124,30 @@ ROBUST = AugmentSpec(light=0.5, color=0.3, blur=1.0, noise=25.0, randaugment=4.0
 
 @dataclass(frozen=True, slots=True)
 class QuantizeSpec:
-    """How it is quantized: pictures of the training split that the ranges are taken from."""
+    """How it is quantized.
 
+    `ptq` takes the ranges from `calibration` pictures of the training split, after training; `qat` trains
+    on with the rounding of int8 for so many `epochs` at that `learning_rate`. `variants` are files to make
+    beside int8 and float32.
+    """
+
+    method: Literal["ptq", "qat"] = "ptq"
     calibration: int = 500
+    epochs: int = 6
+    learning_rate: float = 0.0003
+    variants: tuple[Literal["float16", "dynamic_range"], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class VerifySpec:
-    """What is measured beside the test split: frames of the synthetic camera, for models that know digits."""
+    """What is measured and asked for.
+
+    `synthetic_frames` of the synthetic camera, for models that know digits; `agreement` is the share of test
+    pictures for which int8 has to name the class that float names.
+    """
 
     synthetic_frames: int = 0
+    agreement: float = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +214,9 @@ class Recipe:
             ("train.epochs", self.train.epochs > 0, "1 or more"),
             ("train.seed", 0 <= self.train.seed < 2**32, "0 to 4294967295"),
             ("quantize.calibration", self.quantize.calibration > 0, "1 or more"),
+            ("quantize.epochs", self.quantize.epochs > 0, "1 or more"),
+            ("quantize.learning_rate", self.quantize.learning_rate > 0, "above 0"),
+            ("verify.agreement", 0 <= self.verify.agreement <= 1, "0 to 1"),
             ("verify.synthetic_frames", self.verify.synthetic_frames >= 0, "0 or more"),
             ("unknown.false_accept", 0 <= self.unknown.false_accept <= 1, "0 to 1"),
             ("unknown.max_false_reject", 0 <= self.unknown.max_false_reject < 1, "at least 0 and below 1"),

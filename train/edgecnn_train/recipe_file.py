@@ -131,9 +131,12 @@ def _value(hint: Any, value: Any, key: str) -> Any:
             raise RecipeError(f"{key} is {value!r}, expected one of {', '.join(get_args(hint))}{did}")
         return value
     if get_origin(hint) is tuple:
-        if not isinstance(value, list) or not all(type(v) is int for v in value):
-            raise RecipeError(f"{key} is {value!r}, expected a list of whole numbers such as [32, 64]")
-        return tuple(value)
+        inner = get_args(hint)[0]
+        example = "[32, 64]" if inner is int else str(list(get_args(inner))[:1])
+        if not isinstance(value, list) or (inner is int and not all(type(v) is int for v in value)):
+            what = "whole numbers" if inner is int else "names"
+            raise RecipeError(f"{key} is {value!r}, expected a list of {what} such as {example}")
+        return tuple(_value(inner, v, key) for v in value)
     if hint is float and type(value) is int:
         value = float(value)
     if type(value) is not hint:

@@ -69,8 +69,17 @@ def verify(data: DataSet, int8: Classifier, float32: Classifier, synthetic_frame
     )
 
 
-def gate(result: Verified, allowed_drop: float = ALLOWED_DROP) -> None:
-    """Raise GateError unless int8 is whole and at most `allowed_drop` points below float."""
+def top1(data: DataSet, classifier: Classifier) -> float:
+    """Return the share of test pictures that one more variant names rightly."""
+    answers = [_best(classifier, data.source.read(item)) for item in data.test.items]
+    return float(np.mean(answers == data.test.labels))
+
+
+def gate(result: Verified, allowed_drop: float = ALLOWED_DROP, agreement: float = 0.0) -> None:
+    """Raise GateError unless int8 is whole, at most `allowed_drop` points below float, and agrees with it.
+
+    `agreement` is the least share of pictures that both name alike; one picture may always differ.
+    """
     if result.float_tensors:
         raise GateError(
             f"the int8 model is not all integer: {len(result.float_tensors)} tensors are float, "
@@ -83,6 +92,13 @@ def gate(result: Verified, allowed_drop: float = ALLOWED_DROP) -> None:
             f"({round(result.drop * result.pictures / 100)} of {result.pictures:,} test pictures), "
             f"{allowed_drop:g} are allowed; more training or calibration pictures "
             f"(--set quantize.calibration=N) may help, or accept it with --allow-drop {result.drop:.2f}"
+        )
+    differing = round((1 - result.agreement) * result.pictures)
+    if differing > 1 and round(result.agreement, 4) < agreement:
+        raise GateError(
+            f"not published: int8 and float name the same class for {result.agreement:.2%} of "
+            f"{result.pictures:,} test pictures, expected {agreement:.2%}; more calibration pictures or "
+            "--set quantize.method=qat may help, or accept it with --set verify.agreement=SHARE"
         )
 
 

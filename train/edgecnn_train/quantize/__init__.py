@@ -1,8 +1,8 @@
 """Float Keras model → TFLite files, and what the rounding costs.
 
-`ptq` converts (float32, float16, dynamic range, int8 after training), `fold` and `qat` train with the
-rounding, `parity` guards that, `compact` makes files small; `tensors` finds a bad layer, `calibration` tells
-whether the calibration pictures suffice.
+`ptq` converts (float32, float16, dynamic range, int8 after training); `fold`, `qat` and `finetune` train with
+the rounding, and `parity` guards that; `compact` makes files small; `tensors` finds a bad layer;
+`calibration` tells whether the calibration pictures suffice. `variants` makes all that a bundle gets.
 """
 
 from edgecnn_train.quantize.calibration import CalibrationCheck, check_calibration, second_subset
@@ -18,9 +18,11 @@ from edgecnn_train.quantize.qat import (
     without_rounding,
 )
 from edgecnn_train.quantize.tensors import QuantizationReport, compare_tensors
+from edgecnn_train.quantize.variants import Converted, convert
 
 __all__ = [
     "CalibrationCheck",
+    "Converted",
     "FreezeRanges",
     "Parity",
     "QuantizationReport",
@@ -28,6 +30,7 @@ __all__ = [
     "check_calibration",
     "compact",
     "compare_tensors",
+    "convert",
     "fold_batch_norm",
     "freeze_ranges",
     "measure_parity",

@@ -17,7 +17,7 @@ import tensorflow as tf
 from keras import layers
 
 from edgecnn.errors import RecipeError
-from edgecnn_train.fit import scaled
+from edgecnn_train.batches import scaled
 from edgecnn_train.quantize.fold import consumers, fold_batch_norm, rebuild
 from edgecnn_train.quantize.ptq import INT8, export
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from edgecnn.quant import real_range
 from edgecnn.quiet import quiet_stderr
-from edgecnn_train.fit import scaled
+from edgecnn_train.batches import scaled
 from edgecnn_train.quantize.graph import Operator, match, read_operators
 
 if TYPE_CHECKING:

@@ -1,0 +1,71 @@
+"""Quantization-aware training of a network that is trained: some epochs more, with int8's rounding in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from edgecnn_train.batches import Batches, scaled
+from edgecnn_train.losses import accuracy, loss
+from edgecnn_train.optimize import Schedule
+from edgecnn_train.quantize.parity import assert_parity
+from edgecnn_train.quantize.qat import FreezeRanges, quantization_aware, twin_to_int8
+
+if TYPE_CHECKING:
+    from edgecnn_train.data import DataSet
+    from edgecnn_train.recipe import Recipe
+
+# Of the epochs, the last third trains with its ranges held, so that the weights settle in them.
+_FROZEN = 1 / 3
+_PARITY_PICTURES = 500
+
+
+def to_int8_by_training(model: Any, data: DataSet, recipe: Recipe, verbose: int | str) -> bytes:
+    """Train the network on with the rounding of int8 (Jacob et al. 2018) and return its full-int8 file.
+
+    The weights are those of the epoch that was best on the validation split, of those with held ranges.
+    Raises GateError where the file does not answer as the network that was trained.
+    """
+    spec, train = recipe.quantize, recipe.train
+    twin = quantization_aware(model, data.calibration.images)
+    batches = Batches(data.train, recipe.augment, train)
+    held = spec.epochs - max(1, round(spec.epochs * _FROZEN))
+    schedule = Schedule("cosine", spec.learning_rate, spec.epochs * batches.steps)
+    twin.compile(
+        optimizer=keras.optimizers.Adam(schedule),
+        loss=loss(train),
+        metrics=["accuracy"] if batches.sparse else [accuracy],
+        jit_compile=False,
+    )
+    best = _Best(held)
+    twin.fit(
+        # The epochs that follow those of the float network, so that no batch comes twice.
+        batches.epochs(train.epochs),
+        steps_per_epoch=batches.steps,
+        epochs=spec.epochs,
+        shuffle=False,
+        validation_data=(scaled(data.validation.images), batches.targets(data.validation.labels)),
+        validation_batch_size=500,
+        callbacks=[FreezeRanges(held), best],
+        verbose=verbose,
+    )
+    twin.set_weights(best.weights)
+    content = twin_to_int8(twin)
+    assert_parity(twin, content, data.validation.images[:_PARITY_PICTURES])
+    return content
+
+
+class _Best(keras.callbacks.Callback):  # type: ignore[misc]
+    """Keeps the weights of the best epoch on the validation split, from the epoch number `first` on."""
+
+    def __init__(self, first: int) -> None:
+        super().__init__()
+        self._first, self._best = first, -1.0
+        self.weights: list[Any] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Look at the epoch that just ended."""
+        found = float((logs or {}).get("val_accuracy", 0.0))
+        if epoch >= self._first and found >= self._best:
+            self._best, self.weights = found, self.model.get_weights()

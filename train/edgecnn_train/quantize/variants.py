@@ -1,0 +1,68 @@
+"""Every file that a bundle gets, and what is found about them before they are measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from edgecnn.edgetpu_ops import check_edge_tpu
+from edgecnn_train.quantize.calibration import check_calibration, second_subset
+from edgecnn_train.quantize.compact import compact
+from edgecnn_train.quantize.finetune import to_int8_by_training
+from edgecnn_train.quantize.ptq import to_dynamic_range, to_float16, to_float32, to_int8
+from edgecnn_train.quantize.tensors import compare_tensors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edgecnn_train.data import DataSet
+    from edgecnn_train.quantize.calibration import CalibrationCheck
+    from edgecnn_train.quantize.tensors import QuantizationReport
+    from edgecnn_train.recipe import Recipe
+
+# Pictures that the layers are compared on; more of them change no decibel.
+_COMPARED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """The `.tflite` files by variant, without metadata, int8 first.
+
+    `second` is the comparison with other calibration pictures, None where training set the ranges or no
+    picture is left. `edge_tpu` says what would leave an Edge TPU, one line each.
+    """
+
+    files: dict[str, bytes]
+    layers: QuantizationReport
+    second: CalibrationCheck | None
+    edge_tpu: tuple[str, ...]
+
+
+def convert(
+    model: Any, data: DataSet, recipe: Recipe, say: Callable[[str], None], verbose: int | str = 0
+) -> Converted:
+    """Convert a trained float network into int8, float32, and the variants that the recipe asks for.
+
+    Raises GateError where int8 was trained and does not answer as it was trained.
+    """
+    spec = recipe.quantize
+    second = None
+    if spec.method == "qat":
+        say(f"training with the rounding of int8, {spec.epochs} epochs")
+        int8 = to_int8_by_training(model, data, recipe, verbose)
+    else:
+        say(f"quantizing, by {len(data.calibration):,} pictures of the training split")
+        int8 = to_int8(model, data.calibration.images)
+        others = second_subset(data.train, data.calibration, recipe.train.seed)
+        if others is not None:
+            second = check_calibration(model, data.calibration, others, data.validation, int8)
+            say(second.summary)
+    table = {"float32": to_float32, "float16": to_float16, "dynamic_range": to_dynamic_range}
+    files = {"int8": int8} | {name: table[name](model) for name in ("float32", *spec.variants)}
+    files = {name: compact(content) for name, content in files.items()}
+    layers = compare_tensors(files["int8"], files["float32"], data.calibration.images[:_COMPARED])
+    say(f"of its layers int8 costs most in {layers.worst.name}: {layers.worst.own_snr_db:.0f} dB")
+    warnings = check_edge_tpu(files["int8"], recipe.name).warnings
+    for line in warnings:
+        say(f"warning: {line}")
+    return Converted(files, layers, second, warnings)
