@@ -29,7 +29,7 @@ def test_its_two_commands_are_targets_of_the_makefile():
 @pytest.mark.parametrize("line", LINES)
 def test_its_commands_and_options_exist(run_cli, line):
     words = shlex.split(line, comments=True)[1:]
-    shown = run_cli(words[0], *[w for w in words[1:2] if words[0] == "models"], "--help")
+    shown = run_cli(words[0], *[w for w in words[1:2] if words[0] in ("models", "data")], "--help")
     assert shown.code == 0
     for option in (w for w in words if w.startswith("--")):
         assert f"{option} " in shown.out, option

@@ -90,12 +90,13 @@ def check_data(
         write_png(out, contact_sheet(sections))
         said.append(f"{out}: the contact sheet{_legend(legend)}")
     if manifest is not None:
+        named = "photos" if recipe.name == "photos" else source
         text, left_out = room.manifest(report, manifest.absolute())
         write_text(str(manifest), text)
         said.append(
             f"{manifest}: the manifest"
             + (f", without {left_out} twins of pictures in other splits" if left_out else "")
-            + f"; train with: edgecnn train RECIPE --data {manifest}"
+            + f"\n  train with: edgecnn train {named} --data {manifest}"
         )
     if json != "-":
         typer.echo("\n".join(said))
@@ -166,7 +167,9 @@ def _lines(report: Report) -> Iterator[str]:
     yield from _table(report)
     yield ""
     low, middle, high = (report.as_dict()["sizes"][k] for k in ("min", "median", "max"))
-    yield f"sizes   {low[0]}×{low[1]} to {high[0]}×{high[1]} pixels, {middle[0]}×{middle[1]} in the median"
+    yield f"sizes   {low[0]}×{low[1]} pixels"
+    if low != high:
+        yield f"        to {high[0]}×{high[1]}, {middle[0]}×{middle[1]} in the median"
     colored = int(seen.colored.sum())
     yield f"colour  {colored:,} in colour, {len(seen) - colored:,} grey"
     yield ""

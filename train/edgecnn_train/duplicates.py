@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 NEARER = 0.2
 LOOSEST = 0.9
 CLOSEST = 0.9995
-# The correlation of the two thumbnails, all their pixels and colours, that confirms a pair.
+# What confirms a pair: the correlation of the two thumbnails, all their pixels and colours, and that of their
+# details, which is what is left without a Gaussian blur of 2 pixels. Smooth photos, such as two caps on one
+# table, correlate by the light on the table alone.
 CONFIRMED = 0.85
+DETAILED = 0.3
 _RANK = 20
 _BLOCK = 512
 
@@ -88,7 +91,7 @@ def find_duplicates(seen: Survey, seed: int) -> Duplicates:
     length one, so that brightness and contrast do not count. All pairs are compared, in blocks: 60,000
     pictures take some ten seconds. What counts as near follows from the data: photos of bottles on one
     table are all alike, and only far more likeness than that tells of a copy. A pair that is near is
-    confirmed by the correlation of the whole thumbnails in colour.
+    confirmed by the correlation of the whole thumbnails in colour, and of their details.
     """
     _, first, distinct = np.unique(
         np.array([d.hex() for d in seen.digests]), return_index=True, return_inverse=True
@@ -111,9 +114,10 @@ def _near_pairs(
         keep = (j > i) & (likeness[i, j] > limits[start + j])
         found.append(np.stack([i[keep], j[keep]], axis=1) + start)
     pairs = np.concatenate(found)
-    confirmed = _correlations(thumbnails, pairs)
-    keep = confirmed >= CONFIRMED
-    return pairs[keep], confirmed[keep]
+    whole, detail = _correlations(thumbnails, pairs)
+    keep = (whole >= CONFIRMED) & (detail >= DETAILED)
+    # Rounding may reach 1, which means the same pixels.
+    return pairs[keep], np.minimum(whole[keep], np.float32(0.9999))
 
 
 def _low_frequencies(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -144,17 +148,25 @@ def _limits(points: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np
     return np.asarray(np.clip(1 - NEARER * (1 - strangers), LOOSEST, CLOSEST), np.float32)
 
 
-def _correlations(thumbnails: NDArray[np.uint8], pairs: NDArray[np.int64]) -> NDArray[np.float32]:
-    found = np.empty(len(pairs), np.float32)
+def _correlations(
+    thumbnails: NDArray[np.uint8], pairs: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return for each pair the correlation of the thumbnails, and of their details."""
+    whole, detail = np.empty(len(pairs), np.float32), np.empty(len(pairs), np.float32)
     for start in range(0, len(pairs), _BLOCK):
-        a, b = (_centred(thumbnails[side]) for side in pairs[start : start + _BLOCK].T)
-        found[start : start + _BLOCK] = (a * b).sum(1)
-    return found
+        a, b = (thumbnails[side].astype(np.float32) for side in pairs[start : start + _BLOCK].T)
+        whole[start : start + _BLOCK] = (_centred(a) * _centred(b)).sum(1)
+        detail[start : start + _BLOCK] = (_centred(_details(a)) * _centred(_details(b))).sum(1)
+    return whole, detail
 
 
-def _centred(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
-    flat = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
-    flat -= flat.mean(1, keepdims=True)
+def _details(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.stack([p - cv2.GaussianBlur(p, (0, 0), 2) for p in pictures]).astype(np.float32)
+
+
+def _centred(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+    flat = pictures.reshape(len(pictures), -1)
+    flat = flat - flat.mean(1, keepdims=True)
     return np.asarray(flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6), np.float32)
 
 

@@ -67,8 +67,8 @@ def leaks(seen: Survey, same: Duplicates) -> Iterator[Finding]:
         exact = sum(likeness == 1.0 for *_, likeness in twins)
         yield Finding(
             "leak", "error",
-            f"{len(places):,} of {here.sum():,} {split} pictures ({len(places) / here.sum():.2%}) are in the "
-            f"{other} split too, {exact:,} of them pixel for pixel",
+            f"{len(places):,} of {here.sum():,} {split} pictures ({len(places) / here.sum():.2%}) have a "
+            f"twin in the {other} split: {exact:,} pixel for pixel, {len(places) - exact:,} nearly the same",
             f"Accuracy on them is no evidence. --manifest FILE.csv leaves the {other} twins out.",
             tuple(f"{_name(seen, a)} {_like(x)} {_name(seen, b)}" for a, b, x in twins),
             tuple((a, b) for a, b, _ in twins),
@@ -125,7 +125,7 @@ def swapped_labels(seen: Survey, votes: LabelVotes | None) -> Iterator[Finding]:
     if votes.swapped_classes:
         yield Finding(
             "swapped-class", "error",
-            f"{_many(len(votes.swapped_classes), 'class')} of a split look like another class of training",
+            f"{_many(len(votes.swapped_classes), 'class')} of a split that looks like another of training",
             "Look whether two folders were swapped.",
             tuple(f"{split}/{names[a]} looks like train/{names[b]} ({share:.0%} of its pictures)"
                   for split, a, b, share in votes.swapped_classes),
@@ -139,7 +139,7 @@ def swapped_labels(seen: Survey, votes: LabelVotes | None) -> Iterator[Finding]:
     if votes.suspects:
         yield Finding(
             "swapped-labels", "warning",
-            f"{_many(len(votes.suspects), 'label')} look swapped: {votes.needed} or more of the "
+            f"{_many(len(votes.suspects), 'label')} to doubt: {votes.needed} or more of the "
             f"{votes.asked} most similar pictures carry one other label",
             "Look at each: some are only unusual. "
             f"About {votes.reach:.0%} of all swapped labels can be seen in this way.",
@@ -177,9 +177,11 @@ def _stem(label: str) -> str:
 def repeats(seen: Survey, same: Duplicates) -> Iterator[Finding]:
     """Duplicates that a split still to be drawn could tear apart."""
     groups = same.groups()
+    free = seen.splits == ""
+    if not free.any():  # the others are told as leaks
+        groups = [g for g in groups if len(set(seen.splits[g])) == 1]
     if not groups:
         return
-    free = seen.splits == ""
     largest = max(map(len, groups))
     what = (
         f"{_many(sum(map(len, groups)), 'picture')} in {_many(len(groups), 'group')} of exact or near "
@@ -194,7 +196,7 @@ def repeats(seen: Survey, same: Duplicates) -> Iterator[Finding]:
         if torn
         else "They teach little that is new; nothing has to be done.",
         tuple(" ~ ".join(_name(seen, int(p)) for p in g[:4]) + (" …" if len(g) > 4 else "") for g in groups),
-        tuple(tuple(g[:2].tolist()) for g in groups),
+        tuple(tuple(g.tolist()) for g in groups),
     )
 
 
@@ -213,8 +215,8 @@ def balance(seen: Survey, spec: DataSpec) -> Iterator[Finding]:
     if ratio >= IMBALANCED:
         yield Finding(
             "imbalance", "warning",
-            f"{seen.labels[large]} has {ratio:.1f} times as many pictures to train on as "
-            f"{seen.labels[small]} ({counts[large]:,} and {counts[small]:,})",
+            f"out of balance: {ratio:.1f} times as many pictures to train on of {seen.labels[large]} "
+            f"({counts[large]:,}) as of {seen.labels[small]} ({counts[small]:,})",
             'Train with --set train.class_weights=balanced, or add pictures of the small classes.',
         )  # fmt: skip
     if few := [f"{seen.labels[c]}: {counts[c]}" for c in order if counts[c] < FEW]:
@@ -276,7 +278,7 @@ def _name(seen: Survey, place: int) -> str:
 
 
 def _like(likeness: float) -> str:
-    return "=" if likeness == 1.0 else f"~ ({likeness:.2f})"
+    return "=" if likeness == 1.0 else f"~ ({min(likeness, 0.99):.2f})"
 
 
 def _many(count: int, noun: str) -> str:

@@ -22,6 +22,8 @@ NEIGHBOURS = 10
 # A vote counts where nine tenths agree, and where votes as clear as that name the given label this often.
 UNANIMOUS = 0.9
 TRUSTED = 0.95
+# Where fewer swapped labels than this would be seen, those that are named are mostly false alarms.
+LEAST_REACH = 0.05
 # Beyond this share of a class the votes show what they can't tell apart, not what is labelled wrongly.
 MOST_SUSPECTS = 0.1
 # The nearest picture of the own label is farther away than the nearest of the voted one by this factor.
@@ -87,6 +89,8 @@ def vote_on_labels(seen: Survey, seed: int) -> LabelVotes | None:
     own = nearest[np.arange(len(labels)), labels]
     farther = own / np.maximum(nearest[np.arange(len(labels)), winner], 1e-6)
     needed = _needed(winner == labels, share, asked)
+    reach = _reach((share >= needed) & (winner == labels), labels, nearest) if needed else 0.0
+    needed = needed if reach >= LEAST_REACH else 0
     clear = (share >= needed) if needed else np.zeros(len(labels), bool)
     wrong = clear & (winner != labels) & (farther >= FARTHER)
     per_class = np.bincount(labels[wrong], minlength=len(counts)) / np.bincount(labels, minlength=len(counts))
@@ -98,7 +102,7 @@ def vote_on_labels(seen: Survey, seed: int) -> LabelVotes | None:
         needed,
         float(np.mean(winner == labels)),
         float(np.mean((winner == labels)[clear])) if clear.any() else 0.0,
-        float(np.mean(clear & (winner == labels))),
+        reach,
         tuple(Suspect(int(p), int(winner[p]), int(share[p]), float(farther[p])) for p in places),
         tuple(unclear.tolist()),
         _swapped_classes(labels, splits, winner, len(counts)),
@@ -173,6 +177,12 @@ def _needed(right: NDArray[np.bool_], share: NDArray[np.int64], asked: int) -> i
         if clear.any() and right[clear].mean() >= TRUSTED:
             return needed
     return 0
+
+
+def _reach(sure: NDArray[np.bool_], labels: NDArray[np.int64], nearest: NDArray[np.float32]) -> float:
+    """Return the share of pictures that would be named, had they any one of the other labels."""
+    others = nearest >= FARTHER * nearest[np.arange(len(labels)), labels][:, None]
+    return float(np.mean(sure * others.sum(1) / max(nearest.shape[1] - 1, 1)))
 
 
 def _swapped_classes(

@@ -107,7 +107,8 @@ def write_png(path: Path, sheet: NDArray[np.uint8]) -> None:
 
 def _rows(section: Section, side: int, columns: int) -> list[NDArray[np.uint8]]:
     """Draw the title and the rows of cells."""
-    drawn = [_cell(cell, side) for cell in section.cells]
+    line = _LINE if any(cell.caption for cell in section.cells) else 4
+    drawn = [_cell(cell, side, line) for cell in section.cells]
     rows: list[list[NDArray[np.uint8]]] = [[]]
     room = columns * (side + 2) + _MARGIN * (columns + 1)
     for picture in drawn:
@@ -120,11 +121,11 @@ def _rows(section: Section, side: int, columns: int) -> list[NDArray[np.uint8]]:
     return [title, *(np.hstack([_blank(row[0].shape[0], _MARGIN), *row]) for row in rows if row)]
 
 
-def _cell(cell: Cell, side: int) -> NDArray[np.uint8]:
+def _cell(cell: Cell, side: int, line: int) -> NDArray[np.uint8]:
     """Draw one cell: its pictures, the caption below, and the margin to the right."""
     pictures = np.hstack([np.pad(_fit(p, side), ((0, 2), (0, 2), (0, 0))) for p in cell.pictures])
     pictures[-2:], pictures[:, side :: side + 2], pictures[:, side + 1 :: side + 2] = 255, 255, 255
-    canvas = _blank(side + 2 + (_LINE if cell.caption else 4), pictures.shape[1] + _MARGIN)
+    canvas = _blank(side + 2 + line, pictures.shape[1] + _MARGIN)
     canvas[: side + 2, : pictures.shape[1]] = pictures
     text = drawable(cell.caption)
     while text and cv2.getTextSize(text, _FONT, 0.36, 1)[0][0] > pictures.shape[1]:

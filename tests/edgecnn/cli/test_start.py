@@ -33,7 +33,15 @@ print("LOADED", *[m for m in {HEAVY!r} if m in sys.modules])
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), *[(c,) for c in COMMANDS], ("models", "list"), ("models", "verify")]
+    "arguments",
+    [
+        (),
+        *[(c,) for c in COMMANDS],
+        ("models", "list"),
+        ("models", "verify"),
+        ("data", "check"),
+        ("data", "preview"),
+    ],
 )
 def test_help_loads_nothing_heavy(arguments):
     assert loaded_by(*arguments, "--help") == set()

@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+
+from edgecnn.dataset import open_source
+from edgecnn.errors import OutputError
+from edgecnn_train.preview import preview
+from edgecnn_train.recipe_file import read_recipe
+from edgecnn_train.sheet import Cell, Section, contact_sheet, drawable, drawable_labels, write_png
+
+
+def test_pictures_are_drawn_whole_in_their_colours():
+    red = np.zeros((10, 40, 3), np.uint8)
+    red[..., 2] = 255
+    sheet = contact_sheet([Section("a title", (Cell((red, np.zeros((9, 9), np.uint8)), "two"),))], side=40)
+    assert sheet.dtype == np.uint8
+    assert np.count_nonzero((sheet == (0, 0, 255)).all(2)) == 10 * 40
+    assert np.count_nonzero((sheet == (0, 0, 0)).all(2)) == 40 * 40
+
+
+def test_rows_break_and_a_cell_does_not():
+    cells = tuple(Cell((np.zeros((8, 8), np.uint8),) * 2) for _ in range(5))
+    wide = contact_sheet([Section("", cells)], side=40, columns=10)
+    narrow = contact_sheet([Section("", cells)], side=40, columns=4)
+    assert narrow.shape[0] > wide.shape[0]
+    assert np.count_nonzero(narrow == 0) == np.count_nonzero(wide == 0)
+
+
+def test_an_empty_sheet_and_captions_of_any_length_are_drawn():
+    assert contact_sheet([]).shape[1] == 320
+    contact_sheet([Section("猫" * 300, (Cell((np.zeros((1, 900, 1), np.uint8),), "x" * 300),))])
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("äpfel", "apfel"), ("Straße", "Strasse"), ("Łódź", "Lodz"), ("猫", "?"), ("a\tb", "a?b")],
+)
+def test_text_is_shown_by_its_likeness(text, shown):
+    assert drawable(text) == shown
+
+
+def test_labels_stay_apart_and_a_legend_tells_what_numbers_mean():
+    names, legend = drawable_labels(["äpfel", "pears", "猫", "犬", "é", "e", "what?"])
+    assert names == ["apfel", "pears", "#2", "#3", "#4", "#5", "what?"]
+    assert legend == {"#2": "猫", "#3": "犬", "#4": "é", "#5": "e"}
+
+
+def test_a_sheet_that_cannot_be_written_is_one_error(tmp_path):
+    with pytest.raises(OutputError, match="can't be written"):
+        write_png(tmp_path / "nowhere" / "x.png", np.zeros((4, 4, 3), np.uint8))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_preview_shows_the_plain_picture_first_and_repeats_with_its_seed(idx_folder):
+    source = open_source(idx_folder)
+    recipe = read_recipe("digits")
+    sections, legend = preview(source, recipe, print, seed=5)
+    again, _ = preview(source, recipe, print, seed=5)
+    other, _ = preview(source, recipe, print, seed=6)
+    assert len(sections) == 12
+    assert legend == {}
+    assert {s.cells[0].caption for s in sections} == set("0123456789")
+    known = {source.read(i).tobytes(): source.labels[i.label] for i in source.items if i.split == "train"}
+    for section in sections:
+        plain, *changed = (c.pictures[0] for c in section.cells)
+        assert known[plain.tobytes()] == section.cells[0].caption
+        assert len(changed) == 8
+        assert any(not np.array_equal(plain, c) for c in changed)
+
+    def pixels(sheet):
+        return [c.pictures[0].tobytes() for s in sheet for c in s.cells]
+
+    assert pixels(sections) == pixels(again) != pixels(other)
+
+
+def test_a_preview_reads_only_what_it_shows(idx_folder):
+    source = open_source(idx_folder)
+    read, seen = source.read, []
+    source.read = lambda item: (seen.append(item), read(item))[1]
+    preview(source, read_recipe("digits"), print, seed=0)
+    assert len(seen) == 12
+
+
+def test_the_preview_command_writes_a_sheet_and_says_when_nothing_is_changed(
+    run_cli, photo_folder, idx_folder, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    ran = run_cli("data", "preview", photo_folder)
+    assert ran.code == 0, ran.err
+    assert (tmp_path / "photos-preview.png").is_file()
+    ran = run_cli("data", "preview", "mnist-classic", "--data", idx_folder, "--out", "m.png")
+    assert ran.code == 0, ran.err
+    assert "changes no picture" in ran.out
+    assert (tmp_path / "m.png").is_file()
