@@ -105,7 +105,7 @@ class Workshop:
     def network(self, name: str) -> Any:
         keras.utils.set_random_seed(1)
         network = {"residual": residual, "depthwise": depthwise, "classic": classic}[name]()
-        train(network, self.train, 4 if name != "classic" else 1, 5e-3)
+        train(network, self.train, 4 if name != "classic" else 2, 5e-3)
         return network
 
     @property

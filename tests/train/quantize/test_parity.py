@@ -14,7 +14,7 @@ from tests.train.quantize.conftest import NETWORKS
 
 def test_a_rescaling_inside_the_graph_is_dropped_by_the_converter_and_caught(workshop):
     """The trap: fake quantization of 0 to 255, then a rescaling, then a fake-quantized convolution."""
-    twin = workshop.twin("classic")
+    twin = workshop.copy(workshop.twin("classic"))
     image = keras.Input((32, 32, 3), name="image")
     x = FakeQuant(0.0, 255.0, moving=False, name="pixels")(image)
     x = layers.Rescaling(1 / 255)(x)

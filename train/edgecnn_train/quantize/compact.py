@@ -89,13 +89,14 @@ def operator_name(model: Any, raw: Any) -> str:
 def _layer(name: bytes | None) -> str:
     """Find the layer in a converter's name: `net_1/conv1_act_1/Relu;net_1/conv1_1/BiasAdd` → `conv1`.
 
-    The last operation that went in is the layer's own; the activation comes first, padding and constants
-    go with others. Keras numbers the model and its layers alike when it exports, so the model's number is
-    taken from the layer.
+    The operation with weights is the layer's own, else the last one that is no padding and no constant; the
+    activation comes first. Keras numbers the model and its layers alike when it exports, so the model's
+    number is taken from the layer.
     """
     text = (name or b"").decode("utf-8", "replace")
     whole = [p.split("/") for p in text.split(";") if "/" in p]
-    parts = [p for p in whole if not p[-1].startswith(("Pad", "ReadVariableOp"))] or whole
+    weighted = [p for p in whole if p[-1].startswith(("conv", "depthwise", "MatMul"))]
+    parts = weighted or [p for p in whole if not p[-1].startswith(("Pad", "ReadVariableOp"))] or whole
     if not parts:
         return text if re.fullmatch(r"\w+", text) else ""
     if len(parts[-1]) == 2:  # a short name already

@@ -3,7 +3,8 @@
 Two figures for each layer. `snr_db` compares the two files as they run, so it holds the errors of all
 layers before. `own_snr_db` is the layer alone: the float twin's own inputs go through the int8 file's
 weights and are rounded to its output's steps; the median of the channels, because one channel that
-stretches the range drowns the others and still looks fine in the sum. Layers are sorted by it, worst first.
+stretches the range drowns the others and still looks fine in the sum. Layers are sorted by it, worst first;
+softmax, sigmoid and tanh come last, because TFLite prescribes their ranges and nothing can be mended there.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from edgecnn_train.quantize.graph import Operator, match, read_operators
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_PRESCRIBED = ("SOFTMAX", "LOGISTIC", "TANH")
 # What a comparison without any error counts as.
 _MOST_DB = 99.0
 
@@ -128,10 +130,14 @@ def compare_tensors(int8: bytes, float32: bytes, pictures: NDArray[np.uint8]) ->
             each.add(quantized, real)
     return QuantizationReport(
         pictures=len(pictures),
-        layers=tuple(sorted((each.report() for each in sums), key=lambda t: t.own_snr_db)),
+        layers=tuple(sorted((each.report() for each in sums), key=_place)),
         only_int8=_rest(first, [q for q, _ in pairs]),
         only_float=_rest(second, [f for _, f in pairs]),
     )
+
+
+def _place(layer: TensorReport) -> tuple[bool, float]:
+    return layer.operator in _PRESCRIBED, layer.own_snr_db
 
 
 class _Sums:
