@@ -10,7 +10,9 @@ QUICK = ["--epochs", "1", "--set", "calibration=20"]
 def test_a_folder_of_photos_becomes_a_bundle(run_cli, photo_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (photo_folder / "pears" / "broken.jpg").write_bytes(b"\xff\xd8")
-    ran = run_cli("train", photo_folder, "--epochs", 6, "--set", "batch_size=4", "--allow-drop", 100)
+    ran = run_cli(
+        "train", photo_folder, "--epochs", 6, "--set", "batch_size=4", "--set", "folds=2", "--allow-drop", 100
+    )
     assert ran.code == 0, ran.err
     for expected in ("input size 48×48", "input colour rgb", "broken.jpg", "skipped 1 of 41", "published"):
         assert expected in ran.out
@@ -43,7 +45,7 @@ def test_without_data_it_says_where_to_get_them(run_cli, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        (["nowhere"], ["no recipe 'nowhere'", "digits, mnist-classic, photos"]),
+        (["nowhere"], ["no recipe 'nowhere'", "digits, fashion, mnist, mnist-classic, photos"]),
         (["mnist-classic", "--set", "train.epoch=3"], ["'train.epoch'", "'train.epochs'"]),
         (["mnist-classic", "--data", "/nowhere"], ["no data at /nowhere"]),
         (["mnist-classic", "--out", "/proc/nothing/x"], ["nothing can be written to /proc/nothing"]),

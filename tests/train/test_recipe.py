@@ -81,7 +81,7 @@ def test_a_file_of_ones_own_is_named_after_itself(tmp_path):
 
 
 def test_a_recipe_that_is_not_there_names_those_that_are():
-    with pytest.raises(RecipeError, match="digits, mnist-classic, photos"):
+    with pytest.raises(RecipeError, match="digits, fashion, mnist, mnist-classic, photos"):
         read_recipe("nowhere")
 
 

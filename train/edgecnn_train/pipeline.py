@@ -20,6 +20,7 @@ from edgecnn_train.calibrate import calibrate
 from edgecnn_train.cost import cost, widest
 from edgecnn_train.data import load_data
 from edgecnn_train.fit import fit
+from edgecnn_train.folds import as_dict, estimate, is_small
 from edgecnn_train.models.classic import default_filters
 from edgecnn_train.negatives import load_negatives
 from edgecnn_train.quantize import convert
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from edgecnn_train.cost import Budget
     from edgecnn_train.data import DataSet
     from edgecnn_train.fit import Fitted
+    from edgecnn_train.folds import FoldEstimate
     from edgecnn_train.negatives import Negatives
     from edgecnn_train.recipe import Recipe
 
@@ -79,7 +81,12 @@ def train(
     model = models.build(recipe.model, data.input, len(data.labels))
     fitted = fit(model, data, recipe, work, say, verbose)
     say(f"best on the validation pictures: epoch {fitted.best_epoch} of {len(fitted.history)}")
-    bundle = _publish(recipe, data, negatives, fitted, out, say, allowed_drop, verbose)
+    folds = None
+    if recipe.data.folds and is_small(source):
+        say(f"few pictures: training {recipe.data.folds} times more for an estimate that uses them all")
+        folds = estimate(recipe, source, work, say)
+        say(f"int8 top-1 {folds}")
+    bundle = _publish(recipe, data, negatives, fitted, folds, out, say, allowed_drop, verbose)
     shutil.rmtree(work, ignore_errors=True)
     return bundle
 
@@ -98,6 +105,7 @@ def _publish(
     data: DataSet,
     negatives: Negatives,
     fitted: Fitted,
+    folds: FoldEstimate | None,
     out: Path,
     say: Callable[[str], None],
     allowed_drop: float,
@@ -149,6 +157,7 @@ def _publish(
         manifest["confidence"] = calibrated.as_dict()
         for name, accuracy in more.items():
             manifest["variants"][name]["accuracy"] = accuracy
+        manifest["accuracy"]["folds"] = as_dict(folds) if folds else None
         manifest["quantization"] = {
             "method": recipe.quantize.method,
             "second_calibration": converted.second.as_dict() if converted.second else None,

@@ -20,13 +20,17 @@ Schedule = Literal["constant", "step", "cosine", "one_cycle"]
 
 @dataclass(frozen=True, slots=True)
 class DataSpec:
-    """Which data: `name` is looked for in $EDGECNN_DATA; `validation` and `test` are shares of it."""
+    """Which data: `name` is looked for in $EDGECNN_DATA; `validation` and `test` are shares of it.
+
+    A small set without an official test is also trained once for each of so many `folds`; 0 for none.
+    """
 
     name: str = ""
     where: str = ""
     licence: str = "not stated"
     validation: float = 0.1
     test: float = 0.2
+    folds: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +131,14 @@ class QuantizeSpec:
     """How it is quantized.
 
     `ptq` takes the ranges from `calibration` pictures of the training split, after training; `qat` trains
-    on with the rounding of int8 for so many `epochs` at that `learning_rate`. `variants` are files to make
+    on with the rounding of int8, for `qat_epochs` at `qat_learning_rate`. `variants` are files to make
     beside int8 and float32.
     """
 
     method: Literal["ptq", "qat"] = "ptq"
     calibration: int = 500
-    epochs: int = 6
-    learning_rate: float = 0.0003
+    qat_epochs: int = 6
+    qat_learning_rate: float = 0.0003
     variants: tuple[Literal["float16", "dynamic_range"], ...] = ()
 
 
@@ -194,6 +198,7 @@ class Recipe:
         checks = [
             ("data.validation", 0 < self.data.validation < 0.5, "between 0 and 0.5"),
             ("data.test", 0 < self.data.test < 0.5, "between 0 and 0.5"),
+            ("data.folds", self.data.folds == 0 or 2 <= self.data.folds <= 20, "2 to 20, or 0"),
             ("input.width", self.input.width == 0 or 8 <= self.input.width <= 512, "8 to 512, or 0"),
             ("input.height", self.input.height == 0 or 8 <= self.input.height <= 512, "8 to 512, or 0"),
             ("model.filters", all(f > 0 for f in self.model.filters), "positive numbers"),
@@ -214,8 +219,8 @@ class Recipe:
             ("train.epochs", self.train.epochs > 0, "1 or more"),
             ("train.seed", 0 <= self.train.seed < 2**32, "0 to 4294967295"),
             ("quantize.calibration", self.quantize.calibration > 0, "1 or more"),
-            ("quantize.epochs", self.quantize.epochs > 0, "1 or more"),
-            ("quantize.learning_rate", self.quantize.learning_rate > 0, "above 0"),
+            ("quantize.qat_epochs", self.quantize.qat_epochs > 0, "1 or more"),
+            ("quantize.qat_learning_rate", self.quantize.qat_learning_rate > 0, "above 0"),
             ("verify.agreement", 0 <= self.verify.agreement <= 1, "0 to 1"),
             ("verify.synthetic_frames", self.verify.synthetic_frames >= 0, "0 or more"),
             ("unknown.false_accept", 0 <= self.unknown.false_accept <= 1, "0 to 1"),

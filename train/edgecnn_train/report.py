@@ -100,6 +100,7 @@ def card(manifest: dict[str, Any], result: Verified) -> str:
         "",
         f"- The two agree on {result.agreement:.2%} of the test pictures; int8 "
         f"{'loses' if result.drop >= 0 else 'gains'} {abs(result.drop):.2f} points.",
+        *_folds(manifest["accuracy"].get("folds")),
         f"- Tensors of the int8 model that are float: {len(result.float_tensors)}.",
         f"- Input: {spec['width']}×{spec['height']} {spec['color']}, {spec['fit']}; "
         f"{variants['int8']['macs']:,} multiplications a picture.",
@@ -199,6 +200,16 @@ def _confidence(manifest: dict[str, Any], result: Verified) -> list[str]:
             f"was made like the generated negatives; int8's top-1 on the other test pictures is {right:.2%}."
         )
     return [*lines, "", "![reliability diagram](reliability.png)", ""]
+
+
+def _folds(found: dict[str, Any] | None) -> list[str]:
+    if not found:
+        return []
+    return [
+        f"- Trained {len(found['top1'])} times more, each time with another part left out for the test: int8 "
+        f"{found['mean']:.1%} ± {found['deviation']:.1%} over {found['pictures']:,} pictures. With so few "
+        "pictures this says more than the one test above."
+    ]
 
 
 def _recalls(result: Verified, labels: list[str]) -> list[tuple[str, float]]:

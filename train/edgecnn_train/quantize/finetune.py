@@ -30,8 +30,8 @@ def to_int8_by_training(model: Any, data: DataSet, recipe: Recipe, verbose: int 
     spec, train = recipe.quantize, recipe.train
     twin = quantization_aware(model, data.calibration.images)
     batches = Batches(data.train, recipe.augment, train)
-    held = spec.epochs - max(1, round(spec.epochs * _FROZEN))
-    schedule = Schedule("cosine", spec.learning_rate, spec.epochs * batches.steps)
+    held = spec.qat_epochs - max(1, round(spec.qat_epochs * _FROZEN))
+    schedule = Schedule("cosine", spec.qat_learning_rate, spec.qat_epochs * batches.steps)
     twin.compile(
         optimizer=keras.optimizers.Adam(schedule),
         loss=loss(train),
@@ -43,7 +43,7 @@ def to_int8_by_training(model: Any, data: DataSet, recipe: Recipe, verbose: int 
         # The epochs that follow those of the float network, so that no batch comes twice.
         batches.epochs(train.epochs),
         steps_per_epoch=batches.steps,
-        epochs=spec.epochs,
+        epochs=spec.qat_epochs,
         shuffle=False,
         validation_data=(scaled(data.validation.images), batches.targets(data.validation.labels)),
         validation_batch_size=500,

@@ -48,7 +48,7 @@ def convert(
     spec = recipe.quantize
     second = None
     if spec.method == "qat":
-        say(f"training with the rounding of int8, {spec.epochs} epochs")
+        say(f"training with the rounding of int8, {spec.qat_epochs} epochs")
         int8 = to_int8_by_training(model, data, recipe, verbose)
     else:
         say(f"quantizing, by {len(data.calibration):,} pictures of the training split")

@@ -1,0 +1,69 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edgecnn.dataset import Item, open_source
+from edgecnn_train.folds import FoldSource, estimate, fold_sources, is_small
+from edgecnn_train.recipe_file import read_recipe
+
+
+def source_of(counts, group=lambda i: None):
+    items = [Item(f"{c}/{i}", c, None, group(i)) for c, n in enumerate(counts) for i in range(n)]
+    return FoldSource(tuple(map(str, range(len(counts)))), items, None)
+
+
+def test_every_picture_is_in_one_test_and_classes_are_spread_evenly():
+    source = source_of([20, 33, 7])
+    views = fold_sources(source, 5, seed=1)
+    tests = [[i for i in v.items if i.split == "test"] for v in views]
+    assert sorted(i.id for t in tests for i in t) == sorted(i.id for i in source.items)
+    for label, count in enumerate([20, 33, 7]):
+        sizes = [sum(i.label == label for i in t) for t in tests]
+        assert max(sizes) - min(sizes) <= 1, (label, sizes)
+        assert sum(sizes) == count
+    assert [i.split for i in fold_sources(source, 5, seed=2)[0].items] != [i.split for i in views[0].items]
+
+
+def test_a_group_is_in_one_fold():
+    views = fold_sources(source_of([24, 24], group=lambda i: f"walk {i // 4}"), 3, seed=0)
+    tests = [{i.group for i in v.items if i.split == "test"} for v in views]
+    assert sum(map(len, tests)) == len(set.union(*tests)) == 6
+
+
+@pytest.mark.parametrize(
+    ("counts", "split", "small"), [([49, 90], None, True), ([50, 90], None, False), ([20, 20], "test", False)]
+)
+def test_which_sets_are_small(counts, split, small):
+    source = source_of(counts)
+    source.items[0] = replace(source.items[0], split=split)
+    assert is_small(source) is small
+
+
+def test_an_estimate_uses_every_picture_and_goes_on_where_it_was_stopped(photo_folder, tmp_path, said):
+    recipe = read_recipe(
+        "photos",
+        [
+            "epochs=10",
+            "batch_size=4",
+            "learning_rate=0.01",
+            "augment.light=0",
+            "folds=2",
+            "input.width=28",
+            "input.height=28",
+            "filters=[8]",
+            "dense=[8]",
+            "calibration=8",
+        ],
+    )
+    source = open_source(photo_folder)
+    found = estimate(recipe, source, tmp_path, said.append)
+    assert len(found.top1) == 2
+    assert found.pictures == 40
+    assert found.mean == pytest.approx(np.mean(found.top1))
+    assert found.mean > 0.6, "red and green are easy to tell apart"
+    (tmp_path / "fold-2" / "top1.json").write_text("half")
+    before = (tmp_path / "fold-1" / "top1.json").stat().st_mtime_ns
+    again = estimate(recipe, source, tmp_path, said.append)
+    assert again == found
+    assert (tmp_path / "fold-1" / "top1.json").stat().st_mtime_ns == before

@@ -1,0 +1,138 @@
+"""k-fold estimates for small sets: every picture is in the test once, by a network that never saw it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+
+from edgecnn_train.data import load_data
+from edgecnn_train.fit import fingerprint, fit
+from edgecnn_train.models import build
+from edgecnn_train.quantize.parity import answers
+from edgecnn_train.quantize.ptq import to_int8
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from edgecnn.dataset import Item, Source
+    from edgecnn_train.recipe import Recipe
+
+# With fewer pictures in some class than this, a fifth of them is too few for a test.
+SMALL_CLASS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class FoldEstimate:
+    """int8's top-1 (0 to 1) on each fold, and how many pictures all folds have."""
+
+    top1: tuple[float, ...]
+    pictures: int
+
+    @property
+    def mean(self) -> float:
+        """The mean over the folds."""
+        return float(np.mean(self.top1))
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation of one fold."""
+        return float(np.std(self.top1, ddof=1))
+
+    def __str__(self) -> str:
+        return (
+            f"{self.mean:.1%} ± {self.deviation:.1%} (mean and deviation of {len(self.top1)} folds, "
+            f"{self.pictures:,} pictures, each tested once)"
+        )
+
+
+@dataclass(slots=True)
+class FoldSource:
+    """A source whose items of one fold are its test, and all others its training."""
+
+    labels: tuple[str, ...]
+    items: list[Item]
+    source: Source
+
+    def read(self, item: Item) -> NDArray[np.uint8]:
+        """Read one picture."""
+        return self.source.read(item)
+
+
+def is_small(source: Source) -> bool:
+    """Whether a set has no official test and fewer than `SMALL_CLASS` pictures in some class."""
+    counts = np.bincount([i.label for i in source.items], minlength=len(source.labels))
+    return not any(i.split == "test" for i in source.items) and int(counts.min()) < SMALL_CLASS
+
+
+def fold_sources(source: Source, count: int, seed: int) -> list[FoldSource]:
+    """Return `count` views of a source, each with another part as its test.
+
+    Classes are spread evenly over the folds, by lot; the pictures of a group stay in one fold.
+    """
+    rng = np.random.default_rng([seed, 300])
+    fold_of = np.zeros(len(source.items), np.int64)
+    filled = np.zeros((count, len(source.labels)), np.int64)
+    units: dict[str, list[int]] = {}
+    for place, item in enumerate(source.items):
+        units.setdefault(f"group {item.group}" if item.group else f"picture {place}", []).append(place)
+    for name in rng.permutation(sorted(units)):
+        labels = np.bincount([source.items[p].label for p in units[name]], minlength=len(source.labels))
+        # Where its classes are fewest; of equal folds the emptiest.
+        fold = min(range(count), key=lambda f: (int(filled[f] @ labels), int(filled[f].sum()), f))
+        filled[fold] += labels
+        fold_of[units[name]] = fold
+    return [
+        FoldSource(
+            source.labels,
+            [
+                replace(i, split="test" if f == k else "train")
+                for i, f in zip(source.items, fold_of, strict=True)
+            ],
+            source,
+        )
+        for k in range(count)
+    ]
+
+
+def estimate(recipe: Recipe, source: Source, work: Path, say: Callable[[str], None]) -> FoldEstimate:
+    """Train the recipe once for each fold and measure int8 on what was left out.
+
+    Folds that are done are kept in `work`, so that a run that was stopped goes on with the next.
+    """
+    found: list[float] = []
+    count = recipe.data.folds
+    for number, view in enumerate(fold_sources(source, count, recipe.train.seed), 1):
+        folder = work / f"fold-{number}"
+        data = load_data(view, recipe, lambda _: None)
+        key, note = fingerprint(data, recipe), folder / "top1.json"
+        top1 = _kept(note, key)
+        if top1 is None:
+            keras.utils.set_random_seed(recipe.train.seed)
+            network = build(recipe.model, data.input, len(data.labels))
+            fitted = fit(network, data, recipe, folder, lambda _: None, verbose=0)
+            named = answers(to_int8(fitted.model, data.calibration.images), data.test.images).argmax(axis=1)
+            top1 = float(np.mean(named == data.test.labels))
+            note.write_text(json.dumps({"key": key, "top1": top1}), "utf-8")
+        say(f"fold {number} of {count}: int8 {top1:.1%} of {len(data.test)} pictures")
+        found.append(top1)
+    return FoldEstimate(tuple(found), len(source.items))
+
+
+def as_dict(found: FoldEstimate) -> dict[str, object]:
+    """Return an estimate as the manifest has it."""
+    return asdict(found) | {"mean": found.mean, "deviation": found.deviation}
+
+
+def _kept(note: Path, key: str) -> float | None:
+    try:
+        kept = json.loads(note.read_text("utf-8"))
+        return float(kept["top1"]) if kept["key"] == key else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
