@@ -96,7 +96,7 @@ def _compile(model: Any, spec: TrainSpec, batches: Batches, state: Any) -> None:
     # XLA takes two to three times as long for these networks on a CPU.
     model.compile(
         optimizer=chosen,
-        loss=loss(spec),
+        loss=loss(spec, batches.sparse),
         metrics=["accuracy"] if batches.sparse else [accuracy],
         jit_compile=False,
     )
