@@ -86,3 +86,79 @@ def test_colour_pictures_keep_their_channels():
     pictures = np.random.default_rng(0).integers(0, 256, (8, 48, 48, 3), np.uint8)
     changed = augment(pictures, read_recipe("photos").augment, np.random.default_rng(0))
     assert changed.shape == pictures.shape
+
+
+def photos(count=100):
+    """Colour pictures with structure on every side."""
+    return np.random.default_rng(2).integers(0, 256, (count, 16, 20, 3)).astype(np.uint8)
+
+
+def test_a_crop_is_a_part_of_the_mirrored_picture_at_most_its_share_away():
+    pictures = photos()
+    changed = augment(pictures, AugmentSpec(crop=0.25), np.random.default_rng(0))
+    places = set()
+    for before, after in zip(pictures, changed, strict=True):
+        padded = np.pad(before, ((4, 4), (5, 5), (0, 0)), mode="reflect")
+        found = [
+            (y, x) for y in range(9) for x in range(11) if (padded[y : y + 16, x : x + 20] == after).all()
+        ]
+        assert len(found) >= 1
+        places.add(found[0])
+    assert len(places) > 40
+
+
+def test_a_flip_mirrors_half_of_the_pictures_and_changes_nothing_else():
+    pictures = photos(400)
+    changed = augment(pictures, AugmentSpec(flip=True), np.random.default_rng(0))
+    mirrored = (changed == pictures[:, :, ::-1]).all(axis=(1, 2, 3))
+    assert (mirrored | (changed == pictures).all(axis=(1, 2, 3))).all()
+    assert 0.4 < mirrored.mean() < 0.6
+
+
+def test_cutout_covers_a_grey_square_of_its_side():
+    pictures = np.zeros((300, 16, 16, 3), np.uint8)
+    changed = augment(pictures, AugmentSpec(cutout=0.5), np.random.default_rng(0))
+    assert set(np.unique(changed)) == {0, 128}
+    sides = {
+        (int(hole.any(axis=1).sum()), int(hole.any(axis=0).sum()))
+        for hole in (changed[..., 0] == 128)
+        if not (hole[0].any() or hole[-1].any() or hole[:, 0].any() or hole[:, -1].any())
+    }
+    assert sides == {(8, 8)}, "where it does not reach over the edge"
+    assert (changed == 128).mean(axis=(1, 2, 3)).max() == 0.25
+
+
+def test_colour_keeps_grey_pictures_grey_and_turns_hue_by_its_amount():
+    grey = np.repeat(photos()[..., :1], 3, axis=3)
+    changed = augment(grey, AugmentSpec(color=0.5), np.random.default_rng(0)).astype(int)
+    assert np.ptp(changed, axis=3).max() <= 1
+    assert (changed != grey).any(axis=(1, 2, 3)).mean() > 0.95
+    red = np.full((300, 2, 2, 3), (200, 60, 60), np.uint8)
+    bright = augment(red, AugmentSpec(color=0.3), np.random.default_rng(0))[:, 0, 0].astype(float)
+    hue = np.arctan2(np.sqrt(3) * (bright[:, 1] - bright[:, 2]), 2 * bright[:, 0] - bright[:, 1:].sum(axis=1))
+    assert np.rad2deg(np.abs(hue)).max() == pytest.approx(27, abs=3), "0.3 of a quarter turn, either way"
+
+
+def test_noise_grows_to_its_strength_and_blur_takes_detail_away():
+    grey = np.full((400, 16, 16, 1), 128, np.uint8)
+    noisy = augment(grey, AugmentSpec(noise=20), np.random.default_rng(0)).astype(float)
+    deviation = (noisy - 128).std(axis=(1, 2, 3))
+    assert deviation.mean() == pytest.approx(10, abs=1)
+    assert deviation.max() < 24
+    pictures = photos()
+    blurred = augment(pictures, AugmentSpec(blur=2.0), np.random.default_rng(0))
+    changed = (blurred != pictures).any(axis=(1, 2, 3))
+    assert 0.3 < changed.mean() < 0.6
+    assert (blurred[changed].std(axis=(1, 2, 3)) < pictures[changed].std(axis=(1, 2, 3))).all()
+
+
+def test_rotation_and_scale_stay_within_their_bounds():
+    rng = np.random.default_rng(0)
+    for matrix in homographies(200, 32, 32, AugmentSpec(rotate=15), rng):
+        assert abs(np.rad2deg(np.arctan2(matrix[1, 0], matrix[0, 0]))) <= 15
+        assert np.linalg.det(matrix[:2, :2]) == pytest.approx(1)
+    zooms = [
+        np.sqrt(np.linalg.det(m[:2, :2])) for m in homographies(200, 32, 32, AugmentSpec(scale=0.2), rng)
+    ]
+    assert np.exp(-0.2) <= min(zooms) < 0.9
+    assert 1.1 < max(zooms) <= np.exp(0.2)

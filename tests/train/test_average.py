@@ -32,6 +32,22 @@ def test_statistics_are_those_of_the_pictures(network):
     assert bn.momentum == 0.5
 
 
+def test_pictures_that_are_sorted_by_class_are_drawn_from_all_of_them(network):
+    dark, bright = np.zeros((4000, 4, 4, 1), np.uint8), np.full((4000, 4, 4, 1), 255, np.uint8)
+    average = Average(np.concatenate([dark, bright]))
+    average.set_model(network)
+    network.optimizer.build(network.trainable_variables)
+    for variable, kept in zip(
+        network.trainable_variables, network.optimizer._model_variables_moving_average, strict=True
+    ):
+        kept.assign(variable)
+    average.on_test_begin()
+    bn, convolution = network.get_layer("bn"), network.layers[1]
+    bright_mean = convolution(np.ones((1, 4, 4, 1), np.float32)).numpy().mean(axis=(0, 1, 2))
+    assert np.allclose(bn.moving_mean.numpy(), bright_mean / 2, rtol=0.1)
+    assert np.allclose(bn.moving_variance.numpy(), bright_mean**2 / 4, rtol=0.1)
+
+
 def test_the_average_is_validated_and_kept_and_the_weights_come_back(network):
     average = Average(pictures(500))
     x = pictures(64).astype(np.float32) / 255

@@ -1,42 +1,13 @@
-from dataclasses import replace
-
-import keras
 import numpy as np
 import pytest
 
-from edgecnn.dataset import open_source
 from edgecnn_train.batches import Batches
-from edgecnn_train.data import load_data
-from edgecnn_train.fit import fit
-from edgecnn_train.models import build
-from edgecnn_train.optimize import optimizer
 from edgecnn_train.recipe import AugmentSpec
-from edgecnn_train.recipe_file import read_recipe
-
-
-@pytest.fixture
-def data(idx_folder, recipe, said):
-    return load_data(open_source(idx_folder), recipe, said.append)
-
-
-def trained(data, recipe, folder, said):
-    keras.utils.set_random_seed(recipe.train.seed)
-    model = build(recipe.model, data.input, len(data.labels))
-    return fit(model, data, recipe, folder, said.append, verbose=0)
+from tests.train.conftest import small, trained
 
 
 def weights(fitted):
     return np.concatenate([w.ravel() for w in fitted.model.get_weights()])
-
-
-def small(recipe, **train):
-    """A smaller network with dropout and augmentation, so that every source of chance is in it."""
-    return replace(
-        recipe,
-        model=replace(recipe.model, filters=(4, 8), dense=(16,), dropout=0.2),
-        augment=AugmentSpec(shift=0.1, noise=5.0),
-        train=replace(recipe.train, **train),
-    )
 
 
 def test_it_learns_and_a_seed_reproduces_it(data, recipe, said, tmp_path):
@@ -58,27 +29,14 @@ def test_it_learns_and_a_seed_reproduces_it(data, recipe, said, tmp_path):
         {},
         {"schedule": "cosine"},
         {"schedule": "one_cycle", "warmup": 1.0, "ema": 0.9, "optimizer": "nesterov", "weight_decay": 0.1},
+        {"optimizer": "gradient_descent", "learning_rate": 0.3, "schedule": "cosine", "ema": 0.5},
     ],
 )
-def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
-    data, recipe, said, tmp_path, train, monkeypatch
-):
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(data, recipe, said, tmp_path, train, stopped):
     wanted = small(recipe, epochs=4, **train)
     whole = trained(data, wanted, tmp_path / "whole", said)
 
-    from edgecnn_train.checkpoint import Checkpoint
-
-    save = Checkpoint.on_epoch_end
-
-    def stop_after_two(self, epoch, logs=None):
-        save(self, epoch, logs)
-        if epoch == 1:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Checkpoint, "on_epoch_end", stop_after_two)
-        with pytest.raises(KeyboardInterrupt):
-            trained(data, wanted, tmp_path / "stopped", said)
+    stopped(2, data, wanted, tmp_path / "stopped", said)
     resumed = trained(data, wanted, tmp_path / "stopped", said)
     assert any("going on after epoch 2 of 4" in s for s in said)
     assert len(resumed.history) == 4
@@ -92,7 +50,7 @@ def test_another_recipe_starts_anew(data, recipe, said, tmp_path):
     assert len(fitted.history) == 1
     assert not any("going on" in s for s in said)
     assert any("starting anew" in s for s in said)
-    for path in tmp_path.glob("last-*.keras"):
+    for path in tmp_path.glob("last-*"):
         path.write_bytes(b"half a checkpoint")
     assert len(trained(data, small(recipe, epochs=1, learning_rate=0.01), tmp_path, said).history) == 1
 
@@ -114,19 +72,3 @@ def test_an_epoch_shows_every_picture_once(data, recipe):
     assert shown == sorted((i.astype(np.float32) * np.float32(1 / 255)).tobytes() for i in data.train.images)
     second = [next(stream) for _ in range(3)]
     assert not np.array_equal(seen[0][0], second[0][0]), "another order in the next epoch"
-
-
-@pytest.mark.parametrize("name", ["sgd", "momentum", "adagrad", "rmsprop", "adam"])
-def test_every_optimizer_of_the_recipe_lowers_the_loss(data, recipe, said, tmp_path, name):
-    rate = 0.1 if name in ("sgd", "momentum", "adagrad") else 0.003
-    rate = 0.05 if name == "momentum" else rate
-    fitted = trained(data, small(recipe, epochs=2, optimizer=name, learning_rate=rate), tmp_path, said)
-    assert fitted.history[-1]["loss"] < fitted.history[0]["loss"]
-
-
-def test_momentum_is_sgd_with_momentum_and_cosine_ends_at_zero():
-    spec = read_recipe("digits").train
-    assert optimizer(replace(spec, optimizer="momentum"), 10).momentum == 0.9
-    schedule = optimizer(spec, 10)._learning_rate
-    assert float(schedule(0)) == pytest.approx(spec.learning_rate)
-    assert float(schedule(10 * spec.epochs)) == pytest.approx(0, abs=1e-8)

@@ -6,13 +6,13 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 
 from edgecnn_train.batches import scaled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import numpy as np
     from numpy.typing import NDArray
 
 _BATCH = 125
@@ -29,12 +29,14 @@ class Average(keras.callbacks.Callback):  # type: ignore[misc]
     Parameters
     ----------
     pictures
-        Training pictures, uint8 N×H×W×C; the first 2,000 are used.
+        Training pictures, uint8 N×H×W×C; 2,000 of them are used, drawn by lot: data sets are often sorted
+        by class.
     """
 
     def __init__(self, pictures: NDArray[np.uint8]) -> None:
         super().__init__()
-        self._pictures = scaled(pictures[:_MOST])
+        drawn = np.random.default_rng(0).permutation(len(pictures))[:_MOST]
+        self._pictures = scaled(pictures[drawn])
         self._own: list[Any] = []
         self._kept: list[Any] = []
 

@@ -85,15 +85,12 @@ class Batches:
         return truth if self._teacher is None else np.concatenate([truth, truth], axis=1)
 
     def _finish(self, pictures: NDArray[np.float32], labels: NDArray[np.int64], rng: Any) -> Batch:
-        weights = None if self._weights is None else self._weights[labels]
-        if self._spec.optimizer == "gradient_descent" and self.steps > 1:
-            # Keras averages over batches; the last, smaller one must not count as much as the others.
-            share = np.float32(len(labels) * self.steps / len(self._split))
-            weights = np.full(len(labels), share) if weights is None else weights * share
         if self.sparse:
+            weights = self._weigh(np.eye(self._classes, dtype=np.float32)[labels])
             return (pictures, labels) if weights is None else (pictures, labels, weights)
         truth = np.eye(self._classes, dtype=np.float32)[labels]
         pictures, truth = mix(pictures, truth, self._change, rng)
+        weights = self._weigh(truth)
         smooth = np.float32(self._spec.label_smoothing)
         truth = truth * (1 - smooth) + smooth / self._classes
         if self._teacher is not None:
@@ -102,6 +99,15 @@ class Batches:
             soft = (soft / soft.sum(axis=1, keepdims=True)).astype(np.float32)
             truth = np.concatenate([truth, soft], axis=1)
         return (pictures, truth) if weights is None else (pictures, truth, weights)
+
+    def _weigh(self, truth: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """Return how much each picture counts; a mixed one has its share of each class's weight."""
+        weights = None if self._weights is None else truth @ self._weights
+        if self._spec.optimizer == "gradient_descent" and self.steps > 1:
+            # Keras averages over batches; the last, smaller one must not count as much as the others.
+            share = np.float32(len(truth) * self.steps / len(self._split))
+            weights = np.full(len(truth), share) if weights is None else weights * share
+        return weights
 
 
 def class_weights(labels: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import time
+import zipfile
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 
 from edgecnn.errors import OutputError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from edgecnn_train.average import Average
     from edgecnn_train.batches import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A network's weights and its optimizer's variables, both in Keras' order."""
+
+    weights: list[NDArray[Any]]
+    optimizer: list[NDArray[Any]]
 
 
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
@@ -39,28 +53,33 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         self._started = 0.0
 
     @property
-    def best_weights(self) -> Path:
-        """The best epoch's weights."""
-        return self._folder / f"best-{self.best_epoch}.weights.h5"
-
-    @property
     def best_epoch(self) -> int:
         """The best epoch so far, from 1."""
         ranked = [(e["val_accuracy"], -e["val_loss"], -i) for i, e in enumerate(self.history, 1)]
         return -max(ranked)[2]
 
-    def load(self) -> Any | None:
-        """Return the network as it was after the last whole epoch, or None for a new start."""
+    def load(self) -> Saved | None:
+        """Return what the last whole epoch left behind, or None for a new start.
+
+        Arrays alone, no Keras file: Keras forgets which layers were frozen when it saves a network, and then
+        drops the state of an optimizer that knew only the others.
+        """
         try:
             state = json.loads((self._folder / "state.json").read_text("utf-8"))
             if state["fingerprint"] != self._fingerprint:
                 return None
             self.history = state["history"]
-            self.best_weights.open("rb").close()
-            return keras.models.load_model(self._last())
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError):  # a power cut leaves any of these
+            self.best()
+            last = _read(self._last())
+            return Saved(*([last[k] for k in last if k.startswith(part)] for part in ("weight", "optimizer")))
+        # A power cut leaves any of these.
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
             self.history = []
             return None
+
+    def best(self) -> list[NDArray[Any]]:
+        """Return the best epoch's weights."""
+        return list(_read(self._best()).values())
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         """Start the epoch's clock, and make its dropout depend on the seed and the epoch alone.
@@ -81,23 +100,39 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         self.history.append(record | {"seconds": round(seconds, 2), "data_share": round(share, 4)})
         try:
             self._save()
-        except (OSError, RuntimeError) as error:  # h5py raises either
-            reason = getattr(error, "strerror", None) or str(error)
+        except OSError as error:
+            reason = error.strerror or error
             raise OutputError(f"the checkpoint in {self._folder} can't be written: {reason}") from error
 
     def _save(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         if self.best_epoch == len(self.history):
             with self._average.in_place() if self._average else contextlib.nullcontext():
-                self.model.save_weights(self.best_weights)
-        self.model.save(self._last())
+                _write(self._best(), weight=self.model.get_weights())
+        optimizer = [v.numpy() for v in self.model.optimizer.variables]
+        _write(self._last(), weight=self.model.get_weights(), optimizer=optimizer)
         state = self._folder / "state.json.new"
         state.write_text(json.dumps({"fingerprint": self._fingerprint, "history": self.history}), "utf-8")
         state.replace(self._folder / "state.json")
-        kept = {self._last(), self.best_weights}
-        for old in [*self._folder.glob("last-*.keras"), *self._folder.glob("best-*.weights.h5")]:
+        kept = {self._last(), self._best()}
+        for old in self._folder.glob("*.npz"):
             if old not in kept:
                 old.unlink()
 
     def _last(self) -> Path:
-        return self._folder / f"last-{len(self.history)}.keras"
+        return self._folder / f"last-{len(self.history)}.npz"
+
+    def _best(self) -> Path:
+        return self._folder / f"best-{self.best_epoch}.npz"
+
+
+def _write(path: Path, **parts: list[NDArray[Any]]) -> None:
+    named: dict[str, Any] = {f"{part}{i}": a for part, arrays in parts.items() for i, a in enumerate(arrays)}
+    buffer = io.BytesIO()
+    np.savez(buffer, **named)
+    path.write_bytes(buffer.getvalue())
+
+
+def _read(path: Path) -> dict[str, NDArray[Any]]:
+    with np.load(path) as kept:
+        return {name: kept[name] for name in kept.files}

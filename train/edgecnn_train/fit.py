@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from edgecnn_train.data import DataSet
     from edgecnn_train.recipe import TrainSpec
 
@@ -56,7 +58,8 @@ def fit(
     taken = take_over(model, spec.start, say) if spec.start else ()
     state = None
     if resumed := checkpoint.load():
-        model, state = resumed, resumed.optimizer
+        model.set_weights(resumed.weights)
+        state = resumed.optimizer
         say(f"going on after epoch {len(checkpoint.history)} of {spec.epochs}, from {work}")
     elif work.exists():
         say(f"{work} is damaged, or of another recipe or other data: starting anew")
@@ -77,26 +80,25 @@ def fit(
             callbacks=[average, checkpoint] if average else [checkpoint],
             verbose=verbose,
         )
-        state = model.optimizer
+        state = [v.numpy() for v in model.optimizer.variables]
     freeze(model, ())
-    best = checkpoint.best_epoch
-    model.load_weights(checkpoint.best_weights)
-    return Fitted(model, checkpoint.history, best)
+    model.set_weights(checkpoint.best())
+    return Fitted(model, checkpoint.history, checkpoint.best_epoch)
 
 
-def _compile(model: Any, spec: TrainSpec, batches: Batches, state: Any) -> None:
+def _compile(model: Any, spec: TrainSpec, batches: Batches, state: list[NDArray[Any]] | None) -> None:
     """Compile the network, and let its optimizer go on from another's state where they fit together."""
     chosen = optimizer(spec, batches.steps)
     chosen.build(model.trainable_variables)
     if state is not None:
-        chosen.iterations.assign(state.iterations)
-        if [v.shape for v in chosen.variables] == [v.shape for v in state.variables]:
-            for variable, value in zip(chosen.variables, state.variables, strict=True):
-                variable.assign(value)
+        fits = [tuple(v.shape) for v in chosen.variables] == [v.shape for v in state]
+        # The first one counts the batches, which is all that an optimizer of other layers has to know.
+        for variable, value in list(zip(chosen.variables, state, strict=False))[: None if fits else 1]:
+            variable.assign(value)
     # XLA takes two to three times as long for these networks on a CPU.
     model.compile(
         optimizer=chosen,
-        loss=loss(spec),
+        loss=loss(spec, batches.sparse),
         metrics=["accuracy"] if batches.sparse else [accuracy],
         jit_compile=False,
     )

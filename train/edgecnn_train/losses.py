@@ -10,11 +10,17 @@ if TYPE_CHECKING:
     from edgecnn_train.recipe import TrainSpec
 
 
-def loss(spec: TrainSpec) -> Any:
+def loss(spec: TrainSpec, sparse: bool) -> Any:
     """Return the recipe's loss, Keras' own where there is no teacher.
 
     `mean_squared_error` compares the probabilities with the one-hot truth; `focal` turns down what is
     already right (Lin et al. 2017, gamma 2, without the class weight alpha).
+
+    Parameters
+    ----------
+    sparse
+        Whether targets are class numbers; mixed or smoothed ones are distributions, for which sparse
+        cross-entropy gives way to its twin.
     """
     table = {
         "sparse_categorical_crossentropy": keras.losses.SparseCategoricalCrossentropy,
@@ -22,11 +28,8 @@ def loss(spec: TrainSpec) -> Any:
         "mean_squared_error": keras.losses.MeanSquaredError,
         "focal": lambda: keras.losses.CategoricalFocalCrossentropy(alpha=1.0, gamma=2.0),
     }
-    if not spec.teacher:
-        return table[spec.loss]()
-    # The truth travels beside the teacher's answer, so it is one-hot.
-    name = spec.loss.removeprefix("sparse_")
-    return Distillation(table[name](), spec.distill, spec.temperature)
+    truth = table[spec.loss if sparse else spec.loss.removeprefix("sparse_")]()
+    return Distillation(truth, spec.distill, spec.temperature) if spec.teacher else truth
 
 
 @keras.saving.register_keras_serializable("edgecnn")

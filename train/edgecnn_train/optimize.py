@@ -22,17 +22,18 @@ def optimizer(spec: TrainSpec, steps_per_epoch: int) -> Any:
     Nesterov 1983). Weight decay is decoupled (Loshchilov & Hutter 2019) and leaves biases and batch
     normalization alone.
     """
-    descent = spec.optimizer == "gradient_descent"
-    steps = 1 if descent else steps_per_epoch
+    # How many batches there are to an update: Keras' schedules and moving averages count batches.
+    every = steps_per_epoch if spec.optimizer == "gradient_descent" else 1
+    updates = steps_per_epoch // every
     rate: Any = spec.learning_rate
     if spec.schedule != "constant" or spec.warmup:
-        total, warmup = round(spec.epochs * steps), round(spec.warmup * steps)
-        rate = Schedule(spec.schedule, spec.learning_rate, total, warmup)
-    shared: dict[str, Any] = {"use_ema": spec.ema > 0, "ema_momentum": spec.ema or 0.99}
+        total, warmup = round(spec.epochs * updates), round(spec.warmup * updates)
+        rate = Schedule(spec.schedule, spec.learning_rate, total, warmup, every)
+    shared: dict[str, Any] = {"use_ema": spec.ema > 0, "ema_momentum": (spec.ema or 0.99) ** (1 / every)}
     if spec.weight_decay:
         shared["weight_decay"] = spec.weight_decay
-    if descent and steps_per_epoch > 1:
-        shared["gradient_accumulation_steps"] = steps_per_epoch
+    if every > 1:
+        shared["gradient_accumulation_steps"] = every
     table = {
         "gradient_descent": lambda: keras.optimizers.SGD(rate, **shared),
         "sgd": lambda: keras.optimizers.SGD(rate, **shared),
@@ -51,22 +52,23 @@ def optimizer(spec: TrainSpec, steps_per_epoch: int) -> Any:
 
 @keras.saving.register_keras_serializable("edgecnn")
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
-    """The learning rate over a run of `total` updates, after `warmup` updates that rise to it linearly.
+    """The learning rate over a run of `total` updates, of which the first `warmup` rise to it linearly.
 
     With t from 0 to 1 over what follows the warm-up: `constant` stays; `step` is a tenth from 1/2 on and a
     hundredth from 3/4 on (He et al. 2016); `cosine` is (1 + cos πt) / 2 (Loshchilov & Hutter 2017);
     `one_cycle` rises from a 25th over the first 30 % and falls to a millionth, both along a cosine (Smith &
-    Topin 2018, without the momentum's cycle).
+    Topin 2018, without the momentum's cycle). An update takes `every` batches.
     """
 
-    def __init__(self, kind: str, peak: float, total: int, warmup: int = 0) -> None:
+    def __init__(self, kind: str, peak: float, total: int, warmup: int = 0, every: int = 1) -> None:
         super().__init__()
         self._kind, self._peak, self._total, self._warmup = kind, peak, total, warmup
+        self._every = every
 
     def __call__(self, step: Any) -> Any:
-        """Return the rate for the update number `step`, from 0."""
+        """Return the rate for the batch number `step`, from 0."""
         ops = keras.ops
-        step = ops.cast(step, "float32")
+        step = ops.floor(ops.cast(step, "float32") / self._every)
         t = ops.clip((step - self._warmup) / max(1, self._total - self._warmup), 0.0, 1.0)
         if self._kind == "cosine":
             factor = (1 + ops.cos(np.pi * t)) / 2
@@ -83,4 +85,10 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
 
     def get_config(self) -> dict[str, Any]:
         """Return what makes the schedule again."""
-        return {"kind": self._kind, "peak": self._peak, "total": self._total, "warmup": self._warmup}
+        return {
+            "kind": self._kind,
+            "peak": self._peak,
+            "total": self._total,
+            "warmup": self._warmup,
+            "every": self._every,
+        }

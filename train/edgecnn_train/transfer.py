@@ -68,6 +68,9 @@ def take_over(model: Any, start: str, say: Callable[[str], None]) -> tuple[str, 
 
 
 def freeze(model: Any, names: Collection[str]) -> None:
-    """Let training leave these layers as they are, and change all others."""
+    """Let training leave these layers as they are, and change all others.
+
+    The last layer always learns: it is what another data set needs anew, also where its shape fits.
+    """
     for layer in model.layers:
-        layer.trainable = layer.name not in names
+        layer.trainable = layer.name not in names or layer is model.layers[-1]

@@ -24,7 +24,7 @@ def classic(spec: ModelSpec, image: InputSpec, classes: int) -> Any:
     pool = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}[spec.pool]
     kind = keras_activation(spec.activation)
     x = inputs = picture(image)
-    for i, count in enumerate([scaled(f, spec.width) for f in filters], 1):
+    for i, count in enumerate(filters, 1):
         if min(x.shape[1], x.shape[2]) <= spec.kernel:
             raise RecipeError(
                 f"{len(filters)} convolutions of {spec.kernel}×{spec.kernel} are too many for "

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from edgecnn.errors import RecipeError
+
 if TYPE_CHECKING:
     from edgecnn.bundle import InputSpec
     from edgecnn_train.recipe import ModelSpec
@@ -26,6 +28,14 @@ def scaled(channels: int, width: float, divisor: int = 8) -> int:
     wanted = channels * width
     rounded = max(divisor, int(wanted + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * wanted else rounded
+
+
+def check_stages(filters: tuple[int, ...], blocks: tuple[int, ...]) -> None:
+    """Raise RecipeError unless every stage has both its filters and its number of blocks."""
+    if len(filters) != len(blocks):
+        raise RecipeError(
+            f"model.filters has {len(filters)} stages and model.blocks {len(blocks)}: give as many of each"
+        )
 
 
 def keras_activation(kind: str) -> str:

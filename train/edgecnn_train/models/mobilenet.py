@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from edgecnn_train.models.layers import convolution, depthwise, head, picture, scaled
+from edgecnn_train.models.layers import check_stages, convolution, depthwise, head, picture, scaled
 
 if TYPE_CHECKING:
     from edgecnn.bundle import InputSpec
@@ -62,10 +62,11 @@ def ds_cnn(spec: ModelSpec, image: InputSpec, classes: int) -> Any:
     """
     filters = spec.filters or (64, 64, 64, 64)
     blocks = spec.blocks or (1,) * len(filters)
+    check_stages(filters, blocks)
     inputs = picture(image)
     stem = 2 if min(image.width, image.height) > 32 else 1
     x = convolution(inputs, scaled(filters[0], spec.width), 3, stem, spec.activation, "stem")
-    for stage, (count, depth) in enumerate(zip(filters, blocks, strict=False), 1):
+    for stage, (count, depth) in enumerate(zip(filters, blocks, strict=True), 1):
         for block in range(1, depth + 1):
             stride = 2 if stage > 1 and block == 1 and min(x.shape[1:3]) >= 2 * _SMALLEST else 1
             name = f"stage{stage}_block{block}"

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from edgecnn.errors import RecipeError
-from edgecnn_train.models.layers import activation, convolution, head, picture, scaled
+from edgecnn_train.models.layers import activation, check_stages, convolution, head, picture, scaled
 
 if TYPE_CHECKING:
     from edgecnn.bundle import InputSpec
@@ -34,10 +33,7 @@ def resnet(spec: ModelSpec, image: InputSpec, classes: int) -> Any:
     A first stage of no blocks is the stem alone, so that the network halves the picture at once.
     """
     filters, blocks = spec.filters or _FILTERS, spec.blocks or (1,) * len(spec.filters or _FILTERS)
-    if len(filters) != len(blocks):
-        raise RecipeError(
-            f"model.filters has {len(filters)} stages and model.blocks {len(blocks)}: give as many of each"
-        )
+    check_stages(filters, blocks)
     inputs = picture(image)
     x = convolution(inputs, scaled(filters[0], spec.width), spec.kernel, 1, spec.activation, "stem")
     for stage, (count, depth) in enumerate(zip(filters, blocks, strict=True), 1):

@@ -1,0 +1,148 @@
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from edgecnn.bundle import InputSpec
+from edgecnn.errors import ModelNotFound, RecipeError
+from edgecnn_train.losses import soften
+from edgecnn_train.models import build
+from edgecnn_train.recipe import ModelSpec
+from edgecnn_train.transfer import freeze, load_network, take_over
+from tests.train.conftest import small, trained
+
+GREY28 = InputSpec(28, 28, "gray", "crop", "staged", (0.0, 1.0))
+TINY = ModelSpec(family="ds_cnn", filters=(8, 8), width=1.0)
+
+
+def network(spec, seed, classes=10, image=GREY28):
+    keras.utils.set_random_seed(seed)
+    return build(spec, image, classes)
+
+
+def values(model, name):
+    return [w.numpy() for w in model.get_layer(name).weights]
+
+
+def equal(a, b):
+    return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    """A network that was trained before, as it were."""
+    path = tmp_path_factory.mktemp("start") / "old.keras"
+    network(TINY, 1).save(path)
+    return path
+
+
+def test_layers_of_the_same_name_and_shape_are_taken_over_and_no_others(start, said):
+    model, old = network(TINY, 2, classes=3), load_network(str(start))
+    before = values(model, "probability")
+    taken = take_over(model, str(start), said.append)
+    assert "probability" not in taken
+    assert equal(values(model, "probability"), before)
+    weighty = {layer.name for layer in model.layers if layer.weights}
+    assert set(taken) == weighty - {"probability"}
+    for name in taken:
+        assert equal(values(model, name), values(old, name)), name
+    assert said == [f"took over {len(weighty) - 1} of {len(weighty)} layers from {start}"]
+
+
+def test_a_wider_layer_is_left_as_it_is(start, said):
+    model = network(replace(TINY, filters=(8, 16)), 2)
+    taken = take_over(model, str(start), said.append)
+    assert "stem" in taken
+    assert "stage2_block1_pointwise" not in taken
+
+
+def test_freezing_holds_what_is_named_but_never_the_last_layer():
+    model = network(TINY, 0)
+    freeze(model, [layer.name for layer in model.layers])
+    assert [v.path.split("/")[0] for v in model.trainable_variables] == ["probability", "probability"]
+    freeze(model, ("stem", "stem_bn"))
+    assert not model.get_layer("stem").trainable_variables
+    assert model.get_layer("stage1_block1_pointwise").trainable_variables
+    freeze(model, ())
+    assert all(layer.trainable for layer in model.layers)
+
+
+@pytest.fixture
+def moved(recipe, start):
+    """A recipe that starts from the old network."""
+    spec = small(recipe, start=str(start), epochs=2, freeze=2, ema=0.5, optimizer="momentum")
+    return replace(spec, model=TINY)
+
+
+# Batch normalization is in it too: its statistics must not move while it is frozen.
+HELD = ("stem", "stem_bn", "stage1_block1_depthwise", "stage2_block1_pointwise_bn")
+
+
+def test_frozen_layers_stay_as_they_were_and_then_change(data, moved, start, said, tmp_path):
+    old = load_network(str(start))
+    frozen = trained(data, moved, tmp_path / "frozen", said).model
+    assert all(equal(values(frozen, name), values(old, name)) for name in HELD)
+    assert not equal(values(frozen, "probability"), values(old, "probability")), "the last layer learns"
+    free = replace(moved, train=replace(moved.train, freeze=1, epochs=2, learning_rate=0.05))
+    fitted = trained(data, free, tmp_path / "free", said)
+    assert fitted.best_epoch == 2
+    assert not any(equal(values(fitted.model, name), values(old, name)) for name in HELD)
+
+
+def test_a_run_that_was_stopped_goes_on_exactly(data, moved, said, tmp_path, stopped):
+    """It is stopped inside the frozen phase, and once more between the phases."""
+    wanted = replace(moved, train=replace(moved.train, freeze=2, epochs=3))
+    whole = trained(data, wanted, tmp_path / "whole", said)
+    stopped(1, data, wanted, tmp_path / "stopped", said)
+    stopped(2, data, wanted, tmp_path / "stopped", said)
+    resumed = trained(data, wanted, tmp_path / "stopped", said)
+    assert [s for s in said if "going on" in s] == [
+        f"going on after epoch {epoch} of 3, from {tmp_path / 'stopped'}" for epoch in (1, 2)
+    ]
+    figures = [[(e["loss"], e["val_loss"]) for e in f.history] for f in (whole, resumed)]
+    assert np.allclose(*figures, rtol=1e-5)
+    for a, b in zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True):
+        assert np.allclose(a, b, atol=1e-6)
+
+
+def test_a_network_learns_what_its_teacher_says(data, recipe, said, tmp_path):
+    """The teacher calls every picture a 3 or a 5; the truth has no share in the loss."""
+    inputs = keras.Input((28, 28, 1))
+    flat = keras.layers.Flatten()(inputs)
+    answer = np.log(np.array([0.001] * 3 + [0.6, 0.001, 0.392] + [0.001] * 4))
+    constant = keras.initializers.Constant(answer.tolist())
+    outputs = keras.layers.Dense(10, "softmax", kernel_initializer="zeros", bias_initializer=constant)(flat)
+    teacher = keras.Model(inputs, outputs)
+    teacher.save(tmp_path / "teacher.keras")
+    spec = small(
+        recipe, teacher=str(tmp_path / "teacher.keras"), distill=1.0, temperature=3.0, epochs=2,
+        learning_rate=0.01,
+    )  # fmt: skip
+    fitted = trained(data, spec, tmp_path / "work", said)
+    assert fitted.history[1]["loss"] < fitted.history[0]["loss"]
+    pictures = data.train.images[:50].astype(np.float32) / 255
+    said_by = [np.asarray(soften(m.predict(pictures, verbose=0), 3.0)) for m in (teacher, fitted.model)]
+    assert np.abs(said_by[0] - said_by[1]).mean() < 0.03
+    assert np.corrcoef(said_by[0][0], said_by[1].mean(axis=0))[0, 1] > 0.9
+
+
+def test_bad_teachers_and_starts_are_one_clear_error(data, recipe, said, tmp_path, start):
+    (tmp_path / "noise.keras").write_bytes(b"no network")
+    network(TINY, 0, image=replace(GREY28, width=32, height=32)).save(tmp_path / "larger.keras")
+    network(ModelSpec(filters=(3,), dense=()), 0, classes=4).save(tmp_path / "four.keras")
+    for key, path, kind, part in (
+        ("teacher", "nowhere.keras", ModelNotFound, "nowhere.keras is not there"),
+        ("teacher", "mnist-classic", ModelNotFound, "network.keras is not there"),
+        ("teacher", "no-such-bundle", ModelNotFound, "no-such-bundle"),
+        ("teacher", tmp_path / "noise.keras", RecipeError, "no Keras network"),
+        ("teacher", tmp_path / "larger.keras", RecipeError, "expected (None, 28, 28, 1) and 10"),
+        ("teacher", tmp_path / "four.keras", RecipeError, "knows 4 classes"),
+        ("start", "nowhere.keras", ModelNotFound, "is not there"),
+        ("start", tmp_path / "noise.keras", RecipeError, "no Keras network"),
+        ("start", tmp_path / "four.keras", RecipeError, "fits this network: use its family"),
+    ):
+        with pytest.raises(kind) as error:
+            trained(data, small(recipe, **{key: str(path)}), tmp_path / "work", said)
+        assert part in str(error.value), path
+        assert "\n" not in str(error.value), path
