@@ -11,6 +11,7 @@ from edgecnn_train.losses import accuracy, loss
 from edgecnn_train.optimize import Schedule
 from edgecnn_train.quantize.parity import assert_parity
 from edgecnn_train.quantize.qat import FreezeRanges, quantization_aware, twin_to_int8
+from edgecnn_train.transfer import load_network
 
 if TYPE_CHECKING:
     from edgecnn_train.data import DataSet
@@ -29,12 +30,13 @@ def to_int8_by_training(model: Any, data: DataSet, recipe: Recipe, verbose: int 
     """
     spec, train = recipe.quantize, recipe.train
     twin = quantization_aware(model, data.calibration.images)
-    batches = Batches(data.train, recipe.augment, train)
+    teacher = load_network(train.teacher, data.input, len(data.labels)) if train.teacher else None
+    batches = Batches(data.train, recipe.augment, train, teacher)
     held = spec.qat_epochs - max(1, round(spec.qat_epochs * _FROZEN))
     schedule = Schedule("cosine", spec.qat_learning_rate, spec.qat_epochs * batches.steps)
     twin.compile(
         optimizer=keras.optimizers.Adam(schedule),
-        loss=loss(train),
+        loss=loss(train, batches.sparse),
         metrics=["accuracy"] if batches.sparse else [accuracy],
         jit_compile=False,
     )
