@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_train.augment import active, augment
-from edgecnn_train.mix import mix
+from edgecnn_train.augment.mix import mix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

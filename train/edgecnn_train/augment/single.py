@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edgecnn_train.randaugment import randaugment
+from edgecnn_train.augment.randaugment import randaugment
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edgecnn_train.randaugment import CHANGES, COUNT, randaugment
+from edgecnn_train.augment.randaugment import CHANGES, COUNT, randaugment
 
 RNG = np.random.default_rng(3)
 # Smooth, so that geometry can be compared, and with less than the whole range.

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from edgecnn_train.mix import cutmix, mix, mixup
+from edgecnn_train.augment.mix import cutmix, mix, mixup
 from edgecnn_train.recipe import AugmentSpec
 
 COUNT, SIDE = 200, 12
