@@ -14,6 +14,7 @@ from edgecnn_train import models, private
 from edgecnn_train.checkpoint import Checkpoint
 from edgecnn_train.data import Split, load_data
 from edgecnn_train.fit import fit
+from edgecnn_train.negatives import load_negatives
 from edgecnn_train.pipeline import train
 from edgecnn_train.private import PoissonBatches, chain, clipped_sum, noisy_mean
 from edgecnn_train.recipe import AugmentSpec, PrivateSpec, TrainSpec
@@ -223,6 +224,16 @@ def test_a_stopped_run_goes_on_and_keeps_no_figure_of_the_training_pictures(
     assert any("going on after epoch 1 of 3" in s for s in said)
     known = {"val_loss", "val_accuracy", "learning_rate", "seconds", "data_share"}
     assert [set(e) for e in fitted.history] == [known] * 3
+
+
+def test_generated_negatives_of_a_private_run_are_made_from_validation_pictures(data, recipe):
+    wanted = replace(recipe, private=PrivateSpec(True))
+    others = replace(data, train=replace(data.train, images=255 - data.train.images))
+    made = load_negatives(data, wanted)
+    assert np.array_equal(made.choosing, load_negatives(others, wanted).choosing)
+    assert not np.array_equal(load_negatives(data, recipe).choosing, load_negatives(others, recipe).choosing)
+    assert "validation pictures" in made.what
+    assert "training pictures" not in made.what
 
 
 @needs_accountant
