@@ -80,6 +80,7 @@ def test_what_can_not_be_private_by_its_size_is_refused():
         ("train.teacher=cifar10", "may have seen the same pictures"),
         ("class_weights=balanced", "counts of the classes"),
         ("optimizer=gradient_descent", "drawn by lot"),
+        ("quantize.method=qat", "adds no noise"),
         ("unknown.background_class=true", "made from others"),
         ("input.color=auto", "chosen from the pictures"),
     ],

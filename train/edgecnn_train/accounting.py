@@ -67,6 +67,10 @@ def refuse(recipe: Recipe) -> None:
             "batches are drawn by lot",
         ),
         (
+            "quantize.method", recipe.quantize.method, recipe.quantize.method == "ptq", "ptq",
+            "the training for int8 adds no noise",
+        ),
+        (
             "unknown.background_class", recipe.unknown.background_class, not recipe.unknown.background_class,
             "false", "its pictures are made from others",
         ),

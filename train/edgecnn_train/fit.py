@@ -73,7 +73,7 @@ def fit(
         freeze(model, taken if last <= spec.freeze else ())
         _compile(model, spec, batches, state)
         if isinstance(batches, PoissonBatches):
-            protect(model, loss(spec), recipe.private, batches)
+            protect(model, loss(spec, batches.sparse), recipe.private, batches)
         model.fit(
             batches.epochs(done),
             steps_per_epoch=batches.steps,

@@ -86,7 +86,8 @@ def train(
     fitted = fit(model, data, recipe, work, say, verbose)
     say(f"best on the validation pictures: epoch {fitted.best_epoch} of {len(fitted.history)}")
     folds = None
-    if recipe.data.folds and is_small(source):
+    # Folds would test on what is protected, and every one of them would spend epsilon again.
+    if recipe.data.folds and is_small(source) and not recipe.private.enabled:
         say(f"few pictures: training {recipe.data.folds} times more for an estimate that uses them all")
         folds = estimate(recipe, source, work, say)
         say(f"int8 top-1 {folds}")
