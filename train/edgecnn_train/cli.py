@@ -56,6 +56,9 @@ def train(
     budget_ms: Annotated[
         float | None, typer.Option(help="… of so many milliseconds on this machine.", metavar="MS")
     ] = None,
+    private: Annotated[
+        bool, typer.Option("--private", help="Differentially private: the recipe's [private].")
+    ] = False,
     allow_drop: Annotated[
         float, typer.Option(help="Publish though int8 loses this many points.", min=0, metavar="POINTS")
     ] = 1.0,
@@ -69,12 +72,17 @@ def train(
     overrides += [f"train.seed={seed}"] if seed is not None else []
     overrides += [f"train.teacher={json.dumps(teacher)}"] if teacher else []
     overrides += [f"train.start={json.dumps(start)}"] if start else []
+    overrides += ["private.enabled=true"] if private else []
     for option, limit in (("kb", budget_kb), ("mmacs", budget_mmacs), ("ms", budget_ms)):
         if limit is not None and not limit > 0:
             raise OptionError(f"--budget-{option} must be above 0, got {limit:g}")
     chosen, data, name = choose(recipe, data, overrides)
     chosen = chosen.robustly() if robust else chosen
     _require_extra()
+    if chosen.private.enabled:
+        from edgecnn_train.accounting import refuse
+
+        refuse(chosen)
     from edgecnn.bundle import find
     from edgecnn.dataset import open_source
     from edgecnn.quiet import quiet_stderr

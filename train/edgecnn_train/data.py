@@ -49,8 +49,8 @@ class Split:
 class DataSet:
     """A data set that is ready for training.
 
-    `calibration` is a part of `train`; the other splits share nothing. `skipped` says why for each picture
-    that could not be read.
+    `calibration` is a part of `train`, or of `validation` in a private run; the other splits share nothing.
+    `skipped` says why for each picture that could not be read.
     """
 
     source: Source
@@ -114,14 +114,16 @@ def load_data(source: Source, recipe: Recipe, say: Callable[[str], None]) -> Dat
     whole = Split(images, np.array([i.label for i in items], np.int64), tuple(items))
     rng = np.random.default_rng([recipe.train.seed, 100])
     source, parts = with_background(source, _split(whole, recipe, rng), recipe)
-    chosen = stratified(parts["train"].labels, min(recipe.quantize.calibration, len(parts["train"])), rng)
+    # Ranges tell of the pictures that set them: what private training protects must not do that.
+    pool = parts["validation" if recipe.private.enabled else "train"]
+    chosen = stratified(pool.labels, min(recipe.quantize.calibration, len(pool)), rng)
     return DataSet(
         source,
         spec,
         parts["train"],
         parts["validation"],
         parts["test"],
-        parts["train"].take(np.sort(chosen)),
+        pool.take(np.sort(chosen)),
         tuple(skipped),
     )
 

@@ -11,6 +11,7 @@ from edgecnn_train.batches import Batches, scaled
 from edgecnn_train.checkpoint import Checkpoint
 from edgecnn_train.losses import accuracy, loss
 from edgecnn_train.optimize import optimizer
+from edgecnn_train.private import PoissonBatches, protect
 from edgecnn_train.recipe import Recipe
 from edgecnn_train.transfer import freeze, load_network, take_over
 
@@ -52,7 +53,9 @@ def fit(
     """
     spec = recipe.train
     teacher = load_network(spec.teacher, data.input, len(data.labels)) if spec.teacher else None
-    batches = Batches(data.train, recipe.augment, spec, teacher)
+    batches = (PoissonBatches if recipe.private.enabled else Batches)(
+        data.train, recipe.augment, spec, teacher
+    )
     average = Average(data.train.images) if spec.ema else None
     checkpoint = Checkpoint(work, fingerprint(data, recipe), spec.seed, batches.clock, average)
     taken = take_over(model, spec.start, say) if spec.start else ()
@@ -69,6 +72,8 @@ def fit(
             continue
         freeze(model, taken if last <= spec.freeze else ())
         _compile(model, spec, batches, state)
+        if isinstance(batches, PoissonBatches):
+            protect(model, loss(spec, batches.sparse), recipe.private, batches)
         model.fit(
             batches.epochs(done),
             steps_per_epoch=batches.steps,

@@ -74,9 +74,13 @@ def load_negatives(data: DataSet, recipe: Recipe) -> Negatives:
     seed, wanted = recipe.train.seed, recipe.unknown.negatives
     if wanted == GENERATED:
         background = background_of(recipe, data.labels)
-        parents = data.train.images[data.train.labels != (-1 if background is None else background)]
+        # The threshold tells of the pictures that it was chosen on: not of those that are protected.
+        split = data.validation if recipe.private.enabled else data.train
+        parents = split.images[split.labels != (-1 if background is None else background)]
         halves = [generate(COUNT, parents, np.random.default_rng([seed, 300 + k])) for k in (0, 1)]
-        return Negatives(halves[0], halves[1], f"generated: {', '.join(KINDS)}")
+        what = ", ".join(KINDS)
+        what = what.replace("training", "validation") if recipe.private.enabled else what
+        return Negatives(halves[0], halves[1], f"generated: {what}")
     readers = _readers(wanted)
     shape = data.train.images.shape[1:]
     view = Preprocessor(data.input, Tensor("image", (1, *shape), "float32", 0.0, 0, 0))

@@ -16,6 +16,7 @@ from edgecnn.classifier import load
 from edgecnn.golden import record
 from edgecnn.tflite_metadata import write_metadata
 from edgecnn_train import models, publish, report
+from edgecnn_train.accounting import refuse, spent
 from edgecnn_train.calibrate import calibrate
 from edgecnn_train.cost import cost, widest
 from edgecnn_train.data import load_data
@@ -71,6 +72,9 @@ def train(
         f"{len(data.labels)} classes; {len(data.train):,} pictures for training, "
         f"{len(data.validation):,} for validation, {len(data.test):,} for the test"
     )
+    if recipe.private.enabled:
+        refuse(recipe)
+        say(str(spent(recipe, len(data.train))))
     negatives = load_negatives(data, recipe)
     recipe = _settled(recipe, data)
     work = out.with_name(f"{out.name}.training")
@@ -82,7 +86,8 @@ def train(
     fitted = fit(model, data, recipe, work, say, verbose)
     say(f"best on the validation pictures: epoch {fitted.best_epoch} of {len(fitted.history)}")
     folds = None
-    if recipe.data.folds and is_small(source):
+    # Folds would test on what is protected, and every one of them would spend epsilon again.
+    if recipe.data.folds and is_small(source) and not recipe.private.enabled:
         say(f"few pictures: training {recipe.data.folds} times more for an estimate that uses them all")
         folds = estimate(recipe, source, work, say)
         say(f"int8 top-1 {folds}")

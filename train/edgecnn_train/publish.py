@@ -7,6 +7,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from edgecnn.bundle import FORMAT, LABELS, MANIFEST
 from edgecnn.errors import OutputError
 from edgecnn.tflite_file import read_tflite
+from edgecnn_train.accounting import spent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,6 +128,7 @@ def describe(
     manifest["variants"]["int8"]["accuracy"] = result.int8_top1
     manifest["variants"]["float32"]["accuracy"] = result.float_top1
     ids = "\n".join(item.id for item in data.calibration.items)
+    private = asdict(spent(recipe, len(data.train))) if recipe.private.enabled else None
     return manifest | {
         "accuracy": {
             "test_pictures": result.pictures,
@@ -138,7 +141,8 @@ def describe(
         "data": {
             "name": recipe.data.name,
             "licence": recipe.data.licence,
-            "sha256": data.digest,
+            # A fingerprint of pictures that are protected would prove that they were there.
+            "sha256": None if private else data.digest,
             "skipped": len(data.skipped),
         },
         "training": {
@@ -155,6 +159,7 @@ def describe(
                 "ids": CALIBRATION,
                 "ids_sha256": hashlib.sha256(ids.encode()).hexdigest(),
             },
+            **({"private": private} if private else {}),
             "seconds": round(seconds, 1),
             "machine": machine,
             "versions": _versions(),

@@ -6,6 +6,7 @@ The sections and keys of a recipe's TOML file are the dataclasses and fields bel
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -143,6 +144,16 @@ class QuantizeSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class PrivateSpec:
+    """Differentially private training: the deviation of the noise is noise_multiplier × clip_norm."""
+
+    enabled: bool = False
+    noise_multiplier: float = 1.1
+    clip_norm: float = 1.0
+    delta: float = 1e-5
+
+
+@dataclass(frozen=True, slots=True)
 class VerifySpec:
     """What is measured and asked for.
 
@@ -190,6 +201,7 @@ class Recipe:
     train: TrainSpec = field(default_factory=TrainSpec)
     augment: AugmentSpec = field(default_factory=AugmentSpec)
     robust: AugmentSpec = field(default_factory=lambda: ROBUST)
+    private: PrivateSpec = field(default_factory=PrivateSpec)
     quantize: QuantizeSpec = field(default_factory=QuantizeSpec)
     verify: VerifySpec = field(default_factory=VerifySpec)
     unknown: UnknownSpec = field(default_factory=UnknownSpec)
@@ -218,6 +230,9 @@ class Recipe:
             ("train.batch_size", self.train.batch_size > 0, "1 or more"),
             ("train.epochs", self.train.epochs > 0, "1 or more"),
             ("train.seed", 0 <= self.train.seed < 2**32, "0 to 4294967295"),
+            ("private.noise_multiplier", 0.3 <= self.private.noise_multiplier <= 100, "0.3 to 100"),
+            ("private.clip_norm", 0 < self.private.clip_norm < math.inf, "above 0"),
+            ("private.delta", 0 < self.private.delta < 1, "between 0 and 1"),
             ("quantize.calibration", self.quantize.calibration > 0, "1 or more"),
             ("quantize.qat_epochs", self.quantize.qat_epochs > 0, "1 or more"),
             ("quantize.qat_learning_rate", self.quantize.qat_learning_rate > 0, "above 0"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 import numpy as np
 
+from edgecnn_train.accounting import privacy_section
 from edgecnn_train.calibrate import MANY_REJECTED
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def training_curves(fitted: Fitted, path: Path) -> None:
     for axes, key, title in zip(
         figure.subplots(1, 2), ("loss", "accuracy"), ("Loss", "Accuracy"), strict=True
     ):
-        axes.plot(epochs, [e[key] for e in fitted.history], label="training", color="#4c78a8")
+        if key in fitted.history[0]:  # a private run does not tell
+            axes.plot(epochs, [e[key] for e in fitted.history], label="training", color="#4c78a8")
         axes.plot(epochs, [e[f"val_{key}"] for e in fitted.history], label="validation", color="#f58518")
         axes.axvline(fitted.best_epoch, color="grey", linewidth=0.8, linestyle=":", label="the epoch kept")
         axes.set(title=title, xlabel="epoch")
@@ -86,6 +88,7 @@ def reliability_diagram(variant: CalibratedVariant, path: Path) -> None:
 def card(manifest: dict[str, Any], result: Verified) -> str:
     """Return the bundle's CARD.md."""
     spec, training, variants = manifest["input"], manifest["training"], manifest["variants"]
+    private = training.get("private")
     sizes = {name: v["bytes"] for name, v in variants.items()}
     weakest = sorted(_recalls(result, manifest["labels"]), key=lambda r: r[1])[:3]
     lines = [
@@ -120,7 +123,8 @@ def card(manifest: dict[str, Any], result: Verified) -> str:
         f"{training['pictures']['train']:,} pictures for training, "
         f"{training['pictures']['validation']:,} for validation, "
         f"{training['pictures']['test']:,} for the test; "
-        f"{training['calibration']['count']:,} of the training pictures set the int8 ranges.",
+        f"{training['calibration']['count']:,} of the {'validation' if private else 'training'} pictures set "
+        "the int8 ranges.",
         "",
         "## Training",
         "",
@@ -132,6 +136,7 @@ def card(manifest: dict[str, Any], result: Verified) -> str:
         "",
         "![training curves](training.png)",
         "",
+        *(privacy_section(private, manifest["recipe"]["train"]["start"]) if private else []),
         *_confidence(manifest, result),
         "## Where it fails",
         "",

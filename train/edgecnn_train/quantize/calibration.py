@@ -71,15 +71,15 @@ class CalibrationCheck:
         return dataclasses.asdict(self) | {"suffices": self.suffices}
 
 
-def second_subset(train: Split, calibration: Split, seed: int) -> Split | None:
-    """Draw as many other pictures of the training split, stratified; None where none are left."""
+def second_subset(pool: Split, calibration: Split, seed: int) -> Split | None:
+    """Draw as many other pictures of the split that calibration is of, stratified; None if none are left."""
     used = {item.id for item in calibration.items}
-    left = np.array([i for i, item in enumerate(train.items) if item.id not in used], np.int64)
+    left = np.array([i for i, item in enumerate(pool.items) if item.id not in used], np.int64)
     if not left.size:
         return None
     rng = np.random.default_rng([seed, 101])
-    chosen = stratified(train.labels[left], min(len(calibration), len(left)), rng)
-    return train.take(np.sort(left[chosen]))
+    chosen = stratified(pool.labels[left], min(len(calibration), len(left)), rng)
+    return pool.take(np.sort(left[chosen]))
 
 
 def check_calibration(

@@ -51,9 +51,11 @@ def convert(
         say(f"training with the rounding of int8, {spec.qat_epochs} epochs")
         int8 = to_int8_by_training(model, data, recipe, verbose)
     else:
-        say(f"quantizing, by {len(data.calibration):,} pictures of the training split")
+        pool = data.validation if recipe.private.enabled else data.train
+        name = "validation" if recipe.private.enabled else "training"
+        say(f"quantizing, by {len(data.calibration):,} pictures of the {name} split")
         int8 = to_int8(model, data.calibration.images)
-        others = second_subset(data.train, data.calibration, recipe.train.seed)
+        others = second_subset(pool, data.calibration, recipe.train.seed)
         if others is not None:
             second = check_calibration(model, data.calibration, others, data.validation, int8)
             say(second.summary)
