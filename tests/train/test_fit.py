@@ -22,7 +22,7 @@ def data(idx_folder, recipe, said):
 def trained(data, recipe, folder, said):
     keras.utils.set_random_seed(recipe.train.seed)
     model = build(recipe.model, data.input, len(data.labels))
-    return fit(model, data, recipe, folder, said.append, verbose=0)
+    return fit(model, data, recipe, folder, said.append, show="none")
 
 
 def weights(fitted):

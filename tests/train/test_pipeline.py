@@ -30,7 +30,7 @@ def made(idx_folder, tmp_path_factory):
     )
     out = tmp_path_factory.mktemp("out") / "tiny"
     said: list[str] = []
-    made = train(recipe, open_source(idx_folder), out, said.append, verbose=0)
+    made = train(recipe, open_source(idx_folder), out, said.append, show="none")
     return made, said
 
 
@@ -143,7 +143,9 @@ def test_a_threshold_that_would_reject_too_much_stays_below_and_is_said(idx_fold
     # No negative may pass, and no picture of the validation split may be rejected: one of them has to give.
     settings = ["train.epochs=1", "quantize.calibration=50", "false_accept=0", "max_false_reject=0"]
     recipe, said = read_recipe("mnist-classic", [*settings, "learning_rate=0.0003"]), []
-    made = train(recipe, open_source(idx_folder), tmp_path / "tiny", said.append, allowed_drop=100, verbose=0)
+    made = train(
+        recipe, open_source(idx_folder), tmp_path / "tiny", said.append, allowed_drop=100, show="none"
+    )
     figures = made.manifest["confidence"]["variants"]["int8"]
     assert figures["capped"] is True
     assert figures["threshold"] < figures["asked"]["threshold"]
@@ -156,7 +158,7 @@ def test_the_same_seed_gives_the_same_files(made, idx_folder, tmp_path):
     from edgecnn_train.recipe_file import read_recipe
 
     recipe = read_recipe("mnist-classic", ["train.epochs=3", "quantize.calibration=50"])
-    again = train(recipe, open_source(idx_folder), tmp_path / "tiny", lambda _: None, verbose=0)
+    again = train(recipe, open_source(idx_folder), tmp_path / "tiny", lambda _: None, show="none")
     for variant in ("int8", "float32"):
         assert again.variants[variant].sha256 == made[0].variants[variant].sha256
 
@@ -178,9 +180,11 @@ def test_the_gate_refuses_a_drop_of_more_than_a_point_unless_it_is_named():
 def test_a_refused_model_is_not_published_and_its_training_stays(idx_folder, recipe, tmp_path, said):
     quick = replace(recipe, train=replace(recipe.train, epochs=1))
     with pytest.raises(GateError, match="not published"):
-        train(quick, open_source(idx_folder), tmp_path / "tiny", said.append, allowed_drop=-100, verbose=0)
+        train(quick, open_source(idx_folder), tmp_path / "tiny", said.append, allowed_drop=-100, show="none")
     assert [p.name for p in tmp_path.iterdir()] == ["tiny.training"]
-    made = train(quick, open_source(idx_folder), tmp_path / "tiny", said.append, allowed_drop=100, verbose=0)
+    made = train(
+        quick, open_source(idx_folder), tmp_path / "tiny", said.append, allowed_drop=100, show="none"
+    )
     assert any("going on after epoch 1 of 1" in s for s in said)
     assert made.manifest["training"]["epochs"] == 1
 

@@ -101,7 +101,7 @@ def train(
             typer.echo,
             allowed_drop=allow_drop,
             budget=Budget(budget_kb or 0, budget_mmacs or 0, budget_ms or 0),
-            verbose=1 if sys.stdout.isatty() else 2,
+            show="bar" if sys.stdout.isatty() else "lines",
         )
     except KeyboardInterrupt:
         typer.echo("\nstopped; the same command goes on after the last whole epoch", err=True)

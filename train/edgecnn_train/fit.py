@@ -11,6 +11,7 @@ from edgecnn_train.batches import Batches, scaled
 from edgecnn_train.checkpoint import Checkpoint
 from edgecnn_train.losses import accuracy, loss
 from edgecnn_train.optimize import optimizer
+from edgecnn_train.progress import progress
 from edgecnn_train.recipe import Recipe
 from edgecnn_train.transfer import freeze, load_network, take_over
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edgecnn_train.data import DataSet
+    from edgecnn_train.progress import Show
     from edgecnn_train.recipe import TrainSpec
 
 
@@ -37,7 +39,7 @@ def fit(
     recipe: Recipe,
     work: Path,
     say: Callable[[str], None],
-    verbose: int | str = "auto",
+    show: Show = "lines",
 ) -> Fitted:
     """Train until the recipe's last epoch and return the weights that were best on the validation split.
 
@@ -45,8 +47,8 @@ def fit(
     ----------
     work
         Where checkpoints lie. Training with the same recipe and data goes on from there.
-    verbose
-        Keras' own: 1 for a progress bar, 2 for a line an epoch, 0 for nothing.
+    show
+        How training is shown: a display in the terminal, a line an epoch through `say`, or not at all.
     """
     spec = recipe.train
     teacher = load_network(spec.teacher, data.input, len(data.labels)) if spec.teacher else None
@@ -60,24 +62,25 @@ def fit(
         say(f"going on after epoch {len(checkpoint.history)} of {spec.epochs}, from {work}")
     elif work.exists():
         say(f"{work} is damaged, or of another recipe or other data: starting anew")
-    for last in sorted({min(spec.freeze, spec.epochs), spec.epochs} - {0}):
-        done = len(checkpoint.history)
-        if done >= last:
-            continue
-        freeze(model, taken if last <= spec.freeze else ())
-        _compile(model, spec, batches, state)
-        model.fit(
-            batches.epochs(done),
-            steps_per_epoch=batches.steps,
-            initial_epoch=done,
-            epochs=last,
-            shuffle=False,  # the batches already are
-            validation_data=(scaled(data.validation.images), batches.targets(data.validation.labels)),
-            validation_batch_size=500,
-            callbacks=[average, checkpoint] if average else [checkpoint],
-            verbose=verbose,
-        )
-        state = model.optimizer
+    with progress(show, spec.epochs, checkpoint, say) as shown:
+        for last in sorted({min(spec.freeze, spec.epochs), spec.epochs} - {0}):
+            done = len(checkpoint.history)
+            if done >= last:
+                continue
+            freeze(model, taken if last <= spec.freeze else ())
+            _compile(model, spec, batches, state)
+            model.fit(
+                batches.epochs(done),
+                steps_per_epoch=batches.steps,
+                initial_epoch=done,
+                epochs=last,
+                shuffle=False,  # the batches already are
+                validation_data=(scaled(data.validation.images), batches.targets(data.validation.labels)),
+                validation_batch_size=500,
+                callbacks=[*([average] if average else []), checkpoint, *shown],
+                verbose=0,
+            )
+            state = model.optimizer
     freeze(model, ())
     best = checkpoint.best_epoch
     model.load_weights(checkpoint.best_weights)

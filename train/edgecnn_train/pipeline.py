@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from edgecnn_train.data import DataSet
     from edgecnn_train.fit import Fitted
     from edgecnn_train.negatives import Negatives
+    from edgecnn_train.progress import Show
     from edgecnn_train.recipe import Recipe
 
 
@@ -46,11 +47,12 @@ def train(
     *,
     allowed_drop: float = ALLOWED_DROP,
     budget: Budget | None = None,
-    verbose: int | str = "auto",
+    show: Show = "lines",
 ) -> Bundle:
     """Train a recipe and publish its bundle at `out`, whose name the bundle takes.
 
-    Checkpoints lie in `<out>.training` until the bundle is written; the same call goes on from them.
+    Checkpoints lie in `<out>.training` until the bundle is written; the same call goes on from them. `show`
+    is `fit`'s.
 
     Raises
     ------
@@ -76,7 +78,7 @@ def train(
     say(f"{recipe.model.family}: {cost(recipe, data.input, data.labels)}")
     keras.utils.set_random_seed(recipe.train.seed)
     model = models.build(recipe.model, data.input, len(data.labels))
-    fitted = fit(model, data, recipe, work, say, verbose)
+    fitted = fit(model, data, recipe, work, say, show)
     say(f"best on the validation pictures: epoch {fitted.best_epoch} of {len(fitted.history)}")
     bundle = _publish(recipe, data, negatives, fitted, out, say, allowed_drop)
     shutil.rmtree(work, ignore_errors=True)
