@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 from types import SimpleNamespace
 
 import keras
@@ -85,8 +86,6 @@ def test_training_is_shown_as_it_was_asked_for(
     idx_folder, recipe, tmp_path, said, capsys, monkeypatch, show, count
 ):
     """A bar where there is no terminal becomes lines."""
-    from dataclasses import replace
-
     monkeypatch.delenv("FORCE_COLOR", raising=False)
     monkeypatch.delenv("TTY_COMPATIBLE", raising=False)
     tiny = replace(
@@ -108,8 +107,6 @@ def test_training_is_shown_as_it_was_asked_for(
 
 
 def test_the_display_runs_in_a_real_training(idx_folder, recipe, tmp_path, said, monkeypatch):
-    from dataclasses import replace
-
     out = io.StringIO()
     monkeypatch.setattr(
         progress, "Console", lambda **k: Console(file=out, force_terminal=True, width=100, **k)
@@ -126,3 +123,28 @@ def test_the_display_runs_in_a_real_training(idx_folder, recipe, tmp_path, said,
     assert not [s for s in said if s.startswith("epoch ")]
     assert "3/3, ETA 0:00:00" in out.getvalue()
     assert f"{fitted.history[2]['val_accuracy']:.4f}" in out.getvalue()
+
+
+def test_logs_for_tensorboard_have_every_epoch(idx_folder, recipe, tmp_path, said):
+    loader = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_file_loader", reason="needs the extra tensorboard"
+    )
+    import tensorflow as tf
+
+    tiny = replace(
+        recipe,
+        model=replace(recipe.model, filters=(2, 4), dense=(8,)),
+        train=replace(recipe.train, epochs=2, freeze=1),
+    )
+    data = load_data(open_source(idx_folder), tiny, lambda _: None)
+    model = build(tiny.model, data.input, len(data.labels))
+    fitted = fit(model, data, tiny, tmp_path / "work", said.append, "none", tmp_path / "logs")
+    found = {}
+    for path in sorted((tmp_path / "logs" / "validation").iterdir()):
+        for event in loader.EventFileLoader(str(path)).Load():
+            for value in event.summary.value:
+                if value.tag in ("epoch_accuracy", "epoch_loss"):
+                    found[value.tag, event.step] = float(tf.make_ndarray(value.tensor))
+    for epoch, figures in enumerate(fitted.history):
+        assert found["epoch_accuracy", epoch] == pytest.approx(figures["val_accuracy"])
+        assert found["epoch_loss", epoch] == pytest.approx(figures["val_loss"])

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import keras
+
 from edgecnn_train.average import Average
 from edgecnn_train.batches import Batches, scaled
 from edgecnn_train.checkpoint import Checkpoint
@@ -40,6 +42,7 @@ def fit(
     work: Path,
     say: Callable[[str], None],
     show: Show = "lines",
+    tensorboard: Path | None = None,
 ) -> Fitted:
     """Train until the recipe's last epoch and return the weights that were best on the validation split.
 
@@ -49,6 +52,8 @@ def fit(
         Where checkpoints lie. Training with the same recipe and data goes on from there.
     show
         How training is shown: a display in the terminal, a line an epoch through `say`, or not at all.
+    tensorboard
+        A folder for TensorBoard's logs, which need the extra `tensorboard`; None for none.
     """
     spec = recipe.train
     teacher = load_network(spec.teacher, data.input, len(data.labels)) if spec.teacher else None
@@ -56,6 +61,7 @@ def fit(
     average = Average(data.train.images) if spec.ema else None
     checkpoint = Checkpoint(work, fingerprint(data, recipe), spec.seed, batches.clock, average)
     taken = take_over(model, spec.start, say) if spec.start else ()
+    logs = [keras.callbacks.TensorBoard(tensorboard, write_graph=False)] if tensorboard else []
     state = None
     if resumed := checkpoint.load():
         model, state = resumed, resumed.optimizer
@@ -77,7 +83,7 @@ def fit(
                 shuffle=False,  # the batches already are
                 validation_data=(scaled(data.validation.images), batches.targets(data.validation.labels)),
                 validation_batch_size=500,
-                callbacks=[*([average] if average else []), checkpoint, *shown],
+                callbacks=[*([average] if average else []), checkpoint, *shown, *logs],
                 verbose=0,
             )
             state = model.optimizer

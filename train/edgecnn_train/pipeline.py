@@ -48,11 +48,12 @@ def train(
     allowed_drop: float = ALLOWED_DROP,
     budget: Budget | None = None,
     show: Show = "lines",
+    tensorboard: Path | None = None,
 ) -> Bundle:
     """Train a recipe and publish its bundle at `out`, whose name the bundle takes.
 
     Checkpoints lie in `<out>.training` until the bundle is written; the same call goes on from them. `show`
-    is `fit`'s.
+    and `tensorboard` are `fit`'s.
 
     Raises
     ------
@@ -78,7 +79,7 @@ def train(
     say(f"{recipe.model.family}: {cost(recipe, data.input, data.labels)}")
     keras.utils.set_random_seed(recipe.train.seed)
     model = models.build(recipe.model, data.input, len(data.labels))
-    fitted = fit(model, data, recipe, work, say, show)
+    fitted = fit(model, data, recipe, work, say, show, tensorboard)
     say(f"best on the validation pictures: epoch {fitted.best_epoch} of {len(fitted.history)}")
     bundle = _publish(recipe, data, negatives, fitted, out, say, allowed_drop)
     shutil.rmtree(work, ignore_errors=True)
