@@ -131,9 +131,14 @@ class QuantizeSpec:
 
 @dataclass(frozen=True, slots=True)
 class VerifySpec:
-    """What is measured beside the test split: frames of the synthetic camera, for models that know digits."""
+    """What is measured beside the test split, 0 for nothing.
+
+    `synthetic_frames` is how many frames of the synthetic camera, for models that know digits; `corruptions`
+    how many of the test pictures are also classified under every corruption of `edgecnn evaluate`.
+    """
 
     synthetic_frames: int = 0
+    corruptions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +205,7 @@ class Recipe:
             ("train.epochs", self.train.epochs > 0, "1 or more"),
             ("train.seed", 0 <= self.train.seed < 2**32, "0 to 4294967295"),
             ("quantize.calibration", self.quantize.calibration > 0, "1 or more"),
+            ("verify.corruptions", self.verify.corruptions >= 0, "0 or more"),
             ("verify.synthetic_frames", self.verify.synthetic_frames >= 0, "0 or more"),
             ("unknown.false_accept", 0 <= self.unknown.false_accept <= 1, "0 to 1"),
             ("unknown.max_false_reject", 0 <= self.unknown.max_false_reject < 1, "at least 0 and below 1"),
