@@ -84,7 +84,7 @@ def plain_epoch(data: DataSet, recipe: Recipe) -> float:
 def our_epoch(data: DataSet, recipe: Recipe) -> float:
     model = build(recipe.model, data.input, len(data.labels))
     with tempfile.TemporaryDirectory() as folder:
-        fitted = fit(model, data, recipe, Path(folder) / "work", print, verbose=0)
+        fitted = fit(model, data, recipe, Path(folder) / "work", print, show="none")
     return fitted.history[-1]["seconds"]
 
 

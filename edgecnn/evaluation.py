@@ -84,6 +84,11 @@ def score(truth: NDArray[np.int64], named: NDArray[np.int64], labels: tuple[str,
     """Compare the named classes with the true ones, int64 of shape (pictures,), both by number."""
     confusion = np.zeros((len(labels), len(labels)), np.int64)
     np.add.at(confusion, (truth, named), 1)
+    return VariantScore(float(np.mean(truth == named)), class_scores(confusion, labels), confusion)
+
+
+def class_scores(confusion: NDArray[np.int64], labels: tuple[str, ...]) -> dict[str, ClassScore]:
+    """Return what a confusion matrix says of each class; int64 classes×classes, true ones down."""
     there, called, right = confusion.sum(1).tolist(), confusion.sum(0).tolist(), np.diag(confusion).tolist()
     classes: dict[str, ClassScore] = {}
     for i, label in enumerate(labels):
@@ -96,7 +101,7 @@ def score(truth: NDArray[np.int64], named: NDArray[np.int64], labels: tuple[str,
                 precision=right[i] / called[i] if called[i] else None,
             ),
         )
-    return VariantScore(float(np.mean(truth == named)), classes, confusion)
+    return classes
 
 
 def _variant_dict(score: VariantScore) -> dict[str, Any]:

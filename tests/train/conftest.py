@@ -53,7 +53,7 @@ def trained(data, recipe, folder, said):
     """Train with checkpoints, as a user does."""
     keras.utils.set_random_seed(recipe.train.seed)
     model = build(recipe.model, data.input, len(data.labels))
-    return fit(model, data, recipe, folder, said.append, verbose=0)
+    return fit(model, data, recipe, folder, said.append, show="none")
 
 
 def losses_of(data, recipe, change=AugmentSpec(), teacher=None):  # noqa: B008 - it is frozen

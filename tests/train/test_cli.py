@@ -73,3 +73,14 @@ def test_without_the_extra_it_says_how_to_get_it(run_cli, monkeypatch):
         importlib.util, "find_spec", lambda name, *a: None if name == "keras" else find(name, *a)
     )
     run_cli("train", "mnist-classic").fails("needs keras", "edgecnn[train]")
+
+
+def test_tensorboard_is_asked_for_before_training(run_cli, tmp_path, monkeypatch):
+    find = importlib.util.find_spec
+    there = {"tensorboard": None}
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *a: there.get(name, find(name, *a)))
+    logs = ("train", "mnist-classic", "--tensorboard")
+    run_cli(*logs, tmp_path / "logs").fails("needs tensorboard", "edgecnn[tensorboard]")
+    there["tensorboard"] = find("keras")
+    (tmp_path / "file").touch()
+    run_cli(*logs, tmp_path / "file" / "logs").fails("no logs can be written to", "Not a directory")

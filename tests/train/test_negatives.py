@@ -121,7 +121,7 @@ def test_a_background_class_is_trained_and_answered_with_unknown(idx_folder, tmp
     recipe = read_recipe(
         "mnist-classic", ["train.epochs=3", "calibration=50", "background_class=true", "data.validation=0.1"]
     )
-    made = train(recipe, open_source(idx_folder), tmp_path / "tiny", said.append, verbose=0)
+    made = train(recipe, open_source(idx_folder), tmp_path / "tiny", said.append, show="none")
     assert made.labels[-1] == "background"
     unknown = made.manifest["confidence"]["unknown"]
     assert unknown["background"] == "background"

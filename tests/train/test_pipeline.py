@@ -25,12 +25,11 @@ def made(idx_folder, tmp_path_factory):
     """A bundle of the classic network, trained for a moment."""
     from edgecnn_train.recipe_file import read_recipe
 
-    recipe = read_recipe(
-        "mnist-classic", ["train.epochs=3", "quantize.calibration=50", "verify.synthetic_frames=20"]
-    )
+    settings = ["train.epochs=3", "quantize.calibration=50", "synthetic_frames=20", "verify.corruptions=10"]
+    recipe = read_recipe("mnist-classic", settings)
     out = tmp_path_factory.mktemp("out") / "tiny"
     said: list[str] = []
-    made = train(recipe, open_source(idx_folder), out, said.append, verbose=0)
+    made = train(recipe, open_source(idx_folder), out, said.append, show="none")
     return made, said
 
 
@@ -47,11 +46,12 @@ def test_the_bundle_is_whole_and_nothing_else_is_left(made):
         "network.keras",
         "quantization.md",
         "reliability.png",
+        "robustness.png",
         "training.png",
     ]
-    assert [p.name for p in folder.parent.iterdir()] == ["tiny"]
+    assert sorted(p.name for p in folder.parent.iterdir()) == ["tiny", "tiny.report.html"]
     assert oct(folder.stat().st_mode & 0o777) == "0o755"
-    for picture in ("confusion.png", "reliability.png", "training.png"):
+    for picture in ("confusion.png", "reliability.png", "robustness.png", "training.png"):
         assert (folder / picture).read_bytes().startswith(b"\x89PNG")
 
 
@@ -88,6 +88,39 @@ def test_both_variants_were_measured_through_the_runtime(made):
     assert manifest["accuracy"]["test_pictures"] == 200
     assert manifest["accuracy"]["synthetic"] is not None
     assert any(re.search(r"top-1 int8 .* float32 .* drop .* agreement .* float tensors 0", s) for s in said)
+
+
+def test_the_manifest_has_what_it_costs_and_how_it_holds(made):
+    manifest = made[0].manifest
+    cost = manifest["cost"]
+    # Two convolutions, two dense layers, as in the textbook.
+    assert cost["parameters"] == 320 + 18496 + 1600 * 64 + 64 + 650
+    assert cost["macs"] == manifest["variants"]["int8"]["macs"]
+    assert 0 < cost["arena_bytes"]["int8"] < cost["arena_bytes"]["float32"]
+    for latency in cost["latency_ms"].values():
+        for spread in latency.values():
+            assert 0 < spread["p50"] <= spread["p99"]
+    held = manifest["robustness"]
+    assert held["pictures"] == 10
+    assert set(held["mean"]) == {"int8", "float32"}
+    assert len(held["standard"]) == 15
+    card = (made[0].folder / "CARD.md").read_text("utf-8")
+    assert f"| mean of the standard ones |  |  |  |  |  | {held['mean']['int8']:.1%} |" in card
+
+
+def test_the_report_lies_beside_the_bundle(made):
+    folder = made[0].folder
+    assert any("tiny.report.html" in s for s in made[1])
+    check_report(folder, made[0].manifest, pictures=4)
+
+
+def check_report(folder, manifest, pictures):
+    text = folder.with_name("tiny.report.html").read_text("utf-8")
+    wrong = round((1 - manifest["variants"]["int8"]["accuracy"]) * 200)
+    assert text.count('src="data:image/png;base64,') == pictures + bool(wrong)
+    if wrong:
+        assert f"The {min(25, wrong)} test pictures that int8 names wrongly" in text
+        assert text.count('<td class="left">t10k/') == min(25, wrong)
 
 
 def test_the_manifest_tells_how_to_make_it_again(made):
@@ -144,20 +177,24 @@ def test_a_threshold_that_would_reject_too_much_stays_below_and_is_said(idx_fold
     # No negative may pass, and no picture of the validation split may be rejected: one of them has to give.
     settings = ["train.epochs=1", "quantize.calibration=50", "false_accept=0", "max_false_reject=0"]
     recipe, said = read_recipe("mnist-classic", [*settings, "learning_rate=0.0003"]), []
-    made = train(recipe, open_source(idx_folder), tmp_path / "tiny", said.append, allowed_drop=100, verbose=0)
+    made = train(
+        recipe, open_source(idx_folder), tmp_path / "tiny", said.append, allowed_drop=100, show="none"
+    )
     figures = made.manifest["confidence"]["variants"]["int8"]
     assert figures["capped"] is True
     assert figures["threshold"] < figures["asked"]["threshold"]
     assert figures["asked"]["validation_false_reject"] > 0
     assert "stays below what that asks for" in (made.folder / "CARD.md").read_text("utf-8")
     assert any("lets more negatives pass than 0.0%" in s for s in said)
+    assert made.variants["int8"].accuracy < 1
+    check_report(made.folder, made.manifest, pictures=3)
 
 
 def test_the_same_seed_gives_the_same_files(made, idx_folder, tmp_path):
     from edgecnn_train.recipe_file import read_recipe
 
     recipe = read_recipe("mnist-classic", ["train.epochs=3", "quantize.calibration=50"])
-    again = train(recipe, open_source(idx_folder), tmp_path / "tiny", lambda _: None, verbose=0)
+    again = train(recipe, open_source(idx_folder), tmp_path / "tiny", lambda _: None, show="none")
     for variant in ("int8", "float32"):
         assert again.variants[variant].sha256 == made[0].variants[variant].sha256
 
@@ -179,9 +216,11 @@ def test_the_gate_refuses_a_drop_of_more_than_a_point_unless_it_is_named():
 def test_a_refused_model_is_not_published_and_its_training_stays(idx_folder, recipe, tmp_path, said):
     quick = replace(recipe, train=replace(recipe.train, epochs=1))
     with pytest.raises(GateError, match="not published"):
-        train(quick, open_source(idx_folder), tmp_path / "tiny", said.append, allowed_drop=-100, verbose=0)
+        train(quick, open_source(idx_folder), tmp_path / "tiny", said.append, allowed_drop=-100, show="none")
     assert [p.name for p in tmp_path.iterdir()] == ["tiny.training"]
-    made = train(quick, open_source(idx_folder), tmp_path / "tiny", said.append, allowed_drop=100, verbose=0)
+    made = train(
+        quick, open_source(idx_folder), tmp_path / "tiny", said.append, allowed_drop=100, show="none"
+    )
     assert any("going on after epoch 1 of 1" in s for s in said)
     assert made.manifest["training"]["epochs"] == 1
 
@@ -241,12 +280,12 @@ def test_quantization_aware_training_and_more_variants(recipe, idx_folder, tmp_p
         quantize=replace(
             recipe.quantize,
             method="qat",
-            epochs=3,
-            learning_rate=0.001,
+            qat_epochs=3,
+            qat_learning_rate=0.001,
             variants=("float16", "dynamic_range"),
         ),
     )
-    made = train(wanted, open_source(idx_folder), tmp_path / "tiny", said.append, verbose=0)
+    made = train(wanted, open_source(idx_folder), tmp_path / "tiny", said.append, show="none")
     manifest = json.loads((made.folder / "bundle.json").read_text())
     assert manifest["quantization"] == {"method": "qat", "second_calibration": None, "edge_tpu": []}
     assert list(manifest["variants"]) == ["int8", "float32", "float16", "dynamic_range"]

@@ -214,7 +214,7 @@ def test_a_stopped_run_goes_on_and_keeps_no_figure_of_the_training_pictures(
 
     def run():
         model = models.build(wanted.model, data.input, len(data.labels))
-        return fit(model, data, wanted, tmp_path / "work", said.append, verbose=0)
+        return fit(model, data, wanted, tmp_path / "work", said.append, show="none")
 
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoint, "on_epoch_end", stop_after_one)
@@ -240,7 +240,7 @@ def test_generated_negatives_of_a_private_run_are_made_from_validation_pictures(
 def test_a_private_bundle_says_what_it_protects_and_what_not(idx_folder, recipe, said, tmp_path):
     wanted = small(recipe, 0.4)
     source = open_source(idx_folder)
-    made = train(wanted, source, tmp_path / "tiny", said.append, allowed_drop=100, verbose=0)
+    made = train(wanted, source, tmp_path / "tiny", said.append, allowed_drop=100, show="none")
     manifest, card = made.manifest, (made.folder / "CARD.md").read_text()
     spent = manifest["training"]["private"]
     assert (spent["noise_multiplier"], spent["clip_norm"], spent["delta"]) == (0.4, 1.0, 1e-4)

@@ -124,25 +124,22 @@ def spent(recipe: Recipe, pictures: int) -> Spent:
     )
 
 
-def privacy_section(private: dict[str, Any], start: str) -> list[str]:
-    """Return the lines of a card that say what is protected, and what is not."""
-    lines = [
-        "## Privacy",
-        "",
+def privacy(private: dict[str, Any], start: str) -> tuple[str, tuple[str, ...]]:
+    """Return what a card says of a private run: the guarantee, and what is protected and what not."""
+    guarantee = (
         f"Trained with DP-SGD: epsilon {private['epsilon']:.2f} at delta {private['delta']:g} for one "
         f"training picture more or less (noise {private['noise_multiplier']:g}, gradients clipped at "
         f"{private['clip_norm']:g}, each picture in a batch with a chance of {private['sampling']:.4g}, "
-        f"{private['updates']:,} updates; {private['accountant']}).",
-        "",
-        "- Protected: each single picture of the training split. Several pictures of one person or thing are "
+        f"{private['updates']:,} updates; {private['accountant']})."
+    )
+    lines = [
+        "Protected: each single picture of the training split. Several pictures of one person or thing are "
         "protected less, and all together not at all.",
-        "- Not protected: the pictures for validation (they choose the epoch, the int8 ranges, the "
+        "Not protected: the pictures for validation (they choose the epoch, the int8 ranges, the "
         "temperature and the threshold, and `calibration.txt` names some) and for the test (they give the "
         "figures of this card); the names of the classes; how many pictures there are; what was tried before "
         "this run.",
     ]
     if start:
-        lines.append(
-            f"- Not covered: what `{start}`, from whose weights it started, knows of these pictures."
-        )
-    return [*lines, ""]
+        lines.append(f"Not covered: what `{start}`, from whose weights it started, knows of these pictures.")
+    return guarantee, tuple(lines)

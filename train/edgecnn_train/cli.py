@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgecnn.errors import MissingExtra, OptionError
+from edgecnn.errors import MissingExtra, OptionError, OutputError
 
 if TYPE_CHECKING:
     from edgecnn_train.recipe import Recipe
@@ -59,6 +59,9 @@ def train(
     private: Annotated[
         bool, typer.Option("--private", help="Differentially private: the recipe's [private].")
     ] = False,
+    tensorboard: Annotated[
+        Path | None, typer.Option(help="Write logs for TensorBoard there.", metavar="DIR")
+    ] = None,
     allow_drop: Annotated[
         float, typer.Option(help="Publish though int8 loses this many points.", min=0, metavar="POINTS")
     ] = 1.0,
@@ -83,6 +86,8 @@ def train(
         from edgecnn_train.accounting import refuse
 
         refuse(chosen)
+    if tensorboard:
+        _check_logs(tensorboard)
     from edgecnn.bundle import find
     from edgecnn.dataset import open_source
     from edgecnn.quiet import quiet_stderr
@@ -109,7 +114,8 @@ def train(
             typer.echo,
             allowed_drop=allow_drop,
             budget=Budget(budget_kb or 0, budget_mmacs or 0, budget_ms or 0),
-            verbose=1 if sys.stdout.isatty() else 2,
+            show="bar" if sys.stdout.isatty() else "lines",
+            tensorboard=tensorboard,
         )
     except KeyboardInterrupt:
         typer.echo("\nstopped; the same command goes on after the last whole epoch", err=True)
@@ -140,3 +146,17 @@ def _require_extra() -> None:
             f"training needs {', '.join(missing)}: pip install 'edgecnn[train]' "
             "(in a clone of the project: pip install '.[train]')"
         )
+
+
+def _check_logs(folder: Path) -> None:
+    """Raise MissingExtra or OutputError where no logs for TensorBoard can be written there."""
+    # TensorFlow 2.21 does not bring it along, and Keras' callback fails without it at the first epoch's end.
+    if importlib.util.find_spec("tensorboard") is None:
+        raise MissingExtra(
+            "--tensorboard needs tensorboard: pip install 'edgecnn[tensorboard]' "
+            "(in a clone of the project: pip install '.[train,tensorboard]')"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"no logs can be written to {folder}: {error.strerror}") from error

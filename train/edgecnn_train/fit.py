@@ -6,12 +6,15 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import keras
+
 from edgecnn_train.average import Average
 from edgecnn_train.batches import Batches, scaled
 from edgecnn_train.checkpoint import Checkpoint
 from edgecnn_train.losses import accuracy, loss
 from edgecnn_train.optimize import optimizer
 from edgecnn_train.private import PoissonBatches, protect
+from edgecnn_train.progress import progress
 from edgecnn_train.recipe import Recipe
 from edgecnn_train.transfer import freeze, load_network, take_over
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgecnn_train.data import DataSet
+    from edgecnn_train.progress import Show
     from edgecnn_train.recipe import TrainSpec
 
 
@@ -40,7 +44,8 @@ def fit(
     recipe: Recipe,
     work: Path,
     say: Callable[[str], None],
-    verbose: int | str = "auto",
+    show: Show = "lines",
+    tensorboard: Path | None = None,
 ) -> Fitted:
     """Train until the recipe's last epoch and return the weights that were best on the validation split.
 
@@ -48,8 +53,10 @@ def fit(
     ----------
     work
         Where checkpoints lie. Training with the same recipe and data goes on from there.
-    verbose
-        Keras' own: 1 for a progress bar, 2 for a line an epoch, 0 for nothing.
+    show
+        How training is shown: a display in the terminal, a line an epoch through `say`, or not at all.
+    tensorboard
+        A folder for TensorBoard's logs, which need the extra `tensorboard`; None for none.
     """
     spec = recipe.train
     teacher = load_network(spec.teacher, data.input, len(data.labels)) if spec.teacher else None
@@ -59,6 +66,7 @@ def fit(
     average = Average(data.train.images) if spec.ema else None
     checkpoint = Checkpoint(work, fingerprint(data, recipe), spec.seed, batches.clock, average)
     taken = take_over(model, spec.start, say) if spec.start else ()
+    logs = [keras.callbacks.TensorBoard(tensorboard, write_graph=False)] if tensorboard else []
     state = None
     if resumed := checkpoint.load():
         model.set_weights(resumed.weights)
@@ -66,26 +74,27 @@ def fit(
         say(f"going on after epoch {len(checkpoint.history)} of {spec.epochs}, from {work}")
     elif work.exists():
         say(f"{work} is damaged, or of another recipe or other data: starting anew")
-    for last in sorted({min(spec.freeze, spec.epochs), spec.epochs} - {0}):
-        done = len(checkpoint.history)
-        if done >= last:
-            continue
-        freeze(model, taken if last <= spec.freeze else ())
-        _compile(model, spec, batches, state)
-        if isinstance(batches, PoissonBatches):
-            protect(model, loss(spec, batches.sparse), recipe.private, batches)
-        model.fit(
-            batches.epochs(done),
-            steps_per_epoch=batches.steps,
-            initial_epoch=done,
-            epochs=last,
-            shuffle=False,  # the batches already are
-            validation_data=(scaled(data.validation.images), batches.targets(data.validation.labels)),
-            validation_batch_size=500,
-            callbacks=[average, checkpoint] if average else [checkpoint],
-            verbose=verbose,
-        )
-        state = [v.numpy() for v in model.optimizer.variables]
+    with progress(show, spec.epochs, checkpoint, say) as shown:
+        for last in sorted({min(spec.freeze, spec.epochs), spec.epochs} - {0}):
+            done = len(checkpoint.history)
+            if done >= last:
+                continue
+            freeze(model, taken if last <= spec.freeze else ())
+            _compile(model, spec, batches, state)
+            if isinstance(batches, PoissonBatches):
+                protect(model, loss(spec, batches.sparse), recipe.private, batches)
+            model.fit(
+                batches.epochs(done),
+                steps_per_epoch=batches.steps,
+                initial_epoch=done,
+                epochs=last,
+                shuffle=False,  # the batches already are
+                validation_data=(scaled(data.validation.images), batches.targets(data.validation.labels)),
+                validation_batch_size=500,
+                callbacks=[*([average] if average else []), checkpoint, *shown, *logs],
+                verbose=0,
+            )
+            state = [v.numpy() for v in model.optimizer.variables]
     freeze(model, ())
     model.set_weights(checkpoint.best())
     return Fitted(model, checkpoint.history, checkpoint.best_epoch)

@@ -116,7 +116,7 @@ def estimate(recipe: Recipe, source: Source, work: Path, say: Callable[[str], No
         if top1 is None:
             keras.utils.set_random_seed(recipe.train.seed)
             network = build(recipe.model, data.input, len(data.labels))
-            fitted = fit(network, data, recipe, folder, lambda _: None, verbose=0)
+            fitted = fit(network, data, recipe, folder, lambda _: None, show="none")
             named = answers(to_int8(fitted.model, data.calibration.images), data.test.images).argmax(axis=1)
             top1 = float(np.mean(named == data.test.labels))
             note.write_text(json.dumps({"key": key, "top1": top1}), "utf-8")

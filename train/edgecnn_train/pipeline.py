@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from edgecnn_train.fit import Fitted
     from edgecnn_train.folds import FoldEstimate
     from edgecnn_train.negatives import Negatives
+    from edgecnn_train.progress import Show
     from edgecnn_train.recipe import Recipe
 
 
@@ -50,11 +51,13 @@ def train(
     *,
     allowed_drop: float = ALLOWED_DROP,
     budget: Budget | None = None,
-    verbose: int | str = "auto",
+    show: Show = "lines",
+    tensorboard: Path | None = None,
 ) -> Bundle:
     """Train a recipe and publish its bundle at `out`, whose name the bundle takes.
 
-    Checkpoints lie in `<out>.training` until the bundle is written; the same call goes on from them.
+    Checkpoints lie in `<out>.training` until the bundle is written; the same call goes on from them. `show`
+    and `tensorboard` are `fit`'s.
 
     Raises
     ------
@@ -83,7 +86,7 @@ def train(
     say(f"{recipe.model.family}: {cost(recipe, data.input, data.labels)}")
     keras.utils.set_random_seed(recipe.train.seed)
     model = models.build(recipe.model, data.input, len(data.labels))
-    fitted = fit(model, data, recipe, work, say, verbose)
+    fitted = fit(model, data, recipe, work, say, show, tensorboard)
     say(f"best on the validation pictures: epoch {fitted.best_epoch} of {len(fitted.history)}")
     folds = None
     # Folds would test on what is protected, and every one of them would spend epsilon again.
@@ -91,7 +94,7 @@ def train(
         say(f"few pictures: training {recipe.data.folds} times more for an estimate that uses them all")
         folds = estimate(recipe, source, work, say)
         say(f"int8 top-1 {folds}")
-    bundle = _publish(recipe, data, negatives, fitted, folds, out, say, allowed_drop, verbose)
+    bundle = _publish(recipe, data, negatives, fitted, folds, out, say, allowed_drop)
     shutil.rmtree(work, ignore_errors=True)
     return bundle
 
@@ -114,10 +117,9 @@ def _publish(
     out: Path,
     say: Callable[[str], None],
     allowed_drop: float,
-    verbose: int | str,
 ) -> Bundle:
     started = time.monotonic()
-    converted = convert(fitted.model, data, recipe, say, verbose)
+    converted = convert(fitted.model, data, recipe, say)
     files = {
         name: write_metadata(
             content,
@@ -170,14 +172,15 @@ def _publish(
         }
         (folder / "quantization.md").write_text(converted.layers.markdown(), "utf-8")
         publish.write_manifest(folder, manifest)
+        measured = report.measure(folder, data, recipe, fitted.model, result)
+        manifest |= measured.as_dict()
+        publish.write_manifest(folder, manifest)
         ids = "".join(f"{item.id}\n" for item in data.calibration.items)
         (folder / publish.CALIBRATION).write_text(ids, "utf-8")
-        report.training_curves(fitted, folder / "training.png")
-        report.confusion_matrix(result, data.labels, folder / "confusion.png")
         # Without its optimizer, whose state is twice the size of the network.
         bare = keras.Model(fitted.model.inputs, fitted.model.outputs, name=fitted.model.name)
         bare.save(folder / NETWORK)
-        report.reliability_diagram(calibrated.variants["int8"], folder / "reliability.png")
-        (folder / "CARD.md").write_text(report.card(manifest, result), "utf-8")
+        page = report.write(folder, manifest, fitted, result, calibrated, measured, converted.layers)
+    say(f"report, with the pictures that it gets most wrong: {report.write_page(out, page)}")
     say(f"published {out}: edgecnn live --model {out}")
     return read_bundle(out)

@@ -155,13 +155,15 @@ class PrivateSpec:
 
 @dataclass(frozen=True, slots=True)
 class VerifySpec:
-    """What is measured and asked for.
+    """What is measured and asked for, 0 for nothing.
 
-    `synthetic_frames` of the synthetic camera, for models that know digits; `agreement` is the share of test
-    pictures for which int8 has to name the class that float names.
+    `synthetic_frames` is how many frames of the synthetic camera, for models that know digits; `corruptions`
+    how many of the test pictures are also classified under every corruption of `edgecnn evaluate`;
+    `agreement` the share of test pictures for which int8 has to name the class that float names.
     """
 
     synthetic_frames: int = 0
+    corruptions: int = 0
     agreement: float = 0.95
 
 
@@ -237,6 +239,7 @@ class Recipe:
             ("quantize.qat_epochs", self.quantize.qat_epochs > 0, "1 or more"),
             ("quantize.qat_learning_rate", self.quantize.qat_learning_rate > 0, "above 0"),
             ("verify.agreement", 0 <= self.verify.agreement <= 1, "0 to 1"),
+            ("verify.corruptions", self.verify.corruptions >= 0, "0 or more"),
             ("verify.synthetic_frames", self.verify.synthetic_frames >= 0, "0 or more"),
             ("unknown.false_accept", 0 <= self.unknown.false_accept <= 1, "0 to 1"),
             ("unknown.max_false_reject", 0 <= self.unknown.max_false_reject < 1, "at least 0 and below 1"),

@@ -28,7 +28,8 @@ class Verified:
     """How int8 compares with float on the same test pictures.
 
     Shares are 0 to 1. `confusion` counts int8's answers, true classes down, named classes across.
-    `synthetic` is int8's top-1 on frames of the synthetic camera, where it was asked for.
+    `synthetic` is int8's top-1 on frames of the synthetic camera, where it was asked for; `wrong` are the
+    places in the test split that int8 names wrongly.
     """
 
     pictures: int
@@ -38,6 +39,7 @@ class Verified:
     float_tensors: tuple[str, ...]
     confusion: NDArray[np.int64]
     synthetic: float | None
+    wrong: tuple[int, ...] = ()
 
     @property
     def drop(self) -> float:
@@ -66,6 +68,7 @@ def verify(data: DataSet, int8: Classifier, float32: Classifier, synthetic_frame
         float_tensors=int8.model.file.float_tensors,
         confusion=confusion,
         synthetic=synthetic,
+        wrong=tuple(np.flatnonzero(pairs[:, 0] != truth).tolist()),
     )
 
 

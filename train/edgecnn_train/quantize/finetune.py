@@ -14,6 +14,8 @@ from edgecnn_train.quantize.qat import FreezeRanges, quantization_aware, twin_to
 from edgecnn_train.transfer import load_network
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edgecnn_train.data import DataSet
     from edgecnn_train.recipe import Recipe
 
@@ -22,7 +24,7 @@ _FROZEN = 1 / 3
 _PARITY_PICTURES = 500
 
 
-def to_int8_by_training(model: Any, data: DataSet, recipe: Recipe, verbose: int | str) -> bytes:
+def to_int8_by_training(model: Any, data: DataSet, recipe: Recipe, say: Callable[[str], None]) -> bytes:
     """Train the network on with the rounding of int8 (Jacob et al. 2018) and return its full-int8 file.
 
     The weights are those of the epoch that was best on the validation split, of those with held ranges.
@@ -40,7 +42,7 @@ def to_int8_by_training(model: Any, data: DataSet, recipe: Recipe, verbose: int 
         metrics=["accuracy"] if batches.sparse else [accuracy],
         jit_compile=False,
     )
-    best = _Best(held)
+    best = _Best(held, spec.qat_epochs, say)
     twin.fit(
         # The epochs that follow those of the float network, so that no batch comes twice.
         batches.epochs(train.epochs),
@@ -50,7 +52,7 @@ def to_int8_by_training(model: Any, data: DataSet, recipe: Recipe, verbose: int 
         validation_data=(scaled(data.validation.images), batches.targets(data.validation.labels)),
         validation_batch_size=500,
         callbacks=[FreezeRanges(held), best],
-        verbose=verbose,
+        verbose=0,
     )
     twin.set_weights(best.weights)
     content = twin_to_int8(twin)
@@ -61,13 +63,14 @@ def to_int8_by_training(model: Any, data: DataSet, recipe: Recipe, verbose: int 
 class _Best(keras.callbacks.Callback):  # type: ignore[misc]
     """Keeps the weights of the best epoch on the validation split, from the epoch number `first` on."""
 
-    def __init__(self, first: int) -> None:
+    def __init__(self, first: int, last: int, say: Callable[[str], None]) -> None:
         super().__init__()
-        self._first, self._best = first, -1.0
+        self._first, self._last, self._say, self._best = first, last, say, -1.0
         self.weights: list[Any] = []
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Look at the epoch that just ended."""
+        """Look at the epoch that just ended, and say it."""
         found = float((logs or {}).get("val_accuracy", 0.0))
+        self._say(f"with int8's rounding, epoch {epoch + 1} of {self._last}: val_accuracy {found:.4f}")
         if epoch >= self._first and found >= self._best:
             self._best, self.weights = found, self.model.get_weights()

@@ -38,9 +38,7 @@ class Converted:
     edge_tpu: tuple[str, ...]
 
 
-def convert(
-    model: Any, data: DataSet, recipe: Recipe, say: Callable[[str], None], verbose: int | str = 0
-) -> Converted:
+def convert(model: Any, data: DataSet, recipe: Recipe, say: Callable[[str], None]) -> Converted:
     """Convert a trained float network into int8, float32, and the variants that the recipe asks for.
 
     Raises GateError where int8 was trained and does not answer as it was trained.
@@ -49,7 +47,7 @@ def convert(
     second = None
     if spec.method == "qat":
         say(f"training with the rounding of int8, {spec.qat_epochs} epochs")
-        int8 = to_int8_by_training(model, data, recipe, verbose)
+        int8 = to_int8_by_training(model, data, recipe, say)
     else:
         pool = data.validation if recipe.private.enabled else data.train
         name = "validation" if recipe.private.enabled else "training"

@@ -1,0 +1,33 @@
+from edgecnn_train.report import card
+
+
+def test_it_has_classes_cost_and_calibration_and_no_photo(manifest, result):
+    text = card(manifest, result)
+    for part in (
+        "| top-1 on 23 test pictures | 78.26% | 80.00% |",
+        "| parameters | 1,234 | 1,234 |",
+        "| memory for activations | 2.0 KiB | 8.0 KiB |",
+        "| inference, p50 | 0.100 ms | 0.100 ms |",
+        "| inference, p99 | 0.200 ms | 0.200 ms |",
+        "a <machine>, one thread",
+        "| calibration error, test split, before → after |",
+        "| a\\|b | 10 | 100.00% | 90.91% |",
+        'Weakest: "&amp; $x `k` (0.0% found)',
+        "(confusion.png)",
+        "`mine.report.html`",
+    ):
+        assert part in text, part
+    assert "robustness.png" not in text
+    assert "Poor images" not in text
+
+
+def test_it_has_the_robustness_where_that_was_measured(manifest, result, robustness):
+    text = card(manifest | {"robustness": robustness}, result)
+    for part in (
+        "Top-1 on 20 of the test pictures",
+        "| mean of the standard ones |  |  |  |  |  | 30.0% | 40.0% |",
+        "| gaussian noise | 50.0% | 40.0% | 30.0% | 20.0% | 10.0% | 30.0% | 40.0% |",
+        "| low light |",
+        "(robustness.png)",
+    ):
+        assert part in text, part

@@ -1,0 +1,101 @@
+import base64
+import html
+from html.parser import HTMLParser
+
+import cv2
+import numpy as np
+import pytest
+
+from edgecnn_train.quantize.tensors import QuantizationReport, TensorReport
+from edgecnn_train.report import Offender, page, page_path, write_page
+from edgecnn_train.report.page import fill, prose
+from tests.train.report.conftest import LABELS
+
+PNG = b"\x89PNG picture"
+PICTURES = dict.fromkeys(("training.png", "confusion.png", "reliability.png", "robustness.png"), PNG)
+
+
+class Parsed(HTMLParser):
+    """The elements, attributes and text of a page; every element has to be closed in its order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags, self.attributes, self.text, self._open = [], [], "", []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in ("meta", "img"):
+            self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.fixture
+def offenders():
+    picture = np.zeros((20, 30, 3), np.uint8)
+    return (
+        Offender("<img src=x>/1.jpg", LABELS[2], LABELS[0], 0.987, picture),
+        Offender("äpfel/2.jpg", LABELS[0], LABELS[1], 0.5, picture[..., 0]),
+    )
+
+
+@pytest.fixture
+def layers():
+    layer = TensorReport("<conv>", "CONV_2D", 0.0, 6.0, 0.0, 5.9, 0.02, -128, 0.001, 31.0, 35.5, 0.25, None)
+    return QuantizationReport(100, (layer,), (), ())
+
+
+def test_everything_is_escaped_and_nothing_is_fetched(manifest, result, offenders, layers, robustness):
+    parsed = Parsed(page(manifest | {"robustness": robustness}, result, PICTURES, offenders, layers))
+    allowed = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "code", "ul", "li", "b",
+               "div", "table", "tr", "th", "td", "img"}  # fmt: skip
+    assert set(parsed.tags) <= allowed
+    assert {name for name, _ in parsed.attributes} <= {
+        "lang", "charset", "http-equiv", "content", "name", "class", "alt", "src"
+    }  # fmt: skip
+    sources = [value for name, value in parsed.attributes if name == "src"]
+    assert len(sources) == 5
+    assert all(s.startswith("data:image/png;base64,") for s in sources)
+    for text in (*LABELS[:2], manifest["title"], "<img src=x>/1.jpg", "<conv>", "photos<", "a <machine>"):
+        assert text in parsed.text, text
+    for text in ("98.7%", "78.26%", "0.200 ms", "35.5", "train.epochs", "gaussian noise"):
+        assert text in parsed.text, text
+
+
+def test_the_sheet_shows_every_offender(manifest, result, offenders):
+    text = page(manifest, result, PICTURES, offenders)
+    data = text.split("data:image/png;base64,")[-1].split('"')[0]
+    sheet = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
+    assert sheet.shape[1] >= 2 * 144
+    parsed = Parsed(text)
+    assert "The 2 test pictures that int8 names wrongly" in parsed.text
+    assert "Poor images" not in parsed.text
+    assert "Quantization" not in parsed.text
+
+
+def test_without_a_wrong_answer_there_is_no_sheet(manifest, result):
+    text = page(manifest, result, PICTURES, ())
+    assert "names no test picture wrongly" in text
+    assert text.count("<img") == 3
+
+
+def test_it_lies_beside_the_bundle(tmp_path):
+    bundle = tmp_path / "my.model"
+    assert page_path(bundle) == tmp_path / "my.model.report.html"
+    assert write_page(bundle, "é") == page_path(bundle)
+    assert page_path(bundle).read_text("utf-8") == "é"
+
+
+def test_values_are_escaped_unless_they_were_made_here():
+    inner = fill("<b>$x</b>", x="<'\"&$y")
+    assert inner == f"<b>{html.escape(chr(60) + chr(39) + chr(34) + '&$y')}</b>"
+    assert fill("<p>$x</p>", x=inner) == f"<p>{inner}</p>"
+    assert prose("`<a>` and **<b>**") == "<code>&lt;a&gt;</code> and <b>&lt;b&gt;</b>"

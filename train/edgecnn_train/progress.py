@@ -1,0 +1,190 @@
+"""How training goes, while it goes: a display in a terminal, one plain line an epoch elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import itertools
+import statistics
+import time
+from typing import TYPE_CHECKING, Any, Literal
+
+import keras
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from edgecnn_train.checkpoint import Checkpoint
+
+Show = Literal["bar", "lines", "none"]
+
+REDRAW_S = 0.25
+# Epochs in the table, and the width of bars and sparklines, which together fit 80 columns.
+_ROWS = 6
+_WIDTH = 40
+_LEVELS = "▁▂▃▄▅▆▇█"
+
+
+@contextlib.contextmanager
+def progress(
+    show: Show, epochs: int, checkpoint: Checkpoint, say: Callable[[str], None]
+) -> Iterator[list[Any]]:
+    """Give the callbacks that show how training goes; they have to come after `checkpoint`.
+
+    Parameters
+    ----------
+    show
+        `bar` for the display, which becomes `lines` where stdout is no terminal that can show it; `lines`
+        for one line an epoch through `say`; or `none`.
+    epochs
+        The last epoch's number.
+    checkpoint
+        Where the figures of the epochs are.
+    """
+    console = Console(highlight=False)
+    if show == "none":
+        yield []
+    elif show == "lines" or not console.is_terminal or console.is_dumb_terminal:
+        yield [Lines(epochs, checkpoint, say)]
+    else:
+        with Live(console=console, auto_refresh=False) as live:
+            yield [Display(epochs, checkpoint, live)]
+
+
+class Progress(keras.callbacks.Callback):  # type: ignore[misc]
+    """Keeps the time of the epochs of this run."""
+
+    def __init__(self, epochs: int, checkpoint: Checkpoint) -> None:
+        super().__init__()
+        self.epochs = epochs
+        self.checkpoint = checkpoint
+        self.began = 0.0
+        self.taken: list[float] = []
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        """Start the epoch's clock."""
+        self.began = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        """Stop it; validation and the checkpoint are in its time."""
+        self.taken.append(time.monotonic() - self.began)
+
+    def remaining(self, share: float = 0.0) -> float | None:
+        """Return the seconds until the last epoch's end; `share` of the next epoch is done.
+
+        The median of this run's epochs counts, so that one disturbed epoch does not. None as long as nothing
+        is known.
+        """
+        if self.taken:
+            epoch = statistics.median(self.taken)
+        elif share > 0:
+            epoch = (time.monotonic() - self.began) / share
+        else:
+            return None
+        return epoch * max(0.0, self.epochs - len(self.checkpoint.history) - share)
+
+
+class Lines(Progress):
+    """One line an epoch."""
+
+    def __init__(self, epochs: int, checkpoint: Checkpoint, say: Callable[[str], None]) -> None:
+        super().__init__(epochs, checkpoint)
+        self._say = say
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Say how it went."""
+        super().on_epoch_end(epoch, logs)
+        history, best = self.checkpoint.history, self.checkpoint.best_epoch
+        figures = ", ".join(f"{name} {text}" for name, text in zip(_FIGURES, _row(history[-1]), strict=True))
+        self._say(
+            f"epoch {len(history)}/{self.epochs}: {figures}; "
+            f"best {history[best - 1]['val_accuracy']:.4f} (epoch {best}); ETA {_clock(self.remaining())}"
+        )
+
+
+class Display(Progress):
+    """Redraws bars, sparklines and the last epochs a few times a second, between two batches."""
+
+    def __init__(self, epochs: int, checkpoint: Checkpoint, live: Live) -> None:
+        super().__init__(epochs, checkpoint)
+        self._live = live
+        self._next = 0.0
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Draw, if it is time to."""
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + REDRAW_S
+            self._draw(batch + 1, {name: float(value) for name, value in (logs or {}).items()})
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Draw what validation gave."""
+        super().on_epoch_end(epoch, logs)
+        self._draw(0, {})
+
+    def _draw(self, batch: int, now: dict[str, float]) -> None:
+        steps = self.params.get("steps") or max(1, batch)
+        self._live.update(self.picture(batch, steps, now), refresh=True)
+
+    def picture(self, batch: int, steps: int, now: dict[str, float]) -> Table:
+        """Return what is to be seen after `batch` of `steps` batches, with the figures of this epoch."""
+        history = self.checkpoint.history
+        done, share = len(history), batch / steps
+        grid = Table.grid(padding=(0, 1))
+        grid.add_row(
+            "epochs",
+            ProgressBar(self.epochs, done + share, width=_WIDTH),
+            f"{done}/{self.epochs}, ETA {_clock(self.remaining(share))}",
+        )
+        figures = ", ".join(f"{name} {now[name]:.4f}" for name in ("loss", "accuracy") if name in now)
+        grid.add_row("batches", ProgressBar(steps, batch, width=_WIDTH), f"{batch}/{steps}")
+        grid.add_row("", figures)
+        if history:
+            best = self.checkpoint.best_epoch
+            for name in ("loss", "val_accuracy"):
+                grid.add_row(name, sparkline([e[name] for e in history], _WIDTH), f"{history[-1][name]:.4f}")
+            grid.add_row("best", f"val_accuracy {history[best - 1]['val_accuracy']:.4f}, epoch {best}")
+        whole = Table.grid()
+        whole.add_row(grid)
+        if history:
+            whole.add_row(self._epochs(best))
+        return whole
+
+    def _epochs(self, best: int) -> Table:
+        """Return the table of the last epochs."""
+        history = self.checkpoint.history
+        table = Table(box=None, padding=(0, 1), pad_edge=False)
+        for head in ("epoch", *_FIGURES):
+            table.add_column(head, justify="right", no_wrap=True)
+        for number, figures in list(enumerate(history, 1))[-_ROWS:]:
+            table.add_row(str(number), *_row(figures), style="bold" if number == best else "")
+        return table
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """Return values as a row of blocks from the lowest to the highest one, at most `width` of them.
+
+    More values than that are averaged in equal runs.
+    """
+    count = min(width, len(values))
+    edges = [round(i * len(values) / count) for i in range(count + 1)]
+    means = [statistics.fmean(values[a:b]) for a, b in itertools.pairwise(edges)]
+    low, span = min(means), max(means) - min(means)
+    return "".join(_LEVELS[round((m - low) / span * (len(_LEVELS) - 1)) if span else 0] for m in means)
+
+
+_FIGURES = ("seconds", "data", "loss", "accuracy", "val_loss", "val_accuracy")
+
+
+def _row(figures: dict[str, float]) -> tuple[str, ...]:
+    """Return an epoch's figures as text; `data` is the share of its time that preparing batches took."""
+    rest = (f"{figures[name]:.4f}" for name in _FIGURES[2:])
+    return (f"{figures['seconds']:.1f}", f"{figures['data_share']:.0%}", *rest)
+
+
+def _clock(seconds: float | None) -> str:
+    return "unknown" if seconds is None else str(datetime.timedelta(seconds=round(seconds)))

@@ -1,0 +1,75 @@
+"""What there is to read and to see about a trained model.
+
+`measure` takes the figures that need the finished bundle; `write` fills the bundle with pictures and its
+card, and returns the page that has the photos too, which therefore lies beside the bundle and not in it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from edgecnn.cli.output import write_text
+from edgecnn.heatmap import draw_heatmap
+from edgecnn_train.report.card import card
+from edgecnn_train.report.figures import confusion_matrix, reliability_diagram, training_curves
+from edgecnn_train.report.measured import Measured, measure
+from edgecnn_train.report.offenders import Offender, worst_offenders
+from edgecnn_train.report.page import page
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edgecnn_train.calibrate import Calibrated
+    from edgecnn_train.fit import Fitted
+    from edgecnn_train.quantize.tensors import QuantizationReport
+    from edgecnn_train.verify import Verified
+
+__all__ = [
+    "Measured",
+    "Offender",
+    "card",
+    "confusion_matrix",
+    "measure",
+    "page",
+    "page_path",
+    "reliability_diagram",
+    "training_curves",
+    "worst_offenders",
+    "write",
+    "write_page",
+]
+
+
+def write(
+    folder: Path,
+    manifest: dict[str, Any],
+    fitted: Fitted,
+    result: Verified,
+    calibrated: Calibrated,
+    measured: Measured,
+    quantization: QuantizationReport | None = None,
+) -> str:
+    """Write a bundle's pictures and its card, none with a photo in it; return the page for `write_page`."""
+    pictures = {
+        "training.png": training_curves(fitted),
+        "confusion.png": confusion_matrix(result, tuple(manifest["labels"])),
+        "reliability.png": reliability_diagram(calibrated.variants["int8"]),
+    }
+    if measured.robustness:
+        pictures["robustness.png"] = draw_heatmap(measured.robustness)
+    for name, png in pictures.items():
+        (folder / name).write_bytes(png)
+    (folder / "CARD.md").write_text(card(manifest, result), "utf-8")
+    return page(manifest, result, pictures, measured.offenders, quantization)
+
+
+def page_path(bundle: Path) -> Path:
+    """Return where a bundle's page lies: beside its folder, because the page has pictures of the data set."""
+    return bundle.with_name(f"{bundle.name}.report.html")
+
+
+def write_page(bundle: Path, text: str) -> Path:
+    """Write a bundle's page and return where it is. Raises OutputError."""
+    path = page_path(bundle)
+    write_text(str(path), text)
+    return path

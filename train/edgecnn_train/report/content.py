@@ -1,0 +1,157 @@
+"""What a card says, in sections; the page says the same, and more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgecnn_train.accounting import privacy
+from edgecnn_train.calibrate import MANY_REJECTED
+from edgecnn_train.report import tables
+from edgecnn_train.report.tables import Table
+
+if TYPE_CHECKING:
+    from edgecnn_train.verify import Verified
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture, and what to read where it can't be seen."""
+
+    file: str
+    alt: str
+
+
+# A paragraph, a list or table, or a picture. Text may have `code` and **bold** in it, as in Markdown.
+Block = str | tuple[str, ...] | Table | Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A title and what stands below it."""
+
+    title: str
+    blocks: tuple[Block, ...]
+
+
+def sections(manifest: dict[str, Any], result: Verified) -> list[Section]:
+    """Return everything but photos."""
+    found = [
+        Section("How well", (tables.accuracy(manifest, result), _facts(manifest, result))),
+        Section("Data", (_data(manifest),)),
+        Section("Training", (_training(manifest), Picture("training.png", "training curves"))),
+        Section("What it costs", (tables.cost(manifest), _cost(manifest))),
+        Section("How sure it is", _confidence(manifest, result)),
+    ]
+    if private := manifest["training"].get("private"):
+        found.insert(3, Section("Privacy", privacy(private, manifest["recipe"]["train"]["start"])))
+    if "robustness" in manifest:
+        pictures = manifest["robustness"]["pictures"]
+        text = (
+            f"Top-1 on {pictures:,} of the test pictures, each under the 15 corruptions of Hendrycks & "
+            "Dietterich 2019 at five strengths, and under poor cameras and complex scenes. It was trained "
+            "with none of them."
+        )
+        heat_map = Picture("robustness.png", "accuracy by corruption and strength")
+        found.append(Section("Poor images", (text, tables.robustness(manifest), heat_map)))
+    recalls = tables.recalls(manifest, result)
+    weakest = sorted((r, label) for label, r in recalls.items())[:3]
+    text = "Weakest: " + ", ".join(f"{label} ({r:.1%} found)" for r, label in weakest) + "."
+    matrix = Picture("confusion.png", "confusion matrix")
+    return [*found, Section("Where it fails", (text, tables.classes(manifest, result), matrix))]
+
+
+def _facts(manifest: dict[str, Any], result: Verified) -> tuple[str, ...]:
+    spec = manifest["input"]
+    facts = [
+        f"The two agree on {result.agreement:.2%} of the test pictures; int8 "
+        f"{'loses' if result.drop >= 0 else 'gains'} {abs(result.drop):.2f} points.",
+        f"Tensors of the int8 model that are float: {len(result.float_tensors)}.",
+        f"Input: {spec['width']}×{spec['height']} {spec['color']}, {spec['fit']}.",
+        f"Classes: {', '.join(manifest['labels'])}.",
+    ]
+    if folds := manifest["accuracy"].get("folds"):
+        facts.append(
+            f"Trained {len(folds['top1'])} times more, each time with another part left out for the test: "
+            f"int8 {folds['mean']:.1%} ± {folds['deviation']:.1%} over {folds['pictures']:,} pictures. With "
+            "so few pictures this says more than the one test above."
+        )
+    if result.synthetic is not None:
+        frames = manifest["accuracy"]["synthetic_frames"]
+        facts.append(
+            f"In front of the built-in synthetic camera ({frames:,} frames, each with another digit): "
+            f"{result.synthetic:.2%}. It was trained on no frame of that camera."
+        )
+    return tuple(facts)
+
+
+def _data(manifest: dict[str, Any]) -> str:
+    pictures, training = manifest["training"]["pictures"], manifest["training"]
+    return (
+        f"{manifest['data']['name']}, licence: {manifest['data']['licence']}. "
+        f"{pictures['train']:,} pictures for training, {pictures['validation']:,} for validation, "
+        f"{pictures['test']:,} for the test; "
+        f"{training['calibration']['count']:,} of the "
+        f"{'validation' if training.get('private') else 'training'} pictures set the int8 ranges."
+    )
+
+
+def _training(manifest: dict[str, Any]) -> str:
+    training = manifest["training"]
+    return (
+        f"Recipe `{manifest['recipe']['name']}`, seed {training['seed']}, every setting in `bundle.json`: "
+        f"the weights of epoch {training['best_epoch']} of {training['epochs']}, "
+        f"best on the validation pictures; {_duration(training['seconds'])} on {training['machine']}. "
+        + ", ".join(f"{k} {v}" for k, v in training["versions"].items())
+        + "."
+    )
+
+
+def _cost(manifest: dict[str, Any]) -> str:
+    return (
+        f"Times on {manifest['cost']['machine']}, one thread, int8 and float32 in turn. "
+        f"On your machine: `edgecnn bench --model {manifest['name']}`."
+    )
+
+
+def _confidence(manifest: dict[str, Any], result: Verified) -> tuple[Block, ...]:
+    """Return what scores mean, and what becomes of what the model does not know."""
+    variants, unknown = manifest["confidence"]["variants"], manifest["confidence"]["unknown"]
+    background = f", or where the best class is `{unknown['background']}`" if unknown["background"] else ""
+    lines = [
+        f"The threshold was chosen so that {unknown['false_accept']:.1%} of the negatives may be named, on "
+        f"others than the {unknown['count']:,} that measure it here. The negatives: "
+        f"{unknown['negatives']}. Things that look more like its classes than these are named more often."
+    ]
+    for name, v in variants.items():
+        if v["capped"]:
+            lines.append(
+                f"For {name} the threshold stays below what that asks for, {v['asked']['threshold']:.3f}: "
+                f"that one would call {v['asked']['validation_false_reject']:.1%} of the validation pictures "
+                f"unknown, and {unknown['max_false_reject']:.1%} are allowed."
+            )
+        if v["false_reject"] > MANY_REJECTED:
+            lines.append(
+                f"**{name} calls {v['false_reject']:.1%} of the test pictures unknown, which is many.**"
+            )
+    if made := unknown["generated_test_pictures"]:
+        real = np.array([label != unknown["background"] for label in manifest["labels"]])
+        right = result.confusion.diagonal()[real].sum() / result.confusion[real].sum()
+        lines.append(
+            f"{made:,} of the test pictures, and as large a share of the other splits, are background that "
+            f"was made like the generated negatives; int8's top-1 on the other test pictures is {right:.2%}."
+        )
+    return (
+        "Scores are the model's probabilities at the temperature that fits the validation pictures best; the "
+        "error is the expected calibration error in 15 bins. The answer is `unknown` where the best score is "
+        f"below the threshold{background}.",
+        tables.confidence(manifest),
+        " ".join(lines),
+        Picture("reliability.png", "reliability diagram"),
+    )
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"

@@ -1,0 +1,72 @@
+"""Figures that are taken from the finished bundle, as its users will run it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from edgecnn.arena import arena_bytes
+from edgecnn.bench import Contestant
+from edgecnn.bench import measure as measure_latency
+from edgecnn.board import describe_board
+from edgecnn.classifier import load
+from edgecnn.corruption import NAMES
+from edgecnn.evaluate import choose, evaluate
+from edgecnn_train.report.offenders import Offender, worst_offenders
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edgecnn.evaluation import Evaluation
+    from edgecnn_train.data import DataSet
+    from edgecnn_train.recipe import Recipe
+    from edgecnn_train.verify import Verified
+
+_BLOCKS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What the model costs on this machine, how it holds under corruptions, and its worst answers.
+
+    `robustness` is None where the recipe asks for none (`verify.corruptions`).
+    """
+
+    cost: dict[str, Any]
+    robustness: Evaluation | None
+    offenders: tuple[Offender, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the manifest's tables `cost` and, where it was measured, `robustness`."""
+        if self.robustness is None:
+            return {"cost": self.cost}
+        figures = self.robustness.as_dict()
+        return {
+            "cost": self.cost,
+            "robustness": {"pictures": figures["pictures"], **figures["corruptions"]},
+        }
+
+
+def measure(folder: Path, data: DataSet, recipe: Recipe, network: Any, result: Verified) -> Measured:
+    """Open a bundle that is whole but for its report, and measure what is still missing."""
+    with load(folder, "int8") as int8, load(folder, "float32") as float32:
+        variants = {"int8": int8, "float32": float32}
+        contestants = {name: Contestant.of(c) for name, c in variants.items()}
+        measure_latency(list(contestants.values()), blocks=_BLOCKS)
+        cost = {
+            "parameters": int(network.count_params()),
+            "macs": int8.model.file.macs,
+            "arena_bytes": {name: arena_bytes(c.model.file) for name, c in variants.items()},
+            "latency_ms": {
+                name: {stage: c.spread(stage).as_dict() for stage in ("inference", "total")}
+                for name, c in contestants.items()
+            },
+            "machine": describe_board().summary,
+        }
+        robustness = None
+        if recipe.verify.corruptions:
+            chosen = choose(data.test.items, recipe.verify.corruptions)
+            robustness = evaluate(
+                variants, data.source, chosen, data=recipe.data.name or "the test split", corruptions=NAMES
+            )
+        return Measured(cost, robustness, worst_offenders(data, result.wrong, int8))

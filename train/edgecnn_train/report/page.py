@@ -1,0 +1,154 @@
+"""One page about a bundle: self-contained, without scripts, and with nothing to fetch.
+
+Everything that is filled into a template is escaped, because labels, titles and file names are anybody's
+text; `Html` marks what was made here.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+from edgecnn_train.report import tables
+from edgecnn_train.report.content import Block, Picture, Section, sections
+from edgecnn_train.report.offenders import sheet
+from edgecnn_train.report.tables import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from edgecnn_train.quantize.tensors import QuantizationReport
+    from edgecnn_train.report.offenders import Offender
+    from edgecnn_train.verify import Verified
+
+_OFFENDERS = "offenders.png"
+
+# The policy lets a browser load nothing, should anything ever get past the escaping.
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width">
+<title>$title</title>
+<style>
+body { font: 15px/1.5 system-ui, sans-serif; color: #222 }
+body { max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
+h2 { margin-top: 2.2rem; border-bottom: 1px solid #ddd }
+div { overflow-x: auto }
+table { border-collapse: collapse; margin: 1rem 0 }
+th, td { padding: .15rem .7rem; border-bottom: 1px solid #eee; text-align: right; vertical-align: top }
+th { border-bottom-color: #999 }
+.left { text-align: left; overflow-wrap: anywhere }
+img { max-width: 100%; height: auto }
+code { background: #f3f3f3; padding: 0 .25rem }
+</style>
+</head>
+<body>
+<h1>$title</h1>
+<p><code>edgecnn classify PICTURE --model $name</code></p>
+$sections
+</body>
+</html>
+"""
+
+
+class Html(str):
+    """Markup that was made here; every other text is escaped before it is filled in."""
+
+    __slots__ = ()
+
+
+def page(
+    manifest: dict[str, Any],
+    result: Verified,
+    pictures: Mapping[str, bytes],
+    offenders: tuple[Offender, ...],
+    quantization: QuantizationReport | None = None,
+) -> str:
+    """Return the page: all that the card has, with photos of the worst answers, layers and the recipe.
+
+    Parameters
+    ----------
+    pictures
+        The bundle's PNG files by name.
+    quantization
+        What the rounding costs by layer, where that was measured.
+    """
+    pictures = {**pictures, _OFFENDERS: sheet(offenders) if offenders else b""}
+    found = [*sections(manifest, result), _worst(manifest, offenders)]
+    if quantization:
+        text = (
+            f"int8 against float32 on {quantization.pictures:,} pictures, the layer first that loses most by "
+            "itself (own SNR); SNR has the errors of the layers before in it."
+        )
+        found.append(Section("Quantization, layer by layer", (text, tables.quantization(quantization))))
+    found.append(Section("Recipe", (tables.recipe(manifest),)))
+    body = (
+        fill("<h2>$title</h2>\n$blocks", title=s.title, blocks=_blocks(s.blocks, pictures)) for s in found
+    )
+    return fill(_PAGE, title=manifest["title"], name=manifest["name"], sections=joined(body))
+
+
+def fill(template: str, **values: str) -> Html:
+    """Fill in values; what is not `Html` is escaped, quotes too."""
+    safe = {name: v if isinstance(v, Html) else html.escape(v) for name, v in values.items()}
+    return Html(Template(template).substitute(safe))
+
+
+def joined(parts: Iterable[Html]) -> Html:
+    """Join what was made here."""
+    return Html("\n".join(parts))
+
+
+def prose(text: str) -> Html:
+    """Return a text with its `code` and **bold** as markup, and everything else escaped."""
+    marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+    return Html(re.sub(r"\*\*([^*]+)\*\*", r"<b>\1</b>", marked))
+
+
+def _worst(manifest: dict[str, Any], offenders: tuple[Offender, ...]) -> Section:
+    if not offenders:
+        return Section("Worst answers", ("int8 names no test picture wrongly.",))
+    text = (
+        f"The {len(offenders)} test pictures that int8 names wrongly with the highest scores. These are "
+        f"pictures of the data set: share this page only where you may share them. The bundle "
+        f"`{manifest['name']}` has none of them in it."
+    )
+    photos = Picture(_OFFENDERS, "contact sheet of the worst answers")
+    return Section("Worst answers", (text, photos, tables.offenders(offenders)))
+
+
+def _blocks(blocks: tuple[Block, ...], pictures: Mapping[str, bytes]) -> Html:
+    return joined(_block(block, pictures) for block in blocks)
+
+
+def _block(block: Block, pictures: Mapping[str, bytes]) -> Html:
+    match block:
+        case Table():
+            return _table(block)
+        case Picture():
+            data = base64.b64encode(pictures[block.file]).decode()
+            return fill('<p><img alt="$alt" src="data:image/png;base64,$data"></p>', alt=block.alt, data=data)
+        case tuple():
+            items = joined(fill("<li>$text</li>", text=prose(line)) for line in block)
+            return fill("<ul>\n$items\n</ul>", items=items)
+        case _:
+            return fill("<p>$text</p>", text=prose(block))
+
+
+def _table(table: Table) -> Html:
+    def row(cells: tuple[str, ...], tag: str) -> Html:
+        left = Html(' class="left"')
+        made = (
+            fill(f"<{tag}$kind>$cell</{tag}>", kind=left if i < table.left else "", cell=cell)
+            for i, cell in enumerate(cells)
+        )
+        return fill("<tr>$cells</tr>", cells=Html("".join(made)))
+
+    rows = joined([row(table.head, "th"), *(row(cells, "td") for cells in table.rows)])
+    return fill("<div><table>\n$rows\n</table></div>", rows=rows)
