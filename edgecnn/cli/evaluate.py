@@ -14,8 +14,11 @@ from edgecnn.cli.options import EngineOption, LabelsOption, RangeOption, Threads
 from edgecnn.errors import OptionError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.table import Table
 
+    from edgecnn.classifier import Classifier
     from edgecnn.dataset import Source
     from edgecnn.evaluation import Evaluation
 
@@ -84,7 +87,8 @@ def evaluate(
             check_target(target)
     try:
         with ExitStack() as stack:
-            result = _run(stack, model, data, corruptions, split, limit, engine, threads, labels, value_range)
+            classifiers = open_variants(stack, model, engine, threads, labels, value_range)
+            result = evaluate_on(classifiers, *open_data(data), corruptions, split, limit)
     except KeyboardInterrupt:
         typer.echo("\nstopped; nothing was written", err=True)
         raise typer.Exit(130) from None
@@ -96,32 +100,38 @@ def evaluate(
         write_bytes(plot, draw_heatmap(result))
 
 
-def _run(
-    stack: ExitStack,
-    model: str,
-    data: str,
+def open_variants(
+    stack: ExitStack, model: str, engine: str, threads: int, labels: str | None, value_range: str | None
+) -> dict[str, Classifier]:
+    """Open int8 and float32 of a bundle where it has them, else all that it has; a file is what it is."""
+    from edgecnn.bundle import find, read_bundle
+
+    path = find(model)
+    names = ["int8"]
+    if path.is_dir():
+        there = read_bundle(path).variants
+        names = [v for v in ("int8", "float32") if v in there] or list(there)
+    opened = (open_classifier(model, name, engine, threads, labels, value_range) for name in names)
+    classifiers = (stack.enter_context(classifier) for classifier in opened)
+    return {classifier.model.variant: classifier for classifier in classifiers}
+
+
+def evaluate_on(
+    classifiers: Mapping[str, Classifier],
+    name: str,
+    source: Source,
     corruptions: bool,
     split: Split | None,
     limit: int | None,
-    engine: str,
-    threads: int,
-    labels: str | None,
-    value_range: str | None,
 ) -> Evaluation:
-    """Open the model's variants and the data, evaluate, and say what the figures can't."""
+    """Evaluate a model's variants on the data of that name, and say what the figures can't."""
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
     from edgecnn.corruption import NAMES
     from edgecnn.evaluate import choose, evaluate, match_labels, seen_in_training, select
 
-    classifiers = {}
-    for variant in _variants(model):
-        opened = open_classifier(model, variant, engine, threads, labels, value_range)
-        classifier = stack.enter_context(opened)
-        classifiers[classifier.model.variant] = classifier
     known = next(iter(classifiers.values())).model
-    name, source = _open_data(data)
     match_labels(source.labels, known.labels, known.name, name)
     items = choose(select(source.items, split.value if split else None, name), limit)
     if known.bundle and (note := seen_in_training(known.bundle, name, items)):
@@ -151,18 +161,7 @@ def _run(
     return result
 
 
-def _variants(model: str) -> list[str]:
-    """Return what to evaluate: int8 and float32 where the bundle has them, else all that it has."""
-    from edgecnn.bundle import find, read_bundle
-
-    path = find(model)
-    if not path.is_dir():
-        return ["int8"]  # a bare file is what it is
-    there = read_bundle(path).variants
-    return [v for v in ("int8", "float32") if v in there] or list(there)
-
-
-def _open_data(text: str) -> tuple[str, Source]:
+def open_data(text: str) -> tuple[str, Source]:
     """Open the data, and say what they are called: a name in $EDGECNN_DATA goes before a path."""
     from edgecnn.dataset import find_data, open_source
     from edgecnn.errors import DataError

@@ -1,4 +1,4 @@
-"""`edgecnn models`: what is installed, what it knows, and whether it is whole."""
+"""`edgecnn models`: what is installed, what it knows, whether it is whole, and which is best."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgecnn import DEFAULT_MODEL
+from edgecnn.cli import compare
 from edgecnn.errors import EdgeCnnError
 
 if TYPE_CHECKING:
@@ -17,10 +18,12 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_co
 
 NameArgument = Annotated[str, typer.Argument(help="A bundle's name or folder.", metavar="MODEL")]
 
+app.add_typer(compare.app)
+
 
 @app.callback()
 def models(context: typer.Context) -> None:
-    """List, show and verify model bundles; alone, it lists them."""
+    """List, show, verify and compare models; alone, it lists bundles."""
     if context.invoked_subcommand is None:
         list_models()
 

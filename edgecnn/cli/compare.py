@@ -1,0 +1,210 @@
+"""`edgecnn models compare`: several models in one table and one plot."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgecnn.cli.evaluate import Split, evaluate_on, open_data, open_variants
+from edgecnn.cli.options import (  # noqa: TC001 - Typer reads them when the command runs
+    EngineOption,
+    LabelsOption,
+    RangeOption,
+    ThreadsOption,
+)
+from edgecnn.errors import OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from edgecnn.compare import Entrant, Row
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+# Wide enough for the table where no terminal says how wide it is.
+_WIDTH = 120
+
+
+@app.command("compare")
+def compare_models(
+    models: Annotated[
+        list[str], typer.Argument(help="Bundles' names or folders, or .tflite files.", metavar="MODEL…")
+    ],
+    data: Annotated[
+        str | None,
+        typer.Option(help="Measure all on these pictures, not by what bundles say.", metavar="D"),
+    ] = None,
+    corruptions: Annotated[
+        bool, typer.Option("--corruptions", help="Also under corruptions; needs --data.")
+    ] = False,
+    split: Annotated[
+        Split | None, typer.Option(help="Which pictures; test if left out, or all where there is none.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="Only so many, of every class its share.", min=1, metavar="N")
+    ] = None,
+    engine: EngineOption = "auto",
+    threads: ThreadsOption = 1,
+    labels: LabelsOption = None,
+    value_range: RangeOption = None,
+    json_file: Annotated[
+        str | None, typer.Option("--json", help="Write all figures as JSON; - is stdout.", metavar="FILE")
+    ] = None,
+    plot: Annotated[str | None, typer.Option(help="Draw accuracy over latency.", metavar="FILE.png")] = None,
+) -> None:
+    """Hold models side by side: accuracy, size, MACs, memory, latency here, robustness.
+
+    Latencies are measured in turn, on the same 640×480 frames.
+    """
+    import json
+
+    from edgecnn.board import describe_board
+    from edgecnn.cli.output import write_bytes, write_text
+    from edgecnn.compare import compare, draw_comparison
+
+    if data is None and (corruptions or split or limit):
+        raise OptionError("--corruptions, --split and --limit say how to measure on --data D: add it")
+    _check_outputs(json_file, plot)
+    try:
+        with ExitStack() as stack:
+            entrants = list(_entrants(stack, models, engine, threads, labels, value_range))
+            if data is not None:
+                entrants = _evaluated(entrants, data, split, limit, corruptions)
+            elif plot:
+                _require_accuracy(entrants)
+            rows = compare(entrants)
+    except KeyboardInterrupt:
+        typer.echo("\nstopped; nothing was written", err=True)
+        raise typer.Exit(130) from None
+    board = describe_board()
+    if json_file != "-":
+        print_rows(rows, board.summary)
+    if json_file:
+        result = {"board": board.as_dict(), "models": [row.as_dict() for row in rows]}
+        write_text(json_file, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    if plot:
+        write_bytes(plot, draw_comparison(rows))
+
+
+def _entrants(
+    stack: ExitStack,
+    models: list[str],
+    engine: str,
+    threads: int,
+    labels: str | None,
+    value_range: str | None,
+) -> Iterator[Entrant]:
+    """Open every model; labels and range are for bare files. Two of one name are told apart by their path."""
+    from edgecnn.bundle import find
+    from edgecnn.compare import Entrant
+
+    if twice := next((m for i, m in enumerate(models) if m in models[:i]), None):
+        raise OptionError(f"{twice} is named twice: name each model once")
+    opened = []
+    for text in models:
+        given = (None, None) if find(text).is_dir() else (labels, value_range)
+        opened.append(open_variants(stack, text, engine, threads, *given))
+    names = [next(iter(classifiers.values())).model.name for classifiers in opened]
+    for text, name, classifiers in zip(models, names, opened, strict=True):
+        yield Entrant(name if names.count(name) == 1 else text, classifiers)
+
+
+def _evaluated(
+    entrants: list[Entrant], data: str, split: Split | None, limit: int | None, corruptions: bool
+) -> list[Entrant]:
+    """Return the entrants with what they made of the data; labels that do not fit are found first."""
+    from edgecnn.evaluate import match_labels
+
+    name, source = open_data(data)
+    for entrant in entrants:
+        known = next(iter(entrant.classifiers.values()))
+        match_labels(source.labels, known.labels, entrant.name, name)
+    return [
+        replace(e, evaluation=evaluate_on(e.classifiers, name, source, corruptions, split, limit))
+        for e in entrants
+    ]
+
+
+def _check_outputs(json_file: str | None, plot: str | None) -> None:
+    """Raise MissingExtra or OutputError for what can't be written."""
+    from edgecnn.cli.output import check_target
+    from edgecnn.heatmap import require_matplotlib
+
+    if plot:
+        require_matplotlib()
+    for target in (json_file, plot):
+        if target:
+            check_target(target)
+
+
+def _require_accuracy(entrants: list[Entrant]) -> None:
+    """Raise OptionError where no bundle says anything that could be drawn."""
+    from edgecnn.compare import accuracy
+
+    if all(accuracy(e, v).top1 is None for e in entrants for v in e.classifiers):
+        raise OptionError("--plot draws accuracy, and none is known: add --data D to measure it")
+
+
+def print_rows(rows: list[Row], board: str) -> None:
+    """Print the table, and below it what the figures were measured on."""
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, _WIDTH)
+    robust = any(row.accuracy.robustness is not None for row in rows)
+    table = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("model", overflow="fold", vertical="bottom")
+    table.add_column("", no_wrap=True, vertical="bottom")
+    heads = ["top-1", *(["under cor-\nruptions"] if robust else []), "file\nKiB", "million\nMACs"]
+    for head in (*heads, "memory\nKiB", "inference, ms\np50 / p99", "to labels, ms\np50 / p99"):
+        table.add_column(head, justify="right", no_wrap=True)
+    for row, after in zip(rows, [*rows[1:], None], strict=True):
+        known = row.accuracy
+        last = after is None or after.model != row.model
+        inference, total = (row.latency[stage] for stage in ("inference", "total"))
+        table.add_row(
+            escape(row.model),
+            row.variant,
+            _share(known.top1, 2),
+            *([_share(known.robustness, 1)] if robust else []),
+            f"{row.file_bytes / 1024:.1f}",
+            f"{row.macs / 1e6:.2f}",
+            f"{row.arena_bytes / 1024:.1f}",
+            *(f"{s.p50_ms:.3f} / {s.p99_ms:.3f}" for s in (inference, total)),
+            end_section=last,
+        )
+    console.print(table)
+    for line in _notes(rows):
+        console.print(line, soft_wrap=True, markup=False)
+    threads = rows[0].threads
+    console.print(
+        f"{board}; {threads} thread{'s' * (threads > 1)}, in turn, on the same 640×480 frames",
+        soft_wrap=True,
+        markup=False,
+    )
+
+
+def _notes(rows: list[Row]) -> list[str]:
+    """Say where the accuracies come from, and whether they can be compared."""
+    known = {row.model: row.accuracy for row in rows if row.accuracy.top1 is not None}
+    missing = [name for name in dict.fromkeys(row.model for row in rows) if name not in known]
+    lines = []
+    for name, a in known.items():
+        where = f"on {a.data or 'data without a name'}, {a.pictures:,} pictures"
+        lines.append(f"{name}: top-1 {where}, {'measured here' if a.here else 'as its bundle says'}")
+    if len({(a.data, a.pictures) for a in known.values()}) > 1:
+        lines.append("these are different pictures: --data D measures all models on the same ones")
+    if missing:
+        lines.append(f"no accuracy is known of {', '.join(missing)}: --data D measures it")
+    return lines
+
+
+def _share(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}%}"

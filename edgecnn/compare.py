@@ -1,0 +1,174 @@
+"""Several models side by side: accuracy, size, work, memory, time and robustness of each variant."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from edgecnn.arena import arena_bytes
+from edgecnn.bench import STAGES, Contestant, measure
+from edgecnn.heatmap import require_matplotlib
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from edgecnn.classifier import Classifier
+    from edgecnn.evaluation import Evaluation
+    from edgecnn.latency import Spread
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """One model with its open variants, and what it made of labelled pictures where it was asked."""
+
+    name: str
+    classifiers: Mapping[str, Classifier]
+    evaluation: Evaluation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """Top-1 and the mean top-1 under the standard corruptions, 0 to 1, where they are known.
+
+    `data` and `pictures` are what top-1 was measured on; `here` says that it was now, not by the bundle's
+    training.
+    """
+
+    top1: float | None
+    robustness: float | None
+    data: str
+    pictures: int
+    here: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One variant of one model. `latency` has the percentiles of each stage of `edgecnn.bench.STAGES`."""
+
+    model: str
+    variant: str
+    accuracy: Accuracy
+    file_bytes: int
+    macs: int
+    arena_bytes: int
+    engine: str
+    threads: int
+    latency: dict[str, Spread]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON; docs/evaluate.md describes the keys."""
+        known = self.accuracy
+        return {
+            "model": self.model,
+            "variant": self.variant,
+            "top1": known.top1,
+            "robustness": known.robustness,
+            "data": known.data or None,
+            "pictures": known.pictures,
+            "measured_here": known.here,
+            "file_bytes": self.file_bytes,
+            "macs": self.macs,
+            "arena_bytes": self.arena_bytes,
+            "engine": self.engine,
+            "threads": self.threads,
+            "latency_ms": {stage: spread.as_dict() for stage, spread in self.latency.items()},
+        }
+
+
+def compare(entrants: Sequence[Entrant], *, blocks: int = 40) -> list[Row]:
+    """Measure the latencies of all variants of all models in turn, and put them beside what else is known.
+
+    `blocks` is how often each of them has its turn; see `edgecnn.bench.measure`.
+    """
+    contestants = {
+        (entrant.name, variant): Contestant.of(classifier)
+        for entrant in entrants
+        for variant, classifier in entrant.classifiers.items()
+    }
+    measure(list(contestants.values()), blocks=blocks)
+    rows = []
+    for entrant in entrants:
+        for variant, classifier in entrant.classifiers.items():
+            contestant, file = contestants[entrant.name, variant], classifier.model.file
+            rows.append(
+                Row(
+                    model=entrant.name,
+                    variant=variant,
+                    accuracy=accuracy(entrant, variant),
+                    file_bytes=contestant.file_bytes,
+                    macs=file.macs,
+                    arena_bytes=arena_bytes(file),
+                    engine=contestant.engine,
+                    threads=contestant.threads,
+                    latency={stage: contestant.spread(stage) for stage in STAGES},
+                )
+            )
+    return rows
+
+
+def accuracy(entrant: Entrant, variant: str) -> Accuracy:
+    """Return what is known of a variant's accuracy: measured here, else what its bundle says, if anything."""
+    told = _told(entrant.classifiers[variant], variant)
+    if entrant.evaluation is None:
+        return told
+    found = entrant.evaluation
+    mean = found.mean_under(variant)
+    # A bundle's robustness is one of other pictures, so it does not stand beside figures of these.
+    return Accuracy(found.variants[variant].top1, mean, found.data, found.pictures, here=True)
+
+
+def draw_comparison(rows: Sequence[Row]) -> bytes:
+    """Return a PNG: top-1 over the inference's p50, with a line to its p99; int8 and float32 are joined.
+
+    Rows without an accuracy are left out. Raises MissingExtra.
+    """
+    require_matplotlib()
+    from matplotlib import colormaps
+    from matplotlib.figure import Figure
+
+    markers = {"int8": "o", "uint8": "s", "float32": "^"}
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    colors = colormaps["tab10"]
+    drawn = [row for row in rows if row.accuracy.top1 is not None]
+    for k, name in enumerate(dict.fromkeys(row.model for row in drawn)):
+        of_model = [row for row in drawn if row.model == name]
+        places = [(r.latency["inference"].p50_ms, 100 * (r.accuracy.top1 or 0)) for r in of_model]
+        color = colors(k % 10)
+        axes.plot(*zip(*places, strict=True), color=color, linewidth=1, linestyle=":")
+        for row, (x, y) in zip(of_model, places, strict=True):
+            axes.plot([x, row.latency["inference"].p99_ms], [y, y], color=color, linewidth=1, alpha=0.5)
+            axes.plot(x, y, marker=markers.get(row.variant, "D"), color=color)
+            text = f"{name} {row.variant}, {row.file_bytes / 1024:.0f} KiB".replace("$", r"\$")
+            axes.annotate(text, (x, y), xytext=(5, 5), textcoords="offset points", fontsize=7, color=color)
+    axes.set_xscale("log")
+    axes.set(xlabel="inference on this machine, ms: p50, and the line to p99", ylabel="top-1, %")
+    axes.margins(x=0.25, y=0.15)
+    axes.grid(alpha=0.25, which="both")
+    file = io.BytesIO()
+    figure.savefig(file, dpi=110, format="png", metadata={"Software": None})
+    return file.getvalue()
+
+
+def _told(classifier: Classifier, variant: str) -> Accuracy:
+    """Return what a bundle's manifest says of its own accuracy; a bare file says nothing."""
+    bundle = classifier.model.bundle
+    if bundle is None:
+        return Accuracy(None, None, "", 0, here=False)
+    robustness = _look(bundle.manifest, "robustness", "mean", variant)
+    pictures = _look(bundle.manifest, "accuracy", "test_pictures")
+    name = _look(bundle.manifest, "data", "name")
+    return Accuracy(
+        bundle.variants[variant].accuracy,
+        robustness if isinstance(robustness, float) else None,
+        name if isinstance(name, str) else "",
+        pictures if isinstance(pictures, int) else 0,
+        here=False,
+    )
+
+
+def _look(table: Any, *keys: str) -> Any:
+    for key in keys:
+        table = table.get(key) if isinstance(table, dict) else None
+    return table
