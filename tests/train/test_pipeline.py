@@ -285,7 +285,11 @@ def test_quantization_aware_training_and_more_variants(recipe, idx_folder, tmp_p
             variants=("float16", "dynamic_range"),
         ),
     )
-    made = train(wanted, open_source(idx_folder), tmp_path / "tiny", said.append, show="none")
+    made = train(wanted, open_source(idx_folder), tmp_path / "tiny", said.append)
+    # Both trainings are shown, an epoch a line.
+    assert [s.split(":")[0] for s in said if s.startswith("epoch ")] == [
+        f"epoch {i}/3" for i in (1, 2, 3)
+    ] * 2
     manifest = json.loads((made.folder / "bundle.json").read_text())
     assert manifest["quantization"] == {"method": "qat", "second_calibration": None, "edge_tpu": []}
     assert list(manifest["variants"]) == ["int8", "float32", "float16", "dynamic_range"]

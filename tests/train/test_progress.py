@@ -35,6 +35,18 @@ def test_a_line_an_epoch_has_every_figure(checkpoint, said):
     ]
 
 
+def test_a_private_run_keeps_no_figures_of_the_training_pictures(checkpoint, said):
+    checkpoint.history = [{k: v for k, v in figures(0.75).items() if k not in ("loss", "accuracy")}]
+    checkpoint.best_epoch = 1
+    lines = progress.Lines(5, checkpoint, said.append)
+    lines.on_epoch_end(0)
+    assert said[0].startswith("epoch 1/5: seconds 12.3, data 21%, val_loss 0.2500, val_accuracy 0.7500; best")
+    plain = io.StringIO()
+    shown = progress.Display(5, checkpoint, None)
+    Console(file=plain, width=80).print(shown.picture(30, 40, {"learning_rate": 0.1}))
+    assert "val_accuracy 0.7500, epoch 1" in plain.getvalue()
+
+
 def test_what_remains_is_the_rest_of_this_epoch_and_all_later_ones(checkpoint):
     shown = progress.Progress(5, checkpoint)
     assert shown.remaining() is None

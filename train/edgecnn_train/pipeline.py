@@ -94,7 +94,7 @@ def train(
         say(f"few pictures: training {recipe.data.folds} times more for an estimate that uses them all")
         folds = estimate(recipe, source, work, say)
         say(f"int8 top-1 {folds}")
-    bundle = _publish(recipe, data, negatives, fitted, folds, out, say, allowed_drop)
+    bundle = _publish(recipe, data, negatives, fitted, folds, out, say, allowed_drop, show)
     shutil.rmtree(work, ignore_errors=True)
     return bundle
 
@@ -117,9 +117,10 @@ def _publish(
     out: Path,
     say: Callable[[str], None],
     allowed_drop: float,
+    show: Show,
 ) -> Bundle:
     started = time.monotonic()
-    converted = convert(fitted.model, data, recipe, say)
+    converted = convert(fitted.model, data, recipe, say, show)
     files = {
         name: write_metadata(
             content,

@@ -7,7 +7,7 @@ import datetime
 import itertools
 import statistics
 import time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import keras
 from rich.console import Console
@@ -18,9 +18,19 @@ from rich.table import Table
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from edgecnn_train.checkpoint import Checkpoint
-
 Show = Literal["bar", "lines", "none"]
+
+
+class Log(Protocol):
+    """Where the figures of the epochs are, one record each; `best_epoch` counts from 1."""
+
+    history: list[dict[str, float]]
+
+    @property
+    def best_epoch(self) -> int:
+        """The best epoch so far."""
+        ...
+
 
 REDRAW_S = 0.25
 # Epochs in the table, and the width of bars and sparklines, which together fit 80 columns.
@@ -30,10 +40,8 @@ _LEVELS = "▁▂▃▄▅▆▇█"
 
 
 @contextlib.contextmanager
-def progress(
-    show: Show, epochs: int, checkpoint: Checkpoint, say: Callable[[str], None]
-) -> Iterator[list[Any]]:
-    """Give the callbacks that show how training goes; they have to come after `checkpoint`.
+def progress(show: Show, epochs: int, log: Log, say: Callable[[str], None]) -> Iterator[list[Any]]:
+    """Give the callbacks that show how training goes; they have to come after `log`.
 
     Parameters
     ----------
@@ -42,26 +50,26 @@ def progress(
         for one line an epoch through `say`; or `none`.
     epochs
         The last epoch's number.
-    checkpoint
-        Where the figures of the epochs are.
+    log
+        A callback that keeps the figures of the epochs.
     """
     console = Console(highlight=False)
     if show == "none":
         yield []
     elif show == "lines" or not console.is_terminal or console.is_dumb_terminal:
-        yield [Lines(epochs, checkpoint, say)]
+        yield [Lines(epochs, log, say)]
     else:
         with Live(console=console, auto_refresh=False) as live:
-            yield [Display(epochs, checkpoint, live)]
+            yield [Display(epochs, log, live)]
 
 
 class Progress(keras.callbacks.Callback):  # type: ignore[misc]
     """Keeps the time of the epochs of this run."""
 
-    def __init__(self, epochs: int, checkpoint: Checkpoint) -> None:
+    def __init__(self, epochs: int, log: Log) -> None:
         super().__init__()
         self.epochs = epochs
-        self.checkpoint = checkpoint
+        self.log = log
         self.began = 0.0
         self.taken: list[float] = []
 
@@ -85,21 +93,22 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
             epoch = (time.monotonic() - self.began) / share
         else:
             return None
-        return epoch * max(0.0, self.epochs - len(self.checkpoint.history) - share)
+        return epoch * max(0.0, self.epochs - len(self.log.history) - share)
 
 
 class Lines(Progress):
     """One line an epoch."""
 
-    def __init__(self, epochs: int, checkpoint: Checkpoint, say: Callable[[str], None]) -> None:
-        super().__init__(epochs, checkpoint)
+    def __init__(self, epochs: int, log: Log, say: Callable[[str], None]) -> None:
+        super().__init__(epochs, log)
         self._say = say
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Say how it went."""
         super().on_epoch_end(epoch, logs)
-        history, best = self.checkpoint.history, self.checkpoint.best_epoch
-        figures = ", ".join(f"{name} {text}" for name, text in zip(_FIGURES, _row(history[-1]), strict=True))
+        history, best = self.log.history, self.log.best_epoch
+        shown = zip(_FIGURES, _row(history[-1]), strict=True)
+        figures = ", ".join(f"{name} {text}" for name, text in shown if text)
         self._say(
             f"epoch {len(history)}/{self.epochs}: {figures}; "
             f"best {history[best - 1]['val_accuracy']:.4f} (epoch {best}); ETA {_clock(self.remaining())}"
@@ -109,8 +118,8 @@ class Lines(Progress):
 class Display(Progress):
     """Redraws bars, sparklines and the last epochs a few times a second, between two batches."""
 
-    def __init__(self, epochs: int, checkpoint: Checkpoint, live: Live) -> None:
-        super().__init__(epochs, checkpoint)
+    def __init__(self, epochs: int, log: Log, live: Live) -> None:
+        super().__init__(epochs, log)
         self._live = live
         self._next = 0.0
 
@@ -119,20 +128,20 @@ class Display(Progress):
         now = time.monotonic()
         if now >= self._next:
             self._next = now + REDRAW_S
-            self._draw(batch + 1, {name: float(value) for name, value in (logs or {}).items()})
+            self._draw(batch + 1, logs or {})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Draw what validation gave."""
         super().on_epoch_end(epoch, logs)
         self._draw(0, {})
 
-    def _draw(self, batch: int, now: dict[str, float]) -> None:
+    def _draw(self, batch: int, now: dict[str, Any]) -> None:
         steps = self.params.get("steps") or max(1, batch)
         self._live.update(self.picture(batch, steps, now), refresh=True)
 
-    def picture(self, batch: int, steps: int, now: dict[str, float]) -> Table:
+    def picture(self, batch: int, steps: int, now: dict[str, Any]) -> Table:
         """Return what is to be seen after `batch` of `steps` batches, with the figures of this epoch."""
-        history = self.checkpoint.history
+        history = self.log.history
         done, share = len(history), batch / steps
         grid = Table.grid(padding=(0, 1))
         grid.add_row(
@@ -140,12 +149,12 @@ class Display(Progress):
             ProgressBar(self.epochs, done + share, width=_WIDTH),
             f"{done}/{self.epochs}, ETA {_clock(self.remaining(share))}",
         )
-        figures = ", ".join(f"{name} {now[name]:.4f}" for name in ("loss", "accuracy") if name in now)
+        figures = ", ".join(f"{name} {float(now[name]):.4f}" for name in ("loss", "accuracy") if name in now)
         grid.add_row("batches", ProgressBar(steps, batch, width=_WIDTH), f"{batch}/{steps}")
         grid.add_row("", figures)
         if history:
-            best = self.checkpoint.best_epoch
-            for name in ("loss", "val_accuracy"):
+            best = self.log.best_epoch
+            for name in (n for n in ("loss", "val_accuracy") if n in history[0]):
                 grid.add_row(name, sparkline([e[name] for e in history], _WIDTH), f"{history[-1][name]:.4f}")
             grid.add_row("best", f"val_accuracy {history[best - 1]['val_accuracy']:.4f}, epoch {best}")
         whole = Table.grid()
@@ -156,7 +165,7 @@ class Display(Progress):
 
     def _epochs(self, best: int) -> Table:
         """Return the table of the last epochs."""
-        history = self.checkpoint.history
+        history = self.log.history
         table = Table(box=None, padding=(0, 1), pad_edge=False)
         for head in ("epoch", *_FIGURES):
             table.add_column(head, justify="right", no_wrap=True)
@@ -181,8 +190,11 @@ _FIGURES = ("seconds", "data", "loss", "accuracy", "val_loss", "val_accuracy")
 
 
 def _row(figures: dict[str, float]) -> tuple[str, ...]:
-    """Return an epoch's figures as text; `data` is the share of its time that preparing batches took."""
-    rest = (f"{figures[name]:.4f}" for name in _FIGURES[2:])
+    """Return an epoch's figures as text; `data` is the share of its time that preparing batches took.
+
+    A private run keeps no figures of the training pictures.
+    """
+    rest = (f"{figures[name]:.4f}" if name in figures else "" for name in _FIGURES[2:])
     return (f"{figures['seconds']:.1f}", f"{figures['data_share']:.0%}", *rest)
 
 

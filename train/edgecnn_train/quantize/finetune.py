@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -9,6 +10,7 @@ import keras
 from edgecnn_train.batches import Batches, scaled
 from edgecnn_train.losses import accuracy, loss
 from edgecnn_train.optimize import Schedule
+from edgecnn_train.progress import progress
 from edgecnn_train.quantize.parity import assert_parity
 from edgecnn_train.quantize.qat import FreezeRanges, quantization_aware, twin_to_int8
 from edgecnn_train.transfer import load_network
@@ -16,7 +18,9 @@ from edgecnn_train.transfer import load_network
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from edgecnn_train.batches import Clock
     from edgecnn_train.data import DataSet
+    from edgecnn_train.progress import Show
     from edgecnn_train.recipe import Recipe
 
 # Of the epochs, the last third trains with its ranges held, so that the weights settle in them.
@@ -24,7 +28,9 @@ _FROZEN = 1 / 3
 _PARITY_PICTURES = 500
 
 
-def to_int8_by_training(model: Any, data: DataSet, recipe: Recipe, say: Callable[[str], None]) -> bytes:
+def to_int8_by_training(
+    model: Any, data: DataSet, recipe: Recipe, say: Callable[[str], None], show: Show
+) -> bytes:
     """Train the network on with the rounding of int8 (Jacob et al. 2018) and return its full-int8 file.
 
     The weights are those of the epoch that was best on the validation split, of those with held ranges.
@@ -42,18 +48,19 @@ def to_int8_by_training(model: Any, data: DataSet, recipe: Recipe, say: Callable
         metrics=["accuracy"] if batches.sparse else [accuracy],
         jit_compile=False,
     )
-    best = _Best(held, spec.qat_epochs, say)
-    twin.fit(
-        # The epochs that follow those of the float network, so that no batch comes twice.
-        batches.epochs(train.epochs),
-        steps_per_epoch=batches.steps,
-        epochs=spec.qat_epochs,
-        shuffle=False,
-        validation_data=(scaled(data.validation.images), batches.targets(data.validation.labels)),
-        validation_batch_size=500,
-        callbacks=[FreezeRanges(held), best],
-        verbose=0,
-    )
+    best = _Best(held, batches.clock)
+    with progress(show, spec.qat_epochs, best, say) as shown:
+        twin.fit(
+            # The epochs that follow those of the float network, so that no batch comes twice.
+            batches.epochs(train.epochs),
+            steps_per_epoch=batches.steps,
+            epochs=spec.qat_epochs,
+            shuffle=False,
+            validation_data=(scaled(data.validation.images), batches.targets(data.validation.labels)),
+            validation_batch_size=500,
+            callbacks=[FreezeRanges(held), best, *shown],
+            verbose=0,
+        )
     twin.set_weights(best.weights)
     content = twin_to_int8(twin)
     assert_parity(twin, content, data.validation.images[:_PARITY_PICTURES])
@@ -61,16 +68,31 @@ def to_int8_by_training(model: Any, data: DataSet, recipe: Recipe, say: Callable
 
 
 class _Best(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps the weights of the best epoch on the validation split, from the epoch number `first` on."""
+    """Keeps the weights of the best epoch on the validation split, from the epoch number `first` on.
 
-    def __init__(self, first: int, last: int, say: Callable[[str], None]) -> None:
+    `history` and `best_epoch` are as a checkpoint has them.
+    """
+
+    def __init__(self, first: int, clock: Clock) -> None:
         super().__init__()
-        self._first, self._last, self._say, self._best = first, last, say, -1.0
+        self._first, self._clock, self._started = first, clock, 0.0
+        self.history: list[dict[str, float]] = []
+        self.best_epoch = 1
         self.weights: list[Any] = []
 
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        """Start the epoch's clock."""
+        self._started, self._clock.seconds = time.monotonic(), 0.0
+
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Look at the epoch that just ended, and say it."""
-        found = float((logs or {}).get("val_accuracy", 0.0))
-        self._say(f"with int8's rounding, epoch {epoch + 1} of {self._last}: val_accuracy {found:.4f}")
-        if epoch >= self._first and found >= self._best:
-            self._best, self.weights = found, self.model.get_weights()
+        """Look at the epoch that just ended."""
+        record = {k: float(v) for k, v in (logs or {}).items()}
+        seconds = time.monotonic() - self._started
+        share = self._clock.seconds / max(seconds, 1e-9)
+        self.history.append(record | {"seconds": seconds, "data_share": share})
+        best = self.history[self.best_epoch - 1]["val_accuracy"]
+        # As long as the ranges move no epoch counts, and the last one stands for the best.
+        if epoch <= self._first or record["val_accuracy"] >= best:
+            self.best_epoch = epoch + 1
+            if epoch >= self._first:
+                self.weights = self.model.get_weights()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edgecnn_train.data import DataSet
+    from edgecnn_train.progress import Show
     from edgecnn_train.quantize.calibration import CalibrationCheck
     from edgecnn_train.quantize.tensors import QuantizationReport
     from edgecnn_train.recipe import Recipe
@@ -38,7 +39,9 @@ class Converted:
     edge_tpu: tuple[str, ...]
 
 
-def convert(model: Any, data: DataSet, recipe: Recipe, say: Callable[[str], None]) -> Converted:
+def convert(
+    model: Any, data: DataSet, recipe: Recipe, say: Callable[[str], None], show: Show = "none"
+) -> Converted:
     """Convert a trained float network into int8, float32, and the variants that the recipe asks for.
 
     Raises GateError where int8 was trained and does not answer as it was trained.
@@ -47,7 +50,7 @@ def convert(model: Any, data: DataSet, recipe: Recipe, say: Callable[[str], None
     second = None
     if spec.method == "qat":
         say(f"training with the rounding of int8, {spec.qat_epochs} epochs")
-        int8 = to_int8_by_training(model, data, recipe, say)
+        int8 = to_int8_by_training(model, data, recipe, say, show)
     else:
         pool = data.validation if recipe.private.enabled else data.train
         name = "validation" if recipe.private.enabled else "training"

@@ -17,6 +17,10 @@ from edgecnn_train.report.offenders import Offender, worst_offenders
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edgecnn.dataset import Item
     from edgecnn.evaluation import Evaluation
     from edgecnn_train.data import DataSet
     from edgecnn_train.recipe import Recipe
@@ -47,6 +51,18 @@ class Measured:
         }
 
 
+class _TestSplit:
+    """The data's test split as a source, so that no other picture stands beside a subject either."""
+
+    def __init__(self, data: DataSet) -> None:
+        self.labels, self.items = data.labels, list(data.test.items)
+        self._source = data.source
+
+    def read(self, item: Item) -> NDArray[np.uint8]:
+        """Read one picture."""
+        return self._source.read(item)
+
+
 def measure(folder: Path, data: DataSet, recipe: Recipe, network: Any, result: Verified) -> Measured:
     """Open a bundle that is whole but for its report, and measure what is still missing."""
     with load(folder, "int8") as int8, load(folder, "float32") as float32:
@@ -67,6 +83,10 @@ def measure(folder: Path, data: DataSet, recipe: Recipe, network: Any, result: V
         if recipe.verify.corruptions:
             chosen = choose(data.test.items, recipe.verify.corruptions)
             robustness = evaluate(
-                variants, data.source, chosen, data=recipe.data.name or "the test split", corruptions=NAMES
+                variants,
+                _TestSplit(data),
+                chosen,
+                data=recipe.data.name or "the test split",
+                corruptions=NAMES,
             )
         return Measured(cost, robustness, worst_offenders(data, result.wrong, int8))
