@@ -35,6 +35,21 @@ def test_a_line_an_epoch_has_every_figure(checkpoint, said):
     ]
 
 
+def test_a_private_run_has_no_figures_of_the_training_pictures(checkpoint, said):
+    checkpoint.history = [{k: v for k, v in figures(0.8).items() if k not in ("loss", "accuracy")}]
+    checkpoint.best_epoch = 1
+    lines = progress.Lines(5, checkpoint, said.append)
+    lines.began = progress.time.monotonic()
+    lines.on_epoch_end(0)
+    assert "loss –, accuracy –, val_loss 0.2500" in said[0]
+    out = io.StringIO()
+    with Live(console=Console(file=out, force_terminal=True, width=80), auto_refresh=False) as live:
+        shown = progress.Display(5, checkpoint, live)
+        shown.params, shown.taken = {"steps": 40}, [60.0]
+        shown.on_train_batch_end(29, {"learning_rate": 0.1})
+    assert "val_accuracy" in out.getvalue()
+
+
 def test_what_remains_is_the_rest_of_this_epoch_and_all_later_ones(checkpoint):
     shown = progress.Progress(5, checkpoint)
     assert shown.remaining() is None

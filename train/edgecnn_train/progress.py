@@ -145,7 +145,8 @@ class Display(Progress):
         grid.add_row("", figures)
         if history:
             best = self.checkpoint.best_epoch
-            for name in ("loss", "val_accuracy"):
+            # A private run has no figures of the training pictures.
+            for name in (name for name in ("loss", "val_accuracy") if name in history[-1]):
                 grid.add_row(name, sparkline([e[name] for e in history], _WIDTH), f"{history[-1][name]:.4f}")
             grid.add_row("best", f"val_accuracy {history[best - 1]['val_accuracy']:.4f}, epoch {best}")
         whole = Table.grid()
@@ -182,7 +183,7 @@ _FIGURES = ("seconds", "data", "loss", "accuracy", "val_loss", "val_accuracy")
 
 def _row(figures: dict[str, float]) -> tuple[str, ...]:
     """Return an epoch's figures as text; `data` is the share of its time that preparing batches took."""
-    rest = (f"{figures[name]:.4f}" for name in _FIGURES[2:])
+    rest = (f"{figures[name]:.4f}" if name in figures else "–" for name in _FIGURES[2:])
     return (f"{figures['seconds']:.1f}", f"{figures['data_share']:.0%}", *rest)
 
 
