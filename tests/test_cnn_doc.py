@@ -1,0 +1,104 @@
+"""docs/cnn.md cannot rot: it names every choice of a recipe, and its keys, commands and pictures exist."""
+
+import re
+import shlex
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import pytest
+
+from edgecnn_train.recipe import AugmentSpec, ModelSpec, QuantizeSpec, TrainSpec
+from edgecnn_train.recipe_file import read_recipe, shipped_recipes
+
+DOCS = Path(__file__).parent.parent / "docs"
+TEXT = (DOCS / "cnn.md").read_text("utf-8")
+LINES = [
+    line
+    for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
+    for line in block.splitlines()
+    if line.startswith("edgecnn")
+]
+# `train.optimizer = "sgd"` and the like, wherever it stands in the text.
+KEYS = re.findall(r"`(\w+\.\w+ = [^`]+)`", TEXT)
+SECTIONS = {"model": ModelSpec, "train": TrainSpec, "quantize": QuantizeSpec}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (f"{section}.{field}", value)
+        for section, names in {
+            "model": ("family", "activation", "pool"),
+            "train": ("loss", "optimizer", "schedule"),
+            "quantize": ("method",),
+        }.items()
+        for field in names
+        for value in get_args(get_type_hints(SECTIONS[section])[field])
+    ],
+)
+def test_every_choice_is_named(key, value):
+    if key == "model.family":
+        assert re.search(rf"^\| `{value}`", TEXT, re.MULTILINE)
+    elif (key, value) != ("quantize.method", "ptq"):  # what is done when nothing is said
+        assert f'`{key} = "{value}"`' in TEXT
+
+
+@pytest.mark.parametrize("name", [f.name for f in fields(AugmentSpec)])
+def test_every_change_is_named(name):
+    assert f"`augment.{name} = " in TEXT
+
+
+@pytest.mark.parametrize(
+    "name", [f"model.{f.name}" for f in fields(ModelSpec)] + [f"train.{f.name}" for f in fields(TrainSpec)]
+)
+def test_every_key_of_the_network_and_of_training_occurs(name):
+    shown = {"train.teacher": "--teacher", "train.start": "--from", "train.epochs": "--epochs"}
+    if name != "train.seed":
+        assert shown.get(name, name) in TEXT
+
+
+@pytest.mark.parametrize("text", KEYS)
+def test_its_keys_are_those_of_a_recipe(text, tmp_path):
+    section, _, assignment = text.partition(".")
+    path = tmp_path / "snippet.toml"
+    path.write_text(f"[{section}]\n{assignment}\n", "utf-8")
+    if text.startswith("input.width"):
+        path.write_text(path.read_text() + "height = 28\n")
+    if text.startswith("input.height"):
+        path.write_text(path.read_text() + "width = 28\n")
+    recipe = read_recipe(str(path))
+    key, value = next(iter(tomllib.loads(assignment).items()))
+    got = getattr(getattr(recipe, section), key)
+    assert got == (tuple(value) if isinstance(value, list) else value)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_its_commands_options_and_settings_exist(run_cli, line):
+    words = shlex.split(line, comments=True)[1:]
+    shown = run_cli(words[0], *[w for w in words[1:2] if words[0] in ("models", "data")], "--help")
+    assert shown.code == 0
+    for option in (w for w in words if w.startswith("--")):
+        assert f"{option} " in shown.out, option
+    if words[0] == "train" or words[:2] == ["data", "preview"]:
+        recipe = words[1] if words[0] == "train" else words[2]
+        settings = [words[k + 1] for k, w in enumerate(words) if w == "--set"]
+        read_recipe(recipe if recipe in shipped_recipes() else "photos", settings)
+
+
+def test_its_pictures_exist_and_are_small():
+    shown = set(re.findall(r"!\[[^\]]+\]\(([^)]+)\)", TEXT))
+    there = {p.relative_to(DOCS).as_posix() for p in (DOCS / "cnn").iterdir()}
+    assert shown == there
+    assert sum(p.stat().st_size for p in (DOCS / "cnn").iterdir()) < 700_000
+
+
+def test_its_links_lead_somewhere():
+    titles = re.findall(r"^## (.+)$", TEXT, re.MULTILINE)
+    headings = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+    for target in re.findall(r"\]\(([^)\s]+)\)", TEXT):
+        if target.startswith("#"):
+            assert target[1:] in headings, target
+        elif not target.startswith("http"):
+            assert (DOCS / target).exists(), target
