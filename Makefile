@@ -9,7 +9,7 @@ demo: $(VENV)/.runtime  ## the main job: a camera (or the synthetic one), live, 
 	$(BIN)/edgecnn demo
 
 test: $(VENV)/.dev  ## everything that can be tested without a device
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist worksteal
 
 lint: $(VENV)/.dev  ## style, names and types
 	$(BIN)/ruff check .

@@ -36,12 +36,12 @@ def test_int8_reaches_its_figure_and_stays_by_its_float_twin(mnist, name):
     assert abs(float32 - int8) <= 0.001
 
 
-@pytest.mark.parametrize("hold", [1, 30])
-def test_digits_holds_in_front_of_the_synthetic_camera(hold):
+@pytest.mark.parametrize(("hold", "count"), [(1, 300), (30, 1000)])
+def test_digits_holds_in_front_of_the_synthetic_camera(hold, count):
     with (
         edgecnn.load("digits") as classifier,
         SyntheticCamera(f"synthetic:seed=4711,fps=0,hold={hold}") as camera,
     ):
-        frames = (camera.draw(i) for i in range(1000))
+        frames = (camera.draw(i) for i in range(count))
         right = sum(classifier.classify(f, 1)[0].label == truth for f, truth in frames)
-    assert right >= 970
+    assert right >= 0.97 * count
