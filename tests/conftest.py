@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 import threading
 import time
@@ -17,6 +18,10 @@ import pytest
 from edgecnn import bundle
 from edgecnn.cli import main
 from tests.pictures import write_digits, write_photos
+
+# A shell's background job ignores Ctrl-C, and so do the commands that it starts: some tests send it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
