@@ -45,7 +45,7 @@ def manifest(calibrated):
             "machine": "a <machine>",
             "versions": {"keras": "3"},
         },
-        "recipe": {"name": "tiny", "train": {"epochs": 5}},
+        "recipe": {"name": "tiny", "train": {"epochs": 5}, "augment": {"noise": 0.0, "blur": 0.0}},
         "confidence": calibrated.as_dict(),
         "cost": {
             "parameters": 1234,

@@ -29,5 +29,10 @@ def test_it_has_the_robustness_where_that_was_measured(manifest, result, robustn
         "| gaussian noise | 50.0% | 40.0% | 30.0% | 20.0% | 10.0% | 30.0% | 40.0% |",
         "| low light |",
         "(robustness.png)",
+        "It was trained with none of them.",
     ):
         assert part in text, part
+    manifest["recipe"]["augment"]["noise"] = 20.0
+    assert "in ways of the same kind, though not by these: noise." in card(
+        manifest | {"robustness": robustness}, result
+    )

@@ -51,8 +51,8 @@ def sections(manifest: dict[str, Any], result: Verified) -> list[Section]:
         pictures = manifest["robustness"]["pictures"]
         text = (
             f"Top-1 on {pictures:,} of the test pictures, each under the 15 corruptions of Hendrycks & "
-            "Dietterich 2019 at five strengths, and under poor cameras and complex scenes. It was trained "
-            "with none of them."
+            "Dietterich 2019 at five strengths, and under poor cameras and complex scenes. "
+            + _relatives(manifest["recipe"]["augment"])
         )
         heat_map = Picture("robustness.png", "accuracy by corruption and strength")
         found.append(Section("Poor images", (text, tables.robustness(manifest), heat_map)))
@@ -61,6 +61,21 @@ def sections(manifest: dict[str, Any], result: Verified) -> list[Section]:
     text = "Weakest: " + ", ".join(f"{label} ({r:.1%} found)" for r, label in weakest) + "."
     matrix = Picture("confusion.png", "confusion matrix")
     return [*found, Section("Where it fails", (text, tables.classes(manifest, result), matrix))]
+
+
+# Augmentations, and the corruptions that are of their kind.
+_RELATIVES = {
+    "noise": "noise", "blur": "blur", "light": "brightness", "color": "brightness and contrast",
+    "cutout": "occlusion", "randaugment": "brightness and contrast", "scale": "small subjects",
+}  # fmt: skip
+
+
+def _relatives(augment: dict[str, Any]) -> str:
+    """Say which of the corruptions training has seen in another form."""
+    seen = dict.fromkeys(kind for key, kind in _RELATIVES.items() if augment.get(key))
+    if not seen:
+        return "It was trained with none of them."
+    return f"Its training changed pictures in ways of the same kind, though not by these: {', '.join(seen)}."
 
 
 def _facts(manifest: dict[str, Any], result: Verified) -> tuple[str, ...]:
