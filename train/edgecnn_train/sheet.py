@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import unicodedata
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from edgecnn.errors import OutputError
+from edgecnn.cli.output import write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -89,20 +87,8 @@ def drawable(text: str) -> str:
 
 
 def write_png(path: Path, sheet: NDArray[np.uint8]) -> None:
-    """Write a sheet, to a temporary file first. Raises OutputError."""
-    data = cv2.imencode(".png", sheet)[1].tobytes()
-    target = path.absolute()
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
-            temporary = Path(file.name)
-            file.write(data)
-        temporary.chmod(0o644)
-        os.replace(temporary, target)  # noqa: PTH105 - the atomic rename of the standard library
-    except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        raise OutputError(f"{path} can't be written: {error.strerror}") from error
+    """Write a sheet; see `edgecnn.cli.output.write_bytes`. Raises OutputError."""
+    write_bytes(str(path), cv2.imencode(".png", sheet)[1].tobytes())
 
 
 def _rows(section: Section, side: int, columns: int) -> list[NDArray[np.uint8]]:
