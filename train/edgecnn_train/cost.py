@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from edgecnn.latency import percentile
 from edgecnn.tflite_file import read_tflite
 from edgecnn.tflite_metadata import write_metadata
 from edgecnn_train.models import build
+from edgecnn_train.notes import remember
 from edgecnn_train.quantize import compact, to_int8
 
 if TYPE_CHECKING:
@@ -113,21 +113,9 @@ def widest(
     What was chosen is kept beside the checkpoints, so that a run that goes on has the same network though
     the machine may measure another latency. Raises RecipeError where even the narrowest costs too much.
     """
-    note = work / "width.json"
-    key = {
-        "budget": asdict(budget),
-        "recipe": replace(recipe, model=replace(recipe.model, width=1.0)).as_dict(),
-    }
-    key = json.loads(json.dumps(key))
-    try:
-        kept = json.loads(note.read_text("utf-8"))
-        width = kept["width"] if kept["key"] == key else None
-    except (OSError, ValueError, KeyError, TypeError):
-        width = None
-    if width is None:
-        width = _search(recipe, image, labels, budget)
-        work.mkdir(parents=True, exist_ok=True)
-        note.write_text(json.dumps({"key": key, "width": width}), "utf-8")
+    plain = _with(recipe, 1.0).as_dict()
+    key = {"budget": asdict(budget), "recipe": plain}
+    width = remember(work / "width.json", key, lambda: _search(recipe, image, labels, budget))
     say(f"width {width:g} is the widest within {budget}")
     return _with(recipe, width)
 

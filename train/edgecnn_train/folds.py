@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import keras
@@ -12,6 +12,7 @@ import numpy as np
 from edgecnn_train.data import load_data
 from edgecnn_train.fit import fingerprint, fit
 from edgecnn_train.models import build
+from edgecnn_train.notes import remember
 from edgecnn_train.quantize.parity import answers
 from edgecnn_train.quantize.ptq import to_int8
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgecnn.dataset import Item, Source
+    from edgecnn_train.data import DataSet
     from edgecnn_train.recipe import Recipe
 
 # With fewer pictures in some class than this, a fifth of them is too few for a test.
@@ -111,15 +113,8 @@ def estimate(recipe: Recipe, source: Source, work: Path, say: Callable[[str], No
     for number, view in enumerate(fold_sources(source, count, recipe.train.seed), 1):
         folder = work / f"fold-{number}"
         data = load_data(view, recipe, lambda _: None)
-        key, note = fingerprint(data, recipe), folder / "top1.json"
-        top1 = _kept(note, key)
-        if top1 is None:
-            keras.utils.set_random_seed(recipe.train.seed)
-            network = build(recipe.model, data.input, len(data.labels))
-            fitted = fit(network, data, recipe, folder, lambda _: None, show="none")
-            named = answers(to_int8(fitted.model, data.calibration.images), data.test.images).argmax(axis=1)
-            top1 = float(np.mean(named == data.test.labels))
-            note.write_text(json.dumps({"key": key, "top1": top1}), "utf-8")
+        test = partial(_test, recipe, data, folder)
+        top1 = remember(folder / "top1.json", fingerprint(data, recipe), test)
         say(f"fold {number} of {count}: int8 {top1:.1%} of {len(data.test)} pictures")
         found.append(top1)
     return FoldEstimate(tuple(found), len(source.items))
@@ -130,9 +125,10 @@ def as_dict(found: FoldEstimate) -> dict[str, object]:
     return asdict(found) | {"mean": found.mean, "deviation": found.deviation}
 
 
-def _kept(note: Path, key: str) -> float | None:
-    try:
-        kept = json.loads(note.read_text("utf-8"))
-        return float(kept["top1"]) if kept["key"] == key else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+def _test(recipe: Recipe, data: DataSet, folder: Path) -> float:
+    """Train the recipe on one fold's training pictures and return int8's top-1 on its test."""
+    keras.utils.set_random_seed(recipe.train.seed)
+    network = build(recipe.model, data.input, len(data.labels))
+    fitted = fit(network, data, recipe, folder, lambda _: None, show="none")
+    named = answers(to_int8(fitted.model, data.calibration.images), data.test.images).argmax(axis=1)
+    return float(np.mean(named == data.test.labels))
