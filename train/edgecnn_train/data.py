@@ -46,6 +46,15 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
+class Pictures:
+    """All pictures of a source as the model sees them; `skipped` says why for each that could not be read."""
+
+    input: RuntimeInput
+    whole: Split
+    skipped: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DataSet:
     """A data set that is ready for training.
 
@@ -95,6 +104,11 @@ def load_data(source: Source, recipe: Recipe, say: Callable[[str], None]) -> Dat
     Pictures that can't be read are said, skipped and counted. Raises DataError where what is left can't be
     trained on.
     """
+    return divide(source, read_pictures(source, recipe, say), recipe)
+
+
+def read_pictures(source: Source, recipe: Recipe, say: Callable[[str], None]) -> Pictures:
+    """Read every picture once, at the recipe's size. Raises DataError where a class has too few."""
     spec = choose_input(source, recipe.input, say)
     view = Preprocessor(spec, input_tensor(spec))
     pictures, items, skipped = [], [], []
@@ -112,19 +126,24 @@ def load_data(source: Source, recipe: Recipe, say: Callable[[str], None]) -> Dat
     if images.ndim == 3:
         images = images[..., None]
     whole = Split(images, np.array([i.label for i in items], np.int64), tuple(items))
+    return Pictures(spec, whole, tuple(skipped))
+
+
+def divide(source: Source, pictures: Pictures, recipe: Recipe) -> DataSet:
+    """Split pictures by what their items say and by the recipe. Raises DataError where that can't be done."""
     rng = np.random.default_rng([recipe.train.seed, 100])
-    source, parts = with_background(source, _split(whole, recipe, rng), recipe)
+    source, parts = with_background(source, _split(pictures.whole, recipe, rng), recipe)
     # Ranges tell of the pictures that set them: what private training protects must not do that.
     pool = parts["validation" if recipe.private.enabled else "train"]
     chosen = stratified(pool.labels, min(recipe.quantize.calibration, len(pool)), rng)
     return DataSet(
         source,
-        spec,
+        pictures.input,
         parts["train"],
         parts["validation"],
         parts["test"],
         pool.take(np.sort(chosen)),
-        tuple(skipped),
+        pictures.skipped,
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
-from edgecnn_train.data import load_data
+from edgecnn_train.data import divide, read_pictures
 from edgecnn_train.fit import fingerprint, fit
 from edgecnn_train.models import build
 from edgecnn_train.notes import remember
@@ -17,10 +17,8 @@ from edgecnn_train.quantize.parity import answers
 from edgecnn_train.quantize.ptq import to_int8
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from edgecnn.dataset import Item, Source
     from edgecnn_train.data import DataSet
@@ -54,51 +52,32 @@ class FoldEstimate:
         )
 
 
-@dataclass(slots=True)
-class FoldSource:
-    """A source whose items of one fold are its test, and all others its training."""
-
-    labels: tuple[str, ...]
-    items: list[Item]
-    source: Source
-
-    def read(self, item: Item) -> NDArray[np.uint8]:
-        """Read one picture."""
-        return self.source.read(item)
-
-
 def is_small(source: Source) -> bool:
     """Whether a set has no official test and fewer than `SMALL_CLASS` pictures in some class."""
     counts = np.bincount([i.label for i in source.items], minlength=len(source.labels))
     return not any(i.split == "test" for i in source.items) and int(counts.min()) < SMALL_CLASS
 
 
-def fold_sources(source: Source, count: int, seed: int) -> list[FoldSource]:
-    """Return `count` views of a source, each with another part as its test.
+def fold_items(items: Sequence[Item], count: int, seed: int) -> list[tuple[Item, ...]]:
+    """Return `count` times these items, each time with another part of them as the test.
 
     Classes are spread evenly over the folds, by lot; the pictures of a group stay in one fold.
     """
     rng = np.random.default_rng([seed, 300])
-    fold_of = np.zeros(len(source.items), np.int64)
-    filled = np.zeros((count, len(source.labels)), np.int64)
+    classes = max(i.label for i in items) + 1
+    fold_of = np.zeros(len(items), np.int64)
+    filled = np.zeros((count, classes), np.int64)
     units: dict[str, list[int]] = {}
-    for place, item in enumerate(source.items):
+    for place, item in enumerate(items):
         units.setdefault(f"group {item.group}" if item.group else f"picture {place}", []).append(place)
     for name in rng.permutation(sorted(units)):
-        labels = np.bincount([source.items[p].label for p in units[name]], minlength=len(source.labels))
+        labels = np.bincount([items[p].label for p in units[name]], minlength=classes)
         # Where its classes are fewest; of equal folds the emptiest.
         fold = min(range(count), key=lambda f: (int(filled[f] @ labels), int(filled[f].sum()), f))
         filled[fold] += labels
         fold_of[units[name]] = fold
     return [
-        FoldSource(
-            source.labels,
-            [
-                replace(i, split="test" if f == k else "train")
-                for i, f in zip(source.items, fold_of, strict=True)
-            ],
-            source,
-        )
+        tuple(replace(i, split="test" if f == k else "train") for i, f in zip(items, fold_of, strict=True))
         for k in range(count)
     ]
 
@@ -109,15 +88,17 @@ def estimate(recipe: Recipe, source: Source, work: Path, say: Callable[[str], No
     Folds that are done are kept in `work`, so that a run that was stopped goes on with the next.
     """
     found: list[float] = []
-    count = recipe.data.folds
-    for number, view in enumerate(fold_sources(source, count, recipe.train.seed), 1):
+    pictures = read_pictures(source, recipe, lambda _: None)
+    folds = fold_items(pictures.whole.items, recipe.data.folds, recipe.train.seed)
+    for number, items in enumerate(folds, 1):
         folder = work / f"fold-{number}"
-        data = load_data(view, recipe, lambda _: None)
+        fold = replace(pictures, whole=replace(pictures.whole, items=items))
+        data = divide(source, fold, recipe)
         test = partial(_test, recipe, data, folder)
         top1 = remember(folder / "top1.json", fingerprint(data, recipe), test)
-        say(f"fold {number} of {count}: int8 {top1:.1%} of {len(data.test)} pictures")
+        say(f"fold {number} of {len(folds)}: int8 {top1:.1%} of {len(data.test)} pictures")
         found.append(top1)
-    return FoldEstimate(tuple(found), len(source.items))
+    return FoldEstimate(tuple(found), len(pictures.whole))
 
 
 def as_dict(found: FoldEstimate) -> dict[str, object]:
