@@ -26,7 +26,7 @@ from edgecnn_train.models.classic import default_filters
 from edgecnn_train.negatives import load_negatives
 from edgecnn_train.quantize import convert
 from edgecnn_train.transfer import NETWORK
-from edgecnn_train.verify import ALLOWED_DROP, gate, top1, verify
+from edgecnn_train.verify import ALLOWED_DROP, gate, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,10 +138,9 @@ def _publish(
         say(f"verifying {', '.join(files)} on the test pictures, through edgecnn itself")
         with ExitStack() as opened:
             variants = {name: opened.enter_context(load(folder, name)) for name in files}
-            result = verify(data, variants["int8"], variants["float32"], recipe.verify.synthetic_frames)
+            result = verify(data, variants, recipe.verify.synthetic_frames)
             golden = record(variants)
             calibrated = calibrate(data, recipe, negatives, variants)
-            more = {name: top1(data, variants[name]) for name in recipe.quantize.variants}
         say(
             f"top-1 int8 {result.int8_top1:.2%}, float32 {result.float_top1:.2%}, "
             f"drop {result.drop:.2f} points, agreement {result.agreement:.2%}, "
@@ -163,7 +162,7 @@ def _publish(
             seconds=seconds, machine=describe_board().summary,
         )  # fmt: skip
         manifest["confidence"] = calibrated.as_dict()
-        for name, accuracy in more.items():
+        for name, accuracy in result.others.items():
             manifest["variants"][name]["accuracy"] = accuracy
         manifest["accuracy"]["folds"] = as_dict(folds) if folds else None
         manifest["quantization"] = {

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edgecnn.camera.synthetic import SyntheticCamera
 from edgecnn.errors import GateError
+from edgecnn.evaluation import score
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -29,7 +30,7 @@ class Verified:
 
     Shares are 0 to 1. `confusion` counts int8's answers, true classes down, named classes across.
     `synthetic` is int8's top-1 on frames of the synthetic camera, where it was asked for; `wrong` are the
-    places in the test split that int8 names wrongly.
+    places in the test split that int8 names wrongly; `others` has the top-1 of further variants.
     """
 
     pictures: int
@@ -40,6 +41,7 @@ class Verified:
     confusion: NDArray[np.int64]
     synthetic: float | None
     wrong: tuple[int, ...] = ()
+    others: dict[str, float] = field(default_factory=dict)
 
     @property
     def drop(self) -> float:
@@ -47,35 +49,30 @@ class Verified:
         return (self.float_top1 - self.int8_top1) * 100
 
 
-def verify(data: DataSet, int8: Classifier, float32: Classifier, synthetic_frames: int = 0) -> Verified:
-    """Run both models over the test split, each picture read again from its source."""
+def verify(data: DataSet, variants: Mapping[str, Classifier], synthetic_frames: int = 0) -> Verified:
+    """Run all variants, int8 and float32 among them, over the test split, read again from its source."""
     truth = data.test.labels
     pictures = (data.source.read(item) for item in data.test.items)
-    pairs = np.array([(_best(int8, p), _best(float32, p)) for p in pictures])
-    classes = len(data.labels)
-    confusion = np.zeros((classes, classes), np.int64)
-    np.add.at(confusion, (truth, pairs[:, 0]), 1)
+    answers = np.array([[_best(c, picture) for c in variants.values()] for picture in pictures])
+    named = dict(zip(variants, answers.T, strict=True))
+    scores = {name: score(truth, answer, data.labels) for name, answer in named.items()}
+    int8 = variants["int8"]
     synthetic = None
     if synthetic_frames:
         with SyntheticCamera(SYNTHETIC_SPEC) as camera:
             frames = (camera.draw(i) for i in range(synthetic_frames))
-            synthetic = _mean(int8.classify(f, 1)[0].label == label for f, label in frames)
+            synthetic = float(np.mean([int8.classify(f, 1)[0].label == label for f, label in frames]))
     return Verified(
         pictures=len(truth),
-        float_top1=float(np.mean(pairs[:, 1] == truth)),
-        int8_top1=float(np.mean(pairs[:, 0] == truth)),
-        agreement=float(np.mean(pairs[:, 0] == pairs[:, 1])),
+        float_top1=scores["float32"].top1,
+        int8_top1=scores["int8"].top1,
+        agreement=float(np.mean(named["int8"] == named["float32"])),
         float_tensors=int8.model.file.float_tensors,
-        confusion=confusion,
+        confusion=scores["int8"].confusion,
         synthetic=synthetic,
-        wrong=tuple(np.flatnonzero(pairs[:, 0] != truth).tolist()),
+        wrong=tuple(np.flatnonzero(named["int8"] != truth).tolist()),
+        others={k: v.top1 for k, v in scores.items() if k not in ("int8", "float32")},
     )
-
-
-def top1(data: DataSet, classifier: Classifier) -> float:
-    """Return the share of test pictures that one more variant names rightly."""
-    answers = [_best(classifier, data.source.read(item)) for item in data.test.items]
-    return float(np.mean(answers == data.test.labels))
 
 
 def gate(result: Verified, allowed_drop: float = ALLOWED_DROP, agreement: float = 0.0) -> None:
@@ -107,7 +104,3 @@ def gate(result: Verified, allowed_drop: float = ALLOWED_DROP, agreement: float 
 
 def _best(classifier: Classifier, picture: NDArray[np.uint8]) -> int:
     return classifier.classify(picture, 1)[0].index
-
-
-def _mean(hits: Iterable[bool]) -> float:
-    return float(np.mean(list(hits)))
