@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edgecnn.arena import arena_bytes
+from edgecnn.bench import Contestant, measure
 from edgecnn.bundle import Model
+from edgecnn.classifier import Classifier
 from edgecnn.engine import open_engine
 from edgecnn.errors import RecipeError
-from edgecnn.latency import percentile
 from edgecnn.tflite_file import read_tflite
 from edgecnn.tflite_metadata import write_metadata
 from edgecnn_train.models import build
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # Widths that a budget chooses from.
 WIDTHS = tuple(round(0.1 + 0.05 * i, 2) for i in range(39))
-_RUNS = 200
+_BLOCKS = 8
 _PICTURES = 4
 
 
@@ -86,18 +86,15 @@ def cost(recipe: Recipe, image: InputSpec, labels: Sequence[str]) -> Cost:
     )  # fmt: skip
     file = read_tflite(content, recipe.model.family)
     model = Model(recipe.name, "int8", content, file, tuple(labels), image, None)
-    return Cost(network.count_params(), file.macs, len(content), arena_bytes(file), _latency(model, pictures))
+    return Cost(network.count_params(), file.macs, len(content), arena_bytes(file), _latency(model))
 
 
-def _latency(model: Model, pictures: np.ndarray[Any, np.dtype[np.uint8]]) -> float:
-    tensor = (pictures[:1] ^ 0x80).view(np.int8)
-    taken = []
-    with open_engine("auto", model) as engine:
-        for _ in range(_RUNS):
-            started = time.perf_counter_ns()
-            engine.invoke(tensor)
-            taken.append((time.perf_counter_ns() - started) / 1e6)
-    return percentile(taken[_RUNS // 10 :], 50)
+def _latency(model: Model) -> float:
+    """Measure as `edgecnn bench` does, so that its figure and the card's can be held against this one."""
+    with Classifier(model, open_engine("auto", model)) as classifier:
+        contestant = Contestant.of(classifier)
+        measure([contestant], blocks=_BLOCKS)
+    return contestant.spread("inference").p50_ms
 
 
 def widest(
