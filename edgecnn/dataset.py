@@ -83,6 +83,27 @@ def find_data(name: str, path: Path | None, where: str = "") -> Path:
     )
 
 
+def locate(text: str) -> Path:
+    """Return where the data lie that a user names: by a data set's name in $EDGECNN_DATA, or by a path.
+
+    The name goes first: beside where people train there is a bundle of the same name. Raises DataError.
+    """
+    path = Path(text)
+    if path.name == text and not path.suffix:
+        try:
+            return find_data(text, None)
+        except DataError:
+            if not path.exists():
+                raise
+    return path
+
+
+def data_name(path: Path) -> str:
+    """Return what data at a path are called: as the folder, or as the file without its ending."""
+    whole = path.resolve()
+    return whole.stem if whole.suffix.lower() in (".zip", ".csv") else whole.name
+
+
 def open_source(path: Path) -> Source:
     """Open what lies at `path`. Raises DataError with what was found instead."""
     if path.is_dir():

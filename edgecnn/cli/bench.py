@@ -12,6 +12,7 @@ from edgecnn import DEFAULT_MODEL
 from edgecnn.cli.options import (
     MAX_THREADS,
     EngineOption,
+    JsonOption,
     LabelsOption,
     ModelOption,
     RangeOption,
@@ -39,9 +40,7 @@ def bench(
     threads: Annotated[str, typer.Option(help="Threads for the model, such as 1,2.", metavar="N[,N…]")] = "1",
     labels: LabelsOption = None,
     value_range: RangeOption = None,
-    json_file: Annotated[
-        str | None, typer.Option("--json", help="Write all figures as JSON; - is stdout.", metavar="FILE")
-    ] = None,
+    json_file: JsonOption = None,
 ) -> None:
     """Measure int8 against float: both in turn, on the same 640×480 frames, warm-up apart."""
     import json

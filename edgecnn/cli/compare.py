@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgecnn.cli.evaluate import Split, evaluate_on, open_data, open_variants
+from edgecnn.cli.evaluate import check_outputs, evaluate_on, open_data, open_variants
 from edgecnn.cli.options import (  # noqa: TC001 - Typer reads them when the command runs
     EngineOption,
+    JsonOption,
     LabelsOption,
+    LimitOption,
     RangeOption,
+    Split,
+    SplitOption,
     ThreadsOption,
 )
 from edgecnn.errors import OptionError
@@ -40,19 +44,13 @@ def compare_models(
     corruptions: Annotated[
         bool, typer.Option("--corruptions", help="Also under corruptions; needs --data.")
     ] = False,
-    split: Annotated[
-        Split | None, typer.Option(help="Which pictures; test if left out, or all where there is none.")
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(help="Only so many, of every class its share.", min=1, metavar="N")
-    ] = None,
+    split: SplitOption = None,
+    limit: LimitOption = None,
     engine: EngineOption = "auto",
     threads: ThreadsOption = 1,
     labels: LabelsOption = None,
     value_range: RangeOption = None,
-    json_file: Annotated[
-        str | None, typer.Option("--json", help="Write all figures as JSON; - is stdout.", metavar="FILE")
-    ] = None,
+    json_file: JsonOption = None,
     plot: Annotated[str | None, typer.Option(help="Draw accuracy over latency.", metavar="FILE.png")] = None,
 ) -> None:
     """Hold models side by side: accuracy, size, MACs, memory, latency here, robustness.
@@ -67,7 +65,7 @@ def compare_models(
 
     if data is None and (corruptions or split or limit):
         raise OptionError("--corruptions, --split and --limit say how to measure on --data D: add it")
-    _check_outputs(json_file, plot)
+    check_outputs(json_file, plot)
     try:
         with ExitStack() as stack:
             entrants = list(_entrants(stack, models, engine, threads, labels, value_range))
@@ -126,18 +124,6 @@ def _evaluated(
         replace(e, evaluation=evaluate_on(e.classifiers, name, source, corruptions, split, limit))
         for e in entrants
     ]
-
-
-def _check_outputs(json_file: str | None, plot: str | None) -> None:
-    """Raise MissingExtra or OutputError for what can't be written."""
-    from edgecnn.cli.output import check_target
-    from edgecnn.heatmap import require_matplotlib
-
-    if plot:
-        require_matplotlib()
-    for target in (json_file, plot):
-        if target:
-            check_target(target)
 
 
 def _require_accuracy(entrants: list[Entrant]) -> None:

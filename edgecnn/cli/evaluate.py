@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
-from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgecnn.cli.options import EngineOption, LabelsOption, RangeOption, ThreadsOption, open_classifier
+from edgecnn.cli.options import (
+    EngineOption,
+    JsonOption,
+    LabelsOption,
+    LimitOption,
+    RangeOption,
+    Split,
+    SplitOption,
+    ThreadsOption,
+    open_classifier,
+)
 from edgecnn.errors import OptionError
 
 if TYPE_CHECKING:
@@ -31,15 +39,6 @@ _MOST_CLASSES = 30
 _WIDEST_MATRIX = 12
 
 
-class Split(StrEnum):
-    """Which pictures of the data."""
-
-    test = "test"
-    validation = "validation"
-    train = "train"
-    all = "all"
-
-
 @app.command()
 def evaluate(
     model: Annotated[
@@ -52,19 +51,13 @@ def evaluate(
     corruptions: Annotated[
         bool, typer.Option("--corruptions", help="Also under 15 standard corruptions and 8 of our own.")
     ] = False,
-    split: Annotated[
-        Split | None, typer.Option(help="Which pictures; test if left out, or all where there is none.")
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(help="Only so many, of every class its share.", min=1, metavar="N")
-    ] = None,
+    split: SplitOption = None,
+    limit: LimitOption = None,
     engine: EngineOption = "auto",
     threads: ThreadsOption = 1,
     labels: LabelsOption = None,
     value_range: RangeOption = None,
-    json_file: Annotated[
-        str | None, typer.Option("--json", help="Write all figures as JSON; - is stdout.", metavar="FILE")
-    ] = None,
+    json_file: JsonOption = None,
     plot: Annotated[
         str | None, typer.Option(help="Write a heat map of the corruptions.", metavar="FILE.png")
     ] = None,
@@ -75,16 +68,12 @@ def evaluate(
     """
     import json
 
-    from edgecnn.cli.output import check_target, write_bytes, write_text
-    from edgecnn.heatmap import draw_heatmap, require_matplotlib
+    from edgecnn.cli.output import write_bytes, write_text
+    from edgecnn.heatmap import draw_heatmap
 
-    if plot:
-        if not corruptions:
-            raise OptionError("--plot draws what --corruptions measures: add --corruptions")
-        require_matplotlib()
-    for target in (json_file, plot):
-        if target:
-            check_target(target)
+    if plot and not corruptions:
+        raise OptionError("--plot draws what --corruptions measures: add --corruptions")
+    check_outputs(json_file, plot)
     try:
         with ExitStack() as stack:
             classifiers = open_variants(stack, model, engine, threads, labels, value_range)
@@ -98,6 +87,18 @@ def evaluate(
         write_text(json_file, json.dumps(result.as_dict(), indent=1, ensure_ascii=False) + "\n")
     if plot:
         write_bytes(plot, draw_heatmap(result))
+
+
+def check_outputs(json_file: str | None, plot: str | None) -> None:
+    """Raise MissingExtra or OutputError for what can't be written, before the work that is to fill it."""
+    from edgecnn.cli.output import check_target
+    from edgecnn.heatmap import require_matplotlib
+
+    if plot:
+        require_matplotlib()
+    for target in (json_file, plot):
+        if target:
+            check_target(target)
 
 
 def open_variants(
@@ -162,19 +163,11 @@ def evaluate_on(
 
 
 def open_data(text: str) -> tuple[str, Source]:
-    """Open the data, and say what they are called: a name in $EDGECNN_DATA goes before a path."""
-    from edgecnn.dataset import find_data, open_source
-    from edgecnn.errors import DataError
+    """Open the data, and say what they are called."""
+    from edgecnn.dataset import data_name, locate, open_source
 
-    path = Path(text)
-    if path.name == text and not path.suffix:
-        try:
-            path = find_data(text, None)
-        except DataError:
-            if not path.exists():
-                raise
-    whole = path.resolve()
-    return whole.stem if whole.suffix.lower() in (".zip", ".csv") else whole.name, open_source(path)
+    path = locate(text)
+    return data_name(path), open_source(path)
 
 
 def print_result(result: Evaluation) -> None:

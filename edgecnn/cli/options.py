@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -43,6 +44,26 @@ ThresholdOption = Annotated[
         min=0, max=1, metavar="T",
     ),
 ]  # fmt: skip
+JsonOption = Annotated[
+    str | None, typer.Option("--json", help="Write all figures as JSON; - is stdout.", metavar="FILE")
+]
+
+
+class Split(StrEnum):
+    """Which pictures of the data."""
+
+    test = "test"
+    validation = "validation"
+    train = "train"
+    all = "all"
+
+
+SplitOption = Annotated[
+    Split | None, typer.Option(help="Which pictures; test if left out, or all where there is none.")
+]
+LimitOption = Annotated[
+    int | None, typer.Option(help="Only so many, of every class its share.", min=1, metavar="N")
+]
 
 
 def parse_range(text: str | None) -> tuple[float, float] | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgecnn.bundle import InputSpec as RuntimeInput
-from edgecnn.dataset import find_data
+from edgecnn.dataset import data_name, find_data
 from edgecnn.errors import DataError, ImageError
 from edgecnn.preprocess import Preprocessor
 from edgecnn.tflite_file import Tensor
@@ -93,8 +93,7 @@ def find_recipe_data(spec: DataSpec, path: Path | None) -> tuple[Path, DataSpec]
     found = find_data(spec.name, path, spec.where)
     if path is None:
         return found, spec
-    given = path.resolve()
-    name = given.stem if given.suffix.lower() in (".zip", ".csv") else given.name
+    name = data_name(path)
     return found, spec if name == spec.name else replace(spec, name=name, licence="not stated")
 
 

@@ -144,7 +144,7 @@ def preview_data(
 
 def _open(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, Path, Source]:
     """Find the data: of a recipe, at a path, or by their name in $EDGECNN_DATA."""
-    from edgecnn.dataset import find_data, open_source
+    from edgecnn.dataset import locate, open_source
     from edgecnn_train.data import find_recipe_data
     from edgecnn_train.recipe_file import read_recipe, shipped_recipes
 
@@ -155,7 +155,7 @@ def _open(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, P
         if data is not None:
             raise OptionError(f"{text} names the data itself: leave --data out, or name a recipe")
         recipe = read_recipe("photos", overrides)
-        path = Path(text) if "/" in text or Path(text).exists() else find_data(text, None)
+        path = locate(text)
     return recipe, path, open_source(path)
 
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from edgecnn.camera.files import list_images
-from edgecnn.dataset import Item, find_data, open_source
+from edgecnn.dataset import Item, locate, open_source
 from edgecnn.errors import DataError, ImageError
 from edgecnn.image_file import read_image
 from edgecnn.preprocess import Preprocessor
@@ -254,7 +254,7 @@ KINDS: dict[str, Callable[[Picture, np.random.Generator], NDArray[np.float64]]] 
 def _readers(wanted: str) -> list[Callable[[], Picture]]:
     """Return what reads each negative: of a folder, whatever lies in it, or of a data set, its test split."""
     try:
-        path = Path(wanted) if Path(wanted).exists() else find_data(wanted, None)
+        path = locate(wanted)
     except DataError as error:
         raise DataError(
             f"unknown.negatives is {wanted!r}, which is neither a folder or file here nor a data set in "
