@@ -1,7 +1,6 @@
-"""The README cannot rot: its commands and options exist, its Python runs, its links lead somewhere."""
+"""The README cannot rot: it shows every command, its Python runs, its figures are those of the bundles."""
 
 import re
-import shlex
 from pathlib import Path
 
 import cv2
@@ -26,15 +25,6 @@ def test_its_two_commands_are_targets_of_the_makefile():
         assert re.search(rf"^{target}:", makefile, re.MULTILINE)
 
 
-@pytest.mark.parametrize("line", LINES)
-def test_its_commands_and_options_exist(run_cli, line):
-    words = shlex.split(line, comments=True)[1:]
-    shown = run_cli(words[0], *[w for w in words[1:2] if words[0] in ("models", "data")], "--help")
-    assert shown.code == 0
-    for option in (w for w in words if w.startswith("--")):
-        assert f"{option} " in shown.out, option
-
-
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_shown(name):
     assert any(line.split()[1] == name for line in LINES)
@@ -46,11 +36,6 @@ def test_its_python_runs(code, tmp_path, monkeypatch, capsys):
     cv2.imwrite("seven.png", draw_seven())
     exec(compile(code, "README.md", "exec"), {})
     assert capsys.readouterr().out.startswith("7 0.9")
-
-
-@pytest.mark.parametrize("target", re.findall(r"\]\(([^)#]+)\)", README))
-def test_its_links_lead_somewhere(target):
-    assert (ROOT / target).exists()
 
 
 def test_its_table_has_the_shipped_figures():

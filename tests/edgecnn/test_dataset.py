@@ -1,9 +1,10 @@
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edgecnn.dataset import find_data, open_source
+from edgecnn.dataset import data_name, find_data, locate, open_source
 from edgecnn.errors import DataError
 from tests.pictures import write_idx
 
@@ -170,3 +171,24 @@ def test_data_are_looked_for_in_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("EDGECNN_DATA", str(tmp_path))
     manifest(tmp_path, "path,label").rename(tmp_path / "signs.csv")
     assert find_data("signs", None) == tmp_path / "signs.csv"
+
+
+def test_a_name_goes_before_a_path(tmp_path, monkeypatch):
+    shelf, here = tmp_path / "shelf", tmp_path / "here"
+    for folder in (shelf / "signs", here / "signs", here / "mine"):
+        folder.mkdir(parents=True)
+    monkeypatch.setenv("EDGECNN_DATA", str(shelf))
+    monkeypatch.chdir(here)
+    assert locate("signs") == shelf / "signs"
+    assert locate("mine") == Path("mine")
+    assert locate("photos.zip") == Path("photos.zip"), "whoever opens it says that it is not there"
+    with pytest.raises(DataError, match="no data: looked in"):
+        locate("nowhere")
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("a/signs", "signs"), ("a/signs.zip", "signs"), ("signs.v2", "signs.v2"), ("x.CSV", "x")],
+)
+def test_what_data_are_called(path, name):
+    assert data_name(Path(path)) == name
