@@ -32,7 +32,9 @@ COMMANDS = {
     "evaluate": Entry("edgecnn.cli.evaluate", "Measure a model on labelled pictures, clean and corrupted."),
     "models": Entry("edgecnn.cli.models", "List, show and verify model bundles; compare models."),
     "train": Entry("edgecnn_train.cli", "Train an int8 model from a recipe or a folder of photos."),
-    "data": Entry("edgecnn_train.data_cli", "Check a data set before training; preview its augmentation."),
+    "data": Entry(
+        "edgecnn_train.inspection.cli", "Check a data set before training; preview its augmentation."
+    ),
     "demo": Entry("edgecnn.cli.demo", "Run live and bench for a few seconds and sum up."),
 }
 

@@ -3,7 +3,7 @@ import pytest
 
 from edgecnn.dataset import open_source
 from edgecnn.errors import OutputError
-from edgecnn_train.preview import preview
+from edgecnn_train.inspection.preview import preview
 from edgecnn_train.recipe_file import read_recipe
 from edgecnn_train.sheet import Cell, Section, contact_sheet, drawable, drawable_labels, write_png
 

@@ -16,7 +16,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edgecnn_train.survey import Survey
+    from edgecnn_train.inspection.survey import Survey
 
 NEIGHBOURS = 10
 # A vote counts where nine tenths agree, and where votes as clear as that name the given label this often.

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from edgecnn.dataset import open_source
-from edgecnn_train.check import check, manifest
 from edgecnn_train.data import load_data
+from edgecnn_train.inspection.check import check, manifest
 from edgecnn_train.recipe_file import read_recipe
 from tests.pictures import digit
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from edgecnn.dataset import Source
-    from edgecnn_train.check import Report
+    from edgecnn_train.inspection.check import Report
     from edgecnn_train.recipe import Recipe
     from edgecnn_train.sheet import Section
 
@@ -70,7 +70,7 @@ def check_data(
     from rich.progress import Progress
 
     from edgecnn.cli.output import write_text
-    from edgecnn_train import check as room
+    from edgecnn_train.inspection import check as room
     from edgecnn_train.sheet import contact_sheet, write_png
 
     recipe, path, pictures = _open(source, data, settings or [])
@@ -125,7 +125,7 @@ def preview_data(
     from edgecnn.dataset import open_source
     from edgecnn_train.augment import active
     from edgecnn_train.data import find_recipe_data
-    from edgecnn_train.preview import preview
+    from edgecnn_train.inspection.preview import preview
     from edgecnn_train.sheet import contact_sheet, write_png
 
     chosen, data, name = choose(recipe, data, settings or [])

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edgecnn_train.duplicates import Duplicates
-    from edgecnn_train.label_noise import LabelVotes
+    from edgecnn_train.inspection.duplicates import Duplicates
+    from edgecnn_train.inspection.label_noise import LabelVotes
+    from edgecnn_train.inspection.survey import Survey
     from edgecnn_train.recipe import DataSpec
-    from edgecnn_train.survey import Survey
 
 Level = Literal["error", "warning", "note"]
 FEWEST_TO_TRAIN = 3

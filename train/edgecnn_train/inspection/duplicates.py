@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edgecnn_train.survey import Survey
+    from edgecnn_train.inspection.survey import Survey
 
 # Two pictures are near duplicates where each lies within `NEARER` of the squared distance at which the other
 # meets its 20th nearest picture, and within `LOOSEST`; from `CLOSEST` on no stranger is asked.

@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgecnn.errors import OptionError
-from edgecnn_train import findings as look
-from edgecnn_train.duplicates import find_duplicates
-from edgecnn_train.label_noise import vote_on_labels
-from edgecnn_train.survey import survey
+from edgecnn_train.inspection import findings as look
+from edgecnn_train.inspection.duplicates import find_duplicates
+from edgecnn_train.inspection.label_noise import vote_on_labels
+from edgecnn_train.inspection.survey import survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from edgecnn.dataset import Item, Source, SplitName
-    from edgecnn_train.duplicates import Duplicates
-    from edgecnn_train.findings import Finding
-    from edgecnn_train.label_noise import LabelVotes
+    from edgecnn_train.inspection.duplicates import Duplicates
+    from edgecnn_train.inspection.findings import Finding
+    from edgecnn_train.inspection.label_noise import LabelVotes
+    from edgecnn_train.inspection.survey import Survey
     from edgecnn_train.recipe import Recipe
-    from edgecnn_train.survey import Survey
 
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 _SEVERITY = {"error": 0, "warning": 1, "note": 2}
