@@ -14,6 +14,9 @@ def copy(tmp_path):
     return folder
 
 
+SHIPPED = ["cifar10", "digits", "mnist-classic"]
+
+
 def edit(folder, change):
     path = folder / "bundle.json"
     manifest = json.loads(path.read_text())
@@ -23,11 +26,11 @@ def edit(folder, change):
 
 def test_shipped_bundles_are_listed_and_open_in_every_variant():
     names = [b.name for b in bundle.list_bundles()]
-    assert names == ["digits", "mnist-classic"]
+    assert names == SHIPPED
     for name in names:
         for variant in ("int8", "float32"):
             model = bundle.open_model(name, variant)
-            assert model.labels == tuple("0123456789")
+            assert len(model.labels) == model.file.outputs[0].shape[-1]
             assert model.input.value_range == (0.0, 1.0)
             assert model.file.metadata.labels == model.labels, "the labels are in the file too"
 
@@ -37,7 +40,7 @@ def test_manifests_tell_what_the_files_are():
         for variant in b.variants.values():
             assert variant.bytes == len(b.read(variant.name))
             assert variant.macs == bundle.open_model(b.name, variant.name).file.macs
-            assert 0.98 < variant.accuracy <= 1
+            assert 0.85 < variant.accuracy <= 1
         ids = (b.folder / "calibration.txt").read_text().split()
         assert len(set(ids)) == b.manifest["training"]["calibration"]["count"]
 
@@ -48,7 +51,7 @@ def test_the_environment_comes_first(copy, monkeypatch):
 
 
 def test_a_missing_model_names_those_that_there_are():
-    with pytest.raises(ModelNotFound, match="digits, mnist-classic"):
+    with pytest.raises(ModelNotFound, match=", ".join(SHIPPED)):
         bundle.find("nowhere")
     with pytest.raises(FileNotFoundError):
         bundle.find("nowhere.tflite")
@@ -81,8 +84,8 @@ def test_one_broken_bundle_does_not_hide_the_others(copy, monkeypatch):
     copy.rename(broken)
     (broken / "bundle.json").write_text("{")
     monkeypatch.setenv("EDGECNN_MODELS", str(broken.parent))
-    assert [b.name for b in bundle.list_bundles()] == ["digits", "mnist-classic"]
-    assert [f.name for f in bundle.bundle_folders()] == ["broken", "digits", "mnist-classic"]
+    assert [b.name for b in bundle.list_bundles()] == SHIPPED
+    assert [f.name for f in bundle.bundle_folders()] == ["broken", *SHIPPED]
 
 
 def test_labels_keep_their_numbers_and_spaces_in_a_bundle(copy):

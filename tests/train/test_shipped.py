@@ -14,6 +14,10 @@ from tests.conftest import SHARED
 # Points of float32's top-1 that int8 may lose.
 DROP = 0.5
 BUNDLES = [b.name for b in bundle.list_bundles()]
+# Bytes of the int8 file and multiplications that each may have at most.
+BUDGETS = {
+    "cifar10": (98_496, 12_510_000),  # MLPerf Tiny's reference
+}
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +56,14 @@ def test_int8_reaches_its_figure_and_stays_by_its_float_twin(test_pictures, name
     assert int8 == pytest.approx(shipped.variants["int8"].accuracy, abs=0.0005)
     assert float32 == pytest.approx(shipped.variants["float32"].accuracy, abs=0.0005)
     assert abs(float32 - int8) <= DROP / 100
+
+
+@pytest.mark.parametrize("name", BUDGETS)
+def test_a_model_keeps_to_its_budget(name):
+    int8 = bundle.read_bundle(bundle.find(name)).variants["int8"]
+    most_bytes, most_macs = BUDGETS[name]
+    assert int8.bytes <= most_bytes
+    assert int8.macs <= most_macs
 
 
 @pytest.mark.parametrize(("hold", "count"), [(1, 300), (30, 1000)])
