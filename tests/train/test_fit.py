@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from edgecnn_train.batches import Batches
+from edgecnn_train.checkpoint import best_epoch
 from edgecnn_train.recipe import AugmentSpec
 from tests.train.conftest import small, trained
 
@@ -57,11 +58,40 @@ def test_another_recipe_starts_anew(data, recipe, said, tmp_path):
 
 def test_the_best_epoch_on_validation_is_the_one_returned(data, recipe, said, tmp_path):
     fitted = trained(data, small(recipe, epochs=3), tmp_path, said)
-    best = max(e["val_accuracy"] for e in fitted.history)
-    assert fitted.history[fitted.best_epoch - 1]["val_accuracy"] == best
+    assert fitted.best_epoch == best_epoch(fitted.history, len(data.validation))
+    best = fitted.history[fitted.best_epoch - 1]["val_accuracy"]
     pictures = data.validation.images.astype(np.float32) / 255
     named = fitted.model.predict(pictures, verbose=0).argmax(axis=1)
     assert np.mean(named == data.validation.labels) == pytest.approx(best, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("found", "pictures", "best"),
+    [
+        ([0.5, 0.9, 0.8], 100, 2),
+        ([0.9, 0.9], 100, 2),  # of equals the last
+        ([0.5, 0.90, 0.898], 2500, 3),  # five of 2,500 pictures are an accident
+        ([0.5, 0.90, 0.898], 1_000_000, 2),  # of a million they are not
+        ([0.90, 0.898, 0.95], 2500, 3),
+        ([1.0, 0.999, 1.0, 0.99], 1000, 3),  # nothing is near to all
+        ([0.0], 10, 1),
+    ],
+)
+def test_which_epoch_is_best(found, pictures, best):
+    assert best_epoch([{"val_accuracy": a} for a in found], pictures) == best
+
+
+def test_an_epoch_is_best_at_once_or_never():
+    """Only the best epoch's weights are kept, so none may become it later."""
+    rng = np.random.default_rng(0)
+    for pictures in (1, 7, 50, 3000):
+        history = []
+        kept = 0
+        for right in rng.integers(0, pictures + 1, 200):
+            history.append({"val_accuracy": right / pictures})
+            best = best_epoch(history, pictures)
+            assert best in (kept, len(history))
+            kept = best
 
 
 def test_an_epoch_shows_every_picture_once(data, recipe):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import math
 import time
 import zipfile
 from dataclasses import dataclass
@@ -16,12 +17,30 @@ import numpy as np
 from edgecnn.errors import OutputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from edgecnn_train.average import Average
     from edgecnn_train.batches import Clock
+
+
+# Of a standard error: nearer than this, epochs are the same to a validation split.
+_NEAR = 0.5
+
+
+def best_epoch(history: Sequence[Mapping[str, float]], pictures: int) -> int:
+    """Return the epoch to keep, from 1: the last one that is as good as the best on so many pictures.
+
+    That is one whose validation accuracy is at most half a standard error below the highest. The highest of
+    many noisy figures is an accident, and where the learning rate falls, what comes later is better. An
+    epoch that was best once and is so no longer never becomes it again, so one file has to be kept.
+    """
+    found = [epoch["val_accuracy"] for epoch in history]
+    top = max(found)
+    near = top - _NEAR * math.sqrt(top * (1 - top) / pictures)
+    return max(i for i, accuracy in enumerate(found, 1) if accuracy >= near)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +54,26 @@ class Saved:
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
     """Keeps the last epoch's whole state, the best epoch's weights, and the history, in one folder.
 
-    Best is the highest validation accuracy; between equals, the lowest validation loss. Every file is
-    written under another name first, and `state.json` last, so that a stop at any moment leaves the state
-    of one epoch whole.
+    Every file is written under another name first, and `state.json` last, so that a stop at any moment
+    leaves the state of one epoch whole.
+
+    Parameters
+    ----------
+    pictures
+        How many the validation split has: it decides which epoch is best, see `best_epoch`.
     """
 
     def __init__(
-        self, folder: Path, fingerprint: str, seed: int, clock: Clock, average: Average | None = None
+        self,
+        folder: Path,
+        fingerprint: str,
+        seed: int,
+        clock: Clock,
+        pictures: int,
+        average: Average | None = None,
     ) -> None:
         super().__init__()
+        self._pictures = pictures
         self._average = average
         self._clock = clock
         self._seed = seed
@@ -55,8 +85,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
     @property
     def best_epoch(self) -> int:
         """The best epoch so far, from 1."""
-        ranked = [(e["val_accuracy"], -e["val_loss"], -i) for i, e in enumerate(self.history, 1)]
-        return -max(ranked)[2]
+        return best_epoch(self.history, self._pictures)
 
     def load(self) -> Saved | None:
         """Return what the last whole epoch left behind, or None for a new start.

@@ -64,7 +64,8 @@ def fit(
         data.train, recipe.augment, spec, teacher
     )
     average = Average(data.train.images) if spec.ema else None
-    checkpoint = Checkpoint(work, fingerprint(data, recipe), spec.seed, batches.clock, average)
+    key, pictures = fingerprint(data, recipe), len(data.validation)
+    checkpoint = Checkpoint(work, key, spec.seed, batches.clock, pictures, average)
     taken = take_over(model, spec.start, say) if spec.start else ()
     logs = [keras.callbacks.TensorBoard(tensorboard, write_graph=False)] if tensorboard else []
     state = None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from edgecnn_train.batches import Batches, scaled
+from edgecnn_train.checkpoint import best_epoch
 from edgecnn_train.losses import accuracy, loss
 from edgecnn_train.optimize import Schedule
 from edgecnn_train.progress import progress
@@ -48,7 +49,7 @@ def to_int8_by_training(
         metrics=["accuracy"] if batches.sparse else [accuracy],
         jit_compile=False,
     )
-    best = _Best(held, batches.clock)
+    best = _Best(held, batches.clock, len(data.validation))
     with progress(show, spec.qat_epochs, best, say) as shown:
         twin.fit(
             # The epochs that follow those of the float network, so that no batch comes twice.
@@ -73,9 +74,9 @@ class _Best(keras.callbacks.Callback):  # type: ignore[misc]
     `history` and `best_epoch` are as a checkpoint has them.
     """
 
-    def __init__(self, first: int, clock: Clock) -> None:
+    def __init__(self, first: int, clock: Clock, pictures: int) -> None:
         super().__init__()
-        self._first, self._clock, self._started = first, clock, 0.0
+        self._first, self._clock, self._pictures, self._started = first, clock, pictures, 0.0
         self.history: list[dict[str, float]] = []
         self.best_epoch = 1
         self.weights: list[Any] = []
@@ -90,9 +91,8 @@ class _Best(keras.callbacks.Callback):  # type: ignore[misc]
         seconds = time.monotonic() - self._started
         share = self._clock.seconds / max(seconds, 1e-9)
         self.history.append(record | {"seconds": seconds, "data_share": share})
-        best = self.history[self.best_epoch - 1]["val_accuracy"]
         # As long as the ranges move no epoch counts, and the last one stands for the best.
-        if epoch <= self._first or record["val_accuracy"] >= best:
-            self.best_epoch = epoch + 1
-            if epoch >= self._first:
-                self.weights = self.model.get_weights()
+        first = min(self._first, epoch)
+        self.best_epoch = first + best_epoch(self.history[first:], self._pictures)
+        if self.best_epoch == epoch + 1:
+            self.weights = self.model.get_weights()
