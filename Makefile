@@ -23,6 +23,7 @@ format: $(VENV)/.dev  ## mend what can be mended without thinking
 models: $(VENV)/.dev  ## train the shipped models again; EDGECNN_DATA says where the data lie
 	$(BIN)/edgecnn train mnist-classic --out firmware_models/mnist-classic
 	$(BIN)/edgecnn train digits --out firmware_models/digits
+	$(BIN)/edgecnn train mnist --out firmware_models/mnist
 	$(BIN)/edgecnn train cifar10 --out firmware_models/cifar10
 	$(BIN)/edgecnn train signs --out firmware_models/signs
 	mkdir -p build && mv firmware_models/*.report.html build/

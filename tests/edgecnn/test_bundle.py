@@ -14,7 +14,7 @@ def copy(tmp_path):
     return folder
 
 
-SHIPPED = ["cifar10", "digits", "mnist-classic", "signs"]
+SHIPPED = ["cifar10", "digits", "mnist", "mnist-classic", "signs"]
 
 
 def edit(folder, change):

@@ -17,6 +17,7 @@ BUNDLES = [b.name for b in bundle.list_bundles()]
 # Bytes of the int8 file and multiplications that each may have at most.
 BUDGETS = {
     "cifar10": (98_496, 12_510_000),  # MLPerf Tiny's reference
+    "mnist": (100 * 1024, 10_000_000),
     "signs": (150 * 1024, 30_000_000),
 }
 
