@@ -102,7 +102,7 @@ class AugmentSpec:
     saturation and hue go, `paper` redraws bright strokes on black as ink of any shade on paper of any shade.
     `cutout` is the side of the hole as a share, `mixup` and `cutmix` are the alpha of their Beta
     distribution, `randaugment` the magnitude (0 to 10) of two changes drawn from Keras' fourteen.
-    `clean` is the share of pictures that are left as they are.
+    `clean` is the share of pictures that nothing but `flip` and `crop` changes.
     """
 
     shift: float = 0.0

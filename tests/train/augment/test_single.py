@@ -50,6 +50,17 @@ def test_the_share_that_stays_clean_does():
     assert 0.3 < (changed == pictures).all(axis=(1, 2, 3)).mean() < 0.5
 
 
+def test_clean_pictures_are_mirrored_and_cut_out_like_the_others():
+    # Columns that count up from left to right, or down in a mirrored picture.
+    pictures = np.tile(np.arange(32, dtype=np.uint8)[None, None, :, None], (200, 32, 1, 3)) + np.uint8(40)
+    spec = AugmentSpec(flip=True, crop=0.125, noise=30, clean=1.0)
+    changed = augment(pictures, spec, np.random.default_rng(6)).astype(int)
+    slopes = np.sign(np.diff(changed[:, 16, 8:24, 0]))
+    assert (slopes == slopes[:, :1]).all()
+    assert 0.4 < (slopes[:, 0] < 0).mean() < 0.6
+    assert len(np.unique(changed[:, 16, 16, 0])) > 5
+
+
 def test_geometry_keeps_the_digit_in_the_picture():
     pictures = digits(200)
     spec = AugmentSpec(

@@ -33,7 +33,8 @@ def augment(images: NDArray[np.uint8], spec: AugmentSpec, rng: np.random.Generat
     """
     if not active(spec):
         return images
-    moved = _warp(_crop(images, spec, rng), spec, rng)
+    cropped = _crop(images, spec, rng)
+    moved = _warp(cropped, spec, rng)
     if spec.randaugment:
         moved = randaugment(moved, spec.randaugment, rng)
     result = _shade(moved, spec, rng) if _shaded(spec) else moved
@@ -41,7 +42,7 @@ def augment(images: NDArray[np.uint8], spec: AugmentSpec, rng: np.random.Generat
         result = _cutout(result, spec.cutout, rng)
     if spec.clean:
         kept = rng.random(len(images)) < spec.clean
-        result[kept] = images[kept]
+        result[kept] = _mirror(cropped[kept], rng) if spec.flip else cropped[kept]
     return result
 
 
@@ -111,6 +112,12 @@ def _crop(images: NDArray[np.uint8], spec: AugmentSpec, rng: np.random.Generator
     return cut
 
 
+def _mirror(images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Mirror every second picture or so, left to right."""
+    mirrored = np.asarray(rng.random(len(images)) < 0.5).reshape(-1, 1, 1, 1)
+    return np.where(mirrored, images[:, :, ::-1], images)
+
+
 def _cutout(images: NDArray[np.uint8], share: float, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Cover a square of mean grey, its middle anywhere in the picture (DeVries & Taylor 2017)."""
     count, height, width, _ = images.shape
@@ -125,8 +132,7 @@ def _cutout(images: NDArray[np.uint8], share: float, rng: np.random.Generator) -
 def _warp(images: NDArray[np.uint8], spec: AugmentSpec, rng: np.random.Generator) -> NDArray[np.uint8]:
     count, height, width, channels = images.shape
     if not _moved(spec):  # a mirror alone needs no interpolation
-        mirrored = np.asarray(rng.random(count) < (0.5 if spec.flip else 0)).reshape(-1, 1, 1, 1)
-        return np.where(mirrored, images[:, :, ::-1], images)
+        return _mirror(images, rng) if spec.flip else images.copy()
     warped = np.empty_like(images)
     for i, matrix in enumerate(homographies(count, width, height, spec, rng)):
         moved = cv2.warpPerspective(
