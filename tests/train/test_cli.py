@@ -75,6 +75,11 @@ def test_without_the_extra_it_says_how_to_get_it(run_cli, monkeypatch):
     run_cli("train", "mnist-classic").fails("needs keras", "edgecnn[train]")
 
 
+def test_another_backend_is_refused_before_training(run_cli, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    run_cli("train", "mnist-classic").fails("KERAS_BACKEND is 'jax'", "unset", code=2)
+
+
 def test_tensorboard_is_asked_for_before_training(run_cli, tmp_path, monkeypatch):
     find = importlib.util.find_spec
     there = {"tensorboard": None}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 import sys
 from dataclasses import replace
@@ -145,6 +146,11 @@ def _require_extra() -> None:
         raise MissingExtra(
             f"training needs {', '.join(missing)}: pip install 'edgecnn[train]' "
             "(in a clone of the project: pip install '.[train]')"
+        )
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend != "tensorflow":
+        raise OptionError(
+            f"KERAS_BACKEND is {backend!r}, expected 'tensorflow', the one that converts to int8: unset it"
         )
 
 
