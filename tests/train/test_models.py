@@ -73,6 +73,16 @@ def test_stages_need_both_filters_and_blocks(family):
         build(ModelSpec(family=family, filters=(8, 8, 8), blocks=(1, 1)), RGB32, 10)
 
 
+def test_a_stem_of_stride_two_halves_the_picture_once_more():
+    plain, halved = (
+        build(ModelSpec("resnet", filters=(8, 16), blocks=(0, 1), stem_stride=stride), RGB32, 10)
+        for stride in (1, 2)
+    )
+    assert plain.get_layer("stem").output.shape == (None, 32, 32, 8)
+    assert halved.get_layer("stem").output.shape == (None, 16, 16, 8)
+    assert plain.count_params() == halved.count_params()
+
+
 def test_a_width_scales_channels_once_to_multiples_of_eight():
     assert [scaled(32, w) for w in (0.25, 0.5, 1.0, 1.4, 2.0)] == [8, 16, 32, 48, 64]
     assert scaled(64, 0.35) == 24
@@ -109,6 +119,7 @@ def test_families_have_their_published_size(spec, image, classes, least, most):
     [
         (ModelSpec("classic", filters=(4, 8), dense=(8,), activation="sigmoid", pool="average"), GREY28),
         (ModelSpec("resnet", filters=(8, 8), blocks=(0, 1), activation="tanh"), RGB32),
+        (ModelSpec("resnet", filters=(8, 8), blocks=(0, 1), stem_stride=2), RGB32),
         (ModelSpec("resnet8"), RGB32),
         (ModelSpec("resnet20", width=0.25), RGB32),
         (ModelSpec("mobilenet_v1", width=0.25, activation="relu6"), RGB32),

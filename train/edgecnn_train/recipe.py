@@ -50,13 +50,15 @@ class ModelSpec:
     """The network.
 
     `width` multiplies every layer's channels. `filters` and `blocks` are the stages of the families that
-    have them; none means the family's own. `pool` and `dense` are the classic family's.
+    have them; none means the family's own. `stem_stride` is the residual family's: 2 halves a large picture
+    in the first convolution. `pool` and `dense` are the classic family's.
     """
 
     family: Family = "classic"
     width: float = 1.0
     filters: tuple[int, ...] = ()
     blocks: tuple[int, ...] = ()
+    stem_stride: int = 1
     kernel: int = 3
     pool: Literal["max", "average"] = "max"
     dense: tuple[int, ...] = (64,)
@@ -220,6 +222,7 @@ class Recipe:
             ("model.width", 0.05 <= self.model.width <= 8, "0.05 to 8"),
             ("model.blocks", all(b >= 0 for b in self.model.blocks), "numbers from 0"),
             ("model.kernel", self.model.kernel in (1, 3, 5, 7), "1, 3, 5 or 7"),
+            ("model.stem_stride", self.model.stem_stride in (1, 2), "1 or 2"),
             ("model.dropout", 0 <= self.model.dropout < 1, "at least 0 and below 1"),
             ("train.learning_rate", self.train.learning_rate > 0, "above 0"),
             ("train.label_smoothing", 0 <= self.train.label_smoothing < 1, "at least 0 and below 1"),
