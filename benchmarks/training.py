@@ -34,24 +34,33 @@ if TYPE_CHECKING:
 
 
 def plain_batches(data: DataSet, recipe: Recipe) -> tf.data.Dataset:
-    """Return the pipeline of a hand-tuned fit: mirrored at random, cut out of the padded picture."""
+    """Return the pipeline of a hand-tuned fit: mirrored and moved at random."""
     height, width = data.input.height, data.input.width
     pad = round(recipe.augment.crop * height)
 
-    def change(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        images = tf.cast(images, tf.float32) * (1 / 255)
-        count = tf.shape(images)[0]
-        images = tf.pad(images, [[0, 0], [pad, pad], [pad, pad], [0, 0]], mode="REFLECT")
-        rows = tf.random.uniform([count, 1], 0, 2 * pad + 1, tf.int32) + tf.range(height)
-        columns = tf.random.uniform([count, 1], 0, 2 * pad + 1, tf.int32) + tf.range(width)
-        mirrored = tf.random.uniform([count, 1]) < 0.5
-        columns = tf.where(mirrored, columns[:, ::-1], columns)
-        images = tf.gather(tf.gather(images, rows, batch_dims=1), columns, axis=2, batch_dims=1)
-        return images, labels
+    images, labels = tf.constant(data.train.images), tf.constant(data.train.labels)
 
-    source = tf.data.Dataset.from_tensor_slices((data.train.images, data.train.labels))
-    shuffled = source.shuffle(len(data.train), reshuffle_each_iteration=True)
-    batched = shuffled.batch(recipe.train.batch_size)
+    def change(chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        count = tf.shape(chosen)[0]
+        # One warp a batch does both, from pixel to pixel: x ↦ ±x + a, y ↦ y + b.
+        sign = tf.where(tf.random.uniform([count]) < 0.5, -1.0, 1.0)
+        across, down = (
+            tf.cast(tf.random.uniform([count], -pad, pad + 1, tf.int32), tf.float32) for _ in range(2)
+        )
+        across += tf.where(sign < 0, width - 1.0, 0.0)
+        zero, one = tf.zeros([count]), tf.ones([count])
+        pictures = tf.raw_ops.ImageProjectiveTransformV3(
+            images=tf.gather(images, chosen),
+            transforms=tf.stack([sign, zero, across, zero, one, down, zero, zero], axis=1),
+            output_shape=[height, width],
+            fill_value=0.0,
+            interpolation="NEAREST",
+            fill_mode="REFLECT",
+        )
+        return tf.cast(pictures, tf.float32) * (1 / 255), tf.gather(labels, chosen)
+
+    order = tf.data.Dataset.range(len(data.train)).shuffle(len(data.train), reshuffle_each_iteration=True)
+    batched = order.batch(recipe.train.batch_size)
     return batched.map(change, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
 
