@@ -29,8 +29,9 @@ def resnet20(spec: ModelSpec, image: InputSpec, classes: int) -> Any:
 def resnet(spec: ModelSpec, image: InputSpec, classes: int) -> Any:
     """Return a residual network with `blocks[i]` blocks of `filters[i]` filters in each stage.
 
-    The stem has `filters[0]` filters and the stride `stem_stride`; each stage but the first halves the picture
-    in its first block. A first stage of no blocks is the stem alone, so that the network halves the picture at once.
+    The stem has `filters[0]` filters and the stride `stem_stride`; each stage but the first halves the
+    picture in its first block. A first stage of no blocks is the stem alone, so that the network halves the
+    picture at once.
     """
     filters, blocks = spec.filters or _FILTERS, spec.blocks or (1,) * len(spec.filters or _FILTERS)
     check_stages(filters, blocks)
