@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test lint format models clean
 
-demo: $(VENV)/.runtime  ## the main job: a camera (or the synthetic one), live, then int8 against float
+demo: $(VENV)/.runtime  ## a camera (or the synthetic one), live, then int8 against float
 	$(BIN)/edgecnn demo
 
 test: $(VENV)/.dev  ## everything that can be tested without a device

@@ -1,4 +1,4 @@
-"""`edgecnn demo`: the main job in half a minute, and one summary."""
+"""`edgecnn demo`: a live run and the benchmark in half a minute, and one summary."""
 
 from __future__ import annotations
 
