@@ -214,8 +214,8 @@ def softmax():
 
 CHANGES = {
     "shift": 0.15, "crop": 0.2, "scale": 0.4, "rotate": 30.0, "perspective": 0.6, "flip": True, "light": 0.6,
-    "color": 0.6, "blur": 3.0, "noise": 50.0, "cutout": 0.5, "mixup": 1.0, "cutmix": 1.0, "randaugment": 8.0,
-    "paper": True, "clean": 0.5,
+    "color": 0.6, "blur": 3.0, "noise": 50.0, "speckle": 0.6, "cutout": 0.5, "mixup": 1.0, "cutmix": 1.0,
+    "randaugment": 8.0, "paper": True, "clean": 0.5,
 }  # fmt: skip
 
 

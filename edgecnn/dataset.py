@@ -268,12 +268,21 @@ def _list_items(names: Iterable[str], source: str) -> tuple[tuple[str, ...], lis
         label = parts[depth]
         classes.add(label)
         if PurePosixPath(parts[-1]).suffix.lower() in EXTENSIONS:
+            _check_name("/".join(parts), source)
             split = _SPLIT_FOLDERS[parts[0].lower()] if official else None
             found.append(("/".join(parts), label, split))
     labels = tuple(sorted(classes))
     _check_classes(labels, {label for _, label, _ in found}, source)
     index = {label: i for i, label in enumerate(labels)}
     return labels, [Item(root + path, index[label], split) for path, label, split in found]
+
+
+def _check_name(path: str, source: str) -> None:
+    """Raise DataError for a name in another encoding, as old archives have them: no report can show it."""
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"{source}: the name of {path!r} is not UTF-8: rename it (convmv can)") from error
 
 
 def _common_folder(names: list[str]) -> str:

@@ -1,3 +1,4 @@
+import os
 import zipfile
 from pathlib import Path
 
@@ -129,6 +130,14 @@ def manifest(folder, *rows):
     path = folder / "photos.csv"
     path.write_text("\n".join(rows) + "\n", "utf-8")
     return path
+
+
+def test_a_name_in_another_encoding_is_refused(photo_folder, run_cli):
+    path = photo_folder / "pears" / os.fsdecode(b"p\xe4r.png")
+    path.write_bytes(next((photo_folder / "pears").iterdir()).read_bytes())
+    with pytest.raises(DataError, match=r"'pears/p\\udce4r\.png' is not UTF-8: rename it"):
+        open_source(photo_folder)
+    run_cli("evaluate", "digits", "--data", photo_folder).fails("is not UTF-8")
 
 
 def test_a_manifest_names_label_split_and_group(photo_folder):

@@ -32,6 +32,13 @@ def test_statistics_are_those_of_the_pictures(network):
     assert bn.momentum == 0.5
 
 
+def test_few_pictures_are_measured_too(network):
+    x = pictures(60).astype(np.float32) / 255
+    measure_statistics(network, x)
+    before = network.layers[1](x).numpy()
+    assert np.allclose(network.get_layer("bn").moving_mean.numpy(), before.mean(axis=(0, 1, 2)), atol=1e-5)
+
+
 def test_pictures_that_are_sorted_by_class_are_drawn_from_all_of_them(network):
     dark, bright = np.zeros((4000, 4, 4, 1), np.uint8), np.full((4000, 4, 4, 1), 255, np.uint8)
     average = Average(np.concatenate([dark, bright]))

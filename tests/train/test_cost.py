@@ -1,12 +1,14 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from edgecnn.bundle import InputSpec
+from edgecnn.bundle import InputSpec, read_bundle
 from edgecnn.errors import RecipeError
 from edgecnn_train import cost as costs
 from edgecnn_train.cost import Budget, cost, widest
 from edgecnn_train.recipe import ModelSpec, Recipe
+from edgecnn_train.recipe_file import read_recipe
 
 GREY = InputSpec(28, 28, "gray", "crop", "staged", (0.0, 1.0))
 RGB = InputSpec(32, 32, "rgb", "crop", "staged", (0.0, 1.0))
@@ -27,6 +29,13 @@ def test_the_classic_network_costs_what_is_known_of_it():
 
 def test_resnet8_has_the_multiplications_of_mlperf_tinys():
     assert cost(recipe(family="resnet8"), RGB, DIGITS).macs == 12_501_632
+
+
+@pytest.mark.parametrize("name", ["cifar10", "mnist"])
+def test_the_size_before_training_is_the_one_after_it(name):
+    bundle = read_bundle(Path("firmware_models", name))
+    found = cost(read_recipe(name), bundle.input, bundle.labels)
+    assert found.int8_bytes == pytest.approx(bundle.manifest["variants"]["int8"]["bytes"], rel=0.001)
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,15 @@ def test_stratified_gives_every_class_its_share(count):
     assert np.abs(shares - [0.5, 0.3, 0.2]).max() <= 1 / count
 
 
+def test_a_sample_has_every_class_though_pictures_are_sorted_by_class(idx_folder, recipe, said):
+    train = load_data(open_source(idx_folder), recipe, said.append).train
+    ordered = train.take(np.argsort(train.labels, kind="stable"))
+    sample = ordered.sample(20, seed=3)
+    assert np.bincount(sample.labels).tolist() == [2] * 10
+    assert [i.id for i in sample.items] == [i.id for i in ordered.sample(20, seed=3).items]
+    assert len(train.sample(10**6, seed=3)) == len(train)
+
+
 def test_pictures_go_through_the_runtimes_own_preprocessing(photo_folder, said):
     from edgecnn.preprocess import Preprocessor
     from edgecnn_train.data import input_tensor

@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -54,6 +57,23 @@ def test_another_recipe_starts_anew(data, recipe, said, tmp_path):
     for path in tmp_path.glob("last-*"):
         path.write_bytes(b"half a checkpoint")
     assert len(trained(data, small(recipe, epochs=1, learning_rate=0.01), tmp_path, said).history) == 1
+
+
+def test_a_checkpoint_is_on_the_disk_before_it_replaces_the_last(data, recipe, said, tmp_path, monkeypatch):
+    events, sync, move = [], os.fsync, Path.replace
+
+    def fsync(handle):
+        events.append(Path(os.readlink(f"/proc/self/fd/{handle}")).name)
+        sync(handle)
+
+    def replace(path, target):
+        events.append("replace")
+        return move(path, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", replace)
+    trained(data, small(recipe, epochs=1), tmp_path / "work", said)
+    assert events == ["best-1.npz", "last-1.npz", "state.json.new", "replace", "work"]
 
 
 def test_the_best_epoch_on_validation_is_the_one_returned(data, recipe, said, tmp_path):

@@ -5,8 +5,21 @@ import numpy as np
 import pytest
 
 from edgecnn.dataset import Item, open_source
-from edgecnn_train.folds import estimate, fold_items, is_small
+from edgecnn_train.folds import estimate, fold_items, is_small, possible_folds
 from edgecnn_train.recipe_file import read_recipe
+
+QUICK = [
+    "epochs=10",
+    "batch_size=4",
+    "learning_rate=0.01",
+    "augment.light=0",
+    "folds=2",
+    "input.width=28",
+    "input.height=28",
+    "filters=[8]",
+    "dense=[8]",
+    "calibration=8",
+]
 
 
 def items_of(counts, group=lambda i: None):
@@ -31,6 +44,11 @@ def test_a_group_is_in_one_fold():
     assert sum(map(len, tests)) == len(set.union(*tests)) == 6
 
 
+def test_no_more_folds_than_the_rarest_class_has_groups():
+    assert possible_folds(items_of([24, 12], group=lambda i: f"walk {i // 4}")) == 3
+    assert possible_folds(items_of([9, 12])) == 9
+
+
 @pytest.mark.parametrize(
     ("counts", "split", "small"), [([49, 90], None, True), ([50, 90], None, False), ([20, 20], "test", False)]
 )
@@ -41,21 +59,7 @@ def test_which_sets_are_small(counts, split, small):
 
 
 def test_an_estimate_uses_every_picture_and_goes_on_where_it_was_stopped(photo_folder, tmp_path, said):
-    recipe = read_recipe(
-        "photos",
-        [
-            "epochs=10",
-            "batch_size=4",
-            "learning_rate=0.01",
-            "augment.light=0",
-            "folds=2",
-            "input.width=28",
-            "input.height=28",
-            "filters=[8]",
-            "dense=[8]",
-            "calibration=8",
-        ],
-    )
+    recipe = read_recipe("photos", QUICK)
     source = open_source(photo_folder)
     found = estimate(recipe, source, tmp_path, said.append)
     assert len(found.top1) == 2
@@ -67,3 +71,15 @@ def test_an_estimate_uses_every_picture_and_goes_on_where_it_was_stopped(photo_f
     again = estimate(recipe, source, tmp_path, said.append)
     assert again == found
     assert (tmp_path / "fold-1" / "top1.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(("groups", "made"), [(3, 3), (2, None)])
+def test_groups_make_as_many_folds_as_they_can(photo_folder, tmp_path, said, groups, made):
+    source = open_source(photo_folder)
+    source.items = [replace(i, group=f"{i.label} {k % groups}") for k, i in enumerate(source.items)]
+    found = estimate(read_recipe("photos", [*QUICK, "epochs=1", "folds=5"]), source, tmp_path, said.append)
+    if made is None:
+        assert found is None
+        assert "no estimate by folds, fold 1 of 2 can't be made: no train picture is left" in said[-1]
+    else:
+        assert len(found.top1) == made

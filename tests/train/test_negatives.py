@@ -94,7 +94,7 @@ def test_a_background_class_is_in_every_split_and_can_be_read_again(photo_folder
     seen = set()
     for split in (data.train, data.validation, data.test):
         assert set(split.labels.tolist()) == {0, 1, 2}
-        assert generated_count(split) == np.sum(split.labels == 2) >= len(KINDS)
+        assert generated_count(split, 2) == np.sum(split.labels == 2) >= len(KINDS)
         assert len(split.images) == len(split.labels) == len(split.items)
         for image, item, label in zip(split.images, split.items, split.labels, strict=True):
             assert item.label == label
@@ -114,7 +114,13 @@ def test_a_folder_of_that_name_is_the_background_class(photo_folder, said):
     assert data.labels == ("Unknown", "äpfel")
     assert background_of(recipe, data.labels) == 0
     assert background_of(read_recipe("photos"), data.labels) is None, "unless it is not asked for"
-    assert not any(generated_count(s) for s in (data.train, data.validation, data.test))
+    assert not any(generated_count(s, 0) for s in (data.train, data.validation, data.test))
+
+
+def test_a_class_that_is_called_generated_was_not_made(photo_folder, said):
+    (photo_folder / "pears").rename(photo_folder / "generated")
+    data = load_data(open_source(photo_folder), read_recipe("photos"), said.append)
+    assert generated_count(data.test, None) == 0
 
 
 def test_a_background_class_is_trained_and_answered_with_unknown(idx_folder, tmp_path, said):

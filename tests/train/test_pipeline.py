@@ -17,6 +17,7 @@ from edgecnn.errors import GateError, OutputError
 from edgecnn.golden import check
 from edgecnn_train import publish
 from edgecnn_train.pipeline import train
+from edgecnn_train.recipe import VerifySpec
 from edgecnn_train.verify import Verified, gate
 
 
@@ -209,6 +210,10 @@ def test_the_gate_refuses_a_drop_of_more_than_a_point_unless_it_is_named():
     with pytest.raises(GateError, match=r"1\.50 points below float .*--allow-drop 1\.50"):
         gate(verified(0.99, 0.975))
     gate(verified(0.99, 0.975), allowed_drop=1.5)
+    few = replace(verified(1.0, 0.975), pictures=40)
+    gate(few)  # one picture
+    with pytest.raises(GateError, match="2 of 40 test pictures"):
+        gate(replace(few, int8_top1=0.95))
     with pytest.raises(GateError, match="2 tensors are float, such as a"):
         gate(verified(0.99, 0.99, ("a", "b")), allowed_drop=50)
 
@@ -218,8 +223,10 @@ def test_a_refused_model_is_not_published_and_its_training_stays(idx_folder, rec
     with pytest.raises(GateError, match="not published"):
         train(quick, open_source(idx_folder), tmp_path / "tiny", said.append, allowed_drop=-100, show="none")
     assert [p.name for p in tmp_path.iterdir()] == ["tiny.training"]
+    # What the gate advises does not cost the training.
+    other = replace(quick, quantize=replace(quick.quantize, calibration=60), verify=VerifySpec(agreement=0))
     made = train(
-        quick, open_source(idx_folder), tmp_path / "tiny", said.append, allowed_drop=100, show="none"
+        other, open_source(idx_folder), tmp_path / "tiny", said.append, allowed_drop=100, show="none"
     )
     assert any("going on after epoch 1 of 1" in s for s in said)
     assert made.manifest["training"]["epochs"] == 1
@@ -231,6 +238,18 @@ def test_a_taken_or_unwritable_target_is_found_before_training(tmp_path):
         publish.check_target(tmp_path / "photos")
     with pytest.raises(OutputError, match="nothing can be written to"):
         publish.check_target(bundle.Path("/proc/nothing/tiny"))
+
+
+def test_a_folder_that_is_not_the_trainers_is_never_emptied(tmp_path):
+    work = publish.work_folder(tmp_path / "tiny")
+    for name in ("last-3.npz", "best-2.npz", "state.json", "width.json", "fold-1", "qat"):
+        (work / name).mkdir(parents=True)
+    publish.check_target(tmp_path / "tiny")
+    (work / "cat.jpg").touch()
+    with pytest.raises(
+        OutputError, match=r"tiny\.training is where checkpoints go, but it has 'cat\.jpg' in"
+    ):
+        publish.check_target(tmp_path / "tiny")
 
 
 def test_an_old_bundle_is_replaced_whole_or_not_at_all(tmp_path):

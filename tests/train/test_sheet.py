@@ -72,6 +72,15 @@ def test_a_preview_shows_the_plain_picture_first_and_repeats_with_its_seed(idx_f
     assert pixels(sections) == pixels(again) != pixels(other)
 
 
+def test_a_preview_mixes_pictures_as_training_does(idx_folder):
+    plain = read_recipe("mnist-classic")
+    mixed = read_recipe("mnist-classic", ["augment.mixup=5"])
+    sheets = [preview(open_source(idx_folder), r, print, seed=5)[0] for r in (plain, mixed)]
+    pictures = [np.stack([section.cells[1].pictures[0] for section in sheet]) for sheet in sheets]
+    assert np.array_equal(pictures[0], np.stack([s.cells[0].pictures[0] for s in sheets[0]]))
+    assert (pictures[0] != pictures[1]).any(axis=(1, 2, 3)).all()
+
+
 def test_a_preview_reads_only_what_it_shows(idx_folder):
     source = open_source(idx_folder)
     read, seen = source.read, []

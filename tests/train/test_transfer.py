@@ -90,6 +90,14 @@ def test_frozen_layers_stay_as_they_were_and_then_change(data, moved, start, sai
     assert not any(equal(values(fitted.model, name), values(old, name)) for name in HELD)
 
 
+def test_averages_begin_with_the_weights_where_layers_are_set_free(data, moved, said, tmp_path):
+    slow = replace(moved.train, freeze=1, epochs=2, ema=0.9999, learning_rate=1e-6)
+    fitted = trained(data, replace(moved, train=slow), tmp_path, said)
+    assert fitted.history[1]["val_loss"] == pytest.approx(fitted.history[0]["val_loss"], rel=0.05)
+    old = load_network(moved.train.start)
+    assert np.allclose(values(fitted.model, "stem")[0], values(old, "stem")[0], atol=1e-3)
+
+
 def test_a_run_that_was_stopped_goes_on_exactly(data, moved, said, tmp_path, stopped):
     """It is stopped inside the frozen phase, and once more between the phases."""
     wanted = replace(moved, train=replace(moved.train, freeze=2, epochs=3))

@@ -72,9 +72,10 @@ def measure_statistics(model: Any, pictures: NDArray[np.float32]) -> None:
     """Set each batch normalization's mean and variance to what these pictures give, all counting alike."""
     layers = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
     momenta = [layer.momentum for layer in layers]
-    for i in range(len(pictures) // _BATCH if layers else 0):
+    size = min(_BATCH, len(pictures))
+    for i in range(len(pictures) // size if layers else 0):
         for layer in layers:
             layer.momentum = i / (i + 1)
-        model(pictures[i * _BATCH : (i + 1) * _BATCH], training=True)
+        model(pictures[i * size : (i + 1) * size], training=True)
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum

@@ -166,7 +166,7 @@ def calibrate(
         negatives.what,
         len(negatives.measuring),
         None if background is None else data.labels[background],
-        generated_count(data.test),
+        generated_count(data.test, background),
     )
 
 

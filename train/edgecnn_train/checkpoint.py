@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import math
+import os
 import time
 import zipfile
 from dataclasses import dataclass
@@ -61,6 +62,8 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
     ----------
     pictures
         How many the validation split has: it decides which epoch is best, see `best_epoch`.
+    first
+        So many epochs at the start do not count: as long as there are no others, the last one is the best.
     """
 
     def __init__(
@@ -71,8 +74,10 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         clock: Clock,
         pictures: int,
         average: Average | None = None,
+        first: int = 0,
     ) -> None:
         super().__init__()
+        self._first = first
         self._pictures = pictures
         self._average = average
         self._clock = clock
@@ -85,7 +90,8 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
     @property
     def best_epoch(self) -> int:
         """The best epoch so far, from 1."""
-        return best_epoch(self.history, self._pictures)
+        first = min(self._first, len(self.history) - 1)
+        return first + best_epoch(self.history[first:], self._pictures)
 
     def load(self) -> Saved | None:
         """Return what the last whole epoch left behind, or None for a new start.
@@ -141,11 +147,14 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         optimizer = [v.numpy() for v in self.model.optimizer.variables]
         _write(self._last(), weight=self.model.get_weights(), optimizer=optimizer)
         state = self._folder / "state.json.new"
-        state.write_text(json.dumps({"fingerprint": self._fingerprint, "history": self.history}), "utf-8")
+        kept = {"fingerprint": self._fingerprint, "history": self.history}
+        _keep(state, json.dumps(kept).encode())
         state.replace(self._folder / "state.json")
-        kept = {self._last(), self._best()}
+        # Before the epoch's files that it names take the place of the last epoch's.
+        _flush(self._folder)
+        named = {self._last(), self._best()}
         for old in self._folder.glob("*.npz"):
-            if old not in kept:
+            if old not in named:
                 old.unlink()
 
     def _last(self) -> Path:
@@ -159,7 +168,24 @@ def _write(path: Path, **parts: list[NDArray[Any]]) -> None:
     named: dict[str, Any] = {f"{part}{i}": a for part, arrays in parts.items() for i, a in enumerate(arrays)}
     buffer = io.BytesIO()
     np.savez(buffer, **named)
-    path.write_bytes(buffer.getvalue())
+    _keep(path, buffer.getvalue())
+
+
+def _keep(path: Path, content: bytes) -> None:
+    """Write a file that a power cut does not take away again."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _flush(folder: Path) -> None:
+    """Write to the disk what a folder's files are called."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,9 +14,9 @@ from edgecnn.classifier import Classifier
 from edgecnn.engine import open_engine
 from edgecnn.errors import RecipeError
 from edgecnn.tflite_file import read_tflite
-from edgecnn.tflite_metadata import write_metadata
 from edgecnn_train.models import build
 from edgecnn_train.notes import remember
+from edgecnn_train.publish import with_metadata
 from edgecnn_train.quantize import compact, to_int8
 
 if TYPE_CHECKING:
@@ -79,14 +79,19 @@ def cost(recipe: Recipe, image: InputSpec, labels: Sequence[str]) -> Cost:
     network = build(recipe.model, image, len(labels))
     shape = (_PICTURES, *network.input_shape[1:])
     pictures = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    content = write_metadata(
-        compact(to_int8(network, pictures)), name=recipe.title, description=recipe.name,
-        license_text=recipe.data.licence, labels=tuple(labels), color=image.color,
-        value_range=image.value_range,
-    )  # fmt: skip
+    _disturb(network)
+    content = with_metadata(compact(to_int8(network, pictures)), "int8", recipe, tuple(labels), image)
     file = read_tflite(content, recipe.model.family)
     model = Model(recipe.name, "int8", content, file, tuple(labels), image, None)
     return Cost(network.count_params(), file.macs, len(content), arena_bytes(file), _latency(model))
+
+
+def _disturb(network: Any) -> None:
+    """Give biases and batch normalization values: while they are all alike, files store them once."""
+    rng = np.random.default_rng(0)
+    for weight in network.weights:
+        if weight.name in ("bias", "beta"):
+            weight.assign(rng.normal(0, 0.1, weight.shape))
 
 
 def _latency(model: Model) -> float:

@@ -40,6 +40,11 @@ class Split:
     def __len__(self) -> int:
         return len(self.items)
 
+    def sample(self, count: int, seed: int) -> Split:
+        """Return at most so many pictures, of every class its share, drawn by the seed."""
+        rng = np.random.default_rng([seed, 102])
+        return self.take(np.sort(stratified(self.labels, min(count, len(self)), rng)))
+
     def take(self, indices: NDArray[np.int64]) -> Split:
         """Return the pictures at these places."""
         return Split(self.images[indices], self.labels[indices], tuple(self.items[i] for i in indices))

@@ -110,6 +110,11 @@ def _compile(model: Any, spec: TrainSpec, batches: Batches, state: list[NDArray[
         # The first one counts the batches, which is all that an optimizer of other layers has to know.
         for variable, value in list(zip(chosen.variables, state, strict=False))[: None if fits else 1]:
             variable.assign(value)
+        if spec.ema and not fits:
+            # Keras starts averages from the weights only where no batch was counted, and else from zero.
+            averages = chosen._model_variables_moving_average
+            for average, weight in zip(averages, model.trainable_variables, strict=True):
+                average.assign(weight)
     # XLA takes two to three times as long for these networks on a CPU.
     model.compile(
         optimizer=chosen,
@@ -117,6 +122,11 @@ def _compile(model: Any, spec: TrainSpec, batches: Batches, state: list[NDArray[
         metrics=["accuracy"] if batches.sparse else [accuracy],
         jit_compile=False,
     )
+
+
+# What decides the weights. Quantization and verification come after them: a network that the gate refused
+# is there for another try.
+_DECIDING = ("input", "model", "train", "augment", "private")
 
 
 def fingerprint(data: DataSet, recipe: Recipe) -> str:
@@ -128,7 +138,7 @@ def fingerprint(data: DataSet, recipe: Recipe) -> str:
     changed = {
         f"{section}.{key}": value
         for section, keys in recipe.as_dict().items()
-        if isinstance(keys, dict)
+        if section in _DECIDING
         for key, value in keys.items()
         if value != defaults[section][key]
     }

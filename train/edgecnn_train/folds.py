@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
+from edgecnn.errors import DataError
 from edgecnn_train.data import divide, read_pictures
 from edgecnn_train.fit import fingerprint, fit
 from edgecnn_train.models import build
 from edgecnn_train.notes import remember
+from edgecnn_train.quantize.finetune import to_int8_by_training
 from edgecnn_train.quantize.parity import answers
 from edgecnn_train.quantize.ptq import to_int8
 
@@ -82,20 +84,37 @@ def fold_items(items: Sequence[Item], count: int, seed: int) -> list[tuple[Item,
     ]
 
 
-def estimate(recipe: Recipe, source: Source, work: Path, say: Callable[[str], None]) -> FoldEstimate:
+def possible_folds(items: Sequence[Item]) -> int:
+    """Return how many folds can each test every class: as many as the rarest class has groups.
+
+    A picture that is in no group is one of its own.
+    """
+    units: dict[int, set[str]] = {}
+    for item in items:
+        units.setdefault(item.label, set()).add(f"group {item.group}" if item.group else f"picture {item.id}")
+    return min(len(u) for u in units.values())
+
+
+def estimate(recipe: Recipe, source: Source, work: Path, say: Callable[[str], None]) -> FoldEstimate | None:
     """Train the recipe once for each fold and measure int8 on what was left out.
 
-    Folds that are done are kept in `work`, so that a run that was stopped goes on with the next.
+    Folds that are done are kept in `work`, so that a run that was stopped goes on with the next. None where
+    the pictures' groups can't be divided so that every split has every class; `say` is told.
     """
     found: list[float] = []
     pictures = read_pictures(source, recipe, lambda _: None)
-    folds = fold_items(pictures.whole.items, recipe.data.folds, recipe.train.seed)
+    count = min(recipe.data.folds, possible_folds(pictures.whole.items))
+    folds = fold_items(pictures.whole.items, count, recipe.train.seed)
     for number, items in enumerate(folds, 1):
         folder = work / f"fold-{number}"
         fold = replace(pictures, whole=replace(pictures.whole, items=items))
-        data = divide(source, fold, recipe)
+        try:
+            data = divide(source, fold, recipe)
+        except DataError as error:
+            say(f"no estimate by folds, fold {number} of {count} can't be made: {error}")
+            return None
         test = partial(_test, recipe, data, folder)
-        top1 = remember(folder / "top1.json", fingerprint(data, recipe), test)
+        top1 = remember(folder / "top1.json", [fingerprint(data, recipe), asdict(recipe.quantize)], test)
         say(f"fold {number} of {len(folds)}: int8 {top1:.1%} of {len(data.test)} pictures")
         found.append(top1)
     return FoldEstimate(tuple(found), len(pictures.whole))
@@ -111,5 +130,9 @@ def _test(recipe: Recipe, data: DataSet, folder: Path) -> float:
     keras.utils.set_random_seed(recipe.train.seed)
     network = build(recipe.model, data.input, len(data.labels))
     fitted = fit(network, data, recipe, folder, lambda _: None, show="none")
-    named = answers(to_int8(fitted.model, data.calibration.images), data.test.images).argmax(axis=1)
+    if recipe.quantize.method == "qat":
+        content = to_int8_by_training(fitted.model, data, recipe, folder / "qat", lambda _: None, "none")
+    else:
+        content = to_int8(fitted.model, data.calibration.images)
+    named = answers(content, data.test.images).argmax(axis=1)
     return float(np.mean(named == data.test.labels))

@@ -135,9 +135,9 @@ def with_background(
     return GeneratedSource(source, items, pictures), grown
 
 
-def generated_count(split: Split) -> int:
-    """Return how many of a split's pictures were made."""
-    return sum(item.id.startswith(f"{GENERATED}/") for item in split.items)
+def generated_count(split: Split, background: int | None) -> int:
+    """Return how many of a split's pictures, all of the background class, were made."""
+    return sum(i.label == background and i.id.startswith(f"{GENERATED}/") for i in split.items)
 
 
 def generate(count: int, parents: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

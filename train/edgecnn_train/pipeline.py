@@ -14,7 +14,6 @@ from edgecnn.board import describe_board
 from edgecnn.bundle import read_bundle
 from edgecnn.classifier import load
 from edgecnn.golden import record
-from edgecnn.tflite_metadata import write_metadata
 from edgecnn_train import models, publish, report
 from edgecnn_train.accounting import refuse, spent
 from edgecnn_train.calibrate import calibrate
@@ -80,7 +79,7 @@ def train(
         say(str(spent(recipe, len(data.train))))
     negatives = load_negatives(data, recipe)
     recipe = _settled(recipe, data)
-    work = out.with_name(f"{out.name}.training")
+    work = publish.work_folder(out)
     if budget:
         recipe = widest(recipe, data.input, data.labels, budget, work, say)
     say(f"{recipe.model.family}: {cost(recipe, data.input, data.labels)}")
@@ -93,8 +92,9 @@ def train(
     if recipe.data.folds and is_small(source) and not recipe.private.enabled:
         say(f"few pictures: training {recipe.data.folds} times more for an estimate that uses them all")
         folds = estimate(recipe, source, work, say)
-        say(f"int8 top-1 {folds}")
-    bundle = _publish(recipe, data, negatives, fitted, folds, out, say, allowed_drop, show)
+        if folds:
+            say(f"int8 top-1 {folds}")
+    bundle = _publish(recipe, data, negatives, fitted, folds, out, work, say, allowed_drop, show)
     shutil.rmtree(work, ignore_errors=True)
     return bundle
 
@@ -115,22 +115,15 @@ def _publish(
     fitted: Fitted,
     folds: FoldEstimate | None,
     out: Path,
+    work: Path,
     say: Callable[[str], None],
     allowed_drop: float,
     show: Show,
 ) -> Bundle:
     started = time.monotonic()
-    converted = convert(fitted.model, data, recipe, say, show)
+    converted = convert(fitted.model, data, recipe, work, say, show)
     files = {
-        name: write_metadata(
-            content,
-            name=recipe.title or recipe.name,
-            description=f"edgecnn recipe {recipe.name}, {name}",
-            license_text=recipe.data.licence,
-            labels=data.labels,
-            color=data.input.color,
-            value_range=data.input.value_range,
-        )
+        name: publish.with_metadata(content, name, recipe, data.labels, data.input)
         for name, content in converted.files.items()
     }
     with publish.new_folder(out) as folder:

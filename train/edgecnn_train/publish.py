@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 from dataclasses import asdict
@@ -15,17 +16,21 @@ from typing import TYPE_CHECKING, Any
 from edgecnn.bundle import FORMAT, LABELS, MANIFEST
 from edgecnn.errors import OutputError
 from edgecnn.tflite_file import read_tflite
+from edgecnn.tflite_metadata import write_metadata
 from edgecnn_train.accounting import spent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from edgecnn.bundle import InputSpec
     from edgecnn_train.data import DataSet
     from edgecnn_train.fit import Fitted
     from edgecnn_train.recipe import Recipe
     from edgecnn_train.verify import Verified
 
 CALIBRATION = "calibration.txt"
+# What training keeps: checkpoints, notes, and folders of the same.
+_WORK = re.compile(r"(last|best)-\d+\.npz|(state|width)\.json|state\.json\.new|fold-\d+|qat")
 _LIBRARIES = (
     "edgecnn",
     "keras",
@@ -37,8 +42,23 @@ _LIBRARIES = (
 )
 
 
+def work_folder(folder: Path) -> Path:
+    """Return where the checkpoints of a bundle lie until it is written."""
+    return folder.with_name(f"{folder.name}.training")
+
+
 def check_target(folder: Path) -> None:
-    """Raise OutputError where `folder` is taken or can't be written: now, not after hours of training."""
+    """Raise OutputError where `folder` is taken or can't be written: now, not after hours of training.
+
+    So is a folder of checkpoints with anything else in it: it is emptied when the bundle is written.
+    """
+    work = work_folder(folder)
+    foreign = [p.name for p in work.iterdir() if not _WORK.fullmatch(p.name)] if work.is_dir() else []
+    if foreign or (work.exists() and not work.is_dir()):
+        what = f"has {sorted(foreign)[0]!r} in it" if foreign else "is a file"
+        raise OutputError(
+            f"{work} is where checkpoints go, but it {what}: name another bundle with --out, or move it away"
+        )
     if folder.exists() and not (folder / MANIFEST).is_file():
         raise OutputError(f"{folder} exists and is no bundle: name another folder with --out")
     try:
@@ -76,6 +96,21 @@ def new_folder(target: Path) -> Iterator[Path]:
             old.rename(target)
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def with_metadata(
+    content: bytes, variant: str, recipe: Recipe, labels: tuple[str, ...], image: InputSpec
+) -> bytes:
+    """Return a converted file with its title, licence, labels and normalization inside."""
+    return write_metadata(
+        content,
+        name=recipe.title or recipe.name,
+        description=f"edgecnn recipe {recipe.name}, {variant}",
+        license_text=recipe.data.licence,
+        labels=labels,
+        color=image.color,
+        value_range=image.value_range,
+    )
 
 
 def write_models(

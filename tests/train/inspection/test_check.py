@@ -2,6 +2,7 @@ import csv
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -131,6 +132,23 @@ def test_twins_across_splits_come_first_and_the_manifest_leaves_them_out_of_trai
     again = checked(target)
     assert "leak" not in kinds(again)
     assert len(again.seen) == 40
+
+
+def test_a_group_that_a_twin_ties_to_the_test_leaves_training_whole(photos):
+    to_splits(photos)
+    write(photos / "train" / "3" / "again.jpg", read(photos / "test" / "3" / "3-8.png"))
+    rows = [["path", "label", "split", "group"]]
+    for path in sorted(photos.glob("*/*/*")):
+        place = path.relative_to(photos)
+        walk = "walk" if path.name in ("again.jpg", "3-1.png") and place.parts[0] == "train" else ""
+        rows.append([str(Path("photos", place)), place.parts[1], place.parts[0], walk])
+    table, target = photos.parent / "all.csv", photos.parent / "clean.csv"
+    with table.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    text, left_out = manifest(checked(table), target)
+    assert left_out == 2
+    target.write_text(text)
+    load_data(open_source(target), read_recipe("photos"), lambda _: None)
 
 
 def test_the_manifest_keeps_duplicates_in_one_split_of_training(photos):

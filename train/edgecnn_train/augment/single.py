@@ -57,6 +57,9 @@ def _shade(images: NDArray[np.uint8], spec: AugmentSpec, rng: np.random.Generato
         changed = _color(changed, spec.color, rng)
     if spec.blur:
         changed = _blur(changed, spec.blur, rng)
+    if spec.speckle:
+        strength = rng.uniform(0, spec.speckle, (len(changed), 1, 1, 1)).astype(np.float32)
+        changed *= 1 + strength * rng.standard_normal(changed.shape, np.float32)
     if spec.noise:
         strength = rng.uniform(0, spec.noise, (len(changed), 1, 1, 1)).astype(np.float32)
         changed += strength * rng.standard_normal(changed.shape, np.float32)
@@ -64,7 +67,7 @@ def _shade(images: NDArray[np.uint8], spec: AugmentSpec, rng: np.random.Generato
 
 
 def _shaded(spec: AugmentSpec) -> bool:
-    return bool(spec.paper or spec.light or spec.color or spec.blur or spec.noise)
+    return bool(spec.paper or spec.light or spec.color or spec.blur or spec.noise or spec.speckle)
 
 
 def _moved(spec: AugmentSpec) -> bool:

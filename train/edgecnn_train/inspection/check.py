@@ -162,7 +162,6 @@ def manifest(report: Report, target: Path) -> tuple[str, int]:
             f"unpack {path} and check the folder"
         )
     group = [item.group or "" for item in seen.items]
-    left_out: set[int] = set()
     for number, members in enumerate(report.same.groups(), 1):
         joined = {group[p] for p in members} - {""}
         name = min(joined, default=f"alike-{number}")
@@ -170,8 +169,11 @@ def manifest(report: Report, target: Path) -> tuple[str, int]:
         group = [name if g in joined else g for g in group] if len(joined) > 1 else group
         for p in members:
             group[p] = name
-        home = max((_rank(seen.items[p]) for p in members), default=0)
-        left_out |= {int(p) for p in members if _rank(seen.items[p]) < home and seen.items[p].split}
+    home: dict[str, int] = {}
+    for item, name in zip(seen.items, group, strict=True):
+        home[name] = max(_rank(item), home.get(name, 0))
+    # What has no official split is drawn into one of its own, or trained on.
+    left_out = {p for p, name in enumerate(group) if name and _rank(seen.items[p]) < home[name]}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["path", "label", "split", "group"])

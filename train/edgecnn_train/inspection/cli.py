@@ -133,7 +133,7 @@ def preview_data(
     sections, legend = preview(
         open_source(path), chosen, typer.echo, chosen.train.seed if seed is None else seed
     )
-    if not active(chosen.augment):
+    if not (active(chosen.augment) or chosen.augment.mixup or chosen.augment.cutmix):
         typer.echo("the recipe changes no picture: it has no [augment], or only zeros in it")
     target = out or Path(f"{name.removesuffix('-model')}-preview.png")
     write_png(target, contact_sheet(sections))

@@ -10,6 +10,8 @@ import numpy as np
 from edgecnn.errors import DataError, ImageError
 from edgecnn.preprocess import Preprocessor
 from edgecnn_train.augment import augment
+from edgecnn_train.augment.mix import mix
+from edgecnn_train.batches import scaled
 from edgecnn_train.data import choose_input, input_tensor
 from edgecnn_train.sheet import Cell, Section, drawable_labels
 
@@ -49,7 +51,9 @@ def preview(
         raise DataError("none of the training pictures can be read")
     plain = np.stack(pictures)
     batch = plain[..., None] if plain.ndim == 3 else plain
-    columns = [batch, *(_change(batch, recipe, rng) for _ in range(changes))]
+    labels = np.array([item.label for item in items])
+    targets = np.eye(len(source.labels), dtype=np.float32)[labels]
+    columns = [batch, *(_change(batch, targets, recipe, rng) for _ in range(changes))]
     names, legend = drawable_labels(source.labels)
     cells = [
         Section(
@@ -61,9 +65,12 @@ def preview(
     return cells, {n: x for n, x in legend.items() if n in {names[i.label] for i in items}}
 
 
-def _change(batch: NDArray[np.uint8], recipe: Recipe, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Change a batch, uint8 N×H×W×C, as training does: the one place that calls the augmentation."""
-    return augment(batch, recipe.augment, rng)
+def _change(
+    batch: NDArray[np.uint8], targets: NDArray[np.float32], recipe: Recipe, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Change a batch, uint8 N×H×W×C, as training does: each picture by itself, then with one another."""
+    mixed, _ = mix(scaled(augment(batch, recipe.augment, rng)), targets, recipe.augment, rng)
+    return np.rint(mixed * 255).astype(np.uint8)
 
 
 def _in_turn(source: Source, rng: np.random.Generator) -> list[Item]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgecnn.edgetpu_ops import check_edge_tpu
-from edgecnn_train.quantize.calibration import check_calibration, second_subset
+from edgecnn_train.quantize.calibration import ADVICE, check_calibration, second_subset
 from edgecnn_train.quantize.compact import compact
 from edgecnn_train.quantize.finetune import to_int8_by_training
 from edgecnn_train.quantize.ptq import to_dynamic_range, to_float16, to_float32, to_int8
@@ -14,6 +14,7 @@ from edgecnn_train.quantize.tensors import compare_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from edgecnn_train.data import DataSet
     from edgecnn_train.progress import Show
@@ -40,17 +41,23 @@ class Converted:
 
 
 def convert(
-    model: Any, data: DataSet, recipe: Recipe, say: Callable[[str], None], show: Show = "none"
+    model: Any,
+    data: DataSet,
+    recipe: Recipe,
+    work: Path,
+    say: Callable[[str], None],
+    show: Show = "none",
 ) -> Converted:
     """Convert a trained float network into int8, float32, and the variants that the recipe asks for.
 
-    Raises GateError where int8 was trained and does not answer as it was trained.
+    Quantization-aware training keeps its checkpoints in `work`, and goes on from them. Raises GateError
+    where its int8 does not answer as it was trained.
     """
     spec = recipe.quantize
     second = None
     if spec.method == "qat":
         say(f"training with the rounding of int8, {spec.qat_epochs} epochs")
-        int8 = to_int8_by_training(model, data, recipe, say, show)
+        int8 = to_int8_by_training(model, data, recipe, work / "qat", say, show)
     else:
         pool = data.validation if recipe.private.enabled else data.train
         name = "validation" if recipe.private.enabled else "training"
@@ -60,10 +67,14 @@ def convert(
         if others is not None:
             second = check_calibration(model, data.calibration, others, data.validation, int8)
             say(second.summary)
+            if not second.suffices:
+                say(f"warning: the calibration pictures do not suffice: {ADVICE}")
     table = {"float32": to_float32, "float16": to_float16, "dynamic_range": to_dynamic_range}
     files = {"int8": int8} | {name: table[name](model) for name in ("float32", *spec.variants)}
     files = {name: compact(content) for name, content in files.items()}
-    layers = compare_tensors(files["int8"], files["float32"], data.calibration.images[:_COMPARED])
+    # Not those that set the ranges, for which no value lies beyond them.
+    compared = data.validation.sample(_COMPARED, recipe.train.seed)
+    layers = compare_tensors(files["int8"], files["float32"], compared.images)
     say(f"of its layers int8 costs most in {layers.worst.name}: {layers.worst.own_snr_db:.0f} dB")
     warnings = check_edge_tpu(files["int8"], recipe.name).warnings
     for line in warnings:

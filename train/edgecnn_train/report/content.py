@@ -65,8 +65,9 @@ def sections(manifest: dict[str, Any], result: Verified) -> list[Section]:
 
 # Augmentations, and the corruptions that are of their kind.
 _RELATIVES = {
-    "noise": "noise", "blur": "blur", "light": "brightness", "color": "brightness and contrast",
-    "cutout": "occlusion", "randaugment": "brightness and contrast", "scale": "small subjects",
+    "noise": "noise", "speckle": "noise", "blur": "blur", "light": "brightness",
+    "color": "brightness and contrast", "cutout": "occlusion",
+    "randaugment": "brightness and contrast", "scale": "small subjects",
 }  # fmt: skip
 
 
@@ -75,7 +76,7 @@ def _relatives(augment: dict[str, Any]) -> str:
     seen = dict.fromkeys(kind for key, kind in _RELATIVES.items() if augment.get(key))
     if not seen:
         return "It was trained with none of them."
-    return f"Its training changed pictures in ways of the same kind, though not by these: {', '.join(seen)}."
+    return f"Its training changed pictures in ways much like some of them: {', '.join(seen)}."
 
 
 def _facts(manifest: dict[str, Any], result: Verified) -> tuple[str, ...]:
