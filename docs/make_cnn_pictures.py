@@ -228,11 +228,14 @@ def augmentation():
     chosen = [next(i for i in source.items if i.label == k) for k in (3, 2)]
     photos = [np.ascontiguousarray(source.read(i)[::2, ::2, ::-1]) for i in chosen]
     eight = np.repeat(np.kron(an_eight(), np.ones((3, 3, 1), np.uint8)), 3, axis=2)[4:79, 4:79]
-    figure, axes = plt.subplots(8, 11, figsize=(9.5, 7.4), width_ratios=(1,) * 5 + (0.15,) + (1,) * 5)
-    for row in axes:
-        row[5].axis("off")
+    rows = -(-len(CHANGES) // 2)
+    figure, axes = plt.subplots(
+        rows, 11, figsize=(9.5, 0.925 * rows), width_ratios=(1,) * 5 + (0.15,) + (1,) * 5
+    )
+    for axis in [*axes[:, 5], *(axes[-1, 6:] if len(CHANGES) % 2 else [])]:
+        axis.axis("off")
     for k, (name, value) in enumerate(CHANGES.items()):
-        row = axes[k % 8, 6 * (k // 8) :]
+        row = axes[k % rows, 6 * (k // rows) :]
         spec = (
             AugmentSpec(**{name: value}) if name != "clean" else AugmentSpec(rotate=30, noise=50, clean=value)
         )
