@@ -24,6 +24,7 @@ models: $(VENV)/.dev  ## train the shipped models again; EDGECNN_DATA says where
 	$(BIN)/edgecnn train mnist-classic --out firmware_models/mnist-classic
 	$(BIN)/edgecnn train digits --out firmware_models/digits
 	$(BIN)/edgecnn train mnist --out firmware_models/mnist
+	$(BIN)/edgecnn train fashion --out firmware_models/fashion
 	$(BIN)/edgecnn train cifar10 --out firmware_models/cifar10
 	$(BIN)/edgecnn train signs --out firmware_models/signs
 	mkdir -p build && mv firmware_models/*.report.html build/
