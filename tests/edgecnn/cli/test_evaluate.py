@@ -140,7 +140,10 @@ def test_progress_on_a_terminal_and_ctrl_c(idx_folder):
     command += ["--engine", "fake:delay_ms=30", "--corruptions"]
     with (
         os.fdopen(terminal, "rb", buffering=0) as screen,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=their_end) as child,
+        # A dumb terminal gets no progress bar.
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=their_end, env=os.environ | {"TERM": "xterm"}
+        ) as child,
     ):
         os.close(their_end)
         seen = b""
