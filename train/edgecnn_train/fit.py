@@ -12,7 +12,7 @@ from edgecnn_train.average import Average
 from edgecnn_train.batches import Batches, scaled
 from edgecnn_train.checkpoint import Checkpoint
 from edgecnn_train.losses import accuracy, loss
-from edgecnn_train.optimize import optimizer
+from edgecnn_train.optimize import optimizer, restore
 from edgecnn_train.private import PoissonBatches, protect
 from edgecnn_train.progress import progress
 from edgecnn_train.recipe import Recipe
@@ -81,7 +81,7 @@ def fit(
             if done >= last:
                 continue
             freeze(model, taken if last <= spec.freeze else ())
-            _compile(model, spec, batches, state)
+            compile_network(model, _optimizer(model, spec, batches, state), spec, batches)
             if isinstance(batches, PoissonBatches):
                 protect(model, loss(spec, batches.sparse), recipe.private, batches)
             model.fit(
@@ -101,20 +101,19 @@ def fit(
     return Fitted(model, checkpoint.history, checkpoint.best_epoch)
 
 
-def _compile(model: Any, spec: TrainSpec, batches: Batches, state: list[NDArray[Any]] | None) -> None:
-    """Compile the network, and let its optimizer go on from another's state where they fit together."""
+def _optimizer(model: Any, spec: TrainSpec, batches: Batches, state: list[NDArray[Any]] | None) -> Any:
+    """Return the recipe's optimizer for the network; from another's state, as far as that fits."""
     chosen = optimizer(spec, batches.steps)
-    chosen.build(model.trainable_variables)
-    if state is not None:
-        fits = [tuple(v.shape) for v in chosen.variables] == [v.shape for v in state]
-        # The first one counts the batches, which is all that an optimizer of other layers has to know.
-        for variable, value in list(zip(chosen.variables, state, strict=False))[: None if fits else 1]:
-            variable.assign(value)
-        if spec.ema and not fits:
-            # Keras starts averages from the weights only where no batch was counted, and else from zero.
-            averages = chosen._model_variables_moving_average
-            for average, weight in zip(averages, model.trainable_variables, strict=True):
-                average.assign(weight)
+    if state is not None and not restore(chosen, model.trainable_variables, state) and spec.ema:
+        # Keras starts averages from the weights only where no batch was counted, and else from zero.
+        averages = chosen._model_variables_moving_average
+        for average, weight in zip(averages, model.trainable_variables, strict=True):
+            average.assign(weight)
+    return chosen
+
+
+def compile_network(model: Any, chosen: Any, spec: TrainSpec, batches: Batches) -> None:
+    """Compile a network with the recipe's loss, and accuracy as its metric."""
     # XLA takes two to three times as long for these networks on a CPU.
     model.compile(
         optimizer=chosen,

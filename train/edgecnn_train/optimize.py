@@ -8,6 +8,10 @@ import keras
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
     from edgecnn_train.recipe import TrainSpec
 
 # What weight decay leaves alone: pulling these towards zero does not make a network simpler.
@@ -48,6 +52,19 @@ def optimizer(spec: TrainSpec, steps_per_epoch: int) -> Any:
     # Keras does not save this with a model: whoever loads one makes the optimizer anew.
     chosen.exclude_from_weight_decay(var_names=_NOT_DECAYED)
     return chosen
+
+
+def restore(chosen: Any, weights: Sequence[Any], state: Sequence[NDArray[Any]]) -> bool:
+    """Build an optimizer for these trainable weights and let it go on from another's variables.
+
+    Where they are of other layers only the first goes over, which counts the batches. Returns whether all
+    did.
+    """
+    chosen.build(weights)
+    fits = [tuple(v.shape) for v in chosen.variables] == [v.shape for v in state]
+    for variable, value in list(zip(chosen.variables, state, strict=False))[: None if fits else 1]:
+        variable.assign(value)
+    return fits
 
 
 @keras.saving.register_keras_serializable("edgecnn")

@@ -10,9 +10,8 @@ import keras
 
 from edgecnn_train.batches import Batches, scaled
 from edgecnn_train.checkpoint import Checkpoint
-from edgecnn_train.fit import fingerprint
-from edgecnn_train.losses import accuracy, loss
-from edgecnn_train.optimize import Schedule
+from edgecnn_train.fit import compile_network, fingerprint
+from edgecnn_train.optimize import Schedule, restore
 from edgecnn_train.progress import progress
 from edgecnn_train.quantize.parity import assert_parity
 from edgecnn_train.quantize.qat import FreezeRanges, quantization_aware, twin_to_int8
@@ -52,17 +51,10 @@ def to_int8_by_training(
     checkpoint = Checkpoint(work, key, train.seed, batches.clock, pictures, first=held)
     if resumed := checkpoint.load():
         twin.set_weights(resumed.weights)
-        chosen.build(twin.trainable_variables)
-        for variable, value in zip(chosen.variables, resumed.optimizer, strict=True):
-            variable.assign(value)
+        restore(chosen, twin.trainable_variables, resumed.optimizer)
         say(f"going on after epoch {len(checkpoint.history)} of {spec.qat_epochs}, from {work}")
     done = len(checkpoint.history)
-    twin.compile(
-        optimizer=chosen,
-        loss=loss(train, batches.sparse),
-        metrics=["accuracy"] if batches.sparse else [accuracy],
-        jit_compile=False,
-    )
+    compile_network(twin, chosen, train, batches)
     with progress(show, spec.qat_epochs, checkpoint, say) as shown:
         twin.fit(
             # The epochs that follow those of the float network, so that no batch comes twice.
