@@ -14,9 +14,8 @@ from edgecnn_train.data import divide, read_pictures
 from edgecnn_train.fit import fingerprint, fit
 from edgecnn_train.models import build
 from edgecnn_train.notes import remember
-from edgecnn_train.quantize.finetune import to_int8_by_training
 from edgecnn_train.quantize.parity import answers
-from edgecnn_train.quantize.ptq import to_int8
+from edgecnn_train.quantize.variants import int8_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,7 +70,7 @@ def fold_items(items: Sequence[Item], count: int, seed: int) -> list[tuple[Item,
     filled = np.zeros((count, classes), np.int64)
     units: dict[str, list[int]] = {}
     for place, item in enumerate(items):
-        units.setdefault(f"group {item.group}" if item.group else f"picture {place}", []).append(place)
+        units.setdefault(_unit(item), []).append(place)
     for name in rng.permutation(sorted(units)):
         labels = np.bincount([items[p].label for p in units[name]], minlength=classes)
         # Where its classes are fewest; of equal folds the emptiest.
@@ -91,8 +90,13 @@ def possible_folds(items: Sequence[Item]) -> int:
     """
     units: dict[int, set[str]] = {}
     for item in items:
-        units.setdefault(item.label, set()).add(f"group {item.group}" if item.group else f"picture {item.id}")
+        units.setdefault(item.label, set()).add(_unit(item))
     return min(len(u) for u in units.values())
+
+
+def _unit(item: Item) -> str:
+    """Return the name of what stays together: the item's group, or itself."""
+    return f"group {item.group}" if item.group else f"picture {item.id}"
 
 
 def estimate(recipe: Recipe, source: Source, work: Path, say: Callable[[str], None]) -> FoldEstimate | None:
@@ -130,9 +134,6 @@ def _test(recipe: Recipe, data: DataSet, folder: Path) -> float:
     keras.utils.set_random_seed(recipe.train.seed)
     network = build(recipe.model, data.input, len(data.labels))
     fitted = fit(network, data, recipe, folder, lambda _: None, show="none")
-    if recipe.quantize.method == "qat":
-        content = to_int8_by_training(fitted.model, data, recipe, folder / "qat", lambda _: None, "none")
-    else:
-        content = to_int8(fitted.model, data.calibration.images)
+    content = int8_of(fitted.model, data, recipe, folder, lambda _: None)
     named = answers(content, data.test.images).argmax(axis=1)
     return float(np.mean(named == data.test.labels))

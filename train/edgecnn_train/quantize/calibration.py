@@ -16,8 +16,6 @@ from edgecnn_train.quantize.ptq import to_int8
 if TYPE_CHECKING:
     from edgecnn_train.data import Split
 
-# What to do where another calibration set gives another accuracy.
-ADVICE = "more of them (--set quantize.calibration=N) or --set quantize.method=qat may help"
 # In points of top-1: what int8 may lose to its float twin anywhere.
 ALLOWED_POINTS = 0.5
 

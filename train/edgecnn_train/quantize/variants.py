@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgecnn.edgetpu_ops import check_edge_tpu
-from edgecnn_train.quantize.calibration import ADVICE, check_calibration, second_subset
+from edgecnn_train.quantize.calibration import check_calibration, second_subset
 from edgecnn_train.quantize.compact import compact
 from edgecnn_train.quantize.finetune import to_int8_by_training
 from edgecnn_train.quantize.ptq import to_dynamic_range, to_float16, to_float32, to_int8
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from edgecnn_train.quantize.tensors import QuantizationReport
     from edgecnn_train.recipe import Recipe
 
+# What to do where another calibration set gives another accuracy.
+_ADVICE = "more of them (--set quantize.calibration=N) or --set quantize.method=qat may help"
 # Pictures that the layers are compared on; more of them change no decibel.
 _COMPARED = 100
 
@@ -40,6 +42,18 @@ class Converted:
     edge_tpu: tuple[str, ...]
 
 
+def int8_of(
+    model: Any, data: DataSet, recipe: Recipe, work: Path, say: Callable[[str], None], show: Show = "none"
+) -> bytes:
+    """Return the full-int8 file in the way that the recipe asks for: after training, or by training on."""
+    if recipe.quantize.method == "qat":
+        say(f"training with the rounding of int8, {recipe.quantize.qat_epochs} epochs")
+        return to_int8_by_training(model, data, recipe, work / "qat", say, show)
+    split = "validation" if recipe.private.enabled else "training"
+    say(f"quantizing, by {len(data.calibration):,} pictures of the {split} split")
+    return to_int8(model, data.calibration.images)
+
+
 def convert(
     model: Any,
     data: DataSet,
@@ -54,21 +68,8 @@ def convert(
     where its int8 does not answer as it was trained.
     """
     spec = recipe.quantize
-    second = None
-    if spec.method == "qat":
-        say(f"training with the rounding of int8, {spec.qat_epochs} epochs")
-        int8 = to_int8_by_training(model, data, recipe, work / "qat", say, show)
-    else:
-        pool = data.validation if recipe.private.enabled else data.train
-        name = "validation" if recipe.private.enabled else "training"
-        say(f"quantizing, by {len(data.calibration):,} pictures of the {name} split")
-        int8 = to_int8(model, data.calibration.images)
-        others = second_subset(pool, data.calibration, recipe.train.seed)
-        if others is not None:
-            second = check_calibration(model, data.calibration, others, data.validation, int8)
-            say(second.summary)
-            if not second.suffices:
-                say(f"warning: the calibration pictures do not suffice: {ADVICE}")
+    int8 = int8_of(model, data, recipe, work, say, show)
+    second = None if spec.method == "qat" else _with_others(model, data, recipe, int8, say)
     table = {"float32": to_float32, "float16": to_float16, "dynamic_range": to_dynamic_range}
     files = {"int8": int8} | {name: table[name](model) for name in ("float32", *spec.variants)}
     files = {name: compact(content) for name, content in files.items()}
@@ -80,3 +81,18 @@ def convert(
     for line in warnings:
         say(f"warning: {line}")
     return Converted(files, layers, second, warnings)
+
+
+def _with_others(
+    model: Any, data: DataSet, recipe: Recipe, int8: bytes, say: Callable[[str], None]
+) -> CalibrationCheck | None:
+    """Quantize by other pictures of the same split, and tell whether it makes a difference."""
+    pool = data.validation if recipe.private.enabled else data.train
+    others = second_subset(pool, data.calibration, recipe.train.seed)
+    if others is None:
+        return None
+    second = check_calibration(model, data.calibration, others, data.validation, int8)
+    say(second.summary)
+    if not second.suffices:
+        say(f"warning: the calibration pictures do not suffice: {_ADVICE}")
+    return second
