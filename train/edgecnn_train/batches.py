@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_train.augment import active, augment
-from edgecnn_train.augment.mix import mix
+from edgecnn_train.augment import active, augment, mix, mixes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,8 +54,8 @@ class Batches:
     @property
     def sparse(self) -> bool:
         """Whether targets are class numbers; else they are distributions over the classes, float32."""
-        mixed = self._change.mixup or self._change.cutmix or self._spec.label_smoothing
-        return self._spec.loss.startswith("sparse_") and not mixed and self._teacher is None
+        shared = mixes(self._change) or self._spec.label_smoothing or self._teacher is not None
+        return self._spec.loss.startswith("sparse_") and not shared
 
     def epochs(self, first: int = 0) -> Iterator[Batch]:
         """Yield the batches of the epoch number `first` (from 0) and all that follow."""

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 Mixed = tuple["NDArray[np.float32]", "NDArray[np.float32]"]
 
 
+def mixes(spec: AugmentSpec) -> bool:
+    """Whether the recipe mixes pictures with one another at all."""
+    return bool(spec.mixup or spec.cutmix)
+
+
 def mix(
     pictures: NDArray[np.float32], targets: NDArray[np.float32], spec: AugmentSpec, rng: np.random.Generator
 ) -> Mixed:

@@ -123,7 +123,7 @@ def preview_data(
 ) -> None:
     """Draw pictures before and after the recipe's augmentation."""
     from edgecnn.dataset import open_source
-    from edgecnn_train.augment import active
+    from edgecnn_train.augment import active, mixes
     from edgecnn_train.data import find_recipe_data
     from edgecnn_train.inspection.preview import preview
     from edgecnn_train.sheet import contact_sheet, write_png
@@ -133,7 +133,7 @@ def preview_data(
     sections, legend = preview(
         open_source(path), chosen, typer.echo, chosen.train.seed if seed is None else seed
     )
-    if not (active(chosen.augment) or chosen.augment.mixup or chosen.augment.cutmix):
+    if not (active(chosen.augment) or mixes(chosen.augment)):
         typer.echo("the recipe changes no picture: it has no [augment], or only zeros in it")
     target = out or Path(f"{name.removesuffix('-model')}-preview.png")
     write_png(target, contact_sheet(sections))

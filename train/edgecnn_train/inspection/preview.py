@@ -9,8 +9,7 @@ import numpy as np
 
 from edgecnn.errors import DataError, ImageError
 from edgecnn.preprocess import Preprocessor
-from edgecnn_train.augment import augment
-from edgecnn_train.augment.mix import mix
+from edgecnn_train.augment import augment, mix
 from edgecnn_train.batches import scaled
 from edgecnn_train.data import choose_input, input_tensor
 from edgecnn_train.sheet import Cell, Section, drawable_labels
