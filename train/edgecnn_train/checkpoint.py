@@ -55,8 +55,8 @@ class Saved:
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
     """Keeps the last epoch's whole state, the best epoch's weights, and the history, in one folder.
 
-    Every file is written under another name first, and `state.json` last, so that a stop at any moment
-    leaves the state of one epoch whole.
+    `state.json` is written last, under another name first, and says which epoch's files belong to it, so
+    that a stop at any moment leaves the state of one epoch whole.
 
     Parameters
     ----------

@@ -90,7 +90,7 @@ def train(
     folds = None
     # Folds would test on what is protected, and every one of them would spend epsilon again.
     if recipe.data.folds and is_small(source) and not recipe.private.enabled:
-        say(f"few pictures: training {recipe.data.folds} times more for an estimate that uses them all")
+        say(f"few pictures: training up to {recipe.data.folds} times more for an estimate that uses them all")
         folds = estimate(recipe, source, work, say)
         if folds:
             say(f"int8 top-1 {folds}")
