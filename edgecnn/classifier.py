@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgecnn import DEFAULT_MODEL
 from edgecnn.bundle import Model, open_model
@@ -12,6 +12,7 @@ from edgecnn.engine import open_engine
 from edgecnn.errors import OptionError
 from edgecnn.frame import Prediction, Result, Timings
 from edgecnn.preprocess import Preprocessor
+from edgecnn.smooth import HOLD, SMOOTH, Smoother
 
 if TYPE_CHECKING:
     import os
@@ -105,6 +106,32 @@ class Classifier:
         self, image: NDArray[np.uint8], top: int | None = None
     ) -> tuple[list[Prediction], Timings]:
         """Classify one picture, and say how long each stage took."""
+        predictions, timings, _ = self._run(image, top)
+        return predictions, timings
+
+    def smoother(self, smooth: float = SMOOTH, hold: int = HOLD) -> Smoother:
+        """Return what makes one stream's answers steady, by this model's threshold; see `Smoother`."""
+        return Smoother(self.labels, self.threshold, self._background, smooth, hold)
+
+    def classify_frame(
+        self, frame: Frame, top: int | None = None, smoother: Smoother | None = None
+    ) -> Result:
+        """Classify one frame of a source; its age is taken when the label is known.
+
+        Parameters
+        ----------
+        smoother
+            That of the frame's stream, for a steady answer beside the frame's own.
+        """
+        predictions, timings, raw = self._run(frame.pixels, top)
+        unknown = not self.knows(predictions) if self._may_not_know else None
+        steady = smoother(self._decode.scores(raw), top) if smoother else None
+        age_ms = (time.monotonic_ns() - frame.captured_ns) / 1e6
+        return Result(frame, predictions, timings, age_ms, unknown, steady)
+
+    def _run(
+        self, image: NDArray[np.uint8], top: int | None
+    ) -> tuple[list[Prediction], Timings, NDArray[Any]]:
         start = time.perf_counter_ns()
         tensor = self._preprocess(image)
         prepared = time.perf_counter_ns()
@@ -112,15 +139,8 @@ class Classifier:
         invoked = time.perf_counter_ns()
         predictions = self._decode(raw, top)
         end = time.perf_counter_ns()
-        return predictions, Timings(
-            (prepared - start) / 1e6, (invoked - prepared) / 1e6, (end - invoked) / 1e6
-        )
-
-    def classify_frame(self, frame: Frame, top: int | None = None) -> Result:
-        """Classify one frame of a source; its age is taken when the label is known."""
-        predictions, timings = self.classify_timed(frame.pixels, top)
-        unknown = not self.knows(predictions) if self._may_not_know else None
-        return Result(frame, predictions, timings, (time.monotonic_ns() - frame.captured_ns) / 1e6, unknown)
+        timings = Timings((prepared - start) / 1e6, (invoked - prepared) / 1e6, (end - invoked) / 1e6)
+        return predictions, timings, raw
 
     def close(self) -> None:
         """Close the engine; may be called twice."""

@@ -61,22 +61,29 @@ class Decoder:
         best = falling.argsort(kind="stable")[:top].tolist()
         labels, table = self._labels, self._scores
         if self._exponent != 1:
-            scores = self._tempered(values)
+            scores = self._tempered(values).tolist()
             return [Prediction(labels[i], i, scores[i]) for i in best]
         scores = values.tolist()
         if values.dtype == np.float32:
             return [Prediction(labels[i], i, scores[i]) for i in best]
         return [Prediction(labels[i], i, table[scores[i]]) for i in best]
 
+    def scores(self, raw: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the scores of all classes, shape (classes,), in the order of the labels."""
+        if self._exponent == 1:
+            return self.probabilities(raw).astype(np.float64)
+        values = raw.reshape(-1)
+        return self._tempered(softmax(self._real(values)) if self._logits else values)
+
     def probabilities(self, raw: NDArray[Any]) -> NDArray[np.float32]:
         """Return the model's own probabilities, shape (classes,), in the order of the labels."""
         real = self._real(raw.reshape(-1))
         return softmax(real) if self._logits else real.copy()
 
-    def _tempered(self, values: NDArray[Any]) -> list[float]:
+    def _tempered(self, values: NDArray[Any]) -> NDArray[np.float64]:
         # The same as `temper`, with the powers of a quantized output looked up.
         weights = self._weigh(values) if self._weights is None else self._weights.take(values.view(np.uint8))
-        scores: list[float] = (weights / np.add.reduce(weights)).tolist()
+        scores: NDArray[np.float64] = weights / np.add.reduce(weights)
         return scores
 
     def _weigh(self, probabilities: NDArray[np.float32]) -> NDArray[np.float64]:

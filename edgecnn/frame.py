@@ -46,6 +46,10 @@ class Prediction:
     index: int
     score: float
 
+    def as_dict(self) -> dict[str, object]:
+        """Return it as every JSON output has it."""
+        return {"label": self.label, "index": self.index, "score": round(self.score, 6)}
+
 
 @dataclass(frozen=True, slots=True)
 class Timings:
@@ -70,6 +74,36 @@ class Timings:
 
 
 @dataclass(frozen=True, slots=True)
+class Steady:
+    """What the latest results of a stream amount to; see `edgecnn.smooth`.
+
+    Attributes
+    ----------
+    answer
+        The label that stands, or None for unknown. It may be another than the best of `predictions`, which
+        has not lasted yet.
+    predictions
+        Classes by their averaged scores, best first.
+    """
+
+    answer: str | None
+    predictions: list[Prediction]
+
+    @property
+    def label(self) -> str:
+        """The answer's label, or `unknown`."""
+        return UNKNOWN if self.answer is None else self.answer
+
+    def as_dict(self) -> dict[str, object]:
+        """Return it as the lines of `live --jsonl` have it."""
+        return {
+            "label": self.label,
+            "unknown": self.answer is None,
+            "predictions": [p.as_dict() for p in self.predictions],
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """A classified frame.
 
@@ -82,6 +116,9 @@ class Result:
     unknown
         Whether this is none of the classes as far as the model can tell; None for a model that has no way
         to say so.
+    steady
+        What the stream amounts to up to this frame; None where single frames count. All else is of this
+        frame alone.
     """
 
     frame: Frame
@@ -89,11 +126,22 @@ class Result:
     timings: Timings
     age_ms: float
     unknown: bool | None = None
+    steady: Steady | None = None
 
     @property
     def label(self) -> str:
-        """The answer: the best class's label, or `unknown`."""
+        """The answer of this frame alone: the best class's label, or `unknown`."""
         return UNKNOWN if self.unknown else self.predictions[0].label
+
+    @property
+    def shown(self) -> str:
+        """What a person is shown: the steady label where there is one."""
+        return self.steady.label if self.steady else self.label
+
+    @property
+    def ranking(self) -> list[Prediction]:
+        """The classes that a person is shown with it: by averaged scores where there is a steady label."""
+        return self.steady.predictions if self.steady else self.predictions
 
     @property
     def correct(self) -> bool | None:
@@ -108,16 +156,16 @@ class Result:
     def as_dict(self) -> dict[str, object]:
         """Return the object that `classify --json` and `live --jsonl` share.
 
-        `unknown` is in it where the model can say so.
+        `unknown` is in it where the model can say so, `steady` where the stream was smoothed.
         """
         answer = {} if self.unknown is None else {"unknown": self.unknown}
+        steady = {"steady": self.steady.as_dict()} if self.steady else {}
         return {
             "source": self.frame.source,
             "frame": self.frame.index,
             **answer,
-            "predictions": [
-                {"label": p.label, "index": p.index, "score": round(p.score, 6)} for p in self.predictions
-            ],
+            "predictions": [p.as_dict() for p in self.predictions],
+            **steady,
             "latency_ms": self.timings.as_dict(),
         }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from edgecnn.errors import CameraError
@@ -12,12 +13,13 @@ from edgecnn.frame import Command
 from edgecnn.stats import Stats, Summary
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from edgecnn.camera import Camera
     from edgecnn.classifier import Classifier
-    from edgecnn.frame import Frame
+    from edgecnn.frame import Frame, Result
     from edgecnn.sink import Sink
+    from edgecnn.smooth import Smoother
 
 FIRST_FRAME_S = 15.0
 _POLL_S = 0.1
@@ -79,6 +81,7 @@ def run(
     frames: int | None = None,
     stop: threading.Event | None = None,
     top: int = 3,
+    smoother: Smoother | None = None,
 ) -> Summary:
     """Classify what the camera sees until it ends, a limit is reached, or someone asks to stop.
 
@@ -90,6 +93,8 @@ def run(
         How many frames at most.
     stop
         Set it from a signal handler or another thread.
+    smoother
+        For a steady answer beside each frame's own; see `Classifier.smoother`.
 
     Raises
     ------
@@ -104,8 +109,9 @@ def run(
     thread = threading.Thread(target=_capture, args=(camera, mailbox, ended), name="capture", daemon=True)
     stats = Stats()
     thread.start()
+    classify = partial(classifier.classify_frame, top=top, smoother=smoother)
     try:
-        _loop(classifier, mailbox, sinks, stats, stop, seconds, frames, top)
+        _loop(classify, classifier.labels, mailbox, sinks, stats, stop, seconds, frames)
     finally:
         ended.set()
         mailbox.close()
@@ -123,14 +129,14 @@ def _capture(camera: Camera, mailbox: Mailbox, ended: threading.Event) -> None:
 
 
 def _loop(
-    classifier: Classifier,
+    classify: Callable[[Frame], Result],
+    labels: tuple[str, ...],
     mailbox: Mailbox,
     sinks: Sequence[Sink],
     stats: Stats,
     stop: threading.Event,
     seconds: float | None,
     frames: int | None,
-    top: int,
 ) -> None:
     patience = time.monotonic() + FIRST_FRAME_S
     end = float("inf")
@@ -145,10 +151,10 @@ def _loop(
             continue
         if not stats.frames and seconds is not None:
             end = time.monotonic() + seconds
-        if frame.truth is not None and frame.truth not in classifier.labels:
+        if frame.truth is not None and frame.truth not in labels:
             # A source that draws digits knows nothing of a model that names something else.
             frame = replace(frame, truth=None)
-        result = classifier.classify_frame(frame, top)
+        result = classify(frame)
         stats.add(result, mailbox.dropped)
         commands = [sink.show(result, stats) for sink in sinks]
         if Command.QUIT in commands or (frames is not None and stats.frames >= frames):

@@ -26,6 +26,12 @@ class Stats:
         self.known = 0
         self.correct = 0
         self.unknown = 0
+        self.smoothed = False
+        self.steady_correct = 0
+        # How often the answer was another than that of the result before.
+        self.changes = 0
+        self.steady_changes = 0
+        self._labels: tuple[str, str] | None = None
         self.dropped = 0
         self._latencies = {stage: deque[float](maxlen=WINDOW) for stage in STAGES}
         self._moments = deque[float](maxlen=60)
@@ -44,6 +50,13 @@ class Stats:
         if result.correct is not None:
             self.known += 1
             self.correct += result.correct
+            self.steady_correct += result.shown == result.frame.truth
+        self.smoothed = result.steady is not None
+        labels = result.label, result.shown
+        if self._labels:
+            self.changes += labels[0] != self._labels[0]
+            self.steady_changes += labels[1] != self._labels[1]
+        self._labels = labels
         t = result.timings
         values = (t.preprocess_ms, t.inference_ms, t.decode_ms, t.total_ms, result.age_ms)
         for stage, value in zip(STAGES, values, strict=True):
@@ -71,6 +84,10 @@ class Stats:
             known=self.known,
             correct=self.correct,
             unknown=self.unknown,
+            smoothed=self.smoothed,
+            changes=self.changes,
+            steady_correct=self.steady_correct,
+            steady_changes=self.steady_changes,
             spreads=self.spreads(),
         )
 
@@ -80,7 +97,8 @@ class Summary:
     """A finished run.
 
     `known` frames had a true label, `correct` of them were named right; `unknown` frames got no name, which
-    is never right.
+    is never right. The answer changed `changes` times from one frame to the next. The steady answers are
+    counted apart; without smoothing they are the same.
     """
 
     source: str
@@ -91,9 +109,18 @@ class Summary:
     known: int
     correct: int
     unknown: int
+    smoothed: bool
+    changes: int
+    steady_correct: int
+    steady_changes: int
     spreads: dict[str, Spread]
 
     @property
     def accuracy(self) -> float | None:
         """The share of labels that were right, or None where the truth was not known."""
         return self.correct / self.known if self.known else None
+
+    @property
+    def steady_accuracy(self) -> float | None:
+        """The same of the steady labels."""
+        return self.steady_correct / self.known if self.known else None

@@ -37,18 +37,20 @@ class _Sheet:
 class SyntheticCamera:
     """Shows a new digit every `hold` frames, all of it decided by `seed`.
 
-    Options: `synthetic:seed=0,fps=30,hold=30`; with `fps=0` it never waits. Frame i of a seed is always the
-    same picture.
+    Options: `synthetic:seed=0,fps=30,hold=30,flicker=0`; with `fps=0` it never waits, and with `flicker` each
+    frame has other patches of light and shadow, of so many grey levels in the standard deviation. Frame i of
+    a seed is always the same picture.
     """
 
     live = True
 
     def __init__(self, spec: str = "synthetic") -> None:
-        options = parse_spec(spec, {"seed": 0.0, "fps": 30.0, "hold": 30.0})
+        options = parse_spec(spec, {"seed": 0.0, "fps": 30.0, "hold": 30.0, "flicker": 0.0})
         self.name = spec
         self._seed = int(options["seed"])
         self._period_ns = int(1e9 / options["fps"]) if options["fps"] else 0
         self._hold = max(1, int(options["hold"]))
+        self._flicker = options["flicker"]
         self._next_ns = 0
         self._index = 0
         self._sheet: tuple[int, _Sheet] | None = None
@@ -93,6 +95,11 @@ class SyntheticCamera:
         grain = self._grain[top : top + HEIGHT, left : left + WIDTH]
         strength = sheet.noise / 24
         noisy = cv2.addWeighted(picture, 1.0, grain, strength, -128 * strength)
+        if self._flicker:
+            patches = cv2.resize(
+                rng.normal(0, self._flicker, (24, 32)), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC
+            )
+            noisy = np.clip(noisy + patches[..., None], 0, 255).astype(np.uint8)
         return noisy, sheet.label  # type: ignore[return-value]
 
     def close(self) -> None:

@@ -21,6 +21,7 @@ from edgecnn.cli.options import (
     VariantOption,
     open_classifier,
 )
+from edgecnn.smooth import HOLD, MOST_HOLD, MOST_SMOOTH, SMOOTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,6 +61,24 @@ def live(
     labels: LabelsOption = None,
     value_range: RangeOption = None,
     threshold: ThresholdOption = None,
+    smooth: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of the past in each class's average, 0 for none; 0.4 for cameras, 0 for files.",
+            min=0,
+            max=MOST_SMOOTH,
+            metavar="A",
+        ),
+    ] = None,
+    hold: Annotated[
+        int | None,
+        typer.Option(
+            help="Frames in a row that have to agree before the answer changes; 4 for cameras, 1 for files.",
+            min=1,
+            max=MOST_HOLD,
+            metavar="N",
+        ),
+    ] = None,
     seconds: Annotated[float | None, typer.Option(help="Stop after this time.", min=0, metavar="S")] = None,
     frames: Annotated[int | None, typer.Option(help="Stop after this many.", min=1, metavar="N")] = None,
     show: Annotated[Show, typer.Option(help="Where to show it.")] = Show.auto,
@@ -73,8 +92,9 @@ def live(
     console = Console(stderr=jsonl == "-", highlight=False)
     with open_classifier(model, variant, engine, threads, labels, value_range, threshold) as classifier:
         summary = run_live(
-            classifier, source, console, seconds=seconds, frames=frames, show=show, jsonl=jsonl
-        )
+            classifier, source, console,
+            seconds=seconds, frames=frames, show=show, jsonl=jsonl, smooth=smooth, hold=hold,
+        )  # fmt: skip
     print_summary(summary, console)
 
 
@@ -87,8 +107,13 @@ def run_live(
     frames: int | None = None,
     show: Show = Show.auto,
     jsonl: str | None = None,
+    smooth: float | None = None,
+    hold: int | None = None,
 ) -> Summary:
-    """Open the source and the sinks, run the loop until its end, and return the summary."""
+    """Open the source and the sinks, run the loop until its end, and return the summary.
+
+    Without `smooth` and `hold` a camera's answers are steadied by the defaults; those of files stand alone.
+    """
     from edgecnn.camera import open_camera
     from edgecnn.live import run
     from edgecnn.sink import open_view
@@ -108,21 +133,32 @@ def run_live(
         if view := _view(show):
             sinks.append(stack.enter_context(open_view(view, console)))
         stop = stack.enter_context(_stop_on_signals())
-        return run(classifier, camera, sinks, seconds=seconds, frames=frames, stop=stop)
+        smooth = smooth if smooth is not None else SMOOTH if camera.live else 0.0
+        hold = hold if hold is not None else HOLD if camera.live else 1
+        smoother = classifier.smoother(smooth, hold) if smooth or hold > 1 else None
+        return run(classifier, camera, sinks, seconds=seconds, frames=frames, stop=stop, smoother=smoother)
 
 
 def print_summary(summary: Summary, console: Console) -> None:
     """Print what the run amounted to."""
-    right = ""
+    counted = [f"{summary.frames:,} frames in {summary.seconds:.1f} s", f"{summary.rate:.1f} a second"]
+    counted.append(f"{summary.dropped:,} dropped")
     if summary.accuracy is not None:
-        right = f", {summary.accuracy:.1%} of {summary.known:,} labels right"
-    console.print(
-        f"{summary.frames:,} frames in {summary.seconds:.1f} s, {summary.rate:.1f} a second, "
-        f"{summary.dropped:,} dropped{right}" + (f", {summary.unknown:,} unknown" if summary.unknown else ""),
-        soft_wrap=True,
-    )
+        counted.append(f"{summary.accuracy:.1%} of {summary.known:,} labels right")
+    if summary.unknown:
+        counted.append(f"{summary.unknown:,} unknown")
+    if summary.smoothed:
+        counted.append(_changes(summary.changes))
+    console.print(", ".join(counted), soft_wrap=True)
+    if summary.smoothed:
+        steady = "" if summary.steady_accuracy is None else f", {summary.steady_accuracy:.1%} of labels right"
+        console.print(f"  smoothed: {_changes(summary.steady_changes)}{steady}", soft_wrap=True)
     for stage, spread in summary.spreads.items():
         console.print(f"  {stage:<10}  p50 {spread.p50_ms:9.3f} ms   p99 {spread.p99_ms:9.3f} ms")
+
+
+def _changes(count: int) -> str:
+    return f"{count:,} change{'s' * (count != 1)} of label"
 
 
 def _view(show: Show) -> str | None:

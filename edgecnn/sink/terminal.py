@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from edgecnn.frame import Result
+    from edgecnn.frame import Prediction, Result
     from edgecnn.stats import Stats
 
 REDRAW_S = 0.1
@@ -69,37 +69,52 @@ class TerminalSink:
         table = Table.grid(padding=(0, 2))
         table.add_column(width=12, no_wrap=True)
         table.add_column(no_wrap=True, overflow="ellipsis")
-        if result.unknown:
-            table.add_row(result.label, "the nearest that it knows:", style="bold")
-        for i, prediction in enumerate(result.predictions[:3]):
+        table.add_row("label", result.shown, style="bold")
+        for prediction in result.ranking[:3]:
             filled = round(prediction.score * _BAR)
             bar = "█" * filled + "░" * (_BAR - filled)
-            row = f"{bar} {prediction.score:6.1%}"
-            table.add_row(prediction.label, row, style="dim" if i or result.unknown else "bold")
+            table.add_row(prediction.label, f"{bar} {prediction.score:6.1%}")
+        if result.steady:
+            table.add_row("this frame", of_this_frame(result), style="dim")
         table.add_row("", "")
         seen = f"{stats.frames:,} frames, {stats.rate():.1f} a second, {stats.dropped:,} dropped"
         table.add_row("seen", seen)
         for stage, spread in stats.spreads(SHOWN_FRAMES).items():
             table.add_row(stage, f"p50 {spread.p50_ms:8.3f} ms   p99 {spread.p99_ms:8.3f} ms")
         if stats.known:
-            table.add_row("right", f"{stats.correct / stats.known:.1%} of {stats.known:,}")
+            right = f"{stats.correct / stats.known:.1%} of {stats.known:,}"
+            if result.steady:
+                right = f"{stats.steady_correct / stats.known:.1%} of {stats.known:,}; single frames {right}"
+            table.add_row("right", right)
         if stats.unknown:
             table.add_row("unknown", f"{stats.unknown / stats.frames:.1%} of {stats.frames:,}")
         table.add_row("", "q quits" if self._keys.active else "Ctrl-C quits", style="dim")
         return table
 
 
+def of_this_frame(result: Result) -> str:
+    """Return the answer of the newest frame alone, and its best score."""
+    best = result.predictions[0]
+    return f"{result.label}, nearest {best.label} {best.score:.3f}" if result.unknown else _scored(best)
+
+
 def plain_line(result: Result, stats: Stats) -> str:
     """Return one line about now, for logs and pipes."""
-    best = result.predictions[0]
-    answer = f"{result.label}  " if result.unknown else ""
+    best = result.ranking[0]
+    # Where the answer is not the class of the best score, both are said.
+    answer = "" if best.label == result.shown else f"{result.shown}  "
+    frame = f"  frame {of_this_frame(result)}" if result.steady else ""
     timings = result.timings
     right = f"  right {stats.correct / stats.known:.1%}" if stats.known else ""
     return (
-        f"{answer}{best.label} {best.score:.3f}  {stats.rate():.1f} fps  dropped {stats.dropped}  "
+        f"{answer}{_scored(best)}{frame}  {stats.rate():.1f} fps  dropped {stats.dropped}  "
         f"preprocess {timings.preprocess_ms:.3f} ms  inference {timings.inference_ms:.3f} ms  "
         f"decode {timings.decode_ms:.3f} ms{right}"
     )
+
+
+def _scored(prediction: Prediction) -> str:
+    return f"{prediction.label} {prediction.score:.3f}"
 
 
 class Keys:

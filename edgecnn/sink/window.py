@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import cv2
 
 from edgecnn.errors import OutputError
-from edgecnn.frame import Command
+from edgecnn.frame import UNKNOWN, Command
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -90,16 +90,15 @@ class WindowSink:
 def annotate(result: Result, stats: Stats) -> NDArray[np.uint8]:
     """Return a copy of the frame with the figures on darkened strips at its top and bottom."""
     picture = result.frame.pixels.copy()
-    best, timings = result.predictions[0], result.timings
+    best, timings = result.ranking[0], result.timings
     scale = picture.shape[0] / 480
     top, bottom = picture[: max(1, int(56 * scale))], picture[-max(1, int(52 * scale)) :]
     top //= 3
     bottom //= 3
     answer = f"{best.label}  {best.score:.1%}"
-    if result.unknown:
-        _text(top, f"{result.label}  ({answer})", 40 * scale, 1.2 * scale, _AMBER)
-    else:
-        _text(top, answer, 40 * scale, 1.2 * scale, _GREEN)
+    if best.label != result.shown:
+        answer = f"{result.shown}  ({answer})"
+    _text(top, answer, 40 * scale, 1.2 * scale, _AMBER if result.shown == UNKNOWN else _GREEN)
     _text(bottom, f"{stats.rate():.1f} fps   dropped {stats.dropped}", 20 * scale, 0.5 * scale, _WHITE)
     stages = (
         f"preprocess {timings.preprocess_ms:.2f} ms   inference {timings.inference_ms:.2f} ms   "

@@ -1,3 +1,4 @@
+import itertools
 import json
 import os
 import re
@@ -24,6 +25,48 @@ def test_synthetic_frames_and_a_summary(run_cli, tmp_path):
     assert {"captured_ns", "age_ms", "truth", "predictions", "latency_ms"} <= set(lines[0])
     right = sum(line["predictions"][0]["label"] == line["truth"] for line in lines)
     assert right >= 48
+
+
+def test_a_cameras_answers_are_steadied_and_told_apart(run_cli, tmp_path):
+    path = tmp_path / "out.jsonl"
+    source = (
+        "live",
+        "--source",
+        "synthetic:fps=0,seed=5,hold=20,flicker=25",
+        "--frames",
+        60,
+        "--jsonl",
+        path,
+    )
+    ran = run_cli(*source)
+    assert re.search(r"60 frames in .*, \d+\.\d% of 60 labels right, \d+ changes? of label\n", ran.out)
+    assert re.search(r"^  smoothed: \d+ changes? of label, \d+\.\d% of labels right$", ran.out, re.MULTILINE)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert any(line["steady"]["predictions"] != line["predictions"] for line in lines)
+    for key, text in (("steady", "smoothed: "), ("predictions", "labels right, ")):
+        said = [line[key]["label"] if key == "steady" else line[key][0]["label"] for line in lines]
+        changes = sum(a != b for a, b in itertools.pairwise(said))
+        assert f"{text}{changes} change" in ran.out
+    assert {line["steady"]["unknown"] for line in lines} == {False}
+
+    ran = run_cli(*source, "--smooth", 0, "--hold", 1)
+    assert "smoothed" not in ran.out
+    assert "steady" not in json.loads(path.read_text().splitlines()[0])
+
+
+def test_pictures_of_a_folder_stand_alone_unless_asked(run_cli, tmp_path, seven):
+    for i in range(3):
+        (tmp_path / f"{i}.png").write_bytes(seven.read_bytes())
+    seven.unlink()
+    ran = run_cli("live", "--source", tmp_path, "--jsonl", "-")
+    assert len([line for line in ran.out.splitlines() if "steady" not in json.loads(line)]) == 3
+    ran = run_cli("live", "--source", tmp_path, "--jsonl", "-", "--hold", 2)
+    assert len([line for line in ran.out.splitlines() if "steady" in json.loads(line)]) == 3
+
+
+@pytest.mark.parametrize("wrong", [("--smooth", 1), ("--hold", 0)])
+def test_impossible_smoothing_is_a_usage_error(run_cli, wrong):
+    assert run_cli("live", "--source", "synthetic", *wrong).code == 2
 
 
 def test_what_is_unknown_is_never_right(run_cli, tmp_path):

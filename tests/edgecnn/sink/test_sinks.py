@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from edgecnn.errors import OutputError
-from edgecnn.frame import Command, Frame, Prediction, Result, Timings
+from edgecnn.frame import Command, Frame, Prediction, Result, Steady, Timings
 from edgecnn.sink import open_view
 from edgecnn.sink.jsonl import JsonlSink
 from edgecnn.sink.terminal import TerminalSink, plain_line
@@ -115,13 +115,40 @@ def test_unknown_is_shown_before_what_is_nearest(tmp_path):
         with table.capture() as captured:
             table.print(sink._table(unsure, counted))
     lines = [line.split() for line in captured.get().splitlines()]
-    assert lines[0][0] == "unknown"
+    assert lines[0] == ["label", "unknown"]
     assert lines[1][0] == "7"
     assert ["unknown", "50.0%", "of", "2"] in lines
     assert not np.array_equal(annotate(unsure, counted), annotate(result(), counted))
     with JsonlSink(str(tmp_path / "out.jsonl")) as sink:
         sink.show(unsure, counted)
     assert json.loads((tmp_path / "out.jsonl").read_text())["unknown"] is True
+
+
+def test_the_steady_answer_is_shown_and_the_frames_own_beside_it(stats):
+    averaged = [Prediction("größe", 1, 0.6), Prediction("7", 7, 0.4)]
+    late = replace(result(), steady=Steady("größe", averaged))
+    assert (late.label, late.shown, late.ranking) == ("7", "größe", averaged)
+    assert plain_line(late, stats).startswith("größe 0.600  frame 7 0.750  ")
+    # The answer that stands is no longer the best of the averages.
+    later = replace(late, steady=Steady("größe", averaged[::-1]))
+    assert plain_line(later, stats).startswith("größe  7 0.400  frame 7 0.750  ")
+    assert plain_line(replace(late, unknown=True), stats).startswith(
+        "größe 0.600  frame unknown, nearest 7 0.750  "
+    )
+    counted = Stats()
+    for shown in (result(), late, later):
+        counted.add(shown, dropped=0)
+    assert (counted.changes, counted.steady_changes) == (0, 1)
+    assert (counted.correct, counted.steady_correct, counted.known) == (3, 1, 3)
+    with TerminalSink(Console(file=io.StringIO())) as sink:
+        table = Console(file=io.StringIO(), width=80)
+        with table.capture() as captured:
+            table.print(sink._table(late, counted))
+    lines = [" ".join(line.split()) for line in captured.get().splitlines()]
+    assert lines[0] == "label größe"
+    assert "this frame 7 0.750" in lines
+    assert "right 33.3% of 3; single frames 100.0% of 3" in lines
+    assert not np.array_equal(annotate(late, stats), annotate(later, stats))
 
 
 def test_q_quits_and_the_terminal_is_given_back(stats, monkeypatch):

@@ -1,0 +1,110 @@
+"""Steady answers from a stream of single ones: scores averaged over time, and changes that have to last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edgecnn.errors import OptionError
+from edgecnn.frame import Prediction, Steady
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+# A camera's defaults. On digits under flickering light (`synthetic:flicker=22`) they leave one change of
+# answer for each true one, where single frames change seven times as often, and are three frames late.
+SMOOTH, HOLD = 0.4, 4
+MOST_SMOOTH, MOST_HOLD = 0.99, 1000
+# How much better than the answer that stands another one has to be, as a score.
+BAND = 0.05
+_UNKNOWN = -1
+
+
+class Smoother:
+    """Tells what stands after each result of one stream; call it with their scores, in their order.
+
+    Scores are averaged exponentially, each class by itself: s ← a·s + (1 − a)·p, with a = `smooth`. Another
+    answer takes the place of the one that stands when `hold` results in a row ask for it. To ask for it, a
+    class has to lead the one that stands by 0.05; a class is dropped for unknown only 0.05 below the
+    threshold, and taken up at the threshold (a Schmitt trigger), so that what lies on a border does not
+    flicker.
+
+    Parameters
+    ----------
+    labels
+        The classes, in the order of the scores.
+    threshold
+        Below this score the answer is unknown; 0 for never.
+    background
+        The index of the class that stands for unknown; None if there is none.
+    smooth
+        The share of the past in each average, 0 (none) to 0.99.
+    hold
+        How many results in a row it takes, from 1.
+
+    Raises
+    ------
+    OptionError
+        For a share or number out of range.
+    """
+
+    def __init__(
+        self,
+        labels: tuple[str, ...],
+        threshold: float = 0.0,
+        background: int | None = None,
+        smooth: float = SMOOTH,
+        hold: int = HOLD,
+    ) -> None:
+        if not 0 <= smooth <= MOST_SMOOTH:
+            raise OptionError(f"the smoothing is {smooth!r}, expected a share from 0 (none) to {MOST_SMOOTH}")
+        if not 1 <= hold <= MOST_HOLD:
+            raise OptionError(f"the number of results to hold is {hold!r}, expected 1 (none) to {MOST_HOLD}")
+        self._labels, self._threshold, self._background = labels, threshold, background
+        self._smooth, self._hold = smooth, hold
+        self._scores: NDArray[np.float64] | None = None
+        self._answer = self._other = _UNKNOWN
+        self._agreed = 0
+
+    def reset(self) -> None:
+        """Forget what was seen: the next result is the first one of another stream."""
+        self._scores = None
+        self._agreed = 0
+
+    def __call__(self, scores: NDArray[np.float64], top: int | None = None) -> Steady:
+        """Return the answer that stands, and the `top` best classes (all for None) by their averages.
+
+        Parameters
+        ----------
+        scores
+            One result's score of every class, shape (classes,), 0 to 1.
+        """
+        if self._scores is None:
+            self._scores = scores.copy()
+            self._answer = self._asked_for(_UNKNOWN)
+        else:
+            self._scores += (1 - self._smooth) * (scores - self._scores)
+            self._decide(self._asked_for(self._answer))
+        best = (-self._scores).argsort(kind="stable")[:top].tolist()
+        predictions = [Prediction(self._labels[i], i, float(self._scores[i])) for i in best]
+        label = None if self._answer == _UNKNOWN else self._labels[self._answer]
+        return Steady(label, predictions)
+
+    def _asked_for(self, standing: int) -> int:
+        """Return the answer that the averages ask for, seen from the one that stands."""
+        scores = self._scores
+        assert scores is not None  # noqa: S101 - set by whoever calls this
+        best, threshold = int(scores.argmax()), self._threshold
+        if standing != _UNKNOWN and scores[best] < scores[standing] + BAND:
+            best, threshold = standing, threshold - BAND
+        return _UNKNOWN if best == self._background or scores[best] < threshold else best
+
+    def _decide(self, wanted: int) -> None:
+        """Change the answer when enough results in a row have asked for the same other one."""
+        if wanted == self._answer:
+            self._agreed = 0
+            return
+        self._agreed = self._agreed + 1 if self._agreed and wanted == self._other else 1
+        self._other = wanted
+        if self._agreed >= self._hold:
+            self._answer, self._agreed = wanted, 0
