@@ -123,11 +123,11 @@ class Classifier:
         smoother
             That of the frame's stream, for a steady answer beside the frame's own.
         """
-        predictions, timings, raw = self._run(frame.pixels, top)
+        predictions, timings, raw = self._run(frame.region, top)
         unknown = not self.knows(predictions) if self._may_not_know else None
         steady = smoother(self._decode.scores(raw), top) if smoother else None
         age_ms = (time.monotonic_ns() - frame.captured_ns) / 1e6
-        return Result(frame, predictions, timings, age_ms, unknown, steady)
+        return Result(frame, predictions, timings, age_ms, unknown, steady, self._preprocess.seen(frame))
 
     def _run(
         self, image: NDArray[np.uint8], top: int | None

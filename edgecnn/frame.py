@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 UNKNOWN = "unknown"
+
+
+class Box(NamedTuple):
+    """A part of a picture, in pixels: its left and upper edge, its width and height."""
+
+    x: int
+    y: int
+    width: int
+    height: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +38,8 @@ class Frame:
         Where it came from, as the user would name it.
     truth
         The true label, where the source knows it.
+    roi
+        The region of interest, the part that is classified; None for the whole picture.
     """
 
     pixels: NDArray[np.uint8]
@@ -36,6 +47,15 @@ class Frame:
     index: int
     source: str
     truth: str | None = None
+    roi: Box | None = None
+
+    @property
+    def region(self) -> NDArray[np.uint8]:
+        """The pixels that are classified; no copy."""
+        if self.roi is None:
+            return self.pixels
+        x, y, width, height = self.roi
+        return self.pixels[y : y + height, x : x + width]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +139,8 @@ class Result:
     steady
         What the stream amounts to up to this frame; None where single frames count. All else is of this
         frame alone.
+    seen
+        The part of the frame's picture that the model got to see; None where nobody said.
     """
 
     frame: Frame
@@ -127,6 +149,7 @@ class Result:
     age_ms: float
     unknown: bool | None = None
     steady: Steady | None = None
+    seen: Box | None = None
 
     @property
     def label(self) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from edgecnn.errors import CameraError
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from edgecnn.camera import Camera
     from edgecnn.classifier import Classifier
     from edgecnn.frame import Frame, Result
+    from edgecnn.framing import Framing
     from edgecnn.sink import Sink
     from edgecnn.smooth import Smoother
 
@@ -82,6 +82,7 @@ def run(
     stop: threading.Event | None = None,
     top: int = 3,
     smoother: Smoother | None = None,
+    framing: Framing | None = None,
 ) -> Summary:
     """Classify what the camera sees until it ends, a limit is reached, or someone asks to stop.
 
@@ -95,6 +96,8 @@ def run(
         Set it from a signal handler or another thread.
     smoother
         For a steady answer beside each frame's own; see `Classifier.smoother`.
+    framing
+        How frames are turned, and what of them is classified.
 
     Raises
     ------
@@ -109,7 +112,10 @@ def run(
     thread = threading.Thread(target=_capture, args=(camera, mailbox, ended), name="capture", daemon=True)
     stats = Stats()
     thread.start()
-    classify = partial(classifier.classify_frame, top=top, smoother=smoother)
+
+    def classify(frame: Frame) -> Result:
+        return classifier.classify_frame(framing(frame) if framing else frame, top, smoother)
+
     try:
         _loop(classify, classifier.labels, mailbox, sinks, stats, stop, seconds, frames)
     finally:

@@ -9,12 +9,14 @@ import cv2
 import numpy as np
 
 from edgecnn.errors import ImageError
+from edgecnn.frame import Box
 from edgecnn.quant import pixel_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgecnn.bundle import InputSpec, Resize
+    from edgecnn.frame import Frame
     from edgecnn.tflite_file import Tensor
 
 # How many samples to a side make one pixel of the model when a picture is shrunk in stages.
@@ -68,6 +70,15 @@ class Preprocessor:
             np.take(self._table, small.reshape(self._tensor.shape), out=self._tensor, mode="clip")
         return self._tensor
 
+    def seen(self, frame: Frame) -> Box:
+        """Return the part of a frame's picture that the model sees."""
+        rows, columns = frame.pixels.shape[:2]
+        x, y, width, height = frame.roi or Box(0, 0, columns, rows)
+        if self._spec.fit != "crop":
+            return Box(x, y, width, height)
+        inner = _centred(width, height, self._spec.width, self._spec.height)
+        return inner._replace(x=x + inner.x, y=y + inner.y)
+
     def pixels(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the picture as the model sees it before quantization: uint8, H×W (grey) or H×W×3 (RGB)."""
         conversion = _CONVERSIONS[_channels(image), self._spec.color]
@@ -84,10 +95,14 @@ class Preprocessor:
 def crop(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
     """Return the largest centred part of the picture with the sides' ratio `width`:`height`; no copy."""
     rows, columns = image.shape[:2]
+    left, top, w, h = _centred(columns, rows, width, height)
+    return image[top : top + h, left : left + w]
+
+
+def _centred(columns: int, rows: int, width: int, height: int) -> Box:
     w = min(columns, max(1, round(rows * width / height)))
     h = min(rows, max(1, round(columns * height / width)))
-    top, left = (rows - h) // 2, (columns - w) // 2
-    return image[top : top + h, left : left + w]
+    return Box((columns - w) // 2, (rows - h) // 2, w, h)
 
 
 def shrink(image: NDArray[np.uint8], width: int, height: int, method: Resize) -> NDArray[np.uint8]:

@@ -21,6 +21,7 @@ from edgecnn.cli.options import (
     VariantOption,
     open_classifier,
 )
+from edgecnn.errors import OptionError
 from edgecnn.smooth import HOLD, MOST_HOLD, MOST_SMOOTH, SMOOTH
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edgecnn.classifier import Classifier
+    from edgecnn.framing import Framing
     from edgecnn.sink import Sink
     from edgecnn.stats import Summary
 
@@ -42,6 +44,15 @@ class Show(StrEnum):
     window = "window"
     terminal = "terminal"
     none = "none"
+
+
+class Rotate(StrEnum):
+    """Degrees clockwise."""
+
+    none = "0"
+    quarter = "90"
+    half = "180"
+    three_quarters = "270"
 
 
 @app.command()
@@ -61,6 +72,11 @@ def live(
     labels: LabelsOption = None,
     value_range: RangeOption = None,
     threshold: ThresholdOption = None,
+    roi: Annotated[
+        str | None, typer.Option(help="Classify this part of the picture, in pixels.", metavar="X,Y,W,H")
+    ] = None,
+    rotate: Annotated[Rotate, typer.Option(help="Turn the picture clockwise first.")] = Rotate.none,
+    flip: Annotated[bool, typer.Option("--flip", help="Mirror the picture, left to right.")] = False,
     smooth: Annotated[
         float | None,
         typer.Option(
@@ -94,6 +110,7 @@ def live(
         summary = run_live(
             classifier, source, console,
             seconds=seconds, frames=frames, show=show, jsonl=jsonl, smooth=smooth, hold=hold,
+            framing=_framing(roi, rotate, flip=flip),
         )  # fmt: skip
     print_summary(summary, console)
 
@@ -109,6 +126,7 @@ def run_live(
     jsonl: str | None = None,
     smooth: float | None = None,
     hold: int | None = None,
+    framing: Framing | None = None,
 ) -> Summary:
     """Open the source and the sinks, run the loop until its end, and return the summary.
 
@@ -136,7 +154,10 @@ def run_live(
         smooth = smooth if smooth is not None else SMOOTH if camera.live else 0.0
         hold = hold if hold is not None else HOLD if camera.live else 1
         smoother = classifier.smoother(smooth, hold) if smooth or hold > 1 else None
-        return run(classifier, camera, sinks, seconds=seconds, frames=frames, stop=stop, smoother=smoother)
+        return run(
+            classifier, camera, sinks,
+            seconds=seconds, frames=frames, stop=stop, smoother=smoother, framing=framing,
+        )  # fmt: skip
 
 
 def print_summary(summary: Summary, console: Console) -> None:
@@ -159,6 +180,22 @@ def print_summary(summary: Summary, console: Console) -> None:
 
 def _changes(count: int) -> str:
     return f"{count:,} change{'s' * (count != 1)} of label"
+
+
+def _framing(roi: str | None, rotate: Rotate, *, flip: bool) -> Framing | None:
+    """Read what is done to every picture; None for nothing."""
+    if roi is None and rotate is Rotate.none and not flip:
+        return None
+    from edgecnn.frame import Box
+    from edgecnn.framing import Framing
+
+    box = None
+    if roi is not None:
+        parts = roi.split(",")
+        if len(parts) != 4 or not all(p.strip().isdecimal() for p in parts):
+            raise OptionError(f"--roi is {roi!r}, expected x,y,width,height in pixels: --roi 160,0,320,320")
+        box = Box(*map(int, parts))
+    return Framing(int(rotate.value), flip=flip, roi=box)
 
 
 def _view(show: Show) -> str | None:

@@ -95,6 +95,9 @@ def annotate(result: Result, stats: Stats) -> NDArray[np.uint8]:
     top, bottom = picture[: max(1, int(56 * scale))], picture[-max(1, int(52 * scale)) :]
     top //= 3
     bottom //= 3
+    if result.seen and result.seen[2:] != (picture.shape[1], picture.shape[0]):
+        x, y, width, height = result.seen
+        cv2.rectangle(picture, (x, y, width, height), _WHITE, max(1, round(scale)))
     answer = f"{best.label}  {best.score:.1%}"
     if best.label != result.shown:
         answer = f"{result.shown}  ({answer})"

@@ -64,8 +64,24 @@ def test_pictures_of_a_folder_stand_alone_unless_asked(run_cli, tmp_path, seven)
     assert len([line for line in ran.out.splitlines() if "steady" in json.loads(line)]) == 3
 
 
-@pytest.mark.parametrize("wrong", [("--smooth", 1), ("--hold", 0)])
-def test_impossible_smoothing_is_a_usage_error(run_cli, wrong):
+def test_a_region_of_a_turned_picture(run_cli, tmp_path, seven):
+    import cv2
+
+    scene = cv2.copyMakeBorder(cv2.imread(str(seven)), 0, 200, 100, 0, cv2.BORDER_CONSTANT, value=(255,) * 3)
+    side = scene.shape[0] - 200
+    seven.unlink()
+    cv2.imwrite(str(tmp_path / "on-its-side.png"), cv2.rotate(scene, cv2.ROTATE_90_COUNTERCLOCKWISE))
+    region = ("--rotate", 90, "--roi", f"100,0,{side},{side}")
+    ran = run_cli("live", "--source", tmp_path, "--jsonl", "-", "--show", "none", *region)
+    assert json.loads(ran.out)["predictions"][0]["label"] == "7"
+    ran = run_cli("live", "--source", tmp_path, "--roi", "0,0,9999,10")
+    ran.fails("0,0,9999,10", "beyond the picture", code=2)
+    ran = run_cli("live", "--source", tmp_path, "--roi", "middle")
+    ran.fails("--roi is 'middle'", "--roi 160,0,320,320", code=2)
+
+
+@pytest.mark.parametrize("wrong", [("--smooth", 1), ("--hold", 0), ("--rotate", 45)])
+def test_impossible_settings_are_a_usage_error(run_cli, wrong):
     assert run_cli("live", "--source", "synthetic", *wrong).code == 2
 
 

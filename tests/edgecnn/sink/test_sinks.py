@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from edgecnn.errors import OutputError
-from edgecnn.frame import Command, Frame, Prediction, Result, Steady, Timings
+from edgecnn.frame import Box, Command, Frame, Prediction, Result, Steady, Timings
 from edgecnn.sink import open_view
 from edgecnn.sink.jsonl import JsonlSink
 from edgecnn.sink.terminal import TerminalSink, plain_line
@@ -122,6 +122,14 @@ def test_unknown_is_shown_before_what_is_nearest(tmp_path):
     with JsonlSink(str(tmp_path / "out.jsonl")) as sink:
         sink.show(unsure, counted)
     assert json.loads((tmp_path / "out.jsonl").read_text())["unknown"] is True
+
+
+def test_a_guide_box_shows_what_the_model_sees(stats):
+    whole = annotate(replace(result(), seen=Box(0, 0, 640, 480)), stats)
+    part = annotate(replace(result(), seen=Box(80, 100, 200, 300)), stats)
+    assert np.array_equal(whole, annotate(result(), stats))
+    rows, columns = np.nonzero((part != whole).any(axis=2))
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (100, 399, 80, 279)
 
 
 def test_the_steady_answer_is_shown_and_the_frames_own_beside_it(stats):
