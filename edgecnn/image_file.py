@@ -45,7 +45,7 @@ def decode_image(data: bytes, source: str) -> NDArray[np.uint8]:
 
     if not data:
         raise ImageError(f"{source} is empty (0 bytes)")
-    if data[:2] == b"\xff\xd8" and not _jpeg_is_complete(data):
+    if data[:2] == b"\xff\xd8" and jpeg_end(data) is None:
         raise ImageError(f"{source} is a JPEG that is cut off ({len(data):,} bytes): copy it again")
     try:
         with quiet_stderr():
@@ -63,18 +63,21 @@ def decode_image(data: bytes, source: str) -> NDArray[np.uint8]:
     return image  # type: ignore[return-value]
 
 
-def _jpeg_is_complete(data: bytes) -> bool:
-    """Whether the end-of-image marker is reached, walking the segments (ITU-T T.81, annex B)."""
+def jpeg_end(data: bytes) -> int | None:
+    """Return where the JPEG at the beginning of these bytes ends, behind its last marker.
+
+    None where that marker is not there. Walks the segments (ITU-T T.81, annex B).
+    """
     at = 2
     while at + 4 <= len(data):
         found = _JPEG_MARKER.search(data, at)
         if found is None:
-            return False
+            return None
         marker, at = data[found.start() + 1], found.end()
         if marker == 0xD9:
-            return True
+            return at
         if marker in (0x01, 0xD8):
             continue
         # Skipping the segment's own bytes keeps a thumbnail's end marker from counting.
         at += int.from_bytes(data[at : at + 2], "big")
-    return data[at : at + 2] == b"\xff\xd9"
+    return at + 2 if data[at : at + 2] == b"\xff\xd9" else None

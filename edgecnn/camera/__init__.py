@@ -1,17 +1,22 @@
 """Cameras give frames. The table names them; a module is imported when its camera is chosen.
 
-A source is `N` or `/dev/videoN` (a camera), a video file or a URL, an image or a folder of images,
-`synthetic` with its options, or `auto`: the first real camera that opens.
+A source is `N` or `/dev/videoN` (a camera), `picamera` or `rpicam` (the Raspberry Pi's own), a video file or
+a URL, an image, a folder or a pattern (`shots/*.jpg`), `synthetic` with its options, or `auto`: the first
+real camera that opens.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import re
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from edgecnn.board import describe_board
 from edgecnn.errors import CameraError
 
 if TYPE_CHECKING:
@@ -21,12 +26,31 @@ if TYPE_CHECKING:
 
 CAMERAS = {
     "opencv": ("edgecnn.camera.opencv", "OpenCvCamera"),
+    "picamera": ("edgecnn.camera.picamera", "PiCamera"),
+    "rpicam": ("edgecnn.camera.rpicam", "RpicamCamera"),
     "files": ("edgecnn.camera.files", "FilesCamera"),
     "synthetic": ("edgecnn.camera.synthetic", "SyntheticCamera"),
 }
 VIDEO_EXTENSIONS = frozenset(
     {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mjpeg", ".mjpg"}
 )
+
+
+# Clocks of drivers that are further behind are other clocks.
+_OLDEST_STAMP_NS = 10_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """What is asked of a camera; what it granted is in its description.
+
+    `fps` is frames a second, None for the camera's own choice; of pictures in files, how many are given in a
+    second, None for as many as are wanted.
+    """
+
+    width: int = 640
+    height: int = 480
+    fps: float | None = None
 
 
 class Camera(Protocol):
@@ -70,8 +94,8 @@ def split_sources(text: str) -> list[str]:
     return [part.strip() for part in re.split(r",(?![a-z_]+=)", text) if part.strip()]
 
 
-def open_camera(sources: str) -> Camera:
-    """Open the first of the comma-separated sources that works.
+def open_camera(sources: str, mode: Mode | None = None) -> Camera:
+    """Open the first of the comma-separated sources that works, and ask it for this mode.
 
     Raises
     ------
@@ -82,22 +106,37 @@ def open_camera(sources: str) -> Camera:
     # A file whose name has a comma in it is one source.
     names = [sources] if os.path.exists(sources) else split_sources(sources)  # noqa: PTH110
     for source in names:
-        candidates = video_devices() if source == "auto" else [source]
+        candidates = real_cameras() if source == "auto" else [source]
         if not candidates:
             reasons.append("auto: there is no camera device (/dev/video*)")
         for candidate in candidates:
             try:
-                return _open(candidate)
+                return _open(candidate, mode or Mode())
             except CameraError as error:
                 reasons.append(str(error))
     hint = "" if "synthetic" in sources else "; `--source synthetic` needs no camera"
     raise CameraError(f"no source opens: {'; '.join(reasons) or 'none was given'}{hint}")
 
 
+def real_cameras() -> list[str]:
+    """Return the sources that `auto` tries: V4L2 cameras, then the Raspberry Pi's own where that can be.
+
+    On a Raspberry Pi both of its programs are tried, so that the reasons say what to install.
+    """
+    pi = "Raspberry Pi" in (describe_board().model or "")
+    own = []
+    if pi or importlib.util.find_spec("picamera2"):
+        own.append("picamera")
+    if pi or shutil.which("rpicam-vid"):
+        own.append("rpicam")
+    return [*video_devices(), *own]
+
+
 def video_devices() -> list[str]:
     """Return the paths of V4L2 cameras, lowest number first.
 
-    A Raspberry Pi's video codecs and image processors are V4L2 devices too, and are left out.
+    A Raspberry Pi's video codecs, image processors and its own camera's raw data are V4L2 devices too, and
+    are left out.
     """
     devices = [p for p in Path("/dev").glob("video*") if re.fullmatch(r"video\d+", p.name)]
     return [str(p) for p in sorted(devices, key=lambda p: int(p.name[5:])) if not _is_codec(p)]
@@ -108,7 +147,20 @@ def _is_codec(device: Path) -> bool:
         name = Path("/sys/class/video4linux", device.name, "name").read_text("utf-8", "replace")
     except OSError:
         return False
-    return re.search(r"codec|isp|hevc", name, re.IGNORECASE) is not None
+    return re.search(r"codec|isp|hevc|unicam|rp1-cfe", name, re.IGNORECASE) is not None
+
+
+def camera_number(source: str) -> int:
+    """Read the number behind `rpicam:1`, 0 without one. Raises CameraError."""
+    kind, _, number = source.partition(":")
+    if number and not number.isdecimal():
+        raise CameraError(f"{source}: expected {kind} or {kind}:N, with the camera's number")
+    return int(number or 0)
+
+
+def driver_stamp(stamp_ns: float, now_ns: int) -> int:
+    """Return a driver's time of capture where it is on the clock of `time.monotonic_ns`, else now."""
+    return int(stamp_ns) if 0 <= now_ns - stamp_ns < _OLDEST_STAMP_NS else now_ns
 
 
 def is_device(source: str) -> bool:
@@ -116,21 +168,28 @@ def is_device(source: str) -> bool:
     return re.fullmatch(r"[0-9]{1,4}", source) is not None or source.startswith("/dev/video")
 
 
+def is_pattern(source: str) -> bool:
+    """Whether a source is a pattern of file names, and no file of that very name."""
+    return any(c in source for c in "*?[") and not os.path.exists(source)  # noqa: PTH110
+
+
 def is_video_file(path: Path) -> bool:
     """Whether a file is read frame by frame, judged by its name."""
     return path.suffix.lower() in VIDEO_EXTENSIONS and not os.path.isdir(path)  # noqa: PTH112
 
 
-def _open(source: str) -> Camera:
-    if source.partition(":")[0] == "synthetic":
-        kind = "synthetic"
+def _open(source: str, mode: Mode) -> Camera:
+    if (own := source.partition(":")[0]) in ("synthetic", "picamera", "rpicam"):
+        kind = own
     elif is_device(source) or "://" in source:
         kind = "opencv"
+    elif is_pattern(source):
+        kind = "files"
     else:
         path = Path(source)
         if not os.path.exists(path):  # noqa: PTH110 - pathlib's raises where a folder may not be entered
             raise CameraError(f"{source}: no such file, and no other kind of source")
         kind = "opencv" if is_video_file(path) else "files"
     module, factory = CAMERAS[kind]
-    camera: Camera = getattr(importlib.import_module(module), factory)(source)
+    camera: Camera = getattr(importlib.import_module(module), factory)(source, mode)
     return camera

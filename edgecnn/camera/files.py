@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgecnn.camera import is_pattern
 from edgecnn.errors import CameraError, ImageError
 from edgecnn.frame import Frame
 from edgecnn.image_file import EXTENSIONS, read_image
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from edgecnn.camera import Mode
 
 
 def list_images(path: Path) -> list[Path]:
@@ -35,15 +39,29 @@ def list_images(path: Path) -> list[Path]:
     return found
 
 
+def _matching(pattern: str) -> list[Path]:
+    """Return the images that a pattern names, sorted; `**` stands for any folders."""
+    names = sorted(glob.glob(os.path.expanduser(pattern), recursive=True))  # noqa: PTH111, PTH207 - absolute ones too
+    found = [p for p in map(Path, names) if p.suffix.lower() in EXTENSIONS and p.is_file()]
+    if not found:
+        raise ImageError(f"{pattern} matches no pictures ({', '.join(sorted(EXTENSIONS))})")
+    return found
+
+
 class FilesCamera:
-    """Gives each picture of a folder once; one that can't be read is a line on stderr and passed over."""
+    """Gives each picture of a folder or pattern once, at the mode's rate where it has one.
+
+    A picture that can't be read is a line on stderr and passed over.
+    """
 
     live = False
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, mode: Mode | None = None) -> None:
         self.name = source
+        self._period_ns = int(1e9 / mode.fps) if mode and mode.fps else 0
+        self._next_ns = 0
         try:
-            self._paths = list_images(Path(source))
+            self._paths = _matching(source) if is_pattern(source) else list_images(Path(source))
         except (ImageError, OSError) as error:
             raise CameraError(str(error)) from error
         self._index = 0
@@ -59,12 +77,20 @@ class FilesCamera:
             path, index = self._paths[self._index], self._index
             self._index += 1
             try:
-                return Frame(read_image(path), time.monotonic_ns(), index, str(path))
+                pixels = read_image(path)
+                self._wait()
+                return Frame(pixels, time.monotonic_ns(), index, str(path))
             except ImageError as error:
                 if len(self._paths) == 1:
                     raise CameraError(str(error)) from error
                 sys.stderr.write(f"edgecnn: {error}\n")
         return None
+
+    def _wait(self) -> None:
+        now = time.monotonic_ns()
+        if self._next_ns > now:
+            time.sleep((self._next_ns - now) / 1e9)
+        self._next_ns = max(self._next_ns, now) + self._period_ns
 
     def close(self) -> None:
         """Nothing to release."""

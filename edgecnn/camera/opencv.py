@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 
-from edgecnn.camera import is_device
+from edgecnn.camera import Mode, driver_stamp, is_device
 from edgecnn.errors import CameraError
 from edgecnn.frame import Frame
 from edgecnn.quiet import quiet_stderr
@@ -19,15 +19,13 @@ from edgecnn.quiet import quiet_stderr
 if TYPE_CHECKING:
     from types import TracebackType
 
-WIDTH, HEIGHT = 640, 480
 _NETWORK_TIMEOUT_MS = 5000
-_OLDEST_STAMP_NS = 10_000_000_000
 
 
 class OpenCvCamera:
     """One `cv2.VideoCapture`: a V4L2 device by number or path, a video file, or a URL."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, mode: Mode | None = None) -> None:
         self.name = source
         self._file = "://" not in source and not is_device(source)
         self.live = not self._file
@@ -40,8 +38,11 @@ class OpenCvCamera:
         if is_device(source):
             # MJPG first: many cameras give 30 frames a second in no other format.
             self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
-            self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, WIDTH)
-            self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, HEIGHT)
+            mode = mode or Mode()
+            self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, mode.width)
+            self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, mode.height)
+            if mode.fps:
+                self._capture.set(cv2.CAP_PROP_FPS, mode.fps)
             self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         # Some devices open and never give a picture: a source is open when its first one is there.
         self._first: Frame | None = None
@@ -97,9 +98,7 @@ class OpenCvCamera:
     def _driver_stamp(self, now: int) -> int:
         """Return the driver's own time of capture where it is on our clock, else now."""
         if is_device(self.name):
-            stamp = int(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
-            if 0 <= now - stamp < _OLDEST_STAMP_NS:
-                return stamp
+            return driver_stamp(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6, now)
         return now
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from edgecnn.camera import Mode
+
 WIDTH, HEIGHT = 640, 480
 _SHEET = 720  # the paper's side in pixels: larger than the picture, so that its edges stay out of it
 
@@ -44,8 +46,9 @@ class SyntheticCamera:
 
     live = True
 
-    def __init__(self, spec: str = "synthetic") -> None:
-        options = parse_spec(spec, {"seed": 0.0, "fps": 30.0, "hold": 30.0, "flicker": 0.0})
+    def __init__(self, spec: str = "synthetic", mode: Mode | None = None) -> None:
+        rate = (mode and mode.fps) or 30.0
+        options = parse_spec(spec, {"seed": 0.0, "fps": rate, "hold": 30.0, "flicker": 0.0})
         self.name = spec
         self._seed = int(options["seed"])
         self._period_ns = int(1e9 / options["fps"]) if options["fps"] else 0

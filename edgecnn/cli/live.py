@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from edgecnn.camera import Mode
     from edgecnn.classifier import Classifier
     from edgecnn.framing import Framing
     from edgecnn.sink import Sink
@@ -60,8 +61,8 @@ def live(
     source: Annotated[
         str,
         typer.Option(
-            help="N, /dev/videoN, a file, a folder, a URL, synthetic, or auto (real cameras); "
-            "several, comma-separated, are tried in order.",
+            help="N, /dev/videoN, picamera, rpicam, a file, a folder, a pattern, a URL, synthetic, or auto "
+            "(real cameras); several, comma-separated, are tried in order.",
             metavar="SRC[,SRC…]",
         ),
     ] = "auto",
@@ -72,6 +73,12 @@ def live(
     labels: LabelsOption = None,
     value_range: RangeOption = None,
     threshold: ThresholdOption = None,
+    size: Annotated[
+        str, typer.Option(help="Ask the camera for this size of picture, in pixels.", metavar="WxH")
+    ] = "640x480",
+    fps: Annotated[
+        float | None, typer.Option(help="Ask for so many frames a second.", min=0.01, max=1000, metavar="F")
+    ] = None,
     roi: Annotated[
         str | None, typer.Option(help="Classify this part of the picture, in pixels.", metavar="X,Y,W,H")
     ] = None,
@@ -110,7 +117,7 @@ def live(
         summary = run_live(
             classifier, source, console,
             seconds=seconds, frames=frames, show=show, jsonl=jsonl, smooth=smooth, hold=hold,
-            framing=_framing(roi, rotate, flip=flip),
+            mode=_mode(size, fps), framing=_framing(roi, rotate, flip=flip),
         )  # fmt: skip
     print_summary(summary, console)
 
@@ -126,6 +133,7 @@ def run_live(
     jsonl: str | None = None,
     smooth: float | None = None,
     hold: int | None = None,
+    mode: Mode | None = None,
     framing: Framing | None = None,
 ) -> Summary:
     """Open the source and the sinks, run the loop until its end, and return the summary.
@@ -138,7 +146,7 @@ def run_live(
     from edgecnn.sink.jsonl import JsonlSink
 
     with ExitStack() as stack:
-        camera = stack.enter_context(open_camera(source))
+        camera = stack.enter_context(open_camera(source, mode))
         model = classifier.model
         console.print(
             f"source {camera.description}; model {model.name} {model.variant} "
@@ -180,6 +188,15 @@ def print_summary(summary: Summary, console: Console) -> None:
 
 def _changes(count: int) -> str:
     return f"{count:,} change{'s' * (count != 1)} of label"
+
+
+def _mode(size: str, fps: float | None) -> Mode:
+    from edgecnn.camera import Mode
+
+    parts = size.lower().replace("×", "x").split("x")
+    if len(parts) != 2 or not all(p.strip().isdecimal() and int(p) for p in parts):
+        raise OptionError(f"--size is {size!r}, expected WIDTHxHEIGHT in pixels: --size 640x480")
+    return Mode(int(parts[0]), int(parts[1]), fps)
 
 
 def _framing(roi: str | None, rotate: Rotate, *, flip: bool) -> Framing | None:

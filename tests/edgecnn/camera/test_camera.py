@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edgecnn.camera import open_camera, split_sources, video_devices
+from edgecnn.camera import Mode, open_camera, split_sources, video_devices
 from edgecnn.camera.opencv import OpenCvCamera
 from edgecnn.errors import CameraError
 
@@ -138,6 +138,30 @@ def test_a_folder_of_pictures_is_a_source(tmp_path):
         frames = [camera.read() for _ in range(4)]
     assert [f.pixels[0, 0, 0] for f in frames[:3]] == [0, 1, 2]
     assert frames[3] is None
+
+
+def test_a_pattern_of_names_is_a_source_and_a_rate_can_be_asked_for(tmp_path):
+    for name in ("b.png", "a.png", "c.txt", "deep/d.png", "odd[1].png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(cv2.imencode(".png", np.zeros((20, 20, 3), np.uint8))[1].tobytes())
+    with open_camera(f"{tmp_path}/?.*", Mode(fps=20)) as camera:
+        assert not camera.live
+        frames = [camera.read() for _ in range(3)]
+    assert [f.source.rpartition("/")[2] for f in frames[:2]] == ["a.png", "b.png"]
+    assert frames[2] is None
+    assert frames[1].captured_ns - frames[0].captured_ns >= 0.049e9
+    with open_camera(f"{tmp_path}/**/*.png") as camera:
+        assert camera.description.startswith("4 pictures")
+    with open_camera(f"{tmp_path}/odd[1].png") as camera:
+        assert camera.description.startswith("1 pictures")
+    with pytest.raises(CameraError, match=r"z\*\.png matches no pictures"):
+        open_camera(f"{tmp_path}/z*.png")
+
+
+def test_the_mode_sets_the_synthetic_cameras_pace():
+    with open_camera("synthetic", Mode(fps=20)) as camera:
+        frames = [camera.read() for _ in range(3)]
+    assert frames[2].captured_ns - frames[0].captured_ns >= 0.099e9
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path):

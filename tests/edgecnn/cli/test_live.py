@@ -80,7 +80,10 @@ def test_a_region_of_a_turned_picture(run_cli, tmp_path, seven):
     ran.fails("--roi is 'middle'", "--roi 160,0,320,320", code=2)
 
 
-@pytest.mark.parametrize("wrong", [("--smooth", 1), ("--hold", 0), ("--rotate", 45)])
+@pytest.mark.parametrize(
+    "wrong",
+    [("--smooth", 1), ("--hold", 0), ("--rotate", 45), ("--size", "640"), ("--size", "0x9"), ("--fps", 0)],
+)
 def test_impossible_settings_are_a_usage_error(run_cli, wrong):
     assert run_cli("live", "--source", "synthetic", *wrong).code == 2
 

@@ -1,0 +1,134 @@
+"""The Raspberry Pi's own camera through `rpicam-vid`, for a Python that can't see picamera2."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import shutil
+import subprocess
+import tempfile
+import time
+from typing import TYPE_CHECKING
+
+from edgecnn.camera import Mode, camera_number
+from edgecnn.errors import CameraError, ImageError
+from edgecnn.frame import Frame
+from edgecnn.image_file import decode_image, jpeg_end
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+# Its name before Raspberry Pi OS bookworm was libcamera-vid; the options are the same.
+PROGRAMS = ("rpicam-vid", "libcamera-vid")
+# The sensor takes a second or two to start.
+FIRST_S, NEXT_S = 15.0, 5.0
+_MOST_BYTES = 32 << 20
+
+
+class RpicamCamera:
+    """`rpicam[:N]`: a child process that writes JPEG pictures to a pipe; N is the camera's number."""
+
+    live = True
+
+    def __init__(self, source: str = "rpicam", mode: Mode | None = None) -> None:
+        self.name = source
+        number = camera_number(source)
+        program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+        if program is None:
+            raise CameraError(f"{source}: {PROGRAMS[0]} is not installed: sudo apt install rpicam-apps-lite")
+        mode = mode or Mode()
+        command = [
+            program, "--camera", str(number), "--nopreview", "--timeout", "0", "--codec", "mjpeg",
+            "--width", str(mode.width), "--height", str(mode.height), "--flush", "--output", "-",
+        ]  # fmt: skip
+        if mode.fps:
+            command += ["--framerate", f"{mode.fps:g}"]
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+        try:
+            child = self._child = subprocess.Popen(  # noqa: S603 - no shell, and the program's own path
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._said, bufsize=0
+            )
+        except OSError as error:
+            self._said.close()
+            raise CameraError(f"{source}: {program} can't be started: {error.strerror}") from error
+        assert child.stdout is not None  # noqa: S101 - it is a pipe
+        self._pipe = child.stdout
+        self._buffer = b""
+        self._index = 0
+        self._first: Frame | None = None
+        try:
+            # Without a camera the program starts and ends: a source is open when its first picture is there.
+            self._first = self._next(FIRST_S)
+        except CameraError:
+            self.close()
+            raise
+        height, width = self._first.pixels.shape[:2]
+        self._granted = f"{source} {width}×{height} MJPEG, by {os.path.basename(program)}"  # noqa: PTH119
+
+    @property
+    def description(self) -> str:
+        """The size that it gives."""
+        return self._granted
+
+    def read(self) -> Frame | None:
+        """Wait for the next picture; one that is damaged is passed over. Raises CameraError."""
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        return self._next(NEXT_S)
+
+    def close(self) -> None:
+        """End the program; may be called twice."""
+        if self._child.poll() is None:
+            self._child.terminate()
+            try:
+                self._child.wait(2)
+            except subprocess.TimeoutExpired:
+                self._child.kill()
+                self._child.wait()
+        self._pipe.close()
+        self._said.close()
+
+    def __enter__(self) -> RpicamCamera:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _next(self, patience: float) -> Frame:
+        deadline = time.monotonic() + patience
+        while True:
+            jpeg, captured = self._take(deadline, patience)
+            index, self._index = self._index, self._index + 1
+            with contextlib.suppress(ImageError):
+                return Frame(decode_image(jpeg, self.name), captured, index, self.name)
+
+    def _take(self, deadline: float, patience: float) -> tuple[bytes, int]:
+        """Return the next JPEG file of the pipe and when its last byte came."""
+        captured = time.monotonic_ns()
+        while (end := jpeg_end(self._buffer)) is None:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self._pipe], [], [], left)[0]:
+                raise CameraError(f"{self.name} gave no picture for {patience:g} s{self._last_words()}")
+            chunk = self._pipe.read(1 << 20)
+            captured = time.monotonic_ns()
+            if not chunk:
+                self._child.wait()
+                raise CameraError(f"{self.name} ended{self._last_words()}")
+            # Pictures begin with their marker; what stands before it is the rest of a torn one.
+            self._buffer = self._buffer + chunk
+            self._buffer = self._buffer[max(0, self._buffer.find(b"\xff\xd8")) :]
+            if len(self._buffer) > _MOST_BYTES:
+                raise CameraError(f"{self.name} writes something else than JPEG pictures")
+        jpeg, self._buffer = self._buffer[:end], self._buffer[end:]
+        return jpeg, captured
+
+    def _last_words(self) -> str:
+        """Return what the program wrote last of all to stderr, as the end of a message."""
+        self._said.seek(0)
+        lines = self._said.read().decode("utf-8", "replace").split("\n")
+        words = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return f": {words}" if words else ""

@@ -1,0 +1,145 @@
+import os
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edgecnn.camera import Mode, open_camera, rpicam
+from edgecnn.errors import CameraError
+
+
+@pytest.fixture
+def program(tmp_path, monkeypatch):
+    """Put a program called rpicam-vid on the path, made of this body; it finds JPEGs as `pictures`."""
+
+    def make(body: str, name: str = "rpicam-vid") -> Path:
+        for i in range(5):
+            picture = np.full((48, 64, 3), 40 * i, np.uint8)
+            (tmp_path / f"{i}.jpg").write_bytes(cv2.imencode(".jpg", picture)[1].tobytes())
+        script = tmp_path / "bin" / name
+        script.parent.mkdir(exist_ok=True)
+        head = f"""\
+            #!{sys.executable}
+            import sys, time
+            from pathlib import Path
+            here = Path({str(tmp_path)!r})
+            (here / "arguments").write_text(" ".join(sys.argv[1:]))
+            pictures = [(here / f"{{i}}.jpg").read_bytes() for i in range(5)]
+            def write(data):
+                sys.stdout.buffer.write(data)
+                sys.stdout.buffer.flush()
+            """
+        script.write_text(textwrap.dedent(head) + textwrap.dedent(body))
+        script.chmod(0o755)
+        monkeypatch.setenv("PATH", str(script.parent))
+        return tmp_path
+
+    return make
+
+
+ALL = "write(b''.join(pictures)); time.sleep(60)"
+
+
+def levels(camera, count: int) -> list[int]:
+    return [round(camera.read().pixels.mean() / 40) for _ in range(count)]
+
+
+def test_it_asks_for_the_mode_and_gives_every_picture(program):
+    folder = program(ALL)
+    with open_camera("rpicam:1", Mode(1280, 720, 15)) as camera:
+        assert camera.live
+        assert camera.description == "rpicam:1 64×48 MJPEG, by rpicam-vid"
+        before = time.monotonic_ns()
+        frames = [camera.read() for _ in range(5)]
+    assert [round(f.pixels.mean() / 40) for f in frames] == [0, 1, 2, 3, 4]
+    assert [f.index for f in frames] == [0, 1, 2, 3, 4]
+    assert frames[0].captured_ns <= before
+    asked = (folder / "arguments").read_text()
+    for part in (
+        "--camera 1",
+        "--width 1280",
+        "--height 720",
+        "--framerate 15",
+        "--codec mjpeg",
+        "--output -",
+    ):
+        assert part in asked
+
+
+def test_the_program_is_ended_with_it(program):
+    program(ALL)
+    camera = rpicam.RpicamCamera()
+    child = camera._child.pid
+    camera.close()
+    camera.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+
+
+def test_one_that_does_not_want_to_end_is_killed(program):
+    program("import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + ALL)
+    with rpicam.RpicamCamera() as camera:
+        child = camera._child.pid
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+
+
+def test_pictures_that_come_in_pieces_are_put_together(program):
+    program("""\
+        for picture in pictures:
+            for at in range(0, len(picture), 100):
+                write(picture[at:at + 100])
+                time.sleep(0.002)
+        time.sleep(60)
+    """)
+    with rpicam.RpicamCamera() as camera:
+        assert levels(camera, 5) == [0, 1, 2, 3, 4]
+
+
+def test_torn_and_damaged_pictures_are_passed_over(program):
+    program("""\
+        damaged = pictures[2][:2] + b"\\0" * 200 + pictures[2][-2:]
+        write(pictures[0][300:] + pictures[0] + damaged + pictures[1])
+        time.sleep(60)
+    """)
+    with rpicam.RpicamCamera() as camera:
+        assert levels(camera, 2) == [0, 1]
+
+
+def test_a_stall_and_an_end_are_said(program, monkeypatch):
+    monkeypatch.setattr(rpicam, "NEXT_S", 0.3)
+    program("write(pictures[0]); time.sleep(60)")
+    with rpicam.RpicamCamera() as camera:
+        camera.read()
+        with pytest.raises(CameraError, match=r"rpicam gave no picture for 0\.3 s"):
+            camera.read()
+    program("write(pictures[0]); sys.exit('ERROR: *** the sensor went away ***')")
+    with rpicam.RpicamCamera() as camera:
+        camera.read()
+        with pytest.raises(CameraError, match=r"rpicam ended: ERROR: \*\*\* the sensor went away"):
+            camera.read()
+
+
+def test_no_camera_no_program_and_no_jpeg_are_said(program, monkeypatch, tmp_path):
+    program("sys.exit('ERROR: *** no cameras available ***')")
+    with pytest.raises(CameraError, match="rpicam ended: .*no cameras available"):
+        open_camera("rpicam")
+    monkeypatch.setattr(rpicam, "_MOST_BYTES", 1000)
+    program("write(b'\\xff\\xd8' + b'h264' * 1000)")
+    with pytest.raises(CameraError, match="something else than JPEG"):
+        open_camera("rpicam")
+    with pytest.raises(CameraError, match="rpicam:x: expected rpicam or rpicam:N"):
+        open_camera("rpicam:x")
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    with pytest.raises(CameraError, match="sudo apt install rpicam-apps-lite"):
+        open_camera("rpicam")
+
+
+def test_its_older_name_does_too(program):
+    program(ALL, name="libcamera-vid")
+    with rpicam.RpicamCamera() as camera:
+        assert "by libcamera-vid" in camera.description
