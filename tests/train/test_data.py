@@ -120,6 +120,24 @@ def test_data_of_another_name_get_neither_the_recipes_name_nor_its_licence(tmp_p
     assert find_recipe_data(spec, None) == (tmp_path / "mnist", spec)
 
 
+def test_an_official_validation_split_may_be_drawn_again_and_the_test_stays(photo_folder, said):
+    pictures = sorted(photo_folder.rglob("*.jpg"))
+    splits = ["test" if i % 5 == 0 else "validation" if i % 5 == 1 else "train" for i in range(len(pictures))]
+    rows = [
+        f"{p.relative_to(photo_folder)},{p.parent.name},{s}" for p, s in zip(pictures, splits, strict=True)
+    ]
+    (photo_folder / "photos.csv").write_text("\n".join(["path,label,split", *rows]), "utf-8")
+    source = open_source(photo_folder / "photos.csv")
+    plain = load_data(source, read_recipe("photos"), said.append)
+    assert (len(plain.train), len(plain.validation), len(plain.test)) == (24, 8, 8)
+    chosen = ["redraw_validation=true", "data.validation=0.125"]
+    again = load_data(source, read_recipe("photos", chosen), said.append)
+    assert_splits_are_sound(again)
+    assert (len(again.train), len(again.validation), len(again.test)) == (28, 4, 8)
+    assert ids(again.test) == ids(plain.test)
+    assert ids(plain.validation) & ids(again.train)
+
+
 def grouped(photo_folder, split=lambda i: ""):
     rows = [
         f"{path.relative_to(photo_folder)},{path.parent.name},{split(i)},walk {i // 4}"

@@ -221,6 +221,8 @@ def _check_counts(source: Source, items: Sequence[Item]) -> None:
 def _split(whole: Split, recipe: Recipe, rng: np.random.Generator) -> dict[SplitName, Split]:
     """Take the official splits where there are some, and draw those that are missing."""
     official = np.array([i.split or "train" for i in whole.items])
+    if recipe.data.redraw_validation:
+        official[official == "validation"] = "train"
     parts: dict[SplitName, NDArray[np.int64]] = {
         name: np.flatnonzero(official == name) for name in ("train", "validation", "test")
     }

@@ -23,6 +23,8 @@ Schedule = Literal["constant", "step", "cosine", "one_cycle"]
 class DataSpec:
     """Which data: `name` is looked for in $EDGECNN_DATA; `validation` and `test` are shares of it.
 
+    They are drawn where the set has no such split of its own. With `redraw_validation` its own validation
+    split trains too, and another of that share is drawn from both; its test stays what it is.
     A small set without an official test is also trained once for each of so many `folds`; 0 for none.
     """
 
@@ -30,6 +32,7 @@ class DataSpec:
     where: str = ""
     licence: str = "not stated"
     validation: float = 0.1
+    redraw_validation: bool = False
     test: float = 0.2
     folds: int = 5
 
