@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -48,6 +50,11 @@ class Frame:
     source: str
     truth: str | None = None
     roi: Box | None = None
+
+    def wall_time(self) -> datetime:
+        """Return when it was captured, by the clock on the wall, in the local time zone."""
+        seconds = (time.monotonic_ns() - self.captured_ns) / 1e9
+        return datetime.fromtimestamp(time.time() - seconds).astimezone()
 
     @property
     def region(self) -> NDArray[np.uint8]:

@@ -106,17 +106,23 @@ def live(
     frames: Annotated[int | None, typer.Option(help="Stop after this many.", min=1, metavar="N")] = None,
     show: Annotated[Show, typer.Option(help="Where to show it.")] = Show.auto,
     jsonl: Annotated[
-        str | None, typer.Option(help="Write each result as a line of JSON; - is stdout.", metavar="FILE")
+        str | None,
+        typer.Option(help="Add each result to FILE as a line of JSON; - is stdout.", metavar="FILE"),
+    ] = None,
+    csv: Annotated[
+        str | None, typer.Option(help="Add each result to FILE as a row of CSV; - is stdout.", metavar="FILE")
     ] = None,
 ) -> None:
     """Classify what a camera sees, live. `q`, Ctrl-C or a limit ends it with a summary."""
     from rich.console import Console
 
-    console = Console(stderr=jsonl == "-", highlight=False)
+    if jsonl == csv == "-":
+        raise OptionError("--jsonl and --csv can't both go to stdout: give one of them a file")
+    console = Console(stderr="-" in (jsonl, csv), highlight=False)
     with open_classifier(model, variant, engine, threads, labels, value_range, threshold) as classifier:
         summary = run_live(
             classifier, source, console,
-            seconds=seconds, frames=frames, show=show, jsonl=jsonl, smooth=smooth, hold=hold,
+            seconds=seconds, frames=frames, show=show, jsonl=jsonl, csv=csv, smooth=smooth, hold=hold,
             mode=_mode(size, fps), framing=_framing(roi, rotate, flip=flip),
         )  # fmt: skip
     print_summary(summary, console)
@@ -131,6 +137,7 @@ def run_live(
     frames: int | None = None,
     show: Show = Show.auto,
     jsonl: str | None = None,
+    csv: str | None = None,
     smooth: float | None = None,
     hold: int | None = None,
     mode: Mode | None = None,
@@ -144,6 +151,7 @@ def run_live(
     from edgecnn.live import run
     from edgecnn.sink import open_view
     from edgecnn.sink.jsonl import JsonlSink
+    from edgecnn.sink.table import CsvSink
 
     with ExitStack() as stack:
         camera = stack.enter_context(open_camera(source, mode))
@@ -156,6 +164,8 @@ def run_live(
         sinks: list[Sink] = []
         if jsonl:
             sinks.append(stack.enter_context(JsonlSink(jsonl)))
+        if csv:
+            sinks.append(stack.enter_context(CsvSink(csv)))
         if view := _view(show):
             sinks.append(stack.enter_context(open_view(view, console)))
         stop = stack.enter_context(_stop_on_signals())

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
-from edgecnn.errors import OutputError
 from edgecnn.frame import Command
+from edgecnn.sink.lines import LineFile
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -18,41 +16,33 @@ if TYPE_CHECKING:
 
 
 class JsonlSink:
-    """Writes `classify --json`'s object with `captured_ns`, `age_ms` and, where known, `truth`.
+    """Adds `classify --json`'s object with `time`, `captured_ns`, `age_ms` and, where known, `truth`.
 
-    Each line is handed to the system when it is complete, so that a reader sees whole lines. `-` is stdout.
+    `-` is stdout. A file that is there grows; see `LineFile` for what happens when the disk is full.
     """
 
     def __init__(self, path: str) -> None:
-        self._path = path
-        try:
-            self._file: TextIO = (
-                sys.stdout if path == "-" else Path(path).open("w", encoding="utf-8", errors="replace")  # noqa: SIM115 - closed by close()
-            )
-        except OSError as error:
-            raise OutputError(f"{path} can't be written: {error.strerror}") from error
+        self._lines = LineFile(path)
 
     def show(self, result: Result, stats: Stats) -> Command | None:  # noqa: ARG002 - the line has its own
         """Write one line."""
-        line = result.as_dict() | {"captured_ns": result.frame.captured_ns, "age_ms": round(result.age_ms, 3)}
-        if result.frame.truth is not None:
-            line["truth"] = result.frame.truth
+        frame = result.frame
+        line = result.as_dict() | {
+            "time": frame.wall_time().isoformat(timespec="milliseconds"),
+            "captured_ns": frame.captured_ns,
+            "age_ms": round(result.age_ms, 3),
+        }
+        if frame.truth is not None:
+            line["truth"] = frame.truth
         try:
-            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
-            self._file.flush()
+            self._lines.write(json.dumps(line, ensure_ascii=False))
         except BrokenPipeError:
             return Command.QUIT  # whoever read stdout has seen enough
-        except OSError as error:
-            raise OutputError(f"{self._path} can't be written any more: {error.strerror}") from error
         return None
 
     def close(self) -> None:
-        """Close the file."""
-        if self._file is not sys.stdout and not self._file.closed:
-            try:
-                self._file.close()
-            except OSError as error:
-                raise OutputError(f"{self._path} can't be written any more: {error.strerror}") from error
+        """Close the file. Raises OutputError where results are missing in it."""
+        self._lines.close()
 
     def __enter__(self) -> JsonlSink:
         return self

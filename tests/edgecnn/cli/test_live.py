@@ -49,6 +49,7 @@ def test_a_cameras_answers_are_steadied_and_told_apart(run_cli, tmp_path):
         assert f"{text}{changes} change" in ran.out
     assert {line["steady"]["unknown"] for line in lines} == {False}
 
+    path.unlink()
     ran = run_cli(*source, "--smooth", 0, "--hold", 1)
     assert "smoothed" not in ran.out
     assert "steady" not in json.loads(path.read_text().splitlines()[0])
@@ -106,6 +107,15 @@ def test_jsonl_on_stdout_is_alone_there(run_cli):
     assert "5 frames" in ran.err
 
 
+def test_json_lines_and_a_table_at_once(run_cli, tmp_path):
+    path = tmp_path / "out.csv"
+    source = ("live", "--source", "synthetic:fps=0", "--frames", 5, "--show", "none")
+    ran = run_cli(*source, "--jsonl", "-", "--csv", path)
+    assert len([json.loads(line) for line in ran.out.splitlines()]) == 5
+    assert len(path.read_text().splitlines()) == 6
+    run_cli(*source, "--jsonl", "-", "--csv", "-").fails("can't both go to stdout", code=2)
+
+
 def test_sources_are_tried_in_order(run_cli):
     ran = run_cli("live", "--source", "97,synthetic:fps=0", "--frames", 3, "--show", "none")
     assert ran.code == 0
@@ -129,11 +139,15 @@ def test_a_window_without_a_screen_is_one_line(run_cli, monkeypatch):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_a_full_disk_under_jsonl_is_one_line(run_cli):
+def test_a_full_disk_under_jsonl_is_said_and_the_loop_goes_on(run_cli):
     ran = run_cli(
         "live", "--source", "synthetic:fps=0", "--frames", 3, "--show", "none", "--jsonl", "/dev/full"
     )
-    ran.fails("/dev/full", "No space left")
+    assert ran.code == 1
+    said = ran.err.splitlines()
+    assert len(said) == 2
+    assert "/dev/full can't be written: No space left" in said[0]
+    assert "/dev/full lacks 3 lines" in said[1]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -1,8 +1,13 @@
+import csv
 import io
 import json
 import os
 import pty
+import resource
+import signal
+import time
 from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -10,8 +15,9 @@ from rich.console import Console
 
 from edgecnn.errors import OutputError
 from edgecnn.frame import Box, Command, Frame, Prediction, Result, Steady, Timings
-from edgecnn.sink import open_view
+from edgecnn.sink import lines, open_view
 from edgecnn.sink.jsonl import JsonlSink
+from edgecnn.sink.table import CsvSink
 from edgecnn.sink.terminal import TerminalSink, plain_line
 from edgecnn.sink.window import annotate, why_no_window
 from edgecnn.stats import Stats
@@ -38,6 +44,7 @@ def test_jsonl_is_classifys_object_and_three_more(tmp_path, stats):
         assert json.loads(path.read_text()), "each line is whole at once"
         sink.show(result(5, truth=None), stats)
     first, second = map(json.loads, path.read_text().splitlines())
+    assert datetime.fromisoformat(first.pop("time")).tzinfo is not None
     assert first == {
         "source": "synthetic",
         "frame": 4,
@@ -59,13 +66,73 @@ def test_a_file_that_cannot_be_opened_is_named(path):
         JsonlSink(path)
 
 
+def test_csv_has_the_shown_label_and_the_frames_own(tmp_path, stats):
+    path = tmp_path / "out.csv"
+    steady = replace(result(3), steady=Steady("größe", [Prediction("größe", 1, 0.6)]))
+    odd = replace(result(4, None), frame=replace(result(4, None).frame, source="a, b.mp4"))
+    for shown in (steady, odd):  # opened twice: the file grows, and has one header
+        with CsvSink(str(path)) as sink:
+            sink.show(shown, stats)
+    with path.open(encoding="utf-8", newline="") as file:
+        first, second = csv.DictReader(file)
+    assert datetime.fromisoformat(first.pop("time")).tzinfo is not None
+    assert first == {
+        "source": "synthetic", "frame": "3", "label": "größe", "score": "0.600000",
+        "frame_label": "7", "frame_score": "0.750000", "preprocess_ms": "0.1000", "inference_ms": "0.2000",
+        "decode_ms": "0.3000", "age_ms": "1.500", "truth": "7",
+    }  # fmt: skip
+    assert (second["label"], second["source"], second["truth"]) == ("7", "a, b.mp4", "")
+
+
+def test_a_file_grows_and_a_torn_line_stays_apart(tmp_path, stats):
+    path = tmp_path / "out.jsonl"
+    path.write_text('{"frame": 1}\n{"fra')
+    for i in (2, 3):
+        with JsonlSink(str(path)) as sink:
+            sink.show(result(i), stats)
+    written = path.read_text().splitlines()
+    assert written[:2] == ['{"frame": 1}', '{"fra']
+    assert [json.loads(line)["frame"] for line in written[2:]] == [2, 3]
+
+
+def test_a_frame_knows_the_time_on_the_wall():
+    frame = Frame(np.zeros((1, 1, 3), np.uint8), time.monotonic_ns() - 90_000_000_000, 0, "test")
+    assert abs((datetime.now().astimezone() - frame.wall_time()).total_seconds() - 90) < 5
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_a_full_disk_is_said(stats):
+def test_a_full_disk_is_said_once_and_what_is_missing_at_the_end(stats, capfd):
     sink = JsonlSink("/dev/full")
-    with pytest.raises(OutputError, match="No space left"):
-        sink.show(result(), stats)
-    with pytest.raises(OutputError):
+    for i in range(3):
+        assert sink.show(result(i), stats) is None
+    said = capfd.readouterr().err
+    assert said.count("\n") == 1
+    assert "/dev/full can't be written: No space left" in said
+    with pytest.raises(OutputError, match="/dev/full lacks 3 lines, not written: No space left"):
         sink.close()
+    sink.close()
+
+
+def test_a_disk_that_fills_and_is_cleared_leaves_whole_lines(tmp_path, stats, monkeypatch, capfd):
+    """The limit on a file's size stands for the disk's: the write that reaches it is cut short as there."""
+    monkeypatch.setattr(lines, "RETRY_S", 0.0)
+    path = tmp_path / "out.jsonl"
+    sink = JsonlSink(str(path))
+    sink.show(result(0), stats)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 50, hard))
+        sink.show(result(1), stats)
+        sink.show(result(2), stats)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    sink.show(result(3), stats)
+    with pytest.raises(OutputError, match="lacks 2 lines"):
+        sink.close()
+    assert [json.loads(line)["frame"] for line in path.read_text().splitlines()] == [0, 3]
+    assert capfd.readouterr().err.count("\n") == 1
 
 
 def test_without_a_terminal_it_prints_a_plain_line_a_second(stats):

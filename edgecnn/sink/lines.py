@@ -1,0 +1,94 @@
+"""A file that grows by whole lines, and stays whole when the disk is full."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import time
+from pathlib import Path
+from typing import BinaryIO
+
+from edgecnn.errors import OutputError
+
+# How long a disk that was full is left alone before it is tried again.
+RETRY_S = 5.0
+
+
+class LineFile:
+    """Appends lines to a file, or writes them to stdout for `-`.
+
+    Each line is handed to the system when it is complete, so that a reader sees whole lines. Where one can't
+    be written, what went in of it is taken back, stderr is told, and the file is left alone for 5 s; closing
+    it then raises OutputError with the number of lines that are missing.
+
+    Parameters
+    ----------
+    header
+        The first line of a file that is new.
+    """
+
+    def __init__(self, path: str, header: str = "") -> None:
+        self._path = path
+        self._missing = 0
+        self._wait_until = 0.0
+        self._reason = ""
+        try:
+            self._file: BinaryIO = (
+                sys.stdout.buffer if path == "-" else Path(path).open("a+b", buffering=0)  # noqa: SIM115 - closed by close()
+            )
+        except OSError as error:
+            raise OutputError(f"{path} can't be written: {error.strerror}") from error
+        if header and (path == "-" or not self._size()):
+            self.write(header)
+        elif path != "-" and self._torn():
+            self.write("")
+
+    def write(self, line: str) -> None:
+        """Append a line. Raises BrokenPipeError where whoever read stdout has gone."""
+        if time.monotonic() < self._wait_until:
+            self._missing += 1
+            return
+        data = (line + "\n").encode("utf-8", "replace")
+        if self._path == "-":
+            self._file.write(data)
+            self._file.flush()
+            return
+        before = self._size()
+        try:
+            if self._file.write(data) < len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            self._take_back(before)
+            if not self._missing:
+                sys.stderr.write(
+                    f"edgecnn: {self._path} can't be written: {error.strerror}; it is tried again\n"
+                )
+            self._missing += 1
+            self._reason = error.strerror or str(error)
+            self._wait_until = time.monotonic() + RETRY_S
+
+    def close(self) -> None:
+        """Close the file; may be called twice. Raises OutputError where lines are missing."""
+        if self._path != "-":
+            self._file.close()
+        missing, self._missing = self._missing, 0
+        if missing:
+            raise OutputError(f"{self._path} lacks {missing:,} lines, not written: {self._reason}")
+
+    def _size(self) -> int:
+        """Return the file's length in bytes; 0 for what has none, such as a pipe."""
+        return os.fstat(self._file.fileno()).st_size
+
+    def _torn(self) -> bool:
+        """Whether the file ends within a line: a power cut leaves that."""
+        if not self._size():
+            return False
+        self._file.seek(-1, os.SEEK_END)
+        return self._file.read(1) != b"\n"
+
+    def _take_back(self, length: int) -> None:
+        try:
+            os.ftruncate(self._file.fileno(), length)
+        except OSError:
+            return  # a device or a pipe

@@ -1,0 +1,68 @@
+"""Results as a table in a CSV file, one row a frame, for spreadsheets."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+from edgecnn.frame import Command
+from edgecnn.sink.lines import LineFile
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from edgecnn.frame import Result
+    from edgecnn.stats import Stats
+
+COLUMNS = (
+    "time", "source", "frame", "label", "score", "frame_label", "frame_score",
+    "preprocess_ms", "inference_ms", "decode_ms", "age_ms", "truth",
+)  # fmt: skip
+
+
+class CsvSink:
+    """Adds a row for each result: the label that is shown, and that of the frame alone.
+
+    `score` belongs to the best class of the averages, or of the frame where nothing is averaged. `-` is
+    stdout. A file that is there grows; see `LineFile` for what happens when the disk is full.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._lines = LineFile(path, ",".join(COLUMNS))
+
+    def show(self, result: Result, stats: Stats) -> Command | None:  # noqa: ARG002 - the row has its own
+        """Write one row."""
+        frame, timings = result.frame, result.timings
+        row = io.StringIO()
+        csv.writer(row, lineterminator="").writerow(
+            [
+                frame.wall_time().isoformat(timespec="milliseconds"),
+                frame.source,
+                frame.index,
+                result.shown,
+                f"{result.ranking[0].score:.6f}",
+                result.label,
+                f"{result.predictions[0].score:.6f}",
+                *(f"{ms:.4f}" for ms in (timings.preprocess_ms, timings.inference_ms, timings.decode_ms)),
+                f"{result.age_ms:.3f}",
+                frame.truth or "",
+            ]
+        )
+        try:
+            self._lines.write(row.getvalue())
+        except BrokenPipeError:
+            return Command.QUIT
+        return None
+
+    def close(self) -> None:
+        """Close the file. Raises OutputError where rows are missing in it."""
+        self._lines.close()
+
+    def __enter__(self) -> CsvSink:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
