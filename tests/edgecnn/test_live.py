@@ -108,7 +108,7 @@ def test_a_camera_that_fails_ends_it_with_its_reason(quick):
     sink = Keep()
     with Broken("synthetic:fps=100") as camera, pytest.raises(CameraError, match="cable was pulled"):
         run(quick, camera, [sink])
-    assert len(sink.results) == 5, "what was captured before is classified"
+    assert sink.results[-1].frame.index == 4, "what was captured before is classified"
 
 
 def test_a_camera_without_pictures_is_said(quick, monkeypatch):
