@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from edgecnn.board import describe_board
+from edgecnn.camera.v4l2 import describe_device
 from edgecnn.errors import CameraError
 
 if TYPE_CHECKING:
@@ -135,11 +136,13 @@ def real_cameras() -> list[str]:
 def video_devices() -> list[str]:
     """Return the paths of V4L2 cameras, lowest number first.
 
-    A Raspberry Pi's video codecs, image processors and its own camera's raw data are V4L2 devices too, and
-    are left out.
+    A webcam's metadata, and a Raspberry Pi's video codecs, image processors and its own camera's raw data are
+    V4L2 devices too, and are left out.
     """
     devices = [p for p in Path("/dev").glob("video*") if re.fullmatch(r"video\d+", p.name)]
-    return [str(p) for p in sorted(devices, key=lambda p: int(p.name[5:])) if not _is_codec(p)]
+    return [
+        str(p) for p in sorted(devices, key=lambda p: int(p.name[5:])) if not _is_codec(p) and _captures(p)
+    ]
 
 
 def _is_codec(device: Path) -> bool:
@@ -148,6 +151,13 @@ def _is_codec(device: Path) -> bool:
     except OSError:
         return False
     return re.search(r"codec|isp|hevc|unicam|rp1-cfe", name, re.IGNORECASE) is not None
+
+
+def _captures(device: Path) -> bool:
+    try:
+        return describe_device(str(device)).captures
+    except CameraError:
+        return True  # opening it will say why
 
 
 def camera_number(source: str) -> int:

@@ -26,6 +26,11 @@ FIRST_S, NEXT_S = 15.0, 5.0
 _MOST_BYTES = 32 << 20
 
 
+def find_program() -> str | None:
+    """Return the path of the program that is installed, or None."""
+    return next(filter(None, map(shutil.which, PROGRAMS)), None)
+
+
 class RpicamCamera:
     """`rpicam[:N]`: a child process that writes JPEG pictures to a pipe; N is the camera's number."""
 
@@ -34,7 +39,7 @@ class RpicamCamera:
     def __init__(self, source: str = "rpicam", mode: Mode | None = None) -> None:
         self.name = source
         number = camera_number(source)
-        program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+        program = find_program()
         if program is None:
             raise CameraError(f"{source}: {PROGRAMS[0]} is not installed: sudo apt install rpicam-apps-lite")
         mode = mode or Mode()

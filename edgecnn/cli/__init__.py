@@ -27,6 +27,7 @@ class Entry:
 
 COMMANDS = {
     "live": Entry("edgecnn.cli.live", "Classify what a camera sees, live."),
+    "cameras": Entry("edgecnn.cli.cameras", "List the cameras with their formats, sizes and rates."),
     "classify": Entry("edgecnn.cli.classify", "Classify images, folders and videos."),
     "bench": Entry("edgecnn.cli.bench", "Measure int8 against float on this machine."),
     "evaluate": Entry("edgecnn.cli.evaluate", "Measure a model on labelled pictures, clean and corrupted."),

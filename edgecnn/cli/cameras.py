@@ -1,0 +1,83 @@
+"""`edgecnn cameras`: which cameras are there, and what they can do."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from edgecnn.camera.v4l2 import Device, Size
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+_LISTING_S = 15.0
+
+
+@app.command()
+def cameras(
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """List the cameras with their formats, sizes and rates."""
+    from dataclasses import asdict
+
+    from edgecnn.camera import real_cameras
+    from edgecnn.camera.v4l2 import describe_device
+    from edgecnn.errors import CameraError
+
+    found: list[dict[str, Any]] = []
+    for source in real_cameras():
+        entry: dict[str, Any] = {"source": source}
+        if source.startswith("/dev/"):
+            try:
+                device = describe_device(source)
+                entry |= asdict(device)
+                lines = list(_lines(device))
+            except CameraError as error:
+                entry["error"] = str(error)
+                lines = [str(error)]
+        else:
+            lines = _own_cameras(source)
+            entry["says"] = lines
+        found.append(entry)
+        if not as_json:
+            typer.echo("\n".join([source, *(f"  {line}" for line in lines)]))
+    if as_json:
+        typer.echo(json.dumps(found, indent=1, ensure_ascii=False))
+    elif not found:
+        typer.echo("no camera is there (no /dev/video*); `edgecnn live --source synthetic` needs none")
+
+
+def _lines(device: Device) -> list[str]:
+    """Describe a device: its name, then a line for each format."""
+    lines = [f"{device.name} ({device.driver}, {device.bus})"]
+    for pixels in device.formats:
+        sizes = "; ".join(map(_size, pixels.sizes)) or "sizes unknown"
+        lines.append(f"{pixels.code}  {sizes}")
+    return lines
+
+
+def _size(size: Size) -> str:
+    upper = f" to {size.up_to[0]}×{size.up_to[1]}" if size.up_to else ""
+    rates = ", ".join(f"{rate:g}" for rate in size.rates)
+    return f"{size.width}×{size.height}{upper}" + (f" at {rates} fps" if rates else "")
+
+
+def _own_cameras(source: str) -> list[str]:
+    """Ask the Raspberry Pi's own program, which knows what picamera2 sees too."""
+    from edgecnn.camera.rpicam import find_program
+
+    program = find_program()
+    if program is None:
+        return ["rpicam-vid, which lists them, is not installed: sudo apt install rpicam-apps-lite"]
+    try:
+        ran = subprocess.run(  # noqa: S603 - the program's own path
+            [program, "--list-cameras"],
+            capture_output=True, text=True, errors="replace", timeout=_LISTING_S, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return [f"{source} does not answer: {error}"]
+    said = [line.rstrip() for line in (ran.stdout or ran.stderr).splitlines() if line.strip()]
+    return said or ["no camera"]

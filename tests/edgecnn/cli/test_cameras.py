@@ -1,0 +1,29 @@
+import json
+
+import pytest
+
+from edgecnn.camera import real_cameras
+
+
+@pytest.mark.skipif(bool(real_cameras()), reason="this machine has a camera")
+def test_without_a_camera_it_says_so(run_cli):
+    ran = run_cli("cameras")
+    assert ran.code == 0
+    assert "no camera is there" in ran.out
+    assert "--source synthetic" in ran.out
+    assert json.loads(run_cli("cameras", "--json").out) == []
+
+
+def test_a_raspberry_pis_own_cameras_are_those_of_its_program(run_cli, tmp_path, monkeypatch):
+    script = tmp_path / "rpicam-vid"
+    script.write_text(
+        "#!/bin/sh\n"
+        "[ \"$1\" = --list-cameras ] && echo 'Available cameras' && echo '0 : imx708 [4608x2592]'\n"
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    lines = run_cli("cameras").out.splitlines()
+    at = lines.index("rpicam")
+    assert lines[at : at + 3] == ["rpicam", "  Available cameras", "  0 : imx708 [4608x2592]"]
+    found = json.loads(run_cli("cameras", "--json").out)
+    assert {"source": "rpicam", "says": ["Available cameras", "0 : imx708 [4608x2592]"]} in found
