@@ -125,7 +125,7 @@ class Classifier:
         """
         predictions, timings, raw = self._run(frame.region, top)
         unknown = not self.knows(predictions) if self._may_not_know else None
-        steady = smoother(self._decode.scores(raw), top) if smoother else None
+        steady = smoother(self._decode.scores(raw), top, frame.captured_ns) if smoother else None
         age_ms = (time.monotonic_ns() - frame.captured_ns) / 1e6
         return Result(frame, predictions, timings, age_ms, unknown, steady, self._preprocess.seen(frame))
 

@@ -93,7 +93,7 @@ def run(
     frames
         How many frames at most.
     stop
-        Set it from a signal handler or another thread.
+        Set it from a signal handler or another thread; it is set when the loop has ended.
     smoother
         For a steady answer beside each frame's own; see `Classifier.smoother`.
     framing
@@ -108,8 +108,7 @@ def run(
     """
     stop = stop or threading.Event()
     mailbox = Mailbox(keep_all=not camera.live)
-    ended = threading.Event()
-    thread = threading.Thread(target=_capture, args=(camera, mailbox, ended), name="capture", daemon=True)
+    thread = threading.Thread(target=_capture, args=(camera, mailbox, stop), name="capture", daemon=True)
     stats = Stats()
     thread.start()
 
@@ -119,7 +118,7 @@ def run(
     try:
         _loop(classify, classifier.labels, mailbox, sinks, stats, stop, seconds, frames)
     finally:
-        ended.set()
+        stop.set()
         mailbox.close()
         thread.join(timeout=FIRST_FRAME_S)
     return stats.summary(camera.description)

@@ -17,6 +17,7 @@ SMOOTH, HOLD = 0.4, 4
 MOST_SMOOTH, MOST_HOLD = 0.99, 1000
 # How much better than the answer that stands another one has to be, as a score.
 BAND = 0.05
+_GAP_NS = 2_000_000_000
 _UNKNOWN = -1
 
 
@@ -65,20 +66,29 @@ class Smoother:
         self._scores: NDArray[np.float64] | None = None
         self._answer = self._other = _UNKNOWN
         self._agreed = 0
+        self._captured_ns: int | None = None
+        self._gap_ns = 0
 
     def reset(self) -> None:
         """Forget what was seen: the next result is the first one of another stream."""
         self._scores = None
         self._agreed = 0
 
-    def __call__(self, scores: NDArray[np.float64], top: int | None = None) -> Steady:
+    def __call__(
+        self, scores: NDArray[np.float64], top: int | None = None, captured_ns: int | None = None
+    ) -> Steady:
         """Return the answer that stands, and the `top` best classes (all for None) by their averages.
 
         Parameters
         ----------
         scores
             One result's score of every class, shape (classes,), 0 to 1.
+        captured_ns
+            When its frame was captured: after a gap of more than 2 s, and five times the one before, what was
+            seen says nothing of what is seen now, and the stream begins anew.
         """
+        if captured_ns is not None:
+            self._forget_after_a_gap(captured_ns)
         if self._scores is None:
             self._scores = scores.copy()
             self._answer = self._asked_for(_UNKNOWN)
@@ -89,6 +99,12 @@ class Smoother:
         predictions = [Prediction(self._labels[i], i, float(self._scores[i])) for i in best]
         label = None if self._answer == _UNKNOWN else self._labels[self._answer]
         return Steady(label, predictions)
+
+    def _forget_after_a_gap(self, captured_ns: int) -> None:
+        gap_ns = 0 if self._captured_ns is None else captured_ns - self._captured_ns
+        if gap_ns > max(_GAP_NS, 5 * self._gap_ns):
+            self.reset()
+        self._captured_ns, self._gap_ns = captured_ns, gap_ns
 
     def _asked_for(self, standing: int) -> int:
         """Return the answer that the averages ask for, seen from the one that stands."""

@@ -21,6 +21,8 @@ from edgecnn.camera.v4l2 import describe_device
 from edgecnn.errors import CameraError
 
 if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
     from types import TracebackType
 
     from edgecnn.frame import Frame
@@ -37,6 +39,9 @@ VIDEO_EXTENSIONS = frozenset(
 )
 
 
+STALL_S = 5.0
+# A sensor takes a while to start, and a network to answer.
+FIRST_S = 15.0
 # Clocks of drivers that are further behind are other clocks.
 _OLDEST_STAMP_NS = 10_000_000_000
 
@@ -46,12 +51,14 @@ class Mode:
     """What is asked of a camera; what it granted is in its description.
 
     `fps` is frames a second, None for the camera's own choice; of pictures in files, how many are given in a
-    second, None for as many as are wanted.
+    second, None for as many as are wanted. `stall_s` is how long no picture may come before the camera counts
+    as lost.
     """
 
     width: int = 640
     height: int = 480
     fps: float | None = None
+    stall_s: float = STALL_S
 
 
 class Camera(Protocol):
@@ -117,6 +124,21 @@ def open_camera(sources: str, mode: Mode | None = None) -> Camera:
                 reasons.append(str(error))
     hint = "" if "synthetic" in sources else "; `--source synthetic` needs no camera"
     raise CameraError(f"no source opens: {'; '.join(reasons) or 'none was given'}{hint}")
+
+
+def open_recovering(sources: str, mode: Mode, say: Callable[[str], None], ended: threading.Event) -> Camera:
+    """Open a source as `open_camera` does; a real camera or stream among them is opened again when it fails.
+
+    The same one is, or any real camera where `auto` was asked for; never a source that stands in for it.
+    `say` and `ended` are `RecoveringCamera`'s.
+    """
+    from edgecnn.camera.recovery import RecoveringCamera
+
+    camera = open_camera(sources, mode)
+    if not camera.live or camera.name.partition(":")[0] == "synthetic":
+        return camera
+    again = [camera.name] + (["auto"] if "auto" in split_sources(sources) else [])
+    return RecoveringCamera(camera, lambda: open_camera(",".join(again), mode), say, ended)
 
 
 def real_cameras() -> list[str]:

@@ -30,15 +30,15 @@ class OpenCvCamera:
         self._file = "://" not in source and not is_device(source)
         self.live = not self._file
         self._index = 0
+        mode = mode or Mode()
         with quiet_stderr():
-            self._capture = _open_capture(source)
+            self._capture = _open_capture(source, mode.stall_s)
         if not self._capture.isOpened():
             self._capture.release()
             raise CameraError(_why_not(source))
         if is_device(source):
             # MJPG first: many cameras give 30 frames a second in no other format.
             self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
-            mode = mode or Mode()
             self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, mode.width)
             self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, mode.height)
             if mode.fps:
@@ -102,8 +102,10 @@ class OpenCvCamera:
         return now
 
 
-def _open_capture(source: str) -> Any:
+def _open_capture(source: str, stall_s: float) -> Any:
     if is_device(source):
+        # Read once, before the first capture of a process; without it a stall blocks for 10 s.
+        os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(max(1, round(stall_s))))
         backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
         number = int(source) if source.isdigit() else None
         return cv2.VideoCapture(source if number is None else number, backend)
@@ -111,7 +113,7 @@ def _open_capture(source: str) -> Any:
     if "://" in source:
         limits = [
             cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _NETWORK_TIMEOUT_MS,
-            cv2.CAP_PROP_READ_TIMEOUT_MSEC, _NETWORK_TIMEOUT_MS,
+            cv2.CAP_PROP_READ_TIMEOUT_MSEC, int(stall_s * 1000),
         ]  # fmt: skip
     return cv2.VideoCapture(source, cv2.CAP_FFMPEG, limits)
 

@@ -6,14 +6,12 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
-from edgecnn.camera import Mode, camera_number, driver_stamp
+from edgecnn.camera import FIRST_S, Mode, camera_number, driver_stamp
 from edgecnn.errors import CameraError
 from edgecnn.frame import Frame
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-FIRST_S, NEXT_S = 15.0, 5.0
 
 
 class PiCamera:
@@ -32,6 +30,7 @@ class PiCamera:
                 "make the environment with --system-site-packages; or use --source rpicam"
             ) from error
         mode = mode or Mode()
+        self._stall_s = mode.stall_s
         self._camera: Any = None
         self._index = 0
         self._first: Frame | None = None
@@ -66,7 +65,7 @@ class PiCamera:
         if self._first is not None:
             first, self._first = self._first, None
             return first
-        return self._next(NEXT_S)
+        return self._next(self._stall_s)
 
     def close(self) -> None:
         """Give the camera back; may be called twice."""

@@ -11,7 +11,7 @@ import tempfile
 import time
 from typing import TYPE_CHECKING
 
-from edgecnn.camera import Mode, camera_number
+from edgecnn.camera import FIRST_S, Mode, camera_number
 from edgecnn.errors import CameraError, ImageError
 from edgecnn.frame import Frame
 from edgecnn.image_file import decode_image, jpeg_end
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 # Its name before Raspberry Pi OS bookworm was libcamera-vid; the options are the same.
 PROGRAMS = ("rpicam-vid", "libcamera-vid")
-# The sensor takes a second or two to start.
-FIRST_S, NEXT_S = 15.0, 5.0
 _MOST_BYTES = 32 << 20
 
 
@@ -43,6 +41,7 @@ class RpicamCamera:
         if program is None:
             raise CameraError(f"{source}: {PROGRAMS[0]} is not installed: sudo apt install rpicam-apps-lite")
         mode = mode or Mode()
+        self._stall_s = mode.stall_s
         command = [
             program, "--camera", str(number), "--nopreview", "--timeout", "0", "--codec", "mjpeg",
             "--width", str(mode.width), "--height", str(mode.height), "--flush", "--output", "-",
@@ -81,7 +80,7 @@ class RpicamCamera:
         if self._first is not None:
             first, self._first = self._first, None
             return first
-        return self._next(NEXT_S)
+        return self._next(self._stall_s)
 
     def close(self) -> None:
         """End the program; may be called twice."""

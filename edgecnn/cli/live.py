@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
@@ -79,6 +80,12 @@ def live(
     fps: Annotated[
         float | None, typer.Option(help="Ask for so many frames a second.", min=0.01, max=1000, metavar="F")
     ] = None,
+    stall: Annotated[
+        float,
+        typer.Option(
+            help="Open the camera again when no picture came for so long.", min=1, max=3600, metavar="S"
+        ),
+    ] = 5.0,
     roi: Annotated[
         str | None, typer.Option(help="Classify this part of the picture, in pixels.", metavar="X,Y,W,H")
     ] = None,
@@ -123,7 +130,7 @@ def live(
         summary = run_live(
             classifier, source, console,
             seconds=seconds, frames=frames, show=show, jsonl=jsonl, csv=csv, smooth=smooth, hold=hold,
-            mode=_mode(size, fps), framing=_framing(roi, rotate, flip=flip),
+            mode=_mode(size, fps, stall), framing=_framing(roi, rotate, flip=flip),
         )  # fmt: skip
     print_summary(summary, console)
 
@@ -147,14 +154,15 @@ def run_live(
 
     Without `smooth` and `hold` a camera's answers are steadied by the defaults; those of files stand alone.
     """
-    from edgecnn.camera import open_camera
+    from edgecnn.camera import Mode, open_recovering
     from edgecnn.live import run
     from edgecnn.sink import open_view
     from edgecnn.sink.jsonl import JsonlSink
     from edgecnn.sink.table import CsvSink
 
     with ExitStack() as stack:
-        camera = stack.enter_context(open_camera(source, mode))
+        stop = stack.enter_context(_stop_on_signals())
+        camera = stack.enter_context(open_recovering(source, mode or Mode(), _say, stop))
         model = classifier.model
         console.print(
             f"source {camera.description}; model {model.name} {model.variant} "
@@ -168,7 +176,6 @@ def run_live(
             sinks.append(stack.enter_context(CsvSink(csv)))
         if view := _view(show):
             sinks.append(stack.enter_context(open_view(view, console)))
-        stop = stack.enter_context(_stop_on_signals())
         smooth = smooth if smooth is not None else SMOOTH if camera.live else 0.0
         hold = hold if hold is not None else HOLD if camera.live else 1
         smoother = classifier.smoother(smooth, hold) if smooth or hold > 1 else None
@@ -200,13 +207,18 @@ def _changes(count: int) -> str:
     return f"{count:,} change{'s' * (count != 1)} of label"
 
 
-def _mode(size: str, fps: float | None) -> Mode:
+def _say(line: str) -> None:
+    sys.stderr.write(f"edgecnn: {line}\n")
+    sys.stderr.flush()
+
+
+def _mode(size: str, fps: float | None, stall: float) -> Mode:
     from edgecnn.camera import Mode
 
     parts = size.lower().replace("×", "x").split("x")
     if len(parts) != 2 or not all(p.strip().isdecimal() and int(p) for p in parts):
         raise OptionError(f"--size is {size!r}, expected WIDTHxHEIGHT in pixels: --size 640x480")
-    return Mode(int(parts[0]), int(parts[1]), fps)
+    return Mode(int(parts[0]), int(parts[1]), fps, stall)
 
 
 def _framing(roi: str | None, rotate: Rotate, *, flip: bool) -> Framing | None:

@@ -73,6 +73,17 @@ def test_another_stream_starts_anew():
     assert steady.predictions[0].score == pytest.approx(0.8)
 
 
+def test_a_gap_is_another_stream_and_a_slow_model_none():
+    def run(*seconds: float) -> list[str]:
+        smoother = Smoother(LABELS, smooth=0.5, hold=4)
+        rows = [scores(0)] * (len(seconds) - 1) + [scores(1)]
+        return [smoother(r, 1, int(s * 1e9)).label for r, s in zip(rows, seconds, strict=True)]
+
+    assert run(1, 1.1, 1.2, 3.1)[-1] == "cat"
+    assert run(1, 1.1, 1.2, 3.3)[-1] == "dog"
+    assert run(1, 4, 7, 10)[-1] == "cat"
+
+
 @pytest.mark.parametrize(("smooth", "hold"), [(-0.1, 3), (1.0, 3), (float("nan"), 3), (0.5, 0)])
 def test_impossible_settings_are_refused(smooth, hold):
     with pytest.raises(OptionError, match="expected"):

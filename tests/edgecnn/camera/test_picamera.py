@@ -85,9 +85,8 @@ def test_pictures_with_the_sensors_own_time(module):
     assert module.asked["controls"] == {"FrameRate": 25}
 
 
-def test_a_stall_is_said(module, monkeypatch):
-    monkeypatch.setattr(picamera, "NEXT_S", 0.2)
-    with picamera.PiCamera() as camera:
+def test_a_stall_is_said(module):
+    with picamera.PiCamera(mode=Mode(stall_s=0.2)) as camera:
         for _ in range(3):
             camera.read()
         with pytest.raises(CameraError, match=r"picamera gave no picture for 0\.2 s"):

@@ -110,10 +110,9 @@ def test_torn_and_damaged_pictures_are_passed_over(program):
         assert levels(camera, 2) == [0, 1]
 
 
-def test_a_stall_and_an_end_are_said(program, monkeypatch):
-    monkeypatch.setattr(rpicam, "NEXT_S", 0.3)
+def test_a_stall_and_an_end_are_said(program):
     program("write(pictures[0]); time.sleep(60)")
-    with rpicam.RpicamCamera() as camera:
+    with rpicam.RpicamCamera(mode=Mode(stall_s=0.3)) as camera:
         camera.read()
         with pytest.raises(CameraError, match=r"rpicam gave no picture for 0\.3 s"):
             camera.read()

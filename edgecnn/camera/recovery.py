@@ -1,0 +1,127 @@
+"""A camera that may go away and come back: unplugged, stalled, or cut off."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from edgecnn.errors import CameraError
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from edgecnn.camera import Camera
+    from edgecnn.frame import Frame
+
+# Seconds between two tries to open it again; the last one repeats.
+WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+# A camera that held for so long starts again with the first wait.
+HELD_S = 10.0
+
+
+class RecoveringCamera:
+    """A live camera whose `read` opens it again where it fails or ends, for as long as it takes.
+
+    Frames are numbered on, so that each number comes once. Nothing is given in place of frames that are
+    missing. What happens is said once: when it was lost, and when it is back.
+
+    Parameters
+    ----------
+    camera
+        The open camera; it is closed with this one.
+    reopen
+        Opens it again. Raises CameraError while that can't be done.
+    say
+        Takes one line for a person.
+    ended
+        Ends a `read` that waits, which then returns None.
+    """
+
+    live = True
+
+    def __init__(
+        self,
+        camera: Camera,
+        reopen: Callable[[], Camera],
+        say: Callable[[str], None],
+        ended: threading.Event,
+    ) -> None:
+        self.name = camera.name
+        self._camera: Camera | None = camera
+        self._description = camera.description
+        self._reopen, self._say, self._ended = reopen, say, ended
+        self._first_index = self._next_index = 0
+        self._opened = time.monotonic()
+        self._lost = 0.0
+        self._tries = 0
+
+    @property
+    def description(self) -> str:
+        """What was opened last."""
+        return self._description
+
+    def read(self) -> Frame | None:
+        """Wait for the next frame, and for the camera where it is away; None when it was ended."""
+        while not self._ended.is_set():
+            if self._camera is None and not self._open_again():
+                continue
+            assert self._camera is not None  # noqa: S101 - it was opened
+            try:
+                frame = self._camera.read()
+            except CameraError as error:
+                self._let_go(str(error))
+                continue
+            if frame is None:
+                self._let_go(f"{self.name} ended")
+                continue
+            self._back()
+            index = self._first_index + frame.index
+            self._next_index = index + 1
+            return replace(frame, index=index)
+        return None
+
+    def close(self) -> None:
+        """Close the camera; may be called twice."""
+        camera, self._camera = self._camera, None
+        if camera is not None:
+            camera.close()
+
+    def __enter__(self) -> RecoveringCamera:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _let_go(self, reason: str) -> None:
+        # A device that is held comes back under another name.
+        self.close()
+        if time.monotonic() - self._opened >= HELD_S:
+            self._tries = 0
+        if not self._lost:
+            self._lost = time.monotonic()
+            self._say(f"{reason}; it is opened again when it is back")
+
+    def _open_again(self) -> bool:
+        wait = WAITS_S[min(self._tries, len(WAITS_S) - 1)]
+        self._tries += 1
+        if self._ended.wait(wait):
+            return False
+        try:
+            camera = self._reopen()
+        except CameraError:
+            return False
+        self._camera, self.name, self._description = camera, camera.name, camera.description
+        self._opened = time.monotonic()
+        self._first_index = self._next_index
+        return True
+
+    def _back(self) -> None:
+        """Say that it is back, when its first frame is there."""
+        if self._lost:
+            away, self._lost = time.monotonic() - self._lost, 0.0
+            self._say(f"{self._description} is back after {away:.1f} s")

@@ -1,0 +1,170 @@
+import http.server
+import itertools
+import threading
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+import edgecnn
+from edgecnn.camera import Mode, open_recovering, recovery
+from edgecnn.camera.recovery import RecoveringCamera
+from edgecnn.camera.synthetic import SyntheticCamera
+from edgecnn.errors import CameraError
+from edgecnn.live import run
+
+
+class Cable(SyntheticCamera):
+    """A camera that gives some frames and then fails, or ends."""
+
+    open = 0
+
+    def __init__(self, frames: int, *, ends: bool = False) -> None:
+        super().__init__("synthetic:fps=0")
+        self.name = "webcam"
+        self._left, self._ends = frames, ends
+        Cable.open += 1
+
+    def read(self):
+        if not self._left:
+            if self._ends:
+                return None
+            raise CameraError("webcam gives no pictures")
+        self._left -= 1
+        return super().read()
+
+    def close(self):
+        Cable.open -= 1
+        super().close()
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(recovery, "WAITS_S", (0.01, 0.02))
+    Cable.open = 0
+
+
+def reopening(*found):
+    """Give each of these in turn: how many frames the camera has then, or None where it is not back yet."""
+    turns = iter(found)
+
+    def reopen():
+        assert Cable.open == 0, "the lost one was closed before"
+        if (frames := next(turns)) is None:
+            raise CameraError("not there")
+        return Cable(frames)
+
+    return reopen
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_it_is_opened_again_and_frames_are_numbered_on(ends):
+    said = []
+    reopen = reopening(None, None, 2, None, 5)
+    with RecoveringCamera(Cable(3, ends=ends), reopen, said.append, threading.Event()) as camera:
+        frames = [camera.read() for _ in range(8)]
+        assert Cable.open == 1
+    assert Cable.open == 0
+    assert [f.index for f in frames] == list(range(8))
+    assert len(said) == 4
+    assert said[0].startswith("webcam ended" if ends else "webcam gives no pictures")
+    assert "is back after" in said[1]
+
+
+def test_the_waits_grow_and_start_again_after_it_held(monkeypatch):
+    monkeypatch.setattr(recovery, "WAITS_S", (0.01, 0.2))
+    tries = []
+
+    def reopen():
+        tries.append(time.monotonic())
+        if len(tries) < 4:
+            raise CameraError("not there")
+        return Cable(1)
+
+    with RecoveringCamera(Cable(1), reopen, lambda _: None, threading.Event()) as camera:
+        camera.read()
+        camera.read()
+        assert all(b - a >= 0.2 for a, b in itertools.pairwise(tries))
+        monkeypatch.setattr(recovery, "HELD_S", 0.0)
+        began = time.monotonic()
+        camera.read()
+    assert tries[-1] - began >= 0.01
+    assert camera._tries == 1
+
+
+def test_a_wait_ends_when_the_loop_does():
+    ended = threading.Event()
+
+    def gone():
+        raise CameraError("not there")
+
+    with RecoveringCamera(Cable(0), gone, lambda _: None, ended) as camera:
+        threading.Timer(0.2, ended.set).start()
+        assert camera.read() is None
+
+
+def test_the_loop_goes_on_and_classifies_nothing_meanwhile():
+    seen = []
+
+    class Keep:
+        def show(self, result, stats):
+            seen.append(result.frame.index)
+
+    stop = threading.Event()
+    with (
+        edgecnn.load("digits", engine="fake:delay_ms=1") as classifier,
+        RecoveringCamera(Cable(5), reopening(None, 4, 10**6), lambda _: None, stop) as camera,
+    ):
+        summary = run(classifier, camera, [Keep()], frames=30, stop=stop)
+    assert summary.frames == 30
+    assert stop.is_set()
+    assert seen == sorted(set(seen))
+
+
+def test_only_real_cameras_and_streams_are_opened_again(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((20, 20, 3), np.uint8))
+    for source in ("synthetic:fps=0", str(tmp_path)):
+        with open_recovering(source, Mode(), print, threading.Event()) as camera:
+            assert not isinstance(camera, RecoveringCamera)
+
+
+def test_a_stream_that_is_cut_off_is_connected_again(tmp_path):
+    """MJPEG over HTTP, as network cameras send it; the server goes away in the middle and comes back."""
+    pictures = [cv2.imencode(".jpg", np.full((48, 64, 3), 30 * i, np.uint8))[1].tobytes() for i in range(8)]
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        served = 0
+
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+            self.end_headers()
+            Handler.served += 1
+            for i in range(40 if Handler.served > 1 else 12):
+                jpeg = pictures[i % 8]
+                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+                try:
+                    self.wfile.write(head.encode() + jpeg + b"\r\n")
+                except OSError:
+                    return
+                time.sleep(0.02)
+
+        def log_message(self, *_):
+            """Say nothing."""
+
+    said, ended = [], threading.Event()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}/camera.mjpg"
+            with open_recovering(url, Mode(stall_s=2), said.append, ended) as camera:
+                frames = [camera.read() for _ in range(20)]
+        finally:
+            server.shutdown()
+            thread.join()
+    assert [f.index for f in frames] == list(range(20))
+    assert Handler.served >= 2
+    assert "gives no pictures" in said[0]
+    assert "is back after" in said[1]
