@@ -116,6 +116,16 @@ def live(
         str | None,
         typer.Option(help="Add each result to FILE as a line of JSON; - is stdout.", metavar="FILE"),
     ] = None,
+    record: Annotated[
+        str | None,
+        typer.Option(
+            help="Record the picture as an .mp4, .mkv or .avi; %Y-%m-%d and %H%M%S stand for the time.",
+            metavar="FILE",
+        ),
+    ] = None,
+    overlay: Annotated[
+        bool, typer.Option("--overlay/--no-overlay", help="Record it with label and figures on it.")
+    ] = True,
     csv: Annotated[
         str | None, typer.Option(help="Add each result to FILE as a row of CSV; - is stdout.", metavar="FILE")
     ] = None,
@@ -129,8 +139,8 @@ def live(
     with open_classifier(model, variant, engine, threads, labels, value_range, threshold) as classifier:
         summary = run_live(
             classifier, source, console,
-            seconds=seconds, frames=frames, show=show, jsonl=jsonl, csv=csv, smooth=smooth, hold=hold,
-            mode=_mode(size, fps, stall), framing=_framing(roi, rotate, flip=flip),
+            seconds=seconds, frames=frames, show=show, jsonl=jsonl, csv=csv, record=record,
+            overlay=overlay, smooth=smooth, hold=hold, mode=_mode(size, fps, stall), framing=_framing(roi, rotate, flip=flip),
         )  # fmt: skip
     print_summary(summary, console)
 
@@ -145,6 +155,8 @@ def run_live(
     show: Show = Show.auto,
     jsonl: str | None = None,
     csv: str | None = None,
+    record: str | None = None,
+    overlay: bool = True,
     smooth: float | None = None,
     hold: int | None = None,
     mode: Mode | None = None,
@@ -174,6 +186,12 @@ def run_live(
             sinks.append(stack.enter_context(JsonlSink(jsonl)))
         if csv:
             sinks.append(stack.enter_context(CsvSink(csv)))
+        if record:
+            from edgecnn.sink.video import VideoSink
+
+            rate = mode.fps if mode else None
+            video = VideoSink(record, live=camera.live, fps=rate, overlay=overlay)
+            sinks.append(stack.enter_context(video))
         if view := _view(show):
             sinks.append(stack.enter_context(open_view(view, console)))
         smooth = smooth if smooth is not None else SMOOTH if camera.live else 0.0

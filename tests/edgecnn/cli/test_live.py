@@ -164,3 +164,11 @@ def test_signals_end_it_cleanly_with_the_summary(number):
     assert child.returncode == 0
     assert re.search(r"\d+ frames in .* labels right", out)
     assert err == ""
+
+
+def test_a_recording(run_cli, tmp_path):
+    path = tmp_path / "clip.mp4"
+    source = ("live", "--source", "synthetic", "--seconds", 1, "--show", "none")
+    assert run_cli(*source, "--record", path).code == 0
+    assert path.stat().st_size > 1000
+    run_cli(*source, "--record", path).fails("is there already")

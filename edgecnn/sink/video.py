@@ -1,0 +1,163 @@
+"""The live picture as a video file, with the figures on it or without."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import threading
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+
+from edgecnn.errors import OutputError
+from edgecnn.quiet import quiet_stderr
+from edgecnn.sink.window import annotate
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from edgecnn.frame import Command, Result
+    from edgecnn.stats import Stats
+
+FPS = 15.0
+# What pip's OpenCV can write: MPEG-4 part 2, or one JPEG a picture.
+CODECS = {".mp4": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
+# With less room than this on the disk a recording ends while it can be closed.
+LEAST_FREE = 64 << 20
+_CHECK_S = 1.0
+
+
+class VideoSink:
+    """Records what the loop sees into a new file, which has its name when it is whole.
+
+    A live camera is recorded at `fps` pictures a second by the clock, so that the video runs as fast as the
+    scene did: a picture is repeated until the next one is there, and left out where there are more. Of files
+    every picture is written once. A thread of its own encodes, so that the loop does not wait for it.
+
+    Parameters
+    ----------
+    path
+        An .mp4, .mkv or .avi; `%Y-%m-%d %H.%M.%S` and the like stand for the time. An .mkv or .avi that a
+        power cut ended can be played up to there.
+    live
+        Whether the source is.
+    overlay
+        Whether label and figures are drawn on the pictures.
+    """
+
+    def __init__(self, path: str, *, live: bool, fps: float | None = None, overlay: bool = True) -> None:
+        self._path = Path(datetime.now().astimezone().strftime(path))
+        self._live, self._fps, self._overlay = live, fps or FPS, overlay
+        suffix = self._path.suffix.lower()
+        if suffix not in CODECS:
+            raise OutputError(f"{path} is no video that can be written: expected {', '.join(CODECS)}")
+        if self._path.exists():
+            raise OutputError(
+                f"{self._path} is there already: name another file, or put the time in it: %H%M%S"
+            )
+        self._part = self._path.with_name(f".{self._path.stem}.part{suffix}")
+        try:
+            self._part.touch()
+        except OSError as error:
+            raise OutputError(f"{self._path} can't be written: {error.strerror}") from error
+        self._codec = cv2.VideoWriter.fourcc(*CODECS[suffix])
+        self._writer: cv2.VideoWriter | None = None
+        self._changed = threading.Condition()
+        self._newest: tuple[Result, Stats] | None = None
+        self._ended = False
+        self._failure = ""
+        self._written = 0
+        self._thread = threading.Thread(target=self._record, name="record", daemon=True)
+        self._thread.start()
+
+    def show(self, result: Result, stats: Stats) -> Command | None:
+        """Leave a picture for the recording."""
+        with self._changed:
+            while not self._live and self._newest is not None and not self._failure:
+                self._changed.wait()
+            self._newest = result, stats
+            self._changed.notify_all()
+        return None
+
+    def close(self) -> None:
+        """Finish the file; may be called twice. Raises OutputError where the recording ended before."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+        self._thread.join()
+        failure, self._failure = self._failure, ""
+        if failure:
+            raise OutputError(f"{self._path} ends after {self._written:,} pictures: {failure}")
+
+    def __enter__(self) -> VideoSink:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _record(self) -> None:
+        try:
+            self._record_live() if self._live else self._record_all()
+        except (OSError, cv2.error) as error:
+            self._failure = getattr(error, "strerror", None) or str(error)
+            sys.stderr.write(f"edgecnn: the recording ends: {self._failure}\n")
+        finally:
+            with self._changed:
+                self._ended = True
+                self._changed.notify_all()
+            if self._writer is not None:
+                self._writer.release()
+            if self._written:
+                os.replace(self._part, self._path)  # noqa: PTH105
+            else:
+                self._part.unlink(missing_ok=True)
+
+    def _record_all(self) -> None:
+        while True:
+            with self._changed:
+                while self._newest is None and not self._ended:
+                    self._changed.wait()
+                taken, self._newest = self._newest, None
+                self._changed.notify_all()
+            if taken is None:
+                return
+            self._write(*taken)
+
+    def _record_live(self) -> None:
+        with self._changed:
+            while self._newest is None and not self._ended:
+                self._changed.wait()
+        due = time.monotonic()
+        while self._newest is not None:
+            self._write(*self._newest)
+            due += 1 / self._fps
+            with self._changed:
+                if self._changed.wait_for(lambda: self._ended, max(0.0, due - time.monotonic())):
+                    return
+
+    def _write(self, result: Result, stats: Stats) -> None:
+        picture = annotate(result, stats) if self._overlay else result.frame.pixels
+        if self._writer is None:
+            self._size = picture.shape[1], picture.shape[0]
+            with quiet_stderr():
+                self._writer = cv2.VideoWriter(
+                    str(self._part), cv2.CAP_FFMPEG, self._codec, self._fps, self._size
+                )
+            if not self._writer.isOpened():
+                raise OSError("OpenCV can't write such a video")
+            self._next_check = 0.0
+        if time.monotonic() >= self._next_check:
+            # The encoder does not tell that nothing more was written.
+            if shutil.disk_usage(self._part.parent).free < LEAST_FREE:
+                raise OSError("the disk is full")
+            self._next_check = time.monotonic() + _CHECK_S
+        if (picture.shape[1], picture.shape[0]) != self._size:
+            picture = cv2.resize(picture, self._size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        self._writer.write(picture)
+        self._written += 1
