@@ -8,7 +8,7 @@ import typer
 
 from edgecnn import DEFAULT_MODEL
 from edgecnn.cli.bench import print_report, run_bench
-from edgecnn.cli.live import print_summary, run_live
+from edgecnn.cli.live_run import Live, print_summary, run_live
 from edgecnn.cli.options import open_classifier
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def demo(
     console = Console(highlight=False)
     console.print(f"$ edgecnn live --source auto,synthetic --seconds {seconds:g}", style="bold")
     with open_classifier(DEFAULT_MODEL, "int8", "auto", 1, None, None) as classifier:
-        summary = run_live(classifier, "auto,synthetic", console, seconds=seconds)
+        summary = run_live(classifier, Live("auto,synthetic", seconds=seconds), console)
     print_summary(summary, console)
     console.print("\n$ edgecnn bench", style="bold")
     report = run_bench(DEFAULT_MODEL, blocks=20)

@@ -1,0 +1,160 @@
+"""Runs `edgecnn live` and the live part of `edgecnn demo`: opens what was asked for, loops, sums up."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from edgecnn.camera import Mode, open_recovering
+from edgecnn.smooth import HOLD, SMOOTH
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
+    from edgecnn.camera import Camera
+    from edgecnn.classifier import Classifier
+    from edgecnn.framing import Framing
+    from edgecnn.sink import Sink
+    from edgecnn.smooth import Smoother
+    from edgecnn.stats import Summary
+
+
+class Show(StrEnum):
+    """Where results are shown."""
+
+    auto = "auto"
+    window = "window"
+    terminal = "terminal"
+    none = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What is asked of a live run; files are paths, None for none.
+
+    Without `smooth` and `hold` a camera's answers are steadied by the defaults; those of files stand alone.
+    """
+
+    source: str
+    mode: Mode = field(default_factory=Mode)
+    framing: Framing | None = None
+    smooth: float | None = None
+    hold: int | None = None
+    seconds: float | None = None
+    frames: int | None = None
+    show: Show = Show.auto
+    jsonl: str | None = None
+    csv: str | None = None
+    record: str | None = None
+    overlay: bool = True
+
+
+def run_live(classifier: Classifier, asked: Live, console: Console) -> Summary:
+    """Open the source and the sinks, run the loop until its end, and return the summary."""
+    from edgecnn.live import run
+
+    with ExitStack() as stack:
+        stop = stack.enter_context(_stop_on_signals())
+        camera = stack.enter_context(open_recovering(asked.source, asked.mode, _say, stop))
+        model = classifier.model
+        console.print(
+            f"source {camera.description}; model {model.name} {model.variant} "
+            f"on {classifier.engine.name}, {classifier.threads} thread{'s' * (classifier.threads > 1)}",
+            soft_wrap=True,
+        )
+        return run(
+            classifier,
+            camera,
+            [stack.enter_context(sink) for sink in _sinks(asked, camera, console)],
+            seconds=asked.seconds,
+            frames=asked.frames,
+            stop=stop,
+            smoother=_smoother(classifier, asked, camera),
+            framing=asked.framing,
+        )
+
+
+def _sinks(asked: Live, camera: Camera, console: Console) -> Iterator[Sink]:
+    """Open what shows and keeps the results; a module is imported when its sink is asked for."""
+    if asked.jsonl:
+        from edgecnn.sink.jsonl import JsonlSink
+
+        yield JsonlSink(asked.jsonl)
+    if asked.csv:
+        from edgecnn.sink.table import CsvSink
+
+        yield CsvSink(asked.csv)
+    if asked.record:
+        from edgecnn.sink.video import VideoSink
+
+        yield VideoSink(asked.record, live=camera.live, fps=asked.mode.fps, overlay=asked.overlay)
+    if view := _view(asked.show):
+        from edgecnn.sink import open_view
+
+        yield open_view(view, console)
+
+
+def _smoother(classifier: Classifier, asked: Live, camera: Camera) -> Smoother | None:
+    smooth = asked.smooth if asked.smooth is not None else SMOOTH if camera.live else 0.0
+    hold = asked.hold if asked.hold is not None else HOLD if camera.live else 1
+    return classifier.smoother(smooth, hold) if smooth or hold > 1 else None
+
+
+def print_summary(summary: Summary, console: Console) -> None:
+    """Print what the run amounted to."""
+    counted = [f"{summary.frames:,} frames in {summary.seconds:.1f} s", f"{summary.rate:.1f} a second"]
+    counted.append(f"{summary.dropped:,} dropped")
+    if summary.accuracy is not None:
+        counted.append(f"{summary.accuracy:.1%} of {summary.known:,} labels right")
+    if summary.unknown:
+        counted.append(f"{summary.unknown:,} unknown")
+    if summary.smoothed:
+        counted.append(_changes(summary.changes))
+    console.print(", ".join(counted), soft_wrap=True)
+    if summary.smoothed:
+        steady = "" if summary.steady_accuracy is None else f", {summary.steady_accuracy:.1%} of labels right"
+        console.print(f"  smoothed: {_changes(summary.steady_changes)}{steady}", soft_wrap=True)
+    for stage, spread in summary.spreads.items():
+        console.print(f"  {stage:<10}  p50 {spread.p50_ms:9.3f} ms   p99 {spread.p99_ms:9.3f} ms")
+
+
+def _changes(count: int) -> str:
+    return f"{count:,} change{'s' * (count != 1)} of label"
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"edgecnn: {line}\n")
+    sys.stderr.flush()
+
+
+def _view(show: Show) -> str | None:
+    """Choose the view: a window only where one can really be shown."""
+    if show is Show.none:
+        return None
+    if show is Show.auto:
+        from edgecnn.sink.window import why_no_window
+
+        return "terminal" if why_no_window() else "window"
+    return str(show.value)
+
+
+@contextmanager
+def _stop_on_signals() -> Iterator[threading.Event]:
+    """Give an event that Ctrl-C and SIGTERM set, so that the loop ends between two frames."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    saved = {s: signal.signal(s, lambda *_: stop.set()) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in saved.items():
+            signal.signal(number, handler)
