@@ -119,8 +119,9 @@ def live(
         raise OptionError("--jsonl and --csv can't both go to stdout: give one of them a file")
     console = Console(stderr="-" in (jsonl, csv), highlight=False)
     asked = Live(
-        source, mode=_mode(size, fps, stall), framing=_framing(roi, rotate, flip=flip), smooth=smooth, hold=hold,
-        seconds=seconds, frames=frames, show=show, jsonl=jsonl, csv=csv, record=record, overlay=overlay,
+        source, mode=_mode(size, fps, stall), framing=_framing(roi, rotate, flip=flip),
+        smooth=smooth, hold=hold, seconds=seconds, frames=frames,
+        show=show, jsonl=jsonl, csv=csv, record=record, overlay=overlay,
     )  # fmt: skip
     with open_classifier(model, variant, engine, threads, labels, value_range, threshold) as classifier:
         summary = run_live(classifier, asked, console)

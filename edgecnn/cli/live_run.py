@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
+import stat
 import sys
 import threading
 from contextlib import ExitStack, contextmanager
@@ -147,14 +150,40 @@ def _view(show: Show) -> str | None:
 
 @contextmanager
 def _stop_on_signals() -> Iterator[threading.Event]:
-    """Give an event that Ctrl-C and SIGTERM set, so that the loop ends between two frames."""
+    """Give an event that Ctrl-C, SIGTERM and a closed terminal set: the loop then ends between two frames.
+
+    A second Ctrl-C or SIGTERM has its usual effect. Where hanging up is ignored (`nohup`), it stays so.
+    """
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    saved = {s: signal.signal(s, lambda *_: stop.set()) for s in (signal.SIGINT, signal.SIGTERM)}
+
+    def end(number: int, _: object) -> None:
+        stop.set()
+        signal.signal(number, saved[signal.Signals(number)])
+        if number == getattr(signal, "SIGHUP", None):
+            _leave_terminal()
+
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    saved = {s: signal.getsignal(s) for s in numbers}
+    for number in numbers:
+        signal.signal(number, end)
     try:
         yield stop
     finally:
         for number, handler in saved.items():
             signal.signal(number, handler)
+
+
+def _leave_terminal() -> None:
+    """Send to nowhere what would go to a terminal that is closed, where each write fails."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for handle in (0, 1, 2):
+        with contextlib.suppress(OSError):
+            # A terminal that hung up is none any more, and fails as a device.
+            if os.isatty(handle) or stat.S_ISCHR(os.fstat(handle).st_mode):
+                os.dup2(nowhere, handle)
+    os.close(nowhere)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import select
 import sys
@@ -40,7 +42,15 @@ class TerminalSink:
             self._live.start()
 
     def show(self, result: Result, stats: Stats) -> Command | None:
-        """Draw, if it is time to."""
+        """Draw, if it is time to; a terminal that was closed ends the loop."""
+        try:
+            return self._show(result, stats)
+        except OSError as error:
+            if error.errno == errno.EIO:
+                return Command.QUIT
+            raise
+
+    def _show(self, result: Result, stats: Stats) -> Command | None:
         now = time.monotonic()
         if now >= self._next:
             self._next = now + (REDRAW_S if self._live else PLAIN_LINE_S)
@@ -53,9 +63,10 @@ class TerminalSink:
     def close(self) -> None:
         """Give the terminal back as it was."""
         self._keys.close()
-        if self._live:
-            self._live.stop()
-            self._live = None
+        live, self._live = self._live, None
+        if live:
+            with contextlib.suppress(OSError):
+                live.stop()
 
     def __enter__(self) -> TerminalSink:
         return self
@@ -148,8 +159,9 @@ class Keys:
         if self.active:
             import termios
 
-            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._saved)
             self.active = False
+            with contextlib.suppress(termios.error):  # it is closed, and there is nothing to put back
+                termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._saved)
 
 
 def _in_background(terminal: int) -> bool:

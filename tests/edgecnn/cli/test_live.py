@@ -1,11 +1,16 @@
+import fcntl
 import itertools
 import json
 import os
+import pty
 import re
+import select
 import signal
 import subprocess
 import sys
+import termios
 import time
+from functools import partial
 
 import pytest
 
@@ -164,6 +169,41 @@ def test_signals_end_it_cleanly_with_the_summary(number):
     assert child.returncode == 0
     assert re.search(r"\d+ frames in .* labels right", out)
     assert err == ""
+
+
+@pytest.mark.parametrize("show", ["terminal", "none"])
+def test_a_closed_terminal_ends_it_cleanly(tmp_path, show):
+    path = tmp_path / "out.jsonl"
+    command = [
+        sys.executable,
+        "-m",
+        "edgecnn",
+        "live",
+        "--source",
+        "synthetic",
+        "--show",
+        show,
+        "--jsonl",
+        path,
+    ]
+    master, slave = pty.openpty()
+    take_it = partial(fcntl.ioctl, slave, termios.TIOCSCTTY, 0)
+    with subprocess.Popen(
+        command,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+        preexec_fn=take_it,  # noqa: PLW1509
+    ) as child:
+        os.close(slave)
+        until = time.monotonic() + 60
+        while (not path.exists() or path.stat().st_size < 2000) and time.monotonic() < until:
+            if select.select([master], [], [], 0.05)[0]:
+                os.read(master, 1 << 16)
+        os.close(master)
+        assert child.wait(20) == 0
+    assert all(json.loads(line) for line in path.read_text().splitlines())
 
 
 def test_a_recording(run_cli, tmp_path):
