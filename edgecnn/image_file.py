@@ -6,6 +6,7 @@ and all of them talk to stderr while they fail.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,8 +39,11 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     return decode_image(data, str(path))
 
 
-def decode_image(data: bytes, source: str) -> NDArray[np.uint8]:
-    """Decode a picture from its bytes; like `read_image`, with `source` for the messages."""
+def decode_image(data: bytes, source: str, *, quiet: bool = True) -> NDArray[np.uint8]:
+    """Decode a picture from its bytes; like `read_image`, with `source` for the messages.
+
+    `quiet` keeps OpenCV off stderr, and with it all other threads for that time: not for a stream.
+    """
     import cv2
     import numpy as np
 
@@ -48,7 +52,7 @@ def decode_image(data: bytes, source: str) -> NDArray[np.uint8]:
     if data[:2] == b"\xff\xd8" and jpeg_end(data) is None:
         raise ImageError(f"{source} is a JPEG that is cut off ({len(data):,} bytes): copy it again")
     try:
-        with quiet_stderr():
+        with quiet_stderr() if quiet else contextlib.nullcontext():
             image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
         if "CV_IO_MAX_IMAGE" in str(error):

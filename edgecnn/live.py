@@ -120,6 +120,7 @@ def run(
     finally:
         stop.set()
         mailbox.close()
+        camera.interrupt()
         thread.join(timeout=FIRST_FRAME_S)
     return stats.summary(camera.description)
 

@@ -1,4 +1,4 @@
-"""Keeps native libraries from writing to stderr while Python reports their errors itself."""
+"""What is said on stderr: lines of ours, and nothing of native libraries whose errors Python reports."""
 
 from __future__ import annotations
 
@@ -37,3 +37,11 @@ def quiet_stderr() -> Iterator[None]:
             os.dup2(saved, 2)
             os.close(nowhere)
             os.close(saved)
+
+
+def say(line: str) -> None:
+    """Write a line for a person to stderr, which may be closed, or on a disk that is full."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(f"edgecnn: {line}\n")
+            sys.stderr.flush()

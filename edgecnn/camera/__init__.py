@@ -70,6 +70,8 @@ class Camera(Protocol):
         The source as the user named it.
     live
         Whether time goes on without us: frames of a live camera may be dropped, those of a file never are.
+    fps
+        Pictures a second, as far as the driver or file says; else None.
     description
         What was opened and what it granted, for a person.
     """
@@ -78,12 +80,21 @@ class Camera(Protocol):
     live: bool
 
     @property
+    def fps(self) -> float | None:
+        """Say how fast it is, as far as that is known."""
+        ...
+
+    @property
     def description(self) -> str:
         """Say it in one line."""
         ...
 
     def read(self) -> Frame | None:
         """Wait for the next frame; None at the end of a file. Raises CameraError where a camera fails."""
+        ...
+
+    def interrupt(self) -> None:
+        """End a wait in `read`, from another thread; one for a driver ends with the driver's time-out."""
         ...
 
     def close(self) -> None:

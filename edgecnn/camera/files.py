@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from edgecnn.camera import is_pattern
 from edgecnn.errors import CameraError, ImageError
 from edgecnn.frame import Frame
 from edgecnn.image_file import EXTENSIONS, read_image
+from edgecnn.quiet import say
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -55,6 +56,7 @@ class FilesCamera:
     """
 
     live = False
+    fps: float | None = None
 
     def __init__(self, source: str, mode: Mode | None = None) -> None:
         self.name = source
@@ -65,6 +67,7 @@ class FilesCamera:
         except (ImageError, OSError) as error:
             raise CameraError(str(error)) from error
         self._index = 0
+        self._interrupted = threading.Event()
 
     @property
     def description(self) -> str:
@@ -83,14 +86,18 @@ class FilesCamera:
             except ImageError as error:
                 if len(self._paths) == 1:
                     raise CameraError(str(error)) from error
-                sys.stderr.write(f"edgecnn: {error}\n")
+                say(str(error))
         return None
 
     def _wait(self) -> None:
         now = time.monotonic_ns()
         if self._next_ns > now:
-            time.sleep((self._next_ns - now) / 1e9)
+            self._interrupted.wait((self._next_ns - now) / 1e9)
         self._next_ns = max(self._next_ns, now) + self._period_ns
+
+    def interrupt(self) -> None:
+        """End a wait for the next picture's time."""
+        self._interrupted.set()
 
     def close(self) -> None:
         """Nothing to release."""

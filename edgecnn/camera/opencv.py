@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _NETWORK_TIMEOUT_MS = 5000
+# Files without a rate are said to have thousands of pictures a second.
+_FASTEST = 1000
 
 
 class OpenCvCamera:
@@ -27,15 +30,18 @@ class OpenCvCamera:
 
     def __init__(self, source: str, mode: Mode | None = None) -> None:
         self.name = source
-        self._file = "://" not in source and not is_device(source)
-        self.live = not self._file
+        self._file = not is_device(source) and ("://" not in source or source.startswith("file://"))
         self._index = 0
+        self._reading = threading.Lock()
         mode = mode or Mode()
         with quiet_stderr():
             self._capture = _open_capture(source, mode.stall_s)
         if not self._capture.isOpened():
             self._capture.release()
             raise CameraError(_why_not(source))
+        # A stream has no number of frames; a video file behind a URL has.
+        self._file = self._file or (not is_device(source) and self._capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0)
+        self.live = not self._file
         if is_device(source):
             # MJPG first: many cameras give 30 frames a second in no other format.
             self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
@@ -64,12 +70,18 @@ class OpenCvCamera:
             filter(None, [self.name, f"{width}×{height}", name, f"{rate:.0f} fps" if rate > 0 else ""])
         )
 
+    @property
+    def fps(self) -> float | None:
+        """Pictures a second, as far as the driver or file says."""
+        rate = float(self._capture.get(cv2.CAP_PROP_FPS))
+        return rate if 0 < rate <= _FASTEST else None
+
     def read(self) -> Frame | None:
         """Wait for the next frame; None at the end of a file."""
         if self._first is not None:
             first, self._first = self._first, None
             return first
-        with contextlib.nullcontext() if self.live else quiet_stderr():
+        with self._reading, contextlib.nullcontext() if self.live else quiet_stderr():
             granted, pixels = self._capture.read()
         if not granted or pixels is None or pixels.size == 0:
             if self._file and self._index:
@@ -83,9 +95,18 @@ class OpenCvCamera:
         self._index += 1
         return frame
 
+    def interrupt(self) -> None:
+        """Nothing: the driver's own time-out ends a wait."""
+
     def close(self) -> None:
-        """Release the device; may be called twice."""
-        self._capture.release()
+        """Release the device; may be called twice.
+
+        One whose `read` hangs in another thread keeps it until the process ends: to take it away from under
+        the driver would crash.
+        """
+        if self._reading.acquire(timeout=1):
+            self._capture.release()
+            self._reading.release()
 
     def __enter__(self) -> OpenCvCamera:
         return self

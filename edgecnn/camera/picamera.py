@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ class PiCamera:
     """`picamera[:N]`: libcamera in this process; N is the camera's number."""
 
     live = True
+    fps: float | None = None
 
     def __init__(self, source: str = "picamera", mode: Mode | None = None) -> None:
         self.name = source
@@ -67,12 +67,15 @@ class PiCamera:
             return first
         return self._next(self._stall_s)
 
+    def interrupt(self) -> None:
+        """Nothing: the driver's own time-out ends a wait."""
+
     def close(self) -> None:
         """Give the camera back; may be called twice."""
         camera, self._camera = self._camera, None
         if camera is not None:
-            with contextlib.suppress(Exception):
-                camera.stop()
+            # Not `stop`: it would wait behind the request of a camera that has stalled. `close` ends the loop
+            # that serves requests before it stops the sensor.
             camera.close()
 
     def __enter__(self) -> PiCamera:
@@ -84,16 +87,17 @@ class PiCamera:
         self.close()
 
     def _next(self, patience: float) -> Frame:
-        job = self._camera.capture_request(wait=False)
         try:
-            request = job.get_result(timeout=patience)
+            request = self._camera.capture_request(wait=False).get_result(timeout=patience)
+            now = time.monotonic_ns()
+            try:
+                pixels = request.make_array("main")
+                stamp = request.get_metadata().get("SensorTimestamp", 0)
+            finally:
+                request.release()
         except TimeoutError as error:
             raise CameraError(f"{self.name} gave no picture for {patience:g} s") from error
-        now = time.monotonic_ns()
-        try:
-            pixels = request.make_array("main")
-            stamp = request.get_metadata().get("SensorTimestamp", 0)
-        finally:
-            request.release()
+        except Exception as error:  # whatever a job or libcamera's binding raises
+            raise CameraError(f"{self.name} failed: {error}") from error
         index, self._index = self._index, self._index + 1
         return Frame(pixels, driver_stamp(stamp, now), index, self.name)

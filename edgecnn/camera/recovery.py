@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -9,7 +10,6 @@ from typing import TYPE_CHECKING
 from edgecnn.errors import CameraError
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable
     from types import TracebackType
 
@@ -41,6 +41,7 @@ class RecoveringCamera:
     """
 
     live = True
+    fps: float | None = None
 
     def __init__(
         self,
@@ -57,6 +58,8 @@ class RecoveringCamera:
         self._opened = time.monotonic()
         self._lost = 0.0
         self._tries = 0
+        self._closing = threading.Lock()
+        self._closed = False
 
     @property
     def description(self) -> str:
@@ -84,10 +87,10 @@ class RecoveringCamera:
         return None
 
     def close(self) -> None:
-        """Close the camera; may be called twice."""
-        camera, self._camera = self._camera, None
-        if camera is not None:
-            camera.close()
+        """Close the camera; may be called twice, and while another thread opens it again."""
+        with self._closing:
+            self._closed = True
+        self._release()
 
     def __enter__(self) -> RecoveringCamera:
         return self
@@ -97,12 +100,24 @@ class RecoveringCamera:
     ) -> None:
         self.close()
 
+    def _release(self) -> None:
+        camera, self._camera = self._camera, None
+        if camera is not None:
+            camera.close()
+
+    def interrupt(self) -> None:
+        """End a wait in `read`."""
+        self._ended.set()
+        if camera := self._camera:
+            camera.interrupt()
+
     def _let_go(self, reason: str) -> None:
         # A device that is held comes back under another name.
-        self.close()
+        self._release()
         if time.monotonic() - self._opened >= HELD_S:
             self._tries = 0
-        if not self._lost:
+        # What fails while everything ends is no news.
+        if not self._lost and not self._ended.is_set():
             self._lost = time.monotonic()
             self._say(f"{reason}; it is opened again when it is back")
 
@@ -115,7 +130,13 @@ class RecoveringCamera:
             camera = self._reopen()
         except CameraError:
             return False
-        self._camera, self.name, self._description = camera, camera.name, camera.description
+        with self._closing:
+            if not (self._closed or self._ended.is_set()):
+                self._camera = camera
+        if self._camera is None:
+            camera.close()
+            return False
+        self.name, self._description = camera.name, camera.description
         self._opened = time.monotonic()
         self._first_index = self._next_index
         return True

@@ -33,6 +33,7 @@ class RpicamCamera:
     """`rpicam[:N]`: a child process that writes JPEG pictures to a pipe; N is the camera's number."""
 
     live = True
+    fps: float | None = None
 
     def __init__(self, source: str = "rpicam", mode: Mode | None = None) -> None:
         self.name = source
@@ -45,20 +46,23 @@ class RpicamCamera:
         command = [
             program, "--camera", str(number), "--nopreview", "--timeout", "0", "--codec", "mjpeg",
             "--width", str(mode.width), "--height", str(mode.height), "--flush", "--output", "-",
+            "--verbose", "0",  # errors only: else a line for every picture
         ]  # fmt: skip
         if mode.fps:
             command += ["--framerate", f"{mode.fps:g}"]
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         try:
             child = self._child = subprocess.Popen(  # noqa: S603 - no shell, and the program's own path
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._said, bufsize=0
-            )
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._said, bufsize=0,
+                start_new_session=True,  # a Ctrl-C in the terminal is for us
+            )  # fmt: skip
         except OSError as error:
             self._said.close()
             raise CameraError(f"{source}: {program} can't be started: {error.strerror}") from error
         assert child.stdout is not None  # noqa: S101 - it is a pipe
         self._pipe = child.stdout
         self._buffer = b""
+        self._captured_ns = 0
         self._index = 0
         self._first: Frame | None = None
         try:
@@ -81,6 +85,10 @@ class RpicamCamera:
             first, self._first = self._first, None
             return first
         return self._next(self._stall_s)
+
+    def interrupt(self) -> None:
+        """End the program, and with it a wait for its next picture."""
+        self._child.terminate()
 
     def close(self) -> None:
         """End the program; may be called twice."""
@@ -108,17 +116,16 @@ class RpicamCamera:
             jpeg, captured = self._take(deadline, patience)
             index, self._index = self._index, self._index + 1
             with contextlib.suppress(ImageError):
-                return Frame(decode_image(jpeg, self.name), captured, index, self.name)
+                return Frame(decode_image(jpeg, self.name, quiet=False), captured, index, self.name)
 
     def _take(self, deadline: float, patience: float) -> tuple[bytes, int]:
-        """Return the next JPEG file of the pipe and when its last byte came."""
-        captured = time.monotonic_ns()
+        """Return the newest whole JPEG file of the pipe and when its last bytes were read."""
         while (end := jpeg_end(self._buffer)) is None:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([self._pipe], [], [], left)[0]:
                 raise CameraError(f"{self.name} gave no picture for {patience:g} s{self._last_words()}")
             chunk = self._pipe.read(1 << 20)
-            captured = time.monotonic_ns()
+            self._captured_ns = time.monotonic_ns()
             if not chunk:
                 self._child.wait()
                 raise CameraError(f"{self.name} ended{self._last_words()}")
@@ -128,11 +135,14 @@ class RpicamCamera:
             if len(self._buffer) > _MOST_BYTES:
                 raise CameraError(f"{self.name} writes something else than JPEG pictures")
         jpeg, self._buffer = self._buffer[:end], self._buffer[end:]
-        return jpeg, captured
+        while (end := jpeg_end(self._buffer)) is not None:
+            jpeg, self._buffer = self._buffer[:end], self._buffer[end:]
+            self._index += 1  # one that was passed over
+        return jpeg, self._captured_ns
 
     def _last_words(self) -> str:
         """Return what the program wrote last of all to stderr, as the end of a message."""
-        self._said.seek(0)
+        self._said.seek(max(0, self._said.seek(0, os.SEEK_END) - 4096))
         lines = self._said.read().decode("utf-8", "replace").split("\n")
         words = next((line.strip() for line in reversed(lines) if line.strip()), "")
         return f": {words}" if words else ""

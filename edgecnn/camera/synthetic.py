@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -45,6 +46,7 @@ class SyntheticCamera:
     """
 
     live = True
+    fps: float | None = None
 
     def __init__(self, spec: str = "synthetic", mode: Mode | None = None) -> None:
         rate = (mode and mode.fps) or 30.0
@@ -56,6 +58,7 @@ class SyntheticCamera:
         self._flicker = options["flicker"]
         self._next_ns = 0
         self._index = 0
+        self._interrupted = threading.Event()
         self._sheet: tuple[int, _Sheet] | None = None
         grain = np.random.default_rng([self._seed, 1]).normal(0, 1, (HEIGHT + 64, WIDTH + 64, 1))
         self._grain = np.repeat(np.clip(grain * 24 + 128, 0, 255).astype(np.uint8), 3, axis=2)
@@ -70,7 +73,7 @@ class SyntheticCamera:
         pixels, truth = self.draw(self._index)
         now = time.monotonic_ns()
         if self._next_ns > now:
-            time.sleep((self._next_ns - now) / 1e9)
+            self._interrupted.wait((self._next_ns - now) / 1e9)
         self._next_ns = max(self._next_ns, now) + self._period_ns
         frame = Frame(pixels, time.monotonic_ns(), self._index, self.name, truth)
         self._index += 1
@@ -104,6 +107,10 @@ class SyntheticCamera:
             )
             noisy = np.clip(noisy + patches[..., None], 0, 255).astype(np.uint8)
         return noisy, sheet.label  # type: ignore[return-value]
+
+    def interrupt(self) -> None:
+        """End a wait for the next picture's time."""
+        self._interrupted.set()
 
     def close(self) -> None:
         """Nothing to release."""

@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import stat
-import sys
 import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from edgecnn.camera import Mode, open_recovering
+from edgecnn.quiet import say
 from edgecnn.smooth import HOLD, SMOOTH
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def run_live(classifier: Classifier, asked: Live, console: Console) -> Summary:
 
     with ExitStack() as stack:
         stop = stack.enter_context(_stop_on_signals())
-        camera = stack.enter_context(open_recovering(asked.source, asked.mode, _say, stop))
+        camera = stack.enter_context(open_recovering(asked.source, asked.mode, say, stop))
         model = classifier.model
         console.print(
             f"source {camera.description}; model {model.name} {model.variant} "
@@ -97,7 +97,9 @@ def _sinks(asked: Live, camera: Camera, console: Console) -> Iterator[Sink]:
     if asked.record:
         from edgecnn.sink.video import VideoSink
 
-        yield VideoSink(asked.record, live=camera.live, fps=asked.mode.fps, overlay=asked.overlay)
+        # A video file keeps its own rate.
+        rate = asked.mode.fps or (None if camera.live else camera.fps)
+        yield VideoSink(asked.record, live=camera.live, fps=rate, overlay=asked.overlay)
     if view := _view(asked.show):
         from edgecnn.sink import open_view
 
@@ -130,11 +132,6 @@ def print_summary(summary: Summary, console: Console) -> None:
 
 def _changes(count: int) -> str:
     return f"{count:,} change{'s' * (count != 1)} of label"
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"edgecnn: {line}\n")
-    sys.stderr.flush()
 
 
 def _view(show: Show) -> str | None:

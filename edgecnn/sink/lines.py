@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from edgecnn.errors import OutputError
+from edgecnn.quiet import say
 
 # How long a disk that was full is left alone before it is tried again.
 RETRY_S = 5.0
@@ -35,35 +36,39 @@ class LineFile:
         self._reason = ""
         try:
             self._file: BinaryIO = (
-                sys.stdout.buffer if path == "-" else Path(path).open("a+b", buffering=0)  # noqa: SIM115 - closed by close()
+                sys.stdout.buffer if path == "-" else Path(path).open("ab", buffering=0)  # noqa: SIM115 - closed by close()
             )
         except OSError as error:
             raise OutputError(f"{path} can't be written: {error.strerror}") from error
+        # Goes in front of the first line that can be written.
+        self._before = b""
         if header and (path == "-" or not self._size()):
-            self.write(header)
-        elif path != "-" and self._torn():
-            self.write("")
+            self._before = header.encode() + b"\n"
+        elif path != "-" and _ends_torn(Path(path)):
+            self._before = b"\n"
 
     def write(self, line: str) -> None:
-        """Append a line. Raises BrokenPipeError where whoever read stdout has gone."""
+        """Append a line. Raises BrokenPipeError where whoever read it has gone."""
         if time.monotonic() < self._wait_until:
             self._missing += 1
             return
-        data = (line + "\n").encode("utf-8", "replace")
+        data = self._before + (line + "\n").encode("utf-8", "replace")
         if self._path == "-":
             self._file.write(data)
             self._file.flush()
+            self._before = b""
             return
         before = self._size()
         try:
             if self._file.write(data) < len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._before = b""
+        except BrokenPipeError:
+            raise
         except OSError as error:
             self._take_back(before)
             if not self._missing:
-                sys.stderr.write(
-                    f"edgecnn: {self._path} can't be written: {error.strerror}; it is tried again\n"
-                )
+                say(f"{self._path} can't be written: {error.strerror}; it is tried again")
             self._missing += 1
             self._reason = error.strerror or str(error)
             self._wait_until = time.monotonic() + RETRY_S
@@ -80,15 +85,17 @@ class LineFile:
         """Return the file's length in bytes; 0 for what has none, such as a pipe."""
         return os.fstat(self._file.fileno()).st_size
 
-    def _torn(self) -> bool:
-        """Whether the file ends within a line: a power cut leaves that."""
-        if not self._size():
-            return False
-        self._file.seek(-1, os.SEEK_END)
-        return self._file.read(1) != b"\n"
-
     def _take_back(self, length: int) -> None:
         try:
             os.ftruncate(self._file.fileno(), length)
         except OSError:
             return  # a device or a pipe
+
+
+def _ends_torn(path: Path) -> bool:
+    """Whether a file ends within a line: a power cut leaves that."""
+    if not path.is_file() or not path.stat().st_size:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import errno
 import shutil
-import sys
 import threading
 import time
 from datetime import datetime
@@ -14,10 +13,11 @@ from typing import TYPE_CHECKING
 import cv2
 
 from edgecnn.errors import OutputError
-from edgecnn.quiet import quiet_stderr
+from edgecnn.quiet import quiet_stderr, say
 from edgecnn.sink.window import annotate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from edgecnn.frame import Command, Result
@@ -29,20 +29,22 @@ CODECS = {".mp4": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
 # With less room than this on the disk a recording ends while it can be closed.
 LEAST_FREE = 64 << 20
 _CHECK_S = 1.0
+_LATE_S = 1.0
 
 
 class VideoSink:
     """Records what the loop sees into a new file, which has its name when it is whole.
 
     A live camera is recorded at `fps` pictures a second by the clock, so that the video runs as fast as the
-    scene did: a picture is repeated until the next one is there, and left out where there are more. Of files
-    every picture is written once. A thread of its own encodes, so that the loop does not wait for it.
+    scene did: a picture is repeated until the next one is there, and left out where there are more. A
+    processor that can't encode so many makes the video too quick, which is said once. Of files every picture
+    is written once. A thread of its own encodes, so that the loop does not wait for it.
 
     Parameters
     ----------
     path
-        An .mp4, .mkv or .avi; `%Y-%m-%d %H.%M.%S` and the like stand for the time. An .mkv or .avi that a
-        power cut ended can be played up to there.
+        An .mp4, .mkv or .avi; `%Y-%m-%d %H.%M.%S` and the like stand for the time. Until it is whole it is
+        called NAME.part.mkv; an .mkv or .avi that a power cut ended can be played up to there.
     live
         Whether the source is.
     overlay
@@ -59,9 +61,13 @@ class VideoSink:
             raise OutputError(
                 f"{self._path} is there already: name another file, or put the time in it: %H%M%S"
             )
-        self._part = self._path.with_name(f".{self._path.stem}.part{suffix}")
+        self._part = self._path.with_name(f"{self._path.stem}.part{suffix}")
         try:
-            self._part.touch()
+            self._part.open("xb").close()
+        except FileExistsError as error:
+            raise OutputError(
+                f"{self._part} is there: a recording that was cut off, or that runs now; rename or delete it"
+            ) from error
         except OSError as error:
             raise OutputError(f"{self._path} can't be written: {error.strerror}") from error
         self._codec = cv2.VideoWriter.fourcc(*CODECS[suffix])
@@ -77,7 +83,7 @@ class VideoSink:
     def show(self, result: Result, stats: Stats) -> Command | None:
         """Leave a picture for the recording."""
         with self._changed:
-            while not self._live and self._newest is not None and not self._failure:
+            while not self._live and self._newest is not None and not self._ended:
                 self._changed.wait()
             self._newest = result, stats
             self._changed.notify_all()
@@ -102,21 +108,29 @@ class VideoSink:
         self.close()
 
     def _record(self) -> None:
+        self._attempt(self._record_live if self._live else self._record_all)
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+        self._attempt(self._finish)
+
+    def _attempt(self, work: Callable[[], None]) -> None:
         try:
-            self._record_live() if self._live else self._record_all()
-        except (OSError, cv2.error) as error:
-            self._failure = getattr(error, "strerror", None) or str(error)
-            sys.stderr.write(f"edgecnn: the recording ends: {self._failure}\n")
-        finally:
-            with self._changed:
-                self._ended = True
-                self._changed.notify_all()
-            if self._writer is not None:
-                self._writer.release()
-            if self._written:
-                os.replace(self._part, self._path)  # noqa: PTH105
-            else:
-                self._part.unlink(missing_ok=True)
+            work()
+        except Exception as error:  # noqa: BLE001 - raised again by close()
+            self._failure = self._failure or getattr(error, "strerror", None) or str(error)
+            say(f"the recording ends: {self._failure}")
+
+    def _finish(self) -> None:
+        """Give the file its name, and never another's."""
+        if self._writer is not None:
+            self._writer.release()
+        if not self._written:
+            self._part.unlink(missing_ok=True)
+        elif self._path.exists():
+            raise FileExistsError(errno.EEXIST, f"{self._path} was made meanwhile; it stays {self._part}")
+        else:
+            self._part.rename(self._path)
 
     def _record_all(self) -> None:
         while True:
@@ -133,10 +147,16 @@ class VideoSink:
         with self._changed:
             while self._newest is None and not self._ended:
                 self._changed.wait()
-        due = time.monotonic()
+        due, late = time.monotonic(), False
         while self._newest is not None:
             self._write(*self._newest)
             due += 1 / self._fps
+            if not late and time.monotonic() - due > _LATE_S:
+                late = True
+                say(
+                    f"{self._fps:g} pictures a second are more than can be recorded here: the video runs too "
+                    "quickly; ask for fewer with --fps"
+                )
             with self._changed:
                 if self._changed.wait_for(lambda: self._ended, max(0.0, due - time.monotonic())):
                     return

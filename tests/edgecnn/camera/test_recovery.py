@@ -93,15 +93,51 @@ def test_the_waits_grow_and_start_again_after_it_held(monkeypatch):
     assert camera._tries == 1
 
 
-def test_a_wait_ends_when_the_loop_does():
+def test_a_wait_ends_when_the_loop_does(monkeypatch):
+    monkeypatch.setattr(recovery, "WAITS_S", (60.0,))
     ended = threading.Event()
+    began = time.monotonic()
 
     def gone():
         raise CameraError("not there")
 
     with RecoveringCamera(Cable(0), gone, lambda _: None, ended) as camera:
-        threading.Timer(0.2, ended.set).start()
+        threading.Timer(0.2, camera.interrupt).start()
         assert camera.read() is None
+    assert time.monotonic() - began < 30
+
+
+def test_what_is_opened_after_the_end_is_closed_at_once():
+    said, ended, opening, go_on = [], threading.Event(), threading.Event(), threading.Event()
+
+    def slow():
+        opening.set()
+        go_on.wait(30)
+        return Cable(5)
+
+    camera = RecoveringCamera(Cable(0), slow, said.append, ended)
+    reader = threading.Thread(target=camera.read)
+    reader.start()
+    assert opening.wait(30)
+    ended.set()
+    camera.close()
+    go_on.set()
+    reader.join(30)
+    assert Cable.open == 0
+    assert len(said) == 1, "it was lost, and nothing was said after the end"
+
+
+def test_what_fails_while_all_ends_is_no_news():
+    said, ended = [], threading.Event()
+
+    class Ending(Cable):
+        def read(self):
+            ended.set()
+            raise CameraError("the program ended")
+
+    with RecoveringCamera(Ending(1), reopening(), said.append, ended) as camera:
+        assert camera.read() is None
+    assert said == []
 
 
 def test_the_loop_goes_on_and_classifies_nothing_meanwhile():

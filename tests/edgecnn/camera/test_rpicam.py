@@ -41,7 +41,8 @@ def program(tmp_path, monkeypatch):
     return make
 
 
-ALL = "write(b''.join(pictures)); time.sleep(60)"
+# One after the other, as a camera gives them: of those that wait together only the newest is read.
+ALL = "[(write(p), time.sleep(0.3)) for p in pictures]; time.sleep(60)"
 
 
 def levels(camera, count: int) -> list[int]:
@@ -94,16 +95,31 @@ def test_pictures_that_come_in_pieces_are_put_together(program):
             for at in range(0, len(picture), 100):
                 write(picture[at:at + 100])
                 time.sleep(0.002)
+            time.sleep(0.2)
         time.sleep(60)
     """)
     with rpicam.RpicamCamera() as camera:
         assert levels(camera, 5) == [0, 1, 2, 3, 4]
 
 
+def test_of_pictures_that_wait_the_newest_is_read(program):
+    program("write(pictures[0]); time.sleep(0.5); write(b''.join(pictures[1:])); time.sleep(60)")
+    with rpicam.RpicamCamera() as camera:
+        first = camera.read()
+        time.sleep(1.5)
+        second = camera.read()
+    assert (first.index, second.index) == (0, 4)
+    assert round(second.pixels.mean() / 40) == 4
+
+
 def test_torn_and_damaged_pictures_are_passed_over(program):
     program("""\
         damaged = pictures[2][:2] + b"\\0" * 200 + pictures[2][-2:]
-        write(pictures[0][300:] + pictures[0] + damaged + pictures[1])
+        write(pictures[0][300:] + pictures[0])
+        time.sleep(0.3)
+        write(damaged)
+        time.sleep(0.3)
+        write(pictures[1])
         time.sleep(60)
     """)
     with rpicam.RpicamCamera() as camera:

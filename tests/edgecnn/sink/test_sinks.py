@@ -95,6 +95,39 @@ def test_a_file_grows_and_a_torn_line_stays_apart(tmp_path, stats):
     assert [json.loads(line)["frame"] for line in written[2:]] == [2, 3]
 
 
+def test_a_disk_that_is_full_at_first_leaves_header_and_lines_whole(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(lines, "RETRY_S", 0.0)
+    path = tmp_path / "out.csv"
+    torn = tmp_path / "torn.csv"
+    torn.write_text("a,b\n1,")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    files = [lines.LineFile(str(p), "a,b") for p in (path, torn)]
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+        for file in files:
+            file.write("1,2")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    for file in files:
+        file.write("3,4")
+        with pytest.raises(OutputError, match="lacks 1 lines"):
+            file.close()
+    assert path.read_text() == "a,b\n3,4\n"
+    assert torn.read_text() == "a,b\n1,\n3,4\n"
+
+
+def test_a_named_pipe_whose_reader_has_gone_ends_the_loop(tmp_path, stats):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with JsonlSink(str(path)) as sink:
+        assert sink.show(result(), stats) is None
+        os.close(reader)
+        assert sink.show(result(), stats) is Command.QUIT
+
+
 def test_a_frame_knows_the_time_on_the_wall():
     frame = Frame(np.zeros((1, 1, 3), np.uint8), time.monotonic_ns() - 90_000_000_000, 0, "test")
     assert abs((datetime.now().astimezone() - frame.wall_time()).total_seconds() - 90) < 5

@@ -51,7 +51,8 @@ def to_int8_by_training(
     checkpoint = Checkpoint(work, key, train.seed, batches.clock, pictures, first=held)
     if resumed := checkpoint.load():
         twin.set_weights(resumed.weights)
-        restore(chosen, twin.trainable_variables, resumed.optimizer)
+        if not restore(chosen, twin.trainable_variables, resumed.optimizer):
+            say("the optimizer's state does not fit, and starts anew")
         say(f"going on after epoch {len(checkpoint.history)} of {spec.qat_epochs}, from {work}")
     done = len(checkpoint.history)
     compile_network(twin, chosen, train, batches)
