@@ -44,4 +44,7 @@ def test_it_suffices_up_to_half_a_point():
     check = CalibrationCheck(20, 20, 200, 1.0, 0.95, 0.945, {"conv1": -0.2, "conv2": 0.1})
     assert check.suffices
     assert not replace(check, second_top1=0.944).suffices
+    # Of 168 pictures one is more than half a point, and no difference.
+    assert replace(check, pictures=168, second_top1=check.first_top1 - 1 / 168).suffices
+    assert not replace(check, pictures=168, second_top1=check.first_top1 - 2 / 168).suffices
     assert (check.worst_layer, check.worst_scale) == ("conv1", 0.2)
