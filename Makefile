@@ -27,6 +27,7 @@ models: $(VENV)/.dev  ## train the shipped models again; EDGECNN_DATA says where
 	$(BIN)/edgecnn train fashion --out firmware_models/fashion
 	$(BIN)/edgecnn train cifar10 --out firmware_models/cifar10
 	$(BIN)/edgecnn train signs --out firmware_models/signs
+	$(BIN)/edgecnn train waste --out firmware_models/waste  # starts from cifar10
 	mkdir -p build && mv firmware_models/*.report.html build/
 
 clean:

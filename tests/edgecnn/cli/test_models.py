@@ -24,7 +24,7 @@ def test_a_card_is_shown(run_cli):
 def test_shipped_bundles_verify(run_cli):
     ran = run_cli("models", "verify")
     assert ran.code == 0
-    assert ran.out.count("hash ok, golden vectors ok") == 12
+    assert ran.out.count("hash ok, golden vectors ok") == 14
 
 
 def test_a_damaged_bundle_does_not_verify(run_cli, tmp_path):
