@@ -102,7 +102,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    resnet8 = read_recipe("cifar10", ["model.family=resnet8", "model.filters=[]", "model.blocks=[]", "ema=0"])
+    changes = ["model.family=resnet8", "model.filters=[]", "model.blocks=[]", "ema=0", "augment.cutout=0"]
+    resnet8 = read_recipe("cifar10", changes)
     runs = {
         "classic on MNIST": (read_recipe("mnist-classic"), "mnist"),
         "resnet8 on CIFAR-10": (resnet8, "cifar10.zip"),
