@@ -5,27 +5,20 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from edgecnn.frame import Command
-from edgecnn.sink.lines import LineFile
+from edgecnn.sink.lines import LineSink
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from edgecnn.frame import Result
-    from edgecnn.stats import Stats
 
 
-class JsonlSink:
+class JsonlSink(LineSink):
     """Adds `classify --json`'s object with `time`, `captured_ns`, `age_ms` and, where known, `truth`.
 
     `-` is stdout. A file that is there grows; see `LineFile` for what happens when the disk is full.
     """
 
-    def __init__(self, path: str) -> None:
-        self._lines = LineFile(path)
-
-    def show(self, result: Result, stats: Stats) -> Command | None:  # noqa: ARG002 - the line has its own
-        """Write one line."""
+    def line(self, result: Result) -> str:
+        """Return the object as JSON."""
         frame = result.frame
         line = result.as_dict() | {
             "time": frame.wall_time().isoformat(timespec="milliseconds"),
@@ -34,20 +27,4 @@ class JsonlSink:
         }
         if frame.truth is not None:
             line["truth"] = frame.truth
-        try:
-            self._lines.write(json.dumps(line, ensure_ascii=False))
-        except BrokenPipeError:
-            return Command.QUIT  # whoever read stdout has seen enough
-        return None
-
-    def close(self) -> None:
-        """Close the file. Raises OutputError where results are missing in it."""
-        self._lines.close()
-
-    def __enter__(self) -> JsonlSink:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        return json.dumps(line, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""A file that grows by whole lines, and stays whole when the disk is full."""
+"""Results in a file that grows by whole lines, and stays whole when the disk is full."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from edgecnn.errors import OutputError
+from edgecnn.frame import Command
 from edgecnn.quiet import say
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from edgecnn.frame import Result
+    from edgecnn.stats import Stats
 
 # How long a disk that was full is left alone before it is tried again.
 RETRY_S = 5.0
@@ -90,6 +97,37 @@ class LineFile:
             os.ftruncate(self._file.fileno(), length)
         except OSError:
             return  # a device or a pipe
+
+
+class LineSink:
+    """Adds a line for each result to a `LineFile`; a kind of file says what stands in it."""
+
+    def __init__(self, path: str, header: str = "") -> None:
+        self._lines = LineFile(path, header)
+
+    def line(self, result: Result) -> str:
+        """Return a result's line, without its end."""
+        raise NotImplementedError
+
+    def show(self, result: Result, stats: Stats) -> Command | None:  # noqa: ARG002 - the line has its own
+        """Write one line."""
+        try:
+            self._lines.write(self.line(result))
+        except BrokenPipeError:
+            return Command.QUIT  # whoever read it has seen enough
+        return None
+
+    def close(self) -> None:
+        """Close the file. Raises OutputError where results are missing in it."""
+        self._lines.close()
+
+    def __enter__(self) -> LineSink:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
 
 def _ends_torn(path: Path) -> bool:

@@ -6,14 +6,10 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
-from edgecnn.frame import Command
-from edgecnn.sink.lines import LineFile
+from edgecnn.sink.lines import LineSink
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from edgecnn.frame import Result
-    from edgecnn.stats import Stats
 
 COLUMNS = (
     "time", "source", "frame", "label", "score", "frame_label", "frame_score",
@@ -21,7 +17,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-class CsvSink:
+class CsvSink(LineSink):
     """Adds a row for each result: the label that is shown, and that of the frame alone.
 
     `score` belongs to the best class of the averages, or of the frame where nothing is averaged. `-` is
@@ -29,10 +25,10 @@ class CsvSink:
     """
 
     def __init__(self, path: str) -> None:
-        self._lines = LineFile(path, ",".join(COLUMNS))
+        super().__init__(path, ",".join(COLUMNS))
 
-    def show(self, result: Result, stats: Stats) -> Command | None:  # noqa: ARG002 - the row has its own
-        """Write one row."""
+    def line(self, result: Result) -> str:
+        """Return the row."""
         frame, timings = result.frame, result.timings
         row = io.StringIO()
         csv.writer(row, lineterminator="").writerow(
@@ -49,20 +45,4 @@ class CsvSink:
                 frame.truth or "",
             ]
         )
-        try:
-            self._lines.write(row.getvalue())
-        except BrokenPipeError:
-            return Command.QUIT
-        return None
-
-    def close(self) -> None:
-        """Close the file. Raises OutputError where rows are missing in it."""
-        self._lines.close()
-
-    def __enter__(self) -> CsvSink:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        return row.getvalue()
