@@ -193,14 +193,6 @@ def _captures(device: Path) -> bool:
         return True  # opening it will say why
 
 
-def camera_number(source: str) -> int:
-    """Read the number behind `rpicam:1`, 0 without one. Raises CameraError."""
-    kind, _, number = source.partition(":")
-    if number and not number.isdecimal():
-        raise CameraError(f"{source}: expected {kind} or {kind}:N, with the camera's number")
-    return int(number or 0)
-
-
 def driver_stamp(stamp_ns: float, now_ns: int) -> int:
     """Return a driver's time of capture where it is on the clock of `time.monotonic_ns`, else now."""
     return int(stamp_ns) if 0 <= now_ns - stamp_ns < _OLDEST_STAMP_NS else now_ns

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import glob
 import os
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecnn.camera import is_pattern
+from edgecnn.camera.pace import Pace
 from edgecnn.errors import CameraError, ImageError
 from edgecnn.frame import Frame
 from edgecnn.image_file import EXTENSIONS, read_image
@@ -60,14 +60,12 @@ class FilesCamera:
 
     def __init__(self, source: str, mode: Mode | None = None) -> None:
         self.name = source
-        self._period_ns = int(1e9 / mode.fps) if mode and mode.fps else 0
-        self._next_ns = 0
+        self._pace = Pace((mode and mode.fps) or 0)
         try:
             self._paths = _matching(source) if is_pattern(source) else list_images(Path(source))
         except (ImageError, OSError) as error:
             raise CameraError(str(error)) from error
         self._index = 0
-        self._interrupted = threading.Event()
 
     @property
     def description(self) -> str:
@@ -81,7 +79,7 @@ class FilesCamera:
             self._index += 1
             try:
                 pixels = read_image(path)
-                self._wait()
+                self._pace.wait()
                 return Frame(pixels, time.monotonic_ns(), index, str(path))
             except ImageError as error:
                 if len(self._paths) == 1:
@@ -89,15 +87,9 @@ class FilesCamera:
                 say(str(error))
         return None
 
-    def _wait(self) -> None:
-        now = time.monotonic_ns()
-        if self._next_ns > now:
-            self._interrupted.wait((self._next_ns - now) / 1e9)
-        self._next_ns = max(self._next_ns, now) + self._period_ns
-
     def interrupt(self) -> None:
         """End a wait for the next picture's time."""
-        self._interrupted.set()
+        self._pace.interrupt()
 
     def close(self) -> None:
         """Nothing to release."""

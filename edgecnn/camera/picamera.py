@@ -5,23 +5,20 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from edgecnn.camera import FIRST_S, Mode, camera_number, driver_stamp
+from edgecnn.camera import driver_stamp
+from edgecnn.camera.pi import PiSource
 from edgecnn.errors import CameraError
 from edgecnn.frame import Frame
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from edgecnn.camera import Mode
 
 
-class PiCamera:
+class PiCamera(PiSource):
     """`picamera[:N]`: libcamera in this process; N is the camera's number."""
 
-    live = True
-    fps: float | None = None
-
     def __init__(self, source: str = "picamera", mode: Mode | None = None) -> None:
-        self.name = source
-        number = camera_number(source)
+        super().__init__(source, mode)
         try:
             from picamera2 import Picamera2  # type: ignore[import-not-found]
         except ImportError as error:
@@ -29,13 +26,10 @@ class PiCamera:
                 f"{source}: picamera2 can't be imported ({error}): sudo apt install python3-picamera2, and "
                 "make the environment with --system-site-packages; or use --source rpicam"
             ) from error
-        mode = mode or Mode()
-        self._stall_s = mode.stall_s
+        mode = self._mode
         self._camera: Any = None
-        self._index = 0
-        self._first: Frame | None = None
         try:
-            self._camera = Picamera2(number)
+            self._camera = Picamera2(self._number)
             controls = {"FrameRate": mode.fps} if mode.fps else {}
             # In memory libcamera's RGB888 is blue, green, red: what OpenCV takes.
             wanted = {"size": (mode.width, mode.height), "format": "RGB888"}
@@ -43,29 +37,12 @@ class PiCamera:
                 self._camera.create_video_configuration(main=wanted, controls=controls, queue=False)
             )
             self._camera.start()
-            self._first = self._next(FIRST_S)
-        except CameraError:
-            self.close()
-            raise
         # What libcamera's binding raises: IndexError without a camera, RuntimeError where it is taken.
         except Exception as error:
             self.close()
             reason = "there is no such camera" if isinstance(error, IndexError) else f"{error}"
             raise CameraError(f"{source} can't be opened: {reason}") from error
-        height, width = self._first.pixels.shape[:2]
-        self._granted = f"{source} {width}×{height}"
-
-    @property
-    def description(self) -> str:
-        """The size that it gives."""
-        return self._granted
-
-    def read(self) -> Frame | None:
-        """Wait for the next picture. Raises CameraError."""
-        if self._first is not None:
-            first, self._first = self._first, None
-            return first
-        return self._next(self._stall_s)
+        self._wait_for_first()
 
     def interrupt(self) -> None:
         """Nothing: the driver's own time-out ends a wait."""
@@ -77,14 +54,6 @@ class PiCamera:
             # Not `stop`: it would wait behind the request of a camera that has stalled. `close` ends the loop
             # that serves requests before it stops the sensor.
             camera.close()
-
-    def __enter__(self) -> PiCamera:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _next(self, patience: float) -> Frame:
         try:

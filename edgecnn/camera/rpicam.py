@@ -11,13 +11,13 @@ import tempfile
 import time
 from typing import TYPE_CHECKING
 
-from edgecnn.camera import FIRST_S, Mode, camera_number
+from edgecnn.camera.pi import PiSource
 from edgecnn.errors import CameraError, ImageError
 from edgecnn.frame import Frame
 from edgecnn.image_file import decode_image, jpeg_end
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from edgecnn.camera import Mode
 
 # Its name before Raspberry Pi OS bookworm was libcamera-vid; the options are the same.
 PROGRAMS = ("rpicam-vid", "libcamera-vid")
@@ -29,22 +29,17 @@ def find_program() -> str | None:
     return next(filter(None, map(shutil.which, PROGRAMS)), None)
 
 
-class RpicamCamera:
+class RpicamCamera(PiSource):
     """`rpicam[:N]`: a child process that writes JPEG pictures to a pipe; N is the camera's number."""
 
-    live = True
-    fps: float | None = None
-
     def __init__(self, source: str = "rpicam", mode: Mode | None = None) -> None:
-        self.name = source
-        number = camera_number(source)
+        super().__init__(source, mode)
         program = find_program()
         if program is None:
             raise CameraError(f"{source}: {PROGRAMS[0]} is not installed: sudo apt install rpicam-apps-lite")
-        mode = mode or Mode()
-        self._stall_s = mode.stall_s
+        mode = self._mode
         command = [
-            program, "--camera", str(number), "--nopreview", "--timeout", "0", "--codec", "mjpeg",
+            program, "--camera", str(self._number), "--nopreview", "--timeout", "0", "--codec", "mjpeg",
             "--width", str(mode.width), "--height", str(mode.height), "--flush", "--output", "-",
             "--verbose", "0",  # errors only: else a line for every picture
         ]  # fmt: skip
@@ -63,28 +58,9 @@ class RpicamCamera:
         self._pipe = child.stdout
         self._buffer = b""
         self._captured_ns = 0
-        self._index = 0
-        self._first: Frame | None = None
-        try:
-            # Without a camera the program starts and ends: a source is open when its first picture is there.
-            self._first = self._next(FIRST_S)
-        except CameraError:
-            self.close()
-            raise
-        height, width = self._first.pixels.shape[:2]
-        self._granted = f"{source} {width}×{height} MJPEG, by {os.path.basename(program)}"  # noqa: PTH119
-
-    @property
-    def description(self) -> str:
-        """The size that it gives."""
-        return self._granted
-
-    def read(self) -> Frame | None:
-        """Wait for the next picture; one that is damaged is passed over. Raises CameraError."""
-        if self._first is not None:
-            first, self._first = self._first, None
-            return first
-        return self._next(self._stall_s)
+        # Without a camera the program starts, and ends.
+        self._wait_for_first()
+        self._granted += f" MJPEG, by {os.path.basename(program)}"  # noqa: PTH119
 
     def interrupt(self) -> None:
         """End the program, and with it a wait for its next picture."""
@@ -101,14 +77,6 @@ class RpicamCamera:
                 self._child.wait()
         self._pipe.close()
         self._said.close()
-
-    def __enter__(self) -> RpicamCamera:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _next(self, patience: float) -> Frame:
         deadline = time.monotonic() + patience

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ import cv2
 import numpy as np
 
 from edgecnn.camera.handwriting import LABELS, draw_digit
+from edgecnn.camera.pace import Pace
 from edgecnn.frame import Frame
 from edgecnn.spec import parse_spec
 
@@ -53,12 +53,10 @@ class SyntheticCamera:
         options = parse_spec(spec, {"seed": 0.0, "fps": rate, "hold": 30.0, "flicker": 0.0})
         self.name = spec
         self._seed = int(options["seed"])
-        self._period_ns = int(1e9 / options["fps"]) if options["fps"] else 0
+        self._pace = Pace(options["fps"])
         self._hold = max(1, int(options["hold"]))
         self._flicker = options["flicker"]
-        self._next_ns = 0
         self._index = 0
-        self._interrupted = threading.Event()
         self._sheet: tuple[int, _Sheet] | None = None
         grain = np.random.default_rng([self._seed, 1]).normal(0, 1, (HEIGHT + 64, WIDTH + 64, 1))
         self._grain = np.repeat(np.clip(grain * 24 + 128, 0, 255).astype(np.uint8), 3, axis=2)
@@ -71,10 +69,7 @@ class SyntheticCamera:
     def read(self) -> Frame | None:
         """Return the next frame, at the pace of `fps`."""
         pixels, truth = self.draw(self._index)
-        now = time.monotonic_ns()
-        if self._next_ns > now:
-            self._interrupted.wait((self._next_ns - now) / 1e9)
-        self._next_ns = max(self._next_ns, now) + self._period_ns
+        self._pace.wait()
         frame = Frame(pixels, time.monotonic_ns(), self._index, self.name, truth)
         self._index += 1
         return frame
@@ -110,7 +105,7 @@ class SyntheticCamera:
 
     def interrupt(self) -> None:
         """End a wait for the next picture's time."""
-        self._interrupted.set()
+        self._pace.interrupt()
 
     def close(self) -> None:
         """Nothing to release."""

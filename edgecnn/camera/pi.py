@@ -1,0 +1,70 @@
+"""What both ways to a Raspberry Pi's own camera share: see `picamera` and `rpicam`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edgecnn.camera import FIRST_S, Mode
+from edgecnn.errors import CameraError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from edgecnn.frame import Frame
+
+
+class PiSource:
+    """A camera by its number, `KIND[:N]`, that is open when its first picture is there."""
+
+    live = True
+    fps: float | None = None
+
+    def __init__(self, source: str, mode: Mode | None) -> None:
+        kind, _, number = source.partition(":")
+        if number and not number.isdecimal():
+            raise CameraError(f"{source}: expected {kind} or {kind}:N, with the camera's number")
+        self.name = source
+        self._number = int(number or 0)
+        self._mode = mode or Mode()
+        self._index = 0
+        self._first: Frame | None = None
+        self._granted = ""
+
+    @property
+    def description(self) -> str:
+        """The size that it gives."""
+        return f"{self.name} {self._granted}"
+
+    def read(self) -> Frame | None:
+        """Wait for the next picture. Raises CameraError."""
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        return self._next(self._mode.stall_s)
+
+    def close(self) -> None:
+        """Give the camera back; may be called twice."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _next(self, patience: float) -> Frame:
+        """Wait for a picture, so many seconds at most. Raises CameraError."""
+        raise NotImplementedError
+
+    def _wait_for_first(self) -> None:
+        """Wait until the sensor runs; what has no picture is closed again."""
+        try:
+            self._first = self._next(FIRST_S)
+        except CameraError:
+            self.close()
+            raise
+        height, width = self._first.pixels.shape[:2]
+        self._granted = f"{width}×{height}"
