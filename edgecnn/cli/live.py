@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgecnn import DEFAULT_MODEL
-from edgecnn.camera import Mode
+from edgecnn.camera import STALL_S, Mode
 from edgecnn.cli.live_run import Live, Show, print_summary, run_live
 from edgecnn.cli.options import (
     EngineOption,
@@ -67,7 +67,7 @@ def live(
         typer.Option(
             help="Open the camera again when no picture came for so long.", min=1, max=3600, metavar="S"
         ),
-    ] = 5.0,
+    ] = STALL_S,
     roi: Annotated[
         str | None, typer.Option(help="Classify this part of the picture, in pixels.", metavar="X,Y,W,H")
     ] = None,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import stat
 import threading
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -179,8 +178,8 @@ def _leave_terminal() -> None:
     """Send to nowhere what would go to a terminal that is closed, where each write fails."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for handle in (0, 1, 2):
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             # A terminal that hung up is none any more, and fails as a device.
-            if os.isatty(handle) or stat.S_ISCHR(os.fstat(handle).st_mode):
+            if stat.S_ISCHR(os.fstat(handle).st_mode):
                 os.dup2(nowhere, handle)
     os.close(nowhere)
