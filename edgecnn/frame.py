@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -198,9 +197,3 @@ class Result:
             **steady,
             "latency_ms": self.timings.as_dict(),
         }
-
-
-class Command(Enum):
-    """What a person asks of the live loop through a sink."""
-
-    QUIT = "quit"

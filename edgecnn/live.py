@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from edgecnn.errors import CameraError
-from edgecnn.frame import Command
+from edgecnn.command import Classify, Command, Pause, Quit, Save, Switch
+from edgecnn.errors import CameraError, EdgeCnnError, OutputError
+from edgecnn.quiet import say
+from edgecnn.snapshot import save_frame
 from edgecnn.stats import Stats, Summary
+from edgecnn.variants import Variants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator, Sequence
 
     from edgecnn.camera import Camera
     from edgecnn.classifier import Classifier
-    from edgecnn.frame import Frame, Result
+    from edgecnn.frame import Frame
     from edgecnn.framing import Framing
     from edgecnn.sink import Sink
-    from edgecnn.smooth import Smoother
 
 FIRST_FRAME_S = 15.0
 _POLL_S = 0.1
@@ -33,7 +36,7 @@ class Mailbox:
     """
 
     def __init__(self, *, keep_all: bool) -> None:
-        self._keep_all = keep_all
+        self.keep_all = keep_all
         self._changed = threading.Condition()
         self._frame: Frame | None = None
         self._error: BaseException | None = None
@@ -43,7 +46,7 @@ class Mailbox:
     def put(self, frame: Frame) -> None:
         """Leave a frame; returns at once unless `keep_all` has it wait for the slot."""
         with self._changed:
-            while self._keep_all and self._frame is not None and not self.closed:
+            while self.keep_all and self._frame is not None and not self.closed:
                 self._changed.wait()
             if self._frame is not None and not self.closed:
                 self.dropped += 1
@@ -73,7 +76,7 @@ class Mailbox:
 
 
 def run(
-    classifier: Classifier,
+    classifier: Classifier | Variants,
     camera: Camera,
     sinks: Sequence[Sink],
     *,
@@ -81,23 +84,29 @@ def run(
     frames: int | None = None,
     stop: threading.Event | None = None,
     top: int = 3,
-    smoother: Smoother | None = None,
+    smooth: float = 0.0,
+    hold: int = 1,
     framing: Framing | None = None,
+    save_to: str = ".",
 ) -> Summary:
     """Classify what the camera sees until it ends, a limit is reached, or someone asks to stop.
 
     Parameters
     ----------
+    classifier
+        What classifies; with `Variants`, whoever watches can switch between them.
     seconds
         How long, from the first frame on.
     frames
         How many frames at most.
     stop
         Set it from a signal handler or another thread; it is set when the loop has ended.
-    smoother
-        For a steady answer beside each frame's own; see `Classifier.smoother`.
+    smooth, hold
+        For a steady answer beside each frame's own; see `Smoother`. The defaults do nothing.
     framing
         How frames are turned, and what of them is classified.
+    save_to
+        The folder for the pictures that whoever watches saves.
 
     Raises
     ------
@@ -108,21 +117,25 @@ def run(
     """
     stop = stop or threading.Event()
     mailbox = Mailbox(keep_all=not camera.live)
+    variants = classifier if isinstance(classifier, Variants) else Variants(classifier, lambda _: classifier)
+    loop = _Loop(variants, mailbox, sinks, top, smooth, hold, framing, save_to)
+    with _capturing(camera, mailbox, stop):
+        loop.run(stop, seconds, frames)
+    return loop.stats.summary(camera.description)
+
+
+@contextmanager
+def _capturing(camera: Camera, mailbox: Mailbox, stop: threading.Event) -> Iterator[None]:
+    """Have a thread of its own read the camera into the mailbox; joins it, and sets `stop`."""
     thread = threading.Thread(target=_capture, args=(camera, mailbox, stop), name="capture", daemon=True)
-    stats = Stats()
     thread.start()
-
-    def classify(frame: Frame) -> Result:
-        return classifier.classify_frame(framing(frame) if framing else frame, top, smoother)
-
     try:
-        _loop(classify, classifier.labels, mailbox, sinks, stats, stop, seconds, frames)
+        yield
     finally:
         stop.set()
         mailbox.close()
         camera.interrupt()
         thread.join(timeout=FIRST_FRAME_S)
-    return stats.summary(camera.description)
 
 
 def _capture(camera: Camera, mailbox: Mailbox, ended: threading.Event) -> None:
@@ -134,34 +147,106 @@ def _capture(camera: Camera, mailbox: Mailbox, ended: threading.Event) -> None:
         mailbox.close(error)
 
 
-def _loop(
-    classify: Callable[[Frame], Result],
-    labels: tuple[str, ...],
-    mailbox: Mailbox,
-    sinks: Sequence[Sink],
-    stats: Stats,
-    stop: threading.Event,
-    seconds: float | None,
-    frames: int | None,
-) -> None:
-    patience = time.monotonic() + FIRST_FRAME_S
-    end = float("inf")
-    while not stop.is_set() and time.monotonic() < end:
-        try:
-            frame = mailbox.get(_POLL_S)
-        except EOFError:
-            return
-        if frame is None:
-            if not stats.frames and time.monotonic() > patience:
+class _Loop:
+    """Takes frames from the mailbox, classifies and shows them, and obeys whoever watches."""
+
+    def __init__(
+        self,
+        variants: Variants,
+        mailbox: Mailbox,
+        sinks: Sequence[Sink],
+        top: int,
+        smooth: float,
+        hold: int,
+        framing: Framing | None,
+        save_to: str,
+    ) -> None:
+        self._variants, self._mailbox, self._sinks, self._top = variants, mailbox, sinks, top
+        self._smooth, self._hold, self._framing, self._save_to = smooth, hold, framing, save_to
+        self._newest: Frame | None = None
+        self._quit = False
+        self.stats = Stats()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Start with the current variant: its smoother begins anew, and its latencies are kept apart."""
+        self._classifier = self._variants.current
+        steady = self._smooth or self._hold > 1
+        self._smoother = self._classifier.smoother(self._smooth, self._hold) if steady else None
+        self.stats.run(self._classifier.model.variant)
+
+    def run(self, stop: threading.Event, seconds: float | None, frames: int | None) -> None:
+        patience = time.monotonic() + FIRST_FRAME_S
+        end = float("inf")
+        while not stop.is_set() and time.monotonic() < end:
+            try:
+                frame = self._next(stop)
+            except EOFError:
+                return
+            if frame is not None:
+                if self._newest is None and seconds is not None:
+                    end = time.monotonic() + seconds
+                self._newest = self._framing(frame) if self._framing else frame
+                if not self.stats.paused:
+                    self._classify(self._newest)
+            elif self._newest is None and time.monotonic() > patience:
                 raise CameraError(f"the camera opened but gave no picture in {FIRST_FRAME_S:.0f} s")
-            continue
-        if not stats.frames and seconds is not None:
-            end = time.monotonic() + seconds
-        if frame.truth is not None and frame.truth not in labels:
+            self._obey()
+            if self._quit or (frames is not None and self.stats.frames >= frames):
+                return
+
+    def _next(self, stop: threading.Event) -> Frame | None:
+        """Take the newest frame, or none for a while; a file waits while the loop is paused."""
+        if self.stats.paused and self._mailbox.keep_all:
+            stop.wait(_POLL_S)
+            return None
+        return self._mailbox.get(_POLL_S)
+
+    def _classify(self, frame: Frame) -> None:
+        if frame.truth is not None and frame.truth not in self._classifier.labels:
             # A source that draws digits knows nothing of a model that names something else.
             frame = replace(frame, truth=None)
-        result = classify(frame)
-        stats.add(result, mailbox.dropped)
-        commands = [sink.show(result, stats) for sink in sinks]
-        if Command.QUIT in commands or (frames is not None and stats.frames >= frames):
+        result = self._classifier.classify_frame(frame, self._top, self._smoother)
+        self.stats.add(result, self._mailbox.dropped)
+        for sink in self._sinks:
+            sink.show(result, self.stats)
+
+    def _obey(self) -> None:
+        for command in [command for sink in self._sinks for command in sink.poll(self.stats)]:
+            self._do(command)
+
+    def _do(self, command: Command) -> None:
+        match command:
+            case Quit():
+                self._quit = True
+            case Pause(on):
+                self.stats.paused = not self.stats.paused if on is None else on
+            case Save() if self._newest is not None:
+                self._save(self._newest)
+            case Switch():
+                self._switch(command)
+            case Classify(frame, reply):
+                try:
+                    reply.set_result(self._classifier.classify_frame(frame, self._top))
+                except EdgeCnnError as error:
+                    reply.set_exception(error)
+
+    def _save(self, frame: Frame) -> None:
+        try:
+            say(f"saved {save_frame(frame, self._save_to)}")
+        except OutputError as error:
+            say(str(error))
+
+    def _switch(self, command: Switch) -> None:
+        try:
+            name = self._variants.switch(command.variant).model.variant
+        except EdgeCnnError as error:
+            if command.reply is None:
+                say(str(error))
+            else:
+                command.reply.set_exception(error)
             return
+        if self._variants.current is not self._classifier:
+            self._begin()
+        if command.reply is not None:
+            command.reply.set_result(name)

@@ -33,10 +33,20 @@ class Stats:
         self.steady_changes = 0
         self._labels: tuple[str, str] | None = None
         self.dropped = 0
-        self._latencies = {stage: deque[float](maxlen=WINDOW) for stage in STAGES}
         self._moments = deque[float](maxlen=60)
+        # Whether the loop waits, and the variant of the model that runs.
+        self.paused = False
+        self.variant = ""
+        self._latencies: dict[str, dict[str, deque[float]]] = {}
+        self.run(self.variant)
         self._first = 0.0
         self._last = 0.0
+
+    def run(self, variant: str) -> None:
+        """Say which variant of the model gives the results from now on: the latencies are its own."""
+        self.variant = variant
+        self._latencies.setdefault(variant, {stage: deque(maxlen=WINDOW) for stage in STAGES})
+        self._moments.clear()
 
     def add(self, result: Result, dropped: int) -> None:
         """Count one result."""
@@ -60,16 +70,17 @@ class Stats:
         t = result.timings
         values = (t.preprocess_ms, t.inference_ms, t.decode_ms, t.total_ms, result.age_ms)
         for stage, value in zip(STAGES, values, strict=True):
-            self._latencies[stage].append(value)
+            self._latencies[self.variant][stage].append(value)
 
     def rate(self) -> float:
         """Return frames a second over the latest 60 frames."""
         span = self._moments[-1] - self._moments[0] if len(self._moments) > 1 else 0.0
         return (len(self._moments) - 1) / span if span else 0.0
 
-    def spreads(self, latest: int = WINDOW) -> dict[str, Spread]:
-        """Return the percentiles of each stage over the latest frames."""
-        recent = {s: list(islice(reversed(v), latest)) for s, v in self._latencies.items()}
+    def spreads(self, latest: int = WINDOW, variant: str | None = None) -> dict[str, Spread]:
+        """Return the percentiles of each stage over a variant's latest frames, the one that runs for None."""
+        latencies = self._latencies[self.variant if variant is None else variant]
+        recent = {s: list(islice(reversed(v), latest)) for s, v in latencies.items()}
         return {stage: Spread.of(values) for stage, values in recent.items() if values}
 
     def summary(self, source: str) -> Summary:
@@ -88,7 +99,7 @@ class Stats:
             changes=self.changes,
             steady_correct=self.steady_correct,
             steady_changes=self.steady_changes,
-            spreads=self.spreads(),
+            spreads={v: s for v in self._latencies if (s := self.spreads(variant=v))},
         )
 
 
@@ -98,7 +109,8 @@ class Summary:
 
     `known` frames had a true label, `correct` of them were named right; `unknown` frames got no name, which
     is never right. The answer changed `changes` times from one frame to the next. The steady answers are
-    counted apart; without smoothing they are the same.
+    counted apart; without smoothing they are the same. `spreads` has each stage's percentiles by the variant
+    of the model, in the order in which they ran.
     """
 
     source: str
@@ -113,7 +125,7 @@ class Summary:
     changes: int
     steady_correct: int
     steady_changes: int
-    spreads: dict[str, Spread]
+    spreads: dict[str, dict[str, Spread]]
 
     @property
     def accuracy(self) -> float | None:

@@ -12,9 +12,12 @@ from edgecnn.cli.live_run import Live, print_summary, run_live
 from edgecnn.cli.options import open_classifier
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from rich.console import Console
 
     from edgecnn.bench import Report
+    from edgecnn.classifier import Classifier
     from edgecnn.stats import Summary
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -29,8 +32,11 @@ def demo(
 
     console = Console(highlight=False)
     console.print(f"$ edgecnn live --source auto,synthetic --seconds {seconds:g}", style="bold")
-    with open_classifier(DEFAULT_MODEL, "int8", "auto", 1, None, None) as classifier:
-        summary = run_live(classifier, Live("auto,synthetic", seconds=seconds), console)
+
+    def load(variant: str) -> AbstractContextManager[Classifier]:
+        return open_classifier(DEFAULT_MODEL, variant, "auto", 1, None, None)
+
+    summary = run_live(load, "int8", Live("auto,synthetic", seconds=seconds), console)
     print_summary(summary, console)
     console.print("\n$ edgecnn bench", style="bold")
     report = run_bench(DEFAULT_MODEL, blocks=20)
@@ -49,7 +55,7 @@ def _sum_up(summary: Summary, report: Report, console: Console) -> None:
         rows.append(("labels right", f"{summary.accuracy:.1%} of {summary.known:,}"))
     if summary.unknown:
         rows.append(("unknown", f"{summary.unknown:,}"))
-    live = summary.spreads.get("inference")
+    live = summary.spreads.get("int8", {}).get("inference")
     if live is not None:
         rows.append(("int8 in live", f"p50 {live.p50_ms:.3f} ms, p99 {live.p99_ms:.3f} ms"))
     for contestant in report.contestants:

@@ -25,6 +25,9 @@ from edgecnn.frame import Box
 from edgecnn.smooth import MOST_HOLD, MOST_SMOOTH
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from edgecnn.classifier import Classifier
     from edgecnn.framing import Framing
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -111,8 +114,15 @@ def live(
     overlay: Annotated[
         bool, typer.Option("--overlay/--no-overlay", help="Record it with label and figures on it.")
     ] = True,
+    save_to: Annotated[
+        str, typer.Option(help="Where the pictures go that the key s saves.", metavar="FOLDER")
+    ] = ".",
 ) -> None:
-    """Classify what a camera sees, live. `q`, Ctrl-C or a limit ends it with a summary."""
+    """Classify what a camera sees, live. `q`, Ctrl-C or a limit ends it with a summary.
+
+    Keys, in the window and the terminal: q quit, space pause, s save the picture, v switch the variant (int8
+    or float32), and in the window f for the full screen.
+    """
     from rich.console import Console
 
     if jsonl == csv == "-":
@@ -121,11 +131,13 @@ def live(
     asked = Live(
         source, mode=_mode(size, fps, stall), framing=_framing(roi, rotate, flip=flip),
         smooth=smooth, hold=hold, seconds=seconds, frames=frames,
-        show=show, jsonl=jsonl, csv=csv, record=record, overlay=overlay,
+        show=show, jsonl=jsonl, csv=csv, record=record, overlay=overlay, save_to=save_to,
     )  # fmt: skip
-    with open_classifier(model, variant, engine, threads, labels, value_range, threshold) as classifier:
-        summary = run_live(classifier, asked, console)
-    print_summary(summary, console)
+
+    def load(name: str) -> AbstractContextManager[Classifier]:
+        return open_classifier(model, name, engine, threads, labels, value_range, threshold)
+
+    print_summary(run_live(load, variant, asked, console), console)
 
 
 def _mode(size: str, fps: float | None, stall: float) -> Mode:

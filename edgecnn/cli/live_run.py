@@ -6,7 +6,7 @@ import os
 import signal
 import stat
 import threading
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from edgecnn.quiet import say
 from edgecnn.smooth import HOLD, SMOOTH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rich.console import Console
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from edgecnn.classifier import Classifier
     from edgecnn.framing import Framing
     from edgecnn.sink import Sink
-    from edgecnn.smooth import Smoother
     from edgecnn.stats import Summary
 
 
@@ -56,14 +55,22 @@ class Live:
     csv: str | None = None
     record: str | None = None
     overlay: bool = True
+    save_to: str = "."
 
 
-def run_live(classifier: Classifier, asked: Live, console: Console) -> Summary:
-    """Open the source and the sinks, run the loop until its end, and return the summary."""
+def run_live(
+    load: Callable[[str], AbstractContextManager[Classifier]], variant: str, asked: Live, console: Console
+) -> Summary:
+    """Open the model, the source and the sinks, run the loop until its end, and return the summary.
+
+    `load` opens a variant of the model by its name: this one, and others for whoever switches.
+    """
     from edgecnn.live import run
+    from edgecnn.variants import Variants
 
     with ExitStack() as stack:
         stop = stack.enter_context(_stop_on_signals())
+        classifier = stack.enter_context(load(variant))
         camera = stack.enter_context(open_recovering(asked.source, asked.mode, say, stop))
         model = classifier.model
         console.print(
@@ -72,14 +79,16 @@ def run_live(classifier: Classifier, asked: Live, console: Console) -> Summary:
             soft_wrap=True,
         )
         return run(
-            classifier,
+            stack.enter_context(Variants(classifier, load)),
             camera,
             [stack.enter_context(sink) for sink in _sinks(asked, camera, console)],
             seconds=asked.seconds,
             frames=asked.frames,
             stop=stop,
-            smoother=_smoother(classifier, asked, camera),
+            smooth=asked.smooth if asked.smooth is not None else SMOOTH if camera.live else 0.0,
+            hold=asked.hold if asked.hold is not None else HOLD if camera.live else 1,
             framing=asked.framing,
+            save_to=asked.save_to,
         )
 
 
@@ -105,12 +114,6 @@ def _sinks(asked: Live, camera: Camera, console: Console) -> Iterator[Sink]:
         yield open_view(view, console)
 
 
-def _smoother(classifier: Classifier, asked: Live, camera: Camera) -> Smoother | None:
-    smooth = asked.smooth if asked.smooth is not None else SMOOTH if camera.live else 0.0
-    hold = asked.hold if asked.hold is not None else HOLD if camera.live else 1
-    return classifier.smoother(smooth, hold) if smooth or hold > 1 else None
-
-
 def print_summary(summary: Summary, console: Console) -> None:
     """Print what the run amounted to."""
     counted = [f"{summary.frames:,} frames in {summary.seconds:.1f} s", f"{summary.rate:.1f} a second"]
@@ -125,8 +128,11 @@ def print_summary(summary: Summary, console: Console) -> None:
     if summary.smoothed:
         steady = "" if summary.steady_accuracy is None else f", {summary.steady_accuracy:.1%} of labels right"
         console.print(f"  smoothed: {_changes(summary.steady_changes)}{steady}", soft_wrap=True)
-    for stage, spread in summary.spreads.items():
-        console.print(f"  {stage:<10}  p50 {spread.p50_ms:9.3f} ms   p99 {spread.p99_ms:9.3f} ms")
+    for variant, spreads in summary.spreads.items():
+        if len(summary.spreads) > 1:
+            console.print(f"  {variant}")
+        for stage, spread in spreads.items():
+            console.print(f"  {stage:<10}  p50 {spread.p50_ms:9.3f} ms   p99 {spread.p99_ms:9.3f} ms")
 
 
 def _changes(count: int) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
     from rich.console import Console
 
-    from edgecnn.frame import Command, Result
+    from edgecnn.command import Command
+    from edgecnn.frame import Result
     from edgecnn.stats import Stats
 
 VIEWS = {
@@ -20,21 +22,32 @@ VIEWS = {
 
 
 class Sink(Protocol):
-    """Takes every result, in the loop's thread; it has to be quick. Whoever opened it closes it."""
+    """Takes every result. A class that inherits it needs `show` alone; whoever opened a sink closes it.
 
-    def show(self, result: Result, stats: Stats) -> Command | None:
-        """Take one result; return what the person asked for meanwhile. Raises OutputError."""
+    All is called in the loop's thread and has to be quick.
+    """
+
+    def show(self, result: Result, stats: Stats) -> None:
+        """Take one result, with what the run amounts to so far. Raises OutputError."""
         ...
+
+    def poll(self, stats: Stats) -> Sequence[Command]:  # noqa: ARG002 - for those that ask
+        """Return what was asked for since the last call.
+
+        Called after each result, and several times a second while there is none.
+        """
+        return ()
 
     def close(self) -> None:
         """Close the window, file or screen; may be called twice."""
-        ...
 
-    def __enter__(self) -> Sink: ...
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        self.close()
 
 
 def open_view(name: str, console: Console) -> Sink:

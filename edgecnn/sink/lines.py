@@ -9,12 +9,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from edgecnn.command import Command, Quit
 from edgecnn.errors import OutputError
-from edgecnn.frame import Command
 from edgecnn.quiet import say
+from edgecnn.sink import Sink
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from collections.abc import Sequence
 
     from edgecnn.frame import Result
     from edgecnn.stats import Stats
@@ -99,35 +100,31 @@ class LineFile:
             return  # a device or a pipe
 
 
-class LineSink:
+class LineSink(Sink):
     """Adds a line for each result to a `LineFile`; a kind of file says what stands in it."""
 
     def __init__(self, path: str, header: str = "") -> None:
         self._lines = LineFile(path, header)
+        self._gone = False
 
     def line(self, result: Result) -> str:
         """Return a result's line, without its end."""
         raise NotImplementedError
 
-    def show(self, result: Result, stats: Stats) -> Command | None:  # noqa: ARG002 - the line has its own
+    def show(self, result: Result, stats: Stats) -> None:  # noqa: ARG002 - the line has its own
         """Write one line."""
         try:
             self._lines.write(self.line(result))
         except BrokenPipeError:
-            return Command.QUIT  # whoever read it has seen enough
-        return None
+            self._gone = True
+
+    def poll(self, stats: Stats) -> Sequence[Command]:  # noqa: ARG002 - a sink's signature
+        """Ask for the end where whoever read it has seen enough."""
+        return [Quit()] if self._gone else []
 
     def close(self) -> None:
         """Close the file. Raises OutputError where results are missing in it."""
         self._lines.close()
-
-    def __enter__(self) -> LineSink:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _ends_torn(path: Path) -> bool:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
-import select
-import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.live import Live
 from rich.table import Table
 
-from edgecnn.frame import Command
+from edgecnn.command import Command, Quit
+from edgecnn.sink import Sink
+from edgecnn.sink.keys import HELP, TerminalKeys, commands
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from collections.abc import Iterator, Sequence
 
     from rich.console import Console
 
@@ -29,36 +28,54 @@ PLAIN_LINE_S = 1.0
 _BAR = 24
 
 
-class TerminalSink:
-    """Redraws ten times a second; `q` quits where someone is at the terminal."""
+class TerminalSink(Sink):
+    """Redraws ten times a second; the keys work where someone is at the terminal."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live: Live | None = None
         self._next = 0.0
-        self._keys = Keys()
+        self._newest: Result | None = None
+        self._paused = self._gone = False
+        self._keys = TerminalKeys()
+        console.print("the picture itself: --show web has it for any browser", style="dim", soft_wrap=True)
         if console.is_terminal and not console.is_dumb_terminal:
             self._live = Live(console=console, auto_refresh=False, transient=True)
             self._live.start()
 
-    def show(self, result: Result, stats: Stats) -> Command | None:
-        """Draw, if it is time to; a terminal that was closed ends the loop."""
-        try:
-            return self._show(result, stats)
-        except OSError as error:
-            if error.errno == errno.EIO:
-                return Command.QUIT
-            raise
+    def show(self, result: Result, stats: Stats) -> None:
+        """Draw, if it is time to."""
+        self._newest = result
+        if time.monotonic() >= self._next:
+            self._draw(result, stats)
 
-    def _show(self, result: Result, stats: Stats) -> Command | None:
-        now = time.monotonic()
-        if now >= self._next:
-            self._next = now + (REDRAW_S if self._live else PLAIN_LINE_S)
+    def poll(self, stats: Stats) -> Sequence[Command]:
+        """Look at the keys; a terminal that was closed ends the loop."""
+        if self._newest and self._live and stats.paused != self._paused:
+            self._draw(self._newest, stats)
+        pressed = ""
+        with self._terminal():
+            pressed = self._keys.pressed()
+        return [Quit()] if self._gone else commands(pressed)
+
+    def _draw(self, result: Result, stats: Stats) -> None:
+        self._next = time.monotonic() + (REDRAW_S if self._live else PLAIN_LINE_S)
+        self._paused = stats.paused
+        with self._terminal():
             if self._live:
                 self._live.update(self._table(result, stats), refresh=True)
             else:
                 self._console.print(plain_line(result, stats), markup=False, highlight=False, soft_wrap=True)
-        return Command.QUIT if "q" in self._keys.pressed().lower() else None
+
+    @contextlib.contextmanager
+    def _terminal(self) -> Iterator[None]:
+        """Note that the terminal was closed instead of failing."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            self._gone = True
 
     def close(self) -> None:
         """Give the terminal back as it was."""
@@ -68,19 +85,11 @@ class TerminalSink:
             with contextlib.suppress(OSError):
                 live.stop()
 
-    def __enter__(self) -> TerminalSink:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def _table(self, result: Result, stats: Stats) -> Table:
         table = Table.grid(padding=(0, 2))
         table.add_column(width=12, no_wrap=True)
         table.add_column(no_wrap=True, overflow="ellipsis")
-        table.add_row("label", result.shown, style="bold")
+        table.add_row("paused" if stats.paused else "label", result.shown, style="bold")
         for prediction in result.ranking[:3]:
             filled = round(prediction.score * _BAR)
             bar = "█" * filled + "░" * (_BAR - filled)
@@ -90,6 +99,8 @@ class TerminalSink:
         table.add_row("", "")
         seen = f"{stats.frames:,} frames, {stats.rate():.1f} a second, {stats.dropped:,} dropped"
         table.add_row("seen", seen)
+        if stats.variant:
+            table.add_row("variant", stats.variant)
         for stage, spread in stats.spreads(SHOWN_FRAMES).items():
             table.add_row(stage, f"p50 {spread.p50_ms:8.3f} ms   p99 {spread.p99_ms:8.3f} ms")
         if stats.known:
@@ -99,7 +110,7 @@ class TerminalSink:
             table.add_row("right", right)
         if stats.unknown:
             table.add_row("unknown", f"{stats.unknown / stats.frames:.1%} of {stats.frames:,}")
-        table.add_row("", "q quits" if self._keys.active else "Ctrl-C quits", style="dim")
+        table.add_row("", HELP if self._keys.active else "Ctrl-C quits", style="dim")
         return table
 
 
@@ -126,47 +137,3 @@ def plain_line(result: Result, stats: Stats) -> str:
 
 def _scored(prediction: Prediction) -> str:
     return f"{prediction.label} {prediction.score:.3f}"
-
-
-class Keys:
-    """Reads single key presses without waiting, where standard input is a terminal."""
-
-    def __init__(self) -> None:
-        self.active = False
-        self._saved: Any = None
-        if sys.stdin is None or not sys.stdin.isatty():
-            return
-        try:
-            import termios
-            import tty
-
-            if _in_background(sys.stdin.fileno()):
-                return
-            self._saved = termios.tcgetattr(sys.stdin)
-            tty.setcbreak(sys.stdin)
-            self.active = True
-        except (ImportError, OSError):
-            self._saved = None
-
-    def pressed(self) -> str:
-        """Return the keys that were pressed since the last call."""
-        if self.active and select.select([sys.stdin], [], [], 0)[0]:
-            return os.read(sys.stdin.fileno(), 64).decode("utf-8", "replace")
-        return ""
-
-    def close(self) -> None:
-        """Put the terminal back."""
-        if self.active:
-            import termios
-
-            self.active = False
-            with contextlib.suppress(termios.error):  # it is closed, and there is nothing to put back
-                termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._saved)
-
-
-def _in_background(terminal: int) -> bool:
-    """Whether the system would stop this program for touching its terminal."""
-    try:
-        return os.tcgetpgrp(terminal) != os.getpgrp()
-    except OSError:  # it is not the terminal that this program was started from
-        return False

@@ -14,13 +14,13 @@ import cv2
 
 from edgecnn.errors import OutputError
 from edgecnn.quiet import quiet_stderr, say
+from edgecnn.sink import Sink
 from edgecnn.sink.window import annotate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
-    from edgecnn.frame import Command, Result
+    from edgecnn.frame import Result
     from edgecnn.stats import Stats
 
 FPS = 15.0
@@ -32,7 +32,7 @@ _CHECK_S = 1.0
 _LATE_S = 1.0
 
 
-class VideoSink:
+class VideoSink(Sink):
     """Records what the loop sees into a new file, which has its name when it is whole.
 
     A live camera is recorded at `fps` pictures a second by the clock, so that the video runs as fast as the
@@ -80,14 +80,13 @@ class VideoSink:
         self._thread = threading.Thread(target=self._record, name="record", daemon=True)
         self._thread.start()
 
-    def show(self, result: Result, stats: Stats) -> Command | None:
+    def show(self, result: Result, stats: Stats) -> None:
         """Leave a picture for the recording."""
         with self._changed:
             while not self._live and self._newest is not None and not self._ended:
                 self._changed.wait()
             self._newest = result, stats
             self._changed.notify_all()
-        return None
 
     def close(self) -> None:
         """Finish the file; may be called twice. Raises OutputError where the recording ended before."""
@@ -98,14 +97,6 @@ class VideoSink:
         failure, self._failure = self._failure, ""
         if failure:
             raise OutputError(f"{self._path} ends after {self._written:,} pictures: {failure}")
-
-    def __enter__(self) -> VideoSink:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _record(self) -> None:
         self._attempt(self._record_live if self._live else self._record_all)

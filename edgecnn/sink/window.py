@@ -11,21 +11,24 @@ from typing import TYPE_CHECKING
 
 import cv2
 
+from edgecnn.command import Command, Quit
 from edgecnn.errors import OutputError
-from edgecnn.frame import UNKNOWN, Command
+from edgecnn.frame import UNKNOWN
+from edgecnn.sink import Sink
+from edgecnn.sink.keys import commands
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from collections.abc import Sequence
 
     import numpy as np
     from numpy.typing import NDArray
     from rich.console import Console
 
-    from edgecnn.frame import Result
+    from edgecnn.frame import Prediction, Result
     from edgecnn.stats import Stats
 
 TITLE = "edgecnn"
-_WHITE, _GREEN, _AMBER = (255, 255, 255), (80, 220, 80), (60, 190, 255)
+_WHITE, _GREEN, _AMBER, _BAR = (255, 255, 255), (80, 220, 80), (60, 190, 255), (120, 90, 30)
 
 
 def why_no_window() -> str | None:
@@ -53,38 +56,47 @@ def _display_answers(*_named: str | None) -> bool:
     return probe.returncode == 0
 
 
-class WindowSink:
-    """Draws label, score, frame rate and latency on the picture; `q` or closing the window quits."""
+class WindowSink(Sink):
+    """Draws label, score, frame rate and latency on the picture.
+
+    The keys are `keys.KEYS`, and `f` for the full screen; closing the window quits.
+    """
 
     def __init__(self, console: Console) -> None:  # noqa: ARG002 - a view's signature
         if reason := why_no_window():
             raise OutputError(f"no window can be shown: {reason}; or use --show terminal")
         cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
-        self._sized = False
+        self._sized = self._full = self._paused = False
+        self._newest: Result | None = None
 
-    def show(self, result: Result, stats: Stats) -> Command | None:
-        """Draw one frame and look at the keys."""
+    def show(self, result: Result, stats: Stats) -> None:
+        """Draw one frame."""
+        self._newest, self._paused = result, stats.paused
         if not self._sized:
             height, width = result.frame.pixels.shape[:2]
             cv2.resizeWindow(TITLE, width, height)
             self._sized = True
         cv2.imshow(TITLE, annotate(result, stats))
-        if cv2.waitKey(1) & 0xFF in (ord("q"), ord("Q")):
-            return Command.QUIT
-        closed = cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1
-        return Command.QUIT if closed else None
+
+    def poll(self, stats: Stats) -> Sequence[Command]:
+        """Let the window draw, and look at the keys."""
+        if self._newest and stats.paused != self._paused:
+            self.show(self._newest, stats)
+        key = cv2.waitKey(1)
+        if self._newest is None:
+            return []  # a window without a picture does not count as visible
+        if cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1:
+            return [Quit()]
+        pressed = chr(key & 0xFF) if key >= 0 else ""
+        if pressed.lower() == "f":
+            self._full = not self._full
+            mode = cv2.WINDOW_FULLSCREEN if self._full else cv2.WINDOW_NORMAL
+            cv2.setWindowProperty(TITLE, cv2.WND_PROP_FULLSCREEN, mode)
+        return commands(pressed)
 
     def close(self) -> None:
         """Close the window."""
         cv2.destroyAllWindows()
-
-    def __enter__(self) -> WindowSink:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def annotate(result: Result, stats: Stats) -> NDArray[np.uint8]:
@@ -92,7 +104,7 @@ def annotate(result: Result, stats: Stats) -> NDArray[np.uint8]:
     picture = result.frame.pixels.copy()
     best, timings = result.ranking[0], result.timings
     scale = picture.shape[0] / 480
-    top, bottom = picture[: max(1, int(56 * scale))], picture[-max(1, int(52 * scale)) :]
+    top, bottom = picture[: max(1, int(56 * scale))], picture[-max(1, int(64 * scale)) :]
     top //= 3
     bottom //= 3
     if result.seen and result.seen[2:] != (picture.shape[1], picture.shape[0]):
@@ -102,17 +114,32 @@ def annotate(result: Result, stats: Stats) -> NDArray[np.uint8]:
     if best.label != result.shown:
         answer = f"{result.shown}  ({answer})"
     _text(top, answer, 40 * scale, 1.2 * scale, _AMBER if result.shown == UNKNOWN else _GREEN)
-    _text(bottom, f"{stats.rate():.1f} fps   dropped {stats.dropped}", 20 * scale, 0.5 * scale, _WHITE)
-    stages = (
-        f"preprocess {timings.preprocess_ms:.2f} ms   inference {timings.inference_ms:.2f} ms   "
-        f"decode {timings.decode_ms:.2f} ms"
+    left, right = bottom[:, : bottom.shape[1] // 2], bottom[:, bottom.shape[1] // 2 :]
+    state = "paused" if stats.paused else f"{stats.rate():.1f} fps"
+    lines = (
+        "   ".join(filter(None, [state, stats.variant, f"dropped {stats.dropped}"])),
+        f"preprocess {timings.preprocess_ms:.2f} ms   decode {timings.decode_ms:.2f} ms",
+        f"inference {timings.inference_ms:.2f} ms   age {result.age_ms:.1f} ms",
     )
-    _text(bottom, stages, 42 * scale, 0.5 * scale, _WHITE)
+    for row, line in enumerate(lines):
+        _text(left, line, (18 + 19 * row) * scale, 0.42 * scale, _WHITE)
+    for row, prediction in enumerate(result.ranking[:3]):
+        _bar(right, prediction, row, scale)
     return picture
+
+
+def _bar(strip: NDArray[np.uint8], prediction: Prediction, row: int, scale: float) -> None:
+    """Draw a class with its score as a line of the strip and a bar under the text."""
+    top, bottom = int((5 + 19 * row) * scale), int((22 + 19 * row) * scale)
+    width = int(prediction.score * (strip.shape[1] - 12 * scale))
+    cv2.rectangle(strip, (0, top), (width, bottom), _BAR, cv2.FILLED)
+    text = f"{prediction.score:6.1%}  {prediction.label}"
+    _text(strip, text, (18 + 19 * row) * scale, 0.42 * scale, _WHITE)
 
 
 def _text(strip: NDArray[np.uint8], text: str, y: float, size: float, color: tuple[int, int, int]) -> None:
     # OpenCV's fonts know ASCII only.
     plain = text.encode("ascii", "replace").decode()
     thickness = max(1, round(1.5 * size))
-    cv2.putText(strip, plain, (12, int(y)), cv2.FONT_HERSHEY_SIMPLEX, size, color, thickness, cv2.LINE_AA)
+    origin = (int(12 * strip.shape[0] / 64), int(y))
+    cv2.putText(strip, plain, origin, cv2.FONT_HERSHEY_SIMPLEX, size, color, thickness, cv2.LINE_AA)

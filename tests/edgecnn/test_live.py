@@ -1,6 +1,9 @@
 import threading
 import time
+from concurrent.futures import Future
+from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -8,27 +11,32 @@ import edgecnn
 from edgecnn import live
 from edgecnn.camera.files import FilesCamera
 from edgecnn.camera.synthetic import SyntheticCamera
-from edgecnn.errors import CameraError
-from edgecnn.frame import Command, Frame
+from edgecnn.command import Classify, Pause, Quit, Save, Switch
+from edgecnn.errors import CameraError, EngineError, ImageError, OptionError
+from edgecnn.frame import Frame
+from edgecnn.framing import Framing
 from edgecnn.live import Mailbox, run
+from edgecnn.sink import Sink
 from edgecnn.stats import WINDOW, Stats
+from edgecnn.variants import Variants
+from tests.conftest import draw_seven
 
 
-class Keep:
-    """A sink that keeps what it is shown."""
+class Keep(Sink):
+    """A sink that keeps what it is shown, and asks for the commands `after` so many results, each once."""
 
-    def __init__(self, quit_after: int | None = None, fail_after: int | None = None) -> None:
-        self.results = []
-        self._quit, self._fail = quit_after, fail_after
+    def __init__(self, fail_after: int | None = None, after: dict | None = None) -> None:
+        self.results, self.variants = [], []
+        self._fail, self._after = fail_after, after or {}
 
     def show(self, result, stats):
         self.results.append(result)
+        self.variants.append(stats.variant)
         if self._fail and len(self.results) >= self._fail:
             raise OSError("the sink broke")
-        return Command.QUIT if self._quit and len(self.results) >= self._quit else None
 
-    def close(self):
-        """Nothing to close."""
+    def poll(self, stats):
+        return self._after.pop(len(self.results), [])
 
 
 class Broken(SyntheticCamera):
@@ -58,7 +66,7 @@ def test_it_classifies_and_counts(quick):
     assert summary.frames == len(sink.results) == 60
     assert summary.known == 60
     assert summary.accuracy >= 0.95
-    assert set(summary.spreads) == {"preprocess", "inference", "decode", "total", "age"}
+    assert set(summary.spreads["int8"]) == {"preprocess", "inference", "decode", "total", "age"}
     assert all(r.age_ms >= r.timings.total_ms for r in sink.results)
 
 
@@ -84,8 +92,6 @@ def test_the_newest_frame_wins_with_a_slow_model():
 
 
 def test_a_file_source_never_drops(tmp_path, quick):
-    import cv2
-
     for i in range(9):
         cv2.imwrite(str(tmp_path / f"{i}.png"), np.full((40, 40, 3), i, np.uint8))
     sink = Keep()
@@ -98,7 +104,7 @@ def test_a_file_source_never_drops(tmp_path, quick):
 
 def test_a_person_a_signal_or_a_limit_ends_it(quick):
     with SyntheticCamera("synthetic:fps=0") as camera:
-        assert run(quick, camera, [Keep(quit_after=4)]).frames == 4
+        assert run(quick, camera, [Keep(after={4: [Quit()]})]).frames == 4
         stop = threading.Event()
         stop.set()
         assert run(quick, camera, [], stop=stop).frames == 0
@@ -162,7 +168,7 @@ def test_stats_do_not_grow_for_ever():
     for _ in range(WINDOW + 100):
         stats.add(result, 0)
     assert stats.frames == WINDOW + 100
-    assert all(len(values) == WINDOW for values in stats._latencies.values())
+    assert all(len(values) == WINDOW for values in stats._latencies[""].values())
     assert stats.spreads()["total"].p50_ms == 6
 
 
@@ -171,3 +177,94 @@ def test_a_truth_that_is_no_label_of_the_model_does_not_count(digits_file, tmp_p
     labels.write_text("abcdefghij".replace("", "\n").strip())
     with edgecnn.load(digits_file, labels=labels) as classifier, SyntheticCamera("synthetic:fps=0") as camera:
         assert run(classifier, camera, [], frames=3).accuracy is None
+
+
+class Paused(Keep):
+    """Asks for a pause after three results, and to go on after so many polls."""
+
+    polls = 0
+
+    def poll(self, stats):
+        if not stats.paused:
+            return [Pause()] if len(self.results) == 3 and not self.polls else []
+        self.polls += 1
+        return [Pause(on=False)] if self.polls == 5 else []
+
+
+def test_a_pause_skips_frames_of_a_camera_and_none_of_files(quick, tmp_path):
+    with SyntheticCamera("synthetic:fps=100") as camera:
+        sink = Paused()
+        run(quick, camera, [sink], frames=6)
+    indices = [r.frame.index for r in sink.results]
+    assert sink.polls == 5
+    assert indices[3] > indices[2] + 1, "the camera went on"
+    for i in range(6):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), np.full((40, 40, 3), i, np.uint8))
+    with FilesCamera(str(tmp_path)) as camera:
+        sink = Paused()
+        run(quick, camera, [sink])
+    assert [r.frame.index for r in sink.results] == list(range(6))
+    assert sink.polls == 5
+
+
+def test_a_picture_is_saved_as_it_was_framed(quick, tmp_path, capsys):
+    sink = Keep(after={2: [Save()]})
+    with SyntheticCamera("synthetic:fps=0") as camera:
+        run(quick, camera, [sink], frames=3, framing=Framing(90), save_to=str(tmp_path))
+    (path,) = tmp_path.iterdir()
+    assert path.suffix == ".png"
+    assert np.array_equal(cv2.imread(str(path)), sink.results[1].frame.pixels)
+    assert f"saved {path}" in capsys.readouterr().err
+
+
+def test_a_picture_that_cannot_be_saved_is_said_and_the_loop_goes_on(quick, tmp_path, capsys):
+    with SyntheticCamera("synthetic:fps=0") as camera:
+        run(quick, camera, [Keep(after={1: [Save()]})], frames=3, save_to=str(tmp_path / "nowhere"))
+    assert "can't be written: No such file" in capsys.readouterr().err
+
+
+def test_variants_are_switched_and_measured_apart():
+    asked = Switch("float32", Future())
+    wrong = Switch("int4", Future())
+    sink = Keep(after={3: [asked], 6: [Switch()], 8: [wrong]})
+    with (
+        edgecnn.load("digits") as first,
+        Variants(first, lambda name: edgecnn.load("digits", name)) as variants,
+        SyntheticCamera("synthetic:fps=0") as camera,
+    ):
+        summary = run(variants, camera, [sink], frames=10, smooth=0.4, hold=4)
+    assert sink.variants == ["int8"] * 3 + ["float32"] * 3 + ["int8"] * 4
+    assert asked.reply.result(0) == "float32"
+    with pytest.raises(OptionError, match="no variant 'int4': choose int8, float32"):
+        wrong.reply.result(0)
+    assert list(summary.spreads) == ["int8", "float32"]
+    assert summary.frames == 10
+
+
+def test_a_variant_that_cannot_be_opened_is_said_and_the_loop_goes_on(quick, capsys):
+    def load(name):
+        raise EngineError("there is no such engine today")
+
+    sink = Keep(after={2: [Switch()]})
+    with Variants(quick, load) as variants, SyntheticCamera("synthetic:fps=0") as camera:
+        assert run(variants, camera, [sink], frames=4).frames == 4
+    assert sink.variants == ["int8"] * 4
+    assert "no such engine today" in capsys.readouterr().err
+
+
+def test_a_bare_file_has_no_other_variant(digits_file, capsys):
+    with edgecnn.load(digits_file) as bare, SyntheticCamera("synthetic:fps=0") as camera:
+        assert run(bare, camera, [Keep(after={2: [Switch()]})], frames=3).frames == 3
+    assert "no other variant" in capsys.readouterr().err
+
+
+def test_a_picture_from_outside_is_classified_between_two_frames(quick):
+    outside = Classify(replace(frame(0), pixels=draw_seven()), Future())
+    broken = Classify(replace(frame(0), pixels=np.zeros(3)), Future())
+    sink = Keep(after={2: [outside, broken]})
+    with SyntheticCamera("synthetic:fps=0") as camera:
+        summary = run(quick, camera, [sink], frames=4)
+    assert summary.frames == len(sink.results) == 4
+    assert outside.reply.result(0).label == "7"
+    with pytest.raises(ImageError):
+        broken.reply.result(0)

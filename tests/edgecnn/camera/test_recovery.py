@@ -13,6 +13,7 @@ from edgecnn.camera.recovery import RecoveringCamera
 from edgecnn.camera.synthetic import SyntheticCamera
 from edgecnn.errors import CameraError
 from edgecnn.live import run
+from edgecnn.sink import Sink
 
 
 class Cable(SyntheticCamera):
@@ -143,7 +144,7 @@ def test_what_fails_while_all_ends_is_no_news():
 def test_the_loop_goes_on_and_classifies_nothing_meanwhile():
     seen = []
 
-    class Keep:
+    class Keep(Sink):
         def show(self, result, stats):
             seen.append(result.frame.index)
 

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from edgecnn.command import Pause, Quit, Save, Switch
 from edgecnn.errors import OutputError
-from edgecnn.frame import Box, Command, Frame, Prediction, Result, Steady, Timings
+from edgecnn.frame import Box, Frame, Prediction, Result, Steady, Timings
 from edgecnn.sink import lines, open_view
 from edgecnn.sink.jsonl import JsonlSink
 from edgecnn.sink.table import CsvSink
@@ -40,7 +41,7 @@ def stats():
 def test_jsonl_is_classifys_object_and_three_more(tmp_path, stats):
     path = tmp_path / "out.jsonl"
     with JsonlSink(str(path)) as sink:
-        assert sink.show(result(4), stats) is None
+        sink.show(result(4), stats)
         assert json.loads(path.read_text()), "each line is whole at once"
         sink.show(result(5, truth=None), stats)
     first, second = map(json.loads, path.read_text().splitlines())
@@ -123,9 +124,11 @@ def test_a_named_pipe_whose_reader_has_gone_ends_the_loop(tmp_path, stats):
     os.mkfifo(path)
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     with JsonlSink(str(path)) as sink:
-        assert sink.show(result(), stats) is None
+        sink.show(result(), stats)
+        assert sink.poll(stats) == []
         os.close(reader)
-        assert sink.show(result(), stats) is Command.QUIT
+        sink.show(result(), stats)
+        assert sink.poll(stats) == [Quit()]
 
 
 def test_a_frame_knows_the_time_on_the_wall():
@@ -137,7 +140,7 @@ def test_a_frame_knows_the_time_on_the_wall():
 def test_a_full_disk_is_said_once_and_what_is_missing_at_the_end(stats, capfd):
     sink = JsonlSink("/dev/full")
     for i in range(3):
-        assert sink.show(result(i), stats) is None
+        sink.show(result(i), stats)
     said = capfd.readouterr().err
     assert said.count("\n") == 1
     assert "/dev/full can't be written: No space left" in said
@@ -172,8 +175,9 @@ def test_without_a_terminal_it_prints_a_plain_line_a_second(stats):
     out = io.StringIO()
     with TerminalSink(Console(file=out, width=80)) as sink:
         for _ in range(5):
-            assert sink.show(result(), stats) is None
-    lines = out.getvalue().splitlines()
+            sink.show(result(), stats)
+    first, *lines = out.getvalue().splitlines()
+    assert "--show web" in first
     assert lines == [plain_line(result(), stats)]
     assert "7 0.750" in lines[0]
     assert "right 100.0%" in lines[0]
@@ -200,6 +204,18 @@ def test_in_a_terminal_it_stays_within_eighty_columns(stats):
         "100.0% of 3",
     ):
         assert expected in text
+
+
+def test_a_pause_is_shown_at_once(stats):
+    out = io.StringIO()
+    with TerminalSink(Console(file=out, width=100, force_terminal=True, legacy_windows=False)) as sink:
+        sink.show(result(), stats)
+        stats.paused = True
+        sink.poll(stats)
+    assert "paused" in out.getvalue()
+    paused = annotate(result(), stats)
+    stats.paused = False
+    assert not np.array_equal(paused, annotate(result(), stats))
 
 
 def test_unknown_is_shown_before_what_is_nearest(tmp_path):
@@ -259,7 +275,7 @@ def test_the_steady_answer_is_shown_and_the_frames_own_beside_it(stats):
     assert not np.array_equal(annotate(late, stats), annotate(later, stats))
 
 
-def test_q_quits_and_the_terminal_is_given_back(stats, monkeypatch):
+def test_keys_ask_and_the_terminal_is_given_back(stats, monkeypatch):
     import sys
     import termios
 
@@ -268,11 +284,11 @@ def test_q_quits_and_the_terminal_is_given_back(stats, monkeypatch):
         monkeypatch.setattr(sys, "stdin", keyboard)
         before = termios.tcgetattr(slave)
         with TerminalSink(Console(file=io.StringIO())) as sink:
-            assert sink.show(result(), stats) is None
+            assert sink.poll(stats) == []
             os.write(master, b"x")
-            assert sink.show(result(), stats) is None
-            os.write(master, b"q")
-            assert sink.show(result(), stats) is Command.QUIT
+            assert sink.poll(stats) == []
+            os.write(master, b"s vQ")
+            assert sink.poll(stats) == [Save(), Pause(), Switch(), Quit()]
             assert termios.tcgetattr(slave) != before
         assert termios.tcgetattr(slave) == before
     os.close(master)

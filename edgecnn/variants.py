@@ -1,0 +1,71 @@
+"""The variants of one model, of which one runs at a time."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from edgecnn.errors import OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from types import TracebackType
+
+    from edgecnn.classifier import Classifier
+
+
+class Variants:
+    """Opens a bundle's variants when they are first asked for, and keeps them: switching back is quick.
+
+    A context manager, which closes those that it opened; the first one stays its opener's.
+
+    Parameters
+    ----------
+    first
+        What runs at first.
+    load
+        Opens a variant by its name, with the engine and options of the first.
+    """
+
+    def __init__(self, first: Classifier, load: Callable[[str], AbstractContextManager[Classifier]]) -> None:
+        self.current = first
+        self._load = load
+        self._open = {first.model.variant: first}
+        self._stack = ExitStack()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The variants that there are, as the bundle lists them; a bare file is its only one."""
+        bundle = self.current.model.bundle
+        return tuple(bundle.variants) if bundle else (self.current.model.variant,)
+
+    def switch(self, name: str | None = None) -> Classifier:
+        """Make a variant the current one, the next of `names` for None, and return it.
+
+        Raises
+        ------
+        OptionError
+            Where there is no such variant, or no other one.
+        ModelError, EngineError
+            Where it can't be opened; the current one stays.
+        """
+        names = self.names
+        if name is None:
+            name = names[(names.index(self.current.model.variant) + 1) % len(names)]
+            if name == self.current.model.variant:
+                raise OptionError(f"{self.current.model.name} has no other variant than {name}")
+        if name not in names:
+            raise OptionError(f"there is no variant {name!r}: choose {', '.join(names)}")
+        if name not in self._open:
+            self._open[name] = self._stack.enter_context(self._load(name))
+        self.current = self._open[name]
+        return self.current
+
+    def __enter__(self) -> Variants:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
