@@ -166,6 +166,7 @@ class _Loop:
         self._newest: Frame | None = None
         self._quit = False
         self.stats = Stats()
+        self.stats.variants = variants.names
         self._begin()
 
     def _begin(self) -> None:

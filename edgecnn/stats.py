@@ -34,9 +34,10 @@ class Stats:
         self._labels: tuple[str, str] | None = None
         self.dropped = 0
         self._moments = deque[float](maxlen=60)
-        # Whether the loop waits, and the variant of the model that runs.
+        # Whether the loop waits; the variant of the model that runs, and those that there are.
         self.paused = False
         self.variant = ""
+        self.variants: tuple[str, ...] = ()
         self._latencies: dict[str, dict[str, deque[float]]] = {}
         self.run(self.variant)
         self._first = 0.0

@@ -22,6 +22,7 @@ from edgecnn.cli.options import (
 )
 from edgecnn.errors import OptionError
 from edgecnn.frame import Box
+from edgecnn.sink.web.listen import Listen
 from edgecnn.smooth import MOST_HOLD, MOST_SMOOTH
 
 if TYPE_CHECKING:
@@ -97,6 +98,20 @@ def live(
     seconds: Annotated[float | None, typer.Option(help="Stop after this time.", min=0, metavar="S")] = None,
     frames: Annotated[int | None, typer.Option(help="Stop after this many.", min=1, metavar="N")] = None,
     show: Annotated[Show, typer.Option(help="Where to show it.")] = Show.auto,
+    port: Annotated[int, typer.Option(help="The web page's port.", min=0, max=65535, metavar="N")] = 8080,
+    host: Annotated[
+        str,
+        typer.Option(
+            help="The address at which the web page listens; 0.0.0.0 for the whole network, with a token.",
+            metavar="H",
+        ),
+    ] = "127.0.0.1",
+    token_file: Annotated[
+        str | None,
+        typer.Option(
+            help="The web page's token is in FILE, which is made if it is not there.", metavar="FILE"
+        ),
+    ] = None,
     jsonl: Annotated[
         str | None,
         typer.Option(help="Add each result to FILE as a line of JSON; - is stdout.", metavar="FILE"),
@@ -131,7 +146,8 @@ def live(
     asked = Live(
         source, mode=_mode(size, fps, stall), framing=_framing(roi, rotate, flip=flip),
         smooth=smooth, hold=hold, seconds=seconds, frames=frames,
-        show=show, jsonl=jsonl, csv=csv, record=record, overlay=overlay, save_to=save_to,
+        show=show, listen=Listen(host, port, token_file),
+        jsonl=jsonl, csv=csv, record=record, overlay=overlay, save_to=save_to,
     )  # fmt: skip
 
     def load(name: str) -> AbstractContextManager[Classifier]:

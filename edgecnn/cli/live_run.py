@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from edgecnn.camera import Mode, open_recovering
 from edgecnn.quiet import say
+from edgecnn.sink.web.listen import Listen
 from edgecnn.smooth import HOLD, SMOOTH
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Show(StrEnum):
     auto = "auto"
     window = "window"
     terminal = "terminal"
+    web = "web"
     none = "none"
 
 
@@ -51,6 +53,7 @@ class Live:
     seconds: float | None = None
     frames: int | None = None
     show: Show = Show.auto
+    listen: Listen = field(default_factory=Listen)
     jsonl: str | None = None
     csv: str | None = None
     record: str | None = None
@@ -111,7 +114,7 @@ def _sinks(asked: Live, camera: Camera, console: Console) -> Iterator[Sink]:
     if view := _view(asked.show):
         from edgecnn.sink import open_view
 
-        yield open_view(view, console)
+        yield open_view(view, console, asked.listen)
 
 
 def print_summary(summary: Summary, console: Console) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Protocol, Self
 
+from edgecnn.sink.web.listen import Listen
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 VIEWS = {
     "window": ("edgecnn.sink.window", "WindowSink"),
     "terminal": ("edgecnn.sink.terminal", "TerminalSink"),
+    "web": ("edgecnn.sink.web.server", "WebSink"),
 }
 
 
@@ -50,8 +53,8 @@ class Sink(Protocol):
         self.close()
 
 
-def open_view(name: str, console: Console) -> Sink:
-    """Open a view by its name from the table."""
+def open_view(name: str, console: Console, listen: Listen | None = None) -> Sink:
+    """Open a view by its name from the table; `listen` is where the web page does, if not at its default."""
     module, factory = VIEWS[name]
-    sink: Sink = getattr(importlib.import_module(module), factory)(console)
+    sink: Sink = getattr(importlib.import_module(module), factory)(console, listen or Listen())
     return sink

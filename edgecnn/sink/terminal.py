@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edgecnn.frame import Prediction, Result
+    from edgecnn.sink.web.listen import Listen
     from edgecnn.stats import Stats
 
 REDRAW_S = 0.1
@@ -31,7 +32,7 @@ _BAR = 24
 class TerminalSink(Sink):
     """Redraws ten times a second; the keys work where someone is at the terminal."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, listen: Listen | None = None) -> None:  # noqa: ARG002 - a view's
         self._console = console
         self._live: Live | None = None
         self._next = 0.0

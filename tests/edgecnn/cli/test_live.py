@@ -212,3 +212,24 @@ def test_a_recording(run_cli, tmp_path):
     assert run_cli(*source, "--record", path).code == 0
     assert path.stat().st_size > 1000
     run_cli(*source, "--record", path).fails("is there already")
+
+
+def test_the_web_page_says_where_it_is_and_ends_with_the_run(run_cli, tmp_path):
+    ran = run_cli("live", "--source", "synthetic:fps=0", "--frames", 5, "--show", "web", "--port", 0)
+    assert ran.code == 0
+    assert "web page http://127.0.0.1:" in ran.out
+    assert "5 frames" in ran.out
+    token = tmp_path / "token"
+    ran = run_cli(
+        "live", "--source", "synthetic:fps=0", "--frames", 5, "--show", "web", "--port", 0,
+        "--host", "0.0.0.0", "--token-file", token,
+    )  # fmt: skip
+    assert f"the token is in {token}" in ran.out
+    assert token.read_text() not in ran.out + ran.err
+
+
+def test_a_web_page_that_cannot_be_is_a_line(run_cli, tmp_path):
+    (tmp_path / "short").write_text("abc")
+    live = ("live", "--source", "synthetic:fps=0", "--frames", 5, "--show", "web")
+    run_cli(*live, "--host", "no.such.name").fails("--host no.such.name is no address")
+    run_cli(*live, "--port", 0, "--token-file", tmp_path / "short").fails("has 3 characters", code=2)

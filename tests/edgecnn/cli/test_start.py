@@ -7,7 +7,10 @@ import pytest
 
 from edgecnn.cli import COMMANDS
 
-HEAVY = ("numpy", "cv2", "ai_edge_litert", "tensorflow", "keras", "pydantic", "matplotlib")
+HEAVY = (
+    "numpy", "cv2", "ai_edge_litert", "tensorflow", "keras", "pydantic", "matplotlib",
+    "starlette", "uvicorn", "prometheus_client",
+)  # fmt: skip
 
 
 def python(code: str) -> str:

@@ -1,0 +1,55 @@
+"""A newest value that a thread leaves and any number of coroutines await."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+T = TypeVar("T")
+
+
+class Latest(Generic[T]):
+    """Nobody waits for a slow reader: it misses values and gets the newest.
+
+    Attributes
+    ----------
+    readers
+        How many follow it at the moment.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._changed = asyncio.Event()
+        self._value: T | None = None
+        self._ended = False
+        self.readers = 0
+
+    def put(self, value: T) -> None:
+        """Leave a value; from any thread."""
+        self._loop.call_soon_threadsafe(self._set, value)
+
+    def end(self) -> None:
+        """Let those who follow come to an end; from any thread."""
+        self._loop.call_soon_threadsafe(self._set, None)
+
+    async def follow(self) -> AsyncIterator[T]:
+        """Yield the value that is there, if any, and each newer one."""
+        self.readers += 1
+        seen: T | None = None
+        try:
+            while not self._ended:
+                if self._value is None or self._value is seen:
+                    await self._changed.wait()
+                else:
+                    seen = self._value
+                    yield seen
+        finally:
+            self.readers -= 1
+
+    def _set(self, value: T | None) -> None:
+        self._value, self._ended = value, value is None
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()

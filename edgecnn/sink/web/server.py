@@ -1,0 +1,120 @@
+"""The sink behind the page: the loop leaves results here, a thread of its own serves them."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from edgecnn.quiet import say
+from edgecnn.sink import Sink
+from edgecnn.sink.web.encoder import Encoder
+from edgecnn.sink.web.latest import Latest
+from edgecnn.sink.web.site import Site, as_event
+from edgecnn.sink.web.telling import tell
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+    from starlette.applications import Starlette
+
+    from edgecnn.command import Command
+    from edgecnn.frame import Result
+    from edgecnn.sink.web.listen import Listen
+    from edgecnn.stats import Stats
+
+# How often viewers are told, and how often for metrics alone.
+TELL_S, IDLE_S = 0.1, 1.0
+MOST_CONNECTIONS = 100
+
+
+class WebSink(Sink):
+    """Serves the live view over HTTP until it is closed; prints its address, and the token once.
+
+    The loop only leaves what is newest: pictures are encoded, and viewers served, in two other threads.
+    """
+
+    def __init__(self, console: Console, listen: Listen) -> None:
+        token = listen.token()
+        self._socket = listen.open()
+        self._asked: queue.SimpleQueue[Command] = queue.SimpleQueue()
+        self._due = 0.0
+        self._newest: Result | None = None
+        self._paused = False
+        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+        loop = self._runner.get_loop()
+        self._pictures: Latest[bytes] = Latest(loop)
+        self._events: Latest[str] = Latest(loop)
+        self._site = Site(self._pictures, self._events, self._asked.put)
+        self._server = uvicorn.Server(_config(self._site.app(token)))
+        self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
+        self._thread.start()
+        self._encoder = Encoder(self._pictures)
+        url = listen.url(self._socket)
+        if token and not listen.token_file:
+            url += f"?token={token}"
+        console.print(f"web page {url}", soft_wrap=True)
+        if token and listen.token_file:
+            console.print(f"  the token is in {listen.token_file}", soft_wrap=True)
+
+    def show(self, result: Result, stats: Stats) -> None:
+        """Leave a result for the viewers."""
+        self._newest, self._site.frame = result, result.frame
+        self._site.result_s = time.monotonic()
+        self._encoder.put(result.frame)
+        if time.monotonic() >= self._due:
+            self._tell(result, stats)
+
+    def poll(self, stats: Stats) -> Sequence[Command]:
+        """Return what the viewers asked for; tell them when that has changed something."""
+        if self._newest and stats.paused != self._paused:
+            self._tell(self._newest, stats)
+        asked = []
+        while not self._asked.empty():
+            asked.append(self._asked.get_nowait())
+        return asked
+
+    def _tell(self, result: Result, stats: Stats) -> None:
+        self._site.told = told = tell(result, stats)
+        self._paused = stats.paused
+        self._due = time.monotonic() + (TELL_S if self._events.readers else IDLE_S)
+        self._events.put(as_event(told))
+
+    def close(self) -> None:
+        """Let the viewers go, and stop listening; may be called twice."""
+        self._encoder.close()
+        with suppress(RuntimeError):  # it has ended before
+            self._pictures.end()
+            self._events.end()
+        self._server.should_exit = True
+        self._thread.join()
+        self._socket.close()
+
+    def _serve(self) -> None:
+        try:
+            with self._runner:
+                self._runner.run(self._server.serve(sockets=[self._socket]))
+        except Exception as error:  # noqa: BLE001 - the loop goes on without viewers
+            say(f"the web page ended: {error}")
+
+
+def _config(app: Starlette) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=MOST_CONNECTIONS,
+        timeout_graceful_shutdown=1,
+    )

@@ -1,0 +1,173 @@
+"""The page in a real browser: Debian's `chromium` and `chromium-driver`."""
+
+import shutil
+import time
+
+import pytest
+
+from edgecnn.sink.web.listen import Listen
+from tests.conftest import draw_seven
+from tests.edgecnn.sink.web.conftest import serve
+
+selenium = pytest.importorskip("selenium")
+BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(
+    not (BROWSER and DRIVER), reason="needs a browser: apt install chromium chromium-driver"
+)
+PATIENCE_S = 30
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory):
+    """A browser the size of a phone; one for all tests here, because it takes seconds to start."""
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = BROWSER
+    for argument in (
+        "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync",
+        "--window-size=412,915", f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
+    ):  # fmt: skip
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def page(chromium):
+    chromium.get("about:blank")
+    chromium.get_log("browser")
+    yield chromium
+    chromium.get("about:blank")
+
+
+def text(page, name: str) -> str:
+    return page.execute_script("return document.getElementById(arguments[0]).textContent", name)
+
+
+def until(condition, what: str):
+    """Wait until a condition holds, and return what it gave."""
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        if got := condition():
+            return got
+        time.sleep(0.1)
+    raise AssertionError(f"not within {PATIENCE_S} s: {what}")
+
+
+def pixels(page) -> str:
+    """What the picture shows now, as the browser drew it."""
+    return page.execute_script(
+        """const image = document.getElementById("picture");
+        const canvas = document.createElement("canvas");
+        [canvas.width, canvas.height] = [64, 48];
+        canvas.getContext("2d").drawImage(image, 0, 0, 64, 48);
+        return image.naturalWidth ? canvas.toDataURL() : "";"""
+    )
+
+
+def pressed(page) -> str | None:
+    return page.execute_script(
+        "return document.querySelector('#variants [aria-pressed=true]')?.textContent ?? null"
+    )
+
+
+def errors(page) -> list[str]:
+    return [entry["message"] for entry in page.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+def test_the_picture_moves_and_the_label_changes(page, served):
+    page.get(served.url)
+    until(lambda: pixels(page), "a picture")
+    first = pixels(page)
+    until(lambda: pixels(page) != first, "another picture")
+    label = until(lambda: text(page, "label") in "0123456789" and text(page, "label"), "a label")
+    until(lambda: text(page, "label") != label, "another label")
+    until(lambda: float(text(page, "fps")) > 0, "a frame rate")
+    points = page.execute_script("return document.querySelector('#spark polyline').getAttribute('points')")
+    assert len(points.split()) > 1
+    rows = page.execute_script("return [...document.querySelectorAll('#stages th')].map(e => e.textContent)")
+    assert rows == ["preprocess", "inference", "decode", "total", "age"]
+    assert text(page, "right").endswith("%")
+    assert errors(page) == []
+
+
+def test_it_fits_a_phone(page, served):
+    page.get(served.url)
+    until(lambda: pixels(page), "a picture")
+    until(lambda: text(page, "ranking"), "the best classes")
+    wide, seen = page.execute_script(
+        "return [document.documentElement.scrollWidth - innerWidth, "
+        "document.getElementById('seen').getBoundingClientRect().toJSON()]"
+    )
+    assert wide <= 0, "nothing sticks out to the side"
+    picture = page.execute_script(
+        "return document.getElementById('picture').getBoundingClientRect().toJSON()"
+    )
+    # The model sees a square in the middle of 640×480.
+    assert seen["width"] / picture["width"] == pytest.approx(0.75, abs=0.02)
+    assert seen["left"] - picture["left"] == pytest.approx(picture["width"] / 8, abs=3)
+    small = page.execute_script(
+        "return [...document.querySelectorAll('button, .button')].filter(e => e.offsetHeight < 40).length"
+    )
+    assert small == 0, "a finger hits each button"
+
+
+def test_the_switch_works(page, served):
+    page.get(served.url)
+    until(lambda: pressed(page) == "int8", "int8 runs")
+    page.execute_script("document.querySelectorAll('#variants button')[1].click()")
+    until(lambda: pressed(page) == "float32", "float32 runs")
+    assert errors(page) == []
+
+
+def test_pausing_is_shown(page, served):
+    page.get(served.url)
+    until(lambda: text(page, "label") != "…", "a label")
+    page.execute_script("document.getElementById('pause').click()")
+    until(lambda: text(page, "notice") == "paused", "it says so")
+    page.execute_script("document.getElementById('pause').click()")
+    until(lambda: text(page, "notice") == "", "it goes on")
+
+
+def test_a_photo_is_classified(page, served, tmp_path):
+    import cv2
+    from selenium.webdriver.common.by import By
+
+    cv2.imwrite(str(tmp_path / "seven.png"), draw_seven())
+    (tmp_path / "no.png").write_bytes(b"no picture")
+    page.get(served.url)
+    page.find_element(By.ID, "upload").send_keys(str(tmp_path / "seven.png"))
+    until(lambda: text(page, "uploaded").startswith("seven.png: 7 "), "its label")
+    page.find_element(By.ID, "upload").send_keys(str(tmp_path / "no.png"))
+    until(lambda: "was not classified" in text(page, "uploaded"), "that it is none")
+
+
+def test_it_comes_back_when_the_server_does(page):
+    with serve() as first:
+        page.get(first.url)
+        until(lambda: pixels(page), "a picture")
+        port = first.port
+    until(lambda: "no connection" in text(page, "notice"), "that nobody is there")
+    with serve(Listen(port=port), source="synthetic:fps=60,seed=9"):
+        until(lambda: text(page, "notice") == "", "that it is back")
+        before = pixels(page)
+        until(lambda: pixels(page) != before, "the picture moves again")
+
+
+def test_the_token_is_asked_for(page, tmp_path):
+    from selenium.webdriver.common.by import By
+
+    token = "a-token-of-some-length"
+    (tmp_path / "token").write_text(token)
+    with serve(Listen(port=0, token_file=str(tmp_path / "token"))) as locked:
+        page.get(locked.url)
+        field = page.find_element(By.NAME, "token")
+        field.send_keys(token)
+        field.submit()
+        until(lambda: page.execute_script("return !!document.getElementById('picture')"), "the page")
+        until(lambda: pixels(page), "a picture")
+        assert "token" not in page.current_url

@@ -1,0 +1,228 @@
+import json
+import socket
+import threading
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+from edgecnn.sink.web import site
+from edgecnn.sink.web.encoder import LONGEST, encode
+from tests.conftest import draw_seven
+from tests.edgecnn.sink.web.conftest import serve
+from tests.edgecnn.test_live import frame
+
+
+def pictures(connection, count: int) -> list[np.ndarray]:
+    """Read so many pictures of the stream."""
+    connection.request("GET", "/stream.mjpg")
+    answer = connection.getresponse()
+    assert answer.headers["Content-Type"] == "multipart/x-mixed-replace; boundary=edgecnn-frame"
+    found = []
+    assert answer.readline() == b"--edgecnn-frame\r\n"
+    while len(found) < count:
+        assert answer.readline() == b"Content-Type: image/jpeg\r\n"
+        length = int(answer.readline().removeprefix(b"Content-Length: "))
+        assert answer.readline() == b"\r\n"
+        found.append(cv2.imdecode(np.frombuffer(answer.read(length), np.uint8), cv2.IMREAD_COLOR))
+        assert answer.readline() == b"\r\n"
+        assert answer.readline() == b"--edgecnn-frame\r\n"
+    return found
+
+
+def events(connection):
+    """Yield what the page is told."""
+    connection.request("GET", "/events")
+    answer = connection.getresponse()
+    assert answer.headers["Content-Type"].startswith("text/event-stream")
+    while line := answer.readline():
+        if line.startswith(b"data: "):
+            yield json.loads(line.removeprefix(b"data: "))
+
+
+def test_the_picture_moves(served):
+    with served.connection() as connection:
+        found = pictures(connection, 5)
+    assert {p.shape for p in found} == {(480, 640, 3)}
+    assert not np.array_equal(found[0], found[-1])
+
+
+def test_nobody_who_looks_costs_no_encoding(served):
+    while not served.sink._site.told:
+        time.sleep(0.05)
+    time.sleep(0.3)
+    assert served.sink._pictures._value is None
+
+
+def test_results_are_told_as_they_come(served):
+    with served.connection() as connection:
+        first, second = (told for told, _ in zip(events(connection), range(2), strict=False))
+    assert second["frame"] > first["frame"]
+    assert second["shown"] == second["steady"]["label"]
+    assert second["size"] == [640, 480]
+    assert second["seen"] == [80, 0, 480, 480]
+    assert second["stats"]["variants"] == ["int8", "float32"]
+    assert set(second["stats"]["latency_ms"]) == {"preprocess", "inference", "decode", "total", "age"}
+    assert second["stats"]["latency_ms"]["inference"]["p50"] > 0
+
+
+def test_the_variant_is_switched(served):
+    with served.connection() as connection:
+        told = events(connection)
+        assert next(told)["stats"]["variant"] == "int8"
+        assert json.loads(served.ask("/variant", "POST", "float32")[2]) == {"variant": "float32"}
+        assert any(t["stats"]["variant"] == "float32" for t, _ in zip(told, range(20), strict=False))
+    assert json.loads(served.ask("/variant", "POST")[2]) == {"variant": "int8"}
+    status, _, body = served.ask("/variant", "POST", "int4")
+    assert (status, body) == (422, b"there is no variant 'int4': choose int8, float32")
+
+
+def test_a_pause_is_told(served):
+    with served.connection() as connection:
+        told = events(connection)
+        next(told)
+        assert served.ask("/pause", "POST", "on")[0] == 200
+        assert any(t["stats"]["paused"] for t, _ in zip(told, range(20), strict=False))
+        assert served.ask("/pause", "POST")[0] == 200
+        assert any(not t["stats"]["paused"] for t, _ in zip(told, range(20), strict=False))
+    assert served.ask("/pause", "POST", "perhaps")[0] == 422
+
+
+def test_classify_answers_as_the_command_does(served):
+    data = cv2.imencode(".png", draw_seven())[1].tobytes()
+    status, headers, body = served.ask("/classify", "POST", data)
+    answer = json.loads(body)
+    assert status == 200
+    assert headers["content-type"] == "application/json"
+    assert answer["predictions"][0]["label"] == "7"
+    assert set(answer) - {"unknown"} == {"source", "frame", "predictions", "latency_ms"}
+    assert len(answer["predictions"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "words"),
+    [(b"", 422, "is empty"), (b"no picture", 422, "no picture"), (b"\xff\xd8\xff\xe0 torn", 422, "cut off")],
+)
+def test_what_is_no_picture_is_refused_in_a_line(served, data, status, words):
+    got, _, body = served.ask("/classify", "POST", data)
+    assert (got, words in body.decode()) == (status, True)
+
+
+def test_a_body_that_is_too_long_is_refused(served, monkeypatch):
+    monkeypatch.setattr(site, "MOST_BYTES", 1000)
+    monkeypatch.setattr(site._body, "__defaults__", (1000,))
+    status, _, body = served.ask("/classify", "POST", b"x" * 5000)
+    assert (status, body) == (413, b"more than 1,000 bytes: send a smaller picture")
+
+
+def test_a_snapshot_is_the_whole_picture(served):
+    while not served.sink._site.told:
+        time.sleep(0.05)
+    status, headers, body = served.ask("/snapshot.png")
+    assert status == 200
+    assert headers["content-disposition"].startswith('attachment; filename="edgecnn-2')
+    assert cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_COLOR).shape == (480, 640, 3)
+
+
+def test_health_and_metrics(served, monkeypatch):
+    from prometheus_client.parser import text_string_to_metric_families
+
+    while not served.sink._site.told:
+        time.sleep(0.05)
+    status, _, body = served.ask("/healthz")
+    assert (status, json.loads(body)["status"]) == (200, "ok")
+    _, headers, body = served.ask("/metrics")
+    assert headers["content-type"].startswith("text/plain; version=")
+    families = {f.name: f for f in text_string_to_metric_families(body.decode())}
+    assert families["edgecnn_frames"].samples[0].value >= 1
+    latency = {tuple(s.labels.values()): s.value for s in families["edgecnn_latency_seconds"].samples}
+    assert any({"inference", "0.99", "int8"} == set(key) for key in latency)
+    assert 0 < max(latency.values()) < 10
+    monkeypatch.setattr(site, "STALE_S", 0.0)
+    assert served.ask("/healthz")[0] == 503
+
+
+def test_before_the_first_result_there_is_nothing_to_tell():
+    with serve(source="synthetic:fps=0.2") as served:
+        assert served.ask("/metrics")[2] == b""
+        assert served.ask("/healthz")[0] == 200
+        assert served.ask("/")[0] == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/page.js", "/style.css"])
+def test_pages_load_nothing_from_elsewhere(served, path):
+    status, headers, body = served.ask(path)
+    assert status == 200
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert b"http://" not in body
+    assert b"https://" not in body
+
+
+def test_stuck_viewers_never_slow_the_loop(served):
+    """Twenty viewers who read nothing, and one who does: the pictures go on, each encoded once."""
+    stuck = []
+    for _ in range(20):
+        sock = socket.create_connection(("127.0.0.1", served.port))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.sendall(b"GET /stream.mjpg HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        stuck.append(sock)
+    encoded = []
+    put = served.sink._pictures.put
+    served.sink._pictures.put = lambda jpeg: (encoded.append(jpeg), put(jpeg))
+    with served.connection() as connection:
+        assert len(pictures(connection, 20)) == 20
+        assert served.sink._pictures.readers == 21
+    assert 20 <= len(encoded) <= 40
+    for sock in stuck:
+        sock.close()
+    for _ in range(100):
+        if not served.sink._pictures.readers:
+            break
+        time.sleep(0.1)
+    assert served.sink._pictures.readers == 0
+
+
+def test_a_viewer_who_takes_nothing_is_given_up(served, monkeypatch):
+    monkeypatch.setattr(site, "PATIENCE_S", 0.5)
+    with socket.create_connection(("127.0.0.1", served.port)) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.sendall(b"GET /stream.mjpg HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        for _ in range(50):
+            if served.sink._pictures.readers:
+                break
+            time.sleep(0.1)
+        for _ in range(200):
+            if not served.sink._pictures.readers:
+                break
+            time.sleep(0.1)
+        assert served.sink._pictures.readers == 0
+
+
+def test_a_large_picture_is_shown_smaller():
+    from dataclasses import replace
+
+    large = replace(frame(0), pixels=np.zeros((1080, 1920, 3), np.uint8))
+    shown = cv2.imdecode(np.frombuffer(encode(large), np.uint8), cv2.IMREAD_COLOR)
+    assert shown.shape == (720, LONGEST, 3)
+
+
+def test_it_ends_while_somebody_looks():
+    with serve() as served:
+        ended = threading.Event()
+
+        def look():
+            with served.connection() as connection:
+                connection.request("GET", "/events")
+                answer = connection.getresponse()
+                while answer.readline():
+                    pass
+                ended.set()
+
+        viewer = threading.Thread(target=look)
+        viewer.start()
+        while not (served.sink._events.readers and served.sink._site.told):
+            time.sleep(0.05)
+    viewer.join(10)
+    assert ended.is_set()
+    assert served.summary[0].frames > 0
