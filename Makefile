@@ -3,13 +3,16 @@ PYTHON ?= $(firstword $(foreach p,python3.12 python3.13 python3.11 python3,$(she
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format models clean
+.PHONY: demo test test-window lint format models clean
 
 demo: $(VENV)/.runtime  ## a camera (or the synthetic one), live, then int8 against float
 	$(BIN)/edgecnn demo
 
 test: $(VENV)/.dev  ## everything that can be tested without a device
 	$(BIN)/pytest --numprocesses auto --dist worksteal
+
+test-window: build/window/.done  ## the window on a virtual screen, with opencv-python; Debian: apt install xvfb openbox xdotool wmctrl
+	build/window/bin/pytest tests/edgecnn/sink/test_window.py
 
 lint: $(VENV)/.dev  ## style, names and types
 	$(BIN)/ruff check .
@@ -44,3 +47,11 @@ $(VENV)/.runtime: $(BIN)/python pyproject.toml
 $(VENV)/.dev: $(BIN)/python pyproject.toml
 	$(BIN)/pip install --disable-pip-version-check --quiet --only-binary :all: --editable '.[dev]'
 	@touch $@ $(VENV)/.runtime
+
+# A person who wants a window replaces the headless OpenCV, so this environment does as well.
+build/window/.done: $(BIN)/python pyproject.toml
+	$(PYTHON) -m venv --clear build/window
+	build/window/bin/pip install --disable-pip-version-check --quiet --only-binary :all: --editable . 'pytest>=9'
+	build/window/bin/pip uninstall --quiet --yes opencv-python-headless
+	build/window/bin/pip install --disable-pip-version-check --quiet --only-binary :all: opencv-python
+	@touch $@

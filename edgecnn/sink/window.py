@@ -86,7 +86,7 @@ class WindowSink(Sink):
         key = cv2.waitKey(1)
         if self._newest is None:
             return []  # a window without a picture does not count as visible
-        if cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1:
+        if _was_closed():
             return [Quit()]
         pressed = chr(key & 0xFF) if key >= 0 else ""
         if pressed.lower() == "f":
@@ -98,6 +98,13 @@ class WindowSink(Sink):
     def close(self) -> None:
         """Close the window."""
         cv2.destroyAllWindows()
+
+
+def _was_closed() -> bool:
+    try:
+        return cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1
+    except cv2.error:  # OpenCV 5 has no place left to ask when its last window was closed
+        return True
 
 
 def annotate(result: Result, stats: Stats) -> NDArray[np.uint8]:
