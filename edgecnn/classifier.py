@@ -164,6 +164,7 @@ def load(
     labels: str | os.PathLike[str] | None = None,
     value_range: tuple[float, float] | None = None,
     threshold: float | None = None,
+    deadline_ms: float | None = None,
 ) -> Classifier:
     """Load a model and make it ready to classify.
 
@@ -184,6 +185,8 @@ def load(
     threshold
         The score below which the answer is unknown, 0 to 1: 0 for never, None for the bundle's own. A bare
         file has none.
+    deadline_ms
+        How long an inference may take; see `open_engine`.
 
     Raises
     ------
@@ -193,4 +196,4 @@ def load(
     if threshold is not None and not 0 <= threshold <= 1:
         raise OptionError(f"the threshold is {threshold!r}, expected a score from 0 (never unknown) to 1")
     model = open_model(name_or_path, variant, labels, value_range)
-    return Classifier(model, open_engine(engine, model, threads), threads, threshold)
+    return Classifier(model, open_engine(engine, model, threads, deadline_ms), threads, threshold)

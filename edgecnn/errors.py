@@ -14,6 +14,7 @@ one line and exits with code 1.
     ├── ImageError          (ValueError)         a picture that can't be read or is of the wrong kind
     ├── CameraError         (OSError)            a source that does not open or stops delivering
     ├── EngineError         (RuntimeError)       an engine that is missing or fails while it runs
+    │   └── EngineRestarted (RuntimeError)       one that overran or crashed, and runs again
     ├── DataError           (ValueError)         a data set that can't be trained on
     ├── RecipeError         (ValueError)         a training recipe with a wrong key or value
     ├── GateError           (ValueError)         a trained model that is not good enough to publish
@@ -55,6 +56,10 @@ class CameraError(EdgeCnnError, OSError):
 
 class EngineError(EdgeCnnError, RuntimeError):
     """An engine that is missing, or fails while it runs."""
+
+
+class EngineRestarted(EngineError):
+    """An engine in a child process overran its deadline or crashed; a new process waits for the next call."""
 
 
 class DataError(EdgeCnnError, ValueError):

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edgecnn.command import Classify, Command, Pause, Quit, Save, Switch
-from edgecnn.errors import CameraError, EdgeCnnError, OutputError
+from edgecnn.errors import CameraError, EdgeCnnError, EngineRestarted, OutputError
 from edgecnn.quiet import say
 from edgecnn.snapshot import save_frame
 from edgecnn.stats import Stats, Summary
@@ -207,7 +207,12 @@ class _Loop:
         if frame.truth is not None and frame.truth not in self._classifier.labels:
             # A source that draws digits knows nothing of a model that names something else.
             frame = replace(frame, truth=None)
-        result = self._classifier.classify_frame(frame, self._top, self._smoother)
+        try:
+            result = self._classifier.classify_frame(frame, self._top, self._smoother)
+        except EngineRestarted as error:
+            say(str(error))
+            self.stats.restarts += 1
+            return
         self.stats.add(result, self._mailbox.dropped)
         for sink in self._sinks:
             sink.show(result, self.stats)

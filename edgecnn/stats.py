@@ -33,6 +33,8 @@ class Stats:
         self.steady_changes = 0
         self._labels: tuple[str, str] | None = None
         self.dropped = 0
+        # How often the engine was started again.
+        self.restarts = 0
         self._moments = deque[float](maxlen=60)
         # Whether the loop waits; the variant of the model that runs, and those that there are.
         self.paused = False
@@ -93,6 +95,7 @@ class Stats:
             seconds=span,
             rate=(self.frames - 1) / span if span else 0.0,
             dropped=self.dropped,
+            restarts=self.restarts,
             known=self.known,
             correct=self.correct,
             unknown=self.unknown,
@@ -108,10 +111,11 @@ class Stats:
 class Summary:
     """A finished run.
 
-    `known` frames had a true label, `correct` of them were named right; `unknown` frames got no name, which
-    is never right. The answer changed `changes` times from one frame to the next. The steady answers are
-    counted apart; without smoothing they are the same. `spreads` has each stage's percentiles by the variant
-    of the model, in the order in which they ran.
+    `known` frames had a true label, `correct` of them were named right; `unknown` frames got no name,
+    which is never right. The engine was started again `restarts` times, with one frame lost each. The
+    answer changed `changes` times from one frame to the next. The steady answers are counted apart;
+    without smoothing they are the same. `spreads` has each stage's percentiles by the variant of the
+    model, in the order in which they ran.
     """
 
     source: str
@@ -119,6 +123,7 @@ class Summary:
     seconds: float
     rate: float
     dropped: int
+    restarts: int
     known: int
     correct: int
     unknown: int

@@ -60,6 +60,15 @@ def live(
     labels: LabelsOption = None,
     value_range: RangeOption = None,
     threshold: ThresholdOption = None,
+    deadline: Annotated[
+        float | None,
+        typer.Option(
+            help="Run the engine in a child process, and start it again when it takes longer.",
+            min=1,
+            max=3_600_000,
+            metavar="MS",
+        ),
+    ] = None,
     size: Annotated[
         str, typer.Option(help="Ask the camera for this size of picture, in pixels.", metavar="WxH")
     ] = "640x480",
@@ -151,7 +160,7 @@ def live(
     )  # fmt: skip
 
     def load(name: str) -> AbstractContextManager[Classifier]:
-        return open_classifier(model, name, engine, threads, labels, value_range, threshold)
+        return open_classifier(model, name, engine, threads, labels, value_range, threshold, deadline)
 
     print_summary(run_live(load, variant, asked, console), console)
 

@@ -125,6 +125,8 @@ def print_summary(summary: Summary, console: Console) -> None:
         counted.append(f"{summary.accuracy:.1%} of {summary.known:,} labels right")
     if summary.unknown:
         counted.append(f"{summary.unknown:,} unknown")
+    if summary.restarts:
+        counted.append(f"{summary.restarts:,} lost to a restart of the engine")
     if summary.smoothed:
         counted.append(_changes(summary.changes))
     console.print(", ".join(counted), soft_wrap=True)

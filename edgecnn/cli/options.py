@@ -89,6 +89,7 @@ def open_classifier(
     labels: str | None,
     value_range: str | None,
     threshold: float | None = None,
+    deadline_ms: float | None = None,
 ) -> Iterator[Classifier]:
     """Open what the shared options name; OpenCV gets as many threads as the model."""
     import cv2
@@ -104,5 +105,6 @@ def open_classifier(
         labels=labels,
         value_range=parse_range(value_range),
         threshold=threshold,
+        deadline_ms=deadline_ms,
     ) as classifier:
         yield classifier

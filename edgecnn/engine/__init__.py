@@ -56,7 +56,7 @@ ENGINES = {
 AUTO = ("litert",)
 
 
-def open_engine(spec: str, model: Model, threads: int = 1) -> Engine:
+def open_engine(spec: str, model: Model, threads: int = 1, deadline_ms: float | None = None) -> Engine:
     """Open an engine for a model.
 
     Parameters
@@ -64,6 +64,9 @@ def open_engine(spec: str, model: Model, threads: int = 1) -> Engine:
     spec
         `auto`, or an engine's name with its options, such as `fake:delay_ms=5`. A named engine never falls
         back to another one.
+    deadline_ms
+        How long an invoke may take: the engine then runs in a child process, which is killed and started
+        again when it takes longer. None for no limit, in this process.
 
     Raises
     ------
@@ -76,6 +79,10 @@ def open_engine(spec: str, model: Model, threads: int = 1) -> Engine:
     """
     if threads < 1:
         raise OptionError(f"--threads must be 1 or more, got {threads}")
+    if deadline_ms is not None:
+        from edgecnn.engine.child import ChildEngine
+
+        return ChildEngine(model, spec, threads, deadline_ms)
     name = spec.partition(":")[0]
     if name == "auto":
         return _first(model, threads)

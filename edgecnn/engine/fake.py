@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ _AWAKE_S = 0.0002
 class FakeEngine:
     """Takes `delay_ms`, give or take up to `jitter_ms` (uniform, seeded), and answers by brightness.
 
+    With `hang=N` every N-th call does not return, with `crash=N` it ends the process: for what stands guard.
+
     The class it names is the input's mean, from the lowest possible value (the first class) to the highest
     (the last), with three quarters of the score; the next class has the rest.
     """
@@ -31,7 +34,10 @@ class FakeEngine:
     name = "fake"
 
     def __init__(self, model: Model, spec: str, threads: int) -> None:  # noqa: ARG002 - it uses no threads
-        options = parse_spec(spec, {"delay_ms": 0.0, "jitter_ms": 0.0, "seed": 0.0})
+        options = parse_spec(
+            spec, {"delay_ms": 0.0, "jitter_ms": 0.0, "seed": 0.0, "hang": 0.0, "crash": 0.0}
+        )
+        self._calls, self._hang, self._crash = 0, int(options["hang"]), int(options["crash"])
         self._delay_s = options["delay_ms"] / 1e3
         self._jitter_s = options["jitter_ms"] / 1e3
         self._random = random.Random(options["seed"])  # noqa: S311 - nothing secret
@@ -41,6 +47,11 @@ class FakeEngine:
 
     def invoke(self, tensor: NDArray[Any]) -> NDArray[Any]:
         """Wait, then answer; see `Engine.invoke`."""
+        self._calls += 1
+        if self._crash and self._calls % self._crash == 0:
+            os.abort()
+        while self._hang and self._calls % self._hang == 0:
+            time.sleep(1)
         end = time.perf_counter() + self._delay_s + self._random.uniform(-self._jitter_s, self._jitter_s)
         output = self._answer(float(tensor.mean()))
         while (left := end - time.perf_counter()) > 0:
