@@ -14,7 +14,7 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 from edgecnn.board import describe_board
 from edgecnn.camera.v4l2 import describe_device
@@ -64,6 +64,8 @@ class Mode:
 class Camera(Protocol):
     """Gives frames to one thread; whoever opened it closes it.
 
+    A class that inherits it needs `name`, `live` and `read` alone.
+
     Attributes
     ----------
     name
@@ -82,12 +84,12 @@ class Camera(Protocol):
     @property
     def fps(self) -> float | None:
         """Say how fast it is, as far as that is known."""
-        ...
+        return None
 
     @property
     def description(self) -> str:
         """Say it in one line."""
-        ...
+        return self.name
 
     def read(self) -> Frame | None:
         """Wait for the next frame; None at the end of a file. Raises CameraError where a camera fails."""
@@ -95,17 +97,19 @@ class Camera(Protocol):
 
     def interrupt(self) -> None:
         """End a wait in `read`, from another thread; one for a driver ends with the driver's time-out."""
-        ...
+        return
 
     def close(self) -> None:
         """Release the device; may be called twice."""
-        ...
+        return
 
-    def __enter__(self) -> Camera: ...
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        self.close()
 
 
 def split_sources(text: str) -> list[str]:

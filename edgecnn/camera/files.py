@@ -6,19 +6,13 @@ import glob
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from edgecnn.camera import is_pattern
+from edgecnn.camera import Camera, Mode, is_pattern
 from edgecnn.camera.pace import Pace
 from edgecnn.errors import CameraError, ImageError
 from edgecnn.frame import Frame
 from edgecnn.image_file import EXTENSIONS, read_image
 from edgecnn.quiet import say
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from edgecnn.camera import Mode
 
 
 def list_images(path: Path) -> list[Path]:
@@ -49,14 +43,13 @@ def _matching(pattern: str) -> list[Path]:
     return found
 
 
-class FilesCamera:
+class FilesCamera(Camera):
     """Gives each picture of a folder or pattern once, at the mode's rate where it has one.
 
     A picture that can't be read is a line on stderr and passed over.
     """
 
     live = False
-    fps: float | None = None
 
     def __init__(self, source: str, mode: Mode | None = None) -> None:
         self.name = source
@@ -90,14 +83,3 @@ class FilesCamera:
     def interrupt(self) -> None:
         """End a wait for the next picture's time."""
         self._pace.interrupt()
-
-    def close(self) -> None:
-        """Nothing to release."""
-
-    def __enter__(self) -> FilesCamera:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

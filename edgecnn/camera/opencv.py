@@ -8,24 +8,21 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 
-from edgecnn.camera import Mode, driver_stamp, is_device
+from edgecnn.camera import Camera, Mode, driver_stamp, is_device
 from edgecnn.errors import CameraError
 from edgecnn.frame import Frame
 from edgecnn.quiet import quiet_stderr
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 _NETWORK_TIMEOUT_MS = 5000
 # Files without a rate are said to have thousands of pictures a second.
 _FASTEST = 1000
 
 
-class OpenCvCamera:
+class OpenCvCamera(Camera):
     """One `cv2.VideoCapture`: a V4L2 device by number or path, a video file, or a URL."""
 
     def __init__(self, source: str, mode: Mode | None = None) -> None:
@@ -107,14 +104,6 @@ class OpenCvCamera:
         if self._reading.acquire(timeout=1):
             self._capture.release()
             self._reading.release()
-
-    def __enter__(self) -> OpenCvCamera:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _driver_stamp(self, now: int) -> int:
         """Return the driver's own time of capture where it is on our clock, else now."""

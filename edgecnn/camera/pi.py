@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edgecnn.camera import FIRST_S, Mode
+from edgecnn.camera import FIRST_S, Camera, Mode
 from edgecnn.errors import CameraError
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
-
     from edgecnn.frame import Frame
 
 
-class PiSource:
+class PiSource(Camera):
     """A camera by its number, `KIND[:N]`, that is open when its first picture is there."""
 
     live = True
-    fps: float | None = None
 
     def __init__(self, source: str, mode: Mode | None) -> None:
         kind, _, number = source.partition(":")
@@ -46,14 +42,6 @@ class PiSource:
     def close(self) -> None:
         """Give the camera back; may be called twice."""
         raise NotImplementedError
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _next(self, patience: float) -> Frame:
         """Wait for a picture, so many seconds at most. Raises CameraError."""

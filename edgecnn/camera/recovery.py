@@ -7,13 +7,12 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from edgecnn.camera import Camera
 from edgecnn.errors import CameraError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
-    from edgecnn.camera import Camera
     from edgecnn.frame import Frame
 
 # Seconds between two tries to open it again; the last one repeats.
@@ -22,7 +21,7 @@ WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 HELD_S = 10.0
 
 
-class RecoveringCamera:
+class RecoveringCamera(Camera):
     """A live camera whose `read` opens it again where it fails or ends, for as long as it takes.
 
     Frames are numbered on, so that each number comes once. Nothing is given in place of frames that are
@@ -41,7 +40,6 @@ class RecoveringCamera:
     """
 
     live = True
-    fps: float | None = None
 
     def __init__(
         self,
@@ -91,14 +89,6 @@ class RecoveringCamera:
         with self._closing:
             self._closed = True
         self._release()
-
-    def __enter__(self) -> RecoveringCamera:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _release(self) -> None:
         camera, self._camera = self._camera, None

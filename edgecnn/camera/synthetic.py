@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from edgecnn.camera import Camera, Mode
 from edgecnn.camera.handwriting import LABELS, draw_digit
 from edgecnn.camera.pace import Pace
 from edgecnn.frame import Frame
 from edgecnn.spec import parse_spec
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from numpy.typing import NDArray
 
-    from edgecnn.camera import Mode
 
 WIDTH, HEIGHT = 640, 480
 _SHEET = 720  # the paper's side in pixels: larger than the picture, so that its edges stay out of it
@@ -37,7 +35,7 @@ class _Sheet:
     noise: float
 
 
-class SyntheticCamera:
+class SyntheticCamera(Camera):
     """Shows a new digit every `hold` frames, all of it decided by `seed`.
 
     Options: `synthetic:seed=0,fps=30,hold=30,flicker=0`; with `fps=0` it never waits, and with `flicker` each
@@ -46,7 +44,6 @@ class SyntheticCamera:
     """
 
     live = True
-    fps: float | None = None
 
     def __init__(self, spec: str = "synthetic", mode: Mode | None = None) -> None:
         rate = (mode and mode.fps) or 30.0
@@ -106,17 +103,6 @@ class SyntheticCamera:
     def interrupt(self) -> None:
         """End a wait for the next picture's time."""
         self._pace.interrupt()
-
-    def close(self) -> None:
-        """Nothing to release."""
-
-    def __enter__(self) -> SyntheticCamera:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _make_sheet(rng: np.random.Generator) -> _Sheet:

@@ -43,6 +43,7 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Close the window, file or screen; may be called twice."""
+        return
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,27 @@
+"""Sort pictures as they arrive: python folder_watch.py IN OUT [ROUNDS]. Each goes to OUT/<label>/."""
+
+import sys
+import time
+from itertools import count
+from pathlib import Path
+
+import edgecnn
+from edgecnn.errors import ImageError
+from edgecnn.image_file import EXTENSIONS, read_image
+
+inbox, outbox = map(Path, sys.argv[1:3])
+rounds = range(int(sys.argv[3])) if len(sys.argv) > 3 else count()
+
+with edgecnn.load("digits") as classifier:
+    for _ in rounds:
+        for path in sorted(p for p in inbox.iterdir() if p.suffix.lower() in EXTENSIONS):
+            try:
+                predictions = classifier.classify(read_image(path), top=1)
+            except ImageError as error:  # still being written, perhaps: the next round tries again
+                print(error, file=sys.stderr)
+                continue
+            label = predictions[0].label if classifier.knows(predictions) else "unknown"
+            (outbox / label).mkdir(parents=True, exist_ok=True)
+            path.rename(outbox / label / path.name)
+            print(f"{path.name}: {label} {predictions[0].score:.1%}")
+        time.sleep(0.5)

@@ -1,0 +1,28 @@
+"""Light a lamp while the camera sees one thing: python gpio_reaction.py LABEL [PIN] [SOURCE] [FRAMES].
+
+On a Raspberry Pi: pip install gpiozero lgpio. Elsewhere GPIOZERO_PIN_FACTORY=mock makes pins of thin air.
+"""
+
+import sys
+
+from gpiozero import LED
+
+import edgecnn
+from edgecnn.camera import open_camera
+from edgecnn.live import run
+from edgecnn.sink import Sink
+
+label, pin, source, frames = sys.argv[1:] + ["", "17", "auto", "0"][len(sys.argv) - 1 :]
+
+
+class Lamp(Sink):
+    """Is on while the label that is shown, which does not flicker, is the one."""
+
+    def show(self, result, stats):
+        if lamp.is_lit != (result.shown == label):
+            lamp.toggle()
+            print("on" if lamp.is_lit else "off", flush=True)
+
+
+with LED(int(pin)) as lamp, edgecnn.load("digits") as classifier, open_camera(source) as camera:
+    run(classifier, camera, [Lamp()], frames=int(frames) or None, smooth=0.4, hold=4)
