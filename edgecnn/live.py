@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FIRST_FRAME_S = 15.0
 _POLL_S = 0.1
+_REST_S = 0.002
 
 
 class Mailbox:
@@ -44,14 +45,20 @@ class Mailbox:
         self.dropped = 0
 
     def put(self, frame: Frame) -> None:
-        """Leave a frame; returns at once unless `keep_all` has it wait for the slot."""
+        """Leave a frame, with `keep_all` when the slot is free.
+
+        After one that replaced another it rests for 2 ms, or until the slot is free: no camera is as quick.
+        """
         with self._changed:
             while self.keep_all and self._frame is not None and not self.closed:
                 self._changed.wait()
-            if self._frame is not None and not self.closed:
-                self.dropped += 1
+            late = self._frame is not None and not self.closed
+            self.dropped += late
             self._frame = frame
             self._changed.notify_all()
+            if late:
+                # A source that never waits would take processor and interpreter from the loop.
+                self._changed.wait(_REST_S)
 
     def get(self, timeout: float) -> Frame | None:
         """Take the newest frame, or None when none comes in time.
