@@ -3,7 +3,7 @@ PYTHON ?= $(firstword $(foreach p,python3.12 python3.13 python3.11 python3,$(she
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-window lint format models clean
+.PHONY: demo test test-window test-arm64 test-vm lint format models clean
 
 demo: $(VENV)/.runtime  ## a camera (or the synthetic one), live, then int8 against float
 	$(BIN)/edgecnn demo
@@ -13,6 +13,12 @@ test: $(VENV)/.dev  ## everything that can be tested without a device
 
 test-window: build/window/.done  ## the window on a virtual screen, with opencv-python; Debian: apt install xvfb openbox xdotool wmctrl
 	build/window/bin/pytest tests/edgecnn/sink/test_window.py
+
+test-arm64: $(VENV)/.dev  ## the wheel in Raspberry Pi OS' userlands, emulated; Debian's apt and dpkg, some minutes
+	EDGECNN_HW=arm64 $(BIN)/pytest tests/hw/test_arm64.py -v
+
+test-vm: $(VENV)/.dev  ## a USB webcam on its real driver, in an emulated ARM64 machine; apt install qemu-system-arm cpio
+	EDGECNN_HW=vm $(BIN)/pytest tests/hw/test_vm.py -v
 
 lint: $(VENV)/.dev  ## style, names and types
 	$(BIN)/ruff check .

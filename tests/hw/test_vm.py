@@ -1,0 +1,76 @@
+"""`edgecnn live` on a real USB webcam's driver, in an emulated ARM64 machine with Debian's kernel."""
+
+import json
+import shutil
+from bisect import bisect_right
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import pytest
+
+from edgecnn.camera.synthetic import SyntheticCamera
+from tests.hw.machine import PROGRAMS, Machine
+
+MISSING = [p for p in PROGRAMS if not shutil.which(p)]
+pytestmark = [
+    pytest.mark.hw("vm"),
+    pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)}: apt install qemu-system-arm cpio"),
+]
+GUEST = Path(__file__).parent / "guest"
+LOAD = "for m in $(cat /run/modules/{}); do insmod /run/modules/$m.ko || exit 1; done\n"
+SEEN_LATE_NS = 300_000_000  # between the first bytes on the cable and the driver's time stamp
+
+
+@pytest.fixture(scope="module", params=["bookworm"])
+def machine(request):
+    return Machine.of(request.param)
+
+
+@pytest.fixture
+def work(tmp_path):
+    """What the machine gets: the scripts, and digits with their labels."""
+    for script in GUEST.glob("*.py"):
+        shutil.copy(script, tmp_path)
+    with SyntheticCamera("synthetic:seed=5,fps=0") as camera:
+        for index in range(12 * 30):
+            frame = camera.read()
+            if index % 30 == 15:
+                name = tmp_path / f"{frame.truth}-{index}.jpg"
+                cv2.imwrite(str(name), frame.pixels, [cv2.IMWRITE_JPEG_QUALITY, 90])
+    return tmp_path
+
+
+def test_a_webcam_through_everything_that_happens_to_one(machine, work):
+    python = f"python{machine.userland.suite.python}"
+    machine.run(work, f"{LOAD.format('webcam')} cd /run/work && {python} live_webcam.py *.jpg")
+    told = json.loads((work / "story.json").read_text())
+    assert told["code"] == 0
+    lines = [json.loads(line) for line in (work / "results.jsonl").read_text().splitlines()]
+    printed = (work / "live.txt").read_text()
+    assert "MJPG" in printed.splitlines()[0]
+    assert "Traceback" not in printed
+
+    # Frames are numbered on, and none is classified twice or comes from before.
+    indices = [line["frame"] for line in lines]
+    assert indices == sorted(set(indices))
+    times = [line["captured_ns"] for line in lines]
+    assert times == sorted(times)
+
+    # Each label is the one that was in front of the lens when the driver took the frame.
+    shown = sorted(tuple(entry) for sent in told["shown"] for entry in sent)
+    moments = [at for at, _ in shown]
+    right = []
+    for line in lines:
+        at = bisect_right(moments, line["captured_ns"])
+        near = {label for moment, label in shown[max(0, at - 2) : at + 1]
+                if abs(moment - line["captured_ns"]) < SEEN_LATE_NS}  # fmt: skip
+        assert near, "nothing is classified that was not sent"
+        right.append(line["predictions"][0]["label"] in near)
+    assert sum(right) / len(right) >= 0.95
+
+    # Torn frames are not classified.
+    moments = {event["what"]: event["ns"] for event in told["story"]}
+    torn = [t for t in times if moments["torn"] + SEEN_LATE_NS < t < moments["whole"]]
+    assert not torn
+    assert any(b - a > 2e9 for a, b in pairwise(times)), "there was a time without a camera"
