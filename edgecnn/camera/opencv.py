@@ -8,22 +8,52 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 
 from edgecnn.camera import Camera, Mode, driver_stamp, is_device
-from edgecnn.errors import CameraError
+from edgecnn.errors import CameraError, ImageError
 from edgecnn.frame import Frame
+from edgecnn.image_file import decode_image, jpeg_end
 from edgecnn.quiet import quiet_stderr
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _NETWORK_TIMEOUT_MS = 5000
 # Files without a rate are said to have thousands of pictures a second.
 _FASTEST = 1000
+_JPEG_END = b"\xff\xd9"
+
+
+class JpegFrames:
+    """Decodes one camera's frames where they come as JPEG files, and lets others through.
+
+    Some cameras never write the marker at a file's end: until one was seen, its absence is no sign of a torn
+    frame.
+    """
+
+    def __init__(self) -> None:
+        self._ends = False
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the picture, uint8 H×W×3 BGR. Raises ImageError for one that is torn."""
+        if pixels.ndim == 3:
+            return pixels
+        data = pixels.tobytes()
+        if not self._ends:
+            self._ends = jpeg_end(data) is not None
+        return decode_image(data if self._ends else data + _JPEG_END, "a frame", quiet=False)
 
 
 class OpenCvCamera(Camera):
-    """One `cv2.VideoCapture`: a V4L2 device by number or path, a video file, or a URL."""
+    """One `cv2.VideoCapture`: a V4L2 device by number or path, a video file, or a URL.
+
+    A V4L2 camera's MJPG frames are taken as they come and decoded here, because OpenCV fills up what is torn.
+    A bad cable or a hub without power of its own tears them; such frames are left out.
+    """
 
     def __init__(self, source: str, mode: Mode | None = None) -> None:
         self.name = source
@@ -47,6 +77,10 @@ class OpenCvCamera(Camera):
             if mode.fps:
                 self._capture.set(cv2.CAP_PROP_FPS, mode.fps)
             self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+            if self._code() == "MJPG":
+                self._capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
+        self._patience_s = mode.stall_s
+        self._decoded = JpegFrames()
         # Some devices open and never give a picture: a source is open when its first one is there.
         self._first: Frame | None = None
         try:
@@ -61,11 +95,8 @@ class OpenCvCamera(Camera):
         width = int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH))
         height = int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
         rate = self._capture.get(cv2.CAP_PROP_FPS)
-        code = int(self._capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
-        name = code.to_bytes(4, "little").decode("ascii", "replace").strip("\0 ")
-        return " ".join(
-            filter(None, [self.name, f"{width}×{height}", name, f"{rate:.0f} fps" if rate > 0 else ""])
-        )
+        shown = [self.name, f"{width}×{height}", self._code(), f"{rate:.0f} fps" if rate > 0 else ""]
+        return " ".join(filter(None, shown))
 
     @property
     def fps(self) -> float | None:
@@ -78,19 +109,29 @@ class OpenCvCamera(Camera):
         if self._first is not None:
             first, self._first = self._first, None
             return first
-        with self._reading, contextlib.nullcontext() if self.live else quiet_stderr():
-            granted, pixels = self._capture.read()
-        if not granted or pixels is None or pixels.size == 0:
-            if self._file and self._index:
-                return None
-            raise CameraError(
-                f"{self.name} gives no pictures: it was unplugged, another program took it, or it is no video"
-            )
-        now = time.monotonic_ns()
-        captured = self._driver_stamp(now)
-        frame = Frame(pixels, captured, self._index, self.name)
-        self._index += 1
-        return frame
+        end = time.monotonic() + self._patience_s
+        while True:
+            with self._reading, contextlib.nullcontext() if self.live else quiet_stderr():
+                granted, pixels = self._capture.read()
+            if not granted or pixels is None or pixels.size == 0:
+                if self._file and self._index:
+                    return None
+                raise CameraError(
+                    f"{self.name} gives no pictures: it was unplugged, another program took it, "
+                    "or it is no video"
+                )
+            captured = self._driver_stamp(time.monotonic_ns())
+            index, self._index = self._index, self._index + 1
+            try:
+                return Frame(self._decoded(pixels), captured, index, self.name)
+            except ImageError as error:
+                if time.monotonic() > end:
+                    raise CameraError(f"{self.name} gives torn pictures only: {error}") from error
+
+    def _code(self) -> str:
+        """Return the pixel format's four characters, as the driver says."""
+        code = int(self._capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
+        return code.to_bytes(4, "little").decode("ascii", "replace").strip("\0 ")
 
     def interrupt(self) -> None:
         """Nothing: the driver's own time-out ends a wait."""
