@@ -128,10 +128,12 @@ def watched() -> Iterator[WebSink]:
     with WebSink(Console(file=out, width=200), Listen(port=0)) as sink:
         (url,) = re.findall(r"http://\S+", out.getvalue())
         with subprocess.Popen([sys.executable, "-c", VIEWER, url], stderr=subprocess.DEVNULL) as viewer:
-            while not sink._pictures.readers:
-                time.sleep(0.05)
-            yield sink
-            viewer.kill()
+            try:
+                while not sink._pictures.readers:
+                    time.sleep(0.05)
+                yield sink
+            finally:
+                viewer.kill()
 
 
 def compare(name: str, some: list[float], others: list[float]) -> None:

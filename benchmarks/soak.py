@@ -56,17 +56,7 @@ def slope(samples: list[Sample]) -> tuple[float, float]:
 
 def soak(minutes: float, settle: float, options: list[str]) -> list[Sample]:
     """Run `live` and return a sample for each second after the settling."""
-    command = [
-        sys.executable,
-        "-m",
-        "edgecnn",
-        "live",
-        "--source",
-        "synthetic:fps=0",
-        "--show",
-        "none",
-        *options,
-    ]
+    command = [sys.executable, "-m", "edgecnn", "live", "--source", "synthetic:fps=0", "--show", "none"]
     start = time.monotonic()
     samples = []
     with subprocess.Popen([*command, *options, "--seconds", str(60 * minutes + 60)]) as live:

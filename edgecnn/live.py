@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edgecnn.command import Classify, Command, Pause, Quit, Save, Switch
-from edgecnn.errors import CameraError, EdgeCnnError, EngineRestarted, OutputError
+from edgecnn.errors import CameraError, EdgeCnnError, EngineError, EngineRestarted, OutputError
 from edgecnn.quiet import say
 from edgecnn.snapshot import save_frame
 from edgecnn.stats import Stats, Summary
@@ -124,7 +124,7 @@ def run(
     """
     stop = stop or threading.Event()
     mailbox = Mailbox(keep_all=not camera.live)
-    variants = classifier if isinstance(classifier, Variants) else Variants(classifier, lambda _: classifier)
+    variants = classifier if isinstance(classifier, Variants) else Variants(classifier)
     loop = _Loop(variants, mailbox, sinks, top, smooth, hold, framing, save_to)
     with _capturing(camera, mailbox, stop):
         loop.run(stop, seconds, frames)
@@ -194,7 +194,9 @@ class _Loop:
             if frame is not None:
                 if self._newest is None and seconds is not None:
                     end = time.monotonic() + seconds
-                self._newest = self._framing(frame) if self._framing else frame
+                if self._newest is None or not self.stats.paused:
+                    # What is shown while it is paused stays the one to be saved.
+                    self._newest = self._framing(frame) if self._framing else frame
                 if not self.stats.paused:
                     self._classify(self._newest)
             elif self._newest is None and time.monotonic() > patience:
@@ -238,11 +240,21 @@ class _Loop:
                 self._save(self._newest)
             case Switch():
                 self._switch(command)
-            case Classify(frame, reply):
-                try:
-                    reply.set_result(self._classifier.classify_frame(frame, self._top))
-                except EdgeCnnError as error:
-                    reply.set_exception(error)
+            case Classify():
+                self._classify_apart(command)
+
+    def _classify_apart(self, command: Classify) -> None:
+        """Classify a picture that is not the camera's. Raises EngineError where the engine is lost."""
+        reply = command.reply
+        if not reply.set_running_or_notify_cancel():
+            return  # nobody waits for it any more
+        try:
+            reply.set_result(self._classifier.classify_frame(command.frame, self._top))
+        except EdgeCnnError as error:
+            reply.set_exception(error)
+            self.stats.restarts += isinstance(error, EngineRestarted)
+            if isinstance(error, EngineError) and not isinstance(error, EngineRestarted):
+                raise
 
     def _save(self, frame: Frame) -> None:
         try:
@@ -251,6 +263,8 @@ class _Loop:
             say(str(error))
 
     def _switch(self, command: Switch) -> None:
+        if command.reply is not None and not command.reply.set_running_or_notify_cancel():
+            return
         try:
             name = self._variants.switch(command.variant).model.variant
         except EdgeCnnError as error:

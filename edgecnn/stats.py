@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 STAGES = ("preprocess", "inference", "decode", "total", "age")
 # Percentiles are those of the latest frames, so that a loop that runs for days does not grow.
 WINDOW = 10_000
+# Those that are shown while it runs: more would take longer to sort than a frame to classify.
+RECENT = 500
 
 
 class Stats:
@@ -76,9 +78,10 @@ class Stats:
             self._latencies[self.variant][stage].append(value)
 
     def rate(self) -> float:
-        """Return frames a second over the latest 60 frames."""
-        span = self._moments[-1] - self._moments[0] if len(self._moments) > 1 else 0.0
-        return (len(self._moments) - 1) / span if span else 0.0
+        """Return frames a second over the latest 60 frames; from any thread."""
+        moments = tuple(self._moments)
+        span = moments[-1] - moments[0] if moments else 0.0
+        return (len(moments) - 1) / span if span else 0.0
 
     def spreads(self, latest: int = WINDOW, variant: str | None = None) -> dict[str, Spread]:
         """Return the percentiles of each stage over a variant's latest frames, the one that runs for None."""

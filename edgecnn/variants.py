@@ -25,10 +25,12 @@ class Variants:
     first
         What runs at first.
     load
-        Opens a variant by its name, with the engine and options of the first.
+        Opens a variant by its name, with the engine and options of the first; without it there is no other.
     """
 
-    def __init__(self, first: Classifier, load: Callable[[str], AbstractContextManager[Classifier]]) -> None:
+    def __init__(
+        self, first: Classifier, load: Callable[[str], AbstractContextManager[Classifier]] | None = None
+    ) -> None:
         self.current = first
         self._load = load
         self._open = {first.model.variant: first}
@@ -38,7 +40,7 @@ class Variants:
     def names(self) -> tuple[str, ...]:
         """The variants that there are, as the bundle lists them; a bare file is its only one."""
         bundle = self.current.model.bundle
-        return tuple(bundle.variants) if bundle else (self.current.model.variant,)
+        return tuple(bundle.variants) if bundle and self._load else (self.current.model.variant,)
 
     def switch(self, name: str | None = None) -> Classifier:
         """Make a variant the current one, the next of `names` for None, and return it.
@@ -57,7 +59,7 @@ class Variants:
                 raise OptionError(f"{self.current.model.name} has no other variant than {name}")
         if name not in names:
             raise OptionError(f"there is no variant {name!r}: choose {', '.join(names)}")
-        if name not in self._open:
+        if name not in self._open and self._load:
             self._open[name] = self._stack.enter_context(self._load(name))
         self.current = self._open[name]
         return self.current

@@ -1,5 +1,6 @@
 """Sort pictures as they arrive: python folder_watch.py IN OUT [ROUNDS]. Each goes to OUT/<label>/."""
 
+import shutil
 import sys
 import time
 from itertools import count
@@ -22,6 +23,6 @@ with edgecnn.load("digits") as classifier:
                 continue
             label = predictions[0].label if classifier.knows(predictions) else "unknown"
             (outbox / label).mkdir(parents=True, exist_ok=True)
-            path.rename(outbox / label / path.name)
+            shutil.move(path, outbox / label / f"{time.strftime('%Y%m%d-%H%M%S')}-{path.name}")
             print(f"{path.name}: {label} {predictions[0].score:.1%}")
         time.sleep(0.5)

@@ -80,11 +80,7 @@ class Camera(Protocol):
 
     name: str
     live: bool
-
-    @property
-    def fps(self) -> float | None:
-        """Say how fast it is, as far as that is known."""
-        return None
+    fps: float | None = None
 
     @property
     def description(self) -> str:

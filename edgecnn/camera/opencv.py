@@ -88,6 +88,8 @@ class OpenCvCamera(Camera):
         except CameraError:
             self.close()
             raise
+        rate = float(self._capture.get(cv2.CAP_PROP_FPS))
+        self.fps = rate if 0 < rate <= _FASTEST else None
 
     @property
     def description(self) -> str:
@@ -97,12 +99,6 @@ class OpenCvCamera(Camera):
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         shown = [self.name, f"{width}×{height}", self._code(), f"{rate:.0f} fps" if rate > 0 else ""]
         return " ".join(filter(None, shown))
-
-    @property
-    def fps(self) -> float | None:
-        """Pictures a second, as far as the driver or file says."""
-        rate = float(self._capture.get(cv2.CAP_PROP_FPS))
-        return rate if 0 < rate <= _FASTEST else None
 
     def read(self) -> Frame | None:
         """Wait for the next frame; None at the end of a file."""

@@ -151,11 +151,14 @@ def live(
 
     if jsonl == csv == "-":
         raise OptionError("--jsonl and --csv can't both go to stdout: give one of them a file")
+    listen = Listen(host, port, token_file)
+    if listen != Listen() and show is not Show.web:
+        raise OptionError("--host, --port and --token-file are the web page's: add --show web")
     console = Console(stderr="-" in (jsonl, csv), highlight=False)
     asked = Live(
         source, mode=_mode(size, fps, stall), framing=_framing(roi, rotate, flip=flip),
         smooth=smooth, hold=hold, seconds=seconds, frames=frames,
-        show=show, listen=Listen(host, port, token_file),
+        show=show, listen=listen,
         jsonl=jsonl, csv=csv, record=record, overlay=overlay, save_to=save_to,
     )  # fmt: skip
 

@@ -114,7 +114,7 @@ def _sinks(asked: Live, camera: Camera, console: Console) -> Iterator[Sink]:
     if view := _view(asked.show):
         from edgecnn.sink import open_view
 
-        yield open_view(view, console, asked.listen)
+        yield open_view(view, console, **({"listen": asked.listen} if view == "web" else {}))
 
 
 def print_summary(summary: Summary, console: Console) -> None:

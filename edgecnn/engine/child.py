@@ -6,10 +6,11 @@ output comes back, which costs about a tenth of a millisecond for small pictures
 
 from __future__ import annotations
 
-import ctypes
+import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import deque
 from contextlib import suppress
@@ -37,6 +38,48 @@ MOST_RESTARTS, WITHIN_S = 5, 60.0
 _FINE, _FAILED = b"output: ", b"failed: "
 
 
+class _Process:
+    """The child and the pipe to it."""
+
+    def __init__(self) -> None:
+        self.pipe, theirs = Pipe()
+        handle = theirs.fileno()
+        try:
+            self._child = subprocess.Popen(  # noqa: S603 - no shell, and our own module
+                # -P: a numpy.py in the current folder is not to be imported.
+                [sys.executable, "-P", "-m", "edgecnn.engine.child", str(handle)],
+                pass_fds=[handle],
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                stdin=subprocess.PIPE,  # ends with this process
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,  # a Ctrl-C in the terminal is for us
+            )
+        except BaseException:
+            self.pipe.close()
+            raise
+        finally:
+            theirs.close()
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    def end(self) -> None:
+        self._child.kill()
+        self._child.wait()
+        assert self._child.stdin is not None  # noqa: S101 - it is a pipe
+        self._child.stdin.close()
+        self.pipe.close()
+
+    def ended(self) -> str:
+        """Say how it came to its end."""
+        with suppress(subprocess.TimeoutExpired):
+            code = self._child.wait(1)
+            if code < 0:
+                return f"was ended by {signal.Signals(-code).name}"
+        return "ended"
+
+
 class ChildEngine:
     """Runs another engine in a child process, and starts it again when it overruns or crashes.
 
@@ -53,7 +96,7 @@ class ChildEngine:
         self._deadline_ms = deadline_ms
         self._input, self._output = model.file.inputs[0], model.file.outputs[0]
         self._restarts: deque[float] = deque(maxlen=MOST_RESTARTS)
-        self._child: subprocess.Popen[bytes] | None = None
+        self._process: _Process | None = None
         self.name = f"{self._start()} in a child process"
 
     def invoke(self, tensor: NDArray[Any]) -> NDArray[Any]:
@@ -66,31 +109,36 @@ class ChildEngine:
         EngineError
             Where that happened more than five times within a minute.
         """
-        if self._child is None:
+        if self._process is None:
             raise EngineError("the engine is closed: load the model again")
         if tensor.shape != tuple(self._input.shape) or tensor.dtype != self._input.dtype:
             raise EngineError(
                 f"the tensor is {tensor.dtype} {tensor.shape}, "
                 f"expected {self._input.dtype} {tuple(self._input.shape)}"
             )
+        reply, reason = b"", ""
         try:
-            self._pipe.send_bytes(tensor.tobytes())
-            if not self._pipe.poll(self._deadline_ms / 1e3):
-                self._restart(f"inference took longer than {self._deadline_ms:g} ms")
-            reply = self._pipe.recv_bytes()
+            self._process.pipe.send_bytes(tensor.tobytes())
+            if self._process.pipe.poll(self._deadline_ms / 1e3):
+                reply = self._process.pipe.recv_bytes()
+            else:
+                reason = f"inference took longer than {self._deadline_ms:g} ms"
         except (EOFError, OSError):
-            self._restart(f"the engine's process {self._ended()} while it ran")
+            reason = f"the engine's process {self._process.ended()} while it ran"
+        except BaseException:
+            self.close()  # interrupted: the answer would be taken for that of the next picture
+            raise
+        if reason:
+            self._restart(reason)
         if reply.startswith(_FAILED):
             raise EngineError(reply.removeprefix(_FAILED).decode())
         return np.frombuffer(reply, self._output.dtype, offset=len(_FINE)).reshape(self._output.shape)
 
     def close(self) -> None:
         """End the process; may be called twice."""
-        if self._child is not None:
-            self._child.kill()
-            self._child.wait()
-            self._pipe.close()
-            self._child = None
+        process, self._process = self._process, None
+        if process is not None:
+            process.end()
 
     def __enter__(self) -> ChildEngine:
         return self
@@ -102,31 +150,24 @@ class ChildEngine:
 
     def _start(self) -> str:
         """Start the process, and return the engine's name once it is open."""
-        self._pipe, theirs = Pipe()
-        handle = theirs.fileno()
-        with theirs:
-            self._child = subprocess.Popen(  # noqa: S603 - no shell, and our own module
-                [sys.executable, "-m", "edgecnn.engine.child", str(handle)],
-                pass_fds=[handle],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,  # a Ctrl-C in the terminal is for us
-            )
         try:
-            self._pipe.send(self._asked)
-            if not self._pipe.poll(OPEN_S):
+            process = self._process = _Process()
+        except OSError as error:
+            raise EngineError(f"the engine's process can't be started: {error.strerror}") from error
+        try:
+            process.pipe.send(self._asked)
+            if not process.pipe.poll(OPEN_S):
                 raise EngineError(f"the engine's process did not start in {OPEN_S:.0f} s")
-            reply: str | EdgeCnnError = self._pipe.recv()
-        except (EOFError, OSError) as error:
-            ended = self._ended()
+            reply: str | EdgeCnnError = process.pipe.recv()
+            if isinstance(reply, EdgeCnnError):
+                raise reply
+        except (EOFError, ConnectionError) as error:
+            ended = process.ended()
             self.close()
             raise EngineError(f"the engine's process {ended} while it started") from error
-        except EngineError:
+        except BaseException:
             self.close()
             raise
-        if isinstance(reply, EdgeCnnError):
-            self.close()
-            raise reply
         return reply
 
     def _restart(self, reason: str) -> NoReturn:
@@ -141,15 +182,6 @@ class ChildEngine:
             )
         self._start()
         raise EngineRestarted(f"{reason}; it was started again, and the frame is left out")
-
-    def _ended(self) -> str:
-        """Say how the process came to its end."""
-        assert self._child is not None  # noqa: S101 - called while there is one
-        with suppress(subprocess.TimeoutExpired):
-            code = self._child.wait(1)
-            if code < 0:
-                return f"was ended by {signal.Signals(-code).name}"
-        return "ended"
 
 
 def _serve(pipe: Connection) -> None:
@@ -173,13 +205,12 @@ def _serve(pipe: Connection) -> None:
 
 
 def _end_with_parent() -> None:
-    """Have Linux end this process with its parent, which can't tell a hung one to."""
-    death_signal = 1  # PR_SET_PDEATHSIG
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(death_signal, signal.SIGKILL)
+    """End this process when its parent's end of stdin closes, also while an invoke hangs."""
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":
-    _end_with_parent()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     with suppress(EOFError, OSError):
         _serve(Connection(int(sys.argv[1])))

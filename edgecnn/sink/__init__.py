@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Protocol, Self
-
-from edgecnn.sink.web.listen import Listen
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,8 +52,8 @@ class Sink(Protocol):
         self.close()
 
 
-def open_view(name: str, console: Console, listen: Listen | None = None) -> Sink:
-    """Open a view by its name from the table; `listen` is where the web page does, if not at its default."""
+def open_view(name: str, console: Console, **options: Any) -> Sink:
+    """Open a view by its name from the table, with the options that are its own."""
     module, factory = VIEWS[name]
-    sink: Sink = getattr(importlib.import_module(module), factory)(console, listen or Listen())
+    sink: Sink = getattr(importlib.import_module(module), factory)(console, **options)
     return sink

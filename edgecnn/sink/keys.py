@@ -33,20 +33,21 @@ class TerminalKeys:
         try:
             import termios
             import tty
-
-            if _in_background(sys.stdin.fileno()):
-                return
-            self._saved = termios.tcgetattr(sys.stdin)
-            tty.setcbreak(sys.stdin)
-            self.active = True
-        except (ImportError, OSError):
-            self._saved = None
+        except ImportError:
+            return
+        with contextlib.suppress(OSError, termios.error):
+            if not _in_background(sys.stdin.fileno()):
+                self._saved = termios.tcgetattr(sys.stdin)
+                tty.setcbreak(sys.stdin)
+                self.active = True
 
     def pressed(self) -> str:
         """Return the keys pressed since the last call. Raises OSError where the terminal is gone."""
-        if self.active and select.select([sys.stdin], [], [], 0)[0]:
-            return os.read(sys.stdin.fileno(), 64).decode("utf-8", "replace")
-        return ""
+        if not self.active or not select.select([sys.stdin], [], [], 0)[0]:
+            return ""
+        pressed = os.read(sys.stdin.fileno(), 64).decode("utf-8", "replace")
+        # Function and arrow keys are letters behind an escape.
+        return "" if pressed.startswith("\x1b") else pressed
 
     def close(self) -> None:
         """Put the terminal back."""

@@ -13,6 +13,7 @@ from rich.table import Table
 from edgecnn.command import Command, Quit
 from edgecnn.sink import Sink
 from edgecnn.sink.keys import HELP, TerminalKeys, commands
+from edgecnn.stats import RECENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,11 +21,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edgecnn.frame import Prediction, Result
-    from edgecnn.sink.web.listen import Listen
     from edgecnn.stats import Stats
 
 REDRAW_S = 0.1
-SHOWN_FRAMES = 500  # percentiles of more would take longer to sort than a frame to classify
 PLAIN_LINE_S = 1.0
 _BAR = 24
 
@@ -32,17 +31,17 @@ _BAR = 24
 class TerminalSink(Sink):
     """Redraws ten times a second; the keys work where someone is at the terminal."""
 
-    def __init__(self, console: Console, listen: Listen | None = None) -> None:  # noqa: ARG002 - a view's
+    def __init__(self, console: Console) -> None:
         self._console = console
         self._live: Live | None = None
         self._next = 0.0
         self._newest: Result | None = None
         self._paused = self._gone = False
-        self._keys = TerminalKeys()
         console.print("the picture itself: --show web has it for any browser", style="dim", soft_wrap=True)
         if console.is_terminal and not console.is_dumb_terminal:
             self._live = Live(console=console, auto_refresh=False, transient=True)
             self._live.start()
+        self._keys = TerminalKeys()  # last: nothing gives the terminal back when this fails
 
     def show(self, result: Result, stats: Stats) -> None:
         """Draw, if it is time to."""
@@ -102,7 +101,7 @@ class TerminalSink(Sink):
         table.add_row("seen", seen)
         if stats.variant:
             table.add_row("variant", stats.variant)
-        for stage, spread in stats.spreads(SHOWN_FRAMES).items():
+        for stage, spread in stats.spreads(RECENT).items():
             table.add_row(stage, f"p50 {spread.p50_ms:8.3f} ms   p99 {spread.p99_ms:8.3f} ms")
         if stats.known:
             right = f"{stats.correct / stats.known:.1%} of {stats.known:,}"

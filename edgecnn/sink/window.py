@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edgecnn.frame import Prediction, Result
-    from edgecnn.sink.web.listen import Listen
     from edgecnn.stats import Stats
 
 TITLE = "edgecnn"
@@ -63,7 +62,7 @@ class WindowSink(Sink):
     The keys are `keys.KEYS`, and `f` for the full screen; closing the window quits.
     """
 
-    def __init__(self, console: Console, listen: Listen | None = None) -> None:  # noqa: ARG002 - a view's
+    def __init__(self, console: Console) -> None:  # noqa: ARG002 - a view's signature
         if reason := why_no_window():
             raise OutputError(f"no window can be shown: {reason}; or use --show terminal")
         cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)

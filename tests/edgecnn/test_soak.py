@@ -1,22 +1,44 @@
 """A short soak; `python benchmarks/soak.py` is the long one."""
 
-import json
+import importlib.util
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from edgecnn.stats import WINDOW
+
 SOAK = Path(__file__).parents[2] / "benchmarks" / "soak.py"
+FRAMES = 4000
+PATIENCE_S = 300
+
+
+def load(path: Path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux' /proc")
 def test_a_live_run_does_not_grow(tmp_path):
-    # A leak of a hundred bytes for each of a thousand frames a second is 340 MiB an hour.
-    command = [sys.executable, SOAK, "--minutes", "0.5", "--settle", "0.25", "--limit", "180"]
-    done = subprocess.run([*command, "--jsonl", tmp_path / "out.jsonl"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert found["threads"][0] == found["threads"][1] >= 2
-    assert found["files"][0] == found["files"][1]
-    assert len((tmp_path / "out.jsonl").read_text().splitlines()) > 100
+    """Once the latencies that it keeps have filled up: by less than a hundred bytes for each frame."""
+    look = load(SOAK).look
+    path = tmp_path / "out.jsonl"
+    live = [sys.executable, "-m", "edgecnn", "live", "--source", "synthetic:fps=0", "--show", "none"]
+    with subprocess.Popen([*live, "--jsonl", path], stdout=subprocess.DEVNULL) as process:
+        samples = []
+        for frames in (WINDOW, WINDOW + FRAMES):
+            end = time.monotonic() + PATIENCE_S
+            while not path.exists() or path.read_bytes().count(b"\n") < frames:
+                assert time.monotonic() < end, "it is too slow to tell"
+                time.sleep(0.5)
+            samples.append(look(process.pid, 0.0))
+        process.terminate()
+    first, last = samples
+    assert process.returncode == 0
+    assert (last.memory - first.memory) * 2**20 / FRAMES < 100
+    assert last.threads == first.threads >= 2
+    assert last.files == first.files

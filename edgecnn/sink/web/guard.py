@@ -7,6 +7,7 @@ import hmac
 import ipaddress
 import socket
 import time
+from contextlib import suppress
 from importlib.resources import files
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
@@ -23,7 +24,7 @@ COOKIE = "edgecnn-token"
 # How long the answer to a wrong token takes, and how often one is said to the person at the machine.
 WRONG_S = 1.0
 SAY_S = 10.0
-_MOST_FORM = 4096
+_MOST_FORM, _FORM_S = 4096, 10.0
 _HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -47,7 +48,8 @@ class Guard:
 
     def __init__(self, app: ASGIApp, token: str | None) -> None:
         self._app, self._token = app, token
-        self._host = socket.gethostname().lower()
+        name = socket.gethostname().lower()
+        self._names = {"localhost", name, f"{name}.local", socket.getfqdn().lower()}
         self._said, self._wrong = 0.0, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,7 +73,8 @@ class Guard:
     def _is_foreign(self, request: Request) -> Response | None:
         """Return the answer to a request that another page made a browser send."""
         host = request.headers.get("host", "")
-        if not self._is_ours(host):
+        # The cookie does not follow a name that was pointed here from elsewhere.
+        if self._token is None and not self._is_ours(host):
             return PlainTextResponse(f"this machine is not called {host!r}", 421)
         origin = request.headers.get("origin")
         if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
@@ -100,13 +103,13 @@ class Guard:
     def _is_ours(self, host: str) -> bool:
         """Whether a browser that uses this name means this machine: see DNS rebinding.
 
-        Names are its own, in any domain; addresses are no names, so they can't be rebound.
+        Addresses are no names, so they can't be rebound.
         """
         name = host.lower().rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host.lower()
         try:
             ipaddress.ip_address(name.strip("[]"))
         except ValueError:
-            return name in ("localhost", self._host) or name.startswith(self._host + ".")
+            return name in self._names
         return True
 
     async def _typed(self, request: Request) -> str | None:
@@ -115,10 +118,12 @@ class Guard:
             return request.query_params["token"]
         if request.url.path == "/token" and request.method == "POST":
             body = b""
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > _MOST_FORM:
-                    break
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_FORM_S):
+                    async for chunk in request.stream():
+                        body += chunk
+                        if len(body) > _MOST_FORM:
+                            break
             return parse_qs(body.decode("utf-8", "replace")).get("token", [""])[0].strip()
         return None
 

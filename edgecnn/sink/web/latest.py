@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -28,12 +29,12 @@ class Latest(Generic[T]):
         self.readers = 0
 
     def put(self, value: T) -> None:
-        """Leave a value; from any thread."""
-        self._loop.call_soon_threadsafe(self._set, value)
+        """Leave a value; from any thread, also when the loop has ended."""
+        self._call(value)
 
     def end(self) -> None:
-        """Let those who follow come to an end; from any thread."""
-        self._loop.call_soon_threadsafe(self._set, None)
+        """Let those who follow come to an end; from any thread, also when the loop has ended."""
+        self._call(None)
 
     async def follow(self) -> AsyncIterator[T]:
         """Yield the value that is there, if any, and each newer one."""
@@ -48,6 +49,10 @@ class Latest(Generic[T]):
                     yield seen
         finally:
             self.readers -= 1
+
+    def _call(self, value: T | None) -> None:
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._set, value)
 
     def _set(self, value: T | None) -> None:
         self._value, self._ended = value, value is None

@@ -12,6 +12,7 @@ from pathlib import Path
 from edgecnn.errors import OptionError, OutputError
 
 LEAST_TOKEN = 16
+STUCK_MS = 30_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +47,30 @@ class Listen:
             return _read(path)
         except OSError as error:
             raise OutputError(f"{path} can't be written: {error.strerror}") from error
-        with os.fdopen(handle, "w") as file:
-            file.write(made := secrets.token_urlsafe(24))
+        made = secrets.token_urlsafe(24)
+        try:
+            with os.fdopen(handle, "w") as file:
+                file.write(made)
+        except OSError as error:
+            path.unlink()
+            raise OutputError(f"{path} can't be written: {error.strerror}") from error
         return made
 
     def open(self) -> socket.socket:
         """Return a socket that listens. Raises OutputError where that can't be."""
         try:
             family, *_, address = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)[0]
-        except OSError as error:
-            raise OutputError(
-                f"--host {self.host} is no address of this machine: {error.strerror}"
-            ) from error
+        except (OSError, UnicodeError) as error:  # UnicodeError for what can't be a name
+            reason = getattr(error, "strerror", None) or error
+            raise OutputError(f"--host {self.host} is no address of this machine: {reason}") from error
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             # What waits here for a slow viewer gets old.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 17)
+            if hasattr(socket, "TCP_USER_TIMEOUT"):
+                # Linux itself gives up who takes nothing; to close such a connection waits for him.
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STUCK_MS)
             sock.bind(address)
             sock.listen(64)
         except OSError as error:

@@ -6,17 +6,17 @@ import asyncio
 import queue
 import threading
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from edgecnn.quiet import say
 from edgecnn.sink import Sink
 from edgecnn.sink.web.encoder import Encoder
 from edgecnn.sink.web.latest import Latest
 from edgecnn.sink.web.site import Site, as_event
-from edgecnn.sink.web.telling import tell
+from edgecnn.sink.web.status import status_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,29 @@ if TYPE_CHECKING:
 
 # How often viewers are told, and how often for metrics alone.
 TELL_S, IDLE_S = 0.1, 1.0
-MOST_CONNECTIONS = 100
+MOST_CONNECTIONS, IDLE_CONNECTION_S = 100, 10.0
+
+
+class Connection(H11Protocol):
+    """Ends a connection that asks for nothing: a hundred idle ones would shut everybody else out."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take it, unless there are too many."""
+        super().connection_made(transport)
+        self._cycle_before: object = None
+        if len(self.connections) > MOST_CONNECTIONS:
+            transport.abort()
+        else:
+            self.loop.call_later(IDLE_CONNECTION_S, self._look)
+
+    def _look(self) -> None:
+        """End it where no request came since the last look, and none is being answered."""
+        idle = self.cycle is None or self.cycle.response_complete
+        if idle and self.cycle is self._cycle_before:
+            self.transport.abort()
+        elif not self.transport.is_closing():
+            self._cycle_before = self.cycle
+            self.loop.call_later(IDLE_CONNECTION_S, self._look)
 
 
 class WebSink(Sink):
@@ -53,9 +75,16 @@ class WebSink(Sink):
         self._events: Latest[str] = Latest(loop)
         self._site = Site(self._pictures, self._events, self._asked.put)
         self._server = uvicorn.Server(_config(self._site.app(token)))
+        self._encoder = Encoder(self._pictures)
         self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
         self._thread.start()
-        self._encoder = Encoder(self._pictures)
+        try:
+            self._introduce(listen, token, console)
+        except BaseException:
+            self.close()
+            raise
+
+    def _introduce(self, listen: Listen, token: str | None, console: Console) -> None:
         url = listen.url(self._socket)
         if token and not listen.token_file:
             url += f"?token={token}"
@@ -81,17 +110,16 @@ class WebSink(Sink):
         return asked
 
     def _tell(self, result: Result, stats: Stats) -> None:
-        self._site.told = told = tell(result, stats)
+        self._site.status = status = status_of(result, stats)
         self._paused = stats.paused
         self._due = time.monotonic() + (TELL_S if self._events.readers else IDLE_S)
-        self._events.put(as_event(told))
+        self._events.put(as_event(status))
 
     def close(self) -> None:
         """Let the viewers go, and stop listening; may be called twice."""
         self._encoder.close()
-        with suppress(RuntimeError):  # it has ended before
-            self._pictures.end()
-            self._events.end()
+        self._pictures.end()
+        self._events.end()
         self._server.should_exit = True
         self._thread.join()
         self._socket.close()
@@ -107,7 +135,7 @@ class WebSink(Sink):
 def _config(app: Starlette) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="h11",
+        http=Connection,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -115,6 +143,5 @@ def _config(app: Starlette) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=1,
     )

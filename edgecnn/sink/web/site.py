@@ -23,7 +23,7 @@ from edgecnn.errors import EdgeCnnError
 from edgecnn.frame import Frame
 from edgecnn.image_file import decode_image
 from edgecnn.sink.web.guard import Guard
-from edgecnn.sink.web.telling import Metrics
+from edgecnn.sink.web.status import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -65,8 +65,8 @@ class Site:
 
     Attributes
     ----------
-    told
-        What was told last, see `telling.tell`; empty before the first result.
+    status
+        What was said last of the run, see `status_of`; empty before the first result.
     frame
         The newest frame, as it was framed.
     result_s
@@ -75,8 +75,10 @@ class Site:
 
     def __init__(self, pictures: Latest[bytes], events: Latest[str], ask: Callable[[Command], None]) -> None:
         self._pictures, self._events, self._ask = pictures, events, ask
-        self.told: dict[str, Any] = {}
+        self.status: dict[str, Any] = {}
         self.frame: Frame | None = None
+        # A picture of a phone takes a Pi's memory several times over; one at a time is decoded.
+        self._decoding = asyncio.Semaphore(1)
         self.result_s = time.monotonic()
 
     def app(self, token: str | None) -> Starlette:
@@ -129,12 +131,13 @@ class Site:
 
     async def _classify(self, request: Request) -> Response:
         data = await _body(request)
-        try:
-            pixels = await run_in_threadpool(decode_image, data, "the picture", quiet=False)
-        except EdgeCnnError as error:
-            raise HTTPException(422, str(error)) from error
-        command = Classify(Frame(pixels, time.monotonic_ns(), 0, "-"), Future())
-        return JSONResponse((await self._reply(command, command.reply)).as_dict())
+        async with self._decoding:
+            try:
+                pixels = await run_in_threadpool(decode_image, data, "the picture", quiet=False)
+            except EdgeCnnError as error:
+                raise HTTPException(422, str(error)) from error
+            command = Classify(Frame(pixels, time.monotonic_ns(), 0, "-"), Future())
+            return JSONResponse((await self._reply(command, command.reply)).as_dict())
 
     async def _variant(self, request: Request) -> Response:
         wanted = (await _body(request, 1000)).decode("utf-8", "replace").strip()
@@ -150,7 +153,7 @@ class Site:
         return JSONResponse({})
 
     async def _health(self, _: Request) -> Response:
-        stats = self.told.get("stats", {})
+        stats = self.status.get("stats", {})
         silent_s = time.monotonic() - self.result_s
         well = bool(stats.get("paused")) or silent_s < STALE_S
         body = {
@@ -165,7 +168,7 @@ class Site:
         from prometheus_client.exposition import choose_encoder
 
         registry = CollectorRegistry()
-        registry.register(Metrics(self.told))
+        registry.register(Metrics(self.status))
         encode, kind = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), headers={"content-type": kind})
 

@@ -70,6 +70,7 @@ def test_a_stream_that_is_cut_off_and_comes_back(pictures, tmp_path):
         server.kill()
         server.wait()
         until(lambda: "it is opened again when it is back" in said.read_text(), "that it is gone")
+        time.sleep(1)  # the last one may still have been on its way
         before = len(lines())
         time.sleep(1)
         assert len(lines()) == before, "nothing is classified meanwhile"

@@ -233,3 +233,8 @@ def test_a_web_page_that_cannot_be_is_a_line(run_cli, tmp_path):
     live = ("live", "--source", "synthetic:fps=0", "--frames", 5, "--show", "web")
     run_cli(*live, "--host", "no.such.name").fails("--host no.such.name is no address")
     run_cli(*live, "--port", 0, "--token-file", tmp_path / "short").fails("has 3 characters", code=2)
+
+
+def test_options_of_the_page_want_the_page(run_cli):
+    ran = run_cli("live", "--source", "synthetic", "--frames", 1, "--host", "0.0.0.0")
+    ran.fails("--host, --port and --token-file are the web page's: add --show web", code=2)

@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -33,12 +34,12 @@ def test_it_answers_as_the_engine_itself(variant):
 
 def test_an_overrun_is_killed_and_started_again(model):
     with open_engine("fake:hang=3", model, deadline_ms=300) as engine:
-        first = engine._child.pid
+        first = engine._process.pid
         engine.invoke(tensor(0))
         engine.invoke(tensor(0))
         with pytest.raises(EngineRestarted, match="longer than 300 ms; it was started again"):
             engine.invoke(tensor(0))
-        assert engine._child.pid != first
+        assert engine._process.pid != first
         with pytest.raises(ProcessLookupError):
             os.kill(first, 0)
         assert engine.invoke(tensor(127)).argmax() == 9
@@ -98,7 +99,7 @@ from edgecnn import bundle
 from edgecnn.engine import open_engine
 import numpy as np
 engine = open_engine("fake:hang=1", bundle.open_model("digits"), deadline_ms=60_000)
-print(engine._child.pid, flush=True)
+print(engine._process.pid, flush=True)
 engine.invoke(np.zeros((1, 28, 28, 1), np.int8))
 """
     with subprocess.Popen([sys.executable, "-c", code], stdout=-1, text=True) as parent:
@@ -126,8 +127,9 @@ def test_live_goes_on_and_then_gives_up(run_cli, engine, monkeypatch):
     live = ("live", "--source", "synthetic:fps=0", "--show", "none", "--engine", engine, "--deadline", 300)
     ran = run_cli(*live, "--frames", 8)
     assert ran.code == 0
-    assert ran.err.count("it was started again") == 2
-    assert "2 lost to a restart of the engine" in ran.out
+    restarts = ran.err.count("it was started again")
+    assert restarts >= 2
+    assert f"{restarts} lost to a restart of the engine" in ran.out
     monkeypatch.setattr(child, "MOST_RESTARTS", 1)
     ran = run_cli(*live)
     assert ran.code == 1
@@ -137,7 +139,42 @@ def test_live_goes_on_and_then_gives_up(run_cli, engine, monkeypatch):
 
 def test_ctrl_c_is_for_the_parent_alone(model):
     with open_engine("litert", model, deadline_ms=5000) as engine:
-        assert os.getpgid(engine._child.pid) != os.getpgid(0)
-        os.kill(engine._child.pid, signal.SIGKILL)
+        assert os.getpgid(engine._process.pid) != os.getpgid(0)
+        os.kill(engine._process.pid, signal.SIGKILL)
         with pytest.raises(EngineRestarted, match="SIGKILL"):
             engine.invoke(tensor(0))
+
+
+def test_an_interrupted_call_closes_it(model):
+    """Else its answer would be taken for that of the next picture."""
+
+    def interrupt(number, _):
+        raise KeyboardInterrupt
+
+    with open_engine("fake:delay_ms=500", model, deadline_ms=10_000) as engine:
+        before = signal.signal(signal.SIGALRM, interrupt)
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                engine.invoke(tensor(0))
+        finally:
+            signal.signal(signal.SIGALRM, before)
+        with pytest.raises(EngineError, match="is closed"):
+            engine.invoke(tensor(0))
+
+
+def test_what_lies_in_the_current_folder_is_not_run(model, tmp_path, monkeypatch):
+    (tmp_path / "numpy.py").write_text("raise SystemExit")
+    monkeypatch.chdir(tmp_path)
+    with open_engine("litert", model, deadline_ms=10_000) as engine:
+        engine.invoke(tensor(0))
+
+
+def test_it_outlives_the_thread_that_started_it(model):
+    opened = []
+    starter = threading.Thread(target=lambda: opened.append(open_engine("litert", model, 1, 10_000)))
+    starter.start()
+    starter.join()
+    with opened[0] as engine:
+        time.sleep(0.2)
+        engine.invoke(tensor(0))

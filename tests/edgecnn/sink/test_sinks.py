@@ -287,6 +287,8 @@ def test_keys_ask_and_the_terminal_is_given_back(stats, monkeypatch):
             assert sink.poll(stats) == []
             os.write(master, b"x")
             assert sink.poll(stats) == []
+            os.write(master, b"\x1bOQ")  # F2, not Q
+            assert sink.poll(stats) == []
             os.write(master, b"s vQ")
             assert sink.poll(stats) == [Save(), Pause(), Switch(), Quit()]
             assert termios.tcgetattr(slave) != before

@@ -5,13 +5,17 @@ const SPARK = 120;
 const latencies = [];
 let events, quiet;
 
-function follow() {
+function leave() {
   clearTimeout(quiet);
   events?.close();
+  $("picture").removeAttribute("src");
+}
+
+function follow() {
+  leave();
   events = new EventSource("events");
   events.onopen = () => {
-    // A stream that broke off does not begin again by itself.
-    $("picture").src = "stream.mjpg?" + Date.now();
+    play(); // a stream that broke off does not begin again by itself
     say("");
   };
   events.onmessage = (event) => show(JSON.parse(event.data));
@@ -24,6 +28,10 @@ function follow() {
       else setTimeout(follow, 2000);
     }
   };
+}
+
+function play() {
+  if (events.readyState === EventSource.OPEN) $("picture").src = "stream.mjpg?" + Date.now();
 }
 
 function say(text) {
@@ -146,4 +154,7 @@ $("upload").onchange = async (event) => {
   event.target.value = "";
 };
 
+// A browser has six connections to a machine, and a page that nobody sees would hold two of them.
+document.addEventListener("visibilitychange", () => (document.hidden ? leave() : follow()));
+$("picture").onerror = () => setTimeout(() => document.hidden || play(), 2000);
 follow();

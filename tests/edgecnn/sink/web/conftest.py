@@ -50,18 +50,20 @@ class Served:
 
 
 @contextmanager
-def serve(listen: Listen | None = None, source: str = "synthetic:fps=60", model: str = "digits"):
+def serve(listen: Listen | None = None, source: str = "synthetic:fps=60", *, plain: bool = False):
     out = io.StringIO()
     stop = threading.Event()
     with (
-        edgecnn.load(model) as first,
-        Variants(first, lambda name: edgecnn.load(model, name)) as variants,
+        edgecnn.load("digits") as first,
+        Variants(first, lambda name: edgecnn.load("digits", name)) as variants,
         SyntheticCamera(source) as camera,
         WebSink(Console(file=out, width=200), listen or Listen(port=0)) as sink,
     ):
         served = Served(re.search(r"http://\S+", out.getvalue()).group(), out.getvalue(), sink)
         loop = threading.Thread(
-            target=lambda: served.summary.append(run(variants, camera, [sink], stop=stop, smooth=0.4, hold=4))
+            target=lambda: served.summary.append(
+                run(first if plain else variants, camera, [sink], stop=stop, smooth=0.4, hold=4)
+            )
         )
         loop.start()
         try:

@@ -1,11 +1,13 @@
+import re
 import socket
 import stat
 import time
+from contextlib import suppress
 
 import pytest
 
 from edgecnn.errors import OptionError, OutputError
-from edgecnn.sink.web import guard
+from edgecnn.sink.web import guard, server
 from edgecnn.sink.web.guard import COOKIE
 from edgecnn.sink.web.listen import Listen
 from tests.edgecnn.sink.web.conftest import serve
@@ -110,9 +112,18 @@ def test_another_machines_name_is_refused(served):
     for host in ("127.0.0.1:8080", "localhost", "[::1]:80", own.upper() + ".local:8080", "192.168.1.7"):
         assert served.ask("/healthz", Host=host)[0] == 200, host
     for host in (
-        "evil.example", "localhost.evil.example:80", "127.0.0.1.evil.example", own + "evil.example", "",
+        "evil.example", "localhost.evil.example:80", "127.0.0.1.evil.example", f"{own}.evil.example", "",
     ):  # fmt: skip
         assert served.ask("/healthz", Host=host)[0] == 421, host
+
+
+def test_behind_a_token_any_name_will_do(locked):
+    """A proxy has its own; the cookie does not follow a name that was pointed here from elsewhere."""
+    ours = {"Host": "cam.example.org", "Authorization": f"Bearer {TOKEN}"}
+    assert locked.ask("/healthz", **ours)[0] == 200
+    assert locked.ask("/pause", "POST", "off", Origin="https://cam.example.org", **ours)[0] == 200
+    assert locked.ask("/pause", "POST", "off", Origin="https://evil.example", **ours)[0] == 403
+    assert locked.ask("/healthz", Host="cam.example.org")[0] == 401
 
 
 def test_another_page_is_refused(served):
@@ -146,17 +157,46 @@ def test_a_port_that_is_taken_is_said():
             Listen(port=port).open()
     with pytest.raises(OutputError, match="can listen at 203.0.113.1"):
         Listen("203.0.113.1", 0).open()
-    with pytest.raises(OutputError, match="--host no.such.name is no address"):
-        Listen("no.such.name").open()
+    for host in ("no.such.name", "192.168..7", "x" * 80):
+        with pytest.raises(OutputError, match=f"--host {host} is no address"):
+            Listen(host).open()
 
 
-def test_the_address_is_one_that_a_browser_takes():
-    for host in ("127.0.0.1", "::1", "0.0.0.0"):
-        try:
-            sock = Listen(host, 0).open()
-        except OutputError:
-            pytest.skip(f"{host} can't be listened at here")
-        with sock:
-            url = Listen(host, 0).url(sock)
-        assert url.startswith(("http://127.0.0.1:", "http://[::1]:", "http://"))
-        assert "0.0.0.0" not in url
+@pytest.mark.parametrize(
+    ("host", "shown"), [("127.0.0.1", r"127\.0\.0\.1"), ("::1", r"\[::1\]"), ("0.0.0.0", r"[\w.-]+")]
+)
+def test_the_address_is_one_that_a_browser_takes(host, shown):
+    try:
+        sock = Listen(host, 0).open()
+    except OutputError:
+        pytest.skip(f"{host} can't be listened at here")
+    with sock:
+        url = Listen(host, 0).url(sock)
+    assert re.fullmatch(rf"http://{shown}:\d+/", url)
+    assert "0.0.0.0" not in url
+
+
+def test_connections_that_ask_for_nothing_are_ended(served, monkeypatch):
+    monkeypatch.setattr(server, "MOST_CONNECTIONS", 20)
+    idle = [socket.create_connection(("127.0.0.1", served.port)) for _ in range(30)]
+    try:
+        ended = 0
+        for sock in idle:
+            sock.settimeout(0.5)
+            try:
+                ended += sock.recv(1) == b""
+            except ConnectionResetError:
+                ended += 1
+            except TimeoutError:
+                pass
+        assert ended >= 10, "those that are too many at once"
+    finally:
+        for sock in idle:
+            sock.close()
+    monkeypatch.setattr(server, "IDLE_CONNECTION_S", 0.3)
+    with socket.create_connection(("127.0.0.1", served.port)) as slow:
+        slow.settimeout(10)
+        slow.sendall(b"GET / HT")
+        with suppress(ConnectionResetError):
+            assert slow.recv(1) == b""
+    assert served.ask("/healthz")[0] == 200

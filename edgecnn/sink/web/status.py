@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from edgecnn.stats import RECENT
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -12,17 +14,14 @@ if TYPE_CHECKING:
     from edgecnn.frame import Result
     from edgecnn.stats import Stats
 
-# Percentiles of more would take longer to sort than a frame to classify.
-SHOWN_FRAMES = 500
 
-
-def tell(result: Result, stats: Stats) -> dict[str, Any]:
+def status_of(result: Result, stats: Stats) -> dict[str, Any]:
     """Return a result as `live --jsonl` has it, with the answer that is shown and the state of the run.
 
     Called in the loop's thread: it alone may look into `stats`.
     """
     height, width = result.frame.pixels.shape[:2]
-    told = result.as_dict() | {
+    status = result.as_dict() | {
         "shown": result.shown,
         "ranking": [p.as_dict() for p in result.ranking],
         "size": [width, height],
@@ -30,7 +29,7 @@ def tell(result: Result, stats: Stats) -> dict[str, Any]:
         "age_ms": round(result.age_ms, 3),
         "truth": result.frame.truth,
     }
-    return told | {
+    return status | {
         "stats": {
             "frames": stats.frames,
             "dropped": stats.dropped,
@@ -41,7 +40,7 @@ def tell(result: Result, stats: Stats) -> dict[str, Any]:
             "paused": stats.paused,
             "variant": stats.variant,
             "variants": list(stats.variants),
-            "latency_ms": {stage: spread.as_dict() for stage, spread in stats.spreads(SHOWN_FRAMES).items()},
+            "latency_ms": {stage: spread.as_dict() for stage, spread in stats.spreads(RECENT).items()},
         }
     }
 
@@ -49,16 +48,16 @@ def tell(result: Result, stats: Stats) -> dict[str, Any]:
 class Metrics:
     """The same as Prometheus' metrics: a collector, asked by prometheus-client."""
 
-    def __init__(self, told: dict[str, Any]) -> None:
-        self._told = told
+    def __init__(self, status: dict[str, Any]) -> None:
+        self._status = status
 
     def collect(self) -> Iterator[Metric]:
         """Yield each metric with its help; nothing before the first result."""
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-        if not self._told:
+        if not self._status:
             return
-        stats = self._told["stats"]
+        stats = self._status["stats"]
         yield CounterMetricFamily("edgecnn_frames", "Frames that were classified.", stats["frames"])
         yield CounterMetricFamily("edgecnn_dropped_frames", "Frames that were passed over.", stats["dropped"])
         yield CounterMetricFamily("edgecnn_unknown_frames", "Frames that got no label.", stats["unknown"])
@@ -66,7 +65,7 @@ class Metrics:
         yield GaugeMetricFamily("edgecnn_paused", "Whether it is paused.", stats["paused"])
         latency = GaugeMetricFamily(
             "edgecnn_latency_seconds",
-            f"Percentiles of the latest {SHOWN_FRAMES} frames, by stage.",
+            f"Percentiles of the latest {RECENT} frames, by stage.",
             labels=["stage", "quantile", "variant"],
         )
         for stage, spread in stats["latency_ms"].items():
@@ -75,5 +74,5 @@ class Metrics:
                 latency.add_metric([stage, quantile, stats["variant"]], round(milliseconds / 1e3, 7))
         yield latency
         answer = GaugeMetricFamily("edgecnn_label", "The label that is shown: 1.", labels=["label"])
-        answer.add_metric([self._told["shown"]], 1)
+        answer.add_metric([self._status["shown"]], 1)
         yield answer
