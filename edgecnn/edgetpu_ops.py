@@ -105,6 +105,9 @@ class EdgeTpuFit:
         return tuple(found)
 
 
+_INT32 = 2  # TensorType of TFLite's schema
+
+
 def check_edge_tpu(content: bytes, source: str = "the model") -> EdgeTpuFit:
     """Say what of a `.tflite` (uncompiled, int8) would not run on Coral's Edge TPU.
 
@@ -153,8 +156,9 @@ def _shape(tensor: int, model: Any) -> list[int]:
 
 
 def _constant(raw: Any, place: int, model: Any) -> list[int]:
-    """Return the int32 values of an operator's input, or nothing where it is not there or no constant."""
+    """Return the values of an operator's input, or nothing where it is no constant of int32."""
     if raw.inputs is None or len(raw.inputs) <= place or raw.inputs[place] < 0:
         return []
-    data = model.buffers[model.subgraphs[0].tensors[raw.inputs[place]].buffer].data
+    tensor = model.subgraphs[0].tensors[raw.inputs[place]]
+    data = model.buffers[tensor.buffer].data if tensor.type == _INT32 else None
     return [] if data is None else [int(v) for v in np.frombuffer(bytes(data), "<i4")]

@@ -54,7 +54,7 @@ def test_manifests_tell_what_the_files_are():
         for variant in b.variants.values():
             assert variant.bytes == len(b.read(variant.name))
             assert variant.macs == bundle.open_model(b.name, variant.name).file.macs
-            assert {"cifar10": 0.895, "fashion": 0.93, "waste": 0.9}.get(b.name, 0.98) < variant.accuracy <= 1
+            assert {"cifar10": 0.895, "fashion": 0.94, "waste": 0.9}.get(b.name, 0.98) < variant.accuracy <= 1
         ids = (b.folder / "calibration.txt").read_text().split()
         assert len(set(ids)) == b.manifest["training"]["calibration"]["count"]
 
