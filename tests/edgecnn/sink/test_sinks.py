@@ -206,7 +206,8 @@ def test_in_a_terminal_it_stays_within_eighty_columns(stats):
         assert expected in text
 
 
-def test_a_pause_is_shown_at_once(stats):
+def test_a_pause_is_shown_at_once(stats, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")  # a dumb one gets plain lines
     out = io.StringIO()
     with TerminalSink(Console(file=out, width=100, force_terminal=True, legacy_windows=False)) as sink:
         sink.show(result(), stats)
