@@ -21,12 +21,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from edgecnn.engine import open_engine
+from edgecnn.engine import Engine, open_engine
 from edgecnn.errors import EdgeCnnError, EngineError, EngineRestarted
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from numpy.typing import NDArray
 
     from edgecnn.bundle import Model
@@ -80,7 +78,7 @@ class _Process:
         return "ended"
 
 
-class ChildEngine:
+class ChildEngine(Engine):
     """Runs another engine in a child process, and starts it again when it overruns or crashes.
 
     Parameters
@@ -139,14 +137,6 @@ class ChildEngine:
         process, self._process = self._process, None
         if process is not None:
             process.end()
-
-    def __enter__(self) -> ChildEngine:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _start(self) -> str:
         """Start the process, and return the engine's name once it is open."""

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgecnn.engine import Engine
 from edgecnn.spec import parse_spec
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from numpy.typing import NDArray
 
     from edgecnn.bundle import Model
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 _AWAKE_S = 0.0002
 
 
-class FakeEngine:
+class FakeEngine(Engine):
     """Takes `delay_ms`, give or take up to `jitter_ms` (uniform, seeded), and answers by brightness.
 
     With `hang=N` every N-th call does not return, with `crash=N` it ends the process: for what stands guard.
@@ -74,14 +73,3 @@ class FakeEngine:
             return scores.reshape(shape)
         integers = np.iinfo(dtype)
         return (integers.min + scores * 256).astype(dtype).reshape(shape)
-
-    def close(self) -> None:
-        """Nothing to release."""
-
-    def __enter__(self) -> FakeEngine:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

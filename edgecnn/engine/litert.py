@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from ai_edge_litert.interpreter import Interpreter
 
+from edgecnn.engine import Engine
 from edgecnn.errors import EngineError, ModelError
 from edgecnn.quiet import quiet_stderr
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from numpy.typing import NDArray
 
     from edgecnn.bundle import Model
 
 
-class LitertEngine:
+class LitertEngine(Engine):
     """One LiteRT interpreter, built once and used for every picture."""
 
     name = "litert"
@@ -57,11 +56,3 @@ class LitertEngine:
         if self._interpreter is not None:
             self._interpreter = None
             gc.collect()
-
-    def __enter__(self) -> LitertEngine:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
