@@ -87,6 +87,16 @@ def draw_seven() -> np.ndarray:
     return picture
 
 
+def until(condition, what: str, patience_s: float = 30):
+    """Wait until a condition holds, and return what it gave."""
+    end = time.monotonic() + patience_s
+    while time.monotonic() < end:
+        if got := condition():
+            return got
+        time.sleep(0.1)
+    raise AssertionError(f"not within {patience_s} s: {what}")
+
+
 @pytest.fixture
 def digits_file(tmp_path) -> Path:
     """A bare copy of the shipped int8 model."""

@@ -12,6 +12,7 @@ import cv2
 import pytest
 
 from edgecnn.camera.synthetic import SyntheticCamera
+from tests.conftest import until
 
 FFMPEG = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()
 PATIENCE_S = 60
@@ -31,13 +32,6 @@ def pictures(tmp_path) -> dict[str, Path]:
     return found
 
 
-def until(condition, what: str):
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end, f"not within {PATIENCE_S} s: {what}"
-        time.sleep(0.1)
-
-
 def stream(picture: Path, port: int) -> subprocess.Popen:
     """Serve a picture, fifteen times a second, to the one who comes."""
     source = ["-re", "-loop", "1", "-framerate", "15", "-i", picture]
@@ -45,7 +39,11 @@ def stream(picture: Path, port: int) -> subprocess.Popen:
     server = subprocess.Popen(
         [FFMPEG, "-loglevel", "error", *source, *target], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    until(lambda: f":{port:04X} 00000000:0000 0A" in Path("/proc/net/tcp").read_text(), "ffmpeg listens")
+    until(
+        lambda: f":{port:04X} 00000000:0000 0A" in Path("/proc/net/tcp").read_text(),
+        "ffmpeg listens",
+        PATIENCE_S,
+    )
     return server
 
 
@@ -66,16 +64,16 @@ def test_a_stream_that_is_cut_off_and_comes_back(pictures, tmp_path):
             [*command, "--show", "none", "--jsonl", results], stdout=output, stderr=output
         )
     try:
-        until(lambda: len(lines()) >= 10, "ten results")
+        until(lambda: len(lines()) >= 10, "ten results", PATIENCE_S)
         server.kill()
         server.wait()
-        until(lambda: "it is opened again when it is back" in said.read_text(), "that it is gone")
+        until(lambda: "it is opened again when it is back" in said.read_text(), "that it is gone", PATIENCE_S)
         time.sleep(1)  # the last one may still have been on its way
         before = len(lines())
         time.sleep(1)
         assert len(lines()) == before, "nothing is classified meanwhile"
         server = stream(other, port)
-        until(lambda: len(lines()) >= before + 10, "ten more results")
+        until(lambda: len(lines()) >= before + 10, "ten more results", PATIENCE_S)
         live.send_signal(signal.SIGTERM)
         assert live.wait(PATIENCE_S) == 0
     finally:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from edgecnn.sink.window import TITLE
+from tests.conftest import until
 
 GUI = re.search(r"^\s*GUI:\s*(\S+)", cv2.getBuildInformation(), re.MULTILINE).group(1)
 PROGRAMS = ("Xvfb", "openbox", "xdotool", "wmctrl")
@@ -77,15 +78,6 @@ def live(screen, tmp_path):
         until(lambda: screen.look().any(axis=2).mean() > 0.5, "a picture in it")
         yield running
         running.kill()
-
-
-def until(condition, what: str):
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        if got := condition():
-            return got
-        time.sleep(0.1)
-    raise AssertionError(f"not within {PATIENCE_S} s: {what}")
 
 
 def moves(screen) -> bool:

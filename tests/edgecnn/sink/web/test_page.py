@@ -1,12 +1,11 @@
 """The page in a real browser: Debian's `chromium` and `chromium-driver`."""
 
 import shutil
-import time
 
 import pytest
 
 from edgecnn.sink.web.listen import Listen
-from tests.conftest import draw_seven
+from tests.conftest import draw_seven, until
 from tests.edgecnn.sink.web.conftest import serve
 
 selenium = pytest.importorskip("selenium")
@@ -14,7 +13,6 @@ BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(
     not (BROWSER and DRIVER), reason="needs a browser: apt install chromium chromium-driver"
 )
-PATIENCE_S = 30
 
 
 @pytest.fixture(scope="module")
@@ -46,16 +44,6 @@ def page(chromium):
 
 def text(page, name: str) -> str:
     return page.execute_script("return document.getElementById(arguments[0]).textContent", name)
-
-
-def until(condition, what: str):
-    """Wait until a condition holds, and return what it gave."""
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        if got := condition():
-            return got
-        time.sleep(0.1)
-    raise AssertionError(f"not within {PATIENCE_S} s: {what}")
 
 
 def pixels(page) -> str:
