@@ -21,7 +21,8 @@ from ai_edge_litert.interpreter import Interpreter
 import edgecnn
 from edgecnn.bench import bench_frames
 from edgecnn.latency import percentile
-from edgecnn.preprocess import crop, shrink
+from edgecnn.preprocess import crop
+from edgecnn.shrink import shrink
 
 if TYPE_CHECKING:
     from collections.abc import Callable

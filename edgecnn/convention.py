@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Color = Literal["gray", "rgb", "bgr"]
 Fit = Literal["crop", "stretch", "pad"]
-Resize = Literal["staged", "area", "linear"]
+Resize = Literal["halved", "area", "linear", "staged"]
 Layout = Literal["nhwc", "nchw"]
 
 # Ranges that models are trained with, and how far a quantized input's may be off and still be one of them.
@@ -80,7 +80,7 @@ class Convention:
         if self.value_range is None:
             raise ModelError(f"{source} {self.reasons['range']}: {ASK_FOR_RANGE}")
         return InputSpec(
-            self.width, self.height, self.color, self.fit, "staged", self.value_range, self.layout
+            self.width, self.height, self.color, self.fit, "halved", self.value_range, self.layout
         )
 
 

@@ -11,16 +11,16 @@ import numpy as np
 from edgecnn.errors import ImageError
 from edgecnn.frame import Box
 from edgecnn.quant import pixel_table
+from edgecnn.shrink import Shrinker
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edgecnn.convention import InputSpec, Resize
+    from edgecnn.convention import InputSpec
     from edgecnn.frame import Frame
     from edgecnn.tflite_file import Tensor
 
-# How many samples to a side make one pixel of the model when a picture is shrunk in stages.
-MOST_SAMPLES = 4
+    Tensors = NDArray[np.uint8] | NDArray[np.int8] | NDArray[np.float32]
 
 # Picture channels and model colour → the conversion.
 _CONVERSIONS = {
@@ -39,21 +39,21 @@ _CONVERSIONS = {
 class Preprocessor:
     """Turns pictures into one reused input tensor.
 
-    The order is crop, sample, convert the colour, average, look up the 256 pixel values: only the sampling
-    sees the large picture.
+    The order is crop, shrink, convert the colour, look up the 256 pixel values: only the first stage of
+    shrinking sees the large picture. What a shape of pictures needs is planned once, and no array is
+    allocated as long as pictures keep their shape.
     """
 
     def __init__(self, spec: InputSpec, tensor: Tensor) -> None:
         self._spec = spec
         self._table = pixel_table(spec.value_range, tensor.dtype, tensor.scale, tensor.zero_point)
-        self._tensor: NDArray[np.uint8] | NDArray[np.int8] | NDArray[np.float32] = np.empty(
-            tensor.shape, tensor.dtype
-        )
+        self._tensor: Tensors = np.empty(tensor.shape, tensor.dtype)
         self._flip = _flip(self._table)
+        self._shape: tuple[int, ...] = ()
+        # The tensor as a picture, H×W or H×W×3, where it can be seen as one.
+        self._target = self._as_picture(self._tensor)
 
-    def __call__(
-        self, image: NDArray[np.uint8]
-    ) -> NDArray[np.uint8] | NDArray[np.int8] | NDArray[np.float32]:
+    def __call__(self, image: NDArray[np.uint8]) -> Tensors:
         """Return the tensor for a picture; the next call overwrites it.
 
         Parameters
@@ -66,11 +66,14 @@ class Preprocessor:
         ImageError
             For an array of another kind.
         """
-        pixels = self._arrange(self.pixels(image))
-        if self._flip is not None:
-            np.bitwise_xor(pixels, self._flip, out=self._tensor.view(np.uint8))
+        pixels = self.pixels(image)
+        target = self._target
+        if target is None:
+            np.copyto(self._tensor, self._arrange(cv2.LUT(pixels, self._table)))
+        elif self._flip is not None:
+            np.bitwise_xor(pixels, self._flip, out=target.view(np.uint8))
         else:
-            np.take(self._table, pixels, out=self._tensor, mode="clip")
+            cv2.LUT(pixels, self._table, dst=target)
         return self._tensor
 
     def seen(self, frame: Frame) -> Box:
@@ -83,25 +86,47 @@ class Preprocessor:
         return inner._replace(x=x + inner.x, y=y + inner.y)
 
     def pixels(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return the picture as the model sees it before quantization: uint8, H×W (grey) or H×W×3."""
-        conversion = _CONVERSIONS[_channels(image), self._spec.color]
-        spec = self._spec
+        """Return the picture as the model sees it before quantization: uint8, H×W (grey) or H×W×3.
+
+        The next call overwrites it; it is the picture itself where nothing is to be done.
+        """
+        if not isinstance(image, np.ndarray) or image.shape != self._shape or image.dtype != np.uint8:
+            self._plan(image)
+        if image.ndim == 3 and image.shape[2] == 1:
+            image = image[:, :, 0]
+        left, top, width, height = self._part
+        inner = self._shrink(image[top : top + height, left : left + width])
+        if self._padded is None:
+            return inner  # type: ignore[no-any-return]
+        np.copyto(self._inner, inner)
+        return self._padded
+
+    def _plan(self, image: NDArray[np.uint8]) -> None:
+        """Prepare for pictures of this one's shape. Raises ImageError."""
+        channels, spec = _channels(image), self._spec
+        rows, columns = image.shape[:2]
         width, height = spec.width, spec.height
+        self._part = Box(0, 0, columns, rows)
         if spec.fit == "crop":
-            image = crop(image, width, height)
+            self._part = _centred(columns, rows, width, height)
         elif spec.fit == "pad":
             width, height = _within(image, width, height)
-        image = _sample(image, width, height, spec.resize)
-        # Grey is averaged in a third of the time of colour.
-        if conversion is not None:
-            image = cv2.cvtColor(image, conversion)  # type: ignore[assignment]
-        image = _average(image, width, height)
-        return _pad(image, spec.width, spec.height) if spec.fit == "pad" else image
+        shape = self._part.height, self._part.width, *((channels,) if channels > 1 else ())
+        self._shrink = Shrinker(shape, width, height, spec.resize, _CONVERSIONS[channels, spec.color])
+        self._padded: NDArray[np.uint8] | None = None
+        if (width, height) != (spec.width, spec.height):
+            self._padded, self._inner = _frame(spec, width, height)
+        self._shape = image.shape
 
-    def _arrange(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _as_picture(self, tensor: Tensors) -> Any:
+        spec = self._spec
+        shape = (spec.height, spec.width) if spec.color == "gray" else (spec.height, spec.width, 3)
+        if spec.layout == "nhwc" and tensor.size == math.prod(shape):
+            return tensor.reshape(shape)
+        return None
+
+    def _arrange(self, pixels: NDArray[Any]) -> NDArray[Any]:
         """Return a view of the picture in the tensor's shape."""
-        if pixels.size == self._tensor.size and self._spec.layout == "nhwc":
-            return pixels.reshape(self._tensor.shape)
         rows, columns = pixels.shape[:2]
         pixels = pixels.reshape(rows, columns, -1)
         if self._spec.layout == "nchw":
@@ -129,49 +154,11 @@ def _within(image: NDArray[np.uint8], width: int, height: int) -> tuple[int, int
     return max(1, round(columns * scale)), max(1, round(rows * scale))
 
 
-def _pad(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """Put the picture in the middle of a black one."""
-    rows, columns = image.shape[:2]
-    top, left = (height - rows) // 2, (width - columns) // 2
-    bottom, right = height - rows - top, width - columns - left
-    return cv2.copyMakeBorder(image, top, bottom, left, right, cv2.BORDER_CONSTANT)  # type: ignore[return-value]
-
-
-def shrink(image: NDArray[np.uint8], width: int, height: int, method: Resize) -> NDArray[np.uint8]:
-    """Resize a picture.
-
-    Parameters
-    ----------
-    method
-        `area` averages every pixel, exact and slow; `linear` reads four pixels for each one that it writes,
-        quick and aliasing; `staged` takes n×n linear samples (n from 2 to 4) for each pixel and averages
-        them: within two grey levels of `area` in the mean, at a fraction of its time. Enlarging is linear.
-    """
-    return _average(_sample(image, width, height, method), width, height)
-
-
-def _sample(image: NDArray[np.uint8], width: int, height: int, method: Resize) -> NDArray[np.uint8]:
-    """Resize to the size asked for, or to a whole multiple of it where averaging is to follow."""
-    rows, columns = image.shape[:2]
-    if (columns, rows) == (width, height):
-        return image
-    if method == "area" and (columns > width or rows > height):
-        return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
-    if method == "staged":
-        width, height = width * _samples(columns / width), height * _samples(rows / height)
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
-
-
-def _samples(ratio: float) -> int:
-    """Return how many samples to a side one pixel takes: at most 2.5 pixels apart, up to the limit."""
-    return 1 if ratio <= 1.25 else min(MOST_SAMPLES, max(2, math.ceil(ratio / 2.5)))
-
-
-def _average(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """Average n×n pixels into one, where the picture is n times the size asked for."""
-    if image.shape[:2] == (height, width):
-        return image
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+def _frame(spec: InputSpec, width: int, height: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return a black picture of the model's size, and the view of its middle."""
+    whole = np.zeros((spec.height, spec.width, *(() if spec.color == "gray" else (3,))), np.uint8)
+    top, left = (spec.height - height) // 2, (spec.width - width) // 2
+    return whole, whole[top : top + height, left : left + width]
 
 
 def _flip(table: NDArray[Any]) -> int | None:

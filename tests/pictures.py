@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 
 import cv2
@@ -15,6 +16,17 @@ def digit(label: str, rng: np.random.Generator, size: int = 28) -> np.ndarray:
     return cv2.resize(
         (draw_digit(label, 112, rng) * 255).astype(np.uint8), (size, size), interpolation=cv2.INTER_AREA
     )
+
+
+@functools.cache
+def textured(side: int) -> np.ndarray:
+    """Detail of every size, as a photo has it: noise that falls with its frequency, seen through a lens."""
+    spectrum = np.fft.rfft2(np.random.default_rng(5).normal(size=(side, side)))
+    rows, columns = np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None]
+    spectrum /= np.maximum(np.hypot(rows, columns), 1 / side)
+    texture = np.fft.irfft2(spectrum, (side, side))
+    seen = cv2.GaussianBlur(texture, (0, 0), 0.8)
+    return np.clip(128 + 45 * seen / seen.std(), 0, 255).astype(np.uint8)
 
 
 def write_idx(path, array: np.ndarray) -> None:

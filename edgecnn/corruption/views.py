@@ -8,7 +8,8 @@ import cv2
 
 from edgecnn.corruption import CAPTURE, SCENES, STANDARD, STRENGTHS, generator
 from edgecnn.errors import DataError
-from edgecnn.preprocess import Preprocessor, crop, shrink
+from edgecnn.preprocess import Preprocessor, crop
+from edgecnn.shrink import shrink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +36,7 @@ class View:
         """Return the picture at the model's size: H×W, or H×W×3 BGR. Classifying it changes no pixel."""
         pixels = self._preprocess.pixels(picture)
         if pixels.ndim == 2:
-            return pixels
+            return pixels.copy()
         return cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)  # type: ignore[return-value]
 
     def frame(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -174,7 +174,7 @@ def test_a_bare_file_tells_its_labels_and_range(digits_file):
     model = bundle.open_model(digits_file)
     assert model.labels == tuple("0123456789")
     assert model.variant == "int8"
-    assert model.input == InputSpec(28, 28, "gray", "stretch", "staged", (0.0, 1.0))
+    assert model.input == InputSpec(28, 28, "gray", "stretch", "halved", (0.0, 1.0))
 
 
 @pytest.mark.parametrize("count", [1, 9, 11])

@@ -45,7 +45,7 @@ class InputSpec:
     height: int = 0
     color: Literal["auto", "gray", "rgb"] = "auto"
     fit: Literal["crop", "stretch"] = "crop"
-    resize: Literal["staged", "area", "linear"] = "staged"
+    resize: Literal["halved", "area", "linear", "staged"] = "halved"
 
 
 @dataclass(frozen=True, slots=True)

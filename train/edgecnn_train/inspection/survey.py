@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from edgecnn.errors import DataError, ImageError
-from edgecnn.preprocess import shrink
+from edgecnn.shrink import shrink
 from edgecnn_train.data import has_color
 
 if TYPE_CHECKING:

@@ -47,7 +47,7 @@ def answers(
     """Run a `.tflite` on pictures (uint8 N×H×W×C) through edgecnn's engine; return real scores, N×classes."""
     file = read_tflite(content, "the converted model")
     height, width, channels = file.inputs[0].shape[1:]
-    spec = InputSpec(width, height, "gray" if channels == 1 else "rgb", "stretch", "staged", value_range)
+    spec = InputSpec(width, height, "gray" if channels == 1 else "rgb", "stretch", "halved", value_range)
     image, scores = file.inputs[0], file.outputs[0]
     table = pixel_table(value_range, image.dtype, image.scale, image.zero_point)
     model = Model("the converted model", image.dtype, content, file, (), spec, None)

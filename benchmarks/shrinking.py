@@ -1,0 +1,163 @@
+"""What each way of shrinking a camera's picture costs, in time and in accuracy.
+
+    python benchmarks/shrinking.py --data ../shared/data [--pictures N]
+
+Test pictures of CIFAR-10 and of the hand signs are enlarged to the height of a 640×480 frame (cubic), shrunk
+in every way to the model's size, and classified by the shipped int8 models. Enlarged pictures are smooth, as
+no camera's are, and hardly show what is lost; so each is seen three times: as it is; with the noise of a
+dark room (normal, of deviation 12, then JPEG at quality 85); and with detail that is too fine for the model
+(noise that falls with its frequency, of deviation 10), as sharp lenses see it.
+
+Prints for each way its time on the frames of `edgecnn bench` (one thread, the median in µs), and for each
+condition the share of right answers and how many points that is from `area`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+import edgecnn
+from edgecnn.bench import bench_frames
+from edgecnn.dataset import open_source
+from edgecnn.evaluate import select
+from edgecnn.preprocess import crop
+from edgecnn.shrink import shrink
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    Picture = NDArray[np.uint8]
+
+SIDE = 480
+MODELS = {"cifar10": "cifar10.zip", "signs": "sign_digits.zip"}
+FINEST = 16  # details begin where a model of 32 pixels ends, in waves a side
+CONDITIONS = ("as it is", "noise", "detail")
+
+
+def resized(picture: Any, side: int, interpolation: int) -> Any:
+    return cv2.resize(picture, (side, side), interpolation=interpolation)
+
+
+def sampled(count: int, *, skip: int = 1) -> Callable[[Any, int], Any]:
+    """Return a way that averages count×count linear samples by halves, of every `skip`-th row."""
+
+    def way(picture: Any, side: int) -> Any:
+        found = resized(picture[::skip], side * count, cv2.INTER_LINEAR)
+        while found.shape[0] > side:
+            found = resized(found, found.shape[0] // 2, cv2.INTER_AREA)
+        return found
+
+    return way
+
+
+def halves_then_linear(picture: Any, side: int) -> Any:
+    while picture.shape[0] >= 2 * side:
+        picture = resized(picture, picture.shape[0] // 2, cv2.INTER_AREA)
+    return resized(picture, side, cv2.INTER_LINEAR)
+
+
+WAYS: dict[str, Callable[[Any, int], Any]] = {
+    "`area`, every pixel": lambda p, side: shrink(p, side, side, "area"),
+    "`linear`": lambda p, side: shrink(p, side, side, "linear"),
+    "`staged`": lambda p, side: shrink(p, side, side, "staged"),
+    "`halved`, the default": lambda p, side: shrink(p, side, side, "halved"),
+    "halved to the end, then linear": halves_then_linear,
+    "2×2 linear samples": sampled(2),
+    "4×4 linear samples": sampled(4),
+    "4×4 linear samples of every second row": sampled(4, skip=2),
+    "every fifth row, `area`": lambda p, side: resized(p[::5], side, cv2.INTER_AREA),
+}
+
+
+def details(seed: int) -> NDArray[np.float32]:
+    spectrum = np.fft.rfft2(np.random.default_rng(seed).normal(size=(SIDE, SIDE)))
+    frequency = np.hypot(np.fft.fftfreq(SIDE)[:, None], np.fft.rfftfreq(SIDE)[None])
+    fine = np.where(frequency > FINEST / SIDE, spectrum / np.maximum(frequency, 1 / SIDE), 0)
+    seen = cv2.GaussianBlur(np.fft.irfft2(fine, (SIDE, SIDE)), (0, 0), 0.8)
+    return np.asarray(seen / seen.std(), np.float32)[..., None]
+
+
+def seen_by_a_camera(picture: Any, condition: str, index: int, textures: list[Any]) -> Any:
+    big = resized(picture, SIDE, cv2.INTER_CUBIC)
+    if condition == "noise":
+        noise = np.random.default_rng(index).normal(0, 12, (SIDE, SIDE, 1))
+        noisy = np.clip(big + noise, 0, 255).astype(np.uint8)
+        coded = cv2.imencode(".jpg", noisy, [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
+        return cv2.imdecode(coded, cv2.IMREAD_COLOR)
+    if condition == "detail":
+        texture = np.roll(textures[index % len(textures)], (index * 37 % SIDE, index * 91 % SIDE), (0, 1))
+        return np.clip(big + 10 * texture, 0, 255).astype(np.uint8)
+    return big
+
+
+def pictures(model: str, data: Path, limit: int) -> Iterator[tuple[str, Any]]:
+    source = open_source(data / MODELS[model])
+    items = select(source.items, "test") if any(i.split for i in source.items) else list(source.items)
+    for k in np.random.default_rng(0).permutation(len(items))[:limit]:
+        yield source.labels[items[k].label], source.read(items[k])
+
+
+def accuracies(model: str, data: Path, limit: int) -> dict[str, dict[str, float]]:
+    """Return the share of right answers, for each condition and way."""
+    textures = [details(seed) for seed in range(16)]
+    right = {c: dict.fromkeys(WAYS, 0) for c in CONDITIONS}
+    count = 0
+    with edgecnn.load(model) as classifier:
+        side = classifier.model.input.width
+        for count, (truth, picture) in enumerate(pictures(model, data, limit), 1):
+            for condition in CONDITIONS:
+                big = seen_by_a_camera(picture, condition, count, textures)
+                for name, way in WAYS.items():
+                    right[condition][name] += classifier.classify(way(big, side), 1)[0].label == truth
+    print(f"{model}: {count:,} pictures, {side}×{side}")
+    return {c: {name: hits / count for name, hits in found.items()} for c, found in right.items()}
+
+
+def times(side: int, blocks: int = 20) -> dict[str, float]:
+    """Return the median time of each way in µs, in turn on the same frames."""
+    frames = [crop(frame, side, side) for frame in bench_frames()]
+    took: dict[str, list[float]] = {name: [] for name in WAYS}
+    for block in range(blocks + 1):
+        for name, way in WAYS.items():
+            for frame in frames:
+                start = time.perf_counter_ns()
+                way(frame, side)
+                if block:
+                    took[name].append((time.perf_counter_ns() - start) / 1e3)
+    return {name: median(values) for name, values in took.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, help="where cifar10.zip and sign_digits.zip lie")
+    parser.add_argument("--pictures", type=int, default=10_000)
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    sides = (28, 32, 64, 96, 128, 224)
+    print("µs from 480×480: | way |", " | ".join(map(str, sides)))
+    table = {side: times(side) for side in sides}
+    for name in WAYS:
+        print(f"| {name} | " + " | ".join(f"{table[side][name]:.0f}" for side in sides) + " |")
+    for model in MODELS:
+        found = accuracies(model, arguments.data, arguments.pictures)
+        exact = next(iter(WAYS))
+        for name in WAYS:
+            cells = (
+                f"{found[c][name]:.2%} ({100 * (found[c][name] - found[c][exact]):+.2f})" for c in CONDITIONS
+            )
+            print(f"| {name} | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()
