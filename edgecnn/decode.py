@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from edgecnn.tflite_file import Tensor
 
+# Up to so many of at least so many classes are found one by one.
+_FEW, _MANY = 5, 64
+
 
 class Decoder:
     """Turns an output tensor into predictions, best first; equal scores keep the order of the labels.
@@ -56,17 +59,15 @@ class Decoder:
         values = raw.reshape(-1)
         if self._logits:
             values = softmax(self._real(values))
-        # A stable sort of the complement: best first, equal scores in the order of the labels.
-        falling = -values if values.dtype == np.float32 else ~values
-        best = falling.argsort(kind="stable")[:top].tolist()
         labels, table = self._labels, self._scores
+        best = largest(values, top)
         if self._exponent != 1:
-            scores = self._tempered(values).tolist()
-            return [Prediction(labels[i], i, scores[i]) for i in best]
-        scores = values.tolist()
+            weights = self._weights_of(values)
+            total = np.add.reduce(weights)
+            return [Prediction(labels[i], i, float(weights[i] / total)) for i in best]
         if values.dtype == np.float32:
-            return [Prediction(labels[i], i, scores[i]) for i in best]
-        return [Prediction(labels[i], i, table[scores[i]]) for i in best]
+            return [Prediction(labels[i], i, values.item(i)) for i in best]
+        return [Prediction(labels[i], i, table[values.item(i)]) for i in best]
 
     def scores(self, raw: NDArray[Any]) -> NDArray[np.float64]:
         """Return the scores of all classes, shape (classes,), in the order of the labels."""
@@ -82,9 +83,12 @@ class Decoder:
 
     def _tempered(self, values: NDArray[Any]) -> NDArray[np.float64]:
         # The same as `temper`, with the powers of a quantized output looked up.
-        weights = self._weigh(values) if self._weights is None else self._weights.take(values.view(np.uint8))
+        weights = self._weights_of(values)
         scores: NDArray[np.float64] = weights / np.add.reduce(weights)
         return scores
+
+    def _weights_of(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        return self._weigh(values) if self._weights is None else self._weights.take(values.view(np.uint8))
 
     def _weigh(self, probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
         weights: NDArray[np.float64] = np.maximum(probabilities, self._floor, dtype=np.float64)
@@ -94,6 +98,31 @@ class Decoder:
         if self._tensor.dtype == "float32":
             return values
         return dequantize(values, self._tensor.scale, self._tensor.zero_point)
+
+
+def largest(values: NDArray[Any], top: int | None = None) -> list[int]:
+    """Return the places of the `top` largest values (all for None), the largest first, equals in order.
+
+    A few of many are found one by one, without a sort of the rest.
+    """
+    if top == 1 and not _has_nan(values):
+        return [int(values.argmax())]
+    if top is None or top > _FEW or values.size < _MANY or _has_nan(values):
+        # A stable sort of the complement: best first, equal scores in the order of the labels.
+        falling = -values if values.dtype == np.float32 else ~values
+        return falling.argsort(kind="stable")[:top].tolist()  # type: ignore[no-any-return]
+    # In a wider type, what was found gets a value below all others.
+    left = values.astype(np.float32 if values.dtype == np.float32 else np.int16)
+    found = []
+    for _ in range(top):
+        found.append(int(left.argmax()))
+        left[found[-1]] = -np.inf if left.dtype == np.float32 else -0x8000
+    return found
+
+
+def _has_nan(values: NDArray[Any]) -> bool:
+    # A maximum is not a number where one of the values is not.
+    return values.dtype == np.float32 and bool(np.isnan(values.max()))
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

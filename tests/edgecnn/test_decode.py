@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from edgecnn.decode import Decoder, softmax
+from edgecnn.decode import Decoder, largest, softmax
 from edgecnn.tflite_file import Tensor
 
 LABELS = ("a", "b", "c", "d")
@@ -45,3 +45,22 @@ def test_logits_go_through_softmax():
 
 def test_softmax_survives_huge_logits():
     assert softmax(np.array([1000.0, 0.0], np.float32)).tolist() == [1.0, 0.0]
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "float32"])
+@pytest.mark.parametrize("classes", [2, 10, 63, 64, 1001])
+def test_a_few_best_are_the_first_of_all_in_order(dtype, classes):
+    rng = np.random.default_rng(classes)
+    few, lowest = rng.integers(0, 4, classes), 0 if dtype == "float32" else np.iinfo(dtype).min
+    for drawn in (rng.integers(0, 120, classes), few, np.full(classes, lowest), np.sort(few)):
+        values = drawn.astype(dtype)
+        ranked = sorted(range(classes), key=lambda i: (-float(values[i]), i))
+        for top in (1, 2, 3, 5, 6, None):
+            assert largest(values, top) == ranked[:top]
+
+
+@pytest.mark.parametrize("top", [1, 3, None])
+def test_a_value_that_is_no_number_comes_last(top):
+    values = np.linspace(0, 1, 100, dtype=np.float32)
+    values[[0, 50]] = np.nan
+    assert largest(values, top) == [*range(99, 50, -1), *range(49, 0, -1), 0, 50][:top]
