@@ -67,6 +67,11 @@ class Classifier:
         """The classes, in the order of the model's outputs."""
         return self.model.labels
 
+    @property
+    def least_side(self) -> int:
+        """How long a picture's shorter side has to be so that nothing of it is enlarged, in pixels."""
+        return max(self.model.input.width, self.model.input.height)
+
     def classify(self, image: NDArray[np.uint8], top: int | None = None) -> list[Prediction]:
         """Classify one picture.
 

@@ -41,6 +41,8 @@ class Frame:
         The true label, where the source knows it.
     roi
         The region of interest, the part that is classified; None for the whole picture.
+    encoded
+        The JPEG file that the pixels are a smaller picture of; None where they are all that there is.
     """
 
     pixels: NDArray[np.uint8]
@@ -49,6 +51,7 @@ class Frame:
     source: str
     truth: str | None = None
     roi: Box | None = None
+    encoded: bytes | None = None
 
     def wall_time(self) -> datetime:
         """Return when it was captured, by the clock on the wall, in the local time zone."""

@@ -25,24 +25,48 @@ EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif"
 
 # In compressed JPEG data FF is followed by 00 (a stuffed byte), by a restart marker, or by a real marker.
 _JPEG_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+# The segments that tell a JPEG's size (start of frame), and those without a length.
+_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 
 
-def read_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
+def read_image(path: str | os.PathLike[str], least: int | None = None) -> NDArray[np.uint8]:
     """Read a picture as uint8 H×W×3 BGR, turned as its EXIF orientation says.
 
-    16-bit, grey, RGBA and CMYK pictures are converted. Raises ImageError.
+    16-bit, grey, RGBA and CMYK pictures are converted.
+
+    Parameters
+    ----------
+    least
+        How long the shorter side has to be at least, in pixels; see `reduction`. None for the full size.
+
+    Raises
+    ------
+    ImageError
+        Where it can't be read or decoded.
     """
+    data = read_file(path)
+    return decode_image(data, str(path), reduce=reduction(data, least))
+
+
+def read_file(path: str | os.PathLike[str]) -> bytes:
+    """Read a picture's file. Raises ImageError."""
     try:
-        data = Path(path).read_bytes()
+        return Path(path).read_bytes()
     except OSError as error:
         raise ImageError(f"{path} can't be read: {error.strerror}") from error
-    return decode_image(data, str(path))
 
 
-def decode_image(data: bytes, source: str, *, quiet: bool = True) -> NDArray[np.uint8]:
+def decode_image(data: bytes, source: str, *, quiet: bool = True, reduce: int = 1) -> NDArray[np.uint8]:
     """Decode a picture from its bytes; like `read_image`, with `source` for the messages.
 
-    `quiet` keeps OpenCV off stderr, and with it all other threads for that time: not for a stream.
+    Parameters
+    ----------
+    quiet
+        Keeps OpenCV off stderr, and with it all other threads for that time: not for a stream.
+    reduce
+        1, or for a JPEG 2, 4 or 8: its sides become so many times shorter, each pixel the mean of those that
+        it stands for. That takes less time than to decode it in full.
     """
     import cv2
     import numpy as np
@@ -51,9 +75,13 @@ def decode_image(data: bytes, source: str, *, quiet: bool = True) -> NDArray[np.
         raise ImageError(f"{source} is empty (0 bytes)")
     if data[:2] == b"\xff\xd8" and jpeg_end(data) is None:
         raise ImageError(f"{source} is a JPEG that is cut off ({len(data):,} bytes): copy it again")
+    flags = {
+        1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4,
+        8: cv2.IMREAD_REDUCED_COLOR_8,
+    }[reduce]  # fmt: skip
     try:
         with quiet_stderr() if quiet else contextlib.nullcontext():
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
         if "CV_IO_MAX_IMAGE" in str(error):
             raise ImageError(
@@ -65,6 +93,32 @@ def decode_image(data: bytes, source: str, *, quiet: bool = True) -> NDArray[np.
     if image.shape[0] * image.shape[1] > MAX_MEGAPIXELS * 1_000_000:
         raise ImageError(f"{source} has more than {MAX_MEGAPIXELS} megapixels: make it smaller first")
     return image  # type: ignore[return-value]
+
+
+def reduction(data: bytes, least: int | None) -> int:
+    """Return how many times smaller a file can be decoded with `least` pixels left along its shorter side.
+
+    1 for what is no JPEG, and for a `least` of None.
+    """
+    if least is None or (size := jpeg_size(data)) is None:
+        return 1
+    return next((times for times in (8, 4, 2) if min(size) >= times * least), 1)
+
+
+def jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """Return the width and height that a JPEG's header tells, before any rotation; None where it doesn't."""
+    at = 2
+    while data[:2] == b"\xff\xd8" and at + 9 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker in _JPEG_FRAMES:
+            return int.from_bytes(data[at + 7 : at + 9], "big"), int.from_bytes(data[at + 5 : at + 7], "big")
+        if marker == 0xFF:
+            at += 1
+        elif marker in _JPEG_BARE:
+            at += 2
+        else:
+            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return None
 
 
 def jpeg_end(data: bytes) -> int | None:

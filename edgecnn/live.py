@@ -126,7 +126,7 @@ def run(
     stop = stop or threading.Event()
     mailbox = Mailbox(keep_all=not camera.live)
     variants = classifier if isinstance(classifier, Variants) else Variants(classifier)
-    loop = _Loop(variants, mailbox, sinks, top, smooth, hold, framing, save_to)
+    loop = _Loop(variants, mailbox, camera, sinks, top, smooth, hold, framing, save_to)
     with _capturing(camera, mailbox, stop):
         loop.run(stop, seconds, frames)
     return loop.stats.summary(camera.description)
@@ -162,6 +162,7 @@ class _Loop:
         self,
         variants: Variants,
         mailbox: Mailbox,
+        camera: Camera,
         sinks: Sequence[Sink],
         top: int,
         smooth: float,
@@ -170,6 +171,9 @@ class _Loop:
         save_to: str,
     ) -> None:
         self._variants, self._mailbox, self._sinks, self._top = variants, mailbox, sinks, top
+        self._camera = camera
+        # Who looks at pictures, or says in pixels what of them counts, needs them as they come.
+        self._in_full = framing is not None or any(sink.needs_picture for sink in sinks)
         self._smooth, self._hold, self._framing, self._save_to = smooth, hold, framing, save_to
         self._newest: Frame | None = None
         self._quit = False
@@ -180,6 +184,7 @@ class _Loop:
     def _begin(self) -> None:
         """Start with the current variant: its smoother begins anew, and its latencies are kept apart."""
         self._classifier = self._variants.current
+        self._camera.need(None if self._in_full else self._classifier.least_side)
         steady = self._smooth or self._hold > 1
         self._smoother = self._classifier.smoother(self._smooth, self._hold) if steady else None
         self.stats.run(self._classifier.model.variant)

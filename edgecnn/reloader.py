@@ -40,6 +40,8 @@ class Reloader(Sink):
         Opens a variant by its name, and only if it answers as where it was published.
     """
 
+    needs_picture = False
+
     def __init__(
         self, model: str, load: Callable[[str], AbstractContextManager[Classifier]], *, watch: bool
     ) -> None:

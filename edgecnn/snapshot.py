@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 
 from edgecnn.errors import OutputError
+from edgecnn.image_file import decode_image
 
 if TYPE_CHECKING:
     import os
@@ -22,7 +23,8 @@ def save_frame(frame: Frame, folder: str | os.PathLike[str] = ".") -> Path:
     """
     stamp = frame.wall_time().strftime("%Y%m%d-%H%M%S-%f")[:-3]
     path = Path(folder, f"edgecnn-{stamp}.png")
-    data = cv2.imencode(".png", frame.pixels)[1].tobytes()
+    whole = frame.pixels if frame.encoded is None else decode_image(frame.encoded, frame.source, quiet=False)
+    data = cv2.imencode(".png", whole)[1].tobytes()
     part = path.with_suffix(".part")
     try:
         part.write_bytes(data)

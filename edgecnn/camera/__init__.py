@@ -95,6 +95,14 @@ class Camera(Protocol):
         """Wait for the next frame; None at the end of a file. Raises CameraError where a camera fails."""
         ...
 
+    def need(self, side: int | None) -> None:  # noqa: ARG002 - for those that can
+        """Say how long the shorter side of pictures has to be at least, from a next one on; None for all.
+
+        May be called from another thread. A camera that gets JPEG files decodes them smaller then; others
+        take no notice.
+        """
+        return
+
     def interrupt(self) -> None:
         """End a wait in `read`, from another thread; one for a driver ends with the driver's time-out."""
         return

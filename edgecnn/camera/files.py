@@ -11,7 +11,7 @@ from edgecnn.camera import Camera, Mode, is_pattern
 from edgecnn.camera.pace import Pace
 from edgecnn.errors import CameraError, ImageError
 from edgecnn.frame import Frame
-from edgecnn.image_file import EXTENSIONS, read_image
+from edgecnn.image_file import EXTENSIONS, decode_image, read_file, reduction
 from edgecnn.quiet import say
 
 
@@ -59,6 +59,7 @@ class FilesCamera(Camera):
         except (ImageError, OSError) as error:
             raise CameraError(str(error)) from error
         self._index = 0
+        self._least: int | None = None
 
     @property
     def description(self) -> str:
@@ -71,14 +72,21 @@ class FilesCamera(Camera):
             path, index = self._paths[self._index], self._index
             self._index += 1
             try:
-                pixels = read_image(path)
+                data = read_file(path)
+                times = reduction(data, self._least)
+                pixels = decode_image(data, str(path), reduce=times)
                 self._pace.wait()
-                return Frame(pixels, time.monotonic_ns(), index, str(path))
+                encoded = data if times > 1 else None
+                return Frame(pixels, time.monotonic_ns(), index, str(path), encoded=encoded)
             except ImageError as error:
                 if len(self._paths) == 1:
                     raise CameraError(str(error)) from error
                 say(str(error))
         return None
+
+    def need(self, side: int | None) -> None:
+        """Decode JPEG files no larger than this needs."""
+        self._least = side
 
     def interrupt(self) -> None:
         """End a wait for the next picture's time."""

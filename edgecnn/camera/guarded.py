@@ -123,6 +123,10 @@ class GuardedCamera(Camera):
         except CameraHung as error:
             raise CameraHung(f"{self.name} hangs: {error}") from None
 
+    def need(self, side: int | None) -> None:
+        """Pass it on."""
+        self._camera.need(side)
+
     def interrupt(self) -> None:
         """End a wait in `read`, whether the driver does or not."""
         self._camera.interrupt()

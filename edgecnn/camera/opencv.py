@@ -15,7 +15,7 @@ import cv2
 from edgecnn.camera import Camera, Mode, driver_stamp, is_device
 from edgecnn.errors import CameraError, ImageError
 from edgecnn.frame import Frame
-from edgecnn.image_file import decode_image, jpeg_end
+from edgecnn.image_file import decode_image, jpeg_end, reduction
 from edgecnn.quiet import quiet_stderr
 
 if TYPE_CHECKING:
@@ -37,15 +37,23 @@ class JpegFrames:
 
     def __init__(self) -> None:
         self._ends = False
+        # How long the shorter side has to be at least; None for full size.
+        self.least: int | None = None
 
-    def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return the picture, uint8 H×W×3 BGR. Raises ImageError for one that is torn."""
+    def __call__(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], bytes | None]:
+        """Return the picture, uint8 H×W×3 BGR, and its file where it was decoded smaller.
+
+        Raises ImageError for one that is torn.
+        """
         if pixels.ndim == 3:
-            return pixels
+            return pixels, None
         data = pixels.tobytes()
         if not self._ends:
             self._ends = jpeg_end(data) is not None
-        return decode_image(data if self._ends else data + _JPEG_END, "a frame", quiet=False)
+        whole = data if self._ends else data + _JPEG_END
+        times = reduction(whole, self.least)
+        picture = decode_image(whole, "a frame", quiet=False, reduce=times)
+        return picture, whole if times > 1 else None
 
 
 class OpenCvCamera(Camera):
@@ -119,12 +127,18 @@ class OpenCvCamera(Camera):
             captured = self._driver_stamp(time.monotonic_ns())
             index, self._index = self._index, self._index + 1
             try:
-                return Frame(self._decoded(pixels), captured, index, self.name)
+                picture, encoded = self._decoded(pixels)
             except ImageError as error:
                 if time.monotonic() > end:
                     raise CameraError(
                         f"{self.name} gives torn pictures only: its cable is bad, or its USB hub too weak"
                     ) from error
+            else:
+                return Frame(picture, captured, index, self.name, encoded=encoded)
+
+    def need(self, side: int | None) -> None:
+        """Decode MJPG frames no larger than this needs."""
+        self._decoded.least = side
 
     def _code(self) -> str:
         """Return the pixel format's four characters, as the driver says."""

@@ -58,6 +58,7 @@ class RecoveringCamera(Camera):
         self._first_index = self._next_index = 0
         self._opened = time.monotonic()
         self._lost = 0.0
+        self._needed: int | None = None
         self._tries = self._hung = 0
         self._closing = threading.Lock()
         self._closed = False
@@ -90,6 +91,12 @@ class RecoveringCamera(Camera):
             self._next_index = index + 1
             return replace(frame, index=index)
         return None
+
+    def need(self, side: int | None) -> None:
+        """Pass it on, also to what is opened again."""
+        self._needed = side
+        if camera := self._camera:
+            camera.need(side)
 
     def close(self) -> None:
         """Close the camera; may be called twice, and while another thread opens it again."""
@@ -128,6 +135,7 @@ class RecoveringCamera(Camera):
         except CameraError as error:
             self._count_hung(error)
             return False
+        camera.need(self._needed)
         with self._closing:
             if not (self._closed or self._ended.is_set()):
                 self._camera = camera

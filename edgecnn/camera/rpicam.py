@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from edgecnn.camera.pi import PiSource
 from edgecnn.errors import CameraError, ImageError
 from edgecnn.frame import Frame
-from edgecnn.image_file import decode_image, jpeg_end
+from edgecnn.image_file import decode_image, jpeg_end, reduction
 
 if TYPE_CHECKING:
     from edgecnn.camera import Mode
@@ -58,9 +58,14 @@ class RpicamCamera(PiSource):
         self._pipe = child.stdout
         self._buffer = b""
         self._captured_ns = 0
+        self._least: int | None = None
         # Without a camera the program starts, and ends.
         self._wait_for_first()
         self._granted += f" MJPEG, by {os.path.basename(program)}"  # noqa: PTH119
+
+    def need(self, side: int | None) -> None:
+        """Decode pictures no larger than this needs."""
+        self._least = side
 
     def interrupt(self) -> None:
         """End the program, and with it a wait for its next picture."""
@@ -83,8 +88,11 @@ class RpicamCamera(PiSource):
         while True:
             jpeg, captured = self._take(deadline, patience)
             index, self._index = self._index, self._index + 1
+            times = reduction(jpeg, self._least)
             with contextlib.suppress(ImageError):
-                return Frame(decode_image(jpeg, self.name, quiet=False), captured, index, self.name)
+                picture = decode_image(jpeg, self.name, quiet=False, reduce=times)
+                encoded = jpeg if times > 1 else None
+                return Frame(picture, captured, index, self.name, encoded=encoded)
 
     def _take(self, deadline: float, patience: float) -> tuple[bytes, int]:
         """Return the newest whole JPEG file of the pipe and when its last bytes were read."""

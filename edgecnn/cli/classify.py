@@ -62,7 +62,7 @@ def classify(
     given = parse_given(labels, value_range, fit, color)
     with open_classifier(model, variant, engine, threads, given, threshold) as classifier:
         for path in paths:
-            for frame in _frames(path):
+            for frame in _frames(path, classifier.least_side):
                 if isinstance(frame, Exception):
                     failed = True
                     sys.stderr.write(f"edgecnn: {frame}\n")
@@ -80,18 +80,24 @@ def _line(result: Result) -> str:
     return "  ".join([where, *answer, *(f"{p.label} {p.score:.3f}" for p in result.predictions)])
 
 
-def _frames(path: str) -> Iterator[Frame | ImageError | CameraError]:
-    """Yield what is at a path: one frame for an image, many for a video; an error in its place."""
+def _frames(path: str, least: int) -> Iterator[Frame | ImageError | CameraError]:
+    """Yield what is at a path: one frame for an image, many for a video; an error in its place.
+
+    A JPEG's shorter side has at least so many pixels.
+    """
     import time
 
     from edgecnn.camera import is_video_file
     from edgecnn.camera.files import list_images
     from edgecnn.frame import Frame
-    from edgecnn.image_file import decode_image, read_image
+    from edgecnn.image_file import decode_image, read_image, reduction
 
     try:
         if path == "-":
-            yield Frame(decode_image(sys.stdin.buffer.read(), "stdin"), time.monotonic_ns(), 0, "-")
+            data = sys.stdin.buffer.read()
+            yield Frame(
+                decode_image(data, "stdin", reduce=reduction(data, least)), time.monotonic_ns(), 0, "-"
+            )
             return
         if is_video_file(Path(path)):
             yield from _video(path)
@@ -102,7 +108,7 @@ def _frames(path: str) -> Iterator[Frame | ImageError | CameraError]:
         return
     for file in files:
         try:
-            yield Frame(read_image(file), time.monotonic_ns(), 0, str(file))
+            yield Frame(read_image(file, least), time.monotonic_ns(), 0, str(file))
         except ImageError as error:
             yield error
 

@@ -26,7 +26,15 @@ class Sink(Protocol):
     """Takes every result. A class that inherits it needs `show` alone; whoever opened a sink closes it.
 
     All is called in the loop's thread and has to be quick.
+
+    Attributes
+    ----------
+    needs_picture
+        Whether it looks at the pictures themselves: where no sink does, they may come smaller than the camera
+        gives them.
     """
+
+    needs_picture: bool = True
 
     def show(self, result: Result, stats: Stats) -> None:
         """Take one result, with what the run amounts to so far. Raises OutputError."""

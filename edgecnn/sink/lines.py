@@ -103,6 +103,8 @@ class LineFile:
 class LineSink(Sink):
     """Adds a line for each result to a `LineFile`; a kind of file says what stands in it."""
 
+    needs_picture = False
+
     def __init__(self, path: str, header: str = "") -> None:
         self._lines = LineFile(path, header)
         self._gone = False

@@ -31,6 +31,8 @@ _BAR = 24
 class TerminalSink(Sink):
     """Redraws ten times a second; the keys work where someone is at the terminal."""
 
+    needs_picture = False
+
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live: Live | None = None

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from edgecnn.errors import ImageError
-from edgecnn.image_file import decode_image, read_image
+from edgecnn.image_file import decode_image, jpeg_size, read_image, reduction
 
 PICTURE = cv2.resize(np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8), (160, 120))
 
@@ -118,3 +118,64 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
         read_image(tmp_path / "nowhere.png")
     with pytest.raises(ImageError, match="Is a directory"):
         read_image(tmp_path)
+
+
+def jpeg(width, height, *options):
+    rng = np.random.default_rng(3)
+    picture = cv2.resize(
+        rng.integers(0, 256, (6, 8, 3), np.uint8), (width, height), interpolation=cv2.INTER_CUBIC
+    )
+    return cv2.imencode(".jpg", picture, list(options))[1].tobytes()
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 480), (480, 640), (33, 57), (1, 1)])
+@pytest.mark.parametrize(
+    "options", [(), (cv2.IMWRITE_JPEG_PROGRESSIVE, 1), (cv2.IMWRITE_JPEG_RST_INTERVAL, 4)]
+)
+def test_a_jpegs_header_tells_its_size(width, height, options):
+    assert jpeg_size(jpeg(width, height, *options)) == (width, height)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\xff\xd8", b"\xff\xd8\xff", b"\xff\xd8\xff\xda\x00\x02" * 9, b"\x89PNG" * 9]
+)
+def test_what_has_no_such_header_has_no_size(data):
+    assert jpeg_size(data) is None
+    assert reduction(data, 8) == 1
+
+
+def test_no_more_is_left_out_than_is_allowed():
+    data = jpeg(640, 480)
+    asked = (None, 481, 480, 241, 240, 121, 120, 61, 60, 28)
+    assert [reduction(data, least) for least in asked] == [1, 1, 1, 1, 2, 2, 4, 4, 8, 8]
+
+
+@pytest.mark.parametrize("times", [2, 4, 8])
+def test_a_smaller_picture_is_the_mean_of_the_larger_one(times):
+    data = jpeg(643, 481)
+    whole, small = decode_image(data, "it"), decode_image(data, "it", reduce=times)
+    assert small.shape == (-(-481 // times), -(-643 // times), 3)
+    means = cv2.resize(
+        whole[: 481 // times * times, : 643 // times * times],
+        None,
+        fx=1 / times,
+        fy=1 / times,
+        interpolation=cv2.INTER_AREA,
+    )
+    assert np.abs(small[: means.shape[0], : means.shape[1]].astype(int) - means).mean() < 1.5
+
+
+def test_a_smaller_picture_is_turned_as_the_whole_one():
+    buffer = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.zeros((480, 640, 3), np.uint8)).save(buffer, "jpeg", exif=exif)
+    turned = buffer.getvalue()
+    assert decode_image(turned, "it").shape == (640, 480, 3)
+    assert decode_image(turned, "it", reduce=4).shape == (160, 120, 3)
+
+
+def test_a_picture_that_is_no_jpeg_keeps_its_size(tmp_path):
+    path = tmp_path / "a.png"
+    cv2.imwrite(str(path), np.zeros((480, 640, 3), np.uint8))
+    assert read_image(path, 28).shape == (480, 640, 3)

@@ -13,7 +13,7 @@ from edgecnn.camera.files import FilesCamera
 from edgecnn.camera.synthetic import SyntheticCamera
 from edgecnn.command import Classify, Pause, Quit, Save, Switch
 from edgecnn.errors import CameraError, EngineError, ImageError, OptionError
-from edgecnn.frame import Frame
+from edgecnn.frame import Box, Frame
 from edgecnn.framing import Framing
 from edgecnn.live import Mailbox, run
 from edgecnn.sink import Sink
@@ -268,3 +268,66 @@ def test_a_picture_from_outside_is_classified_between_two_frames(quick):
     assert outside.reply.result(0).label == "7"
     with pytest.raises(ImageError):
         broken.reply.result(0)
+
+
+class Figures(Keep):
+    """A sink that does not look at pictures."""
+
+    needs_picture = False
+
+
+def photos(folder, count: int = 3):
+    """JPEG files with large noise on them, 640×480."""
+    for k in range(count):
+        small = np.random.default_rng(k).integers(0, 256, (12, 16, 3), np.uint8)
+        picture = cv2.resize(small, (640, 480), interpolation=cv2.INTER_CUBIC)
+        cv2.imwrite(str(folder / f"{k}.jpg"), picture)
+    return str(folder)
+
+
+def test_pictures_come_smaller_where_nobody_looks_at_them(quick, tmp_path):
+    seen = {}
+    for sinks in ((Figures(),), (Figures(), Keep())):
+        with FilesCamera(photos(tmp_path)) as camera:
+            run(quick, camera, sinks)
+        seen[len(sinks)] = sinks[0].results
+    assert {r.frame.pixels.shape for r in seen[2]} == {(480, 640, 3)}
+    assert {r.frame.pixels.shape for r in seen[1]} == {(60, 80, 3)}
+    for small, whole in zip(seen[1], seen[2], strict=True):
+        scores = [{p.index: p.score for p in r.predictions} for r in (small, whole)]
+        shared = scores[0].keys() & scores[1].keys()
+        assert shared
+        assert max(abs(scores[0][k] - scores[1][k]) for k in shared) < 0.1
+
+
+def test_who_names_a_region_in_pixels_gets_pictures_as_they_are(quick, tmp_path):
+    sink = Figures()
+    with FilesCamera(photos(tmp_path)) as camera:
+        run(quick, camera, [sink], framing=Framing(roi=Box(600, 400, 40, 80)))
+    assert {r.frame.pixels.shape for r in sink.results} == {(480, 640, 3)}
+
+
+def test_a_saved_picture_is_whole_whatever_was_classified(quick, tmp_path):
+    source = photos(tmp_path, 1)
+    sink = Figures(after={1: [Save()]})
+    with FilesCamera(source) as camera:
+        run(quick, camera, [sink], save_to=str(tmp_path))
+    saved = cv2.imread(str(next(tmp_path.glob("edgecnn-*.png"))))
+    assert np.array_equal(saved, cv2.imread(str(tmp_path / "0.jpg")))
+
+
+def test_another_variant_is_asked_for_by_its_own_size(tmp_path):
+    """What stands in for a camera keeps what it was asked for."""
+
+    class Asked(SyntheticCamera):
+        sides = ()
+
+        def need(self, side):
+            self.sides = (*self.sides, side)
+
+    def load(variant):
+        return edgecnn.load("digits", variant)
+
+    with Asked("synthetic:fps=0") as camera, load("int8") as first, Variants(first, load) as variants:
+        run(variants, camera, [Figures(after={2: [Switch()]})], frames=5)
+    assert camera.sides == (28, 28)
