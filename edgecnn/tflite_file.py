@@ -6,7 +6,6 @@ Nothing of a file is taken on trust: `read_checked` comes first.
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ from edgecnn.errors import ModelError
 from edgecnn.flatbuffer import FlatbufferError
 from edgecnn.tflite_check import read_checked
 from edgecnn.tflite_metadata import METADATA_NAME, Metadata, read_metadata
+from edgecnn.tflite_names import DTYPES, OPERATORS
 
 EDGE_TPU_OP = "edgetpu-custom-op"
 # Bytes of one value, by the type's name.
@@ -173,14 +173,6 @@ def _refuse_foreign(data: bytes, source: str) -> None:
     raise ModelError(f"{source} {reason}")
 
 
-def _names(enumeration: type) -> dict[int, str]:
-    return {v: k for k, v in vars(enumeration).items() if isinstance(v, int)}
-
-
-def _dtype(name: str) -> str:
-    return {"BOOL": "bool", "STRING": "string"}.get(name, re.sub(r"\W", "", name).lower())
-
-
 def _tensor(raw: Any) -> Tensor:
     quantization = raw.quantization
     channels = len(quantization.scale) if quantization else 0
@@ -217,10 +209,7 @@ def _operator(raw: Any, codes: list[Any], tensors: tuple[Tensor, ...]) -> Operat
 
 
 def _read(data: bytes) -> TfliteFile:
-    from ai_edge_litert import schema_py_generated as schema
-
-    types = {number: _dtype(name) for number, name in _names(schema.TensorType).items()}
-    model = read_checked(data, _names(schema.BuiltinOperator), types)
+    model = read_checked(data, OPERATORS, DTYPES)
     graph = model.subgraphs[0]
     tensors = tuple(_tensor(t) for t in graph.tensors)
     described = next((m for m in model.metadata if m.name == METADATA_NAME.encode()), None)

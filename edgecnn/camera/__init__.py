@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
 from edgecnn.board import describe_board
-from edgecnn.camera.v4l2 import describe_device
 from edgecnn.errors import CameraError
 
 if TYPE_CHECKING:
@@ -203,6 +202,8 @@ def _is_codec(device: Path) -> bool:
 
 
 def _captures(device: Path) -> bool:
+    from edgecnn.camera.v4l2 import describe_device
+
     try:
         return describe_device(str(device)).captures
     except CameraError:

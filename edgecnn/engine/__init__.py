@@ -170,9 +170,9 @@ def _reason(name: str, error: EngineError) -> str:
 def _open(name: str, spec: str, model: Model, threads: int, *, probed: bool) -> Engine:
     kind = engine_class(name)
     if kind.risky and not probed:
-        from edgecnn.engine.probe import try_in_child
-
         kind.check(model, spec)
+        from edgecnn.engine.probe import try_in_child  # behind the check, which ends most tries
+
         try:
             try_in_child(model, spec, threads)
         except EngineLost as error:

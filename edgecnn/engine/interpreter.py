@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -71,9 +70,7 @@ class InterpreterEngine(Engine):
 
     def close(self) -> None:
         """Release the interpreter and its threads."""
-        if self._interpreter is not None:
-            self._interpreter = None
-            gc.collect()
+        self._interpreter = None
 
 
 def refuse_compiled(model: Model) -> None:

@@ -20,6 +20,8 @@ PROGRAMS = ("qemu-system-aarch64", "cpio", "dpkg", "apt-get")
 # Of each camera, for a script to load.
 CAMERAS = {"webcam": ("vhci_hcd", "uvcvideo"), "vivid": ("vivid",)}
 VIRT = ("-machine", "virt", "-accel", "tcg,thread=multi", "-smp", "2", "-nodefaults")
+# Counts instructions, which needs all of them in one thread; so does its clock: one is a nanosecond.
+COUNTED = ("-machine", "virt", "-accel", "tcg", "-icount", "shift=0,sleep=off", "-nodefaults")
 # The beginning of every init: the programs of busybox, and the kernel's file systems.
 INIT = """#!/bin/busybox sh
 /bin/busybox --install -s /bin

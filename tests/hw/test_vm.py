@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from bisect import bisect_right
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +21,7 @@ pytestmark = [
     pytest.mark.hw("vm"),
     pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)}: apt install qemu-system-arm cpio"),
 ]
+ROOT = Path(__file__).parents[2]
 GUEST = Path(__file__).parent / "guest"
 LOAD = "for m in $(cat /run/modules/{}); do insmod /run/modules/$m.ko || exit 1; done\n"
 SEEN_LATE_NS = 300_000_000  # between the first bytes on the cable and the driver's time stamp
@@ -111,3 +113,18 @@ def test_on_a_raspberry_pi_3(tmp_path):
     assert "rpicam-vid is not installed: sudo apt install rpicam-apps-lite" in said
     assert "20 frames" in said
     assert '"model": "Raspberry Pi 3 Model B' in said
+
+
+def test_less_is_done_where_jpeg_is_decoded_smaller(machine, tmp_path, capsys):
+    """Counted in instructions, from the camera's file to the label; docs/benchmarks.md has the figures."""
+    shutil.copy(ROOT / "benchmarks" / "decoding.py", tmp_path)
+    python = f"python{machine.userland.suite.python}"
+    script = f"cd /run/work && {python} decoding.py digits cifar10 signs --blocks 2 --runs 8 > counted.jsonl"
+    machine.run(tmp_path, script, counted=True, limit_s=1500)
+    found = [json.loads(line) for line in (tmp_path / "counted.jsonl").read_text().splitlines()]
+    with capsys.disabled():
+        for line in found:
+            sys.stdout.write(f"{line}\n")
+    assert [line["decoded_at"] for line in found] == ["1/8", "1/8", "1/4"]
+    for line in found:
+        assert line["ns"]["reduced"]["p50"] < 0.9 * line["ns"]["full"]["p50"]
