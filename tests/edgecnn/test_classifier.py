@@ -1,3 +1,4 @@
+import tracemalloc
 import zipfile
 
 import cv2
@@ -105,3 +106,24 @@ def test_mlperf_tinys_resnet_reaches_its_published_accuracy(shared, tmp_path, fi
                 seen += 1
     assert seen == 10_000
     assert abs(right / seen - published) <= 0.0005
+
+
+@pytest.mark.parametrize("name", ["digits", "cifar10", "waste"])
+def test_nothing_grows_and_no_picture_is_allocated_from_frame_to_label(name):
+    """In the steady state Python's own objects come and go, whatever the size of pictures and tensors."""
+    frames = [np.random.default_rng(k).integers(0, 256, (480, 640, 3), np.uint8) for k in range(2)]
+    with edgecnn.load(name) as classifier:
+        for frame in frames * 3:
+            classifier.classify_timed(frame, 1)
+        tracemalloc.start()
+        try:
+            classifier.classify_timed(frames[0], 1)
+            before, _ = tracemalloc.get_traced_memory()
+            tracemalloc.reset_peak()
+            for frame in frames * 20:
+                classifier.classify_timed(frame, 1)
+            after, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak - before < 2_500
+    assert after - before < 500
