@@ -1,4 +1,4 @@
-"""How long `edgecnn classify one.jpg` takes from its start to the label, against the least that can be written.
+"""How long `edgecnn classify one.jpg` takes from its start to the label, against a minimal script.
 
     python benchmarks/start.py [--rounds N]
 
