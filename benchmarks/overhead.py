@@ -1,16 +1,20 @@
 """How much the whole path costs beyond the bare interpreter, and where it goes.
 
-    python benchmarks/overhead.py [MODEL] [--blocks N]
+    python benchmarks/overhead.py [MODEL …] [--blocks N]
 
-In every block, in turn and on the same 640×480 frames: `Interpreter.invoke` alone on a tensor that is set
-already; `Classifier.classify_timed` from BGR frame to predictions; the steps of the preprocessing one by one.
-Single thread. Prints medians in µs, and the whole path's median above the bare invoke's.
+A model is a bundle's name, or a .tflite file with its labels.txt beside it, as `benchmarks/peers/run.py` leaves
+them in its cache. In every block, in turn: `Interpreter.invoke` alone on a tensor that is set already, and
+`Classifier.classify_timed` from a BGR frame of 640×480 to the best class. One thread. Prints medians in µs with
+the stages of the whole path, how much it is above the bare invoke with the 95 % interval of the blocks, and
+its ratio to it.
 """
 
 from __future__ import annotations
 
 import argparse
+import random
 import time
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -20,72 +24,83 @@ from ai_edge_litert.interpreter import Interpreter
 
 import edgecnn
 from edgecnn.bench import bench_frames
-from edgecnn.latency import percentile
-from edgecnn.preprocess import crop
-from edgecnn.shrink import shrink
+from edgecnn.latency import percentile, ratio_of_medians
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from edgecnn.classifier import Classifier
+
+RUNS = 50
+STAGES = ("preprocess", "inference", "decode")
 
 
-def timed(action: Callable[[], Any], runs: int) -> list[float]:
-    """Return how long each run took, in µs."""
-    took = []
-    for _ in range(runs):
-        start = time.perf_counter_ns()
-        action()
-        took.append((time.perf_counter_ns() - start) / 1e3)
-    return took
+def opened(model: str) -> Classifier:
+    if not model.endswith(".tflite"):
+        return edgecnn.load(model)
+    labels = Path(model).with_name("labels.txt")
+    return edgecnn.load(model, labels=labels, value_range=(0.0, 1.0), fit="crop")
+
+
+def bare(classifier: Classifier) -> Any:
+    """Return the same model's interpreter, with its input set."""
+    interpreter: Any = Interpreter(model_content=classifier.model.data, num_threads=1)
+    interpreter.allocate_tensors()
+    details = interpreter.get_input_details()[0]
+    interpreter.set_tensor(details["index"], np.zeros(details["shape"], details["dtype"]))
+    return interpreter
+
+
+def interval(differences: list[float], resamples: int = 1000) -> tuple[float, float]:
+    """Return the 95 % bootstrap interval of the blocks' median difference."""
+    rng = random.Random(0)
+    found = [median(rng.choices(differences, k=len(differences))) for _ in range(resamples)]
+    return percentile(found, 2.5), percentile(found, 97.5)
+
+
+def measure(model: str, blocks: int) -> None:
+    frames = bench_frames()
+    whole: list[list[float]] = []
+    alone: list[list[float]] = []
+    stages: dict[str, list[float]] = {stage: [] for stage in STAGES}
+    with opened(model) as classifier:
+        interpreter = bare(classifier)
+        for block in range(-2, blocks):  # the first two are to get warm
+            took, invoked = [], []
+            for _ in range(RUNS):
+                start = time.perf_counter_ns()
+                interpreter.invoke()
+                invoked.append((time.perf_counter_ns() - start) / 1e3)
+            for k in range(RUNS):
+                start = time.perf_counter_ns()
+                timings = classifier.classify_timed(frames[k % len(frames)], 1)[1].as_dict()
+                took.append((time.perf_counter_ns() - start) / 1e3)
+                if block >= 0:
+                    for stage in STAGES:
+                        stages[stage].append(timings[stage] * 1e3)
+            if block >= 0:
+                whole.append(took)
+                alone.append(invoked)
+    differences = [median(a) - median(b) for a, b in zip(whole, alone, strict=True)]
+    low, high = interval(differences)
+    ratio = ratio_of_medians(whole, alone)
+    parts = ", ".join(f"{stage} {median(values):.1f}" for stage, values in stages.items())
+    print(
+        f"{model}: invoke {median(v for b in alone for v in b):.1f} µs; "
+        f"whole path {median(v for b in whole for v in b):.1f} µs ({parts}); "
+        f"{median(differences):.1f} µs more ({low:.1f} to {high:.1f}), "
+        f"{ratio.value:.3f}× ({ratio.low:.3f} to {ratio.high:.3f})"
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("model", nargs="?", default="digits")
+    parser.add_argument("models", nargs="*", default=["digits", "cifar10"], metavar="MODEL")
     parser.add_argument("--blocks", type=int, default=60)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
-    frames = bench_frames()
-    with edgecnn.load(arguments.model) as classifier:
-        model = classifier.model
-        bare = Interpreter(model_content=model.data, num_threads=1)
-        bare.allocate_tensors()
-        details = bare.get_input_details()[0]
-        bare.set_tensor(details["index"], np.zeros(details["shape"], details["dtype"]))
-        spec, at = model.input, [0]
-
-        def frame() -> Any:
-            at[0] += 1
-            return frames[at[0] % len(frames)]
-
-        def shrunk() -> Any:
-            picture = frame()
-            return shrink(crop(picture, spec.width, spec.height), spec.width, spec.height, spec.resize)
-
-        steps: dict[str, Callable[[], Any]] = {
-            "bare invoke": bare.invoke,
-            "whole path": lambda: classifier.classify(frame()),
-            "crop and shrink": shrunk,
-            "preprocess": lambda: classifier._preprocess(frame()),
-        }
-        took: dict[str, list[float]] = {name: [] for name in steps}
-        stages: dict[str, list[float]] = {"preprocess": [], "inference": [], "decode": []}
-        for action in steps.values():
-            timed(action, 200)
-        for _ in range(arguments.blocks):
-            for name, action in steps.items():
-                took[name] += timed(action, 50)
-            for _ in range(50):
-                timings = classifier.classify_timed(frame())[1].as_dict()
-                for stage, values in stages.items():
-                    values.append(timings[stage] * 1e3)
-    for name, values in took.items():
-        print(f"{name:<24} p50 {median(values):8.1f} µs   p99 {percentile(values, 99):8.1f} µs")
-    for name, values in stages.items():
-        print(f"  stage {name:<16} p50 {median(values):8.1f} µs   p99 {percentile(values, 99):8.1f} µs")
-    extra = median(took["whole path"]) - median(took["bare invoke"])
-    print(f"whole path above the bare invoke: {extra:.1f} µs at the median")
+    for model in arguments.models:
+        measure(model, arguments.blocks)
 
 
 if __name__ == "__main__":

@@ -22,12 +22,16 @@ def photos(archive, folder):
 
 
 def resized(image, width, height):
-    """Means of 2×2 pixels until at most 2.5 to a side are left for one, then linear."""
-    while min(image.shape[1] / width, image.shape[0] / height) > 2.5:
+    """Means of 2×2 pixels, while four to a side are left for one, or two and a little; then cubic."""
+    ratio = halves = min(image.shape[1] / width, image.shape[0] / height)
+    while halves >= 4 or 2 <= halves <= 2.6:
         even = image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2].astype(int)
         sums = even[::2, ::2] + even[::2, 1::2] + even[1::2, ::2] + even[1::2, 1::2]
         image = ((sums + 2) // 4).astype(np.uint8)
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+        halves = min(image.shape[1] / width, image.shape[0] / height)
+    assert ratio <= 1 or halves <= 1.3, "no picture of these is shrunk in another way"
+    kind = cv2.INTER_LINEAR if halves == ratio else cv2.INTER_CUBIC
+    return cv2.resize(image, (width, height), interpolation=kind)
 
 
 def plain(interpreter, image, low, high):
