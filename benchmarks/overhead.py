@@ -2,11 +2,11 @@
 
     python benchmarks/overhead.py [MODEL …] [--blocks N]
 
-A model is a bundle's name, or a .tflite file with its labels.txt beside it, as `benchmarks/peers/run.py` leaves
-them in its cache. In every block, in turn: `Interpreter.invoke` alone on a tensor that is set already, and
-`Classifier.classify_timed` from a BGR frame of 640×480 to the best class. One thread. Prints medians in µs with
-the stages of the whole path, how much it is above the bare invoke with the 95 % interval of the blocks, and
-its ratio to it.
+A model is a bundle's name, or a .tflite file with its labels.txt beside it, as `benchmarks/peers/run.py`
+leaves them in its cache. In every block, in turn: `Interpreter.invoke` alone on a tensor that is set already,
+and `Classifier.classify_timed` from a BGR frame of 640×480 to the best class. One thread. Prints medians in
+µs with the stages of the whole path, how much it is above the bare invoke with the 95 % interval of the
+blocks, and its ratio to it.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def bare(classifier: Classifier) -> Any:
 
 def interval(differences: list[float], resamples: int = 1000) -> tuple[float, float]:
     """Return the 95 % bootstrap interval of the blocks' median difference."""
-    rng = random.Random(0)
+    rng = random.Random(0)  # noqa: S311 - a bootstrap, nothing secret
     found = [median(rng.choices(differences, k=len(differences))) for _ in range(resamples)]
     return percentile(found, 2.5), percentile(found, 97.5)
 
