@@ -57,6 +57,13 @@ class Ratio:
     low: float
     high: float
 
+    def as_dict(self) -> dict[str, float]:
+        """Return it as every JSON output has it."""
+        return {"value": round(self.value, 4), "low": round(self.low, 4), "high": round(self.high, 4)}
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f}× (95 % interval {self.low:.2f}–{self.high:.2f})"
+
 
 def ratio_of_medians(
     numerator: Sequence[Sequence[float]],

@@ -17,7 +17,11 @@ def test_it_compares_and_writes_json(run_cli, tmp_path):
         "inference",
         "decode",
         "total",
-        "p99 ms",
+        "p99",
+        "capture",
+        "camera",
+        "warm-up",
+        "2 threads",
         "95 % interval",
         "peak memory",
         "KiB",
@@ -44,7 +48,7 @@ def test_the_variants_may_change_places_but_not_be_the_same(run_cli):
 
 
 def test_single_files_are_compared_when_both_are_named(run_cli, digits_file, tmp_path):
-    run_cli("bench", "--model", digits_file).fails("name the float model", "--against", code=2)
+    run_cli("bench", "--model", digits_file).fails("name the model to hold it against", "--against", code=2)
     other = tmp_path / "float.tflite"
     other.write_bytes((bundle.find("digits") / "float32.tflite").read_bytes())
     ran = run_cli("bench", "--model", digits_file, "--against", other, "--range", "0..1", "--engine", "fake")
@@ -89,5 +93,34 @@ def test_a_strict_run_fails_where_others_compute(run_cli, tmp_path):
     assert ran.code == 1
     assert "not a quiet run: other programs took" in ran.out
     assert "not a quiet run: other programs took" in ran.err
-    assert file.read_text().count("\n") == 9
-    run_cli("bench", "--json", "-", "--csv", "-").fails("can't both go to stdout", code=2)
+    assert file.read_text().count("\n") == 1 + 2 * 6
+    run_cli("bench", "--json", "-", "--csv", "-").fails("can't all go to stdout", code=2)
+
+
+def test_engines_variants_and_threads_all_meet(run_cli, tmp_path):
+    file = tmp_path / "bench.json"
+    engines = "fake:delay_ms=0.2,jitter_ms=0.1,fake:delay_ms=0.4"
+    ran = run_cli(
+        "bench", "--engine", engines, "--threads", "1,2", "--against", "all", "--blocks", 4, "--json", file
+    )
+    assert ran.code == 0, ran.err
+    data = json.loads(file.read_text())
+    assert len(data["results"]) == 2 * 2 * 2
+    assert {r["engine"] for r in data["results"]} == {"fake:delay_ms=0.2,jitter_ms=0.1", "fake:delay_ms=0.4"}
+    assert [r["by"] for r in data["ratios"]] == ["variant"] * 4 + ["engine"] * 4 + ["threads"] * 4
+    slower = next(r for r in data["ratios"] if r["by"] == "engine")
+    assert slower["of"] == ["fake:delay_ms=0.4", "fake:delay_ms=0.2,jitter_ms=0.1"]
+    assert slower["inference"]["high"] < 1
+    assert "how many times as fast" in ran.out
+
+
+def test_an_engine_that_is_named_never_falls_back(run_cli):
+    run_cli("bench", "--engine", "fake,edgetpu").fails("Edge TPU")
+    run_cli("bench", "--engine", "nothing").fails("no engine 'nothing'", code=2)
+    run_cli("bench", "--engine", "").fails("--engine is empty", code=2)
+
+
+def test_frames_of_ones_own_are_named(run_cli, seven):
+    ran = run_cli("bench", "--engine", "fake", "--blocks", 4, "--source", seven)
+    assert f"1 frame of 640×480, from {seven}" in ran.out.replace("\n", "")
+    run_cli("bench", "--source", "/nowhere").fails("/nowhere")

@@ -1,0 +1,123 @@
+"""What a run found, and the object that becomes JSON."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from edgecnn import __version__
+from edgecnn.bench.ratios import Comparison, compare_all, names
+from edgecnn.board import Board, describe_board, peak_memory_mib
+from edgecnn.condition import Condition, doubts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edgecnn.bench.contest import Contestant
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A whole run. The first contestant is the one that the others are held against.
+
+    `when` is in UTC; `frames` says what was measured on; `seed` decided the order of the turns.
+    """
+
+    model: str
+    when: datetime
+    board: Board
+    frames: str
+    seed: int
+    contestants: Sequence[Contestant]
+    comparisons: Sequence[Comparison]
+    peak_memory_mib: float
+    before: Condition
+    after: Condition
+
+    @property
+    def names(self) -> dict[str, Contestant]:
+        """The contestants by what to call them."""
+        return dict(zip(names(self.contestants), self.contestants, strict=True))
+
+    @property
+    def runs(self) -> int:
+        """How many runs of each contestant count."""
+        return sum(map(len, self.contestants[0].blocks))
+
+    @property
+    def doubts(self) -> list[str]:
+        """Why the figures are not to be trusted; nothing for a quiet run. See `edgecnn.condition`."""
+        restless = [
+            f"{name} was not steady after {c.warm_up.runs:,} runs of warm-up"
+            for name, c in self.names.items()
+            if c.warm_up and not c.warm_up.steady
+        ]
+        blocks = {name: c.values("total") for name, c in self.names.items()}
+        return [*doubts(self.before, self.after, blocks), *restless]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything for JSON; docs/bench.md describes the keys."""
+        return {
+            "format": FORMAT,
+            "edgecnn": __version__,
+            "when": self.when.isoformat(timespec="seconds"),
+            "model": self.model,
+            "board": self.board.as_dict(),
+            "condition": {"before": self.before.as_dict(), "after": self.after.as_dict()},
+            "doubts": self.doubts,
+            "frames": self.frames,
+            "seed": self.seed,
+            "runs": self.runs,
+            "results": [_contestant(c) for c in self.contestants],
+            "ratios": [c.as_dict() for c in self.comparisons],
+            "peak_memory_mib": round(self.peak_memory_mib, 1),
+        }
+
+
+def report(
+    model: str,
+    contestants: Sequence[Contestant],
+    conditions: tuple[Condition, Condition],
+    frames: str = "",
+    seed: int = 0,
+) -> Report:
+    """Compare contestants that were measured; `conditions` are those before and after."""
+    return Report(
+        model=model,
+        when=datetime.now(UTC),
+        board=describe_board(),
+        frames=frames,
+        seed=seed,
+        contestants=contestants,
+        comparisons=compare_all(contestants),
+        peak_memory_mib=peak_memory_mib(),
+        before=conditions[0],
+        after=conditions[1],
+    )
+
+
+def _contestant(c: Contestant) -> dict[str, Any]:
+    return {
+        "variant": c.variant,
+        "threads": c.threads,
+        "engine": c.engine,
+        "engine_version": c.engine_version or None,
+        "sha256": c.sha256,
+        "file_bytes": c.file_bytes,
+        "macs": c.macs,
+        "warm_up": c.warm_up and c.warm_up.as_dict(),
+        "latency_ms": {stage: c.spread(stage).as_dict() for stage in c.stages},
+        "block_medians_ms": {
+            stage: [_significant(median(block)) for block in c.values(stage)] for stage in c.stages
+        },
+    }
+
+
+def _significant(value: float, digits: int = 5) -> float:
+    """Round to so many significant digits: quick models have small figures."""
+    return round(value, digits - 1 - math.floor(math.log10(value))) if value > 0 else 0.0

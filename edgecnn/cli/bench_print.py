@@ -1,0 +1,172 @@
+"""What `edgecnn bench` says on the screen, and as CSV."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from edgecnn.cli.options import choice
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from edgecnn.bench import Comparison, Report
+
+COLUMNS = (
+    "model", "variant", "engine", "threads", "stage", "min_ms", "p50_ms", "p90_ms", "p99_ms", "runs", "quiet",
+    "frames", "sha256", "engine_version", "edgecnn", "board", "cpu", "system", "when",
+)  # fmt: skip
+# What fits on a screen: contestants with all percentiles, ratios in words, doubts.
+_MOST_WITH_ALL = 4
+_MOST_VERDICTS = 2
+_MOST_DOUBTS = 4
+
+
+def print_report(result: Report, console: Console) -> None:
+    """Print the tables, the ratios and the machine."""
+
+    def say(line: str, style: str = "") -> None:
+        console.print(line, style=style, soft_wrap=True, markup=False)
+
+    doubts = result.doubts
+    for doubt in doubts[:_MOST_DOUBTS]:
+        say(f"not a quiet run: {doubt}", "yellow")
+    if len(doubts) > _MOST_DOUBTS:
+        say(f"not a quiet run: and {len(doubts) - _MOST_DOUBTS} reasons more", "yellow")
+    say(f"{result.model}: {result.runs:,} runs each, in turn, on the same {result.frames}")
+    console.print(_latencies(result))
+    for line in dict.fromkeys(filter(None, (choice(c.classifier.engine) for c in result.contestants))):
+        say(line)
+    if len(result.comparisons) > _MOST_VERDICTS:
+        say("how many times as fast, with the 95 % interval")
+        console.print(_ratios(result))
+    else:
+        for line in verdict(result):
+            say(line)
+    console.print(_costs(result))
+    say(f"peak memory of this process, with all of them, {result.peak_memory_mib:.0f} MiB")
+    for line in machine(result):
+        say(line)
+
+
+def _latencies(result: Report) -> Table:
+    """Return the percentiles of each stage, a row each; of many contestants without the least ones."""
+    from rich.markup import escape
+
+    lead = result.contestants[0]
+    rows = ["min", "p50", "p90", "p99"][len(result.contestants) > _MOST_WITH_ALL :]
+    table = _table("", "ms", *lead.stages)
+    for name, contestant in result.names.items():
+        spreads = [contestant.spread(stage) for stage in lead.stages]
+        for row, called in zip_longest(rows, name.split(", ")):
+            values = [f"{getattr(spread, f'{row}_ms'):.4f}" for spread in spreads]
+            table.add_row(
+                escape(called or ""), row, *values,
+                style="bold" if row == "p50" else "", end_section=row == rows[-1],
+            )  # fmt: skip
+    return table
+
+
+def _ratios(result: Report) -> Table:
+    """Return all ratios, a row each."""
+    from rich.markup import escape
+
+    table = _table("", "", "inference", "total")
+    for column in table.columns[:2]:
+        column.no_wrap, column.overflow, column.justify = False, "fold", "left"
+    for c in result.comparisons:
+        cells = [f"{r.value:.2f} ({r.low:.2f}–{r.high:.2f})" for r in (c.inference, c.total)]
+        table.add_row(escape(_same(result, c)), escape(" : ".join(c.names)), *cells)
+    return table
+
+
+def _costs(result: Report) -> Table:
+    """Return what each contestant costs beside time, a row each."""
+    from rich.markup import escape
+
+    table = _table("", "file KiB", "warm-up runs")
+    for name, c in result.names.items():
+        table.add_row(escape(name), f"{c.file_bytes / 1024:.1f}", f"{c.warm_up.runs:,}" if c.warm_up else "")
+    return table
+
+
+def verdict(result: Report) -> list[str]:
+    """Say in words what the ratios mean."""
+    lines = []
+    for c in result.comparisons:
+        one, other = c.names
+        if c.is_faster:
+            words = f"{one} is {c.inference} as fast as {other}"
+        elif c.is_slower:
+            words = f"{one} is {c.outcome} here: {c.inference} as fast as {other}"
+        else:
+            words = f"{one} is {c.outcome} here: {c.inference}; a busy machine widens the interval"
+        whole = f"whole path {c.total.value:.2f}× ({c.total.low:.2f}–{c.total.high:.2f})"
+        if camera := c.ratios.get("camera"):
+            whole += f", from a webcam's frame {camera.value:.2f}× ({camera.low:.2f}–{camera.high:.2f})"
+        lines.append(f"{_same(result, c)}: {words}; {whole}")
+    return lines
+
+
+def _same(result: Report, c: Comparison) -> str:
+    """Return what both of a comparison are; the engine where there are several."""
+    from edgecnn.bench.ratios import threads
+
+    same = {"variant": c.one.variant, "engine": c.one.engine, "threads": threads(c.one.threads)}
+    if len({each.engine for each in result.contestants}) == 1:
+        del same["engine"]
+    same.pop(c.by, None)
+    return ", ".join(same.values())
+
+
+def machine(result: Report) -> list[str]:
+    """Say what it ran on, and how that did."""
+    from edgecnn.condition import throttle_words
+
+    board, before, after = result.board, result.before, result.after
+    state = []
+    if board.governor:
+        state.append(f"governor {board.governor}")
+    if before.clock_mhz and after.clock_mhz:
+        state.append(f"{before.clock_mhz:.0f} MHz before, {after.clock_mhz:.0f} after")
+    if before.temperature_c is not None and after.temperature_c is not None:
+        state.append(f"{before.temperature_c:.0f} °C before, {after.temperature_c:.0f} after")
+    if after.throttled is not None:
+        now, since = throttle_words(after.throttled)
+        state.append(f"throttled: {', '.join(now) or 'no'}; since it started: {', '.join(since) or 'no'}")
+    return [board.summary, *(["; ".join(state)] if state else [])]
+
+
+def csv_text(result: Report) -> str:
+    """Return the figures as CSV, one row for each contestant and stage, with the columns `COLUMNS`."""
+    import csv
+    import io
+
+    from edgecnn import __version__
+
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    board, quiet = result.board, "no" if result.doubts else "yes"
+    for c in result.contestants:
+        for stage in c.stages:
+            what = (result.model, c.variant, c.engine, c.threads, stage)
+            runs = sum(map(len, c.values(stage)))
+            about = (result.frames, c.sha256, c.engine_version, __version__, board.model or "", board.cpu)
+            when = result.when.isoformat(timespec="seconds")
+            writer.writerow(
+                [*what, *c.spread(stage).as_dict().values(), runs, quiet, *about, board.system, when]
+            )
+    return text.getvalue()
+
+
+def _table(*heads: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(heads[0], no_wrap=True, vertical="bottom")
+    for head in heads[1:]:
+        table.add_column(head, justify="right", no_wrap=True, vertical="bottom")
+    return table

@@ -1,0 +1,149 @@
+"""Runs what `edgecnn bench` was asked for: opens the contestants, measures them, and works out the rest."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from edgecnn import DEFAULT_MODEL
+from edgecnn.cli.options import open_classifier, parse_threads
+from edgecnn.errors import OptionError
+
+if TYPE_CHECKING:
+    from edgecnn.bench import Contestant, Report
+    from edgecnn.convention import Given
+
+ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What to measure: every variant on every engine with every number of threads.
+
+    Attributes
+    ----------
+    variant, against
+        The variant that is judged, and those, or other `.tflite` files, that it is held against.
+    source
+        Where the frames come from; None for the synthetic ones.
+    blocks
+        How many turns each contestant has.
+    camera_runs
+        How many frames of a turn begin compressed, beside those that are pictures already.
+    seed
+        Decides the order of the turns.
+    """
+
+    model: str = DEFAULT_MODEL
+    variant: str = "int8"
+    against: tuple[str, ...] = ("float32",)
+    engines: tuple[str, ...] = ("auto",)
+    threads: tuple[int | Literal["auto"], ...] = (1,)
+    given: Given | None = None
+    source: str | None = None
+    blocks: int = 40
+    camera_runs: int = 5
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """One variant: the model that has it, its name there, and what was given about it."""
+
+    model: str
+    variant: str
+    given: Given = field(repr=False)
+
+
+def run_bench(asked: Asked) -> Report:
+    """Open all contestants, measure them in turn, and compare them."""
+    from edgecnn.bench import Frames, measure, report
+
+    frames = Frames.read(asked.source) if asked.source else Frames.synthetic()
+    with ExitStack() as stack:
+        contestants = open_contestants(stack, asked)
+        conditions = measure(
+            contestants, blocks=asked.blocks, camera_runs=asked.camera_runs, seed=asked.seed, frames=frames
+        )
+        name = contestants[0].classifier.model.name
+        return report(name, contestants, conditions, frames.about, asked.seed)
+
+
+def open_contestants(stack: ExitStack, asked: Asked) -> list[Contestant]:
+    """Open every variant on every engine with every number of threads."""
+    from edgecnn.bench import Contestant
+
+    first, *others = _variants(asked)
+    found = []
+    for engine in asked.engines:
+        measured: set[int] = set()
+        for count in asked.threads:
+            lead = stack.enter_context(
+                open_classifier(first.model, first.variant, engine, count, first.given)
+            )
+            # What `auto` found for the first one holds for all: the comparison is of the models.
+            if (threads := lead.threads) in measured:
+                continue
+            measured.add(threads)
+            opened = (open_classifier(v.model, v.variant, engine, threads, v.given) for v in others)
+            classifiers = [lead, *(stack.enter_context(classifier) for classifier in opened)]
+            # Two with other options, such as fake ones, are told apart by these.
+            name = engine if ":" in engine and len(asked.engines) > 1 else None
+            found += [Contestant.of(classifier, name) for classifier in classifiers]
+    return found
+
+
+def _variants(asked: Asked) -> list[_Named]:
+    """Return the one that is judged, then the others. Raises OptionError."""
+    from edgecnn.bundle import find, read_bundle
+    from edgecnn.convention import Given
+
+    given = asked.given or Given()
+    named = Given(given.labels)  # a bundle says the rest by itself
+    path = find(asked.model)
+    bare = not path.is_dir()
+    names = list(dict.fromkeys(asked.against))
+    if ALL in names and not bare:
+        others = [v for v in read_bundle(path).portable if v != asked.variant]
+        names = [*others, *(name for name in names if name.endswith(".tflite"))]
+    if asked.variant in names:
+        raise OptionError(
+            f"--against {asked.variant} is the variant itself: name another one, or a .tflite file"
+        )
+    if bare and not all(name.endswith(".tflite") for name in names):
+        raise OptionError(
+            f"{asked.model} is a single file: name the model to hold it against, --against FILE.tflite"
+        )
+    own = _Named(asked.model, asked.variant, given if bare else named)
+    # A bare file is its own only variant, which `float32` would contradict.
+    return [
+        own,
+        *(
+            _Named(name, "int8", given) if name.endswith(".tflite") else _Named(asked.model, name, named)
+            for name in names
+        ),
+    ]
+
+
+def parse_counts(text: str) -> tuple[int | Literal["auto"], ...]:
+    """Read `1,2`. Raises OptionError."""
+    return tuple(dict.fromkeys(parse_threads(part) for part in text.split(",")))
+
+
+def parse_names(text: str, option: str) -> tuple[str, ...]:
+    """Read `float32,float16`. Raises OptionError."""
+    names = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    if not all(names):
+        raise OptionError(f"{option} is {text!r}, expected names with commas between them")
+    return names
+
+
+def parse_engines(text: str) -> tuple[str, ...]:
+    """Read `litert,fake:delay_ms=5,jitter_ms=1`; a comma before `key=` separates nothing."""
+    from edgecnn.camera import split_sources
+
+    names = tuple(dict.fromkeys(split_sources(text)))
+    if not names:
+        raise OptionError("--engine is empty: name one, or leave it out")
+    return names
