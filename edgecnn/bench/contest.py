@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgecnn.classifier import Classifier
+    from edgecnn.cold_start import ColdStart
     from edgecnn.frame import Timings
 
 _T = TypeVar("_T")
@@ -46,7 +47,7 @@ class Contestant:
     """One model on one engine with one number of threads, and its latencies, block by block.
 
     `camera_blocks` has the runs that began with a compressed frame: how long that took to decode in ms, and
-    the rest.
+    the rest. What else is known of it is None until it was measured.
     """
 
     variant: str
@@ -57,6 +58,7 @@ class Contestant:
     blocks: list[list[Timings]] = field(default_factory=list)
     camera_blocks: list[list[tuple[float, Timings]]] = field(default_factory=list)
     warm_up: WarmUp | None = None
+    cold_start: ColdStart | None = None
 
     @classmethod
     def of(cls, classifier: Classifier, engine: str | None = None) -> Contestant:

@@ -9,6 +9,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from edgecnn import __version__
+from edgecnn.arena import arena_bytes
 from edgecnn.bench.ratios import Comparison, compare_all, names
 from edgecnn.board import Board, describe_board, peak_memory_mib
 from edgecnn.condition import Condition, doubts
@@ -111,6 +112,9 @@ def _contestant(c: Contestant) -> dict[str, Any]:
         "file_bytes": c.file_bytes,
         "macs": c.macs,
         "warm_up": c.warm_up and c.warm_up.as_dict(),
+        "cold_start_ms": c.cold_start and c.cold_start.as_dict(),
+        "peak_memory_mib": c.cold_start and round(c.cold_start.peak_memory_mib, 1),
+        "arena_bytes": arena_bytes(c.classifier.model.file),
         "latency_ms": {stage: c.spread(stage).as_dict() for stage in c.stages},
         "block_medians_ms": {
             stage: [_significant(median(block)) for block in c.values(stage)] for stage in c.stages

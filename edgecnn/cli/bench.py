@@ -54,6 +54,10 @@ def bench(
         int, typer.Option(help="How many turns of 25 runs each one has.", min=4, metavar="N")
     ] = 40,
     seed: Annotated[int, typer.Option(help="Decides the order of the turns.", metavar="N")] = 0,
+    cold_starts: Annotated[
+        int,
+        typer.Option(help="How often a process is started for each, to its first label.", min=0, metavar="N"),
+    ] = 3,
     json_file: JsonOption = None,
     csv_file: Annotated[
         str | None,
@@ -86,6 +90,7 @@ def bench(
         source=source,
         blocks=blocks,
         seed=seed,
+        cold_starts=cold_starts,
     )
     try:
         result = run_bench(asked)

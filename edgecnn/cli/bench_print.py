@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from edgecnn.cli.options import choice
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
     from rich.table import Table
 
-    from edgecnn.bench import Comparison, Report
+    from edgecnn.bench import Comparison, Contestant, Report
 
 COLUMNS = (
     "model", "variant", "engine", "threads", "stage", "min_ms", "p50_ms", "p90_ms", "p99_ms", "runs", "quiet",
@@ -45,6 +47,13 @@ def print_report(result: Report, console: Console) -> None:
         for line in verdict(result):
             say(line)
     console.print(_costs(result))
+    for line in cold_starts(result):
+        say(line)
+    say(
+        "arena: planned, for the activations; process: the most memory of one that runs this model alone"
+        if result.contestants[0].cold_start
+        else "arena: planned, for the activations"
+    )
     say(f"peak memory of this process, with all of them, {result.peak_memory_mib:.0f} MiB")
     for line in machine(result):
         say(line)
@@ -82,13 +91,27 @@ def _ratios(result: Report) -> Table:
 
 
 def _costs(result: Report) -> Table:
-    """Return what each contestant costs beside time, a row each."""
+    """Return what each contestant costs beside time in the steady state, a row each."""
     from rich.markup import escape
 
-    table = _table("", "file KiB", "warm-up runs")
-    for name, c in result.names.items():
-        table.add_row(escape(name), f"{c.file_bytes / 1024:.1f}", f"{c.warm_up.runs:,}" if c.warm_up else "")
+    rows = {name: dict(cells(c)) for name, c in result.names.items()}
+    heads = dict.fromkeys(head for row in rows.values() for head in row)
+    table = _table("", *heads)
+    for name, row in rows.items():
+        table.add_row(escape(name), *(row.get(head, "") for head in heads))
     return table
+
+
+def cells(c: Contestant) -> Iterator[tuple[str, str]]:
+    """Give what is known of a contestant beside its latencies, each with its head."""
+    from edgecnn.arena import arena_bytes
+
+    yield "file\nKiB", f"{c.file_bytes / 1024:.1f}"
+    yield "arena\nKiB", f"{arena_bytes(c.classifier.model.file) / 1024:.1f}"
+    if cold := c.cold_start:
+        yield "process\nMiB", f"{cold.peak_memory_mib:.0f}"
+    if c.warm_up:
+        yield "warm-up\nruns", f"{c.warm_up.runs:,}"
 
 
 def verdict(result: Report) -> list[str]:
@@ -118,6 +141,16 @@ def _same(result: Report, c: Comparison) -> str:
         del same["engine"]
     same.pop(c.by, None)
     return ", ".join(same.values())
+
+
+def cold_starts(result: Report) -> list[str]:
+    """Say how long a process of its own takes to the first label."""
+    return [
+        f"cold start, {name}: {c.total_ms:.0f} ms to the first label (Python {c.python_ms:.0f}, imports "
+        f"{c.import_ms:.0f}, load {c.load_ms:.1f}, first run {c.first_ms:.2f}; medians of {c.repeats})"
+        for name, contestant in result.names.items()
+        if (c := contestant.cold_start)
+    ]
 
 
 def machine(result: Report) -> list[str]:

@@ -12,6 +12,7 @@ from edgecnn.errors import OptionError
 
 if TYPE_CHECKING:
     from edgecnn.bench import Contestant, Report
+    from edgecnn.cold_start import Opening
     from edgecnn.convention import Given
 
 ALL = "all"
@@ -33,6 +34,8 @@ class Asked:
         How many frames of a turn begin compressed, beside those that are pictures already.
     seed
         Decides the order of the turns.
+    cold_starts
+        How often a process is started for each contestant; 0 for not at all.
     """
 
     model: str = DEFAULT_MODEL
@@ -45,6 +48,7 @@ class Asked:
     blocks: int = 40
     camera_runs: int = 5
     seed: int = 0
+    cold_starts: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,39 +63,46 @@ class _Named:
 def run_bench(asked: Asked) -> Report:
     """Open all contestants, measure them in turn, and compare them."""
     from edgecnn.bench import Frames, measure, report
+    from edgecnn.cold_start import start_cold
 
     frames = Frames.read(asked.source) if asked.source else Frames.synthetic()
     with ExitStack() as stack:
-        contestants = open_contestants(stack, asked)
+        openings, contestants = open_contestants(stack, asked)
         conditions = measure(
             contestants, blocks=asked.blocks, camera_runs=asked.camera_runs, seed=asked.seed, frames=frames
         )
+        if asked.cold_starts:
+            for contestant, found in zip(contestants, start_cold(openings, asked.cold_starts), strict=True):
+                contestant.cold_start = found
         name = contestants[0].classifier.model.name
         return report(name, contestants, conditions, frames.about, asked.seed)
 
 
-def open_contestants(stack: ExitStack, asked: Asked) -> list[Contestant]:
-    """Open every variant on every engine with every number of threads."""
+def open_contestants(stack: ExitStack, asked: Asked) -> tuple[list[Opening], list[Contestant]]:
+    """Open every variant on every engine with every number of threads; return also how each was opened."""
     from edgecnn.bench import Contestant
+    from edgecnn.cold_start import Opening
 
-    first, *others = _variants(asked)
-    found = []
+    variants = _variants(asked)
+    openings: list[Opening] = []
+    found: list[Contestant] = []
     for engine in asked.engines:
         measured: set[int] = set()
-        for count in asked.threads:
-            lead = stack.enter_context(
-                open_classifier(first.model, first.variant, engine, count, first.given)
-            )
-            # What `auto` found for the first one holds for all: the comparison is of the models.
-            if (threads := lead.threads) in measured:
-                continue
-            measured.add(threads)
-            opened = (open_classifier(v.model, v.variant, engine, threads, v.given) for v in others)
-            classifiers = [lead, *(stack.enter_context(classifier) for classifier in opened)]
-            # Two with other options, such as fake ones, are told apart by these.
-            name = engine if ":" in engine and len(asked.engines) > 1 else None
-            found += [Contestant.of(classifier, name) for classifier in classifiers]
-    return found
+        for asked_threads in asked.threads:
+            threads: int | Literal["auto"] = asked_threads
+            for v in variants:
+                opened = open_classifier(v.model, v.variant, engine, threads, v.given)
+                classifier = stack.enter_context(opened)
+                # What `auto` found for the first one holds for all: the comparison is of the models.
+                threads = classifier.threads
+                if v is variants[0] and threads in measured:
+                    break
+                measured.add(threads)
+                openings.append(Opening(v.model, v.variant, engine, threads, v.given))
+                # Two with other options, such as fake ones, are told apart by these.
+                name = engine if ":" in engine and len(asked.engines) > 1 else None
+                found.append(Contestant.of(classifier, name))
+    return openings, found
 
 
 def _variants(asked: Asked) -> list[_Named]:

@@ -21,6 +21,7 @@ def test_it_compares_and_writes_json(run_cli, tmp_path):
         "capture",
         "camera",
         "warm-up",
+        "cold start, int8, 2 threads",
         "2 threads",
         "95 % interval",
         "peak memory",
@@ -101,7 +102,19 @@ def test_engines_variants_and_threads_all_meet(run_cli, tmp_path):
     file = tmp_path / "bench.json"
     engines = "fake:delay_ms=0.2,jitter_ms=0.1,fake:delay_ms=0.4"
     ran = run_cli(
-        "bench", "--engine", engines, "--threads", "1,2", "--against", "all", "--blocks", 4, "--json", file
+        "bench",
+        "--engine",
+        engines,
+        "--threads",
+        "1,2",
+        "--against",
+        "all",
+        "--blocks",
+        4,
+        "--cold-starts",
+        0,
+        "--json",
+        file,
     )
     assert ran.code == 0, ran.err
     data = json.loads(file.read_text())
