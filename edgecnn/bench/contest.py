@@ -38,6 +38,8 @@ CAMERA_STAGES: dict[str, Callable[[float, Timings], float]] = {
     "capture": lambda ms, _: ms,
     "camera": lambda ms, t: ms + t.total_ms,
 }
+# Engines whose multiplications are this processor's own.
+CPU_ENGINES = ("litert", "tflite-runtime")
 # Runs at the beginning of a turn that do not count: another model has just had the caches.
 SETTLE_RUNS = 2
 
@@ -97,8 +99,10 @@ class Contestant:
         """Return one stage's percentiles over all blocks."""
         return Spread.of([v for block in self.values(stage) for v in block])
 
-    def macs_per_second(self) -> float:
-        """Return what it achieved in an inference, by the median."""
+    def macs_per_second(self) -> float | None:
+        """Return what it achieved in an inference, by the median; None for what no CPU computed."""
+        if self.classifier.engine.name not in CPU_ENGINES or not self.blocks:
+            return None
         return self.macs / (self.spread("inference").p50_ms / 1e3)
 
     def get_ready(self, frames: Frames) -> None:

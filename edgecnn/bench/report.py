@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,11 @@ from edgecnn.board import Board, describe_board, peak_memory_mib
 from edgecnn.condition import Condition, doubts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from edgecnn.bench.accuracy import Accuracy, Knowledge
     from edgecnn.bench.contest import Contestant
+    from edgecnn.peak import Peak
 
 FORMAT = 1
 
@@ -26,7 +28,9 @@ FORMAT = 1
 class Report:
     """A whole run. The first contestant is the one that the others are held against.
 
-    `when` is in UTC; `frames` says what was measured on; `seed` decided the order of the turns.
+    `when` is in UTC; `frames` says what was measured on; `seed` decided the order of the turns. `peaks` has
+    the int8 peak of the processor by the number of threads, `knowledge` what speed costs in accuracy, where
+    these were measured.
     """
 
     model: str
@@ -39,6 +43,8 @@ class Report:
     peak_memory_mib: float
     before: Condition
     after: Condition
+    peaks: Mapping[int, Peak] = field(default_factory=dict)
+    knowledge: Knowledge | None = None
 
     @property
     def names(self) -> dict[str, Contestant]:
@@ -61,6 +67,15 @@ class Report:
         blocks = {name: c.values("total") for name, c in self.names.items()}
         return [*doubts(self.before, self.after, blocks), *restless]
 
+    def share_of_peak(self, contestant: Contestant) -> float | None:
+        """Return a contestant's multiplications a second as a share of the int8 peak with as many threads."""
+        peak, achieved = self.peaks.get(contestant.threads), contestant.macs_per_second()
+        return achieved / peak.macs_per_second if peak and achieved is not None else None
+
+    def accuracy(self, contestant: Contestant) -> Accuracy | None:
+        """Return what is known of a contestant's accuracy."""
+        return self.knowledge.variants.get(contestant.variant) if self.knowledge else None
+
     def as_dict(self) -> dict[str, Any]:
         """Return everything for JSON; docs/bench.md describes the keys."""
         return {
@@ -74,9 +89,19 @@ class Report:
             "frames": self.frames,
             "seed": self.seed,
             "runs": self.runs,
-            "results": [_contestant(c) for c in self.contestants],
+            "results": [self._contestant(c) for c in self.contestants],
             "ratios": [c.as_dict() for c in self.comparisons],
+            "peaks": [peak.as_dict() for peak in self.peaks.values()],
+            "data": self.knowledge and self.knowledge.as_dict(),
             "peak_memory_mib": round(self.peak_memory_mib, 1),
+        }
+
+    def _contestant(self, c: Contestant) -> dict[str, Any]:
+        achieved, share, known = c.macs_per_second(), self.share_of_peak(c), self.accuracy(c)
+        return _of(c) | {
+            "macs_per_second": None if achieved is None else round(achieved),
+            "share_of_int8_peak": None if share is None else round(share, 4),
+            "accuracy": known and known.as_dict(),
         }
 
 
@@ -86,6 +111,9 @@ def report(
     conditions: tuple[Condition, Condition],
     frames: str = "",
     seed: int = 0,
+    *,
+    peaks: Mapping[int, Peak] | None = None,
+    knowledge: Knowledge | None = None,
 ) -> Report:
     """Compare contestants that were measured; `conditions` are those before and after."""
     return Report(
@@ -99,10 +127,12 @@ def report(
         peak_memory_mib=peak_memory_mib(),
         before=conditions[0],
         after=conditions[1],
+        peaks=peaks or {},
+        knowledge=knowledge,
     )
 
 
-def _contestant(c: Contestant) -> dict[str, Any]:
+def _of(c: Contestant) -> dict[str, Any]:
     return {
         "variant": c.variant,
         "threads": c.threads,

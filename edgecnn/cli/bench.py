@@ -12,8 +12,10 @@ from edgecnn.cli.options import (
     FitOption,
     JsonOption,
     LabelsOption,
+    LimitOption,
     ModelOption,
     RangeOption,
+    SplitOption,
     VariantOption,
     parse_given,
 )
@@ -50,6 +52,12 @@ def bench(
         str | None,
         typer.Option(help="Measure on the first frames of a folder, picture, video or camera.", metavar="S"),
     ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="Labelled pictures, as of `evaluate`: accuracy beside latency.", metavar="D"),
+    ] = None,
+    split: SplitOption = None,
+    limit: LimitOption = None,
     blocks: Annotated[
         int, typer.Option(help="How many turns of 25 runs each one has.", min=4, metavar="N")
     ] = 40,
@@ -78,6 +86,8 @@ def bench(
     from edgecnn.cli.bench_print import print_report
     from edgecnn.cli.bench_run import Asked, parse_counts, parse_engines, parse_names, run_bench
 
+    if data is None and (split or limit):
+        raise OptionError("--split and --limit say which of the pictures of --data D: add it")
     outputs = {"--json": json_file, "--csv": csv_file}
     check_outputs(outputs)
     asked = Asked(
@@ -91,6 +101,9 @@ def bench(
         blocks=blocks,
         seed=seed,
         cold_starts=cold_starts,
+        data=data,
+        split=split,
+        limit=limit,
     )
     try:
         result = run_bench(asked)

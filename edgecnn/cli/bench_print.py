@@ -23,6 +23,7 @@ COLUMNS = (
 _MOST_WITH_ALL = 4
 _MOST_VERDICTS = 2
 _MOST_DOUBTS = 4
+_MOST_COLUMNS = 4
 
 
 def print_report(result: Report, console: Console) -> None:
@@ -46,14 +47,10 @@ def print_report(result: Report, console: Console) -> None:
     else:
         for line in verdict(result):
             say(line)
-    console.print(_costs(result))
-    for line in cold_starts(result):
+    for table in _costs(result):
+        console.print(table)
+    for line in _notes(result):
         say(line)
-    say(
-        "arena: planned, for the activations; process: the most memory of one that runs this model alone"
-        if result.contestants[0].cold_start
-        else "arena: planned, for the activations"
-    )
     say(f"peak memory of this process, with all of them, {result.peak_memory_mib:.0f} MiB")
     for line in machine(result):
         say(line)
@@ -90,28 +87,45 @@ def _ratios(result: Report) -> Table:
     return table
 
 
-def _costs(result: Report) -> Table:
-    """Return what each contestant costs beside time in the steady state, a row each."""
+def _costs(result: Report) -> Iterator[Table]:
+    """Give tables of what contestants cost beside time in the steady state, a column each."""
     from rich.markup import escape
 
-    rows = {name: dict(cells(c)) for name, c in result.names.items()}
-    heads = dict.fromkeys(head for row in rows.values() for head in row)
-    table = _table("", *heads)
-    for name, row in rows.items():
-        table.add_row(escape(name), *(row.get(head, "") for head in heads))
-    return table
+    columns = {name: costs(result, c) for name, c in result.names.items()}
+    names = list(columns)
+    for first in range(0, len(names), _MOST_COLUMNS):
+        some = names[first : first + _MOST_COLUMNS]
+        table = _table("", *(escape(name.replace(", ", "\n")) for name in some))
+        for head in dict.fromkeys(head for name in some for head in columns[name]):
+            table.add_row(head, *(columns[name].get(head, "") for name in some))
+        yield table
 
 
-def cells(c: Contestant) -> Iterator[tuple[str, str]]:
-    """Give what is known of a contestant beside its latencies, each with its head."""
+def costs(result: Report, c: Contestant) -> dict[str, str]:
+    """Return what is known of a contestant beside its latencies, as it is shown."""
     from edgecnn.arena import arena_bytes
 
-    yield "file\nKiB", f"{c.file_bytes / 1024:.1f}"
-    yield "arena\nKiB", f"{arena_bytes(c.classifier.model.file) / 1024:.1f}"
+    found = {
+        "file, KiB": f"{c.file_bytes / 1024:.1f}",
+        "activations (planned), KiB": f"{arena_bytes(c.classifier.model.file) / 1024:.1f}",
+    }
     if cold := c.cold_start:
-        yield "process\nMiB", f"{cold.peak_memory_mib:.0f}"
+        found["a process of its own, at most, MiB"] = f"{cold.peak_memory_mib:.0f}"
+        found["cold start to the first label, ms"] = f"{cold.total_ms:.0f}"
+        found["  Python and imports, ms"] = f"{cold.python_ms + cold.import_ms:.0f}"
+        found["  load, ms"] = f"{cold.load_ms:.1f}"
+        found["  first picture, ms"] = f"{cold.first_ms:.2f}"
     if c.warm_up:
-        yield "warm-up\nruns", f"{c.warm_up.runs:,}"
+        found["runs until steady"] = f"{c.warm_up.runs:,}"
+    if (achieved := c.macs_per_second()) is not None:
+        found["GMAC a second"] = f"{achieved / 1e9:.1f}"
+    if (share := result.share_of_peak(c)) is not None:
+        found["  of the int8 peak"] = f"{share:.0%}"
+    if known := result.accuracy(c):
+        found["top-1"] = f"{known.top1:.2%}"
+        if known.agreement is not None:
+            found["agreement with float"] = f"{known.agreement:.2%}"
+    return found
 
 
 def verdict(result: Report) -> list[str]:
@@ -143,14 +157,22 @@ def _same(result: Report, c: Comparison) -> str:
     return ", ".join(same.values())
 
 
-def cold_starts(result: Report) -> list[str]:
-    """Say how long a process of its own takes to the first label."""
-    return [
-        f"cold start, {name}: {c.total_ms:.0f} ms to the first label (Python {c.python_ms:.0f}, imports "
-        f"{c.import_ms:.0f}, load {c.load_ms:.1f}, first run {c.first_ms:.2f}; medians of {c.repeats})"
-        for name, contestant in result.names.items()
-        if (c := contestant.cold_start)
+def _notes(result: Report) -> list[str]:
+    """Say what the shares in the table are of."""
+    from edgecnn.bench.ratios import threads
+
+    lines = [
+        f"int8 peak, {threads(p.threads)}: {p.macs_per_second / 1e9:.0f} GMAC a second, the most that LiteRT "
+        f"reached here on products of matrices ({p.product}); one inference is "
+        f"{result.contestants[0].macs / 1e6:.2f} million MACs"
+        for p in result.peaks.values()
     ]
+    if known := result.knowledge:
+        lines.append(
+            f"top-1 on {known.data}, {known.pictures:,} pictures"
+            + (f"; agreement with {known.reference}" if known.reference else "")
+        )
+    return lines
 
 
 def machine(result: Report) -> list[str]:

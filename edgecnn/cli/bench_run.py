@@ -11,9 +11,14 @@ from edgecnn.cli.options import open_classifier, parse_threads
 from edgecnn.errors import OptionError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from edgecnn.bench import Contestant, Report
+    from edgecnn.bench.accuracy import Knowledge
+    from edgecnn.cli.options import Split
     from edgecnn.cold_start import Opening
     from edgecnn.convention import Given
+    from edgecnn.peak import Peak
 
 ALL = "all"
 
@@ -36,6 +41,10 @@ class Asked:
         Decides the order of the turns.
     cold_starts
         How often a process is started for each contestant; 0 for not at all.
+    peak
+        Whether to measure what the processor can do at most.
+    data, split, limit
+        Labelled pictures to measure accuracy on; see `edgecnn evaluate`.
     """
 
     model: str = DEFAULT_MODEL
@@ -49,6 +58,10 @@ class Asked:
     camera_runs: int = 5
     seed: int = 0
     cold_starts: int = 3
+    peak: bool = True
+    data: str | None = None
+    split: Split | None = None
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +81,45 @@ def run_bench(asked: Asked) -> Report:
     frames = Frames.read(asked.source) if asked.source else Frames.synthetic()
     with ExitStack() as stack:
         openings, contestants = open_contestants(stack, asked)
+        judge = _judge(asked, contestants) if asked.data else None
         conditions = measure(
             contestants, blocks=asked.blocks, camera_runs=asked.camera_runs, seed=asked.seed, frames=frames
         )
         if asked.cold_starts:
             for contestant, found in zip(contestants, start_cold(openings, asked.cold_starts), strict=True):
                 contestant.cold_start = found
-        name = contestants[0].classifier.model.name
-        return report(name, contestants, conditions, frames.about, asked.seed)
+        return report(
+            contestants[0].classifier.model.name,
+            contestants,
+            conditions,
+            frames.about,
+            asked.seed,
+            peaks=_peaks(contestants) if asked.peak else {},
+            knowledge=judge and judge(),
+        )
+
+
+def _peaks(contestants: Sequence[Contestant]) -> dict[int, Peak]:
+    """Return the processor's peak for each number of threads with which it computed."""
+    from edgecnn.peak import measure_peak
+
+    counts = dict.fromkeys(c.threads for c in contestants if c.macs_per_second() is not None)
+    return {count: measure_peak(count) for count in counts}
+
+
+def _judge(asked: Asked, contestants: Sequence[Contestant]) -> Callable[[], Knowledge]:
+    """Open the data, check that their labels fit, and return what measures the contestants on them."""
+    from edgecnn.bench.accuracy import judged, knowledge
+    from edgecnn.cli.evaluate import evaluate_on, open_data
+    from edgecnn.evaluate import match_labels
+
+    classifiers = judged(contestants)
+    name, source = open_data(asked.data or "")
+    first = contestants[0].classifier.model
+    match_labels(source.labels, first.labels, first.name, name)
+    return lambda: knowledge(
+        evaluate_on(classifiers, name, source, False, asked.split, asked.limit), classifiers
+    )
 
 
 def open_contestants(stack: ExitStack, asked: Asked) -> tuple[list[Opening], list[Contestant]]:

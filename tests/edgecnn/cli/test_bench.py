@@ -20,8 +20,9 @@ def test_it_compares_and_writes_json(run_cli, tmp_path):
         "p99",
         "capture",
         "camera",
-        "warm-up",
-        "cold start, int8, 2 threads",
+        "runs until steady",
+        "cold start to the first label",
+        "of the int8 peak",
         "2 threads",
         "95 % interval",
         "peak memory",
@@ -137,3 +138,21 @@ def test_frames_of_ones_own_are_named(run_cli, seven):
     ran = run_cli("bench", "--engine", "fake", "--blocks", 4, "--source", seven)
     assert f"1 frame of 640×480, from {seven}" in ran.out.replace("\n", "")
     run_cli("bench", "--source", "/nowhere").fails("/nowhere")
+
+
+def test_accuracy_stands_beside_latency(run_cli, idx_folder, tmp_path):
+    file = tmp_path / "bench.json"
+    quick = ("--blocks", 4, "--cold-starts", 0)
+    ran = run_cli("bench", *quick, "--data", idx_folder, "--limit", 40, "--split", "all", "--json", file)
+    assert ran.code == 0, ran.err
+    assert "agreement with float32" in ran.out
+    data = json.loads(file.read_text())
+    assert data["data"] == {"name": "mnist", "pictures": 40, "agreement_with": "float32"}
+    for result in data["results"]:
+        assert 0 <= result["accuracy"]["top1"] <= 1
+        assert result["share_of_int8_peak"] == pytest.approx(
+            result["macs_per_second"] / data["peaks"][0]["int8_macs_per_second"], rel=1e-2
+        )
+    run_cli("bench", "--limit", 5).fails("--data", code=2)
+    run_cli("bench", "--data", tmp_path / "nowhere").fails("no data at")
+    run_cli("bench", "--model", "cifar10", "--data", idx_folder).fails("the labels do not fit")
