@@ -6,7 +6,7 @@ import hashlib
 import random
 import time
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import cycle
 from typing import TYPE_CHECKING, TypeVar
 
 from edgecnn.bench.frames import Frames, capture
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from edgecnn.classifier import Classifier
     from edgecnn.cold_start import ColdStart
+    from edgecnn.energy import Use
     from edgecnn.frame import Timings
 
 _T = TypeVar("_T")
@@ -61,6 +62,7 @@ class Contestant:
     camera_blocks: list[list[tuple[float, Timings]]] = field(default_factory=list)
     warm_up: WarmUp | None = None
     cold_start: ColdStart | None = None
+    energy: Use | None = None
 
     @classmethod
     def of(cls, classifier: Classifier, engine: str | None = None) -> Contestant:
@@ -107,14 +109,18 @@ class Contestant:
 
     def get_ready(self, frames: Frames) -> None:
         """Run until it is steady; see `edgecnn.bench.warm_up`."""
-        self._take_threads()
-        turn = count()
-        pictures = frames.pictures
-        self.warm_up = warm_up(lambda: self._run(pictures[next(turn) % len(pictures)]).total_ms)
+        self.take_threads()
+        run = self.runner(frames)
+        self.warm_up = warm_up(lambda: run().total_ms)
+
+    def runner(self, frames: Frames) -> Callable[[], Timings]:
+        """Return what classifies the next picture whenever it is called."""
+        pictures = cycle(frames.pictures)
+        return lambda: self._run(next(pictures))
 
     def take_turn(self, pictures: Sequence[NDArray[np.uint8]], jpegs: Iterable[bytes]) -> None:
         """Run over the pictures, then over the compressed ones, and keep both as a block."""
-        self._take_threads()
+        self.take_threads()
         for i in range(SETTLE_RUNS):
             self._run(pictures[i % len(pictures)])
         self.blocks.append([self._run(picture) for picture in pictures])
@@ -122,7 +128,7 @@ class Contestant:
         if camera:
             self.camera_blocks.append(camera)
 
-    def _take_threads(self) -> None:
+    def take_threads(self) -> None:
         """Give OpenCV as many threads as the model; they belong to the whole process."""
         import cv2
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from edgecnn.bench.accuracy import Accuracy, Knowledge
     from edgecnn.bench.contest import Contestant
+    from edgecnn.bench.operators import Operators
+    from edgecnn.energy import Energy
     from edgecnn.peak import Peak
 
 FORMAT = 1
@@ -28,9 +30,9 @@ FORMAT = 1
 class Report:
     """A whole run. The first contestant is the one that the others are held against.
 
-    `when` is in UTC; `frames` says what was measured on; `seed` decided the order of the turns. `peaks` has
-    the int8 peak of the processor by the number of threads, `knowledge` what speed costs in accuracy, where
-    these were measured.
+    `when` is in UTC; `frames` says what was measured on; `seed` decided the order of the turns. Where they
+    were asked for: `peaks` has the int8 peak of the processor by the number of threads, `knowledge` what
+    speed costs in accuracy, `energy` who told it, and `operators` where the first one's work is.
     """
 
     model: str
@@ -45,6 +47,8 @@ class Report:
     after: Condition
     peaks: Mapping[int, Peak] = field(default_factory=dict)
     knowledge: Knowledge | None = None
+    energy: Energy | None = None
+    operators: Operators | None = None
 
     @property
     def names(self) -> dict[str, Contestant]:
@@ -93,6 +97,8 @@ class Report:
             "ratios": [c.as_dict() for c in self.comparisons],
             "peaks": [peak.as_dict() for peak in self.peaks.values()],
             "data": self.knowledge and self.knowledge.as_dict(),
+            "energy": self.energy and self.energy.as_dict(),
+            "operators": self.operators and self.operators.as_dict(),
             "peak_memory_mib": round(self.peak_memory_mib, 1),
         }
 
@@ -111,11 +117,12 @@ def report(
     conditions: tuple[Condition, Condition],
     frames: str = "",
     seed: int = 0,
-    *,
-    peaks: Mapping[int, Peak] | None = None,
-    knowledge: Knowledge | None = None,
+    **known: Any,
 ) -> Report:
-    """Compare contestants that were measured; `conditions` are those before and after."""
+    """Compare contestants that were measured; `conditions` are those before and after.
+
+    `known` is what else of a `Report` was found.
+    """
     return Report(
         model=model,
         when=datetime.now(UTC),
@@ -127,8 +134,7 @@ def report(
         peak_memory_mib=peak_memory_mib(),
         before=conditions[0],
         after=conditions[1],
-        peaks=peaks or {},
-        knowledge=knowledge,
+        **known,
     )
 
 
@@ -144,6 +150,7 @@ def _of(c: Contestant) -> dict[str, Any]:
         "warm_up": c.warm_up and c.warm_up.as_dict(),
         "cold_start_ms": c.cold_start and c.cold_start.as_dict(),
         "peak_memory_mib": c.cold_start and round(c.cold_start.peak_memory_mib, 1),
+        "energy": c.energy and c.energy.as_dict(),
         "arena_bytes": arena_bytes(c.classifier.model.file),
         "latency_ms": {stage: c.spread(stage).as_dict() for stage in c.stages},
         "block_medians_ms": {

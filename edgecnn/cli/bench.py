@@ -58,6 +58,9 @@ def bench(
     ] = None,
     split: SplitOption = None,
     limit: LimitOption = None,
+    ops: Annotated[
+        bool, typer.Option("--ops", help="Tell multiplications and bytes of each operator.")
+    ] = False,
     blocks: Annotated[
         int, typer.Option(help="How many turns of 25 runs each one has.", min=4, metavar="N")
     ] = 40,
@@ -104,6 +107,7 @@ def bench(
         data=data,
         split=split,
         limit=limit,
+        ops=ops,
     )
     try:
         result = run_bench(asked)
@@ -134,7 +138,7 @@ def write_outputs(result: Report, outputs: dict[str, str | None]) -> None:
     """Write each output that was asked for."""
     import json
 
-    from edgecnn.cli.bench_print import csv_text
+    from edgecnn.bench.rows import csv_text
     from edgecnn.cli.output import write_text
 
     texts = {

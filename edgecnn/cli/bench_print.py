@@ -15,10 +15,6 @@ if TYPE_CHECKING:
 
     from edgecnn.bench import Comparison, Contestant, Report
 
-COLUMNS = (
-    "model", "variant", "engine", "threads", "stage", "min_ms", "p50_ms", "p90_ms", "p99_ms", "runs", "quiet",
-    "frames", "sha256", "engine_version", "edgecnn", "board", "cpu", "system", "when",
-)  # fmt: skip
 # What fits on a screen: contestants with all percentiles, ratios in words, doubts.
 _MOST_WITH_ALL = 4
 _MOST_VERDICTS = 2
@@ -28,32 +24,30 @@ _MOST_COLUMNS = 4
 
 def print_report(result: Report, console: Console) -> None:
     """Print the tables, the ratios and the machine."""
+    for doubt in _doubts(result):
+        console.print(doubt, style="yellow", soft_wrap=True, markup=False)
+    for part in (*_speed(result), *_costs(result), *_notes(result), *machine(result), *_operators(result)):
+        console.print(part, soft_wrap=isinstance(part, str), markup=False)
 
-    def say(line: str, style: str = "") -> None:
-        console.print(line, style=style, soft_wrap=True, markup=False)
 
+def _doubts(result: Report) -> Iterator[str]:
     doubts = result.doubts
     for doubt in doubts[:_MOST_DOUBTS]:
-        say(f"not a quiet run: {doubt}", "yellow")
+        yield f"not a quiet run: {doubt}"
     if len(doubts) > _MOST_DOUBTS:
-        say(f"not a quiet run: and {len(doubts) - _MOST_DOUBTS} reasons more", "yellow")
-    say(f"{result.model}: {result.runs:,} runs each, in turn, on the same {result.frames}")
-    console.print(_latencies(result))
-    for line in dict.fromkeys(filter(None, (choice(c.classifier.engine) for c in result.contestants))):
-        say(line)
+        yield f"not a quiet run: {len(doubts) - _MOST_DOUBTS} more reasons are in the JSON"
+
+
+def _speed(result: Report) -> Iterator[Table | str]:
+    """Give the latencies and their ratios: a few in words, more as a table."""
+    yield f"{result.model}: {result.runs:,} runs each, in turn, on the same {result.frames}"
+    yield _latencies(result)
+    yield from dict.fromkeys(filter(None, (choice(c.classifier.engine) for c in result.contestants)))
     if len(result.comparisons) > _MOST_VERDICTS:
-        say("how many times as fast, with the 95 % interval")
-        console.print(_ratios(result))
+        yield "how many times as fast, with the 95 % interval"
+        yield _ratios(result)
     else:
-        for line in verdict(result):
-            say(line)
-    for table in _costs(result):
-        console.print(table)
-    for line in _notes(result):
-        say(line)
-    say(f"peak memory of this process, with all of them, {result.peak_memory_mib:.0f} MiB")
-    for line in machine(result):
-        say(line)
+        yield from verdict(result)
 
 
 def _latencies(result: Report) -> Table:
@@ -121,11 +115,46 @@ def costs(result: Report, c: Contestant) -> dict[str, str]:
         found["GMAC a second"] = f"{achieved / 1e9:.1f}"
     if (share := result.share_of_peak(c)) is not None:
         found["  of the int8 peak"] = f"{share:.0%}"
+    if c.energy:
+        found["energy of a run, mJ"] = f"{c.energy.mj_per_run:.3f}"
+        found["  above the idle machine, mJ"] = f"{c.energy.mj_above_idle:.3f}"
     if known := result.accuracy(c):
         found["top-1"] = f"{known.top1:.2%}"
         if known.agreement is not None:
             found["agreement with float"] = f"{known.agreement:.2%}"
     return found
+
+
+def _operators(result: Report) -> Iterator[Table | str]:
+    """Give the table of operators, and what is known of their times."""
+    from rich.markup import escape
+
+    found = result.operators
+    if found is None:
+        return
+    timed = any(cost.ms is not None for cost in found.costs)
+    yield f"\n{found.variant}, operator by operator: {found.macs / 1e6:.2f} million MACs"
+    table = _table(
+        "", "writes", "MACs", "share", "weights\nKiB", "activations\nKiB", *(["ms"] if timed else [])
+    )
+    for c in found.costs:
+        table.add_row(
+            f"{c.index + 1} {escape(c.operator)}",
+            "×".join(map(str, c.shape[1:])),
+            f"{c.macs:,}",
+            f"{c.macs / found.macs:.1%}" if c.macs else "",
+            f"{c.weight_bytes / 1024:.1f}",
+            f"{c.activation_bytes / 1024:.1f}",
+            *([] if not timed else [f"{c.ms:.4f}" if c.ms is not None else ""]),
+        )
+    yield table
+    if found.untimed:
+        yield f"times of operators: {found.untimed}"
+    if found.others:
+        kernels = _table("by benchmark_model", "calls", "ms")
+        for row in found.others:
+            kernels.add_row(escape(row.kind), str(row.calls), f"{row.ms:.4f}")
+        yield kernels
 
 
 def verdict(result: Report) -> list[str]:
@@ -157,22 +186,23 @@ def _same(result: Report, c: Comparison) -> str:
     return ", ".join(same.values())
 
 
-def _notes(result: Report) -> list[str]:
+def _notes(result: Report) -> Iterator[str]:
     """Say what the shares in the table are of."""
     from edgecnn.bench.ratios import threads
 
-    lines = [
-        f"int8 peak, {threads(p.threads)}: {p.macs_per_second / 1e9:.0f} GMAC a second, the most that LiteRT "
-        f"reached here on products of matrices ({p.product}); one inference is "
-        f"{result.contestants[0].macs / 1e6:.2f} million MACs"
-        for p in result.peaks.values()
-    ]
-    if known := result.knowledge:
-        lines.append(
-            f"top-1 on {known.data}, {known.pictures:,} pictures"
-            + (f"; agreement with {known.reference}" if known.reference else "")
+    for peak in result.peaks.values():
+        yield (
+            f"int8 peak, {threads(peak.threads)}: {peak.macs_per_second / 1e9:.0f} GMAC a second, the most that "
+            f"LiteRT reached here on products of matrices ({peak.product}); one inference is "
+            f"{result.contestants[0].macs / 1e6:.2f} million MACs"
         )
-    return lines
+    if energy := result.energy:
+        told = f"energy by {energy.meter}: idle {energy.idle_w:.2f} W" if energy.meter else ""
+        yield told or f"energy: not measured, {energy.unknown}"
+    if known := result.knowledge:
+        agreed = f"; agreement with {known.reference}" if known.reference else ""
+        yield f"top-1 on {known.data}, {known.pictures:,} pictures{agreed}"
+    yield f"peak memory of this process, with all of them, {result.peak_memory_mib:.0f} MiB"
 
 
 def machine(result: Report) -> list[str]:
@@ -191,29 +221,6 @@ def machine(result: Report) -> list[str]:
         now, since = throttle_words(after.throttled)
         state.append(f"throttled: {', '.join(now) or 'no'}; since it started: {', '.join(since) or 'no'}")
     return [board.summary, *(["; ".join(state)] if state else [])]
-
-
-def csv_text(result: Report) -> str:
-    """Return the figures as CSV, one row for each contestant and stage, with the columns `COLUMNS`."""
-    import csv
-    import io
-
-    from edgecnn import __version__
-
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    board, quiet = result.board, "no" if result.doubts else "yes"
-    for c in result.contestants:
-        for stage in c.stages:
-            what = (result.model, c.variant, c.engine, c.threads, stage)
-            runs = sum(map(len, c.values(stage)))
-            about = (result.frames, c.sha256, c.engine_version, __version__, board.model or "", board.cpu)
-            when = result.when.isoformat(timespec="seconds")
-            writer.writerow(
-                [*what, *c.spread(stage).as_dict().values(), runs, quiet, *about, board.system, when]
-            )
-    return text.getvalue()
 
 
 def _table(*heads: str) -> Table:

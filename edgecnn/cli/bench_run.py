@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from edgecnn import DEFAULT_MODEL
 from edgecnn.cli.options import open_classifier, parse_threads
-from edgecnn.errors import OptionError
+from edgecnn.errors import BenchError, OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from edgecnn.bench import Contestant, Report
+    from edgecnn.bench import Contestant, Frames, Report
     from edgecnn.bench.accuracy import Knowledge
+    from edgecnn.bench.operators import Operators
     from edgecnn.cli.options import Split
     from edgecnn.cold_start import Opening
     from edgecnn.convention import Given
+    from edgecnn.energy import Energy
     from edgecnn.peak import Peak
 
 ALL = "all"
@@ -43,6 +45,10 @@ class Asked:
         How often a process is started for each contestant; 0 for not at all.
     peak
         Whether to measure what the processor can do at most.
+    energy
+        Whether to measure energy where the machine tells it.
+    ops
+        Whether to tell where the work of the variant that is judged is.
     data, split, limit
         Labelled pictures to measure accuracy on; see `edgecnn evaluate`.
     """
@@ -59,6 +65,8 @@ class Asked:
     seed: int = 0
     cold_starts: int = 3
     peak: bool = True
+    energy: bool = True
+    ops: bool = False
     data: str | None = None
     split: Split | None = None
     limit: int | None = None
@@ -96,7 +104,45 @@ def run_bench(asked: Asked) -> Report:
             asked.seed,
             peaks=_peaks(contestants) if asked.peak else {},
             knowledge=judge and judge(),
+            energy=_energy(contestants, frames) if asked.energy else None,
+            operators=_operators(contestants[0]) if asked.ops else None,
         )
+
+
+def _energy(contestants: Sequence[Contestant], frames: Frames) -> Energy:
+    """Measure what each contestant takes, where the machine tells; else say why it does not."""
+    from edgecnn.energy import Energy, find_meter, measure_energy
+
+    def work(contestant: Contestant) -> Callable[[], object]:
+        run = contestant.runner(frames)
+
+        def work_once() -> None:
+            contestant.take_threads()
+            run()
+
+        return work_once
+
+    try:
+        meter = find_meter()
+        uses = measure_energy(meter, [work(c) for c in contestants])
+    except BenchError as error:
+        return Energy(None, None, str(error))
+    for contestant, use in zip(contestants, uses, strict=True):
+        contestant.energy = use
+    return Energy(meter.name, uses[0].idle_w)
+
+
+def _operators(contestant: Contestant) -> Operators:
+    """Return where a contestant's work is, with times where a tool on the PATH tells them."""
+    from edgecnn.bench.operators import operators, with_times
+    from edgecnn.benchmark_model import time_operators
+
+    model = contestant.classifier.model
+    found = operators(contestant.variant, model.file)
+    try:
+        return with_times(found, time_operators(model.data, contestant.threads))
+    except BenchError as error:
+        return replace(found, untimed=str(error))
 
 
 def _peaks(contestants: Sequence[Contestant]) -> dict[int, Peak]:

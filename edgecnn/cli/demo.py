@@ -40,7 +40,9 @@ def demo(
     summary = run_live(load, "int8", Live("auto,synthetic", seconds=seconds), console)
     print_summary(summary, console)
     console.print("\n$ edgecnn bench", style="bold")
-    report = run_bench(Asked(DEFAULT_MODEL, blocks=20, camera_runs=0, cold_starts=0, peak=False))
+    report = run_bench(
+        Asked(DEFAULT_MODEL, blocks=20, camera_runs=0, cold_starts=0, peak=False, energy=False)
+    )
     print_report(report, console)
     _sum_up(summary, report, console)
 

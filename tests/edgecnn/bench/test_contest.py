@@ -3,7 +3,8 @@ import pytest
 import edgecnn
 from edgecnn import Timings
 from edgecnn.bench import Contestant, Frames, bench_frames, measure, report
-from edgecnn.cli.bench_print import csv_text, verdict
+from edgecnn.bench.rows import csv_text
+from edgecnn.cli.bench_print import verdict
 from edgecnn.condition import look
 
 

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -6,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgecnn import bundle
+from tests.benchmark_model import BUILTIN, install, printed
 
 
 def test_it_compares_and_writes_json(run_cli, tmp_path):
@@ -156,3 +158,31 @@ def test_accuracy_stands_beside_latency(run_cli, idx_folder, tmp_path):
     run_cli("bench", "--limit", 5).fails("--data", code=2)
     run_cli("bench", "--data", tmp_path / "nowhere").fails("no data at")
     run_cli("bench", "--model", "cifar10", "--data", idx_folder).fails("the labels do not fit")
+
+
+def test_operators_are_told_with_times_where_the_tool_is(run_cli, tmp_path, monkeypatch):
+    file = tmp_path / "bench.json"
+    quick = ("--model", "mnist-classic", "--engine", "fake", "--blocks", 4, "--cold-starts", 0)
+    ran = run_cli("bench", *quick, "--ops")
+    assert ran.code == 0, ran.err
+    assert "1 CONV_2D" in ran.out
+    assert "benchmark_model is not on the PATH" in ran.out
+    install(tmp_path, printed((*BUILTIN, ("Softmax (NC, S8)", 0.001, 1, "Delegate/Softmax (NC, S8):9"))))
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    ran = run_cli("bench", *quick, "--ops", "--json", file)
+    assert "0.0120" in ran.out
+    assert "Softmax (NC, S8)" in ran.out
+    found = json.loads(file.read_text())["operators"]
+    assert [op["ms"] for op in found["operators"][:3]] == [0.010, 0.002, 0.012]
+    assert found["untimed"] is None
+
+
+def test_energy_is_told_or_why_not(run_cli, tmp_path):
+    file = tmp_path / "bench.json"
+    ran = run_cli("bench", "--engine", "fake", "--blocks", 4, "--cold-starts", 0, "--json", file)
+    data = json.loads(file.read_text())
+    if data["energy"]["meter"]:
+        assert all(r["energy"]["mj_per_run"] > 0 for r in data["results"])
+    else:
+        assert f"energy: not measured, {data['energy']['unknown']}" in ran.out
+        assert all(r["energy"] is None for r in data["results"])
