@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from edgecnn.bench.accuracy import Accuracy, Knowledge
+    from edgecnn.bench.changes import Changes
     from edgecnn.bench.contest import Contestant
     from edgecnn.bench.operators import Operators
     from edgecnn.energy import Energy
@@ -32,7 +33,8 @@ class Report:
 
     `when` is in UTC; `frames` says what was measured on; `seed` decided the order of the turns. Where they
     were asked for: `peaks` has the int8 peak of the processor by the number of threads, `knowledge` what
-    speed costs in accuracy, `energy` who told it, and `operators` where the first one's work is.
+    speed costs in accuracy, `energy` who told it, `operators` where the first one's work is, and `changes`
+    what is other than in an older run.
     """
 
     model: str
@@ -49,6 +51,7 @@ class Report:
     knowledge: Knowledge | None = None
     energy: Energy | None = None
     operators: Operators | None = None
+    changes: Changes | None = None
 
     @property
     def names(self) -> dict[str, Contestant]:
@@ -99,6 +102,7 @@ class Report:
             "data": self.knowledge and self.knowledge.as_dict(),
             "energy": self.energy and self.energy.as_dict(),
             "operators": self.operators and self.operators.as_dict(),
+            "changes": self.changes and self.changes.as_dict(),
             "peak_memory_mib": round(self.peak_memory_mib, 1),
         }
 

@@ -61,6 +61,10 @@ def bench(
     ops: Annotated[
         bool, typer.Option("--ops", help="Tell multiplications and bytes of each operator.")
     ] = False,
+    compare: Annotated[
+        str | None,
+        typer.Option(help="Tell what changed since an older run, by its JSON.", metavar="OLD.json"),
+    ] = None,
     blocks: Annotated[
         int, typer.Option(help="How many turns of 25 runs each one has.", min=4, metavar="N")
     ] = 40,
@@ -108,6 +112,7 @@ def bench(
         split=split,
         limit=limit,
         ops=ops,
+        compare=compare,
     )
     try:
         result = run_bench(asked)

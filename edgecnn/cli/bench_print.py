@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from edgecnn.bench import Comparison, Contestant, Report
+    from edgecnn.bench import Report
 
 # What fits on a screen: contestants with all percentiles, ratios in words, doubts.
 _MOST_WITH_ALL = 4
@@ -26,7 +26,10 @@ def print_report(result: Report, console: Console) -> None:
     """Print the tables, the ratios and the machine."""
     for doubt in _doubts(result):
         console.print(doubt, style="yellow", soft_wrap=True, markup=False)
-    for part in (*_speed(result), *_costs(result), *_notes(result), *machine(result), *_operators(result)):
+    from edgecnn.bench.words import machine, notes
+
+    about = (*_costs(result), *notes(result), *machine(result))
+    for part in (*_speed(result), *about, *_operators(result), *_changes(result)):
         console.print(part, soft_wrap=isinstance(part, str), markup=False)
 
 
@@ -40,6 +43,8 @@ def _doubts(result: Report) -> Iterator[str]:
 
 def _speed(result: Report) -> Iterator[Table | str]:
     """Give the latencies and their ratios: a few in words, more as a table."""
+    from edgecnn.bench.words import verdict
+
     yield f"{result.model}: {result.runs:,} runs each, in turn, on the same {result.frames}"
     yield _latencies(result)
     yield from dict.fromkeys(filter(None, (choice(c.classifier.engine) for c in result.contestants)))
@@ -72,18 +77,22 @@ def _ratios(result: Report) -> Table:
     """Return all ratios, a row each."""
     from rich.markup import escape
 
+    from edgecnn.bench.words import same
+
     table = _table("", "", "inference", "total")
     for column in table.columns[:2]:
         column.no_wrap, column.overflow, column.justify = False, "fold", "left"
     for c in result.comparisons:
         cells = [f"{r.value:.2f} ({r.low:.2f}–{r.high:.2f})" for r in (c.inference, c.total)]
-        table.add_row(escape(_same(result, c)), escape(" : ".join(c.names)), *cells)
+        table.add_row(escape(same(result, c)), escape(" : ".join(c.names)), *cells)
     return table
 
 
 def _costs(result: Report) -> Iterator[Table]:
     """Give tables of what contestants cost beside time in the steady state, a column each."""
     from rich.markup import escape
+
+    from edgecnn.bench.words import costs
 
     columns = {name: costs(result, c) for name, c in result.names.items()}
     names = list(columns)
@@ -93,36 +102,6 @@ def _costs(result: Report) -> Iterator[Table]:
         for head in dict.fromkeys(head for name in some for head in columns[name]):
             table.add_row(head, *(columns[name].get(head, "") for name in some))
         yield table
-
-
-def costs(result: Report, c: Contestant) -> dict[str, str]:
-    """Return what is known of a contestant beside its latencies, as it is shown."""
-    from edgecnn.arena import arena_bytes
-
-    found = {
-        "file, KiB": f"{c.file_bytes / 1024:.1f}",
-        "activations (planned), KiB": f"{arena_bytes(c.classifier.model.file) / 1024:.1f}",
-    }
-    if cold := c.cold_start:
-        found["a process of its own, at most, MiB"] = f"{cold.peak_memory_mib:.0f}"
-        found["cold start to the first label, ms"] = f"{cold.total_ms:.0f}"
-        found["  Python and imports, ms"] = f"{cold.python_ms + cold.import_ms:.0f}"
-        found["  load, ms"] = f"{cold.load_ms:.1f}"
-        found["  first picture, ms"] = f"{cold.first_ms:.2f}"
-    if c.warm_up:
-        found["runs until steady"] = f"{c.warm_up.runs:,}"
-    if (achieved := c.macs_per_second()) is not None:
-        found["GMAC a second"] = f"{achieved / 1e9:.1f}"
-    if (share := result.share_of_peak(c)) is not None:
-        found["  of the int8 peak"] = f"{share:.0%}"
-    if c.energy:
-        found["energy of a run, mJ"] = f"{c.energy.mj_per_run:.3f}"
-        found["  above the idle machine, mJ"] = f"{c.energy.mj_above_idle:.3f}"
-    if known := result.accuracy(c):
-        found["top-1"] = f"{known.top1:.2%}"
-        if known.agreement is not None:
-            found["agreement with float"] = f"{known.agreement:.2%}"
-    return found
 
 
 def _operators(result: Report) -> Iterator[Table | str]:
@@ -157,70 +136,26 @@ def _operators(result: Report) -> Iterator[Table | str]:
         yield kernels
 
 
-def verdict(result: Report) -> list[str]:
-    """Say in words what the ratios mean."""
-    lines = []
-    for c in result.comparisons:
-        one, other = c.names
-        if c.is_faster:
-            words = f"{one} is {c.inference} as fast as {other}"
-        elif c.is_slower:
-            words = f"{one} is {c.outcome} here: {c.inference} as fast as {other}"
-        else:
-            words = f"{one} is {c.outcome} here: {c.inference}; a busy machine widens the interval"
-        whole = f"whole path {c.total.value:.2f}× ({c.total.low:.2f}–{c.total.high:.2f})"
-        if camera := c.ratios.get("camera"):
-            whole += f", from a webcam's frame {camera.value:.2f}× ({camera.low:.2f}–{camera.high:.2f})"
-        lines.append(f"{_same(result, c)}: {words}; {whole}")
-    return lines
+def _changes(result: Report) -> Iterator[Table | str]:
+    """Give what is other than in an older run."""
+    from rich.markup import escape
 
-
-def _same(result: Report, c: Comparison) -> str:
-    """Return what both of a comparison are; the engine where there are several."""
-    from edgecnn.bench.ratios import threads
-
-    same = {"variant": c.one.variant, "engine": c.one.engine, "threads": threads(c.one.threads)}
-    if len({each.engine for each in result.contestants}) == 1:
-        del same["engine"]
-    same.pop(c.by, None)
-    return ", ".join(same.values())
-
-
-def _notes(result: Report) -> Iterator[str]:
-    """Say what the shares in the table are of."""
-    from edgecnn.bench.ratios import threads
-
-    for peak in result.peaks.values():
-        yield (
-            f"int8 peak, {threads(peak.threads)}: {peak.macs_per_second / 1e9:.0f} GMAC a second, the most that "
-            f"LiteRT reached here on products of matrices ({peak.product}); one inference is "
-            f"{result.contestants[0].macs / 1e6:.2f} million MACs"
-        )
-    if energy := result.energy:
-        told = f"energy by {energy.meter}: idle {energy.idle_w:.2f} W" if energy.meter else ""
-        yield told or f"energy: not measured, {energy.unknown}"
-    if known := result.knowledge:
-        agreed = f"; agreement with {known.reference}" if known.reference else ""
-        yield f"top-1 on {known.data}, {known.pictures:,} pictures{agreed}"
-    yield f"peak memory of this process, with all of them, {result.peak_memory_mib:.0f} MiB"
-
-
-def machine(result: Report) -> list[str]:
-    """Say what it ran on, and how that did."""
-    from edgecnn.condition import throttle_words
-
-    board, before, after = result.board, result.before, result.after
-    state = []
-    if board.governor:
-        state.append(f"governor {board.governor}")
-    if before.clock_mhz and after.clock_mhz:
-        state.append(f"{before.clock_mhz:.0f} MHz before, {after.clock_mhz:.0f} after")
-    if before.temperature_c is not None and after.temperature_c is not None:
-        state.append(f"{before.temperature_c:.0f} °C before, {after.temperature_c:.0f} after")
-    if after.throttled is not None:
-        now, since = throttle_words(after.throttled)
-        state.append(f"throttled: {', '.join(now) or 'no'}; since it started: {', '.join(since) or 'no'}")
-    return [board.summary, *(["; ".join(state)] if state else [])]
+    found = result.changes
+    if found is None:
+        return
+    yield f"\n{found.summary}"
+    yield from (f"  but {difference}" for difference in found.differences)
+    table = _table("", "stage", "then ms", "now ms", "now / then", "")
+    table.columns[1].justify = "left"
+    last = ""
+    for row in found.rows:
+        name, last = ("" if row.contestant == last else row.contestant), row.contestant
+        r = row.ratio
+        word = "" if row.outcome == "same" else row.outcome
+        times = f"{row.before_ms:.4f}", f"{row.now_ms:.4f}"
+        cells = escape(name), row.stage, *times, f"{r.value:.2f} ({r.low:.2f}–{r.high:.2f})", word
+        table.add_row(*cells, style="bold" if word else "")
+    yield table
 
 
 def _table(*heads: str) -> Table:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from edgecnn import DEFAULT_MODEL
 from edgecnn.cli.options import open_classifier, parse_threads
 from edgecnn.errors import BenchError, OptionError
+from edgecnn.quiet import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,6 +50,8 @@ class Asked:
         Whether to measure energy where the machine tells it.
     ops
         Whether to tell where the work of the variant that is judged is.
+    compare
+        The JSON of an older run to hold this one against.
     data, split, limit
         Labelled pictures to measure accuracy on; see `edgecnn evaluate`.
     """
@@ -67,6 +70,7 @@ class Asked:
     peak: bool = True
     energy: bool = True
     ops: bool = False
+    compare: str | None = None
     data: str | None = None
     split: Split | None = None
     limit: int | None = None
@@ -84,8 +88,9 @@ class _Named:
 def run_bench(asked: Asked) -> Report:
     """Open all contestants, measure them in turn, and compare them."""
     from edgecnn.bench import Frames, measure, report
-    from edgecnn.cold_start import start_cold
+    from edgecnn.bench.changes import find_changes, read_run
 
+    old = read_run(asked.compare) if asked.compare else None
     frames = Frames.read(asked.source) if asked.source else Frames.synthetic()
     with ExitStack() as stack:
         openings, contestants = open_contestants(stack, asked)
@@ -94,9 +99,8 @@ def run_bench(asked: Asked) -> Report:
             contestants, blocks=asked.blocks, camera_runs=asked.camera_runs, seed=asked.seed, frames=frames
         )
         if asked.cold_starts:
-            for contestant, found in zip(contestants, start_cold(openings, asked.cold_starts), strict=True):
-                contestant.cold_start = found
-        return report(
+            _start_cold(openings, contestants, asked.cold_starts)
+        found = report(
             contestants[0].classifier.model.name,
             contestants,
             conditions,
@@ -107,6 +111,7 @@ def run_bench(asked: Asked) -> Report:
             energy=_energy(contestants, frames) if asked.energy else None,
             operators=_operators(contestants[0]) if asked.ops else None,
         )
+        return replace(found, changes=find_changes(old, found)) if old else found
 
 
 def _energy(contestants: Sequence[Contestant], frames: Frames) -> Energy:
@@ -143,6 +148,17 @@ def _operators(contestant: Contestant) -> Operators:
         return with_times(found, time_operators(model.data, contestant.threads))
     except BenchError as error:
         return replace(found, untimed=str(error))
+
+
+def _start_cold(openings: Sequence[Opening], contestants: Sequence[Contestant], repeats: int) -> None:
+    """Measure each one's cold start; where that fails, say so, and keep what was measured before."""
+    from edgecnn.cold_start import start_cold
+
+    try:
+        for contestant, found in zip(contestants, start_cold(openings, repeats), strict=True):
+            contestant.cold_start = found
+    except BenchError as error:
+        say(str(error))
 
 
 def _peaks(contestants: Sequence[Contestant]) -> dict[int, Peak]:

@@ -4,7 +4,7 @@ import edgecnn
 from edgecnn import Timings
 from edgecnn.bench import Contestant, Frames, bench_frames, measure, report
 from edgecnn.bench.rows import csv_text
-from edgecnn.cli.bench_print import verdict
+from edgecnn.bench.words import verdict
 from edgecnn.condition import look
 
 

@@ -186,3 +186,15 @@ def test_energy_is_told_or_why_not(run_cli, tmp_path):
     else:
         assert f"energy: not measured, {data['energy']['unknown']}" in ran.out
         assert all(r["energy"] is None for r in data["results"])
+
+
+def test_a_run_is_held_against_an_older_one(run_cli, tmp_path):
+    old, new = tmp_path / "old.json", tmp_path / "new.json"
+    quick = ("--blocks", 8, "--cold-starts", 0, "--against", "float32")
+    assert run_cli("bench", *quick, "--engine", "fake:delay_ms=1", "--json", old).code == 0
+    ran = run_cli("bench", *quick, "--engine", "fake:delay_ms=2", "--compare", old, "--json", new)
+    assert ran.code == 0, ran.err
+    assert f"since {old}" in ran.out.replace("\n", "")
+    stages = json.loads(new.read_text())["changes"]["stages"]
+    assert {c["outcome"] for c in stages if c["stage"] == "inference"} == {"slower"}
+    run_cli("bench", "--compare", tmp_path / "nothing.json").fails("nothing.json can't be read")

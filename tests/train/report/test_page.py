@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
+from edgecnn.markup import fill, prose
 from edgecnn_train.quantize.tensors import QuantizationReport, TensorReport
 from edgecnn_train.report import Offender, page, page_path, write_page
-from edgecnn_train.report.page import fill, prose
 from tests.train.report.conftest import LABELS
 
 PNG = b"\x89PNG picture"
