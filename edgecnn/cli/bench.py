@@ -80,6 +80,12 @@ def bench(
             "--csv", help="Write a row for each model, threads and stage; - is stdout.", metavar="FILE"
         ),
     ] = None,
+    html_file: Annotated[
+        str | None,
+        typer.Option(
+            "--html", help="Write a page with plots (needs the extra report); - is stdout.", metavar="FILE"
+        ),
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit code 1 where the machine was not quiet.")
     ] = False,
@@ -95,7 +101,7 @@ def bench(
 
     if data is None and (split or limit):
         raise OptionError("--split and --limit say which of the pictures of --data D: add it")
-    outputs = {"--json": json_file, "--csv": csv_file}
+    outputs = {"--json": json_file, "--csv": csv_file, "--html": html_file}
     check_outputs(outputs)
     asked = Asked(
         model=model,
@@ -131,7 +137,10 @@ def bench(
 def check_outputs(outputs: dict[str, str | None]) -> None:
     """Raise OptionError or OutputError for what can't be written, before the work that is to fill it."""
     from edgecnn.cli.output import check_target
+    from edgecnn.heatmap import require_matplotlib
 
+    if outputs.get("--html"):
+        require_matplotlib()
     if len(alone := [option for option, target in outputs.items() if target == "-"]) > 1:
         raise OptionError(f"{' and '.join(alone)} can't all go to stdout: give all but one a file")
     for target in outputs.values():
@@ -143,12 +152,14 @@ def write_outputs(result: Report, outputs: dict[str, str | None]) -> None:
     """Write each output that was asked for."""
     import json
 
+    from edgecnn.bench.page import draw_page
     from edgecnn.bench.rows import csv_text
     from edgecnn.cli.output import write_text
 
     texts = {
         "--json": lambda: json.dumps(result.as_dict(), indent=1, ensure_ascii=False) + "\n",
         "--csv": lambda: csv_text(result),
+        "--html": lambda: draw_page(result),
     }
     for option, target in outputs.items():
         if target:

@@ -198,3 +198,19 @@ def test_a_run_is_held_against_an_older_one(run_cli, tmp_path):
     stages = json.loads(new.read_text())["changes"]["stages"]
     assert {c["outcome"] for c in stages if c["stage"] == "inference"} == {"slower"}
     run_cli("bench", "--compare", tmp_path / "nothing.json").fails("nothing.json can't be read")
+
+
+def test_a_page_is_written(run_cli, tmp_path):
+    pytest.importorskip("matplotlib")
+    quick = ("--engine", "fake:delay_ms=0.2", "--blocks", 4, "--cold-starts", 0)
+    page = tmp_path / "bench.html"
+    assert run_cli("bench", *quick, "--html", page).code == 0
+    assert page.read_text().startswith("<!doctype html>")
+    assert run_cli("bench", *quick, "--html", "-").out.startswith("<!doctype html>")
+    run_cli("bench", "--html", "-", "--csv", "-").fails("--csv and --html can't all", code=2)
+    run_cli("bench", "--html", "/nowhere/b.html").fails("there is no such folder")
+
+
+def test_a_page_without_matplotlib_names_the_extra(run_cli, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    run_cli("bench", "--html", tmp_path / "bench.html").fails("needs matplotlib", "edgecnn[report]")
