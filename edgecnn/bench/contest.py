@@ -167,19 +167,25 @@ def measure(
     seed
         Decides the order.
     """
+    import cv2
+
     frames = frames or Frames.synthetic()
-    for contestant in contestants:
-        contestant.get_ready(frames)
-    before = look()
-    order = list(contestants)
-    shuffle = random.Random(seed).shuffle  # noqa: S311 - nothing secret
-    for block in range(blocks):
-        shuffle(order)
-        pictures = _some(frames.pictures, block, runs_per_block)
-        jpegs = _some(frames.jpegs, block, camera_runs)
-        for contestant in order:
-            contestant.take_turn(pictures, jpegs)
-    return before, look()
+    threads = cv2.getNumThreads()
+    try:
+        for contestant in contestants:
+            contestant.get_ready(frames)
+        before = look()
+        order = list(contestants)
+        shuffle = random.Random(seed).shuffle  # noqa: S311 - nothing secret
+        for block in range(blocks):
+            shuffle(order)
+            pictures = _some(frames.pictures, block, runs_per_block)
+            jpegs = _some(frames.jpegs, block, camera_runs)
+            for contestant in order:
+                contestant.take_turn(pictures, jpegs)
+        return before, look()
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def _some(frames: Sequence[_T], block: int, runs: int) -> list[_T]:

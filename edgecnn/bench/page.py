@@ -88,8 +88,10 @@ def draw_page(report: Report) -> str:
 
 
 def _short(report: Report) -> list[str]:
-    """Return the ratios in words where they are few; the table has all."""
-    return verdict(report) if len(report.comparisons) <= _MOST_VERDICTS else []
+    """Return the ratios in words, of the variants alone where they are many; the table has all."""
+    if len(report.comparisons) <= _MOST_VERDICTS:
+        return verdict(report)
+    return verdict(report, lambda c: c.by == "variant")
 
 
 def _doubts(report: Report) -> Html:

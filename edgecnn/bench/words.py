@@ -9,16 +9,16 @@ from edgecnn.bench.ratios import Comparison, threads
 from edgecnn.condition import throttle_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from edgecnn.bench.contest import Contestant
     from edgecnn.bench.report import Report
 
 
-def verdict(result: Report) -> list[str]:
-    """Say in words what the ratios mean."""
+def verdict(result: Report, which: Callable[[Comparison], bool] = lambda _: True) -> list[str]:
+    """Say in words what the ratios mean, of those comparisons that are wanted."""
     lines = []
-    for c in result.comparisons:
+    for c in filter(which, result.comparisons):
         one, other = c.names
         if c.is_faster:
             words = f"{one} is {c.inference} as fast as {other}"

@@ -96,8 +96,9 @@ def bench(
     """
     from rich.console import Console
 
+    from edgecnn.cli.bench_open import Asked, parse_counts, parse_engines, parse_names
     from edgecnn.cli.bench_print import print_report
-    from edgecnn.cli.bench_run import Asked, parse_counts, parse_engines, parse_names, run_bench
+    from edgecnn.cli.bench_run import run_bench
 
     if data is None and (split or limit):
         raise OptionError("--split and --limit say which of the pictures of --data D: add it")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from edgecnn.cli.options import choice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from edgecnn.bench import Report
 
@@ -51,6 +51,8 @@ def _speed(result: Report) -> Iterator[Table | str]:
     if len(result.comparisons) > _MOST_VERDICTS:
         yield "how many times as fast, with the 95 % interval"
         yield _ratios(result)
+        # What nobody would guess is said in words too.
+        yield from verdict(result, lambda c: c.by == "variant" and c.is_slower)
     else:
         yield from verdict(result)
 
@@ -62,6 +64,7 @@ def _latencies(result: Report) -> Table:
     lead = result.contestants[0]
     rows = ["min", "p50", "p90", "p99"][len(result.contestants) > _MOST_WITH_ALL :]
     table = _table("", "ms", *lead.stages)
+    _fold(table.columns[:1])
     for name, contestant in result.names.items():
         spreads = [contestant.spread(stage) for stage in lead.stages]
         for row, called in zip_longest(rows, name.split(", ")):
@@ -80,8 +83,8 @@ def _ratios(result: Report) -> Table:
     from edgecnn.bench.words import same
 
     table = _table("", "", "inference", "total")
-    for column in table.columns[:2]:
-        column.no_wrap, column.overflow, column.justify = False, "fold", "left"
+    _fold(table.columns[:2])
+    table.columns[1].justify = "left"
     for c in result.comparisons:
         cells = [f"{r.value:.2f} ({r.low:.2f}–{r.high:.2f})" for r in (c.inference, c.total)]
         table.add_row(escape(same(result, c)), escape(" : ".join(c.names)), *cells)
@@ -99,6 +102,7 @@ def _costs(result: Report) -> Iterator[Table]:
     for first in range(0, len(names), _MOST_COLUMNS):
         some = names[first : first + _MOST_COLUMNS]
         table = _table("", *(escape(name.replace(", ", "\n")) for name in some))
+        _fold(table.columns[1:])
         for head in dict.fromkeys(head for name in some for head in columns[name]):
             table.add_row(head, *(columns[name].get(head, "") for name in some))
         yield table
@@ -156,6 +160,12 @@ def _changes(result: Report) -> Iterator[Table | str]:
         cells = escape(name), row.stage, *times, f"{r.value:.2f} ({r.low:.2f}–{r.high:.2f})", word
         table.add_row(*cells, style="bold" if word else "")
     yield table
+
+
+def _fold(columns: Iterable[Column]) -> None:
+    """Let these columns give way where a name is long."""
+    for column in columns:
+        column.no_wrap, column.overflow = False, "fold"
 
 
 def _table(*heads: str) -> Table:

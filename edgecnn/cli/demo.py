@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgecnn import DEFAULT_MODEL
+from edgecnn.cli.bench_open import Asked
 from edgecnn.cli.bench_print import print_report
-from edgecnn.cli.bench_run import Asked, run_bench
+from edgecnn.cli.bench_run import run_bench
 from edgecnn.cli.live_run import Live, print_summary, run_live
 from edgecnn.cli.options import open_classifier
 

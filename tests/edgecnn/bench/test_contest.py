@@ -140,10 +140,11 @@ def test_each_turn_has_its_own_threads():
             return self.classifier.classify_timed(image, top)
 
     before = cv2.getNumThreads()
+    cv2.setNumThreads(3)
     with edgecnn.load("digits", "int8", "fake", 1) as a, edgecnn.load("digits", "int8", "fake", 2) as b:
         one, two = Recorder(a), Recorder(b)
         measure([Contestant.of(one), Contestant.of(two)], blocks=3, runs_per_block=2)
-    assert (one.seen, two.seen) == ({1}, {2})
+    assert (one.seen, two.seen, cv2.getNumThreads()) == ({1}, {2}, 3), "and as before behind it"
     cv2.setNumThreads(before)
 
 

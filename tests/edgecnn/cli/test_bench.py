@@ -214,3 +214,21 @@ def test_a_page_is_written(run_cli, tmp_path):
 def test_a_page_without_matplotlib_names_the_extra(run_cli, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     run_cli("bench", "--html", tmp_path / "bench.html").fails("needs matplotlib", "edgecnn[report]")
+
+
+def test_an_engine_named_twice_is_refused(run_cli):
+    run_cli("bench", "--engine", "auto,litert").fails("int8 on litert with 1 threads is named twice", code=2)
+
+
+def test_files_of_one_name_are_told_apart(run_cli, digits_file, tmp_path):
+    for name in ("mnist-classic", "digits"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "m.tflite").write_bytes((bundle.find(name) / "int8.tflite").read_bytes())
+    first, second = (tmp_path / name / "m.tflite" for name in ("mnist-classic", "digits"))
+    file = tmp_path / "bench.json"
+    quick = ("--engine", "fake", "--blocks", 4, "--cold-starts", 0, "--json", file)
+    assert run_cli("bench", "--model", first, "--against", second, *quick).code == 0
+    data = json.loads(file.read_text())
+    assert [r["variant"] for r in data["results"]] == ["m (int8)", f"{second} (int8)"]
+    assert len(data["ratios"]) == 1
+    run_cli("bench", "--model", first, "--against", first, *quick).fails("is named twice", code=2)
