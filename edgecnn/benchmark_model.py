@@ -22,6 +22,8 @@ _MOST_SAID_BYTES = 1 << 22
 _SECTION = "Operator-wise Profiling Info for Regular Benchmark Runs:"
 _TABLE = re.compile(r"=+ Run Order =+")
 _NODE = re.compile(r":(\d+)$")
+# These are numbered by the delegate, not by the graph.
+_DELEGATED = "Delegate/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ def read_profile(text: str) -> list[Timed]:
             calls, ms = int(cells["times called"]), float(cells["avg ms"])
         except ValueError:
             break
-        node = _NODE.search(cells["name"])
+        node = None if cells["name"].startswith(_DELEGATED) else _NODE.search(cells["name"])
         found.append(
             Timed(cells["node type"], cells["name"], int(node[1]) if node else None, calls, calls * ms)
         )

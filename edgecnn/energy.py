@@ -26,7 +26,7 @@ MEASURE_S = 1.0
 _SAMPLE_S = 0.02
 _ASK_S = 5.0
 _ZONE = re.compile(r"intel-rapl:\d+")
-_RAIL = re.compile(r"(\w+)_([AV]) +(?:current|volt)\(\d+\)=([\d.]+)[AV]")
+_RAIL = re.compile(r"(\w+)_([AV]) +(?:current|volt)\(\d+\)=(\d+\.?\d*)[AV]\b")
 
 
 class Meter(Protocol):

@@ -5,13 +5,15 @@ import pytest
 from edgecnn.energy import Use, find_meter, measure_energy
 from edgecnn.errors import BenchError
 
-# As a Raspberry Pi 5 says it: 3.7 V × 0.1 A + 0.9 V × 2 A; two voltages have no current.
+# As a Raspberry Pi 5 says it: 3.7 V × 0.1 A + 0.9 V × 2 A; two voltages have no current, and one current is none.
 RAILS = """ 3V7_WL_SW_A current(0)=0.10000000A
     VDD_CORE_A current(7)=2.00000000A
    3V7_WL_SW_V volt(8)=3.70000000V
     VDD_CORE_V volt(15)=0.90000000V
        EXT5V_V volt(24)=5.14998000V
-        BATT_V volt(25)=0.00000000V
+        BATT_V volt(25)=nanV
+         BAD_A current(26)=1.2.3A
+         BAD_V volt(27)=1.00000000V
 """
 WATTS = 0.37 + 1.8
 
