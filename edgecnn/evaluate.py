@@ -116,6 +116,7 @@ def evaluate(
             name: {v: tuple((hits[:, k] / len(truths)).tolist()) for k, v in enumerate(classifiers)}
             for name, hits in right.items()
         },
+        named=dict(zip(classifiers, answers, strict=True)),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,7 +42,8 @@ class Evaluation:
 
     `agreement` is the share of pictures on which all variants name the same class; None for one variant.
     `corrupted` is the top-1 by corruption and variant, one figure for each strength. `skipped` says why for
-    each picture that could not be read.
+    each picture that could not be read. `named` has the numbers of the classes that each variant named, int64
+    (pictures,).
     """
 
     model: str
@@ -53,6 +54,11 @@ class Evaluation:
     variants: dict[str, VariantScore]
     agreement: float | None
     corrupted: dict[str, dict[str, tuple[float, ...]]]
+    named: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+
+    def agreement_of(self, one: str, other: str) -> float:
+        """Return the share of pictures on which two variants name the same class."""
+        return float(np.mean(self.named[one] == self.named[other]))
 
     def mean_under(self, variant: str) -> float | None:
         """Return the mean top-1 over the 15 standard corruptions and all strengths, where all of them ran."""

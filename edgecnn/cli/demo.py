@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgecnn import DEFAULT_MODEL
-from edgecnn.cli.bench import print_report, run_bench
+from edgecnn.cli.bench_open import Asked
+from edgecnn.cli.bench_print import print_report
+from edgecnn.cli.bench_run import run_bench
 from edgecnn.cli.live_run import Live, print_summary, run_live
 from edgecnn.cli.options import open_classifier
 
@@ -39,7 +41,9 @@ def demo(
     summary = run_live(load, "int8", Live("auto,synthetic", seconds=seconds), console)
     print_summary(summary, console)
     console.print("\n$ edgecnn bench", style="bold")
-    report = run_bench(DEFAULT_MODEL, blocks=20)
+    report = run_bench(
+        Asked(DEFAULT_MODEL, blocks=20, camera_runs=0, cold_starts=0, peak=False, energy=False)
+    )
     print_report(report, console)
     _sum_up(summary, report, console)
 

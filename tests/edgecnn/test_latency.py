@@ -3,7 +3,7 @@ import random
 import numpy as np
 import pytest
 
-from edgecnn.latency import Spread, percentile, ratio_of_medians
+from edgecnn.latency import Ratio, Spread, percentile, ratio_of_medians, ratio_of_runs
 
 
 @pytest.mark.parametrize("q", [0, 1, 33.3, 50, 90, 99, 100])
@@ -43,3 +43,23 @@ def test_ratio_of_equals_has_one_inside():
 def test_ratio_needs_pairs():
     with pytest.raises(ValueError, match="pairs"):
         ratio_of_medians([[1.0]], [])
+
+
+def test_two_runs_apart_have_a_ratio_with_an_interval():
+    rng = random.Random(5)
+    now = [rng.gauss(1.3, 0.02) for _ in range(40)]
+    before = [rng.gauss(1.0, 0.02) for _ in range(25)]
+    found = ratio_of_runs(now, before)
+    assert found.low < 1.3 < found.high
+    assert found.low <= found.value <= found.high
+    assert found.high - found.low < 0.05
+    same = ratio_of_runs(before, before)
+    assert same.low < 1 < same.high
+    with pytest.raises(ValueError, match="at least one"):
+        ratio_of_runs([], before)
+
+
+def test_a_ratio_in_words_and_in_json():
+    ratio = Ratio(2.25, 2.2, 2.3)
+    assert str(ratio) == "2.25× (95 % interval 2.20–2.30)"
+    assert ratio.as_dict() == {"value": 2.25, "low": 2.2, "high": 2.3}

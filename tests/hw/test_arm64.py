@@ -51,7 +51,7 @@ def test_live_knows_the_synthetic_digits(userland, tmp_path):
 
 
 def test_bench_compares_int8_and_float(userland, tmp_path):
-    said = userland.run("-m", "edgecnn", "bench", "--json", "-", folder=tmp_path)
+    said = userland.run("-m", "edgecnn", "bench", "--cold-starts", 1, "--json", "-", folder=tmp_path)
     report = json.loads(said[said.index("{") :])
     assert {r["variant"] for r in report["results"]} == {"int8", "float32"}
 

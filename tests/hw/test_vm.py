@@ -103,7 +103,7 @@ def test_on_a_raspberry_pi_3(tmp_path):
     {edgecnn} classify seven.png --json
     {edgecnn} live --source auto --show none 2>&1 && exit 1
     {edgecnn} live --source synthetic:fps=0 --frames 20 --show none
-    {edgecnn} bench --json bench.json > /dev/null; echo; cat bench.json
+    {edgecnn} bench --cold-starts 1 --json bench.json > /dev/null; echo; cat bench.json
     """
     said = raspberry.run(tmp_path, script, {"seven.png": seven})
     lines = said.splitlines()

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -6,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgecnn import bundle
+from tests.benchmark_model import BUILTIN, install, printed
 
 
 def test_it_compares_and_writes_json(run_cli, tmp_path):
@@ -17,7 +19,13 @@ def test_it_compares_and_writes_json(run_cli, tmp_path):
         "inference",
         "decode",
         "total",
-        "p99 ms",
+        "p99",
+        "capture",
+        "camera",
+        "runs until steady",
+        "cold start to the first label",
+        "of the int8 peak",
+        "2 threads",
         "95 % interval",
         "peak memory",
         "KiB",
@@ -44,7 +52,7 @@ def test_the_variants_may_change_places_but_not_be_the_same(run_cli):
 
 
 def test_single_files_are_compared_when_both_are_named(run_cli, digits_file, tmp_path):
-    run_cli("bench", "--model", digits_file).fails("name the float model", "--against", code=2)
+    run_cli("bench", "--model", digits_file).fails("name the model to hold it against", "--against", code=2)
     other = tmp_path / "float.tflite"
     other.write_bytes((bundle.find("digits") / "float32.tflite").read_bytes())
     ran = run_cli("bench", "--model", digits_file, "--against", other, "--range", "0..1", "--engine", "fake")
@@ -89,5 +97,138 @@ def test_a_strict_run_fails_where_others_compute(run_cli, tmp_path):
     assert ran.code == 1
     assert "not a quiet run: other programs took" in ran.out
     assert "not a quiet run: other programs took" in ran.err
-    assert file.read_text().count("\n") == 9
-    run_cli("bench", "--json", "-", "--csv", "-").fails("can't both go to stdout", code=2)
+    assert file.read_text().count("\n") == 1 + 2 * 6
+    run_cli("bench", "--json", "-", "--csv", "-").fails("can't all go to stdout", code=2)
+
+
+def test_engines_variants_and_threads_all_meet(run_cli, tmp_path):
+    file = tmp_path / "bench.json"
+    engines = "fake:delay_ms=0.2,jitter_ms=0.1,fake:delay_ms=0.4"
+    ran = run_cli(
+        "bench",
+        "--engine",
+        engines,
+        "--threads",
+        "1,2",
+        "--against",
+        "all",
+        "--blocks",
+        4,
+        "--cold-starts",
+        0,
+        "--json",
+        file,
+    )
+    assert ran.code == 0, ran.err
+    data = json.loads(file.read_text())
+    assert len(data["results"]) == 2 * 2 * 2
+    assert {r["engine"] for r in data["results"]} == {"fake:delay_ms=0.2,jitter_ms=0.1", "fake:delay_ms=0.4"}
+    assert [r["by"] for r in data["ratios"]] == ["variant"] * 4 + ["engine"] * 4 + ["threads"] * 4
+    slower = next(r for r in data["ratios"] if r["by"] == "engine")
+    assert slower["of"] == ["fake:delay_ms=0.4", "fake:delay_ms=0.2,jitter_ms=0.1"]
+    assert slower["inference"]["high"] < 1
+    assert "how many times as fast" in ran.out
+
+
+def test_an_engine_that_is_named_never_falls_back(run_cli):
+    run_cli("bench", "--engine", "fake,edgetpu").fails("Edge TPU")
+    run_cli("bench", "--engine", "nothing").fails("no engine 'nothing'", code=2)
+    run_cli("bench", "--engine", "").fails("--engine is empty", code=2)
+
+
+def test_frames_of_ones_own_are_named(run_cli, seven):
+    ran = run_cli("bench", "--engine", "fake", "--blocks", 4, "--source", seven)
+    assert f"1 frame of 640×480, from {seven}" in ran.out.replace("\n", "")
+    run_cli("bench", "--source", "/nowhere").fails("/nowhere")
+
+
+def test_accuracy_stands_beside_latency(run_cli, idx_folder, tmp_path):
+    file = tmp_path / "bench.json"
+    quick = ("--blocks", 4, "--cold-starts", 0)
+    ran = run_cli("bench", *quick, "--data", idx_folder, "--limit", 40, "--split", "all", "--json", file)
+    assert ran.code == 0, ran.err
+    assert "agreement with float32" in ran.out
+    data = json.loads(file.read_text())
+    assert data["data"] == {"name": "mnist", "pictures": 40, "agreement_with": "float32"}
+    for result in data["results"]:
+        assert 0 <= result["accuracy"]["top1"] <= 1
+        assert result["share_of_int8_peak"] == pytest.approx(
+            result["macs_per_second"] / data["peaks"][0]["int8_macs_per_second"], rel=1e-2
+        )
+    run_cli("bench", "--limit", 5).fails("--data", code=2)
+    run_cli("bench", "--data", tmp_path / "nowhere").fails("no data at")
+    run_cli("bench", "--model", "cifar10", "--data", idx_folder).fails("the labels do not fit")
+
+
+def test_operators_are_told_with_times_where_the_tool_is(run_cli, tmp_path, monkeypatch):
+    file = tmp_path / "bench.json"
+    quick = ("--model", "mnist-classic", "--engine", "fake", "--blocks", 4, "--cold-starts", 0)
+    ran = run_cli("bench", *quick, "--ops")
+    assert ran.code == 0, ran.err
+    assert "1 CONV_2D" in ran.out
+    assert "benchmark_model is not on the PATH" in ran.out
+    install(tmp_path, printed((*BUILTIN, ("Softmax (NC, S8)", 0.001, 1, "Delegate/Softmax (NC, S8):9"))))
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    ran = run_cli("bench", *quick, "--ops", "--json", file)
+    assert "0.0120" in ran.out
+    assert "Softmax (NC, S8)" in ran.out
+    found = json.loads(file.read_text())["operators"]
+    assert [op["ms"] for op in found["operators"][:3]] == [0.010, 0.002, 0.012]
+    assert found["untimed"] is None
+
+
+def test_energy_is_told_or_why_not(run_cli, tmp_path):
+    file = tmp_path / "bench.json"
+    ran = run_cli("bench", "--engine", "fake", "--blocks", 4, "--cold-starts", 0, "--json", file)
+    data = json.loads(file.read_text())
+    if data["energy"]["meter"]:
+        assert all(r["energy"]["mj_per_run"] > 0 for r in data["results"])
+    else:
+        assert f"energy: not measured, {data['energy']['unknown']}" in ran.out
+        assert all(r["energy"] is None for r in data["results"])
+
+
+def test_a_run_is_held_against_an_older_one(run_cli, tmp_path):
+    old, new = tmp_path / "old.json", tmp_path / "new.json"
+    quick = ("--blocks", 8, "--cold-starts", 0, "--against", "float32")
+    assert run_cli("bench", *quick, "--engine", "fake:delay_ms=1", "--json", old).code == 0
+    ran = run_cli("bench", *quick, "--engine", "fake:delay_ms=2", "--compare", old, "--json", new)
+    assert ran.code == 0, ran.err
+    assert f"since {old}" in ran.out.replace("\n", "")
+    stages = json.loads(new.read_text())["changes"]["stages"]
+    assert {c["outcome"] for c in stages if c["stage"] == "inference"} == {"slower"}
+    run_cli("bench", "--compare", tmp_path / "nothing.json").fails("nothing.json can't be read")
+
+
+def test_a_page_is_written(run_cli, tmp_path):
+    pytest.importorskip("matplotlib")
+    quick = ("--engine", "fake:delay_ms=0.2", "--blocks", 4, "--cold-starts", 0)
+    page = tmp_path / "bench.html"
+    assert run_cli("bench", *quick, "--html", page).code == 0
+    assert page.read_text().startswith("<!doctype html>")
+    assert run_cli("bench", *quick, "--html", "-").out.startswith("<!doctype html>")
+    run_cli("bench", "--html", "-", "--csv", "-").fails("--csv and --html can't all", code=2)
+    run_cli("bench", "--html", "/nowhere/b.html").fails("there is no such folder")
+
+
+def test_a_page_without_matplotlib_names_the_extra(run_cli, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    run_cli("bench", "--html", tmp_path / "bench.html").fails("needs matplotlib", "edgecnn[report]")
+
+
+def test_an_engine_named_twice_is_refused(run_cli):
+    run_cli("bench", "--engine", "auto,litert").fails("int8 on litert with 1 threads is named twice", code=2)
+
+
+def test_files_of_one_name_are_told_apart(run_cli, digits_file, tmp_path):
+    for name in ("mnist-classic", "digits"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "m.tflite").write_bytes((bundle.find(name) / "int8.tflite").read_bytes())
+    first, second = (tmp_path / name / "m.tflite" for name in ("mnist-classic", "digits"))
+    file = tmp_path / "bench.json"
+    quick = ("--engine", "fake", "--blocks", 4, "--cold-starts", 0, "--json", file)
+    assert run_cli("bench", "--model", first, "--against", second, *quick).code == 0
+    data = json.loads(file.read_text())
+    assert [r["variant"] for r in data["results"]] == ["m (int8)", f"{second} (int8)"]
+    assert len(data["ratios"]) == 1
+    run_cli("bench", "--model", first, "--against", first, *quick).fails("is named twice", code=2)

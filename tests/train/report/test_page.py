@@ -1,5 +1,4 @@
 import base64
-import html
 from html.parser import HTMLParser
 
 import cv2
@@ -8,7 +7,6 @@ import pytest
 
 from edgecnn_train.quantize.tensors import QuantizationReport, TensorReport
 from edgecnn_train.report import Offender, page, page_path, write_page
-from edgecnn_train.report.page import fill, prose
 from tests.train.report.conftest import LABELS
 
 PNG = b"\x89PNG picture"
@@ -92,10 +90,3 @@ def test_it_lies_beside_the_bundle(tmp_path):
     assert page_path(bundle) == tmp_path / "my.model.report.html"
     assert write_page(bundle, "é") == page_path(bundle)
     assert page_path(bundle).read_text("utf-8") == "é"
-
-
-def test_values_are_escaped_unless_they_were_made_here():
-    inner = fill("<b>$x</b>", x="<'\"&$y")
-    assert inner == f"<b>{html.escape(chr(60) + chr(39) + chr(34) + '&$y')}</b>"
-    assert fill("<p>$x</p>", x=inner) == f"<p>{inner}</p>"
-    assert prose("`<a>` and **<b>**") == "<code>&lt;a&gt;</code> and <b>&lt;b&gt;</b>"

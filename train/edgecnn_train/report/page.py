@@ -1,24 +1,21 @@
 """One page about a bundle: self-contained, without scripts, and with nothing to fetch.
 
-Everything that is filled into a template is escaped, because labels, titles and file names are anybody's
-text; `Html` marks what was made here.
+Everything that is filled into a template is escaped: see `edgecnn.markup`.
 """
 
 from __future__ import annotations
 
 import base64
-import html
-import re
-from string import Template
 from typing import TYPE_CHECKING, Any
 
+from edgecnn.markup import Html, fill, joined, prose, table
 from edgecnn_train.report import tables
 from edgecnn_train.report.content import Block, Picture, Section, sections
 from edgecnn_train.report.offenders import sheet
 from edgecnn_train.report.tables import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from edgecnn_train.quantize.tensors import QuantizationReport
     from edgecnn_train.report.offenders import Offender
@@ -57,12 +54,6 @@ $sections
 """
 
 
-class Html(str):
-    """Markup that was made here; every other text is escaped before it is filled in."""
-
-    __slots__ = ()
-
-
 def page(
     manifest: dict[str, Any],
     result: Verified,
@@ -94,23 +85,6 @@ def page(
     return fill(_PAGE, title=manifest["title"], name=manifest["name"], sections=joined(body))
 
 
-def fill(template: str, **values: str) -> Html:
-    """Fill in values; what is not `Html` is escaped, quotes too."""
-    safe = {name: v if isinstance(v, Html) else html.escape(v) for name, v in values.items()}
-    return Html(Template(template).substitute(safe))
-
-
-def joined(parts: Iterable[Html]) -> Html:
-    """Join what was made here."""
-    return Html("\n".join(parts))
-
-
-def prose(text: str) -> Html:
-    """Return a text with its `code` and **bold** as markup, and everything else escaped."""
-    marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
-    return Html(re.sub(r"\*\*([^*]+)\*\*", r"<b>\1</b>", marked))
-
-
 def _worst(manifest: dict[str, Any], offenders: tuple[Offender, ...]) -> Section:
     if not offenders:
         return Section("Worst answers", ("int8 names no test picture wrongly.",))
@@ -130,7 +104,7 @@ def _blocks(blocks: tuple[Block, ...], pictures: Mapping[str, bytes]) -> Html:
 def _block(block: Block, pictures: Mapping[str, bytes]) -> Html:
     match block:
         case Table():
-            return _table(block)
+            return table(block.head, block.rows, block.left)
         case Picture():
             data = base64.b64encode(pictures[block.file]).decode()
             return fill('<p><img alt="$alt" src="data:image/png;base64,$data"></p>', alt=block.alt, data=data)
@@ -139,16 +113,3 @@ def _block(block: Block, pictures: Mapping[str, bytes]) -> Html:
             return fill("<ul>\n$items\n</ul>", items=items)
         case _:
             return fill("<p>$text</p>", text=prose(block))
-
-
-def _table(table: Table) -> Html:
-    def row(cells: tuple[str, ...], tag: str) -> Html:
-        left = Html(' class="left"')
-        made = (
-            fill(f"<{tag}$kind>$cell</{tag}>", kind=left if i < table.left else "", cell=cell)
-            for i, cell in enumerate(cells)
-        )
-        return fill("<tr>$cells</tr>", cells=Html("".join(made)))
-
-    rows = joined([row(table.head, "th"), *(row(cells, "td") for cells in table.rows)])
-    return fill("<div><table>\n$rows\n</table></div>", rows=rows)

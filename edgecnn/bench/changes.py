@@ -1,0 +1,184 @@
+"""What has changed since another run, beyond noise: this run against the JSON of an older one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from edgecnn.bench.report import FORMAT
+from edgecnn.errors import BenchError
+from edgecnn.latency import Ratio, ratio_of_runs
+
+if TYPE_CHECKING:
+    from edgecnn.bench.contest import Contestant
+    from edgecnn.bench.report import Report
+
+# Two runs of the same differ by some percent that no interval within a run knows of: where the memory lies,
+# what the caches share.
+LEAST_CHANGE = 0.03
+_COMMON = ("model", "cpu", "cores", "architecture", "governor")
+
+
+@dataclass(frozen=True, slots=True)
+class Older:
+    """One contestant of an older run; its blocks' medians in ms by stage."""
+
+    engine_version: str | None
+    sha256: str
+    blocks: dict[str, list[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class OldRun:
+    """What is needed of an older run's JSON; contestants by variant, engine and threads."""
+
+    source: str
+    when: str
+    model: str
+    edgecnn: str
+    board: dict[str, Any]
+    frames: str
+    doubts: list[str]
+    contestants: dict[tuple[str, str, int], Older]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One stage of one contestant: the medians in ms, and how many times as long it takes now."""
+
+    contestant: str
+    stage: str
+    before_ms: float
+    now_ms: float
+    ratio: Ratio
+
+    @property
+    def outcome(self) -> str:
+        """`slower` or `faster` where the interval excludes one and it is more than 3 %, else `same`."""
+        if self.ratio.low > 1 and self.ratio.value > 1 + LEAST_CHANGE:
+            return "slower"
+        return "faster" if self.ratio.high < 1 and self.ratio.value < 1 - LEAST_CHANGE else "same"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {
+            "contestant": self.contestant,
+            "stage": self.stage,
+            "before_ms": round(self.before_ms, 5),
+            "now_ms": round(self.now_ms, 5),
+            "ratio": self.ratio.as_dict(),
+            "outcome": self.outcome,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """All of them, and what differs between the runs besides: a change may be of that."""
+
+    source: str
+    when: str
+    differences: tuple[str, ...]
+    rows: tuple[Change, ...]
+
+    @property
+    def summary(self) -> str:
+        """One line for a person."""
+        changed = [row for row in self.rows if row.outcome != "same"]
+        found = f"{len(changed)} of {len(self.rows)} changed" if changed else "nothing changed"
+        return (
+            f"since {self.source} ({self.when}): {found} beyond noise "
+            f"(the interval excludes 1, and more than {LEAST_CHANGE:.0%})"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {
+            "since": self.source,
+            "when": self.when,
+            "differences": list(self.differences),
+            "stages": [row.as_dict() for row in self.rows],
+        }
+
+
+def read_run(path: str) -> OldRun:
+    """Read the JSON that `bench --json` wrote. Raises BenchError."""
+    try:
+        raw = json.loads(Path(path).read_bytes())
+    except OSError as error:
+        raise BenchError(f"{path} can't be read: {error.strerror}") from error
+    except ValueError as error:
+        raise BenchError(f"{path} is no JSON, expected what `edgecnn bench --json` writes") from error
+    if not isinstance(raw, dict) or raw.get("format") != FORMAT or "results" not in raw:
+        found = raw.get("format") if isinstance(raw, dict) else None
+        raise BenchError(
+            f"{path} is no report of `edgecnn bench --json` of format {FORMAT} (its format is {found!r}): "
+            "measure again with this version"
+        )
+    try:
+        return OldRun(
+            path, str(raw["when"]), str(raw["model"]), str(raw["edgecnn"]), dict(raw["board"]),
+            str(raw["frames"]), list(raw["doubts"]), dict(map(_older, raw["results"])),
+        )  # fmt: skip
+    except (KeyError, TypeError, ValueError) as error:
+        raise BenchError(f"{path} is a damaged report: {type(error).__name__}: {error}") from error
+
+
+def _older(result: dict[str, Any]) -> tuple[tuple[str, str, int], Older]:
+    blocks = {
+        str(stage): [float(ms) for ms in medians] for stage, medians in result["block_medians_ms"].items()
+    }
+    if not all(medians and min(medians) >= 0 for medians in blocks.values()):
+        raise ValueError("a stage without latencies")
+    key = str(result["variant"]), str(result["engine"]), int(result["threads"])
+    return key, Older(result["engine_version"], str(result["sha256"]), blocks)
+
+
+def find_changes(old: OldRun, new: Report) -> Changes:
+    """Hold a run against an older one, contestant by contestant. Raises BenchError where they share none."""
+    rows: list[Change] = []
+    differences = _differences(old, new)
+    for name, c in new.names.items():
+        before = old.contestants.get((c.variant, c.engine, c.threads))
+        if before is None:
+            differences.append(f"{name} was not in that run")
+            continue
+        if before.sha256 != c.sha256:
+            differences.append(
+                f"{name}: another model file, {before.sha256[:12]}… then, {c.sha256[:12]}… now"
+            )
+        if (before.engine_version or "") != c.engine_version:
+            differences.append(f"{name}: {c.engine} {before.engine_version} then, {c.engine_version} now")
+        rows += [
+            _change(name, stage, before.blocks[stage], c) for stage in c.stages if stage in before.blocks
+        ]
+    if not rows:
+        there = "; ".join(f"{v} on {e} with {t} threads" for v, e, t in old.contestants)
+        raise BenchError(f"{old.source} has nothing that was measured now; it has {there or 'nothing'}")
+    return Changes(old.source, old.when, tuple(differences), tuple(rows))
+
+
+def _change(name: str, stage: str, before: list[float], contestant: Contestant) -> Change:
+    now = [median(block) for block in contestant.values(stage)]
+    # Nothing takes no time: a stage below the clock's step does not divide.
+    least = 1e-6
+    ratio = ratio_of_runs([max(v, least) for v in now], [max(v, least) for v in before])
+    return Change(name, stage, median(before), median(now), ratio)
+
+
+def _differences(old: OldRun, new: Report) -> list[str]:
+    board = new.board.as_dict()
+    found = [
+        f"another machine: {key} {old.board.get(key)} then, {board[key]} now"
+        for key in _COMMON
+        if old.board.get(key) != board[key]
+    ]
+    if old.model != new.model:
+        found.append(f"another model: {old.model} then, {new.model} now")
+    if old.frames != new.frames:
+        found.append(f"other frames: {old.frames} then, {new.frames} now")
+    if old.doubts:
+        found.append(f"that run was not quiet: {'; '.join(map(str, old.doubts))}")
+    return found

@@ -1,0 +1,192 @@
+"""Contestants, and the contest: all of them in turn, in blocks, in an order that is shuffled anew."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from dataclasses import dataclass, field
+from itertools import cycle
+from typing import TYPE_CHECKING, TypeVar
+
+from edgecnn.bench.frames import Frames, capture
+from edgecnn.bench.warm_up import WarmUp, warm_up
+from edgecnn.condition import Condition, look
+from edgecnn.latency import Spread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edgecnn.classifier import Classifier
+    from edgecnn.cold_start import ColdStart
+    from edgecnn.energy import Use
+    from edgecnn.frame import Timings
+
+_T = TypeVar("_T")
+
+# From a picture to its label.
+STAGES: dict[str, Callable[[Timings], float]] = {
+    "preprocess": lambda t: t.preprocess_ms,
+    "inference": lambda t: t.inference_ms,
+    "decode": lambda t: t.decode_ms,
+    "total": lambda t: t.total_ms,
+}
+# From a webcam's compressed frame: to the picture, and to its label.
+CAMERA_STAGES: dict[str, Callable[[float, Timings], float]] = {
+    "capture": lambda ms, _: ms,
+    "camera": lambda ms, t: ms + t.total_ms,
+}
+# Engines whose multiplications are this processor's own.
+CPU_ENGINES = ("litert", "tflite-runtime")
+# Runs at the beginning of a turn that do not count: another model has just had the caches.
+SETTLE_RUNS = 2
+
+
+@dataclass(slots=True)
+class Contestant:
+    """One model on one engine with one number of threads, and its latencies, block by block.
+
+    `camera_blocks` has the runs that began with a compressed frame: how long that took to decode in ms, and
+    the rest. What else is known of it is None until it was measured.
+    """
+
+    variant: str
+    threads: int
+    engine: str
+    file_bytes: int
+    classifier: Classifier
+    blocks: list[list[Timings]] = field(default_factory=list)
+    camera_blocks: list[list[tuple[float, Timings]]] = field(default_factory=list)
+    warm_up: WarmUp | None = None
+    cold_start: ColdStart | None = None
+    energy: Use | None = None
+
+    @classmethod
+    def of(cls, classifier: Classifier, engine: str | None = None) -> Contestant:
+        """Enter a classifier; a bare file is called by its own name, the engine `engine` or by its own."""
+        model = classifier.model
+        name = model.variant if model.bundle else f"{model.name} ({model.variant})"
+        return cls(name, classifier.threads, engine or classifier.engine.name, len(model.data), classifier)
+
+    @property
+    def engine_version(self) -> str:
+        """The version of what runs it; "" where it has none."""
+        return self.classifier.engine.version
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the model's file."""
+        return hashlib.sha256(self.classifier.model.data).hexdigest()
+
+    @property
+    def macs(self) -> int:
+        """Multiplications of one inference."""
+        return self.classifier.model.file.macs
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """What was measured of it, in the order in which a frame passes."""
+        return ("capture", *STAGES, "camera") if self.camera_blocks else tuple(STAGES)
+
+    def values(self, stage: str) -> list[list[float]]:
+        """Return one stage's latencies in milliseconds, a list for each block."""
+        if stage in CAMERA_STAGES:
+            return [[CAMERA_STAGES[stage](*run) for run in block] for block in self.camera_blocks]
+        return [[STAGES[stage](t) for t in block] for block in self.blocks]
+
+    def spread(self, stage: str) -> Spread:
+        """Return one stage's percentiles over all blocks."""
+        return Spread.of([v for block in self.values(stage) for v in block])
+
+    def macs_per_second(self) -> float | None:
+        """Return what it achieved in an inference, by the median; None for what no CPU computed."""
+        if self.classifier.engine.name not in CPU_ENGINES or not self.blocks:
+            return None
+        return self.macs / (self.spread("inference").p50_ms / 1e3)
+
+    def get_ready(self, frames: Frames) -> None:
+        """Run until it is steady; see `edgecnn.bench.warm_up`."""
+        self.take_threads()
+        run = self.runner(frames)
+        self.warm_up = warm_up(lambda: run().total_ms)
+
+    def runner(self, frames: Frames) -> Callable[[], Timings]:
+        """Return what classifies the next picture whenever it is called."""
+        pictures = cycle(frames.pictures)
+        return lambda: self._run(next(pictures))
+
+    def take_turn(self, pictures: Sequence[NDArray[np.uint8]], jpegs: Iterable[bytes]) -> None:
+        """Run over the pictures, then over the compressed ones, and keep both as a block."""
+        self.take_threads()
+        for i in range(SETTLE_RUNS):
+            self._run(pictures[i % len(pictures)])
+        self.blocks.append([self._run(picture) for picture in pictures])
+        camera = [self._run_compressed(jpeg) for jpeg in jpegs]
+        if camera:
+            self.camera_blocks.append(camera)
+
+    def take_threads(self) -> None:
+        """Give OpenCV as many threads as the model; they belong to the whole process."""
+        import cv2
+
+        if cv2.getNumThreads() != self.threads:
+            cv2.setNumThreads(self.threads)
+
+    def _run(self, picture: NDArray[np.uint8]) -> Timings:
+        return self.classifier.classify_timed(picture, 1)[1]
+
+    def _run_compressed(self, jpeg: bytes) -> tuple[float, Timings]:
+        start = time.perf_counter_ns()
+        picture = capture(jpeg)
+        captured = time.perf_counter_ns()
+        return (captured - start) / 1e6, self._run(picture)
+
+
+def measure(
+    contestants: Sequence[Contestant],
+    *,
+    blocks: int = 40,
+    runs_per_block: int = 25,
+    camera_runs: int = 0,
+    seed: int = 0,
+    frames: Frames | None = None,
+) -> tuple[Condition, Condition]:
+    """Run all contestants in turn, keep their latencies, and return how the machine did before and after.
+
+    Every block, each one classifies the same frames, in an order that is shuffled anew, so that a machine
+    that changes its clock meanwhile changes it for all. Runs before a contestant is steady are not counted,
+    nor are the first of each turn.
+
+    Parameters
+    ----------
+    camera_runs
+        How many more frames of a block begin compressed, as a webcam delivers them.
+    seed
+        Decides the order.
+    """
+    import cv2
+
+    frames = frames or Frames.synthetic()
+    threads = cv2.getNumThreads()
+    try:
+        for contestant in contestants:
+            contestant.get_ready(frames)
+        before = look()
+        order = list(contestants)
+        shuffle = random.Random(seed).shuffle  # noqa: S311 - nothing secret
+        for block in range(blocks):
+            shuffle(order)
+            pictures = _some(frames.pictures, block, runs_per_block)
+            jpegs = _some(frames.jpegs, block, camera_runs)
+            for contestant in order:
+                contestant.take_turn(pictures, jpegs)
+        return before, look()
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _some(frames: Sequence[_T], block: int, runs: int) -> list[_T]:
+    return [frames[(block * runs + i) % len(frames)] for i in range(runs)]

@@ -1,0 +1,71 @@
+"""The frames that everything is measured on: as pictures, and as a webcam delivers them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edgecnn.camera.synthetic import SyntheticCamera
+from edgecnn.errors import CameraError
+from edgecnn.image_file import decode_image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+# Few enough to stay in the processor's cache, where a frame lies that a camera has just delivered.
+FRAME_COUNT = 8
+# What webcams compress to is not said anywhere; their frames of 640×480 are about as large as these.
+JPEG_QUALITY = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Pictures, uint8 H×W×3 BGR, the same ones as JPEG files, and what they are, for a person."""
+
+    pictures: tuple[NDArray[np.uint8], ...]
+    jpegs: tuple[bytes, ...]
+    about: str
+
+    @classmethod
+    def of(cls, pictures: Iterable[NDArray[np.uint8]], origin: str) -> Frames:
+        """Compress some pictures of `origin`; at least one is needed."""
+        import cv2
+
+        kept = tuple(pictures)
+        encoded = (cv2.imencode(".jpg", p, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1] for p in kept)
+        sizes = sorted({f"{p.shape[1]}×{p.shape[0]}" for p in kept})
+        size = sizes[0] if len(sizes) == 1 else "several sizes"
+        about = f"{len(kept)} frame{'s' * (len(kept) > 1)} of {size}, {origin}"
+        return cls(kept, tuple(jpeg.tobytes() for jpeg in encoded), about)
+
+    @classmethod
+    def synthetic(cls) -> Frames:
+        """Return those that are taken where no others are named: 640×480, from the synthetic camera."""
+        return cls.of(bench_frames(), "synthetic")
+
+    @classmethod
+    def read(cls, source: str) -> Frames:
+        """Return the first frames of a folder, picture, video or camera. Raises CameraError."""
+        from edgecnn.camera import open_camera
+
+        found: list[NDArray[np.uint8]] = []
+        with open_camera(source) as camera:
+            while len(found) < FRAME_COUNT and (frame := camera.read()):
+                found.append(frame.pixels)
+        if not found:
+            raise CameraError(f"{source} gave no frame to measure on")
+        return cls.of(found, f"from {source}")
+
+
+def bench_frames() -> list[NDArray[np.uint8]]:
+    """Return the synthetic ones as pictures."""
+    with SyntheticCamera("synthetic:seed=1,fps=0,hold=1") as camera:
+        return [camera.draw(i)[0] for i in range(FRAME_COUNT)]
+
+
+def capture(jpeg: bytes) -> NDArray[np.uint8]:
+    """Return the picture of a webcam's compressed frame, as the camera's room decodes it."""
+    return decode_image(jpeg, "a frame", quiet=False)

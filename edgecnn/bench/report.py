@@ -1,0 +1,168 @@
+"""What a run found, and the object that becomes JSON."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from edgecnn import __version__
+from edgecnn.arena import arena_bytes
+from edgecnn.bench.ratios import Comparison, compare_all, names
+from edgecnn.board import Board, describe_board, peak_memory_mib
+from edgecnn.condition import Condition, doubts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from edgecnn.bench.accuracy import Accuracy, Knowledge
+    from edgecnn.bench.changes import Changes
+    from edgecnn.bench.contest import Contestant
+    from edgecnn.bench.operators import Operators
+    from edgecnn.energy import Energy
+    from edgecnn.peak import Peak
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A whole run. The first contestant is the one that the others are held against.
+
+    `when` is in UTC; `frames` says what was measured on; `seed` decided the order of the turns. Where they
+    were asked for: `peaks` has the int8 peak of the processor by the number of threads, `knowledge` what
+    speed costs in accuracy, `energy` who told it, `operators` where the first one's work is, and `changes`
+    what is other than in an older run.
+    """
+
+    model: str
+    when: datetime
+    board: Board
+    frames: str
+    seed: int
+    contestants: Sequence[Contestant]
+    comparisons: Sequence[Comparison]
+    peak_memory_mib: float
+    before: Condition
+    after: Condition
+    peaks: Mapping[int, Peak] = field(default_factory=dict)
+    knowledge: Knowledge | None = None
+    energy: Energy | None = None
+    operators: Operators | None = None
+    changes: Changes | None = None
+
+    @property
+    def names(self) -> dict[str, Contestant]:
+        """The contestants by what to call them."""
+        return dict(zip(names(self.contestants), self.contestants, strict=True))
+
+    @property
+    def runs(self) -> int:
+        """How many runs of each contestant count."""
+        return sum(map(len, self.contestants[0].blocks))
+
+    @property
+    def doubts(self) -> list[str]:
+        """Why the figures are not to be trusted; nothing for a quiet run. See `edgecnn.condition`."""
+        restless = [
+            f"{name} was not steady after {c.warm_up.runs:,} runs of warm-up"
+            for name, c in self.names.items()
+            if c.warm_up and not c.warm_up.steady
+        ]
+        blocks = {name: c.values("total") for name, c in self.names.items()}
+        return [*doubts(self.before, self.after, blocks), *restless]
+
+    def share_of_peak(self, contestant: Contestant) -> float | None:
+        """Return a contestant's multiplications a second as a share of the int8 peak with as many threads."""
+        peak, achieved = self.peaks.get(contestant.threads), contestant.macs_per_second()
+        return achieved / peak.macs_per_second if peak and achieved is not None else None
+
+    def accuracy(self, contestant: Contestant) -> Accuracy | None:
+        """Return what is known of a contestant's accuracy."""
+        return self.knowledge.variants.get(contestant.variant) if self.knowledge else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything for JSON; docs/bench.md describes the keys."""
+        return {
+            "format": FORMAT,
+            "edgecnn": __version__,
+            "when": self.when.isoformat(timespec="seconds"),
+            "model": self.model,
+            "board": self.board.as_dict(),
+            "condition": {"before": self.before.as_dict(), "after": self.after.as_dict()},
+            "doubts": self.doubts,
+            "frames": self.frames,
+            "seed": self.seed,
+            "runs": self.runs,
+            "results": [self._contestant(c) for c in self.contestants],
+            "ratios": [c.as_dict() for c in self.comparisons],
+            "peaks": [peak.as_dict() for peak in self.peaks.values()],
+            "data": self.knowledge and self.knowledge.as_dict(),
+            "energy": self.energy and self.energy.as_dict(),
+            "operators": self.operators and self.operators.as_dict(),
+            "changes": self.changes and self.changes.as_dict(),
+            "peak_memory_mib": round(self.peak_memory_mib, 1),
+        }
+
+    def _contestant(self, c: Contestant) -> dict[str, Any]:
+        achieved, share, known = c.macs_per_second(), self.share_of_peak(c), self.accuracy(c)
+        return _of(c) | {
+            "macs_per_second": None if achieved is None else round(achieved),
+            "share_of_int8_peak": None if share is None else round(share, 4),
+            "accuracy": known and known.as_dict(),
+        }
+
+
+def report(
+    model: str,
+    contestants: Sequence[Contestant],
+    conditions: tuple[Condition, Condition],
+    frames: str = "",
+    seed: int = 0,
+    **known: Any,
+) -> Report:
+    """Compare contestants that were measured; `conditions` are those before and after.
+
+    `known` is what else of a `Report` was found.
+    """
+    return Report(
+        model=model,
+        when=datetime.now(UTC),
+        board=describe_board(),
+        frames=frames,
+        seed=seed,
+        contestants=contestants,
+        comparisons=compare_all(contestants),
+        peak_memory_mib=peak_memory_mib(),
+        before=conditions[0],
+        after=conditions[1],
+        **known,
+    )
+
+
+def _of(c: Contestant) -> dict[str, Any]:
+    return {
+        "variant": c.variant,
+        "threads": c.threads,
+        "engine": c.engine,
+        "engine_version": c.engine_version or None,
+        "sha256": c.sha256,
+        "file_bytes": c.file_bytes,
+        "macs": c.macs,
+        "warm_up": c.warm_up and c.warm_up.as_dict(),
+        "cold_start_ms": c.cold_start and c.cold_start.as_dict(),
+        "peak_memory_mib": c.cold_start and round(c.cold_start.peak_memory_mib, 1),
+        "energy": c.energy and c.energy.as_dict(),
+        "arena_bytes": arena_bytes(c.classifier.model.file),
+        "latency_ms": {stage: c.spread(stage).as_dict() for stage in c.stages},
+        "block_medians_ms": {
+            stage: [_significant(median(block)) for block in c.values(stage)] for stage in c.stages
+        },
+    }
+
+
+def _significant(value: float, digits: int = 5) -> float:
+    """Round to so many significant digits: quick models have small figures."""
+    return round(value, digits - 1 - math.floor(math.log10(value))) if value > 0 else 0.0

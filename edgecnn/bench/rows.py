@@ -1,0 +1,35 @@
+"""The figures of a run as CSV, which the files of `benchmarks/reference/` are made of."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+from edgecnn import __version__
+
+if TYPE_CHECKING:
+    from edgecnn.bench.report import Report
+
+COLUMNS = (
+    "model", "variant", "engine", "threads", "stage", "min_ms", "p50_ms", "p90_ms", "p99_ms", "runs", "quiet",
+    "frames", "sha256", "engine_version", "edgecnn", "board", "cpu", "system", "when",
+)  # fmt: skip
+
+
+def csv_text(result: Report) -> str:
+    """Return the figures as CSV, one row for each contestant and stage, with the columns `COLUMNS`."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    board, quiet = result.board, "no" if result.doubts else "yes"
+    for c in result.contestants:
+        for stage in c.stages:
+            what = (result.model, c.variant, c.engine, c.threads, stage)
+            runs = sum(map(len, c.values(stage)))
+            about = (result.frames, c.sha256, c.engine_version, __version__, board.model or "", board.cpu)
+            when = result.when.isoformat(timespec="seconds")
+            writer.writerow(
+                [*what, *c.spread(stage).as_dict().values(), runs, quiet, *about, board.system, when]
+            )
+    return text.getvalue()

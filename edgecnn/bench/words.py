@@ -1,0 +1,103 @@
+"""What a run's figures mean, in words: the same on the screen and on the page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edgecnn.arena import arena_bytes
+from edgecnn.bench.ratios import Comparison, threads
+from edgecnn.condition import throttle_words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from edgecnn.bench.contest import Contestant
+    from edgecnn.bench.report import Report
+
+
+def verdict(result: Report, which: Callable[[Comparison], bool] = lambda _: True) -> list[str]:
+    """Say in words what the ratios mean, of those comparisons that are wanted."""
+    lines = []
+    for c in filter(which, result.comparisons):
+        one, other = c.names
+        if c.is_faster:
+            words = f"{one} is {c.inference} as fast as {other}"
+        elif c.is_slower:
+            words = f"{one} is {c.outcome} here: {c.inference} as fast as {other}"
+        else:
+            words = f"{one} is {c.outcome} here: {c.inference}; a busy machine widens the interval"
+        whole = f"whole path {c.total.value:.2f}× ({c.total.low:.2f}–{c.total.high:.2f})"
+        if camera := c.ratios.get("camera"):
+            whole += f", from a webcam's frame {camera.value:.2f}× ({camera.low:.2f}–{camera.high:.2f})"
+        lines.append(f"{same(result, c)}: {words}; {whole}")
+    return lines
+
+
+def same(result: Report, c: Comparison) -> str:
+    """Return what both of a comparison are; the engine where there are several."""
+    alike = {"variant": c.one.variant, "engine": c.one.engine, "threads": threads(c.one.threads)}
+    if len({each.engine for each in result.contestants}) == 1:
+        del alike["engine"]
+    alike.pop(c.by, None)
+    return ", ".join(alike.values())
+
+
+def costs(result: Report, c: Contestant) -> dict[str, str]:
+    """Return what is known of a contestant beside its latencies, as it is shown."""
+    found = {
+        "file, KiB": f"{c.file_bytes / 1024:.1f}",
+        "activations (planned), KiB": f"{arena_bytes(c.classifier.model.file) / 1024:.1f}",
+    }
+    if cold := c.cold_start:
+        found["a process of its own, at most, MiB"] = f"{cold.peak_memory_mib:.0f}"
+        found["cold start to the first label, ms"] = f"{cold.total_ms:.0f}"
+        found["  Python and imports, ms"] = f"{cold.python_ms + cold.import_ms:.0f}"
+        found["  load, ms"] = f"{cold.load_ms:.1f}"
+        found["  first picture, ms"] = f"{cold.first_ms:.2f}"
+    if c.warm_up:
+        found["runs until steady"] = f"{c.warm_up.runs:,}"
+    if (achieved := c.macs_per_second()) is not None:
+        found["GMAC a second"] = f"{achieved / 1e9:.1f}"
+    if (share := result.share_of_peak(c)) is not None:
+        found["  of the int8 peak"] = f"{share:.0%}"
+    if c.energy:
+        found["energy of a run, mJ"] = f"{c.energy.mj_per_run:.3f}"
+        found["  above the idle machine, mJ"] = f"{c.energy.mj_above_idle:.3f}"
+    if known := result.accuracy(c):
+        found["top-1"] = f"{known.top1:.2%}"
+        if known.agreement is not None:
+            found["agreement with float"] = f"{known.agreement:.2%}"
+    return found
+
+
+def notes(result: Report) -> Iterator[str]:
+    """Say what the shares in the table are of."""
+    for peak in result.peaks.values():
+        yield (
+            f"int8 peak, {threads(peak.threads)}: {peak.macs_per_second / 1e9:.0f} GMAC a second, the most "
+            f"that LiteRT reached here on products of matrices ({peak.product}); one inference is "
+            f"{result.contestants[0].macs / 1e6:.2f} million MACs"
+        )
+    if energy := result.energy:
+        told = f"energy by {energy.meter}: idle {energy.idle_w:.2f} W" if energy.meter else ""
+        yield told or f"energy: not measured, {energy.unknown}"
+    if known := result.knowledge:
+        agreed = f"; agreement with {known.reference}" if known.reference else ""
+        yield f"top-1 on {known.data}, {known.pictures:,} pictures{agreed}"
+    yield f"peak memory of this process, with all of them, {result.peak_memory_mib:.0f} MiB"
+
+
+def machine(result: Report) -> list[str]:
+    """Say what it ran on, and how that did."""
+    board, before, after = result.board, result.before, result.after
+    state = []
+    if board.governor:
+        state.append(f"governor {board.governor}")
+    if before.clock_mhz and after.clock_mhz:
+        state.append(f"{before.clock_mhz:.0f} MHz before, {after.clock_mhz:.0f} after")
+    if before.temperature_c is not None and after.temperature_c is not None:
+        state.append(f"{before.temperature_c:.0f} °C before, {after.temperature_c:.0f} after")
+    if after.throttled is not None:
+        now, since = throttle_words(after.throttled)
+        state.append(f"throttled: {', '.join(now) or 'no'}; since it started: {', '.join(since) or 'no'}")
+    return [board.summary, *(["; ".join(state)] if state else [])]

@@ -1,0 +1,183 @@
+"""What `edgecnn bench` was asked for, and the contestants that it opens for that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from edgecnn import DEFAULT_MODEL
+from edgecnn.cli.options import open_classifier, parse_threads
+from edgecnn.errors import OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import ExitStack
+
+    from edgecnn.bench import Contestant
+    from edgecnn.classifier import Classifier
+    from edgecnn.cli.options import Split
+    from edgecnn.cold_start import Opening
+    from edgecnn.convention import Given
+
+ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What to measure: every variant on every engine with every number of threads.
+
+    Attributes
+    ----------
+    variant, against
+        The variant that is judged, and those, or other `.tflite` files, that it is held against.
+    source
+        Where the frames come from; None for the synthetic ones.
+    blocks
+        How many turns each contestant has.
+    camera_runs
+        How many frames of a turn begin compressed, beside those that are pictures already.
+    seed
+        Decides the order of the turns.
+    cold_starts
+        How often a process is started for each contestant; 0 for not at all.
+    peak
+        Whether to measure what the processor can do at most.
+    energy
+        Whether to measure energy where the machine tells it.
+    ops
+        Whether to tell where the work of the variant that is judged is.
+    compare
+        The JSON of an older run to hold this one against.
+    data, split, limit
+        Labelled pictures to measure accuracy on; see `edgecnn evaluate`.
+    """
+
+    model: str = DEFAULT_MODEL
+    variant: str = "int8"
+    against: tuple[str, ...] = ("float32",)
+    engines: tuple[str, ...] = ("auto",)
+    threads: tuple[int | Literal["auto"], ...] = (1,)
+    given: Given | None = None
+    source: str | None = None
+    blocks: int = 40
+    camera_runs: int = 5
+    seed: int = 0
+    cold_starts: int = 3
+    peak: bool = True
+    energy: bool = True
+    ops: bool = False
+    compare: str | None = None
+    data: str | None = None
+    split: Split | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """One variant: the model that has it, its name there, and what was given about it."""
+
+    model: str
+    variant: str
+    given: Given = field(repr=False)
+
+
+def open_contestants(stack: ExitStack, asked: Asked) -> tuple[list[Opening], list[Contestant]]:
+    """Open every variant on every engine with every number of threads; return also how each was opened."""
+    from edgecnn.cold_start import Opening
+
+    variants = _variants(asked)
+    openings: list[Opening] = []
+    found: list[Contestant] = []
+    for engine in asked.engines:
+        measured: set[int] = set()
+        for asked_threads in asked.threads:
+            threads: int | Literal["auto"] = asked_threads
+            for v in variants:
+                opened = open_classifier(v.model, v.variant, engine, threads, v.given)
+                classifier = stack.enter_context(opened)
+                # What `auto` found for the first one holds for all: the comparison is of the models.
+                threads = classifier.threads
+                if v is variants[0] and threads in measured:
+                    break
+                measured.add(threads)
+                openings.append(Opening(v.model, v.variant, engine, threads, v.given))
+                found.append(_enter(classifier, v, engine, asked.engines, found))
+    return openings, found
+
+
+def _enter(
+    classifier: Classifier, v: _Named, engine: str, engines: Sequence[str], others: Sequence[Contestant]
+) -> Contestant:
+    """Return the contestant under a name that no other has. Raises OptionError for an engine named twice."""
+    from edgecnn.bench import Contestant
+
+    # Two engines with other options, such as fake ones, are told apart by these.
+    contestant = Contestant.of(classifier, engine if ":" in engine and len(engines) > 1 else None)
+
+    def alike() -> Contestant | None:
+        key = contestant.variant, contestant.engine, contestant.threads
+        return next((c for c in others if (c.variant, c.engine, c.threads) == key), None)
+
+    if (twin := alike()) and twin.sha256 != contestant.sha256:
+        contestant.variant = f"{v.model} ({classifier.model.variant})"
+    if alike():
+        raise OptionError(
+            f"{contestant.variant} on {contestant.engine} with {contestant.threads} threads is named twice "
+            f"(the last time by --engine {engine}): leave one of them out"
+        )
+    return contestant
+
+
+def _variants(asked: Asked) -> list[_Named]:
+    """Return the one that is judged, then the others. Raises OptionError."""
+    from edgecnn.bundle import find, read_bundle
+    from edgecnn.convention import Given
+
+    given = asked.given or Given()
+    named = Given(given.labels)  # a bundle says the rest by itself
+    path = find(asked.model)
+    bare = not path.is_dir()
+    names = list(dict.fromkeys(asked.against))
+    if ALL in names and not bare:
+        others = [v for v in read_bundle(path).portable if v != asked.variant]
+        names = [*others, *(name for name in names if name.endswith(".tflite"))]
+    if asked.variant in names:
+        raise OptionError(
+            f"--against {asked.variant} is the variant itself: name another one, or a .tflite file"
+        )
+    if bare and not all(name.endswith(".tflite") for name in names):
+        raise OptionError(
+            f"{asked.model} is a single file: name the model to hold it against, --against FILE.tflite"
+        )
+    own = _Named(asked.model, asked.variant, given if bare else named)
+    # A bare file is its own only variant, which `float32` would contradict.
+    return [
+        own,
+        *(
+            _Named(name, "int8", given) if name.endswith(".tflite") else _Named(asked.model, name, named)
+            for name in names
+        ),
+    ]
+
+
+def parse_counts(text: str) -> tuple[int | Literal["auto"], ...]:
+    """Read `1,2`. Raises OptionError."""
+    return tuple(dict.fromkeys(parse_threads(part) for part in text.split(",")))
+
+
+def parse_names(text: str, option: str) -> tuple[str, ...]:
+    """Read `float32,float16`. Raises OptionError."""
+    names = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    if not all(names):
+        raise OptionError(f"{option} is {text!r}, expected names with commas between them")
+    return names
+
+
+def parse_engines(text: str) -> tuple[str, ...]:
+    """Read `litert,fake:delay_ms=5,jitter_ms=1`; a comma before `key=` separates nothing."""
+    from edgecnn.camera import split_sources
+
+    names = tuple(dict.fromkeys(split_sources(text)))
+    if not names:
+        raise OptionError("--engine is empty: name one, or leave it out")
+    return names

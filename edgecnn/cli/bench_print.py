@@ -1,0 +1,179 @@
+"""What `edgecnn bench` says on the screen, and as CSV."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from edgecnn.cli.options import choice
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    from edgecnn.bench import Report
+
+# What fits on a screen: contestants with all percentiles, ratios in words, doubts.
+_MOST_WITH_ALL = 4
+_MOST_VERDICTS = 2
+_MOST_DOUBTS = 4
+_MOST_COLUMNS = 4
+
+
+def print_report(result: Report, console: Console) -> None:
+    """Print the tables, the ratios and the machine."""
+    for doubt in _doubts(result):
+        console.print(doubt, style="yellow", soft_wrap=True, markup=False)
+    from edgecnn.bench.words import machine, notes
+
+    about = (*_costs(result), *notes(result), *machine(result))
+    for part in (*_speed(result), *about, *_operators(result), *_changes(result)):
+        console.print(part, soft_wrap=isinstance(part, str), markup=False)
+
+
+def _doubts(result: Report) -> Iterator[str]:
+    doubts = result.doubts
+    for doubt in doubts[:_MOST_DOUBTS]:
+        yield f"not a quiet run: {doubt}"
+    if len(doubts) > _MOST_DOUBTS:
+        yield f"not a quiet run: {len(doubts) - _MOST_DOUBTS} more reasons are in the JSON"
+
+
+def _speed(result: Report) -> Iterator[Table | str]:
+    """Give the latencies and their ratios: a few in words, more as a table."""
+    from edgecnn.bench.words import verdict
+
+    yield f"{result.model}: {result.runs:,} runs each, in turn, on the same {result.frames}"
+    yield _latencies(result)
+    yield from dict.fromkeys(filter(None, (choice(c.classifier.engine) for c in result.contestants)))
+    if len(result.comparisons) > _MOST_VERDICTS:
+        yield "how many times as fast, with the 95 % interval"
+        yield _ratios(result)
+        # What nobody would guess is said in words too.
+        yield from verdict(result, lambda c: c.by == "variant" and c.is_slower)
+    else:
+        yield from verdict(result)
+
+
+def _latencies(result: Report) -> Table:
+    """Return the percentiles of each stage, a row each; of many contestants without the least ones."""
+    from rich.markup import escape
+
+    lead = result.contestants[0]
+    rows = ["min", "p50", "p90", "p99"][len(result.contestants) > _MOST_WITH_ALL :]
+    table = _table("", "ms", *lead.stages)
+    _fold(table.columns[:1])
+    for name, contestant in result.names.items():
+        spreads = [contestant.spread(stage) for stage in lead.stages]
+        for row, called in zip_longest(rows, name.split(", ")):
+            values = [f"{getattr(spread, f'{row}_ms'):.4f}" for spread in spreads]
+            table.add_row(
+                escape(called or ""), row, *values,
+                style="bold" if row == "p50" else "", end_section=row == rows[-1],
+            )  # fmt: skip
+    return table
+
+
+def _ratios(result: Report) -> Table:
+    """Return all ratios, a row each."""
+    from rich.markup import escape
+
+    from edgecnn.bench.words import same
+
+    table = _table("", "", "inference", "total")
+    _fold(table.columns[:2])
+    table.columns[1].justify = "left"
+    for c in result.comparisons:
+        cells = [f"{r.value:.2f} ({r.low:.2f}–{r.high:.2f})" for r in (c.inference, c.total)]
+        table.add_row(escape(same(result, c)), escape(" : ".join(c.names)), *cells)
+    return table
+
+
+def _costs(result: Report) -> Iterator[Table]:
+    """Give tables of what contestants cost beside time in the steady state, a column each."""
+    from rich.markup import escape
+
+    from edgecnn.bench.words import costs
+
+    columns = {name: costs(result, c) for name, c in result.names.items()}
+    names = list(columns)
+    for first in range(0, len(names), _MOST_COLUMNS):
+        some = names[first : first + _MOST_COLUMNS]
+        table = _table("", *(escape(name.replace(", ", "\n")) for name in some))
+        _fold(table.columns[1:])
+        for head in dict.fromkeys(head for name in some for head in columns[name]):
+            table.add_row(head, *(columns[name].get(head, "") for name in some))
+        yield table
+
+
+def _operators(result: Report) -> Iterator[Table | str]:
+    """Give the table of operators, and what is known of their times."""
+    from rich.markup import escape
+
+    found = result.operators
+    if found is None:
+        return
+    timed = any(cost.ms is not None for cost in found.costs)
+    yield f"\n{found.variant}, operator by operator: {found.macs / 1e6:.2f} million MACs"
+    table = _table(
+        "", "writes", "MACs", "share", "weights\nKiB", "activations\nKiB", *(["ms"] if timed else [])
+    )
+    for c in found.costs:
+        table.add_row(
+            f"{c.index + 1} {escape(c.operator)}",
+            "×".join(map(str, c.shape[1:])),
+            f"{c.macs:,}",
+            f"{c.macs / found.macs:.1%}" if c.macs else "",
+            f"{c.weight_bytes / 1024:.1f}",
+            f"{c.activation_bytes / 1024:.1f}",
+            *([] if not timed else [f"{c.ms:.4f}" if c.ms is not None else ""]),
+        )
+    yield table
+    if found.untimed:
+        yield f"times of operators: {found.untimed}"
+    if found.others:
+        kernels = _table("by benchmark_model", "calls", "ms")
+        for row in found.others:
+            kernels.add_row(escape(row.kind), str(row.calls), f"{row.ms:.4f}")
+        yield kernels
+
+
+def _changes(result: Report) -> Iterator[Table | str]:
+    """Give what is other than in an older run."""
+    from rich.markup import escape
+
+    found = result.changes
+    if found is None:
+        return
+    yield f"\n{found.summary}"
+    yield from (f"  but {difference}" for difference in found.differences)
+    table = _table("", "stage", "then ms", "now ms", "now / then", "")
+    table.columns[1].justify = "left"
+    last = ""
+    for row in found.rows:
+        name, last = ("" if row.contestant == last else row.contestant), row.contestant
+        r = row.ratio
+        word = "" if row.outcome == "same" else row.outcome
+        times = f"{row.before_ms:.4f}", f"{row.now_ms:.4f}"
+        cells = escape(name), row.stage, *times, f"{r.value:.2f} ({r.low:.2f}–{r.high:.2f})", word
+        table.add_row(*cells, style="bold" if word else "")
+    yield table
+
+
+def _fold(columns: Iterable[Column]) -> None:
+    """Let these columns give way where a name is long."""
+    for column in columns:
+        column.no_wrap, column.overflow = False, "fold"
+
+
+def _table(*heads: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(heads[0], no_wrap=True, vertical="bottom")
+    for head in heads[1:]:
+        table.add_column(head, justify="right", no_wrap=True, vertical="bottom")
+    return table

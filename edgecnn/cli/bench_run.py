@@ -1,0 +1,120 @@
+"""Runs what `edgecnn bench` was asked for: measures the contestants in turn, and then works out the rest."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from edgecnn.cli.bench_open import Asked, open_contestants
+from edgecnn.errors import BenchError
+from edgecnn.quiet import say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from edgecnn.bench import Contestant, Frames, Report
+    from edgecnn.bench.accuracy import Knowledge
+    from edgecnn.bench.operators import Operators
+    from edgecnn.cold_start import Opening
+    from edgecnn.energy import Energy
+    from edgecnn.peak import Peak
+
+
+def run_bench(asked: Asked) -> Report:
+    """Open all contestants, measure them in turn, and compare them."""
+    from edgecnn.bench import Frames, measure, report
+    from edgecnn.bench.changes import find_changes, read_run
+
+    old = read_run(asked.compare) if asked.compare else None
+    frames = Frames.read(asked.source) if asked.source else Frames.synthetic()
+    with ExitStack() as stack:
+        openings, contestants = open_contestants(stack, asked)
+        judge = _judge(asked, contestants) if asked.data else None
+        conditions = measure(
+            contestants, blocks=asked.blocks, camera_runs=asked.camera_runs, seed=asked.seed, frames=frames
+        )
+        if asked.cold_starts:
+            _start_cold(openings, contestants, asked.cold_starts)
+        found = report(
+            contestants[0].classifier.model.name,
+            contestants,
+            conditions,
+            frames.about,
+            asked.seed,
+            peaks=_peaks(contestants) if asked.peak else {},
+            knowledge=judge and judge(),
+            energy=_energy(contestants, frames) if asked.energy else None,
+            operators=_operators(contestants[0]) if asked.ops else None,
+        )
+        return replace(found, changes=find_changes(old, found)) if old else found
+
+
+def _energy(contestants: Sequence[Contestant], frames: Frames) -> Energy:
+    """Measure what each contestant takes, where the machine tells; else say why it does not."""
+    from edgecnn.energy import Energy, find_meter, measure_energy
+
+    def work(contestant: Contestant) -> Callable[[], object]:
+        run = contestant.runner(frames)
+
+        def work_once() -> None:
+            contestant.take_threads()
+            run()
+
+        return work_once
+
+    try:
+        meter = find_meter()
+        uses = measure_energy(meter, [work(c) for c in contestants])
+    except BenchError as error:
+        return Energy(None, None, str(error))
+    for contestant, use in zip(contestants, uses, strict=True):
+        contestant.energy = use
+    return Energy(meter.name, uses[0].idle_w)
+
+
+def _operators(contestant: Contestant) -> Operators:
+    """Return where a contestant's work is, with times where a tool on the PATH tells them."""
+    from edgecnn.bench.operators import operators, with_times
+    from edgecnn.benchmark_model import time_operators
+
+    model = contestant.classifier.model
+    found = operators(contestant.variant, model.file)
+    try:
+        return with_times(found, time_operators(model.data, contestant.threads))
+    except BenchError as error:
+        return replace(found, untimed=str(error))
+
+
+def _start_cold(openings: Sequence[Opening], contestants: Sequence[Contestant], repeats: int) -> None:
+    """Measure each one's cold start; where that fails, say so, and keep what was measured before."""
+    from edgecnn.cold_start import start_cold
+
+    try:
+        for contestant, found in zip(contestants, start_cold(openings, repeats), strict=True):
+            contestant.cold_start = found
+    except BenchError as error:
+        say(str(error))
+
+
+def _peaks(contestants: Sequence[Contestant]) -> dict[int, Peak]:
+    """Return the processor's peak for each number of threads with which it computed."""
+    from edgecnn.peak import measure_peak
+
+    counts = dict.fromkeys(c.threads for c in contestants if c.macs_per_second() is not None)
+    return {count: measure_peak(count) for count in counts}
+
+
+def _judge(asked: Asked, contestants: Sequence[Contestant]) -> Callable[[], Knowledge]:
+    """Open the data, check that their labels fit, and return what measures the contestants on them."""
+    from edgecnn.bench.accuracy import judged, knowledge
+    from edgecnn.cli.evaluate import evaluate_on, open_data
+    from edgecnn.evaluate import match_labels
+
+    classifiers = judged(contestants)
+    name, source = open_data(asked.data or "")
+    first = contestants[0].classifier.model
+    match_labels(source.labels, first.labels, first.name, name)
+    return lambda: knowledge(
+        evaluate_on(classifiers, name, source, False, asked.split, asked.limit), classifiers
+    )

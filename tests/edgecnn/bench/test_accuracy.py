@@ -1,0 +1,43 @@
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+
+import edgecnn
+from edgecnn.bench import Contestant
+from edgecnn.bench.accuracy import judged, knowledge
+from edgecnn.dataset import open_source
+from edgecnn.evaluate import choose, evaluate
+from tests.edgecnn.bench.test_contest import compared
+
+
+def test_top1_and_agreement_with_the_float_variant(idx_folder):
+    source = open_source(idx_folder)
+    items = choose(source.items, 60)
+    with ExitStack() as stack:
+        opened = [
+            stack.enter_context(edgecnn.load("digits", variant, engine))
+            for variant, engine in (("int8", "litert"), ("float32", "litert"), ("float32", "fake"))
+        ]
+        classifiers = judged([Contestant.of(c) for c in opened])
+        assert list(classifiers.values()) == opened[:2], "one for each variant, on the first engine"
+        evaluation = evaluate(classifiers, source, items, data="drawn")
+        known = knowledge(evaluation, classifiers)
+    assert (known.data, known.pictures, known.reference) == ("drawn", 60, "float32")
+    assert known.variants["float32"].agreement == 1
+    assert known.variants["int8"].agreement == evaluation.agreement
+    assert known.variants["int8"].top1 == evaluation.variants["int8"].top1 > 0.5
+
+
+def test_a_report_has_it_beside_the_latency(idx_folder):
+    source = open_source(idx_folder)
+    with edgecnn.load("digits", "int8", "fake") as one:
+        classifiers = {"int8": one}
+        known = knowledge(evaluate(classifiers, source, source.items[:20], data="drawn"), classifiers)
+    assert known.reference is None
+    result = replace(compared([1.0] * 8, [2.0] * 8), knowledge=known)
+    data = result.as_dict()
+    assert data["data"] == {"name": "drawn", "pictures": 20, "agreement_with": None}
+    first, second = data["results"]
+    assert first["accuracy"] == {"top1": pytest.approx(known.variants["int8"].top1), "agreement": None}
+    assert second["accuracy"] is None

@@ -1,0 +1,34 @@
+import cv2
+import numpy as np
+import pytest
+
+from edgecnn.bench import Frames, bench_frames
+from edgecnn.bench.frames import FRAME_COUNT, capture
+from edgecnn.errors import CameraError
+
+
+def test_the_synthetic_ones_are_always_the_same():
+    one, two = Frames.synthetic(), Frames.synthetic()
+    assert one.jpegs == two.jpegs
+    assert len(one.pictures) == len(one.jpegs) == FRAME_COUNT
+    assert one.about == "8 frames of 640×480, synthetic"
+    assert all(p.shape == (480, 640, 3) for p in bench_frames())
+
+
+def test_a_compressed_frame_becomes_its_picture_again():
+    frames = Frames.synthetic()
+    picture = capture(frames.jpegs[0])
+    assert np.abs(picture.astype(int) - frames.pictures[0]).mean() < 3
+
+
+def test_frames_of_ones_own(photo_folder, tmp_path):
+    found = Frames.read(str(next(p for p in photo_folder.iterdir() if p.is_dir())))
+    assert len(found.pictures) == FRAME_COUNT
+    one = tmp_path / "one.png"
+    cv2.imwrite(str(one), np.zeros((30, 40, 3), np.uint8))
+    assert Frames.read(str(one)).about == f"1 frame of 40×30, from {one}"
+
+
+def test_a_source_without_frames_is_told(tmp_path):
+    with pytest.raises(CameraError, match="no source opens"):
+        Frames.read(str(tmp_path))
