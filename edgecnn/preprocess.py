@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     Tensors = NDArray[np.uint8] | NDArray[np.int8] | NDArray[np.float32]
 
+# A stream has one shape of pictures, a camera and a page that takes uploads two; folders may have any.
+_MOST_PLANS = 4
+
 # Picture channels and model colour → the conversion.
 _CONVERSIONS = {
     (1, "gray"): None,
@@ -34,6 +37,15 @@ _CONVERSIONS = {
     (3, "bgr"): None,
     (4, "bgr"): cv2.COLOR_BGRA2BGR,
 }
+
+
+class _Plan(NamedTuple):
+    """What pictures of one shape need: the part that counts, and where a padded one lies in its frame."""
+
+    part: Box
+    shrink: Shrinker
+    padded: NDArray[np.uint8] | None
+    inner: Any
 
 
 class Preprocessor:
@@ -49,7 +61,7 @@ class Preprocessor:
         self._table = pixel_table(spec.value_range, tensor.dtype, tensor.scale, tensor.zero_point)
         self._tensor: Tensors = np.empty(tensor.shape, tensor.dtype)
         self._flip = _flip(self._table)
-        self._shape: tuple[int, ...] = ()
+        self._plans: dict[tuple[int, ...], _Plan] = {}
         # The tensor as a picture, H×W or H×W×3, where it can be seen as one.
         self._target = self._as_picture(self._tensor)
 
@@ -90,33 +102,37 @@ class Preprocessor:
 
         The next call overwrites it; it is the picture itself where nothing is to be done.
         """
-        if not isinstance(image, np.ndarray) or image.shape != self._shape or image.dtype != np.uint8:
-            self._plan(image)
+        plan = self._plans.get(image.shape) if isinstance(image, np.ndarray) else None
+        if plan is None or image.dtype != np.uint8:
+            plan = self._plan(image)
         if image.ndim == 3 and image.shape[2] == 1:
             image = image[:, :, 0]
-        left, top, width, height = self._part
-        inner = self._shrink(image[top : top + height, left : left + width])
-        if self._padded is None:
-            return inner  # type: ignore[no-any-return]
-        np.copyto(self._inner, inner)
-        return self._padded
+        left, top, width, height = plan.part
+        inner: NDArray[np.uint8] = plan.shrink(image[top : top + height, left : left + width])
+        if plan.padded is None:
+            return inner
+        np.copyto(plan.inner, inner)
+        return plan.padded
 
-    def _plan(self, image: NDArray[np.uint8]) -> None:
+    def _plan(self, image: NDArray[np.uint8]) -> _Plan:
         """Prepare for pictures of this one's shape. Raises ImageError."""
         channels, spec = _channels(image), self._spec
         rows, columns = image.shape[:2]
         width, height = spec.width, spec.height
-        self._part = Box(0, 0, columns, rows)
+        part = Box(0, 0, columns, rows)
         if spec.fit == "crop":
-            self._part = _centred(columns, rows, width, height)
+            part = _centred(columns, rows, width, height)
         elif spec.fit == "pad":
             width, height = _within(image, width, height)
-        shape = self._part.height, self._part.width, *((channels,) if channels > 1 else ())
-        self._shrink = Shrinker(shape, width, height, spec.resize, _CONVERSIONS[channels, spec.color])
-        self._padded: NDArray[np.uint8] | None = None
+        shape = part.height, part.width, *((channels,) if channels > 1 else ())
+        shrink = Shrinker(shape, width, height, spec.resize, _CONVERSIONS[channels, spec.color])
+        padded = inner = None
         if (width, height) != (spec.width, spec.height):
-            self._padded, self._inner = _frame(spec, width, height)
-        self._shape = image.shape
+            padded, inner = _frame(spec, width, height)
+        if len(self._plans) >= _MOST_PLANS:
+            self._plans.clear()
+        self._plans[image.shape] = plan = _Plan(part, shrink, padded, inner)
+        return plan
 
     def _as_picture(self, tensor: Tensors) -> Any:
         spec = self._spec

@@ -140,7 +140,7 @@ class Contestant:
 
     def _run_compressed(self, jpeg: bytes) -> tuple[float, Timings]:
         start = time.perf_counter_ns()
-        picture = capture(jpeg)
+        picture = capture(jpeg, self.classifier.least_side)
         captured = time.perf_counter_ns()
         return (captured - start) / 1e6, self._run(picture)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgecnn.camera.synthetic import SyntheticCamera
 from edgecnn.errors import CameraError
-from edgecnn.image_file import decode_image
+from edgecnn.image_file import decode_image, reduction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,6 +66,9 @@ def bench_frames() -> list[NDArray[np.uint8]]:
         return [camera.draw(i)[0] for i in range(FRAME_COUNT)]
 
 
-def capture(jpeg: bytes) -> NDArray[np.uint8]:
-    """Return the picture of a webcam's compressed frame, as the camera's room decodes it."""
-    return decode_image(jpeg, "a frame", quiet=False)
+def capture(jpeg: bytes, least: int | None = None) -> NDArray[np.uint8]:
+    """Return the picture of a webcam's compressed frame, as the camera's room decodes it.
+
+    `least` is how long its shorter side has to be at least, None for the full size.
+    """
+    return decode_image(jpeg, "a frame", quiet=False, reduce=reduction(jpeg, least))
