@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import sys
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from edgecnn.errors import BenchError
 from edgecnn.quiet import say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from edgecnn.bench import Contestant, Frames, Report
     from edgecnn.bench.accuracy import Knowledge
@@ -31,9 +32,15 @@ def run_bench(asked: Asked) -> Report:
     with ExitStack() as stack:
         openings, contestants = open_contestants(stack, asked)
         judge = _judge(asked, contestants) if asked.data else None
-        conditions = measure(
-            contestants, blocks=asked.blocks, camera_runs=asked.camera_runs, seed=asked.seed, frames=frames
-        )
+        with _progress(asked.blocks) as done:
+            conditions = measure(
+                contestants,
+                blocks=asked.blocks,
+                camera_runs=asked.camera_runs,
+                seed=asked.seed,
+                frames=frames,
+                progress=done,
+            )
         if asked.cold_starts:
             _start_cold(openings, contestants, asked.cold_starts)
         found = report(
@@ -84,6 +91,26 @@ def _operators(contestant: Contestant) -> Operators:
         return with_times(found, time_operators(model.data, contestant.threads))
     except BenchError as error:
         return replace(found, untimed=str(error))
+
+
+@contextmanager
+def _progress(blocks: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar in a terminal; it is drawn between two blocks, and by no thread beside what is measured."""
+    from rich.console import Console
+    from rich.progress import Progress, TimeRemainingColumn
+
+    columns = (*Progress.get_default_columns()[:2], TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(
+        *columns, console=console, transient=True, auto_refresh=False, disable=not sys.stderr.isatty()
+    ) as bar:
+        task = bar.add_task("measuring", total=blocks)
+        bar.refresh()
+
+        def show(done: int) -> None:
+            bar.update(task, completed=done, refresh=True)
+
+        yield show
 
 
 def _start_cold(openings: Sequence[Opening], contestants: Sequence[Contestant], repeats: int) -> None:
