@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edgecnn.cli.bench_open import Asked, open_contestants
-from edgecnn.errors import BenchError
+from edgecnn.errors import BenchError, EngineError
 from edgecnn.quiet import say
 
 if TYPE_CHECKING:
@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 def run_bench(asked: Asked) -> Report:
     """Open all contestants, measure them in turn, and compare them."""
     from edgecnn.bench import Frames, measure, report
-    from edgecnn.bench.changes import find_changes, read_run
+    from edgecnn.bench.changes import find_changes, read_run, require_shared
 
     old = read_run(asked.compare) if asked.compare else None
     frames = Frames.read(asked.source) if asked.source else Frames.synthetic()
     with ExitStack() as stack:
         openings, contestants = open_contestants(stack, asked)
+        if old:
+            require_shared(old, contestants)
         judge = _judge(asked, contestants) if asked.data else None
         with _progress(asked.blocks) as done:
             conditions = measure(
@@ -129,7 +131,11 @@ def _peaks(contestants: Sequence[Contestant]) -> dict[int, Peak]:
     from edgecnn.peak import measure_peak
 
     counts = dict.fromkeys(c.threads for c in contestants if c.macs_per_second() is not None)
-    return {count: measure_peak(count) for count in counts}
+    try:
+        return {count: measure_peak(count) for count in counts}
+    except EngineError as error:
+        say(str(error))
+        return {}
 
 
 def _judge(asked: Asked, contestants: Sequence[Contestant]) -> Callable[[], Knowledge]:

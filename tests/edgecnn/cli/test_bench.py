@@ -200,6 +200,7 @@ def test_a_run_is_held_against_an_older_one(run_cli, tmp_path):
     assert f"since {old}" in ran.out.replace("\n", "")
     stages = json.loads(new.read_text())["changes"]["stages"]
     assert {c["outcome"] for c in stages if c["stage"] == "inference"} == {"slower"}
+    run_cli("bench", "--compare", old, "--threads", 3).fails("nothing of what is to be measured")
     run_cli("bench", "--compare", tmp_path / "nothing.json").fails("nothing.json can't be read")
 
 
