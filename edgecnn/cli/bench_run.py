@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecnn.cli.bench_open import Asked, open_contestants
@@ -53,14 +54,19 @@ def run_bench(asked: Asked) -> Report:
             asked.seed,
             peaks=_peaks(contestants) if asked.peak else {},
             knowledge=judge and judge(),
-            energy=_energy(contestants, frames) if asked.energy else None,
+            energy=take_energy(contestants, frames) if asked.energy else None,
             operators=_operators(contestants[0]) if asked.ops else None,
         )
         return replace(found, changes=find_changes(old, found)) if old else found
 
 
-def _energy(contestants: Sequence[Contestant], frames: Frames) -> Energy:
-    """Measure what each contestant takes, where the machine tells; else say why it does not."""
+def take_energy(
+    contestants: Sequence[Contestant], frames: Frames, root: Path = Path("/"), vcgencmd: str | None = None
+) -> Energy:
+    """Measure what each contestant takes, where the machine tells; else say why it does not.
+
+    `root` and `vcgencmd` are `find_meter`'s.
+    """
     from edgecnn.energy import Energy, find_meter, measure_energy
 
     def work(contestant: Contestant) -> Callable[[], object]:
@@ -73,7 +79,7 @@ def _energy(contestants: Sequence[Contestant], frames: Frames) -> Energy:
         return work_once
 
     try:
-        meter = find_meter()
+        meter = find_meter(root, vcgencmd)
         uses = measure_energy(meter, [work(c) for c in contestants])
     except BenchError as error:
         return Energy(None, None, str(error))

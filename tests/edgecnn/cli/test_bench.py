@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import subprocess
@@ -5,9 +6,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+import edgecnn
 from edgecnn import bundle
+from edgecnn.bench import Contestant, Frames, bench_frames, measure, report
+from edgecnn.cli.bench_print import print_report
+from edgecnn.cli.bench_run import take_energy
 from tests.benchmark_model import BUILTIN, install, printed
+from tests.edgecnn.test_energy import RAILS, WATTS, firmware
 
 SHORT = ("--blocks", 8, "--cold-starts", 0)
 QUICK = ("--engine", "fake:delay_ms=0.1", *SHORT)
@@ -189,6 +196,26 @@ def test_energy_is_told_or_why_not(run_cli, tmp_path):
     else:
         assert f"energy: not measured, {data['energy']['unknown']}" in ran.out
         assert all(r["energy"] is None for r in data["results"])
+
+
+def test_a_machine_that_tells_its_energy_is_shown_with_it(tmp_path):
+    with (
+        edgecnn.load("digits", "int8", "fake:delay_ms=1") as a,
+        edgecnn.load("digits", "float32", "fake") as b,
+    ):
+        contestants = [Contestant.of(a), Contestant.of(b)]
+        frames = Frames.of(bench_frames()[:2], "synthetic")
+        conditions = measure(contestants, blocks=4, frames=frames)
+        told = take_energy(contestants, frames, tmp_path, firmware(tmp_path, RAILS))
+        result = report("digits", contestants, conditions, frames.about, energy=told)
+        console = Console(file=io.StringIO(), width=100)
+        print_report(result, console)
+    said = console.file.getvalue()
+    assert "energy by the PMIC's rails: idle 2." in said
+    assert "above the idle machine, mJ" in said
+    slow, quick = (r["energy"] for r in result.as_dict()["results"])
+    assert slow["mj_per_run"] > quick["mj_per_run"] > 0
+    assert slow["watts"] == pytest.approx(WATTS, rel=0.2)
 
 
 def test_a_run_is_held_against_an_older_one(run_cli, tmp_path):
