@@ -1,7 +1,7 @@
 """What it takes until the first label: Python, the imports, opening the model, and the first picture.
 
-Run as `python -m edgecnn.cold_start OPENING` this module is the process that is measured; it starts with
-nothing imported but what counts the time.
+Run as `python -m edgecnn.cold_start ENGINE OPENING` this module is the process that is measured; it starts
+with nothing imported but what counts the time.
 """
 
 from __future__ import annotations
@@ -27,13 +27,17 @@ _MEMORY_RUNS = 20
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What a classifier is opened with; see `edgecnn.loader.load`."""
+    """What a classifier is opened with; see `edgecnn.loader.load`.
+
+    `runs_on` is the engine that this chooses, whose import is to be counted as one.
+    """
 
     model: str
     variant: str
     engine: str
     threads: int
     given: Given
+    runs_on: str
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as `load`'s arguments, for JSON."""
@@ -113,7 +117,8 @@ def _start(opening: Opening) -> ColdStart:
 
     from edgecnn.errors import BenchError
 
-    command = [sys.executable, "-P", "-m", "edgecnn.cold_start", json.dumps(opening.as_dict())]
+    command = [sys.executable, "-P", "-m", "edgecnn.cold_start", opening.runs_on]
+    command.append(json.dumps(opening.as_dict()))
     began_ns = time.monotonic_ns()
     try:
         ran = subprocess.run(  # noqa: S603 - no shell, and our own module
@@ -135,7 +140,7 @@ def _start(opening: Opening) -> ColdStart:
     return ColdStart(python, imported, loaded, first, (stamps[-1] - began_ns) / 1e6, told["peak_memory_mib"])
 
 
-def _be_started(arguments: dict[str, Any]) -> dict[str, Any]:
+def _be_started(runs_on: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """Import, load, classify one picture; return the moments and the most memory that was held."""
     import importlib
 
@@ -146,8 +151,7 @@ def _be_started(arguments: dict[str, Any]) -> dict[str, Any]:
     from edgecnn.engine import ENGINES
     from edgecnn.loader import load
 
-    name = arguments["engine"].partition(":")[0]
-    importlib.import_module(ENGINES["litert" if name == "auto" else name].module)
+    importlib.import_module(ENGINES[runs_on].module)
     cv2.setNumThreads(arguments["threads"])
     imported = time.monotonic_ns()
     with load(**arguments) as classifier:
@@ -166,4 +170,4 @@ def _be_started(arguments: dict[str, Any]) -> dict[str, Any]:
 if __name__ == "__main__":
     import json
 
-    sys.stdout.write(json.dumps(_be_started(json.loads(sys.argv[1]))))
+    sys.stdout.write(json.dumps(_be_started(sys.argv[1], json.loads(sys.argv[2]))))

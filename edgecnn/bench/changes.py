@@ -13,6 +13,8 @@ from edgecnn.errors import BenchError
 from edgecnn.latency import Ratio, ratio_of_runs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edgecnn.bench.contest import Contestant
     from edgecnn.bench.report import Report
 
@@ -136,8 +138,15 @@ def _older(result: dict[str, Any]) -> tuple[tuple[str, str, int], Older]:
     return key, Older(result["engine_version"], str(result["sha256"]), blocks)
 
 
+def require_shared(old: OldRun, contestants: Sequence[Contestant]) -> None:
+    """Raise BenchError where an older run has none of these."""
+    if not any((c.variant, c.engine, c.threads) in old.contestants for c in contestants):
+        there = "; ".join(f"{v} on {e} with {t} threads" for v, e, t in old.contestants)
+        raise BenchError(f"{old.source} has nothing of what is to be measured; it has {there or 'nothing'}")
+
+
 def find_changes(old: OldRun, new: Report) -> Changes:
-    """Hold a run against an older one, contestant by contestant. Raises BenchError where they share none."""
+    """Hold a run against an older one, contestant by contestant."""
     rows: list[Change] = []
     differences = _differences(old, new)
     for name, c in new.names.items():
@@ -154,9 +163,6 @@ def find_changes(old: OldRun, new: Report) -> Changes:
         rows += [
             _change(name, stage, before.blocks[stage], c) for stage in c.stages if stage in before.blocks
         ]
-    if not rows:
-        there = "; ".join(f"{v} on {e} with {t} threads" for v, e, t in old.contestants)
-        raise BenchError(f"{old.source} has nothing that was measured now; it has {there or 'nothing'}")
     return Changes(old.source, old.when, tuple(differences), tuple(rows))
 
 

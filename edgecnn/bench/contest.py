@@ -153,6 +153,7 @@ def measure(
     camera_runs: int = 0,
     seed: int = 0,
     frames: Frames | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> tuple[Condition, Condition]:
     """Run all contestants in turn, keep their latencies, and return how the machine did before and after.
 
@@ -166,6 +167,8 @@ def measure(
         How many more frames of a block begin compressed, as a webcam delivers them.
     seed
         Decides the order.
+    progress
+        Called after each block with the number of blocks that are done.
     """
     import cv2
 
@@ -183,6 +186,8 @@ def measure(
             jpegs = _some(frames.jpegs, block, camera_runs)
             for contestant in order:
                 contestant.take_turn(pictures, jpegs)
+            if progress:
+                progress(block + 1)
         return before, look()
     finally:
         cv2.setNumThreads(threads)

@@ -100,7 +100,7 @@ def open_contestants(stack: ExitStack, asked: Asked) -> tuple[list[Opening], lis
                 if v is variants[0] and threads in measured:
                     break
                 measured.add(threads)
-                openings.append(Opening(v.model, v.variant, engine, threads, v.given))
+                openings.append(Opening(v.model, v.variant, engine, threads, v.given, classifier.engine.name))
                 found.append(_enter(classifier, v, engine, asked.engines, found))
     return openings, found
 

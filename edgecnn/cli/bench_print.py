@@ -23,7 +23,7 @@ _MOST_COLUMNS = 4
 
 
 def print_report(result: Report, console: Console) -> None:
-    """Print the tables, the ratios and the machine."""
+    """Print the tables, the ratios and the machine; names are anybody's text, so nothing is markup."""
     for doubt in _doubts(result):
         console.print(doubt, style="yellow", soft_wrap=True, markup=False)
     from edgecnn.bench.words import machine, notes
@@ -38,7 +38,7 @@ def _doubts(result: Report) -> Iterator[str]:
     for doubt in doubts[:_MOST_DOUBTS]:
         yield f"not a quiet run: {doubt}"
     if len(doubts) > _MOST_DOUBTS:
-        yield f"not a quiet run: {len(doubts) - _MOST_DOUBTS} more reasons are in the JSON"
+        yield f"not a quiet run: and {len(doubts) - _MOST_DOUBTS} more, see --json"
 
 
 def _speed(result: Report) -> Iterator[Table | str]:
@@ -59,7 +59,7 @@ def _speed(result: Report) -> Iterator[Table | str]:
 
 def _latencies(result: Report) -> Table:
     """Return the percentiles of each stage, a row each; of many contestants without the least ones."""
-    from rich.markup import escape
+    from rich.text import Text
 
     lead = result.contestants[0]
     rows = ["min", "p50", "p90", "p99"][len(result.contestants) > _MOST_WITH_ALL :]
@@ -68,18 +68,14 @@ def _latencies(result: Report) -> Table:
     for name, contestant in result.names.items():
         spreads = [contestant.spread(stage) for stage in lead.stages]
         for row, called in zip_longest(rows, name.split(", ")):
-            values = [f"{getattr(spread, f'{row}_ms'):.4f}" for spread in spreads]
-            table.add_row(
-                escape(called or ""), row, *values,
-                style="bold" if row == "p50" else "", end_section=row == rows[-1],
-            )  # fmt: skip
+            style = "bold" if row == "p50" else ""
+            values = [Text(f"{getattr(spread, f'{row}_ms'):.4f}", style) for spread in spreads]
+            table.add_row(called or "", row, *values, end_section=row == rows[-1])
     return table
 
 
 def _ratios(result: Report) -> Table:
     """Return all ratios, a row each."""
-    from rich.markup import escape
-
     from edgecnn.bench.words import same
 
     table = _table("", "", "inference", "total")
@@ -87,21 +83,19 @@ def _ratios(result: Report) -> Table:
     table.columns[1].justify = "left"
     for c in result.comparisons:
         cells = [f"{r.value:.2f} ({r.low:.2f}–{r.high:.2f})" for r in (c.inference, c.total)]
-        table.add_row(escape(same(result, c)), escape(" : ".join(c.names)), *cells)
+        table.add_row(same(result, c), " : ".join(c.names), *cells)
     return table
 
 
 def _costs(result: Report) -> Iterator[Table]:
     """Give tables of what contestants cost beside time in the steady state, a column each."""
-    from rich.markup import escape
-
     from edgecnn.bench.words import costs
 
     columns = {name: costs(result, c) for name, c in result.names.items()}
     names = list(columns)
     for first in range(0, len(names), _MOST_COLUMNS):
         some = names[first : first + _MOST_COLUMNS]
-        table = _table("", *(escape(name.replace(", ", "\n")) for name in some))
+        table = _table("", *(name.replace(", ", "\n") for name in some))
         _fold(table.columns[1:])
         for head in dict.fromkeys(head for name in some for head in columns[name]):
             table.add_row(head, *(columns[name].get(head, "") for name in some))
@@ -110,8 +104,6 @@ def _costs(result: Report) -> Iterator[Table]:
 
 def _operators(result: Report) -> Iterator[Table | str]:
     """Give the table of operators, and what is known of their times."""
-    from rich.markup import escape
-
     found = result.operators
     if found is None:
         return
@@ -122,7 +114,7 @@ def _operators(result: Report) -> Iterator[Table | str]:
     )
     for c in found.costs:
         table.add_row(
-            f"{c.index + 1} {escape(c.operator)}",
+            f"{c.index + 1} {c.operator}",
             "×".join(map(str, c.shape[1:])),
             f"{c.macs:,}",
             f"{c.macs / found.macs:.1%}" if c.macs else "",
@@ -136,14 +128,12 @@ def _operators(result: Report) -> Iterator[Table | str]:
     if found.others:
         kernels = _table("by benchmark_model", "calls", "ms")
         for row in found.others:
-            kernels.add_row(escape(row.kind), str(row.calls), f"{row.ms:.4f}")
+            kernels.add_row(row.kind, str(row.calls), f"{row.ms:.4f}")
         yield kernels
 
 
 def _changes(result: Report) -> Iterator[Table | str]:
     """Give what is other than in an older run."""
-    from rich.markup import escape
-
     found = result.changes
     if found is None:
         return
@@ -157,7 +147,7 @@ def _changes(result: Report) -> Iterator[Table | str]:
         r = row.ratio
         word = "" if row.outcome == "same" else row.outcome
         times = f"{row.before_ms:.4f}", f"{row.now_ms:.4f}"
-        cells = escape(name), row.stage, *times, f"{r.value:.2f} ({r.low:.2f}–{r.high:.2f})", word
+        cells = name, row.stage, *times, f"{r.value:.2f} ({r.low:.2f}–{r.high:.2f})", word
         table.add_row(*cells, style="bold" if word else "")
     yield table
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import sys
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecnn.cli.bench_open import Asked, open_contestants
-from edgecnn.errors import BenchError
+from edgecnn.errors import BenchError, EngineError
 from edgecnn.quiet import say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from edgecnn.bench import Contestant, Frames, Report
     from edgecnn.bench.accuracy import Knowledge
@@ -24,16 +26,24 @@ if TYPE_CHECKING:
 def run_bench(asked: Asked) -> Report:
     """Open all contestants, measure them in turn, and compare them."""
     from edgecnn.bench import Frames, measure, report
-    from edgecnn.bench.changes import find_changes, read_run
+    from edgecnn.bench.changes import find_changes, read_run, require_shared
 
     old = read_run(asked.compare) if asked.compare else None
     frames = Frames.read(asked.source) if asked.source else Frames.synthetic()
     with ExitStack() as stack:
         openings, contestants = open_contestants(stack, asked)
+        if old:
+            require_shared(old, contestants)
         judge = _judge(asked, contestants) if asked.data else None
-        conditions = measure(
-            contestants, blocks=asked.blocks, camera_runs=asked.camera_runs, seed=asked.seed, frames=frames
-        )
+        with _progress(asked.blocks) as done:
+            conditions = measure(
+                contestants,
+                blocks=asked.blocks,
+                camera_runs=asked.camera_runs,
+                seed=asked.seed,
+                frames=frames,
+                progress=done,
+            )
         if asked.cold_starts:
             _start_cold(openings, contestants, asked.cold_starts)
         found = report(
@@ -44,14 +54,19 @@ def run_bench(asked: Asked) -> Report:
             asked.seed,
             peaks=_peaks(contestants) if asked.peak else {},
             knowledge=judge and judge(),
-            energy=_energy(contestants, frames) if asked.energy else None,
+            energy=take_energy(contestants, frames) if asked.energy else None,
             operators=_operators(contestants[0]) if asked.ops else None,
         )
         return replace(found, changes=find_changes(old, found)) if old else found
 
 
-def _energy(contestants: Sequence[Contestant], frames: Frames) -> Energy:
-    """Measure what each contestant takes, where the machine tells; else say why it does not."""
+def take_energy(
+    contestants: Sequence[Contestant], frames: Frames, root: Path = Path("/"), vcgencmd: str | None = None
+) -> Energy:
+    """Measure what each contestant takes, where the machine tells; else say why it does not.
+
+    `root` and `vcgencmd` are `find_meter`'s.
+    """
     from edgecnn.energy import Energy, find_meter, measure_energy
 
     def work(contestant: Contestant) -> Callable[[], object]:
@@ -64,7 +79,7 @@ def _energy(contestants: Sequence[Contestant], frames: Frames) -> Energy:
         return work_once
 
     try:
-        meter = find_meter()
+        meter = find_meter(root, vcgencmd)
         uses = measure_energy(meter, [work(c) for c in contestants])
     except BenchError as error:
         return Energy(None, None, str(error))
@@ -86,6 +101,26 @@ def _operators(contestant: Contestant) -> Operators:
         return replace(found, untimed=str(error))
 
 
+@contextmanager
+def _progress(blocks: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar in a terminal; it is drawn between two blocks, and by no thread beside what is measured."""
+    from rich.console import Console
+    from rich.progress import Progress, TimeRemainingColumn
+
+    columns = (*Progress.get_default_columns()[:2], TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(
+        *columns, console=console, transient=True, auto_refresh=False, disable=not sys.stderr.isatty()
+    ) as bar:
+        task = bar.add_task("measuring", total=blocks)
+        bar.refresh()
+
+        def show(done: int) -> None:
+            bar.update(task, completed=done, refresh=True)
+
+        yield show
+
+
 def _start_cold(openings: Sequence[Opening], contestants: Sequence[Contestant], repeats: int) -> None:
     """Measure each one's cold start; where that fails, say so, and keep what was measured before."""
     from edgecnn.cold_start import start_cold
@@ -102,7 +137,11 @@ def _peaks(contestants: Sequence[Contestant]) -> dict[int, Peak]:
     from edgecnn.peak import measure_peak
 
     counts = dict.fromkeys(c.threads for c in contestants if c.macs_per_second() is not None)
-    return {count: measure_peak(count) for count in counts}
+    try:
+        return {count: measure_peak(count) for count in counts}
+    except EngineError as error:
+        say(str(error))
+        return {}
 
 
 def _judge(asked: Asked, contestants: Sequence[Contestant]) -> Callable[[], Knowledge]:

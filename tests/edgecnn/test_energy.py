@@ -5,7 +5,8 @@ import pytest
 from edgecnn.energy import Use, find_meter, measure_energy
 from edgecnn.errors import BenchError
 
-# As a Raspberry Pi 5 says it: 3.7 V × 0.1 A + 0.9 V × 2 A; two voltages and one current stand alone.
+# As a Raspberry Pi 5 says it: 3.7 V × 0.1 A + 0.9 V × 2 A; two voltages and a
+# current that is none do not count.
 RAILS = """ 3V7_WL_SW_A current(0)=0.10000000A
     VDD_CORE_A current(7)=2.00000000A
    3V7_WL_SW_V volt(8)=3.70000000V

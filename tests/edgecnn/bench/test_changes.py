@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from edgecnn.bench.changes import find_changes, read_run
+from edgecnn.bench.changes import find_changes, read_run, require_shared
 from edgecnn.errors import BenchError
 from tests.edgecnn.bench.test_contest import compared
 
@@ -75,8 +75,10 @@ def test_what_differs_besides_is_told(written):
 def test_a_run_that_shares_nothing_is_refused(written):
     new = compared([1.0] * 8, [2.0] * 8)
     old = read_run(written(new))
-    with pytest.raises(BenchError, match="nothing that was measured now"):
-        find_changes(replace(old, contestants={}), new)
+    require_shared(old, new.contestants)
+    others = {("float16", "litert", 4): old.contestants["int8", "fake", 1]}
+    with pytest.raises(BenchError, match="it has float16 on litert with 4 threads"):
+        require_shared(replace(old, contestants=others), new.contestants)
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,12 @@ def contest(first: str, second: str, blocks: int = 8, camera_runs: int = 0):
     with edgecnn.load("digits", "int8", first) as a, edgecnn.load("digits", "float32", second) as b:
         contestants = [Contestant.of(a), Contestant.of(b)]
         frames = Frames.of(bench_frames()[:3], "synthetic")
+        done: list[int] = []
         conditions = measure(
-            contestants, blocks=blocks, runs_per_block=5, camera_runs=camera_runs, frames=frames
-        )
+            contestants, blocks=blocks, runs_per_block=5, camera_runs=camera_runs, frames=frames,
+            progress=done.append,
+        )  # fmt: skip
+        assert done == list(range(1, blocks + 1))
         return report("digits", contestants, conditions, frames.about)
 
 

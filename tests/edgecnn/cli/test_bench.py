@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import subprocess
@@ -5,14 +6,23 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+import edgecnn
 from edgecnn import bundle
+from edgecnn.bench import Contestant, Frames, bench_frames, measure, report
+from edgecnn.cli.bench_print import print_report
+from edgecnn.cli.bench_run import take_energy
 from tests.benchmark_model import BUILTIN, install, printed
+from tests.edgecnn.test_energy import RAILS, WATTS, firmware
+
+SHORT = ("--blocks", 8, "--cold-starts", 0)
+QUICK = ("--engine", "fake:delay_ms=0.1", *SHORT)
 
 
 def test_it_compares_and_writes_json(run_cli, tmp_path):
     path = tmp_path / "bench.json"
-    ran = run_cli("bench", "--threads", "1,2", "--json", path)
+    ran = run_cli("bench", "--threads", "1,2", "--blocks", 8, "--cold-starts", 1, "--json", path)
     assert ran.code == 0
     for expected in (
         "preprocess",
@@ -35,17 +45,17 @@ def test_it_compares_and_writes_json(run_cli, tmp_path):
     assert [(r["variant"], r["threads"]) for r in data["results"]] == [
         ("int8", 1), ("float32", 1), ("int8", 2), ("float32", 2),
     ]  # fmt: skip
-    assert data["runs"] == 1000
+    assert data["runs"] == 200
     assert all(r["latency_ms"]["inference"]["p50"] > 0 for r in data["results"])
 
 
 def test_json_on_stdout_is_alone_there(run_cli):
-    ran = run_cli("bench", "--engine", "fake:delay_ms=0.1", "--json", "-")
+    ran = run_cli("bench", *QUICK, "--json", "-")
     assert json.loads(ran.out)["model"] == "digits"
 
 
 def test_the_variants_may_change_places_but_not_be_the_same(run_cli):
-    ran = run_cli("bench", "--variant", "float32", "--against", "int8")
+    ran = run_cli("bench", "--variant", "float32", "--against", "int8", *QUICK)
     assert ran.code == 0
     assert "float32 is" in ran.out
     run_cli("bench", "--variant", "int8", "--against", "int8").fails("the variant itself", code=2)
@@ -55,12 +65,12 @@ def test_single_files_are_compared_when_both_are_named(run_cli, digits_file, tmp
     run_cli("bench", "--model", digits_file).fails("name the model to hold it against", "--against", code=2)
     other = tmp_path / "float.tflite"
     other.write_bytes((bundle.find("digits") / "float32.tflite").read_bytes())
-    ran = run_cli("bench", "--model", digits_file, "--against", other, "--range", "0..1", "--engine", "fake")
+    ran = run_cli("bench", "--model", digits_file, "--against", other, "--range", "0..1", *QUICK)
     assert ran.code == 0
 
 
 def test_a_file_that_cannot_be_written_is_one_line(run_cli):
-    ran = run_cli("bench", "--engine", "fake", "--json", "/proc/nothing/bench.json")
+    ran = run_cli("bench", "--json", "/proc/nothing/bench.json")
     assert ran.code == 1
     assert "can't be written" in ran.err
     assert "Traceback" not in ran.err
@@ -74,16 +84,16 @@ def test_what_is_not_there_is_named(run_cli, against):
 def test_pipes_and_devices_are_written_to_and_never_replaced(run_cli, tmp_path):
     target, link = tmp_path / "real.json", tmp_path / "link.json"
     link.symlink_to(target)
-    assert run_cli("bench", "--engine", "fake", "--json", link).code == 0
+    assert run_cli("bench", *QUICK, "--json", link).code == 0
     assert link.is_symlink()
     assert json.loads(target.read_text())["model"] == "digits"
-    assert run_cli("bench", "--engine", "fake", "--json", "/dev/null").code == 0
+    assert run_cli("bench", *QUICK, "--json", "/dev/null").code == 0
     assert not Path("/dev/null").is_file()
 
 
 def test_auto_gives_both_the_same_number_of_threads(run_cli, tmp_path):
     file = tmp_path / "bench.json"
-    ran = run_cli("bench", "--engine", "fake:delay_ms=2", "--threads", "auto,1", "--json", file)
+    ran = run_cli("bench", "--engine", "fake:delay_ms=2", "--threads", "auto,1", *SHORT, "--json", file)
     assert ran.code == 0
     assert "threads auto: 1 " in ran.err
     assert [r["threads"] for r in json.loads(file.read_text())["results"]] == [1, 1]
@@ -92,7 +102,7 @@ def test_auto_gives_both_the_same_number_of_threads(run_cli, tmp_path):
 def test_a_strict_run_fails_where_others_compute(run_cli, tmp_path):
     file = tmp_path / "bench.csv"
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as other:
-        ran = run_cli("bench", "--engine", "fake:delay_ms=1", "--csv", file, "--strict")
+        ran = run_cli("bench", "--engine", "fake:delay_ms=1", *SHORT, "--csv", file, "--strict")
         other.kill()
     assert ran.code == 1
     assert "not a quiet run: other programs took" in ran.out
@@ -188,6 +198,26 @@ def test_energy_is_told_or_why_not(run_cli, tmp_path):
         assert all(r["energy"] is None for r in data["results"])
 
 
+def test_a_machine_that_tells_its_energy_is_shown_with_it(tmp_path):
+    with (
+        edgecnn.load("digits", "int8", "fake:delay_ms=1") as a,
+        edgecnn.load("digits", "float32", "fake") as b,
+    ):
+        contestants = [Contestant.of(a), Contestant.of(b)]
+        frames = Frames.of(bench_frames()[:2], "synthetic")
+        conditions = measure(contestants, blocks=4, frames=frames)
+        told = take_energy(contestants, frames, tmp_path, firmware(tmp_path, RAILS))
+        result = report("digits", contestants, conditions, frames.about, energy=told)
+        console = Console(file=io.StringIO(), width=100)
+        print_report(result, console)
+    said = console.file.getvalue()
+    assert "energy by the PMIC's rails: idle 2." in said
+    assert "above the idle machine, mJ" in said
+    slow, quick = (r["energy"] for r in result.as_dict()["results"])
+    assert slow["mj_per_run"] > quick["mj_per_run"] > 0
+    assert slow["watts"] == pytest.approx(WATTS, rel=0.2)
+
+
 def test_a_run_is_held_against_an_older_one(run_cli, tmp_path):
     old, new = tmp_path / "old.json", tmp_path / "new.json"
     quick = ("--blocks", 8, "--cold-starts", 0, "--against", "float32")
@@ -197,6 +227,7 @@ def test_a_run_is_held_against_an_older_one(run_cli, tmp_path):
     assert f"since {old}" in ran.out.replace("\n", "")
     stages = json.loads(new.read_text())["changes"]["stages"]
     assert {c["outcome"] for c in stages if c["stage"] == "inference"} == {"slower"}
+    run_cli("bench", "--compare", old, "--threads", 3).fails("nothing of what is to be measured")
     run_cli("bench", "--compare", tmp_path / "nothing.json").fails("nothing.json can't be read")
 
 
