@@ -102,8 +102,10 @@ def test_auto_gives_both_the_same_number_of_threads(run_cli, tmp_path):
 def test_a_strict_run_fails_where_others_compute(run_cli, tmp_path):
     file = tmp_path / "bench.csv"
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as other:
-        ran = run_cli("bench", "--engine", "fake:delay_ms=1", *SHORT, "--csv", file, "--strict")
-        other.kill()
+        try:
+            ran = run_cli("bench", "--engine", "fake:delay_ms=1", *SHORT, "--csv", file, "--strict")
+        finally:
+            other.kill()
     assert ran.code == 1
     assert "not a quiet run: other programs took" in ran.out
     assert "not a quiet run: other programs took" in ran.err
