@@ -48,4 +48,24 @@ PEERS = {
         only_listed=True,
         needs_onnx=True,
     ),
+    "opencv": Peer(
+        "OpenCV DNN",
+        "opencv_dnn",
+        ("opencv-python-headless",),
+        "`blobFromImage`, linear",
+        needs_onnx=True,
+    ),
+    "ncnn": Peer(
+        "ncnn",
+        "ncnn_net",
+        ("ncnn", "pnnx"),
+        "`Mat.from_pixels_resize`, linear",
+        only_listed=True,
+        needs_onnx=True,
+    ),
+    "mediapipe": Peer("MediaPipe ImageClassifier", "media_pipe", ("mediapipe",), "its own, linear"),
+    "tflite-runtime": Peer(
+        "tflite-runtime", "tflite_legacy", ("tflite-runtime",), "Pillow, bicubic", python="3.11"
+    ),
+    "keras": Peer("`keras.Model.predict`", "keras_predict", ("keras", "tensorflow-cpu"), "Pillow, nearest"),
 }
