@@ -1,7 +1,7 @@
 """`keras.Model.predict`, float32, as it is often called for one picture.
 
-The resize is that of Keras' guides (keras.io/api/applications): `keras.utils.load_img(path, target_size=…)` and
-`img_to_array`, which is PIL's nearest-neighbour `resize`; a camera's frame is BGR and becomes an RGB picture first.
+The resize is that of Keras' guides (keras.io/api/applications): `keras.utils.load_img(path, target_size=…)`
+and `img_to_array`, which is PIL's nearest-neighbour `resize`; a camera's frame becomes an RGB picture first.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """ncnn: converted by its own pnnx, in whichever storage it is fastest on this machine.
 
-int8 needs ncnn2table and ncnn2int8, which no package of PyPI or Debian has. The resize is that of Tencent/ncnn,
-python/ncnn/model_zoo/squeezenet.py: `Mat.from_pixels_resize`, then `substract_mean_normalize`.
+int8 needs ncnn2table and ncnn2int8, which no package of PyPI or Debian has. The resize is that of
+Tencent/ncnn, python/ncnn/model_zoo/squeezenet.py: `Mat.from_pixels_resize`, then `substract_mean_normalize`.
 """
 
 from __future__ import annotations

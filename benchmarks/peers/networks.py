@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
 # Of the networks without training: the scores of their best class differ from picture to picture.
 _LOGIT_DEVIATION = 3.0
+# Of batch normalization's outputs, in their deviations, and the deviation of what is added to a shortcut.
+_SHIFT, _BRANCH = 2.0, 0.3
+# Classes that win.
+_LIKELY = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +162,7 @@ def _write_random(source: Source, spec: InputSpec, shrunk: NDArray[np.uint8], fo
 
     keras.utils.set_random_seed(0)
     model = build(ModelSpec(family=source.family, width=source.width), spec, source.classes)  # type: ignore[arg-type]
-    _settle(model, shrunk[::4].astype(np.float32) / 255)
+    _settle(model, shrunk[::2].astype(np.float32) / 255)
     model.save(folder / "network.keras")
     (folder / "float32.tflite").write_bytes(compact(to_float32(model)))
     (folder / "int8.tflite").write_bytes(compact(to_int8(model, shrunk)))
@@ -167,23 +171,33 @@ def _write_random(source: Source, spec: InputSpec, shrunk: NDArray[np.uint8], fo
 def _settle(model: Any, images: NDArray[np.float32]) -> None:
     """Give random weights the activations of a trained network, so that answers depend on the picture.
 
-    Every batch normalization gets the mean and variance of these pictures, and the last layer is scaled and
-    shifted so that its logits have the mean 0 and the same deviation for all classes.
+    Deep random networks are chaotic: rounding, or another way to shrink the picture, would decide their
+    answers. So depthwise kernels are shifted towards a blur, residual branches weakened, and every batch
+    normalization gets the mean and variance of these pictures, and before a ReLU a shift that keeps most
+    values out of its zero. The last layer is scaled, and ten of its classes are likely.
     """
     import keras
 
+    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = 0.0
-    model(images, training=True)
+        if isinstance(layer, keras.layers.DepthwiseConv2D):
+            layer.set_weights([kernel + kernel.std() / 2 for kernel in layer.get_weights()])
+    for norm in norms:
+        if norm.name.endswith("project_bn"):
+            norm.gamma.assign(np.full(norm.gamma.shape, _BRANCH, np.float32))
+        else:
+            norm.beta.assign(np.full(norm.beta.shape, _SHIFT, np.float32))
+        norm.momentum = 0.0
+    model({"image": images}, training=True)
+    for norm in norms:
+        norm.momentum = 0.9
     last = model.layers[-1]
-    features = np.asarray(keras.Model(model.inputs, last.input)(images, training=False))
+    features = np.asarray(keras.Model(model.inputs, last.input)({"image": images}, training=False))
     kernel = np.asarray(last.get_weights()[0])
-    kernel *= _LOGIT_DEVIATION / (features @ kernel).std(axis=0)
-    last.set_weights([kernel, -(features @ kernel).mean(axis=0)])
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = 0.9
+    kernel = kernel * (_LOGIT_DEVIATION / (features @ kernel).std(axis=0).mean())
+    bias = -(features @ kernel).mean(axis=0)
+    bias[_LIKELY:] -= 20
+    last.set_weights([kernel, bias])
 
 
 def _keras(folder: Path) -> Any:
@@ -193,11 +207,18 @@ def _keras(folder: Path) -> Any:
 
 
 def _write_onnx(model: Any, path: Path) -> None:
-    """Convert with tf2onnx, which Keras' own export uses as well, but with channels first from the start."""
+    """Convert with tf2onnx, which Keras' own export uses as well, but with channels first from the start.
+
+    Batch normalization is folded before: behind a depthwise convolution tf2onnx leaves it as two operators,
+    which would slow all who read the file.
+    """
     import onnx
     import tensorflow as tf
     import tf2onnx
 
+    from edgecnn_train.quantize import fold_batch_norm
+
+    model = fold_batch_norm(model)
     signature = (tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name="image"),)
     function = tf.function(lambda image: model(image, training=False), input_signature=signature)
     converted, _ = tf2onnx.convert.from_function(function, signature, opset=17, inputs_as_nchw=["image"])

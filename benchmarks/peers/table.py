@@ -63,6 +63,13 @@ PEERS = {
         only_listed=True,
         needs_onnx=True,
     ),
+    "executorch": Peer(
+        "ExecuTorch, XNNPACK",
+        "executorch_xnnpack",
+        ("executorch", "torch", "torchao"),
+        "Pillow, bilinear",
+        needs_onnx=True,
+    ),
     "mediapipe": Peer("MediaPipe ImageClassifier", "media_pipe", ("mediapipe",), "its own, linear"),
     "tflite-runtime": Peer(
         "tflite-runtime", "tflite_legacy", ("tflite-runtime",), "Pillow, bicubic", python="3.11"
