@@ -1,0 +1,62 @@
+"""LiteRT as its own sample uses it.
+
+tensorflow/tensorflow, tensorflow/lite/examples/python/label_image.py: PIL's resize, `np.expand_dims`,
+`set_tensor`, `invoke`, `np.squeeze`, `argsort`. It knows float and uint8, so that the int8 network gets uint8
+in and out. The sample opens its picture with PIL; a camera's frame is BGR and becomes an RGB picture first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from benchmarks.peers.network import Opened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from benchmarks.peers.network import Network
+
+
+def open_network(network: Network) -> Opened:
+    """Open it with LiteRT."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    cv2.setNumThreads(1)
+    interpreter = Interpreter(model_path=network.file("uint8.tflite"), num_threads=1)
+    return Opened("int8", *loops(network, interpreter))
+
+
+def loops(
+    network: Network, interpreter: Any
+) -> tuple[
+    Callable[[NDArray[np.uint8]], tuple[int, float]], Callable[[NDArray[np.uint8]], tuple[int, float]]
+]:
+    """Return the sample's loop with edgecnn's preprocessing, and as it is; any TFLite interpreter will do."""
+    interpreter.allocate_tensors()
+    image, scores = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    preprocess = network.preprocessor("uint8")
+
+    def labelled(tensor: NDArray[Any]) -> tuple[int, float]:
+        interpreter.set_tensor(image["index"], tensor)
+        interpreter.invoke()
+        results = np.squeeze(interpreter.get_tensor(scores["index"]))
+        top = results.argsort()[-5:][::-1]
+        return int(top[0]), float(results[top[0]] / 256)
+
+    def theirs(frame: NDArray[np.uint8]) -> tuple[int, float]:
+        picture = pillow(frame, network)
+        return labelled(np.expand_dims(picture, axis=0).reshape(image["shape"]))
+
+    return lambda frame: labelled(preprocess(frame)), theirs
+
+
+def pillow(frame: NDArray[np.uint8], network: Network) -> Image.Image:
+    """Return a BGR frame as a picture of PIL's at the network's size; `resize` is bicubic by default."""
+    conversion = cv2.COLOR_BGR2GRAY if network.gray else cv2.COLOR_BGR2RGB
+    return Image.fromarray(cv2.cvtColor(frame, conversion)).resize(network.size)

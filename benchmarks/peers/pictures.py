@@ -1,0 +1,75 @@
+"""The pictures: frames to time, pictures to compare answers on, pictures to calibrate with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from edgecnn.camera.synthetic import HEIGHT, WIDTH, SyntheticCamera
+from edgecnn.dataset import find_data, open_source
+from edgecnn.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from edgecnn.dataset import Item, Source
+
+# Real pictures to compare on, beside the frames; pictures to calibrate with.
+COMPARED, CALIBRATED = 64, 200
+# Seeds of the synthetic camera: `bench_frames` has 1.
+_OTHER_SEED = 1000
+
+
+def to_compare(data: str) -> tuple[list[NDArray[np.uint8]], str]:
+    """Return pictures like a camera's, uint8 480×640×3 BGR, and what they are."""
+    source = _find(data)
+    if source is None:
+        return list(_synthetic(_OTHER_SEED, COMPARED)), f"{COMPARED} frames of other seeds"
+    held_out = [item for item in source.items if item.split == "test"]
+    chosen = _spread(held_out or source.items, COMPARED)
+    return [_like_a_frame(source.read(item)) for item in chosen], f"{len(chosen)} pictures of {data}"
+
+
+def to_calibrate(data: str) -> tuple[list[NDArray[np.uint8]], str]:
+    """Return pictures like a camera's, none of them one to compare on, and what they are."""
+    source = _find(data)
+    if source is None:
+        return list(_synthetic(_OTHER_SEED + COMPARED, CALIBRATED)), f"{CALIBRATED} synthetic frames"
+    training = [item for item in source.items if item.split == "train"]
+    chosen = _spread(training or source.items[1:], CALIBRATED)
+    return [_like_a_frame(source.read(item)) for item in chosen], f"{len(chosen)} pictures of {data}"
+
+
+def _find(data: str) -> Source | None:
+    """Open a data set below $EDGECNN_DATA; None where it is not there."""
+    try:
+        return open_source(find_data(data, None))
+    except DataError:
+        return None
+
+
+def _spread(items: list[Item], count: int) -> list[Item]:
+    """Choose evenly from all: sources list their pictures class by class."""
+    places = np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int)
+    return [items[i] for i in places]
+
+
+def _synthetic(seed: int, count: int) -> Iterator[NDArray[np.uint8]]:
+    for i in range(count):
+        with SyntheticCamera(f"synthetic:seed={seed + i},fps=0,hold=1") as camera:
+            yield camera.draw(i)[0]
+
+
+def _like_a_frame(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Enlarge a picture to a frame's height, and mirror what it lacks in width."""
+    if picture.ndim == 2:
+        picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)  # type: ignore[assignment]
+    side = min(picture.shape[:2])
+    top, left = (picture.shape[0] - side) // 2, (picture.shape[1] - side) // 2
+    square = cv2.resize(picture[top : top + side, left : left + side], (HEIGHT, HEIGHT))
+    border = (WIDTH - HEIGHT) // 2
+    return cv2.copyMakeBorder(square, 0, 0, border, border, cv2.BORDER_REFLECT_101)  # type: ignore[return-value]

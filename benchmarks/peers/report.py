@@ -1,0 +1,184 @@
+"""What came out: rows, as JSON and as the table in docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.peers.table import OURS, PEERS
+from edgecnn.errors import OutputError
+from edgecnn.latency import Ratio, Spread, ratio_of_medians
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from benchmarks.peers.measure import Contestant, Measured
+    from edgecnn.board import Board
+
+BEGIN, END = "<!-- peers:begin -->", "<!-- peers:end -->"
+# A waiting worker that computes for a larger share of the time has disturbed the others.
+MOST_IDLE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One contestant's line: `ratio` is its p50 over edgecnn's in the same blocks; above 1 it is slower."""
+
+    contestant: Contestant
+    spread: Spread
+    ratio: Ratio
+
+    @property
+    def wins(self) -> bool:
+        """Whether it is not proven to be slower than edgecnn."""
+        return self.contestant.peer != OURS and self.ratio.low <= 1
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        c = self.contestant
+        return {
+            "peer": c.peer,
+            "preprocessing": c.way,
+            "precision": c.precision,
+            "latency_ms": self.spread.as_dict(),
+            "ratio": {k: round(getattr(self.ratio, k), 4) for k in ("value", "low", "high")},
+            "agreement": round(c.agreement, 4),
+            "score_difference": {
+                "median": round(median(c.differences), 6),
+                "max": round(max(c.differences), 6),
+            },
+            "warm_up": c.warm_up,
+            "blocks": len(c.blocks),
+            "runs_per_block": c.runs,
+        }
+
+
+def rows(measured: Measured) -> list[Row]:
+    """Return a line for each contestant, edgecnn's own first; none where edgecnn itself has failed."""
+    ours = next((c for c in measured.contestants if c.peer == OURS), None)
+    if ours is None or not ours.blocks:
+        return []
+    return [
+        Row(c, Spread.of([ms for block in c.blocks for ms in block]), ratio_of_medians(c.blocks, ours.blocks))
+        for c in measured.contestants
+    ]
+
+
+def as_dict(results: Sequence[Measured], board: Board, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return everything for JSON."""
+    return {
+        "board": board.as_dict(),
+        "settings": settings,
+        "versions": versions(results),
+        "networks": [
+            {
+                "name": m.network.name,
+                "macs": m.network.macs,
+                "calibrated_on": m.network.calibrated_on,
+                "compared_on": m.network.compared_on,
+                "results": [row.as_dict() for row in rows(m)],
+                "failures": m.failures,
+                "notes": m.notes,
+                "idle": {peer: round(share, 5) for peer, share in m.idle.items()},
+                "doubts": m.doubts,
+                "order": m.order,
+                "spans": m.spans,
+            }
+            for m in results
+        ],
+    }
+
+
+def versions(results: Sequence[Measured]) -> dict[str, dict[str, str]]:
+    """Return each peer's packages."""
+    return {peer: found for m in results for peer, found in m.versions.items()}
+
+
+def markdown(results: Sequence[Measured], board: Board, settings: dict[str, Any]) -> str:
+    """Return the section that goes between the markers of docs/benchmarks.md."""
+    told = ", ".join(
+        f"{k} {v}"
+        for k, v in sorted({k: v for p in versions(results).values() for k, v in p.items()}.items())
+    )
+    lines = [
+        f"{board.summary}, {settings['date']}; {settings['blocks']} blocks of up to {settings['runs']} runs, "
+        f"one thread each, {settings['core']}. Whole path from a 640×480 BGR frame in memory to the best "
+        "label and its score. *× ours* is the peer's p50 over edgecnn's in the same blocks, with its 95 % "
+        "interval: above 1, edgecnn is faster.",
+        "",
+        f"Versions: {told}.",
+    ]  # fmt: skip
+    for m in results:
+        lines += ["", f"### {m.network.title}", "", *_network(m)]
+    return "\n".join(lines) + "\n"
+
+
+def _network(m: Measured) -> Iterator[str]:
+    found = rows(m)
+    yield (
+        f"{m.network.macs / 1e6:.3g} million multiplications. Answers compared on {m.network.compared_on}; "
+        f"peers calibrated on {m.network.calibrated_on}."
+    )
+    for doubt in m.doubts:
+        yield f"\nNot a quiet run: {doubt}."
+    yield ""
+    yield (
+        "| runtime | runs as | preprocessing | p50 µs | p99 µs | × ours | same label as float "
+        "| scores off by, median (most) |"
+    )
+    yield "|---|---|---|---:|---:|---:|---:|---:|"
+    for row in found:
+        yield _line(row)
+    yield ""
+    yield _verdict(found)
+    for peer, reason in m.failures.items():
+        yield f"- {PEERS[peer].title} could not be run: {reason}"
+    for peer, texts in m.notes.items():
+        for text in texts:
+            yield f"- {PEERS[peer].title}: {text}"
+    for peer, share in m.idle.items():
+        if share > MOST_IDLE:
+            yield f"- {PEERS[peer].title} computed for {share:.0%} of the time while others were measured."
+
+
+def _line(row: Row) -> str:
+    c, spread, ratio = row.contestant, row.spread, row.ratio
+    ours = c.peer == OURS
+    way = "its own" if ours else "edgecnn's" if c.way == "ours" else PEERS[c.peer].resize
+    times = "1" if ours else f"{_figure(ratio.value)} ({_figure(ratio.low)} to {_figure(ratio.high)})"
+    if row.wins:
+        times = f"**{times}**"
+    return (
+        f"| {PEERS[c.peer].title} | {c.precision} | {way} | {spread.p50_ms * 1e3:,.0f} "
+        f"| {spread.p99_ms * 1e3:,.0f} | {times} | {c.agreement:.1%} "
+        f"| {median(c.differences):.4f} ({max(c.differences):.3f}) |"
+    )
+
+
+def _verdict(found: list[Row]) -> str:
+    if not found:
+        return "edgecnn itself could not be run, so that there is nothing to compare with."
+    winners = [row for row in found if row.wins]
+    if not winners:
+        return "edgecnn is faster than each of them, with the whole interval above 1."
+    with_whose = {"ours": "with edgecnn's preprocessing", "theirs": "with its own"}
+    names = "; ".join(
+        f"{PEERS[c.peer].title} ({c.precision}, {with_whose[c.way]}): {ratio.value:.3f}"
+        for c, ratio in ((row.contestant, row.ratio) for row in winners)
+    )
+    return f"Not slower than edgecnn, or not provably: {names}."
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def between_markers(page: str, section: str) -> str:
+    """Return a page with the section between its markers. Raises OutputError where it has none."""
+    if BEGIN not in page or END not in page:
+        raise OutputError(f"the page has no {BEGIN} … {END}: put both on lines of their own")
+    return re.sub(
+        f"{BEGIN}.*?{END}", lambda _: f"{BEGIN}\n{section.strip()}\n{END}", page, count=1, flags=re.DOTALL
+    )

@@ -1,0 +1,78 @@
+"""The peers as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A runtime to measure.
+
+    `module` in this folder opens a network with it, and `requirements/<module>.txt` makes its environment;
+    without that file it runs in this one, the trainer's. `packages` are those whose versions are told.
+    `resize` is what its own samples do with a picture. `python` is the version that its wheels need.
+    `only_listed` leaves out what its packages ask for besides; `needs_onnx` says what it converts from.
+    """
+
+    title: str
+    module: str
+    packages: tuple[str, ...]
+    resize: str
+    python: str | None = None
+    only_listed: bool = False
+    needs_onnx: bool = False
+
+
+OURS = "edgecnn"
+PEERS = {
+    OURS: Peer("edgecnn", "shipped", ("ai-edge-litert", "opencv-python-headless", "numpy"), ""),
+    "label_image": Peer(
+        "LiteRT, the loop of its `label_image.py`",
+        "label_image",
+        ("ai-edge-litert", "pillow"),
+        "Pillow, bicubic",
+    ),
+    "picamera2": Peer(
+        "LiteRT, the loop of picamera2's `real_time.py`",
+        "picamera2_loop",
+        ("ai-edge-litert", "opencv-python-headless"),
+        "`cv2.resize`, linear",
+    ),
+    "onnxruntime": Peer("ONNX Runtime", "onnx_runtime", ("onnxruntime",), "Pillow, bicubic", needs_onnx=True),
+    "openvino": Peer(
+        "OpenVINO",
+        "open_vino",
+        ("openvino", "nncf"),
+        "its `PrePostProcessor`, linear",
+        only_listed=True,
+        needs_onnx=True,
+    ),
+    "opencv": Peer(
+        "OpenCV DNN",
+        "opencv_dnn",
+        ("opencv-python-headless",),
+        "`blobFromImage`, linear",
+        needs_onnx=True,
+    ),
+    "ncnn": Peer(
+        "ncnn",
+        "ncnn_net",
+        ("ncnn", "pnnx"),
+        "`Mat.from_pixels_resize`, linear",
+        only_listed=True,
+        needs_onnx=True,
+    ),
+    "executorch": Peer(
+        "ExecuTorch, XNNPACK",
+        "executorch_xnnpack",
+        ("executorch", "torch", "torchao"),
+        "Pillow, bilinear",
+        needs_onnx=True,
+    ),
+    "mediapipe": Peer("MediaPipe ImageClassifier", "media_pipe", ("mediapipe",), "its own, linear"),
+    "tflite-runtime": Peer(
+        "tflite-runtime", "tflite_legacy", ("tflite-runtime",), "Pillow, bicubic", python="3.11"
+    ),
+    "keras": Peer("`keras.Model.predict`", "keras_predict", ("keras", "tensorflow-cpu"), "Pillow, nearest"),
+}
