@@ -125,10 +125,12 @@ class Preprocessor:
         elif spec.fit == "pad":
             width, height = _within(image, width, height)
         shape = part.height, part.width, *((channels,) if channels > 1 else ())
-        shrink = Shrinker(shape, width, height, spec.resize, _CONVERSIONS[channels, spec.color])
-        padded = inner = None
+        padded = inner = result = None
         if (width, height) != (spec.width, spec.height):
             padded, inner = _frame(spec, width, height)
+        elif self._target is not None and self._flip is not None:
+            result = self._target.view(np.uint8)  # pixels become values where they lie
+        shrink = Shrinker(shape, width, height, spec.resize, _CONVERSIONS[channels, spec.color], result)
         if len(self._plans) >= _MOST_PLANS:
             self._plans.clear()
         self._plans[image.shape] = plan = _Plan(part, shrink, padded, inner)

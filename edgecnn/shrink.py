@@ -117,10 +117,18 @@ class Shrinker:
     conversion
         OpenCV's code of the colour's conversion, None for none. Done where it costs least: grey is averaged
         in a third of the time of colour, so it comes after the first stage; others come last.
+    result
+        Where the shrunk picture is to lie; a buffer of its own for None.
     """
 
     def __init__(
-        self, shape: tuple[int, ...], width: int, height: int, method: Resize, conversion: int | None = None
+        self,
+        shape: tuple[int, ...],
+        width: int,
+        height: int,
+        method: Resize,
+        conversion: int | None = None,
+        result: NDArray[np.uint8] | None = None,
     ) -> None:
         self.shape = shape
         found = stages(shape[0], shape[1], width, height, method)
@@ -137,6 +145,8 @@ class Shrinker:
             if k < len(found):
                 size = found[k].height, found[k].width
                 self._steps.append((found[k], np.empty((*size, *channels), np.uint8)))
+        if self._steps and result is not None:
+            self._steps[-1] = self._steps[-1][0], result
 
     def __call__(self, image: Any) -> Any:
         """Return the picture, uint8 of the size asked for."""

@@ -64,7 +64,7 @@ class Rebuilt(torch.nn.Module):
             # Outputs first, as PyTorch's quantizer looks for them.
             if node.op_type == "Gemm":
                 self._constants[node.input[1]] = np.ascontiguousarray(self._constants[node.input[1]].T)
-        for i, (name, array) in enumerate(self._constants.items()):
+        for i, (_name, array) in enumerate(self._constants.items()):
             if array.dtype == np.float32:
                 self.register_parameter(f"weight{i}", torch.nn.Parameter(torch.tensor(array)))
         self._places = {name: f"weight{i}" for i, name in enumerate(self._constants)}

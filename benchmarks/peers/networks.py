@@ -110,7 +110,7 @@ def _fill(name: str, source: Source, folder: Path, key: str) -> None:
             shutil.copy(bundle.folder / file, folder / file)
         shrunk = _shrunk(spec, calibration)
     else:
-        spec = InputSpec(source.side, source.side, "rgb", "crop", "staged", (0.0, 1.0))
+        spec = InputSpec(source.side, source.side, "rgb", "crop", "halved", (0.0, 1.0))
         labels = tuple(f"class {i}" for i in range(source.classes))
         shrunk = _shrunk(spec, calibration)
         _write_random(source, spec, shrunk, folder)

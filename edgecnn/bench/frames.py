@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# Few enough to stay in the processor's cache, where a frame lies that a camera has just delivered.
-FRAME_COUNT = 8
+# A frame that a camera has just delivered lies in the cache: eight of 640×480 (7 MB) no longer do everywhere.
+FRAME_COUNT = 4
 # What webcams compress to is not said anywhere; their frames of 640×480 are about as large as these.
 JPEG_QUALITY = 90
 
