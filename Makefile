@@ -3,7 +3,7 @@ PYTHON ?= $(firstword $(foreach p,python3.12 python3.13 python3.11 python3,$(she
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-window test-arm64 test-vm test-guide test-interop test-legacy lint format models clean
+.PHONY: demo test test-window test-arm64 test-vm test-guide test-interop test-legacy lint format models peers clean
 
 demo: $(VENV)/.runtime  ## a camera (or the synthetic one), live, then int8 against float
 	$(BIN)/edgecnn demo
@@ -47,6 +47,9 @@ models: $(VENV)/.dev  ## train the shipped models again; EDGECNN_DATA says where
 	$(BIN)/edgecnn train signs --out firmware_models/signs
 	$(BIN)/edgecnn train waste --out firmware_models/waste  # starts from cifar10
 	mkdir -p build && mv firmware_models/*.report.html build/
+
+peers: $(VENV)/.dev  ## edgecnn against other runtimes; each in an environment of its own, several GB
+	$(BIN)/python benchmarks/peers/run.py --markdown docs/benchmarks.md
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -59,15 +59,15 @@ class Rebuilt(torch.nn.Module):
 
         super().__init__()
         graph = onnx.load(path).graph
-        self._constants = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
+        constants = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
         for node in graph.node:
-            # Outputs first, as PyTorch's quantizer looks for them.
-            if node.op_type == "Gemm":
-                self._constants[node.input[1]] = np.ascontiguousarray(self._constants[node.input[1]].T)
-        for i, (_name, array) in enumerate(self._constants.items()):
-            if array.dtype == np.float32:
-                self.register_parameter(f"weight{i}", torch.nn.Parameter(torch.tensor(array)))
-        self._places = {name: f"weight{i}" for i, name in enumerate(self._constants)}
+            if node.op_type == "Gemm":  # outputs first, as PyTorch's quantizer looks for them
+                constants[node.input[1]] = np.ascontiguousarray(constants[node.input[1]].T)
+        weights = {name: array for name, array in constants.items() if array.dtype == np.float32}
+        self._weights = torch.nn.ParameterList(torch.tensor(array) for array in weights.values())
+        self._places = {name: i for i, name in enumerate(weights)}
+        # Shapes and lists of axes.
+        self._numbers = {n: array.tolist() for n, array in constants.items() if n not in weights}
         self._input, self._output = graph.input[0].name, graph.output[0].name
         self._nodes = [
             (
@@ -89,9 +89,7 @@ class Rebuilt(torch.nn.Module):
         return result
 
     def _constant(self, name: str) -> Any:
-        """Return a weight as a parameter, and a shape or a list of axes as numbers."""
-        array = self._constants[name]
-        return getattr(self, self._places[name]) if array.dtype == np.float32 else array.tolist()
+        return self._weights[self._places[name]] if name in self._places else self._numbers[name]
 
     def _conv(
         self, x: Any, weight: Any, bias: Any = None, *, strides: Any = 1, dilations: Any = 1, group: int = 1,

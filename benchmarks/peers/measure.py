@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -111,8 +112,11 @@ def measure(
 
 def _open_all(result: Measured, children: dict[str, Child]) -> None:
     """Have all of them open the network at once: nothing is measured yet."""
-    for peer, child in children.items():
-        child.send(do="open", folder=str(result.network.folder), packages=PEERS[peer].packages)
+    for peer, child in list(children.items()):
+        try:
+            child.send(do="open", folder=str(result.network.folder), packages=PEERS[peer].packages)
+        except WorkerFailed as failure:
+            _drop(result, children, peer, failure)
     for peer, child in list(children.items()):
         try:
             opened = child.receive(OPEN_S)
@@ -150,9 +154,8 @@ def agreement(answers: Sequence[Any], reference: Any) -> tuple[float, list[float
 
 def _run_blocks(result: Measured, children: dict[str, Child], blocks: int, seed: int) -> None:
     shuffle = random.Random(seed).shuffle  # noqa: S311 - nothing secret
-    for child in children.values():
-        child.ask(do="rest")
-    start = look().at_s
+    _rest(result, children)
+    start = time.monotonic_ns()
     for block in range(blocks):
         contestants = list(result.contestants)
         shuffle(contestants)
@@ -170,9 +173,19 @@ def _run_blocks(result: Measured, children: dict[str, Child], blocks: int, seed:
                 continue
             contestant.blocks.append([ns / 1e6 for ns in ran["ns"]])
             result.spans.append(tuple(ran["span"]))
-    passed_ns = max(1.0, (look().at_s - start) * 1e9)
-    for peer, child in children.items():
-        result.idle[peer] = child.ask(do="rest")["idle_ns"] / passed_ns
+    passed_ns = time.monotonic_ns() - start
+    result.idle = {peer: ns / passed_ns for peer, ns in _rest(result, children).items()}
+
+
+def _rest(result: Measured, children: dict[str, Child]) -> dict[str, int]:
+    """Return how long each worker has computed unasked since it was asked so, in ns."""
+    idle = {}
+    for peer, child in list(children.items()):
+        try:
+            idle[peer] = child.ask(do="rest")["idle_ns"]
+        except WorkerFailed as failure:
+            _drop(result, children, peer, failure)
+    return idle
 
 
 def _drop(result: Measured, children: dict[str, Child], peer: str, failure: WorkerFailed) -> None:

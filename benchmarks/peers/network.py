@@ -98,12 +98,17 @@ class Network:
     def made(self, name: str, make: Callable[[Path], object]) -> Path:
         """Return a file of a peer's own, which `make` writes at the path that it is given, once.
 
-        It lies in a folder named after the code that makes it, and is made again when that changes.
+        It lies in a folder named after the code that makes it and after the packages that do, and is made
+        again when these change.
         """
         source = Path(inspect.getfile(make))
-        folder = self.folder / f"{source.stem}-{hashlib.sha256(source.read_bytes()).hexdigest()[:12]}"
+        packages = source.parent / "requirements" / f"{source.stem}.txt"
+        digest = hashlib.sha256(source.read_bytes() + packages.read_bytes()).hexdigest()[:12]
+        folder = self.folder / f"{source.stem}-{digest}"
         if not (folder / name).exists():
-            folder.mkdir(exist_ok=True)
+            for outdated in self.folder.glob(f"{source.stem}-*"):
+                shutil.rmtree(outdated)
+            folder.mkdir()
             work = Path(tempfile.mkdtemp(dir=folder))
             try:
                 make(work / name)

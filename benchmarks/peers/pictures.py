@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 # Real pictures to compare on, beside the frames; pictures to calibrate with.
 COMPARED, CALIBRATED = 64, 200
-# Seeds of the synthetic camera: `bench_frames` has 1.
-_OTHER_SEED = 1000
+# Seeds of the synthetic camera, where there are no real ones: `bench_frames` has 1.
+_COMPARED_SEED, _CALIBRATED_SEED = 2, 3
 
 
 def to_compare(data: str) -> tuple[list[NDArray[np.uint8]], str]:
     """Return pictures like a camera's, uint8 480×640×3 BGR, and what they are."""
     source = _find(data)
     if source is None:
-        return list(_synthetic(_OTHER_SEED, COMPARED)), f"{COMPARED} frames of other seeds"
+        return list(_synthetic(_COMPARED_SEED, COMPARED)), f"{COMPARED} others of the synthetic camera"
     held_out = [item for item in source.items if item.split == "test"]
     chosen = _spread(held_out or source.items, COMPARED)
     return [_like_a_frame(source.read(item)) for item in chosen], f"{len(chosen)} pictures of {data}"
@@ -38,7 +38,7 @@ def to_calibrate(data: str) -> tuple[list[NDArray[np.uint8]], str]:
     """Return pictures like a camera's, none of them one to compare on, and what they are."""
     source = _find(data)
     if source is None:
-        return list(_synthetic(_OTHER_SEED + COMPARED, CALIBRATED)), f"{CALIBRATED} synthetic frames"
+        return list(_synthetic(_CALIBRATED_SEED, CALIBRATED)), f"{CALIBRATED} synthetic frames"
     training = [item for item in source.items if item.split == "train"]
     chosen = _spread(training or source.items[1:], CALIBRATED)
     return [_like_a_frame(source.read(item)) for item in chosen], f"{len(chosen)} pictures of {data}"
@@ -59,8 +59,8 @@ def _spread(items: list[Item], count: int) -> list[Item]:
 
 
 def _synthetic(seed: int, count: int) -> Iterator[NDArray[np.uint8]]:
-    for i in range(count):
-        with SyntheticCamera(f"synthetic:seed={seed + i},fps=0,hold=1") as camera:
+    with SyntheticCamera(f"synthetic:seed={seed},fps=0,hold=1") as camera:
+        for i in range(count):
             yield camera.draw(i)[0]
 
 
