@@ -37,6 +37,8 @@ def main() -> None:
     peers = list(dict.fromkeys([OURS, *arguments.peers]))
     cache: Path = arguments.cache
     (cache / "logs").mkdir(parents=True, exist_ok=True)
+    if arguments.markdown not in (None, "-") and not Path(arguments.markdown).is_file():
+        sys.exit(f"--markdown {arguments.markdown}: no such page; it is to have the section's markers")
     pythons, failures = _environments(peers, cache, here=arguments.here)
     onnx = any(PEERS[peer].needs_onnx for peer in pythons)
     results = []
