@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -55,6 +54,8 @@ class Cache:
         temporary = None
         with suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            import tempfile  # only where something is new here
+
             handle, temporary = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 json.dump(newest, file, indent=1)

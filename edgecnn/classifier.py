@@ -94,7 +94,7 @@ class Classifier:
         EngineError
             Where the engine fails.
         """
-        return self.classify_timed(image, top)[0]
+        return self._decode(self.engine.invoke(self._preprocess(image)), top)
 
     def knows(self, predictions: list[Prediction]) -> bool:
         """Whether the best of a picture's predictions is an answer; if not, the answer is unknown.
