@@ -68,7 +68,7 @@ def test_it_is_measured_once_for_a_model_and_a_machine(model, cores):
     assert not first.remembered
     assert second.remembered
     assert second.count == first.count == 2
-    assert str(second).startswith("threads auto: 2 (1: 2")
+    assert str(second).startswith("threads auto: 2 (1: 6")
     assert str(second).endswith("ms; measured before)")
     cores(3)
     assert not best_threads(model, "scaling").remembered
