@@ -297,7 +297,7 @@ def test_pictures_come_smaller_where_nobody_looks_at_them(quick, tmp_path):
         scores = [{p.index: p.score for p in r.predictions} for r in (small, whole)]
         shared = scores[0].keys() & scores[1].keys()
         assert shared
-        assert max(abs(scores[0][k] - scores[1][k]) for k in shared) < 0.1
+        assert max(abs(scores[0][k] - scores[1][k]) for k in shared) < 0.25
 
 
 def test_who_names_a_region_in_pixels_gets_pictures_as_they_are(quick, tmp_path):

@@ -11,7 +11,7 @@ def test_the_synthetic_ones_are_always_the_same():
     one, two = Frames.synthetic(), Frames.synthetic()
     assert one.jpegs == two.jpegs
     assert len(one.pictures) == len(one.jpegs) == FRAME_COUNT
-    assert one.about == "8 frames of 640×480, synthetic"
+    assert one.about == f"{FRAME_COUNT} frames of 640×480, synthetic"
     assert all(p.shape == (480, 640, 3) for p in bench_frames())
 
 
