@@ -11,9 +11,8 @@ import difflib
 import hashlib
 import json
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from edgecnn.confidence import Confidence, read_confidence
 from edgecnn.convention import (
@@ -40,8 +39,7 @@ IMAGENET_OUTPUTS = 1001
 COMPILED = "_edgetpu"
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(NamedTuple):
     """One file of a bundle. `accuracy` is top-1 on the test split, 0 to 1, where it was measured."""
 
     name: str
@@ -62,8 +60,7 @@ class Variant:
         return self.name.removesuffix(COMPILED)
 
 
-@dataclass(frozen=True, slots=True)
-class Bundle:
+class Bundle(NamedTuple):
     """A bundle's manifest, and the folder it was read from.
 
     `confidence` has an entry for each variant where the bundle was calibrated; `manifest` is the whole JSON
@@ -105,8 +102,7 @@ class Bundle:
         return data
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(NamedTuple):
     """A model that is ready for an engine: its bytes, what they hold, and how to feed it.
 
     `bundle` is None for a bare file.
@@ -119,7 +115,7 @@ class Model:
     labels: tuple[str, ...]
     input: InputSpec
     bundle: Bundle | None
-    confidence: Confidence = field(default_factory=Confidence)
+    confidence: Confidence = Confidence()
 
 
 def search_path() -> list[Path]:
@@ -305,8 +301,8 @@ def find_labels(
     outputs = file.outputs[0].shape[-1]
     if labels:
         names, origin = tuple(read_labels(labels)), str(labels)
-    elif file.metadata.labels:
-        names, origin = tuple(strip_numbers(list(file.metadata.labels))), f"the metadata of {source}"
+    elif packed := file.metadata.labels:
+        names, origin = tuple(strip_numbers(list(packed))), f"the metadata of {source}"
     else:
         raise LabelsError(f"{source} has no labels inside: give --labels FILE with {outputs} lines")
     if len(names) + 1 == outputs == IMAGENET_OUTPUTS:

@@ -13,8 +13,7 @@ The runtime reads what stands here; the rest of the table is what was measured, 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -29,8 +28,7 @@ if TYPE_CHECKING:
 TEMPERATURES = (0.05, 20.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Confidence:
+class Confidence(NamedTuple):
     """How one variant's outputs become scores and answers.
 
     Attributes

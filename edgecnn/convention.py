@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from edgecnn.errors import ModelError
 from edgecnn.quant import real_range
@@ -42,8 +42,7 @@ class InputSpec:
     layout: Layout = "nhwc"
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """What a person says of a bare file, before what the file says of itself; None for nothing.
 
     `labels` is a file with one label a line.
@@ -60,8 +59,7 @@ class Given:
         return next((name for name, value in options.items() if value is not None), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Convention:
+class Convention(NamedTuple):
     """How a bare file's input is to be filled, with the reason for each part that can differ.
 
     `value_range` is None where it can't be known and has to be given.
@@ -123,7 +121,8 @@ def find_range(file: TfliteFile) -> tuple[tuple[float, float] | None, str]:
 
     TFLite metadata come first, unless the quantization of the input contradicts them.
     """
-    image, (mean, std) = file.inputs[0], (file.metadata.mean, file.metadata.std)
+    image, metadata = file.inputs[0], file.metadata
+    mean, std = metadata.mean, metadata.std
     stored, why_not = _quantized_range(image)
     if mean and std and min(std) > 0:
         if len(set(mean)) > 1 or len(set(std)) > 1:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import platform
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 LIBRARY = "libedgetpu.so.1"
 # Names the library where it lies elsewhere; its devices are then its own affair.
@@ -23,8 +23,7 @@ _USB_IDS = {("1a6e", "089a"): "not used yet", ("18d1", "9302"): "in use before"}
 _FOLDERS = ("usr/lib", "usr/local/lib", "lib", f"usr/lib/{platform.machine()}-linux-gnu")
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(NamedTuple):
     """An Edge TPU: what it is, the file through which it is used (None if not known), and whose that is."""
 
     description: str

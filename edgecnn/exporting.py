@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgecnn.errors import ModelError
-from edgecnn.tflite_metadata import pack_model, unpack_model, without_metadata, write_metadata
+from edgecnn.tflite_writer import pack_model, unpack_model, without_metadata, write_metadata
 
 if TYPE_CHECKING:
     from edgecnn.bundle import Model

@@ -80,8 +80,7 @@ class Prediction:
         return {"label": self.label, "index": self.index, "score": round(self.score, 6)}
 
 
-@dataclass(frozen=True, slots=True)
-class Timings:
+class Timings(NamedTuple):
     """How long each stage took for one picture."""
 
     preprocess_ms: float
@@ -102,8 +101,7 @@ class Timings:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Steady:
+class Steady(NamedTuple):
     """What the latest results of a stream amount to; see `edgecnn.smooth`.
 
     Attributes

@@ -1,4 +1,4 @@
-"""Reads a picture file as a BGR array, and refuses what is damaged or too large.
+"""Finds picture files; reads one as a BGR array, and refuses what is damaged or too large.
 
 OpenCV decodes; this room guards it: some of its versions return a truncated JPEG half grey without an error,
 and all of them talk to stderr while they fail.
@@ -7,6 +7,7 @@ and all of them talk to stderr while they fail.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +17,6 @@ from edgecnn.errors import ImageError
 from edgecnn.quiet import quiet_stderr
 
 if TYPE_CHECKING:
-    import os
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -28,6 +27,25 @@ _JPEG_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 # The segments that tell a JPEG's size (start of frame), and those without a length.
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD9)})
+
+
+def list_images(path: Path) -> list[Path]:
+    """Return the image files below a folder, sorted, hidden ones left out; or the one file itself.
+
+    Raises ImageError for a folder without any.
+    """
+    if not os.path.isdir(path):  # noqa: PTH112 - pathlib's raises where a folder may not be entered
+        return [path]
+    found = [
+        p
+        for p in sorted(path.rglob("*"))
+        if p.suffix.lower() in EXTENSIONS
+        and p.is_file()
+        and not any(part.startswith(".") for part in p.relative_to(path).parts)
+    ]
+    if not found:
+        raise ImageError(f"{path} has no pictures in it ({', '.join(sorted(EXTENSIONS))})")
+    return found
 
 
 def read_image(path: str | os.PathLike[str], least: int | None = None) -> NDArray[np.uint8]:

@@ -108,7 +108,7 @@ class Inspection:
             "metadata": {"labels": bool(metadata.labels), "mean": metadata.mean, "std": metadata.std},
             "no_classifier": self.no_classifier or None,
             "ends_in_probabilities": file.ends_in_probabilities,
-            "pictures": asdict(self.convention) if self.convention else None,
+            "pictures": self.convention._asdict() if self.convention else None,
             "labels": list(self.labels),
             "no_labels": self.no_labels or None,
             "edge_tpu": {

@@ -9,8 +9,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Literal
 
-from edgecnn import DEFAULT_MODEL, golden
-from edgecnn.board import describe_board
+from edgecnn import DEFAULT_MODEL
+from edgecnn.board import cpu_name
 from edgecnn.bundle import COMPILED, open_model
 from edgecnn.cache import Cache
 from edgecnn.classifier import Classifier
@@ -118,10 +118,12 @@ def _still_answers(classifier: Classifier) -> tuple[str, ...]:
     if engine.name == "fake" or recorded is None:
         return ()
     digest = hashlib.sha256(model.data + json.dumps(recorded).encode())
-    key = f"{digest.hexdigest()} {engine.name} {engine.version} {describe_board().cpu}"
+    key = f"{digest.hexdigest()} {engine.name} {engine.version} {cpu_name()}"
     cache = Cache("golden")
     known = cache.get(key)
     if known is None:
+        from edgecnn import golden  # once on each machine
+
         try:
             found = golden.check(classifier)
         except BundleError:

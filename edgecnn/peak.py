@@ -130,7 +130,7 @@ def build(product: Product, weights: NDArray[np.int8]) -> bytes:
     """
     from ai_edge_litert import schema_py_generated as schema
 
-    from edgecnn.tflite_metadata import pack_model
+    from edgecnn.tflite_writer import pack_model
 
     dense = not product.kernel
     shapes: list[tuple[int, ...]]

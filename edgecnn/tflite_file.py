@@ -6,14 +6,16 @@ Nothing of a file is taken on trust: `read_checked` comes first.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edgecnn.errors import ModelError
 from edgecnn.flatbuffer import FlatbufferError
 from edgecnn.tflite_check import read_checked
-from edgecnn.tflite_metadata import METADATA_NAME, Metadata, read_metadata
-from edgecnn.tflite_names import DTYPES, OPERATORS
+from edgecnn.tflite_names import DTYPES, METADATA_NAME, OPERATORS
+
+if TYPE_CHECKING:
+    from edgecnn.tflite_metadata import Metadata
 
 EDGE_TPU_OP = "edgetpu-custom-op"
 # Bytes of one value, by the type's name.
@@ -30,8 +32,7 @@ ITEM_BYTES = {
 _FLOAT_TYPES = ("float16", "float32", "float64")
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(NamedTuple):
     """One tensor: `scale` is 0 where it is not quantized per tensor, `channels` counts its scales.
 
     A `constant` is stored in the file, such as weights; the others are computed by each run.
@@ -46,8 +47,7 @@ class Tensor:
     constant: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Operator:
+class Operator(NamedTuple):
     """One step of the graph: the places of the tensors that it reads and writes, and its multiplications."""
 
     name: str
@@ -58,13 +58,24 @@ class Operator:
 
 @dataclass(frozen=True, slots=True)
 class TfliteFile:
-    """What a model file holds. Multiplications are those of convolutions and dense layers."""
+    """What a model file holds. Multiplications are those of convolutions and dense layers.
+
+    `description` is its metadata as they are stored, None where it has none, and `data` the whole file.
+    """
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     tensors: tuple[Tensor, ...]
     graph: tuple[Operator, ...]
-    metadata: Metadata
+    description: bytes | None = field(default=None, repr=False)
+    data: bytes = field(default=b"", repr=False)
+
+    @property
+    def metadata(self) -> Metadata:
+        """What the file says of itself, read anew each time: a bundle says all of it, and never asks."""
+        from edgecnn.tflite_metadata import read_metadata
+
+        return read_metadata(self.description, self.data)
 
     @property
     def operators(self) -> tuple[str, ...]:
@@ -218,5 +229,6 @@ def _read(data: bytes) -> TfliteFile:
         outputs=tuple(tensors[k] for k in graph.outputs),
         tensors=tensors,
         graph=tuple(_operator(o, model.operator_codes, tensors) for o in graph.operators),
-        metadata=read_metadata(model.buffers[described.buffer].data.tobytes() if described else None, data),
+        description=model.buffers[described.buffer].data.tobytes() if described else None,
+        data=data,
     )

@@ -4,6 +4,9 @@ From tensorflow/compiler/mlir/lite/schema/schema.fbs, as `ai_edge_litert.schema_
 holds one against the other. Importing that module takes longer than reading a model.
 """
 
+# What the entry of a model that leads to its metadata is called.
+METADATA_NAME = "TFLITE_METADATA"
+
 _OPERATORS = """
 ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE
 EMBEDDING_LOOKUP FLOOR FULLY_CONNECTED HASHTABLE_LOOKUP L2_NORMALIZATION L2_POOL_2D

@@ -6,7 +6,7 @@ from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import flexbuffers
 
 from edgecnn.bundle import find
-from edgecnn.tflite_metadata import pack_model
+from edgecnn.tflite_writer import pack_model
 
 
 def shipped(name, variant="int8"):

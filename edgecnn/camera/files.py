@@ -11,27 +11,8 @@ from edgecnn.camera import Camera, Mode, is_pattern
 from edgecnn.camera.pace import Pace
 from edgecnn.errors import CameraError, ImageError
 from edgecnn.frame import Frame
-from edgecnn.image_file import EXTENSIONS, decode_image, read_file, reduction
+from edgecnn.image_file import EXTENSIONS, decode_image, list_images, read_file, reduction
 from edgecnn.quiet import say
-
-
-def list_images(path: Path) -> list[Path]:
-    """Return the image files below a folder, sorted, hidden ones left out; or the one file itself.
-
-    Raises ImageError for a folder without any.
-    """
-    if not os.path.isdir(path):  # noqa: PTH112 - pathlib's raises where a folder may not be entered
-        return [path]
-    found = [
-        p
-        for p in sorted(path.rglob("*"))
-        if p.suffix.lower() in EXTENSIONS
-        and p.is_file()
-        and not any(part.startswith(".") for part in p.relative_to(path).parts)
-    ]
-    if not found:
-        raise ImageError(f"{path} has no pictures in it ({', '.join(sorted(EXTENSIONS))})")
-    return found
 
 
 def _matching(pattern: str) -> list[Path]:

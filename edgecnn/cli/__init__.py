@@ -6,8 +6,7 @@ import importlib
 import io
 import os
 import sys
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 import typer.core
@@ -17,8 +16,7 @@ from edgecnn import __version__
 from edgecnn.errors import EdgeCnnError, OptionError, OutputError
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """Where a command lives, and its line in the help."""
 
     module: str

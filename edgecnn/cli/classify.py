@@ -87,10 +87,8 @@ def _frames(path: str, least: int) -> Iterator[Frame | ImageError | CameraError]
     """
     import time
 
-    from edgecnn.camera import is_video_file
-    from edgecnn.camera.files import list_images
     from edgecnn.frame import Frame
-    from edgecnn.image_file import decode_image, read_image, reduction
+    from edgecnn.image_file import decode_image, list_images, read_image, reduction
 
     try:
         if path == "-":
@@ -99,7 +97,7 @@ def _frames(path: str, least: int) -> Iterator[Frame | ImageError | CameraError]
                 decode_image(data, "stdin", reduce=reduction(data, least)), time.monotonic_ns(), 0, "-"
             )
             return
-        if is_video_file(Path(path)):
+        if _is_video(path):
             yield from _video(path)
             return
         files = list_images(Path(path))
@@ -111,6 +109,16 @@ def _frames(path: str, least: int) -> Iterator[Frame | ImageError | CameraError]
             yield Frame(read_image(file, least), time.monotonic_ns(), 0, str(file))
         except ImageError as error:
             yield error
+
+
+def _is_video(path: str) -> bool:
+    from edgecnn.image_file import EXTENSIONS
+
+    if Path(path).suffix.lower() in EXTENSIONS:
+        return False
+    from edgecnn.camera import is_video_file  # cameras are not needed for a picture
+
+    return is_video_file(Path(path))
 
 
 def _video(path: str) -> Iterator[Frame]:

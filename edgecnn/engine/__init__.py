@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 from edgecnn.errors import EngineError, EngineLost, ModelError, OptionError
 
@@ -58,8 +57,7 @@ class Engine(Protocol):
         self.close()
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """Where an engine lives and how to install what it needs."""
 
     module: str

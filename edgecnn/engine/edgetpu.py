@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import re
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ai_edge_litert import interpreter
@@ -101,7 +100,7 @@ def compiled_form(model: Model) -> Model:
                 f"edgetpu: {model.name} {name} does not take and give what {model.variant} does: "
                 f"edgecnn compile {model.name}"
             )
-    return replace(model, data=data, file=file)
+    return model._replace(data=data, file=file)
 
 
 def runtime_version(library: Path) -> int | None:

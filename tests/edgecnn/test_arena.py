@@ -3,7 +3,6 @@ import pytest
 from edgecnn.arena import arena_bytes
 from edgecnn.bundle import open_model
 from edgecnn.tflite_file import Operator, Tensor, TfliteFile
-from edgecnn.tflite_metadata import Metadata
 
 
 def graph(sizes, steps, constants=()):
@@ -12,7 +11,7 @@ def graph(sizes, steps, constants=()):
     )
     operators = tuple(Operator("ADD", tuple(read), tuple(written), 0) for read, written in steps)
     last = operators[-1].outputs[0]
-    return TfliteFile((tensors[0],), (tensors[last],), tensors, operators, Metadata())
+    return TfliteFile((tensors[0],), (tensors[last],), tensors, operators)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from edgecnn.convention import Given, find_convention, find_range
 from edgecnn.errors import LabelsError, ModelError
 from edgecnn.labels import read_labels
 from edgecnn.tflite_file import read_tflite
-from edgecnn.tflite_metadata import write_metadata
+from edgecnn.tflite_writer import write_metadata
 from tests.models import channels_first, quantized, shipped, without_softmax
 
 PICTURES = np.random.default_rng(3).integers(0, 256, (20, 48, 64, 3), np.uint8)

@@ -4,7 +4,7 @@ from ai_edge_litert import schema_py_generated as schema
 from edgecnn import bundle
 from edgecnn.edgetpu_ops import SUPPORTED, Leaving, check_edge_tpu
 from edgecnn.errors import ModelError
-from edgecnn.tflite_metadata import pack_model
+from edgecnn.tflite_writer import pack_model
 
 
 def digits(variant="int8"):

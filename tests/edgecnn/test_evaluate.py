@@ -137,9 +137,7 @@ def test_labels_are_matched_by_name():
 
 def test_variants_that_see_other_pixels_are_refused(drawn, pair, monkeypatch):
     other = edgecnn.load("mnist-classic")
-    other.model = dataclasses.replace(
-        other.model, input=dataclasses.replace(other.model.input, fit="stretch")
-    )
+    other.model = other.model._replace(input=dataclasses.replace(other.model.input, fit="stretch"))
     with other, pytest.raises(ModelError, match="differ in their input"):
         evaluate({**pair, "other": other}, drawn, drawn.items[:1])
 
@@ -181,7 +179,7 @@ def test_training_pictures_are_spoken_of():
     assert seen_in_training(bundle, "other", [train]) is None
     assert "not only test pictures" in seen_in_training(bundle, "mnist", [train, test])
     assert "drawn with seed 0" in seen_in_training(bundle, "mnist", [none])
-    bare = dataclasses.replace(bundle, manifest={"data": None})
+    bare = bundle._replace(manifest={"data": None})
     assert seen_in_training(bare, "mnist", [train]) is None
 
 

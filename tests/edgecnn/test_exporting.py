@@ -13,7 +13,7 @@ from edgecnn.convention import Given
 from edgecnn.errors import ModelError
 from edgecnn.exporting import to_c, to_uint8, with_metadata
 from edgecnn.tflite_file import read_tflite
-from edgecnn.tflite_metadata import without_metadata
+from edgecnn.tflite_writer import without_metadata
 from tests.models import shipped
 
 PICTURES = np.random.default_rng(7).integers(0, 256, (30, 50, 50, 3), np.uint8)

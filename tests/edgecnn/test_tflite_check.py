@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from edgecnn import bundle, tflite_check, tflite_metadata
+from edgecnn import bundle, tflite_check, tflite_metadata, tflite_writer
 from edgecnn.errors import ModelError
 from edgecnn.flatbuffer import Flatbuffer, FlatbufferError, read_schema
 from edgecnn.tflite_file import read_tflite
@@ -285,7 +285,7 @@ def test_hostile_offsets_are_refused():
 
 
 def packed(files: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
-    tail = io.BytesIO(tflite_metadata.without_metadata(shipped("digits")))
+    tail = io.BytesIO(tflite_writer.without_metadata(shipped("digits")))
     with zipfile.ZipFile(tail, "a", method) as archive:
         for name, content in files.items():
             archive.writestr(name, content)

@@ -7,7 +7,7 @@ from ai_edge_litert import schema_py_generated as schema
 from edgecnn import bundle
 from edgecnn.errors import ModelError
 from edgecnn.tflite_file import read_tflite, require_classifier
-from edgecnn.tflite_metadata import write_metadata
+from edgecnn.tflite_writer import write_metadata
 
 
 def shipped(variant: str = "int8") -> bytes:
@@ -75,9 +75,9 @@ def test_models_that_classify_no_picture_are_refused():
     (image,), (scores,) = file.inputs, file.outputs
     for odd in (
         replace(file, outputs=(scores, scores)),
-        replace(file, inputs=(replace(image, shape=(1, 784)),)),
-        replace(file, outputs=(replace(scores, shape=(1, 1)),)),
-        replace(file, inputs=(replace(image, shape=(1, 28, 28, 5)),)),
+        replace(file, inputs=(image._replace(shape=(1, 784)),)),
+        replace(file, outputs=(scores._replace(shape=(1, 1)),)),
+        replace(file, inputs=(image._replace(shape=(1, 28, 28, 5)),)),
     ):
         with pytest.raises(ModelError, match="odd.tflite is no image classifier"):
             require_classifier(odd, "odd.tflite")

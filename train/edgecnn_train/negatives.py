@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edgecnn.camera.files import list_images
 from edgecnn.dataset import Item, locate, open_source
 from edgecnn.errors import DataError, ImageError
-from edgecnn.image_file import read_image
+from edgecnn.image_file import list_images, read_image
 from edgecnn.preprocess import Preprocessor
 from edgecnn.tflite_file import Tensor
 

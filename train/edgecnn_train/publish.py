@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgecnn.bundle import MANIFEST
 from edgecnn.errors import OutputError
-from edgecnn.tflite_metadata import write_metadata
+from edgecnn.tflite_writer import write_metadata
 from edgecnn_train.accounting import spent
 
 if TYPE_CHECKING:

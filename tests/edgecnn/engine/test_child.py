@@ -78,10 +78,9 @@ def test_restarts_long_ago_do_not_count(model, monkeypatch):
 def test_what_fails_when_it_opens_fails_here(model, digits_file):
     with pytest.raises(OptionError, match="no option 'speed'"):
         open_engine("fake:speed=1", model, deadline_ms=100)
-    from dataclasses import replace
 
     with pytest.raises(ModelError, match="rejected by LiteRT"):
-        open_engine("litert", replace(model, data=model.data[:5000]), deadline_ms=100)
+        open_engine("litert", model._replace(data=model.data[:5000]), deadline_ms=100)
 
 
 def test_a_wrong_tensor_is_an_engine_error(model):

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -160,7 +159,7 @@ def test_a_compiled_variant_of_something_else_is_refused(plugged, folder):
     plugged("GOOD")
     model = bundle.open_model("digits")
     other = bundle.open_model("cifar10")
-    strange = replace(other, bundle=model.bundle)
+    strange = other._replace(bundle=model.bundle)
     with pytest.raises(EngineError, match="does not take and give what int8 does"):
         open_engine("edgetpu", strange)
 

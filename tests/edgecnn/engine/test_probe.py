@@ -1,7 +1,6 @@
 """What may crash is opened in another process first."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -53,13 +52,13 @@ def test_what_crashes_or_hangs_is_refused_and_remembered(bare, monkeypatch, engi
 
 def test_a_clear_error_is_passed_on_and_no_verdict(bare):
     with pytest.raises(ModelError, match="rejected by LiteRT"):
-        probe.require_sound(replace(bare, data=bare.data[:5000]), "auto", 1)
+        probe.require_sound(bare._replace(data=bare.data[:5000]), "auto", 1)
     assert not (cache_folder() / "verdicts.json").exists()
 
 
 def test_another_file_is_tried_for_itself(digits_file, bare):
     probe.require_sound(bare, "auto", 1)
-    probe.require_sound(replace(bare, data=bare.data + b" "), "auto", 1)
+    probe.require_sound(bare._replace(data=bare.data + b" "), "auto", 1)
     probe.require_sound(bare, "litert", 1)
     assert len(verdicts()) == 3
 

@@ -72,7 +72,7 @@ def test_it_is_measured_once_for_a_model_and_a_machine(model, cores):
     assert str(second).endswith("ms; measured before)")
     cores(3)
     assert not best_threads(model, "scaling").remembered
-    assert not best_threads(replace(model, data=model.data + b" "), "scaling").remembered
+    assert not best_threads(model._replace(data=model.data + b" "), "scaling").remembered
 
 
 def test_one_core_needs_no_measuring(model, cores):

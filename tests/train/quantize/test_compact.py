@@ -5,7 +5,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from edgecnn import bundle
 from edgecnn.tflite_file import read_tflite
-from edgecnn.tflite_metadata import write_metadata
+from edgecnn.tflite_writer import write_metadata
 from edgecnn_train.quantize import compact
 from tests.train.quantize.conftest import NETWORKS
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.tflite_metadata import METADATA_NAME, pack_model
+from edgecnn.tflite_names import METADATA_NAME
+from edgecnn.tflite_writer import pack_model
 
 _KEPT_METADATA = (METADATA_NAME.encode(), b"min_runtime_version")
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
