@@ -9,7 +9,11 @@ def main() -> None:
     gc.set_threshold(50_000, 20, 20)
     from edgecnn.cli import main as run
 
-    run()
+    try:
+        run()
+    finally:
+        # Nor is it worth a look when the process ends: Python would search all of it twice.
+        gc.freeze()
 
 
 if __name__ == "__main__":
