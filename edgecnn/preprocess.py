@@ -60,10 +60,13 @@ class Preprocessor:
         self._spec = spec
         self._table = pixel_table(spec.value_range, tensor.dtype, tensor.scale, tensor.zero_point)
         self._tensor: Tensors = np.empty(tensor.shape, tensor.dtype)
-        self._flip = _flip(self._table)
         self._plans: dict[tuple[int, ...], _Plan] = {}
-        # The tensor as a picture, H×W or H×W×3, where it can be seen as one.
+        # The tensor as a picture, H×W or H×W×3, where it can be seen as one; and its bytes, with the byte
+        # whose XOR makes them of the pixels where one does.
         self._target = self._as_picture(self._tensor)
+        self._flipped: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None
+        if self._target is not None and (flip := _flip(self._table)) is not None:
+            self._flipped = self._target.view(np.uint8), flip
 
     def __call__(self, image: NDArray[np.uint8]) -> Tensors:
         """Return the tensor for a picture; the next call overwrites it.
@@ -79,13 +82,13 @@ class Preprocessor:
             For an array of another kind.
         """
         pixels = self.pixels(image)
-        target = self._target
-        if target is None:
-            np.copyto(self._tensor, self._arrange(cv2.LUT(pixels, self._table)))
-        elif self._flip is not None:
-            np.bitwise_xor(pixels, self._flip, out=target.view(np.uint8))
+        if self._flipped is not None:
+            values, flip = self._flipped
+            np.bitwise_xor(pixels, flip, values)
+        elif self._target is not None:
+            cv2.LUT(pixels, self._table, dst=self._target)
         else:
-            cv2.LUT(pixels, self._table, dst=target)
+            np.copyto(self._tensor, self._arrange(cv2.LUT(pixels, self._table)))
         return self._tensor
 
     def seen(self, frame: Frame) -> Box:
@@ -128,8 +131,8 @@ class Preprocessor:
         padded = inner = result = None
         if (width, height) != (spec.width, spec.height):
             padded, inner = _frame(spec, width, height)
-        elif self._target is not None and self._flip is not None:
-            result = self._target.view(np.uint8)  # pixels become values where they lie
+        elif self._flipped is not None:
+            result = self._flipped[0]  # pixels become values where they lie
         shrink = Shrinker(shape, width, height, spec.resize, _CONVERSIONS[channels, spec.color], result)
         if len(self._plans) >= _MOST_PLANS:
             self._plans.clear()
@@ -179,12 +182,13 @@ def _frame(spec: InputSpec, width: int, height: int) -> tuple[NDArray[np.uint8],
     return whole, whole[top : top + height, left : left + width]
 
 
-def _flip(table: NDArray[Any]) -> int | None:
-    """Return the number whose XOR does what the table does: 0x80 for a sign bit, 0 for nothing, else None."""
+def _flip(table: NDArray[Any]) -> NDArray[np.uint8] | None:
+    """Return the byte whose XOR does what the table does: 0x80 for a sign bit, 0 for nothing, else None."""
     if table.dtype == np.float32:
         return None
     pixels = np.arange(256, dtype=np.uint8)
-    return next((f for f in (0x00, 0x80) if np.array_equal(pixels ^ f, table.view(np.uint8))), None)
+    found = next((f for f in (0x00, 0x80) if np.array_equal(pixels ^ f, table.view(np.uint8))), None)
+    return None if found is None else np.array(found, np.uint8)
 
 
 def _channels(image: NDArray[np.uint8]) -> int:
