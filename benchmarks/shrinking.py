@@ -1,9 +1,10 @@
 """What each way of shrinking a camera's picture costs, in time and in accuracy.
 
-    python benchmarks/shrinking.py [--data ../shared/data] [--pictures N]
+    python benchmarks/shrinking.py [--data ../shared/data] [--pictures N] [--network cifar10=NET.tflite …]
 
 Test pictures of CIFAR-10 and of the hand signs are enlarged to the height of a 640×480 frame (cubic), shrunk
-in every way to the model's size, and classified by the shipped int8 models. Enlarged pictures are smooth, as
+in every way to the model's size, and classified by the shipped int8 models, or by a network of another size
+that was trained on the same data (--network, pixels from 0 to 1). Enlarged pictures are smooth, as
 no camera's are, and hardly show what is lost; so each is seen three times: as it is; with the noise of a
 dark room (normal, of deviation 12, then JPEG at quality 85); and with detail that is too fine for the model
 (noise that falls with its frequency, of deviation 10), as sharp lenses see it.
@@ -15,7 +16,9 @@ condition the share of right answers and how many points that is from `area`.
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
+from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -25,15 +28,19 @@ import numpy as np
 
 import edgecnn
 from edgecnn.bench import bench_frames
+from edgecnn.convention import InputSpec
 from edgecnn.dataset import open_source
 from edgecnn.evaluate import select
-from edgecnn.preprocess import crop
-from edgecnn.shrink import shrink
+from edgecnn.preprocess import Preprocessor
+from edgecnn.tflite_file import Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
+
+    from edgecnn.classifier import Classifier
+    from edgecnn.convention import Resize
 
     Picture = NDArray[np.uint8]
 
@@ -45,6 +52,17 @@ CONDITIONS = ("as it is", "noise", "detail")
 
 def resized(picture: Any, side: int, interpolation: int) -> Any:
     return cv2.resize(picture, (side, side), interpolation=interpolation)
+
+
+def ours(method: Resize) -> Callable[[Any, int], Any]:
+    """Return one of edgecnn's own ways, with what it leaves out of the picture."""
+
+    @cache
+    def prepared(side: int) -> Preprocessor:
+        spec = InputSpec(side, side, "bgr", "crop", method, (0.0, 1.0))
+        return Preprocessor(spec, Tensor("image", (1, side, side, 3), "uint8", 1 / 255, 0, 1))
+
+    return lambda picture, side: prepared(side).pixels(picture)
 
 
 def sampled(count: int) -> Callable[[Any, int], Any]:
@@ -72,10 +90,10 @@ def halves_then_linear(picture: Any, side: int) -> Any:
 
 
 WAYS: dict[str, Callable[[Any, int], Any]] = {
-    "`area`, every pixel": lambda p, side: shrink(p, side, side, "area"),
-    "`linear`": lambda p, side: shrink(p, side, side, "linear"),
-    "`staged`": lambda p, side: shrink(p, side, side, "staged"),
-    "`halved`, the default": lambda p, side: shrink(p, side, side, "halved"),
+    "`area`, every pixel": ours("area"),
+    "`linear`": ours("linear"),
+    "`staged`": ours("staged"),
+    "`halved`, the default": ours("halved"),
     "halved to the end, then linear": halves_then_linear,
     "2×2 linear samples": sampled(2),
     "4×4 linear samples": sampled(4),
@@ -112,12 +130,21 @@ def pictures(model: str, data: Path, limit: int) -> Iterator[tuple[str, Any]]:
         yield source.labels[items[k].label], source.read(items[k])
 
 
-def accuracies(model: str, data: Path, limit: int) -> dict[str, dict[str, float]]:
+def opened(model: str, network: Path | None, data: Path) -> Classifier:
+    if network is None:
+        return edgecnn.load(model)
+    with tempfile.TemporaryDirectory() as folder:
+        labels = Path(folder, "labels.txt")
+        labels.write_text("\n".join(open_source(data / MODELS[model]).labels), "utf-8")
+        return edgecnn.load(network, labels=labels, value_range=(0.0, 1.0), fit="crop")
+
+
+def accuracies(model: str, network: Path | None, data: Path, limit: int) -> dict[str, dict[str, float]]:
     """Return the share of right answers, for each condition and way."""
     textures = [details(seed) for seed in range(16)]
     right = {c: dict.fromkeys(WAYS, 0) for c in CONDITIONS}
     count = 0
-    with edgecnn.load(model) as classifier:
+    with opened(model, network, data) as classifier:
         side = classifier.model.input.width
         for count, (truth, picture) in enumerate(pictures(model, data, limit), 1):
             for condition in CONDITIONS:
@@ -130,7 +157,7 @@ def accuracies(model: str, data: Path, limit: int) -> dict[str, dict[str, float]
 
 def times(side: int, blocks: int = 20) -> dict[str, float]:
     """Return the median time of each way in µs, in turn on the same frames."""
-    frames = [crop(frame, side, side) for frame in bench_frames()]
+    frames = [frame[:, (frame.shape[1] - SIDE) // 2 :][:, :SIDE] for frame in bench_frames()]
     took: dict[str, list[float]] = {name: [] for name in WAYS}
     for block in range(blocks + 1):
         for name, way in WAYS.items():
@@ -148,15 +175,19 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, help="where cifar10.zip and sign_digits.zip lie")
     parser.add_argument("--pictures", type=int, default=10_000)
+    parser.add_argument("--network", nargs="*", default=[], metavar="DATA=FILE", help="cifar10= or signs=")
     arguments = parser.parse_args()
+    networks = {model: Path(file) for model, _, file in (n.partition("=") for n in arguments.network)}
+    if unknown := networks.keys() - MODELS.keys():
+        parser.error(f"--network is for {' or '.join(MODELS)}, got {', '.join(unknown)}")
     cv2.setNumThreads(1)
     sides = (28, 32, 64, 96, 128, 224)
     print("µs from 480×480: | way |", " | ".join(map(str, sides)))
     table = {side: times(side) for side in sides}
     for name in WAYS:
         print(f"| {name} | " + " | ".join(f"{table[side][name]:.0f}" for side in sides) + " |")
-    for model in MODELS if arguments.data else ():
-        found = accuracies(model, arguments.data, arguments.pictures)
+    for model in (networks or MODELS) if arguments.data else ():
+        found = accuracies(model, networks.get(model), arguments.data, arguments.pictures)
         exact = next(iter(WAYS))
         for name in WAYS:
             cells = (

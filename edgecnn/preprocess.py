@@ -11,7 +11,7 @@ import numpy as np
 from edgecnn.errors import ImageError
 from edgecnn.frame import Box
 from edgecnn.quant import pixel_table
-from edgecnn.shrink import Shrinker
+from edgecnn.shrink import Shrinker, trimmed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -97,7 +97,7 @@ class Preprocessor:
         x, y, width, height = frame.roi or Box(0, 0, columns, rows)
         if self._spec.fit != "crop":
             return Box(x, y, width, height)
-        inner = _centred(width, height, self._spec.width, self._spec.height)
+        inner = _middle(width, height, self._spec)
         return inner._replace(x=x + inner.x, y=y + inner.y)
 
     def pixels(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -124,7 +124,7 @@ class Preprocessor:
         width, height = spec.width, spec.height
         part = Box(0, 0, columns, rows)
         if spec.fit == "crop":
-            part = _centred(columns, rows, width, height)
+            part = _middle(columns, rows, spec)
         elif spec.fit == "pad":
             width, height = _within(image, width, height)
         shape = part.height, part.width, *((channels,) if channels > 1 else ())
@@ -155,16 +155,18 @@ class Preprocessor:
         return np.broadcast_to(pixels, self._tensor.shape)
 
 
-def crop(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """Return the largest centred part of the picture with the sides' ratio `width`:`height`; no copy."""
+def crop(image: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.uint8]:
+    """Return the part of the picture that an input of fit `crop` sees; no copy."""
     rows, columns = image.shape[:2]
-    left, top, w, h = _centred(columns, rows, width, height)
+    left, top, w, h = _middle(columns, rows, spec)
     return image[top : top + h, left : left + w]
 
 
-def _centred(columns: int, rows: int, width: int, height: int) -> Box:
-    w = min(columns, max(1, round(rows * width / height)))
-    h = min(rows, max(1, round(columns * height / width)))
+def _middle(columns: int, rows: int, spec: InputSpec) -> Box:
+    """Return the largest centred part of a picture with the sides' ratio of the input, and of halves."""
+    w = min(columns, max(1, round(rows * spec.width / spec.height)))
+    h = min(rows, max(1, round(columns * spec.height / spec.width)))
+    h, w = trimmed(h, w, spec.width, spec.height, spec.resize)
     return Box((columns - w) // 2, (rows - h) // 2, w, h)
 
 

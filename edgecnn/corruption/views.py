@@ -43,7 +43,7 @@ class View:
         """Return what scenes are composed from: cropped as the model crops, not much larger than it needs."""
         spec = self._spec
         if spec.fit == "crop":
-            picture = crop(picture, spec.width, spec.height)
+            picture = crop(picture, spec)
         height, width = picture.shape[:2]
         size = min(width, SCENE_SCALE * spec.width), min(height, SCENE_SCALE * spec.height)
         return shrink(picture, *size, spec.resize)

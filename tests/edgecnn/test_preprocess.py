@@ -6,6 +6,7 @@ import pytest
 
 from edgecnn.convention import InputSpec
 from edgecnn.errors import ImageError
+from edgecnn.frame import Frame
 from edgecnn.preprocess import Preprocessor, crop
 from edgecnn.tflite_file import Tensor
 from tests.pictures import textured
@@ -107,10 +108,25 @@ def test_crop_is_the_centre_and_stretch_is_everything():
     ("rows", "columns", "w", "h"), [(480, 640, 28, 28), (3, 500, 28, 28), (500, 3, 96, 32)]
 )
 def test_crop_keeps_the_ratio_and_never_is_empty(rows, columns, w, h):
-    part = crop(np.zeros((rows, columns), np.uint8), w, h)
+    part = crop(np.zeros((rows, columns), np.uint8), spec(width=w, height=h))
     assert part.size > 0
     if min(rows, columns) > 100:
         assert part.shape[1] / part.shape[0] == pytest.approx(w / h, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("height", "side", "kept"), [(480, 224, 448), (480, 112, 448), (240, 224, 224), (480, 96, 480)]
+)
+def test_a_crop_that_halves_alone_can_shrink_is_exact(height, side, kept):
+    picture = photo(height, height * 4 // 3)
+    prepare = Preprocessor(spec(width=side, height=side, color="rgb"), tensor((1, side, side, 3)))
+    seen = prepare.seen(Frame(picture, 0, 0, "photo"))
+    left, top = (height * 4 // 3 - kept) // 2, (height - kept) // 2
+    assert seen == (left, top, kept, kept)
+    middle = picture[top : top + kept, left : left + kept]
+    exact = cv2.resize(middle, (side, side), interpolation=cv2.INTER_AREA)[..., ::-1].astype(int)
+    allowed = 1 if kept % side == 0 and kept // side in (1, 2, 4) else 30  # halves round once each
+    assert np.abs(prepare.pixels(picture) - exact).max() <= allowed
 
 
 @pytest.mark.parametrize("size", [(640, 480), (1280, 720), (1920, 1080), (333, 257)])

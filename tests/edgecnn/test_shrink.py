@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from edgecnn.shrink import Shrinker, shrink, stages
+from edgecnn.shrink import Shrinker, shrink, stages, trimmed
 from tests.pictures import textured
 
 
@@ -69,3 +69,24 @@ def test_buffers_are_reused_and_a_picture_of_the_right_size_passes():
     assert shrinker(picture[::-1]) is first
     small = picture[:28, :28]
     assert Shrinker(small.shape, 28, 28, "halved")(small) is small
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "side", "kept"),
+    [
+        (480, 480, 224, (448, 448)),
+        (480, 480, 112, (448, 448)),
+        (240, 240, 224, (224, 224)),
+        (224, 224, 224, (224, 224)),
+        (240, 241, 225, (225, 225)),
+        (240, 243, 225, (240, 243)),  # a pixel more than a fourteenth
+        (480, 480, 96, (480, 480)),
+        (480, 480, 28, (480, 480)),  # sampled, not halved
+        (200, 200, 224, (200, 200)),
+    ],
+)
+def test_a_little_is_left_out_where_halves_alone_then_do(rows, columns, side, kept):
+    assert trimmed(rows, columns, side, side, "halved") == kept
+    assert trimmed(rows, columns, side, side, "area") == (rows, columns)
+    if kept != (rows, columns):
+        assert all(stage.interpolation == 3 for stage in stages(*kept, side, side, "halved"))
