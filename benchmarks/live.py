@@ -25,7 +25,7 @@ import time
 from collections import deque
 from contextlib import contextmanager
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 from rich.console import Console
@@ -136,6 +136,12 @@ def watched() -> Iterator[WebSink]:
                 viewer.kill()
 
 
+def turns(block: int, first: Any, second: Any) -> list[tuple[int, Any]]:
+    """Return both with their places, the other one first in every second block."""
+    both = [(0, first), (1, second)]
+    return both[::-1] if block % 2 else both
+
+
 def compare(name: str, some: list[float], others: list[float]) -> None:
     """Print two series of frame rates and their ratio."""
     ratio = ratio_of_medians([[rate] for rate in some], [[rate] for rate in others])
@@ -157,9 +163,9 @@ def main() -> None:
 
     with edgecnn.load("digits", engine="fake:delay_ms=5") as model:
         rates: tuple[list[float], list[float]] = ([], [])
-        for _ in blocks:
-            rates[0].append(ours(model, Ready(), seconds)[0])
-            rates[1].append(bare(model, Ready(), seconds)[0])
+        for k in blocks:
+            for which, loop in turns(k, ours, bare):
+                rates[which].append(loop(model, Ready(), seconds)[0])
         compare("live against a bare loop, 5 ms", *rates)
 
     with edgecnn.load("digits", engine="fake:delay_ms=100") as slow:
@@ -181,9 +187,9 @@ def main() -> None:
     for engine in ("fake:delay_ms=5", "auto"):
         with edgecnn.load("digits", engine=engine) as model, watched() as page:
             rates = ([], [])
-            for _ in blocks:
-                rates[0].append(ours(model, Ready(), seconds, [page])[0])
-                rates[1].append(ours(model, Ready(), seconds)[0])
+            for k in blocks:
+                for which, sinks in turns(k, [page], None):
+                    rates[which].append(ours(model, Ready(), seconds, sinks)[0])
         compare(f"live with a web page and one viewer against none, {engine}", *rates)
 
 

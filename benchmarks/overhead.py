@@ -3,10 +3,10 @@
     python benchmarks/overhead.py [MODEL …] [--blocks N]
 
 A model is a bundle's name, or a .tflite file with its labels.txt beside it, as `benchmarks/peers/run.py`
-leaves them in its cache. In every block, in turn: `Interpreter.invoke` alone on a tensor that is set already,
-and `Classifier.classify_timed` from a BGR frame of 640×480 to the best class. One thread. Prints medians in
-µs with the stages of the whole path, how much it is above the bare invoke with the 95 % interval of the
-blocks, and its ratio to it.
+leaves them in its cache. In every block, in turn and one first as often as the other: `Interpreter.invoke`
+alone on a tensor that is set already, and `Classifier.classify_timed` from a BGR frame of 640×480 to the best
+class. One thread. Prints medians in µs with the stages of the whole path, how much it is above the bare
+invoke with the 95 % interval of the blocks, and its ratio to it.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from edgecnn.latency import percentile, ratio_of_medians
 
 if TYPE_CHECKING:
     from edgecnn.classifier import Classifier
+    from edgecnn.frame import Timings
 
 RUNS = 50
 STAGES = ("preprocess", "inference", "decode")
@@ -56,6 +57,26 @@ def interval(differences: list[float], resamples: int = 1000) -> tuple[float, fl
     return percentile(found, 2.5), percentile(found, 97.5)
 
 
+def bare_runs(interpreter: Any) -> list[float]:
+    """Return the latencies of the interpreter alone, in µs."""
+    took = []
+    for _ in range(RUNS):
+        start = time.perf_counter_ns()
+        interpreter.invoke()
+        took.append((time.perf_counter_ns() - start) / 1e3)
+    return took
+
+
+def whole_runs(classifier: Classifier, frames: list[Any]) -> list[tuple[float, Timings]]:
+    """Return the latencies of the whole path in µs, each with its stages."""
+    took = []
+    for k in range(RUNS):
+        start = time.perf_counter_ns()
+        timings = classifier.classify_timed(frames[k % len(frames)], 1)[1]
+        took.append(((time.perf_counter_ns() - start) / 1e3, timings))
+    return took
+
+
 def measure(model: str, blocks: int) -> None:
     frames = bench_frames()
     whole: list[list[float]] = []
@@ -64,21 +85,15 @@ def measure(model: str, blocks: int) -> None:
     with opened(model) as classifier:
         interpreter = bare(classifier)
         for block in range(-2, blocks):  # the first two are to get warm
-            took, invoked = [], []
-            for _ in range(RUNS):
-                start = time.perf_counter_ns()
-                interpreter.invoke()
-                invoked.append((time.perf_counter_ns() - start) / 1e3)
-            for k in range(RUNS):
-                start = time.perf_counter_ns()
-                timings = classifier.classify_timed(frames[k % len(frames)], 1)[1].as_dict()
-                took.append((time.perf_counter_ns() - start) / 1e3)
-                if block >= 0:
-                    for stage in STAGES:
-                        stages[stage].append(timings[stage] * 1e3)
+            ways: list[Any] = [lambda: bare_runs(interpreter), lambda: whole_runs(classifier, frames)]
+            first = block % 2
+            found = {first: ways[first](), 1 - first: ways[1 - first]()}
             if block >= 0:
-                whole.append(took)
-                alone.append(invoked)
+                alone.append(found[0])
+                whole.append([us for us, _ in found[1]])
+                for _, timings in found[1]:
+                    for stage, ms in timings.as_dict().items():
+                        stages[stage].append(ms * 1e3)
     differences = [median(a) - median(b) for a, b in zip(whole, alone, strict=True)]
     low, high = interval(differences)
     ratio = ratio_of_medians(whole, alone)

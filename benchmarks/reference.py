@@ -45,6 +45,8 @@ def measured(tries: int) -> str:
             )
             if ran.returncode == 0:
                 break
+            if not ran.stdout:
+                sys.exit(f"{model} can't be measured, as is said above; nothing was written")
         else:
             sys.exit(f"{model}: the machine was never quiet in {tries} tries; nothing was written")
         rows += ran.stdout.splitlines(keepends=True)[1:]

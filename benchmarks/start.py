@@ -62,7 +62,7 @@ def main() -> None:
         }
         took: dict[str, list[list[float]]] = {name: [] for name in commands}
         for k in range(arguments.rounds + 1):
-            for name, command in commands.items():
+            for name, command in sorted(commands.items(), reverse=k % 2 == 0):
                 environment = {n: v for n, v in os.environ.items() if n != "PYTHONDONTWRITEBYTECODE"}
                 start = time.perf_counter()
                 subprocess.run(command, env=environment, check=True, capture_output=True)

@@ -104,6 +104,8 @@ def doubts(before: Condition, after: Condition, blocks: Mapping[str, Sequence[Se
     """
     found = []
     bits = (before.throttled or 0) | (after.throttled or 0)
+    if before.throttled is not None and after.throttled is not None:
+        bits |= (after.throttled & ~before.throttled) >> SINCE_START  # what began and ended in between
     if now := throttle_words(bits)[0]:
         found.append(f"the processor is held back: {', '.join(now)}")
     if before.clock_mhz and after.clock_mhz and after.clock_mhz < LEAST_CLOCK * before.clock_mhz:

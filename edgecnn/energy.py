@@ -92,25 +92,24 @@ def measure_energy(
 
     Raises BenchError where the meter stops telling.
     """
-    start = time.perf_counter()
-    idle_j = meter.joules(lambda: time.sleep(seconds))
-    idle_w = idle_j / (time.perf_counter() - start)
-    return [_use(meter, work, seconds, idle_w) for work in works]
+    idle = _use(meter, lambda: time.sleep(seconds), 0, 0)
+    return [_use(meter, work, seconds, idle.joules / idle.seconds) for work in works]
 
 
 def _use(meter: Meter, work: Callable[[], object], seconds: float, idle_w: float) -> Use:
-    runs = 0
+    """Run something again and again for so long, at least once."""
+    runs, passed = 0, 0.0
 
     def repeat() -> None:
-        nonlocal runs
-        end = time.perf_counter() + seconds
-        while not runs or time.perf_counter() < end:
+        nonlocal runs, passed
+        start = time.perf_counter()
+        while not runs or passed < seconds:
             work()
             runs += 1
+            passed = time.perf_counter() - start
 
-    start = time.perf_counter()
     joules = meter.joules(repeat)
-    return Use(joules, time.perf_counter() - start, runs, idle_w)
+    return Use(joules, passed, runs, idle_w)
 
 
 def find_meter(root: Path = Path("/"), vcgencmd: str | None = None) -> Meter:

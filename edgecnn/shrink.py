@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 # `halved` goes by how many pixels to a side are left for one of the model. From ten on, 4×4 samples cost
 # less than to touch every pixel; they lie at most five pixels apart, and are taken from five rows or more: to
-# fetch the others from memory takes longer.
-_ENOUGH_TO_SAMPLE, _MOST_TO_SAMPLE, _ENOUGH_ROWS = 10, 20, 5
+# fetch the others from memory takes longer. The other side of a squeezed picture may have a little more.
+_ENOUGH_TO_SAMPLE, _MOST_TO_SAMPLE, _MOST_ASIDE, _ENOUGH_ROWS = 10, 20, 24, 5
 # From four on OpenCV's exact average of 2×2 pixels, the quickest that it has, and also where it leaves nearly
 # one: cubic interpolation keeps that sharp, where linear would blur it and sampling would cost more.
 _ENOUGH_TO_HALVE, _NEARLY_ONE = 4, 1.3
@@ -59,7 +59,7 @@ def stages(rows: int, columns: int, width: int, height: int, method: Resize) -> 
     if method == "halved":
         return _halved(rows, columns, width, height)
     if method == "area" and (columns > width or rows > height):
-        return [_whole(width, height, cv2.INTER_AREA)]
+        return _averaged(rows, columns, width, height)
     if method == "staged":
         wide, high = width * _samples(columns / width), height * _samples(rows / height)
         if (wide, high) != (width, height):
@@ -84,14 +84,15 @@ def trimmed(rows: int, columns: int, width: int, height: int, method: Resize) ->
 
 
 def _halved(rows: int, columns: int, width: int, height: int) -> list[Stage]:
-    sampled = min(rows / height, columns / width) >= _ENOUGH_TO_SAMPLE
+    least, most = sorted((rows / height, columns / width))
+    sampled = least >= _ENOUGH_TO_SAMPLE and most <= 2 * least
     found = []
-    while _is_to_be_halved(left := min(rows / height, columns / width), sampled=sampled):
+    while _is_to_be_halved(rows / height, columns / width, sampled=sampled):
         # Exactly half, without a last odd row or column: anything else is not OpenCV's quick case.
         rows, columns = rows // 2, columns // 2
         found.append(Stage(slice(0, 2 * rows), slice(0, 2 * columns), columns, rows, cv2.INTER_AREA))
     if sampled:
-        step = int(left / _ENOUGH_ROWS)
+        step = max(1, int(rows / height / _ENOUGH_ROWS))
         kept = slice(step // 2, None, step)
         found.append(Stage(kept, slice(None), 4 * width, 4 * height, cv2.INTER_LINEAR))
         return [*found, *(_whole(n * width, n * height, cv2.INTER_AREA) for n in (2, 1))]
@@ -99,7 +100,7 @@ def _halved(rows: int, columns: int, width: int, height: int) -> list[Stage]:
         return found
     most = max(rows / height, columns / width)
     if most > _MOST_SQUEEZED:
-        return [*found, _whole(width, height, cv2.INTER_AREA)]
+        return [*found, *_averaged(rows, columns, width, height)]
     if most <= _NEARLY_ONE:
         # What was not halved has noise and detail that cubic interpolation would sharpen.
         return [*found, _whole(width, height, cv2.INTER_CUBIC if found else cv2.INTER_LINEAR)]
@@ -107,9 +108,17 @@ def _halved(rows: int, columns: int, width: int, height: int) -> list[Stage]:
     return [*found, _whole(width, height, cv2.INTER_AREA)]
 
 
-def _is_to_be_halved(left: float, *, sampled: bool) -> bool:
+def _averaged(rows: int, columns: int, width: int, height: int) -> list[Stage]:
+    """Average each side that shrinks; OpenCV does so only where none grows at the same time."""
+    wide, high = min(columns, width), min(rows, height)
+    enlarged = [] if (wide, high) == (width, height) else [_whole(width, height, cv2.INTER_LINEAR)]
+    return [_whole(wide, high, cv2.INTER_AREA), *enlarged]
+
+
+def _is_to_be_halved(down: float, across: float, *, sampled: bool) -> bool:
+    left = min(down, across)
     if sampled:
-        return left > _MOST_TO_SAMPLE
+        return left > _MOST_TO_SAMPLE or max(down, across) > _MOST_ASIDE
     return left >= _ENOUGH_TO_HALVE or 2 <= left <= 2 * _NEARLY_ONE
 
 

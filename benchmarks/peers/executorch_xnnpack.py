@@ -33,7 +33,7 @@ def open_network(network: Network) -> Opened:
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     portable_lib._unsafe_reset_threadpool(1)
-    path = network.made("int8.pte", lambda target: lower(network, target))
+    path = network.made("int8.pte", lower)
     method = Runtime.get().load_program(path).load_method("forward")
     preprocess = network.preprocessor("float32", "nchw")
     conversion = cv2.COLOR_BGR2GRAY if network.gray else cv2.COLOR_BGR2RGB

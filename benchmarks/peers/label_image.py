@@ -1,8 +1,10 @@
 """LiteRT as its own sample uses it.
 
 tensorflow/tensorflow, tensorflow/lite/examples/python/label_image.py: PIL's resize, `np.expand_dims`,
-`set_tensor`, `invoke`, `np.squeeze`, `argsort`. It knows float and uint8, so that the int8 network gets uint8
-in and out. The sample opens its picture with PIL; a camera's frame is BGR and becomes an RGB picture first.
+`set_tensor`, `invoke`, `np.squeeze`, `argsort`. It knows float and uint8, so that with its own resize the
+int8 network gets uint8 in and out, which costs an operator at each end; with edgecnn's preprocessing it takes
+the int8 network as it is. The sample opens its picture with PIL; a camera's frame is BGR and becomes an RGB
+picture first.
 """
 
 from __future__ import annotations
@@ -28,32 +30,41 @@ def open_network(network: Network) -> Opened:
     from ai_edge_litert.interpreter import Interpreter
 
     cv2.setNumThreads(1)
-    interpreter = Interpreter(model_path=network.file("uint8.tflite"), num_threads=1)
-    return Opened("int8", *loops(network, interpreter))
+    return Opened("int8", *loops(network, Interpreter))
 
 
 def loops(
-    network: Network, interpreter: Any
+    network: Network, maker: Callable[..., Any]
 ) -> tuple[
     Callable[[NDArray[np.uint8]], tuple[int, float]], Callable[[NDArray[np.uint8]], tuple[int, float]]
 ]:
-    """Return the sample's loop with edgecnn's preprocessing, and as it is; any TFLite interpreter will do."""
+    """Return the sample's loop with edgecnn's preprocessing, and as it is, on anyone's `Interpreter`."""
+    preprocess = network.preprocessor("int8")
+    int8, (uint8, shape) = _loop(network, maker, "int8")[0], _loop(network, maker, "uint8")
+
+    def theirs(frame: NDArray[np.uint8]) -> tuple[int, float]:
+        return uint8(np.expand_dims(pillow(frame, network), axis=0).reshape(shape))
+
+    return lambda frame: int8(preprocess(frame)), theirs
+
+
+def _loop(
+    network: Network, maker: Callable[..., Any], dtype: str
+) -> tuple[Callable[[NDArray[Any]], tuple[int, float]], Any]:
+    """Return what the sample does with a tensor, and the tensor's shape."""
+    interpreter = maker(model_path=network.file(f"{dtype}.tflite"), num_threads=1)
     interpreter.allocate_tensors()
     image, scores = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    preprocess = network.preprocessor("uint8")
+    lowest = int(np.iinfo(dtype).min)
 
     def labelled(tensor: NDArray[Any]) -> tuple[int, float]:
         interpreter.set_tensor(image["index"], tensor)
         interpreter.invoke()
         results = np.squeeze(interpreter.get_tensor(scores["index"]))
         top = results.argsort()[-5:][::-1]
-        return int(top[0]), float(results[top[0]] / 256)
+        return int(top[0]), (int(results[top[0]]) - lowest) / 256
 
-    def theirs(frame: NDArray[np.uint8]) -> tuple[int, float]:
-        picture = pillow(frame, network)
-        return labelled(np.expand_dims(picture, axis=0).reshape(image["shape"]))
-
-    return lambda frame: labelled(preprocess(frame)), theirs
+    return labelled, image["shape"]
 
 
 def pillow(frame: NDArray[np.uint8], network: Network) -> Image.Image:

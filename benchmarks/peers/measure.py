@@ -93,7 +93,6 @@ def measure(
         Runs in a block, at most: fewer for what takes long.
     """
     result = Measured(network, [], dict(failures), {}, {}, [], [], {}, [])
-    before = look()
     with ExitStack() as stack:
         children = {
             peer: stack.enter_context(
@@ -104,6 +103,7 @@ def measure(
         _open_all(result, children)
         for peer in list(children):
             _prepare(result, peer, children, runs)
+        before = look()
         _run_blocks(result, children, blocks, seed)
     ours = [c.blocks for c in result.contestants if c.peer == OURS]
     result.doubts = doubts(before, look(), {"edgecnn": ours[0]} if ours else {})
@@ -111,14 +111,10 @@ def measure(
 
 
 def _open_all(result: Measured, children: dict[str, Child]) -> None:
-    """Have all of them open the network at once: nothing is measured yet."""
+    """Have them open the network, one after the other: some measure which of their forms is the fastest."""
     for peer, child in list(children.items()):
         try:
             child.send(do="open", folder=str(result.network.folder), packages=PEERS[peer].packages)
-        except WorkerFailed as failure:
-            _drop(result, children, peer, failure)
-    for peer, child in list(children.items()):
-        try:
             opened = child.receive(OPEN_S)
         except WorkerFailed as failure:
             _drop(result, children, peer, failure)

@@ -31,7 +31,7 @@ NO_INT8 = "no int8: ncnn2table and ncnn2int8 are in no package of PyPI or Debian
 def open_network(network: Network) -> Opened:
     """Open it with its values stored in float32 and in bfloat16, and take the fastest."""
     cv2.setNumThreads(1)
-    param = network.made("float32.ncnn.param", lambda target: convert(network, target))
+    param = network.made("float32.ncnn.param", convert)
     nets = {"float32": _net(param, bf16=False), "bfloat16": _net(param, bf16=True)}
     tensor = network.calibration("nchw")[0]
     name, others = fastest({name: partial(_forward, net, ncnn.Mat(tensor)) for name, net in nets.items()})

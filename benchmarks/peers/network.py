@@ -95,8 +95,8 @@ class Network:
         spec = InputSpec(**(self.spec | {"layout": layout, "value_range": (0.0, 1.0)}))
         return Preprocessor(spec, Tensor("image", shape, dtype, 1 / 255, zero_point, 1))
 
-    def made(self, name: str, make: Callable[[Path], object]) -> Path:
-        """Return a file of a peer's own, which `make` writes at the path that it is given, once.
+    def made(self, name: str, make: Callable[[Network, Path], object]) -> Path:
+        """Return a file of a peer's own, which `make` writes of this network at the path it is given, once.
 
         It lies in a folder named after the code that makes it and after the packages that do, and is made
         again when these change.
@@ -111,7 +111,7 @@ class Network:
             folder.mkdir()
             work = Path(tempfile.mkdtemp(dir=folder))
             try:
-                make(work / name)
+                make(self, work / name)
                 for file in sorted(work.iterdir(), key=lambda f: f.name == name):
                     os.replace(file, folder / file.name)  # noqa: PTH105 - the atomic rename
             finally:

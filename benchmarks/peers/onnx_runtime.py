@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def open_network(network: Network) -> Opened:
     """Quantize it where that has not been done, and open it."""
     cv2.setNumThreads(1)
-    path = network.made("int8.onnx", lambda target: quantize(network, target))
+    path = network.made("int8.onnx", quantize)
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -29,7 +29,7 @@ OPTIONS = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": 1, "NUM_STREA
 def open_network(network: Network) -> Opened:
     """Quantize it where that has not been done, and open it twice: with and without the resize."""
     cv2.setNumThreads(1)
-    path = network.made("int8.xml", lambda target: quantize(network, target))
+    path = network.made("int8.xml", quantize)
     preprocess = network.preprocessor("uint8")
     width, height = network.size
     small = compiled(path, (1, height, width, 1 if network.gray else 3))

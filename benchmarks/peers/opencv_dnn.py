@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def open_network(network: Network) -> Opened:
     """Open float32, and int8 as ONNX Runtime quantizes it, in both engines, and take the fastest."""
     cv2.setNumThreads(1)
-    int8 = str(network.made("int8.onnx", lambda target: quantize(network, target)))
+    int8 = str(network.made("int8.onnx", quantize))
     engines = {"classic": cv2.dnn.ENGINE_CLASSIC, "new": cv2.dnn.ENGINE_NEW}
     tensor = network.calibration("nchw")[:1]
     nets: dict[str, Any] = {}

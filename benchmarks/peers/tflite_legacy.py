@@ -18,5 +18,4 @@ def open_network(network: Network) -> Opened:
     from tflite_runtime.interpreter import Interpreter
 
     cv2.setNumThreads(1)
-    interpreter = Interpreter(model_path=network.file("uint8.tflite"), num_threads=1)
-    return Opened("int8", *loops(network, interpreter))
+    return Opened("int8", *loops(network, Interpreter))

@@ -33,12 +33,20 @@ class Accuracy:
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """What was measured on which pictures; `reference` is the float variant that the others agree with."""
+    """What was measured on which pictures; `reference` is the float variant that the others agree with.
+
+    `variants` are by the keys of `judged`.
+    """
 
     data: str
     pictures: int
     reference: str | None
     variants: dict[str, Accuracy]
+
+    def of(self, contestant: Contestant) -> Accuracy | None:
+        """Return what is known of a contestant."""
+        known = self.variants
+        return known.get(f"{contestant.variant} on {contestant.engine}") or known.get(contestant.variant)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -46,10 +54,14 @@ class Knowledge:
 
 
 def judged(contestants: Sequence[Contestant]) -> dict[str, Classifier]:
-    """Return a classifier for each variant, on the first engine: threads do not change answers."""
+    """Return a classifier for each variant on each engine: threads do not change answers.
+
+    The key is the variant's name, with its engine (`int8 on litert`) where there are several.
+    """
+    several = len({c.engine for c in contestants}) > 1
     found: dict[str, Classifier] = {}
-    for contestant in contestants:
-        found.setdefault(contestant.variant, contestant.classifier)
+    for c in contestants:
+        found.setdefault(f"{c.variant} on {c.engine}" if several else c.variant, c.classifier)
     return found
 
 

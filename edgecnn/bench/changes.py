@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -113,7 +114,7 @@ def read_run(path: str) -> OldRun:
         raise BenchError(f"{path} can't be read: {error.strerror}") from error
     except ValueError as error:
         raise BenchError(f"{path} is no JSON, expected what `edgecnn bench --json` writes") from error
-    if not isinstance(raw, dict) or raw.get("format") != FORMAT or "results" not in raw:
+    if not isinstance(raw, dict) or raw.get("format") != FORMAT:
         found = raw.get("format") if isinstance(raw, dict) else None
         raise BenchError(
             f"{path} is no report of `edgecnn bench --json` of format {FORMAT} (its format is {found!r}): "
@@ -124,16 +125,16 @@ def read_run(path: str) -> OldRun:
             path, str(raw["when"]), str(raw["model"]), str(raw["edgecnn"]), dict(raw["board"]),
             str(raw["frames"]), list(raw["doubts"]), dict(map(_older, raw["results"])),
         )  # fmt: skip
-    except (KeyError, TypeError, ValueError) as error:
-        raise BenchError(f"{path} is a damaged report: {type(error).__name__}: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BenchError(f"{path} is a damaged report ({error}): measure again") from error
 
 
 def _older(result: dict[str, Any]) -> tuple[tuple[str, str, int], Older]:
     blocks = {
         str(stage): [float(ms) for ms in medians] for stage, medians in result["block_medians_ms"].items()
     }
-    if not all(medians and min(medians) >= 0 for medians in blocks.values()):
-        raise ValueError("a stage without latencies")
+    if not all(medians and all(0 < ms < inf for ms in medians) for medians in blocks.values()):
+        raise ValueError("a stage without latencies, or with impossible ones")
     key = str(result["variant"]), str(result["engine"]), int(result["threads"])
     return key, Older(result["engine_version"], str(result["sha256"]), blocks)
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 FRAME_COUNT = 4
 # What webcams compress to is not said anywhere; their frames of 640×480 are about as large as these.
 JPEG_QUALITY = 90
+# Of a side, as libjpeg has it.
+MOST_PIXELS = 65_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,10 @@ class Frames:
         import cv2
 
         kept = tuple(pictures)
+        if any(max(p.shape[:2]) > MOST_PIXELS for p in kept):
+            raise CameraError(
+                f"a picture {origin} has a side of more than {MOST_PIXELS:,} pixels, the most of a JPEG"
+            )
         encoded = (cv2.imencode(".jpg", p, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1] for p in kept)
         sizes = sorted({f"{p.shape[1]}×{p.shape[0]}" for p in kept})
         size = sizes[0] if len(sizes) == 1 else "several sizes"

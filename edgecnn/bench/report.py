@@ -81,7 +81,7 @@ class Report:
 
     def accuracy(self, contestant: Contestant) -> Accuracy | None:
         """Return what is known of a contestant's accuracy."""
-        return self.knowledge.variants.get(contestant.variant) if self.knowledge else None
+        return self.knowledge.of(contestant) if self.knowledge else None
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything for JSON; docs/bench.md describes the keys."""

@@ -55,7 +55,7 @@ def costs(result: Report, c: Contestant) -> dict[str, str]:
         found["  load, ms"] = f"{cold.load_ms:.1f}"
         found["  first picture, ms"] = f"{cold.first_ms:.2f}"
     if c.warm_up:
-        found["runs until steady"] = f"{c.warm_up.runs:,}"
+        found["runs until steady"] = f"{c.warm_up.runs:,}" if c.warm_up.steady else "never steady"
     if (achieved := c.macs_per_second()) is not None:
         found["GMAC a second"] = f"{achieved / 1e9:.1f}"
     if (share := result.share_of_peak(c)) is not None:

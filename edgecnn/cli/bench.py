@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,11 +33,12 @@ def bench(
     model: ModelOption = DEFAULT_MODEL,
     variant: VariantOption = "int8",
     against: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="What to hold it against: variants, all, or another .tflite file.", metavar="V[,V…]"
+            help="What to hold it against: variants (else float32), all, or another .tflite file.",
+            metavar="V[,V…]",
         ),
-    ] = "float32",
+    ] = None,
     engine: Annotated[
         str,
         typer.Option(help="Engines as of `classify`, such as litert,tflite-runtime.", metavar="E[,E…]"),
@@ -66,7 +68,7 @@ def bench(
         typer.Option(help="Tell what changed since an older run, by its JSON.", metavar="OLD.json"),
     ] = None,
     blocks: Annotated[
-        int, typer.Option(help="How many turns of 25 runs each one has.", min=4, metavar="N")
+        int, typer.Option(help="How many turns of 25 runs each one has.", min=8, metavar="N")
     ] = 40,
     seed: Annotated[int, typer.Option(help="Decides the order of the turns.", metavar="N")] = 0,
     cold_starts: Annotated[
@@ -102,12 +104,15 @@ def bench(
 
     if data is None and (split or limit):
         raise OptionError("--split and --limit say which of the pictures of --data D: add it")
+    for option, value in {"--source": source, "--data": data, "--compare": compare}.items():
+        if value == "":
+            raise OptionError(f"{option} is empty: say which, or leave it out")
     outputs = {"--json": json_file, "--csv": csv_file, "--html": html_file}
     check_outputs(outputs)
     asked = Asked(
         model=model,
         variant=variant,
-        against=parse_names(against, "--against"),
+        against=None if against is None else parse_names(against, "--against"),
         engines=parse_engines(engine),
         threads=parse_counts(threads),
         given=parse_given(labels, value_range, fit, color),
@@ -126,9 +131,9 @@ def bench(
     except KeyboardInterrupt:
         typer.echo("\nstopped; nothing was written", err=True)
         raise typer.Exit(130) from None
+    write_outputs(result, outputs)
     if "-" not in outputs.values():
         print_report(result, Console(highlight=False))
-    write_outputs(result, outputs)
     if strict and result.doubts:
         raise BenchError(
             f"not a quiet run: {'; '.join(result.doubts)}; close other programs, cool it, try again"
@@ -144,9 +149,14 @@ def check_outputs(outputs: dict[str, str | None]) -> None:
         require_matplotlib()
     if len(alone := [option for option, target in outputs.items() if target == "-"]) > 1:
         raise OptionError(f"{' and '.join(alone)} can't all go to stdout: give all but one a file")
-    for target in outputs.values():
+    named: dict[Path, str] = {}
+    for option, target in outputs.items():
+        if target == "":
+            raise OptionError(f"{option} is empty: name a file, or - for stdout")
         if target:
             check_target(target)
+            if (other := named.setdefault(Path(target).resolve(), option)) != option:
+                raise OptionError(f"{other} and {option} name the same file, {target}: give each its own")
 
 
 def write_outputs(result: Report, outputs: dict[str, str | None]) -> None:

@@ -29,7 +29,8 @@ class Asked:
     Attributes
     ----------
     variant, against
-        The variant that is judged, and those, or other `.tflite` files, that it is held against.
+        The variant that is judged, and those, or other `.tflite` files, that it is held against; None for
+        float32, or for nothing where the model is a single file.
     source
         Where the frames come from; None for the synthetic ones.
     blocks
@@ -54,7 +55,7 @@ class Asked:
 
     model: str = DEFAULT_MODEL
     variant: str = "int8"
-    against: tuple[str, ...] = ("float32",)
+    against: tuple[str, ...] | None = None
     engines: tuple[str, ...] = ("auto",)
     threads: tuple[int | Literal["auto"], ...] = (1,)
     given: Given | None = None
@@ -134,20 +135,28 @@ def _variants(asked: Asked) -> list[_Named]:
     from edgecnn.convention import Given
 
     given = asked.given or Given()
-    named = Given(given.labels)  # a bundle says the rest by itself
     path = find(asked.model)
     bare = not path.is_dir()
-    names = list(dict.fromkeys(asked.against))
-    if ALL in names and not bare:
-        others = [v for v in read_bundle(path).portable if v != asked.variant]
-        names = [*others, *(name for name in names if name.endswith(".tflite"))]
+    names = list(("float32",) * (not bare) if asked.against is None else asked.against)
+    files = [name for name in names if name.endswith(".tflite")]
+    # A bundle says by itself how its pictures are; what is given of that is of the files beside it.
+    named = Given(given.labels) if files else given
+    if bare and len(files) < len(names):
+        raise OptionError(
+            f"{asked.model} is a single file: name the model to hold it against, --against FILE.tflite"
+        )
+    if not bare:
+        there = read_bundle(path)
+        for name in names:
+            if name not in (ALL, *files, *there.variants):
+                raise OptionError(
+                    f"--against {name}: {there.name} has no such variant; it has {', '.join(there.variants)}"
+                )
+        if ALL in names:
+            names = [*(v for v in there.portable if v != asked.variant), *files]
     if asked.variant in names:
         raise OptionError(
             f"--against {asked.variant} is the variant itself: name another one, or a .tflite file"
-        )
-    if bare and not all(name.endswith(".tflite") for name in names):
-        raise OptionError(
-            f"{asked.model} is a single file: name the model to hold it against, --against FILE.tflite"
         )
     own = _Named(asked.model, asked.variant, given if bare else named)
     # A bare file is its own only variant, which `float32` would contradict.

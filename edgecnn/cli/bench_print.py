@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from edgecnn.cli.options import choice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from rich.console import Console
-    from rich.table import Column, Table
+    from rich.table import Table
 
     from edgecnn.bench import Report
 
@@ -20,6 +20,7 @@ _MOST_WITH_ALL = 4
 _MOST_VERDICTS = 2
 _MOST_DOUBTS = 4
 _MOST_COLUMNS = 4
+_WIDEST = 1000
 
 
 def print_report(result: Report, console: Console) -> None:
@@ -28,9 +29,23 @@ def print_report(result: Report, console: Console) -> None:
         console.print(doubt, style="yellow", soft_wrap=True, markup=False)
     from edgecnn.bench.words import machine, notes
 
-    about = (*_costs(result), *notes(result), *machine(result))
+    about: tuple[Table | str, ...] = (*_costs(result), *notes(result), *machine(result))
     for part in (*_speed(result), *about, *_operators(result), *_changes(result)):
-        console.print(part, soft_wrap=isinstance(part, str), markup=False)
+        if isinstance(part, str):
+            console.print(part, soft_wrap=True, markup=False)
+        else:
+            _print_table(part, console)
+
+
+def _print_table(table: Table, console: Console) -> None:
+    """Print a table, wider than the screen rather than with a figure cut off."""
+    from rich.measure import Measurement
+
+    screen = console.width
+    least = Measurement.get(console, console.options.update(max_width=_WIDEST), table).minimum
+    console.width = max(screen, least)
+    console.print(table, markup=False)
+    console.width = screen
 
 
 def _doubts(result: Report) -> Iterator[str]:
@@ -38,7 +53,7 @@ def _doubts(result: Report) -> Iterator[str]:
     for doubt in doubts[:_MOST_DOUBTS]:
         yield f"not a quiet run: {doubt}"
     if len(doubts) > _MOST_DOUBTS:
-        yield f"not a quiet run: and {len(doubts) - _MOST_DOUBTS} more, see --json"
+        yield f"not a quiet run: and {len(doubts) - _MOST_DOUBTS} more, which --json FILE has"
 
 
 def _speed(result: Report) -> Iterator[Table | str]:
@@ -64,7 +79,6 @@ def _latencies(result: Report) -> Table:
     lead = result.contestants[0]
     rows = ["min", "p50", "p90", "p99"][len(result.contestants) > _MOST_WITH_ALL :]
     table = _table("", "ms", *lead.stages)
-    _fold(table.columns[:1])
     for name, contestant in result.names.items():
         spreads = [contestant.spread(stage) for stage in lead.stages]
         for row, called in zip_longest(rows, name.split(", ")):
@@ -79,7 +93,6 @@ def _ratios(result: Report) -> Table:
     from edgecnn.bench.words import same
 
     table = _table("", "", "inference", "total")
-    _fold(table.columns[:2])
     table.columns[1].justify = "left"
     for c in result.comparisons:
         cells = [f"{r.value:.2f} ({r.low:.2f}–{r.high:.2f})" for r in (c.inference, c.total)]
@@ -96,7 +109,6 @@ def _costs(result: Report) -> Iterator[Table]:
     for first in range(0, len(names), _MOST_COLUMNS):
         some = names[first : first + _MOST_COLUMNS]
         table = _table("", *(name.replace(", ", "\n") for name in some))
-        _fold(table.columns[1:])
         for head in dict.fromkeys(head for name in some for head in columns[name]):
             table.add_row(head, *(columns[name].get(head, "") for name in some))
         yield table
@@ -152,18 +164,12 @@ def _changes(result: Report) -> Iterator[Table | str]:
     yield table
 
 
-def _fold(columns: Iterable[Column]) -> None:
-    """Let these columns give way where a name is long."""
-    for column in columns:
-        column.no_wrap, column.overflow = False, "fold"
-
-
 def _table(*heads: str) -> Table:
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column(heads[0], no_wrap=True, vertical="bottom")
+    table.add_column(heads[0], overflow="fold", vertical="bottom")
     for head in heads[1:]:
-        table.add_column(head, justify="right", no_wrap=True, vertical="bottom")
+        table.add_column(head, justify="right", overflow="fold", vertical="bottom")
     return table

@@ -13,7 +13,7 @@ from edgecnn.errors import OutputError
 def check_target(target: str) -> None:
     """Raise OutputError where a file can't be made, before the work that is to fill it."""
     path = Path(target).resolve()
-    if target == "-" or path.exists():
+    if target == "-" or Path(target).exists():
         if path.is_dir() and target != "-":
             raise OutputError(f"{target} can't be written: it is a folder")
         return
@@ -25,6 +25,8 @@ def check_target(target: str) -> None:
 def write_text(target: str, text: str) -> None:
     """Write a whole file as UTF-8, or stdout for `-`; see `write_bytes`."""
     if target == "-":
+        if sys.stdout is None:
+            raise OutputError("the output can't be written: stdout is closed")
         sys.stdout.write(text)
     else:
         write_bytes(target, text.encode())
@@ -38,8 +40,9 @@ def write_bytes(target: str, data: bytes) -> None:
     path = Path(target).resolve()
     temporary = None
     try:
-        if path.exists() and not path.is_file():  # a pipe or a device is written to, never replaced
-            path.write_bytes(data)
+        # A pipe or a device is written to, never replaced; what /dev/stdout leads to has no path of its own.
+        if Path(target).exists() and not Path(target).is_file():
+            Path(target).write_bytes(data)
             return
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
             temporary = Path(file.name)

@@ -39,6 +39,22 @@ def test_truncated_pictures_are_refused(extension, share):
         decode_image(data[: int(len(data) * share)], "cut")
 
 
+@pytest.mark.parametrize("side", [1, 8, 40, 64])
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_flat_jpeg_is_whole_however_short_its_last_scan(side, progressive, mode):
+    """Of one colour, a scan may be a single byte."""
+    stream = io.BytesIO()
+    Image.new(mode, (side, side), 128 if mode == "L" else (128, 128, 128)).save(
+        stream, "jpeg", progressive=progressive
+    )
+    data = stream.getvalue()
+    assert decode_image(data, "flat").shape == (side, side, 3)
+    for cut in range(1, 6):
+        with pytest.raises(ImageError, match="cut off"):
+            decode_image(data[:-cut], "flat")
+
+
 def test_a_jpeg_with_a_thumbnail_and_bytes_behind_its_end_is_whole():
     data = encoded(".jpg")
     thumbnail = b"\xff\xe1" + struct.pack(">H", 2 + len(data)) + data

@@ -224,11 +224,13 @@ def test_nothing_is_allocated_while_frames_keep_their_shape(resize, color, fit, 
         for _ in range(20):
             for frame in frames:
                 prepare(frame)
-        after, peak = tracemalloc.get_traced_memory()
+        _, peak = tracemalloc.get_traced_memory()
+        # Of what is left only what our own lines made: whatever runs the tests has threads that allocate.
+        ours = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, "*/edgecnn/*.py")])
     finally:
         tracemalloc.stop()
     assert peak - before < 3_000
-    assert after - before < 500
+    assert sum(trace.size for trace in ours.traces) < 500
 
 
 def test_frames_of_changing_shapes_are_each_prepared_as_if_alone():

@@ -31,6 +31,15 @@ def test_a_squeezed_picture_is_averaged_along_each_side_by_its_own_ratio(method)
     assert np.abs(exact - found).mean() < np.abs(exact - aliased).mean() / 4
 
 
+@pytest.mark.parametrize("method", ["halved", "area"])
+@pytest.mark.parametrize(("rows", "columns"), [(280, 2800), (300, 1200), (20, 1000), (1, 5000), (1080, 1920)])
+def test_fine_stripes_become_grey_however_a_picture_is_squeezed(method, rows, columns):
+    stripes = np.zeros((rows, columns), np.uint8)
+    stripes[:, ::2] = 255
+    for found in (shrink(stripes, 28, 28, method), shrink(stripes.T, 28, 28, method)):
+        assert np.abs(found.astype(float) - 127.5).max() < 40
+
+
 @pytest.mark.parametrize("method", ["halved", "area", "linear", "staged"])
 @pytest.mark.parametrize("shape", [(1, 1), (10, 10), (28, 28), (57, 61), (300, 2), (2, 3000), (1080, 1920)])
 @pytest.mark.parametrize("channels", [(), (3,), (4,)])

@@ -19,8 +19,15 @@ def test_top1_and_agreement_with_the_float_variant(idx_folder):
             stack.enter_context(edgecnn.load("digits", variant, engine))
             for variant, engine in (("int8", "litert"), ("float32", "litert"), ("float32", "fake"))
         ]
-        classifiers = judged([Contestant.of(c) for c in opened])
-        assert list(classifiers.values()) == opened[:2], "one for each variant, on the first engine"
+        contestants = [Contestant.of(c) for c in opened]
+        apart = judged(contestants)
+        assert list(apart) == ["int8 on litert", "float32 on litert", "float32 on fake"]
+        both = knowledge(evaluate(apart, source, items, data="drawn"), apart)
+        assert both.reference == "float32 on litert"
+        assert [both.of(c) for c in contestants] == list(both.variants.values()), "each engine its own"
+        assert both.of(contestants[1]).top1 > 0.5 > both.of(contestants[2]).top1
+        classifiers = judged([*contestants[:2], contestants[0]])
+        assert list(classifiers.values()) == opened[:2], "one for each variant, whatever its threads"
         evaluation = evaluate(classifiers, source, items, data="drawn")
         known = knowledge(evaluation, classifiers)
     assert (known.data, known.pictures, known.reference) == ("drawn", 60, "float32")

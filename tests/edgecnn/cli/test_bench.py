@@ -14,6 +14,7 @@ from edgecnn.bench import Contestant, Frames, bench_frames, measure, report
 from edgecnn.cli.bench_print import print_report
 from edgecnn.cli.bench_run import take_energy
 from tests.benchmark_model import BUILTIN, install, printed
+from tests.edgecnn.bench.test_contest import compared
 from tests.edgecnn.test_energy import RAILS, WATTS, firmware
 
 SHORT = ("--blocks", 8, "--cold-starts", 0)
@@ -62,7 +63,11 @@ def test_the_variants_may_change_places_but_not_be_the_same(run_cli):
 
 
 def test_single_files_are_compared_when_both_are_named(run_cli, digits_file, tmp_path):
-    run_cli("bench", "--model", digits_file).fails("name the model to hold it against", "--against", code=2)
+    alone = run_cli("bench", "--model", digits_file, *QUICK)
+    assert alone.code == 0, "one model by itself is measured too"
+    run_cli("bench", "--model", digits_file, "--against", "float32").fails(
+        "name the model to hold it against", code=2
+    )
     other = tmp_path / "float.tflite"
     other.write_bytes((bundle.find("digits") / "float32.tflite").read_bytes())
     ran = run_cli("bench", "--model", digits_file, "--against", other, "--range", "0..1", *QUICK)
@@ -76,9 +81,59 @@ def test_a_file_that_cannot_be_written_is_one_line(run_cli):
     assert "Traceback" not in ran.err
 
 
-@pytest.mark.parametrize("against", ["float16", "nowhere.tflite"])
-def test_what_is_not_there_is_named(run_cli, against):
-    run_cli("bench", "--against", against).fails(against)
+def test_what_is_not_there_is_named(run_cli):
+    run_cli("bench", "--against", "nowhere.tflite").fails("nowhere.tflite")
+    for against in ("int4", "all,int4"):
+        run_cli("bench", "--against", against).fails("--against int4", "it has int8, float32", code=2)
+
+
+def test_what_is_given_to_no_effect_is_refused(run_cli, tmp_path):
+    run_cli("bench", "--range", "0..1").fails("says how its pictures are", "--range")
+    for option in ("--json", "--csv", "--html", "--source", "--data", "--compare"):
+        run_cli("bench", option, "").fails(f"{option} is empty", code=2)
+    file, same = tmp_path / "same", tmp_path / "." / "same"
+    run_cli("bench", "--json", file, "--csv", same).fails("--json and --csv name the same file", code=2)
+
+
+def test_files_are_there_before_anything_is_printed(tmp_path):
+    file = tmp_path / "bench.json"
+    command = [
+        sys.executable,
+        "-m",
+        "edgecnn",
+        "bench",
+        "--engine",
+        "fake",
+        *map(str, SHORT),
+        "--json",
+        str(file),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as ran:
+        ran.stdout.close()
+        assert ran.stderr.read() == b""
+    assert ran.returncode == 1
+    assert json.loads(file.read_text())["model"] == "digits"
+
+
+def test_a_closed_stdout_is_one_line_and_its_other_name_a_pipe():
+    command = [sys.executable, "-m", "edgecnn", "bench", "--engine", "fake", *map(str, SHORT), "--json"]
+    closed = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *command, "-"], capture_output=True, text=True
+    )
+    assert (closed.returncode, closed.stderr) == (
+        1,
+        "edgecnn: the output can't be written: stdout is closed\n",
+    )
+    piped = subprocess.run([*command, "/dev/stdout"], capture_output=True, text=True)
+    assert piped.returncode == 0
+    assert '"format": 1' in piped.stdout
+
+
+def test_no_figure_is_cut_off_on_a_narrow_screen():
+    result, out = compared([1.2345] * 8, [2.3456] * 8), io.StringIO()
+    print_report(result, Console(file=out, width=40))
+    assert "…" not in out.getvalue()
+    assert "1.2345" in out.getvalue()
 
 
 def test_pipes_and_devices_are_written_to_and_never_replaced(run_cli, tmp_path):
@@ -125,7 +180,7 @@ def test_engines_variants_and_threads_all_meet(run_cli, tmp_path):
         "--against",
         "all",
         "--blocks",
-        4,
+        8,
         "--cold-starts",
         0,
         "--json",
@@ -149,14 +204,14 @@ def test_an_engine_that_is_named_never_falls_back(run_cli):
 
 
 def test_frames_of_ones_own_are_named(run_cli, seven):
-    ran = run_cli("bench", "--engine", "fake", "--blocks", 4, "--source", seven)
+    ran = run_cli("bench", "--engine", "fake", "--blocks", 8, "--source", seven)
     assert f"1 frame of 640×480, from {seven}" in ran.out.replace("\n", "")
     run_cli("bench", "--source", "/nowhere").fails("/nowhere")
 
 
 def test_accuracy_stands_beside_latency(run_cli, idx_folder, tmp_path):
     file = tmp_path / "bench.json"
-    quick = ("--blocks", 4, "--cold-starts", 0)
+    quick = ("--blocks", 8, "--cold-starts", 0)
     ran = run_cli("bench", *quick, "--data", idx_folder, "--limit", 40, "--split", "all", "--json", file)
     assert ran.code == 0, ran.err
     assert "agreement with float32" in ran.out
@@ -174,7 +229,7 @@ def test_accuracy_stands_beside_latency(run_cli, idx_folder, tmp_path):
 
 def test_operators_are_told_with_times_where_the_tool_is(run_cli, tmp_path, monkeypatch):
     file = tmp_path / "bench.json"
-    quick = ("--model", "mnist-classic", "--engine", "fake", "--blocks", 4, "--cold-starts", 0)
+    quick = ("--model", "mnist-classic", "--engine", "fake", "--blocks", 8, "--cold-starts", 0)
     ran = run_cli("bench", *quick, "--ops")
     assert ran.code == 0, ran.err
     assert "1 CONV_2D" in ran.out
@@ -191,7 +246,7 @@ def test_operators_are_told_with_times_where_the_tool_is(run_cli, tmp_path, monk
 
 def test_energy_is_told_or_why_not(run_cli, tmp_path):
     file = tmp_path / "bench.json"
-    ran = run_cli("bench", "--engine", "fake", "--blocks", 4, "--cold-starts", 0, "--json", file)
+    ran = run_cli("bench", "--engine", "fake", "--blocks", 8, "--cold-starts", 0, "--json", file)
     data = json.loads(file.read_text())
     if data["energy"]["meter"]:
         assert all(r["energy"]["mj_per_run"] > 0 for r in data["results"])
@@ -207,7 +262,7 @@ def test_a_machine_that_tells_its_energy_is_shown_with_it(tmp_path):
     ):
         contestants = [Contestant.of(a), Contestant.of(b)]
         frames = Frames.of(bench_frames()[:2], "synthetic")
-        conditions = measure(contestants, blocks=4, frames=frames)
+        conditions = measure(contestants, blocks=8, frames=frames)
         told = take_energy(contestants, frames, tmp_path, firmware(tmp_path, RAILS))
         result = report("digits", contestants, conditions, frames.about, energy=told)
         console = Console(file=io.StringIO(), width=100)
@@ -235,7 +290,7 @@ def test_a_run_is_held_against_an_older_one(run_cli, tmp_path):
 
 def test_a_page_is_written(run_cli, tmp_path):
     pytest.importorskip("matplotlib")
-    quick = ("--engine", "fake:delay_ms=0.2", "--blocks", 4, "--cold-starts", 0)
+    quick = ("--engine", "fake:delay_ms=0.2", "--blocks", 8, "--cold-starts", 0)
     page = tmp_path / "bench.html"
     assert run_cli("bench", *quick, "--html", page).code == 0
     assert page.read_text().startswith("<!doctype html>")
@@ -259,7 +314,7 @@ def test_files_of_one_name_are_told_apart(run_cli, digits_file, tmp_path):
         (tmp_path / name / "m.tflite").write_bytes((bundle.find(name) / "int8.tflite").read_bytes())
     first, second = (tmp_path / name / "m.tflite" for name in ("mnist-classic", "digits"))
     file = tmp_path / "bench.json"
-    quick = ("--engine", "fake", "--blocks", 4, "--cold-starts", 0, "--json", file)
+    quick = ("--engine", "fake", "--blocks", 8, "--cold-starts", 0, "--json", file)
     assert run_cli("bench", "--model", first, "--against", second, *quick).code == 0
     data = json.loads(file.read_text())
     assert [r["variant"] for r in data["results"]] == ["m (int8)", f"{second} (int8)"]
