@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 
 SIDE = 480
 MODELS = {"cifar10": "cifar10.zip", "signs": "sign_digits.zip"}
-FINEST = 16  # details begin where a model of 32 pixels ends, in waves a side
 CONDITIONS = ("as it is", "noise", "detail")
 
 
@@ -102,10 +101,11 @@ WAYS: dict[str, Callable[[Any, int], Any]] = {
 }
 
 
-def details(seed: int) -> NDArray[np.float32]:
+def details(seed: int, side: int) -> NDArray[np.float32]:
+    """Return a texture of waves that a model with that side can't show."""
     spectrum = np.fft.rfft2(np.random.default_rng(seed).normal(size=(SIDE, SIDE)))
     frequency = np.hypot(np.fft.fftfreq(SIDE)[:, None], np.fft.rfftfreq(SIDE)[None])
-    fine = np.where(frequency > FINEST / SIDE, spectrum / np.maximum(frequency, 1 / SIDE), 0)
+    fine = np.where(frequency > side / 2 / SIDE, spectrum / np.maximum(frequency, 1 / SIDE), 0)
     seen = cv2.GaussianBlur(np.fft.irfft2(fine, (SIDE, SIDE)), (0, 0), 0.8)
     return np.asarray(seen / seen.std(), np.float32)[..., None]
 
@@ -141,11 +141,11 @@ def opened(model: str, network: Path | None, data: Path) -> Classifier:
 
 def accuracies(model: str, network: Path | None, data: Path, limit: int) -> dict[str, dict[str, float]]:
     """Return the share of right answers, for each condition and way."""
-    textures = [details(seed) for seed in range(16)]
     right = {c: dict.fromkeys(WAYS, 0) for c in CONDITIONS}
     count = 0
     with opened(model, network, data) as classifier:
         side = classifier.model.input.width
+        textures = [details(seed, side) for seed in range(16)]
         for count, (truth, picture) in enumerate(pictures(model, data, limit), 1):
             for condition in CONDITIONS:
                 big = seen_by_a_camera(picture, condition, count, textures)

@@ -71,10 +71,11 @@ def trimmed(rows: int, columns: int, width: int, height: int, method: Resize) ->
     """Return how many rows and columns of the middle to keep so that `halved` need not interpolate.
 
     The model's size times a power of two where that leaves out at most a fourteenth of either side: 448 of
-    480 for 224. Averages of 2×2 are exact and take half of the time. Else all rows and columns.
+    480 for 224. Averages of 2×2 are exact and take half of the time. Else all rows and columns. A picture
+    that was decoded at half of its size keeps the same part.
     """
     times = min(rows / height, columns / width)
-    if method != "halved" or not 1 <= times < _ENOUGH_TO_SAMPLE:
+    if method != "halved" or times < 1:
         return rows, columns
     even = 1 << (int(times).bit_length() - 1)
     kept = even * height, even * width

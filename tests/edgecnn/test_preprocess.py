@@ -133,6 +133,7 @@ def test_a_crop_that_halves_alone_can_shrink_is_exact(height, side, kept):
 @pytest.mark.parametrize("color", ["gray", "rgb"])
 def test_camera_frames_are_close_to_exact_averaging(size, color):
     frame = cv2.merge([textured(2048)[k : k + size[1], : size[0]] for k in (0, 300, 600)])
+    frame = crop(frame, spec())  # `halved` may leave out a little, the others don't
     shape = (1, 28, 28, 1 if color == "gray" else 3)
     seen = {
         method: Preprocessor(spec(color=color, resize=method), tensor(shape)).pixels(frame).astype(int)

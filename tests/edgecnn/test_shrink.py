@@ -90,12 +90,14 @@ def test_buffers_are_reused_and_a_picture_of_the_right_size_passes():
         (240, 241, 225, (225, 225)),
         (240, 243, 225, (240, 243)),  # a pixel more than a fourteenth
         (480, 480, 96, (480, 480)),
-        (480, 480, 28, (480, 480)),  # sampled, not halved
+        (480, 480, 28, (448, 448)),
+        (60, 60, 28, (56, 56)),
+        (480, 480, 32, (480, 480)),
         (200, 200, 224, (200, 200)),
     ],
 )
 def test_a_little_is_left_out_where_halves_alone_then_do(rows, columns, side, kept):
     assert trimmed(rows, columns, side, side, "halved") == kept
     assert trimmed(rows, columns, side, side, "area") == (rows, columns)
-    if kept != (rows, columns):
+    if kept != (rows, columns) and kept[0] < 10 * side:
         assert all(stage.interpolation == 3 for stage in stages(*kept, side, side, "halved"))
