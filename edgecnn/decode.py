@@ -140,7 +140,7 @@ def largest(values: NDArray[Any], top: int | None = None) -> list[int]:
 
 def _has_nan(values: NDArray[Any]) -> bool:
     # A maximum is not a number where one of the values is not.
-    return values.dtype == np.float32 and bool(np.isnan(values.max()))
+    return values.dtype.kind == "f" and bool(np.isnan(values.max()))
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
