@@ -61,7 +61,7 @@ def test_results_are_told_as_they_come(served):
     assert second["frame"] > first["frame"]
     assert second["shown"] == second["steady"]["label"]
     assert second["size"] == [640, 480]
-    assert second["seen"] == [80, 0, 480, 480]
+    assert second["seen"] == [96, 16, 448, 448]
     assert second["stats"]["variants"] == ["int8", "float32"]
     assert set(second["stats"]["latency_ms"]) == {"preprocess", "inference", "decode", "total", "age"}
     assert second["stats"]["latency_ms"]["inference"]["p50"] > 0
