@@ -51,7 +51,7 @@ def test_the_model_sees_the_region_and_says_so():
         result = classifier.classify_frame(Framing(roi=Box(300, 100, 240, 240))(frame(scene)))
         assert result.label == "7"
         assert result.predictions == classifier.classify(seven)
-        # The net is square: of a wide picture it sees the middle.
-        assert classifier.classify_frame(frame(scene)).seen == Box(80, 0, 480, 480)
+        # The net is square: of a wide picture it sees the middle, 16 times its own size.
+        assert classifier.classify_frame(frame(scene)).seen == Box(96, 16, 448, 448)
         wide = classifier.classify_frame(Framing(roi=Box(100, 50, 300, 200))(frame(scene)))
         assert wide.seen == Box(150, 50, 200, 200)
