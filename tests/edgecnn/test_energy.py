@@ -27,10 +27,10 @@ def zone(root, name, called, energy, most=262_143_328_850):
     return folder / "energy_uj"
 
 
-def firmware(tmp_path, says):
+def firmware(tmp_path, says, takes_s=0):
     path = tmp_path / "vcgencmd"
     (tmp_path / "said").write_text(says)
-    path.write_text(f"#!/bin/sh\n[ $1 = pmic_read_adc ] && cat '{tmp_path}/said'\n")
+    path.write_text(f"#!/bin/sh\n[ $1 = pmic_read_adc ] && sleep {takes_s} && cat '{tmp_path}/said'\n")
     path.chmod(0o755)
     return str(path)
 
@@ -87,8 +87,17 @@ def test_a_pi_5_tells_volts_and_amperes(tmp_path):
     meter = find_meter(tmp_path, firmware(tmp_path, RAILS))
     assert meter.watts() == pytest.approx(WATTS)
     (use,) = measure_energy(meter, [lambda: None], seconds=0.1)
+    assert use.idle_w == pytest.approx(WATTS, rel=0.1)
+    assert use.joules / use.seconds == pytest.approx(WATTS, rel=0.1)
+
+
+def test_the_time_that_a_slow_answer_takes_is_no_part_of_the_work(tmp_path):
+    meter = find_meter(tmp_path, firmware(tmp_path, RAILS, takes_s=0.2))
+    (use,) = measure_energy(meter, [lambda: None], seconds=0.1)
+    # Each may be off by the start of a thread; what an answer takes would be twice the work.
     assert use.idle_w == pytest.approx(WATTS, rel=0.2)
     assert use.joules / use.seconds == pytest.approx(WATTS, rel=0.2)
+    assert use.seconds < 0.2
 
 
 def test_a_machine_that_does_not_tell_is_told_so(tmp_path):

@@ -97,6 +97,18 @@ def test_what_is_no_report_is_refused(tmp_path, text, reason):
         read_run(str(path))
 
 
+@pytest.mark.parametrize(
+    ("medians", "reason"),
+    [([], "no attribute"), ({"total": [float("inf")]}, "impossible"), ({"total": [0.0, 1.0]}, "impossible")],
+)
+def test_a_report_with_impossible_figures_is_refused(written, medians, reason):
+    def change(data):
+        data["results"][0]["block_medians_ms"] = medians
+
+    with pytest.raises(BenchError, match=f"damaged report .*{reason}.*: measure again"):
+        read_run(written(compared([1.0] * 8, [2.0] * 8), change))
+
+
 def test_a_report_with_a_hole_is_refused(written):
     def change(data):
         data["results"][0]["block_medians_ms"]["total"] = []

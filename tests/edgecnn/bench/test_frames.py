@@ -32,3 +32,10 @@ def test_frames_of_ones_own(photo_folder, tmp_path):
 def test_a_source_without_frames_is_told(tmp_path):
     with pytest.raises(CameraError, match="no source opens"):
         Frames.read(str(tmp_path))
+
+
+def test_a_picture_that_no_jpeg_can_hold_is_told(tmp_path):
+    wide = tmp_path / "wide.png"
+    cv2.imwrite(str(wide), np.zeros((2, 70_000, 3), np.uint8))
+    with pytest.raises(CameraError, match="a side of more than 65,500 pixels"):
+        Frames.read(str(wide))
