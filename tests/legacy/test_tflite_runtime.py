@@ -1,7 +1,6 @@
 """tflite-runtime 2.14 in the environment that it needs, Python 3.11 with numpy 1: `make test-legacy`."""
 
 import platform
-from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -75,7 +74,7 @@ def test_auto_takes_it_where_litert_is_broken(monkeypatch):
 def test_a_truncated_file_that_crashes_it_is_a_sentence(digits_file, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     model = bundle.open_model(digits_file)
-    cut = replace(model, data=model.data[: len(model.data) // 2])
+    cut = model._replace(data=model.data[: len(model.data) // 2])
     with pytest.raises(ModelError, match="is not opened here, since it was tried apart and the engine's"):
         require_sound(cut, "tflite-runtime", 1)
 
