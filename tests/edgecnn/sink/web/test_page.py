@@ -95,9 +95,9 @@ def test_it_fits_a_phone(page, served):
     picture = page.execute_script(
         "return document.getElementById('picture').getBoundingClientRect().toJSON()"
     )
-    # The model sees a square in the middle of 640×480.
-    assert seen["width"] / picture["width"] == pytest.approx(0.75, abs=0.02)
-    assert seen["left"] - picture["left"] == pytest.approx(picture["width"] / 8, abs=3)
+    # The model sees 448×448 in the middle of 640×480.
+    assert seen["width"] / picture["width"] == pytest.approx(0.7, abs=0.02)
+    assert seen["left"] - picture["left"] == pytest.approx(picture["width"] * 0.15, abs=3)
     small = page.execute_script(
         "return [...document.querySelectorAll('button, .button')].filter(e => e.offsetHeight < 40).length"
     )
