@@ -188,7 +188,7 @@ def main() -> None:
         with edgecnn.load("digits", engine=engine) as model, watched() as page:
             rates = ([], [])
             for k in blocks:
-                for which, sinks in turns(k, [page], None):
+                for which, sinks in turns(k, [page], ()):
                     rates[which].append(ours(model, Ready(), seconds, sinks)[0])
         compare(f"live with a web page and one viewer against none, {engine}", *rates)
 

@@ -1,9 +1,9 @@
 """MediaPipe Tasks' ImageClassifier.
 
 It takes float32 and uint8 networks, so that the int8 one has uint8 in and out, an operator more at each end,
-and resizes the whole picture
-by itself (https://ai.google.dev/edge/mediapipe/solutions/vision/image_classifier/python). With edgecnn's
-preprocessing it gets a picture that has the network's size already.
+and resizes the whole picture by itself
+(https://ai.google.dev/edge/mediapipe/solutions/vision/image_classifier/python). With edgecnn's preprocessing
+it gets a picture that has the network's size already.
 """
 
 from __future__ import annotations

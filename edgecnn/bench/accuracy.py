@@ -45,8 +45,7 @@ class Knowledge:
 
     def of(self, contestant: Contestant) -> Accuracy | None:
         """Return what is known of a contestant."""
-        known = self.variants
-        return known.get(f"{contestant.variant} on {contestant.engine}") or known.get(contestant.variant)
+        return self.variants.get(_on_its_engine(contestant)) or self.variants.get(contestant.variant)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -61,8 +60,12 @@ def judged(contestants: Sequence[Contestant]) -> dict[str, Classifier]:
     several = len({c.engine for c in contestants}) > 1
     found: dict[str, Classifier] = {}
     for c in contestants:
-        found.setdefault(f"{c.variant} on {c.engine}" if several else c.variant, c.classifier)
+        found.setdefault(_on_its_engine(c) if several else c.variant, c.classifier)
     return found
+
+
+def _on_its_engine(contestant: Contestant) -> str:
+    return f"{contestant.variant} on {contestant.engine}"
 
 
 def knowledge(evaluation: Evaluation, classifiers: Mapping[str, Classifier]) -> Knowledge:
