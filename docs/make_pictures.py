@@ -13,12 +13,13 @@ import numpy as np
 import edgecnn
 from edgecnn.camera.synthetic import SyntheticCamera
 from edgecnn.live import run
+from edgecnn.sink import Sink
 from edgecnn.sink.window import annotate
 
 MOMENTS = (25, 55, 85, 115, 145, 175)
 
 
-class Keep:
+class Keep(Sink):
     """A sink that keeps the pictures of some moments."""
 
     def __init__(self) -> None:
@@ -28,9 +29,6 @@ class Keep:
         """Draw the frame as the window does."""
         if stats.frames in MOMENTS:
             self.pictures.append(annotate(result, stats))
-
-    def close(self) -> None:
-        """Nothing to close."""
 
 
 def main() -> None:
