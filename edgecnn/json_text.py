@@ -1,0 +1,34 @@
+"""Writes JSON that every reader takes and every terminal survives."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+# JSON escapes C0 by itself. DEL and C1 are allowed in it, but a terminal obeys C1, and text that is turned
+# around deceives; a lone surrogate can't be encoded.
+_UNSAFE = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def to_json(value: Any, indent: int | None = None) -> str:
+    """Return a value as JSON: names as they are, control characters escaped, and null for NaN and infinity.
+
+    JSON has no NaN; what Python writes for it by default is refused by most other readers.
+    """
+    try:
+        text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
+    return _UNSAFE.sub(lambda m: f"\\u{ord(m[0]):04x}", text)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return value

@@ -1,0 +1,63 @@
+"""Opens files that somebody named, and only regular ones: a pipe would block, a device would never end."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import IO
+
+_KINDS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFDIR: "a folder",
+}
+
+
+def open_regular(path: str | os.PathLike[str]) -> IO[bytes]:
+    """Open a regular file, or a link to one, for reading; without blocking, whatever it is.
+
+    Raises OSError, whose `strerror` can be shown: also for a pipe, device, socket or folder, and for a name
+    that no file can have.
+    """
+    try:
+        # A pipe without a writer would otherwise block here, and a terminal would become ours.
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except ValueError as error:  # a NUL in the name, or a character that is not in the file system's encoding
+        raise OSError(errno.EINVAL, "no file can have this name", os.fspath(path)) from error
+    try:
+        kind = stat.S_IFMT(os.fstat(handle).st_mode)
+        if kind != stat.S_IFREG:
+            what = _KINDS.get(kind, "a special file")
+            raise OSError(errno.EINVAL, f"it is {what}, expected a regular file", os.fspath(path))
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def read_regular(path: str | os.PathLike[str], most: int | None = None) -> bytes:
+    """Return the bytes of a regular file; see `open_regular`.
+
+    Parameters
+    ----------
+    most
+        How many bytes it may have; None for any number.
+
+    Raises
+    ------
+    OSError
+        Where it can't be read, or is larger.
+    """
+    with open_regular(path) as file:
+        if most is None:
+            return file.read()
+        # The size that the system reports may be out of date, and is 0 for what the kernel makes up.
+        data = file.read(most + 1)
+        if len(data) > most:
+            raise OSError(
+                errno.EFBIG, f"it has more than {most:,} bytes, the most that is read", os.fspath(path)
+            )
+        return data
