@@ -41,6 +41,11 @@ class Watched:
         before = self._results()
         self.until(lambda: self._results() >= before + count, 90, f"{count} more results")
 
+    def peak_bytes(self) -> int:
+        """Return the most memory that it has had."""
+        status = Path(f"/proc/{self._child.pid}/status").read_text("ascii")
+        return int(status.split("VmHWM:")[1].split()[0]) << 10
+
     def end(self) -> int:
         """Tell it to end, and return its exit code."""
         self._child.send_signal(signal.SIGTERM)
