@@ -10,13 +10,13 @@ import json
 from typing import TYPE_CHECKING, Literal
 
 from edgecnn import DEFAULT_MODEL
-from edgecnn.board import cpu_name
 from edgecnn.bundle import COMPILED, open_model
 from edgecnn.cache import Cache
 from edgecnn.classifier import Classifier
 from edgecnn.convention import Given
 from edgecnn.engine import open_engine
 from edgecnn.errors import BundleError, OptionError
+from edgecnn.processor import describe_processor
 
 if TYPE_CHECKING:
     import os
@@ -118,7 +118,7 @@ def _still_answers(classifier: Classifier) -> tuple[str, ...]:
     if engine.name == "fake" or recorded is None:
         return ()
     digest = hashlib.sha256(model.data + json.dumps(recorded).encode())
-    key = f"{digest.hexdigest()} {engine.name} {engine.version} {cpu_name()}"
+    key = f"{digest.hexdigest()} {engine.name} {engine.version} {describe_processor()}"
     cache = Cache("golden")
     known = cache.get(key)
     if known is None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # Two runs of the same differ by some percent that no interval within a run knows of: where the memory lies,
 # what the caches share.
 LEAST_CHANGE = 0.03
-_COMMON = ("model", "cpu", "cores", "architecture", "governor")
+_COMMON = ("model", "cpu", "cpu_family", "instructions", "cores", "architecture", "governor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +178,9 @@ def _change(name: str, stage: str, before: list[float], contestant: Contestant) 
 def _differences(old: OldRun, new: Report) -> list[str]:
     board = new.board.as_dict()
     found = [
-        f"another machine: {key} {old.board.get(key)} then, {board[key]} now"
+        f"another machine: {key.replace('_', ' ')} {_plain(old.board[key])} then, {_plain(board[key])} now"
         for key in _COMMON
-        if old.board.get(key) != board[key]
+        if key in old.board and _plain(old.board[key]) != _plain(board[key])
     ]
     if old.model != new.model:
         found.append(f"another model: {old.model} then, {new.model} now")
@@ -189,3 +189,8 @@ def _differences(old: OldRun, new: Report) -> list[str]:
     if old.doubts:
         found.append(f"that run was not quiet: {'; '.join(map(str, old.doubts))}")
     return found
+
+
+def _plain(value: Any) -> str:
+    """Return a machine's property as people read it; JSON has made lists of tuples."""
+    return ", ".join(map(str, value)) or "none" if isinstance(value, list | tuple) else str(value)

@@ -15,6 +15,7 @@ import numpy as np
 from edgecnn.board import describe_board
 from edgecnn.cache import Cache
 from edgecnn.engine import engine_version, open_engine
+from edgecnn.processor import describe_processor
 
 if TYPE_CHECKING:
     from edgecnn.bundle import Model
@@ -49,7 +50,7 @@ def best_threads(model: Model, spec: str) -> Threads:
     board = describe_board()
     name = spec.partition(":")[0]
     digest = hashlib.sha256(model.data).hexdigest()
-    key = f"{digest} {name} {engine_version(spec)} {board.cpu} {board.cores} cores"
+    key = f"{digest} {name} {engine_version(spec)} {describe_processor()} {board.cores} cores"
     cache = Cache("threads")
     if (known := _remembered(cache.get(key))) is not None:
         return known
