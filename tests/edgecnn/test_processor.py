@@ -35,11 +35,11 @@ def test_x86(vendor, family, model, flags, said):
 @pytest.mark.parametrize(
     ("cores", "flags", "said"),
     [
-        (["0xd03"] * 4, "", "Cortex-A53 (NEON"),
-        (["0xd08"] * 4, "", "Cortex-A72 (NEON"),
-        (["0xd0b"] * 4, "asimddp", "Cortex-A76 (NEON, dotprod"),
-        (["0xd05", "0xd41"], "asimddp i8mm", "Cortex-A55 + Cortex-A78 (NEON, dotprod, i8mm"),
-        (["0xfff"], "", "Arm part 0xfff (NEON"),
+        (["0xd03"] * 4, "", "Cortex-A53 (NEON)"),
+        (["0xd08"] * 4, "", "Cortex-A72 (NEON)"),
+        (["0xd0b"] * 4, "asimddp", "Cortex-A76 (NEON, dotprod)"),
+        (["0xd05", "0xd41"], "asimddp i8mm", "Cortex-A55 + Cortex-A78 (NEON, dotprod, i8mm)"),
+        (["0xfff"], "", "Arm part 0xfff (NEON)"),
     ],
 )
 def test_arm(cores, flags, said):
