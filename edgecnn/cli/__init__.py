@@ -6,6 +6,7 @@ import importlib
 import io
 import os
 import sys
+import warnings
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -14,6 +15,12 @@ import typer.main
 
 from edgecnn import __version__
 from edgecnn.errors import EdgeCnnError, OptionError, OutputError
+from edgecnn.printable import echo
+from edgecnn.quiet import say
+
+# The exit code where edgecnn itself is wrong: EX_SOFTWARE of sysexits.h.
+DEFECT = 70
+_UsageError = typer.BadParameter.__mro__[1]
 
 
 class Entry(NamedTuple):
@@ -74,7 +81,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"edgecnn {__version__}")
+        echo(f"edgecnn {__version__}")
         raise typer.Exit
 
 
@@ -89,25 +96,32 @@ def _root(
 
 def main() -> None:
     """Run the command; an expected error is one line on stderr and exit code 1 (2 for usage)."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a name that can't be shown is no reason to stop
+    _take_standard_streams()
+    warnings.showwarning = _show_warning
+    code = 0
     try:
-        _run()
+        code = _run()
     except EdgeCnnError as error:
-        sys.stderr.write(f"edgecnn: {' '.join(str(error).split())}\n")
-        sys.exit(2 if isinstance(error, OptionError) else 1)
+        say(str(error))
+        code = 2 if isinstance(error, OptionError) else 1
     except BrokenPipeError:
         # Whoever read our output has gone; nothing more is to be said, not even by Python at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(1)
+        _leave_output()
+        code = 1
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        say(_defect(error))
+        code = DEFECT
+    if code:
+        sys.exit(code)
 
 
-def _run() -> None:
-    """Run the command, and flush, so that a full disk or a closed pipe is known here."""
+def _run() -> int:
+    """Run the command, and flush, so that a full disk or a closed pipe is known here; return the exit code."""
     try:
         try:
-            app()
+            return _call()
         finally:
             if sys.stdout is not None:
                 sys.stdout.flush()
@@ -115,6 +129,61 @@ def _run() -> None:
         raise
     except OSError as error:
         if error.filename is not None:  # about some file, so it is no matter of the output
-            raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            raise OutputError(f"{error.filename}: {error.strerror}") from error
+        _leave_output()
         raise OutputError(f"the output can't be written: {error.strerror}") from error
+    except MemoryError as error:
+        raise OutputError("there is not enough memory for this") from error
+
+
+def _call() -> int:
+    """Call the command; what Typer says about wrong usage becomes one OptionError."""
+    try:
+        return app(standalone_mode=False) or 0
+    except typer.Abort:
+        return 1
+    except _UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            echo(error.format_message(), err=True)
+            return 2
+        hint = f"; `{error.ctx.command_path} --help` lists what there is" if error.ctx else ""
+        raise OptionError(error.format_message().rstrip(".") + hint) from error
+
+
+def _defect(error: Exception) -> str:
+    """Say in one line where edgecnn failed."""
+    import traceback
+
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{type(error).__name__} in line {place.lineno} of {place.filename}"
+    return f"a defect of edgecnn: {where}: {error}; please report it (`python -X dev -m edgecnn …` shows more)"
+
+
+def _leave_output() -> None:
+    """Send to nowhere what is still to be written to stdout."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+
+
+def _take_standard_streams() -> None:
+    """Keep files that are opened later off the places of standard streams that are closed.
+
+    Native libraries write to descriptors 1 and 2 whatever is there.
+    """
+    for handle in range(3):
+        try:
+            os.fstat(handle)
+        except OSError:
+            # The lowest that is free is this one, since those below are open.
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull)  # noqa: PTH123, SIM115 - for as long as the process lives
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a name that can't be shown is no reason to stop
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Show a warning of Python or of a library in one line, without the source line that it came from."""
+    say(f"warning: {message}")
