@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 # C0 and DEL have pictures in Unicode (␛ for escape). The others are: C1; line and paragraph separators; what
 # turns the direction of a text around, so that a name looks like another one (CVE-2021-42574), and the
-# deprecated formats beside it; interlinear annotations, which hide text; lone surrogates, which are bytes of a
-# file's name that are not UTF-8 and can't be encoded. What ordinary names need stays: joiners and tags inside
+# deprecated formats beside it; interlinear annotations, which hide text; lone surrogates, which are bytes of
+# a file's name that are not UTF-8 and can't be encoded. What ordinary names need stays: joiners and tags inside
 # emoji, variation selectors, and the marks of right-to-left scripts, which override nothing.
 _OTHERS = (
     range(0x80, 0xA0), range(0x2028, 0x202F), range(0x2066, 0x2070), range(0xFFF9, 0xFFFC),
@@ -44,7 +44,7 @@ def printable_text(text: str) -> str:
 
 
 def echo(text: str, *, err: bool = False) -> None:
-    """Print a text and a new line to stdout or, with `err`, to stderr, at once; to none where that is closed."""
+    """Print a text and a new line to stdout or, with `err`, to stderr, at once; to none that is closed."""
     stream = sys.stderr if err else sys.stdout
     if stream is not None:
         stream.write(printable_text(text) + "\n")

@@ -118,7 +118,7 @@ def main() -> None:
 
 
 def _run() -> int:
-    """Run the command, and flush, so that a full disk or a closed pipe is known here; return the exit code."""
+    """Run the command and flush, so that a full disk or a closed pipe is known here; return the code."""
     try:
         try:
             return _call()
@@ -156,7 +156,7 @@ def _defect(error: Exception) -> str:
 
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{type(error).__name__} in line {place.lineno} of {place.filename}"
-    return f"a defect of edgecnn: {where}: {error}; please report it (`python -X dev -m edgecnn …` shows more)"
+    return f"a defect of edgecnn: {where}: {error}; {again}"
 
 
 def _leave_output() -> None:

@@ -156,14 +156,14 @@ def live(
     Keys, in the window and the terminal: q quit, space pause, s save the picture, v switch the variant (int8
     or float32), and in the window f for the full screen.
     """
-    from rich.console import Console
+    from edgecnn.printable import open_console
 
     if jsonl == csv == "-":
         raise OptionError("--jsonl and --csv can't both go to stdout: give one of them a file")
     listen = Listen(host, port, token_file)
     if listen != Listen() and show is not Show.web:
         raise OptionError("--host, --port and --token-file are the web page's: add --show web")
-    console = Console(stderr="-" in (jsonl, csv), highlight=False)
+    console = open_console(stderr="-" in (jsonl, csv))
     asked = Live(
         source, model=model, watch=watch,
         mode=_mode(size, fps, stall), framing=_framing(roi, rotate, flip=flip),
