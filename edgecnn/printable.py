@@ -19,7 +19,7 @@ _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 # C0 and DEL have pictures in Unicode (␛ for escape). The others are: C1; line and paragraph separators; what
 # turns the direction of a text around, so that a name looks like another one (CVE-2021-42574), and the
 # deprecated formats beside it; interlinear annotations, which hide text; lone surrogates, which are bytes of
-# a file's name that are not UTF-8 and can't be encoded. What ordinary names need stays: joiners and tags inside
+# a file's name that are not UTF-8 and can't be encoded. What ordinary names need stays: joiners and tags in
 # emoji, variation selectors, and the marks of right-to-left scripts, which override nothing.
 _OTHERS = (
     range(0x80, 0xA0), range(0x2028, 0x202F), range(0x2066, 0x2070), range(0xFFF9, 0xFFFC),

@@ -12,6 +12,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 import typer.core
 import typer.main
+from typer._click.exceptions import NoArgsIsHelpError, UsageError
 
 from edgecnn import __version__
 from edgecnn.errors import EdgeCnnError, OptionError, OutputError
@@ -20,7 +21,6 @@ from edgecnn.quiet import say
 
 # The exit code where edgecnn itself is wrong: EX_SOFTWARE of sysexits.h.
 DEFECT = 70
-_UsageError = typer.BadParameter.__mro__[1]
 
 
 class Entry(NamedTuple):
@@ -142,10 +142,10 @@ def _call() -> int:
         return app(standalone_mode=False) or 0
     except typer.Abort:
         return 1
-    except _UsageError as error:
-        if type(error).__name__ == "NoArgsIsHelpError":
-            echo(error.format_message(), err=True)
-            return 2
+    except NoArgsIsHelpError as error:
+        echo(error.format_message(), err=True)
+        return 2
+    except UsageError as error:
         hint = f"; `{error.ctx.command_path} --help` lists what there is" if error.ctx else ""
         raise OptionError(error.format_message().rstrip(".") + hint) from error
 
@@ -156,7 +156,7 @@ def _defect(error: Exception) -> str:
 
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{type(error).__name__} in line {place.lineno} of {place.filename}"
-    return f"a defect of edgecnn: {where}: {error}; {again}"
+    return f"a defect of edgecnn, please report it: {where}: {error}; `python -X dev -m edgecnn …` tells more"
 
 
 def _leave_output() -> None:
