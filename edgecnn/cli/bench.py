@@ -22,7 +22,7 @@ from edgecnn.cli.options import (
 )
 from edgecnn.errors import BenchError, OptionError
 from edgecnn.json_text import to_json
-from edgecnn.printable import echo, open_console
+from edgecnn.printable import echo, open_console, printable_text
 
 if TYPE_CHECKING:
     from edgecnn.bench import Report
@@ -172,4 +172,4 @@ def write_outputs(result: Report, outputs: dict[str, str | None]) -> None:
     }
     for option, target in outputs.items():
         if target:
-            write_text(target, texts[option]())
+            write_text(target, printable_text(texts[option]()))
