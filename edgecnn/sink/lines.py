@@ -103,8 +103,9 @@ class LineFile:
         self._file = self._file or self._open()
         length = os.fstat(self._file.fileno()).st_size
         try:
-            if self._file.write(self._before + data) < len(self._before + data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            left = self._before + data
+            while left:  # what takes only a part of it says why when it gets the rest
+                left = left[self._file.write(left) :]
         except OSError:
             with contextlib.suppress(OSError):  # a device or a pipe
                 os.ftruncate(self._file.fileno(), length)
