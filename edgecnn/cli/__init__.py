@@ -19,6 +19,10 @@ from edgecnn.errors import EdgeCnnError, OptionError, OutputError
 from edgecnn.printable import echo
 from edgecnn.quiet import say
 
+# More than any number that an option takes has a use for: in seconds it is 31 years.
+MOST_NUMBER = 1_000_000_000
+# An error that repeats what was typed may be so long.
+_LONGEST = 400
 # The exit code where edgecnn itself is wrong: EX_SOFTWARE of sysexits.h.
 DEFECT = 70
 
@@ -61,12 +65,38 @@ class LazyGroup(typer.core.TyperGroup):
             return None
         command = typer.main.get_command(importlib.import_module(COMMANDS[cmd_name].module).app)
         command.name = cmd_name
+        _bound_numbers(command)
         return command
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's signature
         """Write the help's list of commands from the table."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+
+def _bound_numbers(command: Any) -> None:
+    """Have every number of a command and of those below it be finite, and not too large to reckon with.
+
+    Typer lets `nan` through, which is in no range and out of none.
+    """
+    for parameter in command.params:
+        parameter.callback = _bounded(parameter.callback)
+    for inner in getattr(command, "commands", {}).values():
+        _bound_numbers(inner)
+
+
+def _bounded(then: Any) -> Any:
+    """Return a parameter's callback that first refuses numbers beyond `MOST_NUMBER`."""
+
+    def check(ctx: Any, parameter: Any, value: Any) -> Any:
+        if isinstance(value, int | float) and not abs(value) <= MOST_NUMBER:
+            expected = f"expected at most {MOST_NUMBER:,}"
+            raise typer.BadParameter(
+                f"{str(value)[:20]} is no number, or too large: {expected}", ctx, parameter
+            )
+        return then(ctx, parameter, value) if then else value
+
+    return check
 
 
 # Rich would double the time that --help takes.
@@ -147,7 +177,10 @@ def _call() -> int:
         return 2
     except UsageError as error:
         hint = f"; `{error.ctx.command_path} --help` lists what there is" if error.ctx else ""
-        raise OptionError(error.format_message().rstrip(".") + hint) from error
+        text = error.format_message().rstrip(".")
+        if len(text) > _LONGEST:
+            text = f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 2 :]}"
+        raise OptionError(text + hint) from error
 
 
 def _defect(error: Exception) -> str:

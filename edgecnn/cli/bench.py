@@ -70,12 +70,14 @@ def bench(
         typer.Option(help="Tell what changed since an older run, by its JSON.", metavar="OLD.json"),
     ] = None,
     blocks: Annotated[
-        int, typer.Option(help="How many turns of 25 runs each one has.", min=8, metavar="N")
+        int, typer.Option(help="How many turns of 25 runs each one has.", min=8, max=100_000, metavar="N")
     ] = 40,
     seed: Annotated[int, typer.Option(help="Decides the order of the turns.", metavar="N")] = 0,
     cold_starts: Annotated[
         int,
-        typer.Option(help="How often a process is started for each, to its first label.", min=0, metavar="N"),
+        typer.Option(
+            help="How often a process is started for each, to its first label.", min=0, max=1000, metavar="N"
+        ),
     ] = 3,
     json_file: JsonOption = None,
     csv_file: Annotated[

@@ -70,7 +70,8 @@ def train(
         Path | None, typer.Option(help="Write logs for TensorBoard there.", metavar="DIR")
     ] = None,
     allow_drop: Annotated[
-        float, typer.Option(help="Publish though int8 loses this many points.", min=0, metavar="POINTS")
+        float,
+        typer.Option(help="Publish though int8 loses this many points.", min=0, max=100, metavar="POINTS"),
     ] = 1.0,
 ) -> None:
     """Train an int8 model from a recipe or a folder of photos.
