@@ -14,7 +14,7 @@ def parse_spec(text: str, defaults: dict[str, float]) -> dict[str, float]:
     Raises
     ------
     OptionError
-        For a key that `defaults` does not have, or a value that is no number, negative, or beyond what can be reckoned with.
+        For a key that `defaults` does not have, or a value that is no number, negative or out of all range.
     """
     name, _, rest = text.partition(":")
     values = dict(defaults)

@@ -169,7 +169,7 @@ def _run() -> int:
 def _call() -> int:
     """Call the command; what Typer says about wrong usage becomes one OptionError."""
     try:
-        return app(standalone_mode=False) or 0
+        return app(prog_name="edgecnn", standalone_mode=False) or 0
     except typer.Abort:
         return 1
     except NoArgsIsHelpError as error:
