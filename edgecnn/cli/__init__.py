@@ -6,6 +6,7 @@ import importlib
 import io
 import os
 import sys
+import threading
 import warnings
 from typing import Annotated, Any, NamedTuple
 
@@ -127,7 +128,6 @@ def _root(
 def main() -> None:
     """Run the command; an expected error is one line on stderr and exit code 1 (2 for usage)."""
     _take_standard_streams()
-    warnings.showwarning = _show_warning
     code = 0
     try:
         code = _run()
@@ -183,12 +183,22 @@ def _call() -> int:
         raise OptionError(text + hint) from error
 
 
-def _defect(error: Exception) -> str:
+def tell_in_one_line() -> None:
+    """Show in one line each what Python itself would show: warnings, and what fails in a thread."""
+    if sys.flags.dev_mode:
+        return
+    warnings.showwarning = _show_warning
+    threading.excepthook = lambda failed: say(_defect(failed.exc_value or failed.exc_type()))
+    sys.unraisablehook = lambda failed: say(_defect(failed.exc_value or failed.exc_type()))
+
+
+def _defect(error: BaseException) -> str:
     """Say in one line where edgecnn failed."""
     import traceback
 
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{type(error).__name__} in line {place.lineno} of {place.filename}"
+    where = type(error).__name__
+    if places := traceback.extract_tb(error.__traceback__):
+        where += f" in line {places[-1].lineno} of {places[-1].filename}"
     return f"a defect of edgecnn, please report it: {where}: {error}; `python -X dev -m edgecnn …` tells more"
 
 

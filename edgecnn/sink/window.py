@@ -79,7 +79,11 @@ class WindowSink(Sink):
             height, width = result.frame.pixels.shape[:2]
             cv2.resizeWindow(TITLE, width, height)
             self._sized = True
-        cv2.imshow(TITLE, annotate(result, stats))
+        picture = annotate(result, stats)
+        try:
+            cv2.imshow(TITLE, picture)
+        except cv2.error as error:  # the display is gone
+            raise OutputError(f"the window can't be drawn any more: {error.err}") from error
 
     def poll(self, stats: Stats) -> Sequence[Command]:
         """Let the window draw, and look at the keys."""

@@ -120,7 +120,7 @@ def _commands(c: str) -> bool:
 def _judge(code: int, out: str, err: str, peak: int) -> str:
     if code < 0:
         return "CRASH"
-    if "Traceback (most recent" in err or code not in (0, 1, 2):
+    if "Traceback (most recent" in err or "a defect of edgecnn" in err or code not in (0, 1, 2):
         return "TRACEBACK"
     if any(_commands(c) for c in out + err):
         return "ESCAPE"

@@ -55,7 +55,6 @@ COMMANDS = (
     "evaluate bare.tflite --labels labels.txt --data pictures",
     "evaluate bare.tflite --labels labels.txt --data pictures --json -",
     "evaluate digits --data pictures",
-    "models show bundle",
     "models verify bundle",
     "models verify NAME",
     "models compare digits bundle",
