@@ -268,6 +268,8 @@ class _Loop:
         try:
             say(f"saved {save_frame(frame, self._save_to)}")
         except OutputError as error:
+            self.stats.unsaved += 1
+            self.stats.why_unsaved = str(error)
             say(str(error))
 
     def _replace(self, command: Replace) -> None:

@@ -35,6 +35,9 @@ class Stats:
         self.steady_changes = 0
         self._labels: tuple[str, str] | None = None
         self.dropped = 0
+        # How many pictures could not be saved, and why the latest one.
+        self.unsaved = 0
+        self.why_unsaved = ""
         # How often the engine was started again.
         self.restarts = 0
         self._moments = deque[float](maxlen=60)
@@ -107,6 +110,9 @@ class Stats:
             steady_correct=self.steady_correct,
             steady_changes=self.steady_changes,
             spreads={v: s for v in self._latencies if (s := self.spreads(variant=v))},
+            failures=(f"{self.unsaved:,} pictures were not saved: {self.why_unsaved}",)
+            if self.unsaved
+            else (),
         )
 
 
@@ -118,7 +124,8 @@ class Summary:
     which is never right. The engine was started again `restarts` times, with one frame lost each. The
     answer changed `changes` times from one frame to the next. The steady answers are counted apart;
     without smoothing they are the same. `spreads` has each stage's percentiles by the variant of the
-    model, in the order in which they ran.
+    model, in the order in which they ran. `failures` are reasons why something was not written that should
+    have been.
     """
 
     source: str
@@ -135,6 +142,7 @@ class Summary:
     steady_correct: int
     steady_changes: int
     spreads: dict[str, dict[str, Spread]]
+    failures: tuple[str, ...] = ()
 
     @property
     def accuracy(self) -> float | None:

@@ -23,6 +23,9 @@ from edgecnn.cli.options import (
     parse_given,
 )
 from edgecnn.errors import CameraError, ImageError
+from edgecnn.json_text import to_json
+from edgecnn.printable import echo, printable
+from edgecnn.quiet import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,8 +59,6 @@ def classify(
     first label is `unknown`. What can't be read is one line on stderr; the rest goes on, and the exit code
     is 1.
     """
-    import json
-
     failed = False
     given = parse_given(labels, value_range, fit, color)
     with open_classifier(model, variant, engine, threads, given, threshold) as classifier:
@@ -65,11 +66,11 @@ def classify(
             for frame in _frames(path, classifier.least_side):
                 if isinstance(frame, Exception):
                     failed = True
-                    sys.stderr.write(f"edgecnn: {frame}\n")
+                    say(str(frame))
                     continue
                 result = classifier.classify_frame(frame, top)
-                line = json.dumps(result.as_dict(), ensure_ascii=False) if as_json else _line(result)
-                typer.echo(line)
+                line = to_json(result.as_dict()) if as_json else _line(result)
+                echo(line)
     if failed:
         raise typer.Exit(1)
 
@@ -77,7 +78,7 @@ def classify(
 def _line(result: Result) -> str:
     where = result.frame.source if not result.frame.index else f"{result.frame.source}[{result.frame.index}]"
     answer = [result.label] if result.unknown else []
-    return "  ".join([where, *answer, *(f"{p.label} {p.score:.3f}" for p in result.predictions)])
+    return printable("  ".join([where, *answer, *(f"{p.label} {p.score:.3f}" for p in result.predictions)]))
 
 
 def _frames(path: str, least: int) -> Iterator[Frame | ImageError | CameraError]:

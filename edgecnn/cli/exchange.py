@@ -17,6 +17,7 @@ from edgecnn.cli.options import (
     parse_given,
 )
 from edgecnn.errors import OptionError
+from edgecnn.printable import echo
 
 if TYPE_CHECKING:
     from edgecnn.bundle import Model
@@ -56,12 +57,12 @@ def import_model(
     reasons = find_convention(read_tflite(bundle.read(variant), file), given).reasons
     spec = bundle.input
     low, high = spec.value_range
-    typer.echo(f"pixels 0 and 255 become {low:g} and {high:g}: {reasons['range']}")
-    typer.echo(f"{spec.width}×{spec.height}, {spec.fit}: {reasons['fit']}")
-    typer.echo(f"{spec.color}, {spec.layout.upper()}: {reasons['color']}")
+    echo(f"pixels 0 and 255 become {low:g} and {high:g}: {reasons['range']}")
+    echo(f"{spec.width}×{spec.height}, {spec.fit}: {reasons['fit']}")
+    echo(f"{spec.color}, {spec.layout.upper()}: {reasons['color']}")
     shown = name if os.environ.get("EDGECNN_MODELS") else f"./{name}"
     flag = "" if variant == "int8" else f" --variant {variant}"
-    typer.echo(f"imported {bundle.folder}: edgecnn live --model {shown}{flag}")
+    echo(f"imported {bundle.folder}: edgecnn live --model {shown}{flag}")
 
 
 @app.command("export")
@@ -111,4 +112,4 @@ def _write(path: str, content: bytes) -> None:
     from edgecnn.cli.output import write_bytes
 
     write_bytes(path, content)
-    typer.echo(f"{path}: {len(content):,} bytes")
+    echo(f"{path}: {len(content):,} bytes")

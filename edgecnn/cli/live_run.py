@@ -8,7 +8,7 @@ import stat
 import threading
 import time
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from edgecnn import DEFAULT_MODEL
 from edgecnn.camera import Mode, open_recovering
 from edgecnn.cli.options import choice
+from edgecnn.errors import OutputError
 from edgecnn.quiet import say
 from edgecnn.sink.web.listen import Listen
 from edgecnn.smooth import HOLD, SMOOTH
@@ -74,6 +75,8 @@ def run_live(
 ) -> Summary:
     """Open the model, the source and the sinks, run the loop until its end, and return the summary.
 
+    It has what went wrong with files that were to be written.
+
     `load` opens a variant of the model by its name: this one, and others for whoever switches; with `strict`,
     one whose files were replaced.
     """
@@ -81,6 +84,7 @@ def run_live(
     from edgecnn.reloader import Reloader
     from edgecnn.variants import Variants
 
+    failures: list[str] = []
     with ExitStack() as stack:
         stop = stack.enter_context(_stop_on_signals())
         classifier = stack.enter_context(load(variant))
@@ -93,11 +97,11 @@ def run_live(
         )
         if chosen := choice(classifier.engine):
             console.print(chosen, soft_wrap=True)
-        return run(
+        summary = run(
             stack.enter_context(Variants(classifier, load)),
             camera,
             [
-                *(stack.enter_context(sink) for sink in _sinks(asked, camera, console)),
+                *(_close_later(sink, stack, failures) for sink in _sinks(asked, camera, console)),
                 stack.enter_context(Reloader(asked.model, partial(load, strict=True), watch=asked.watch)),
             ],
             seconds=asked.seconds,
@@ -108,6 +112,22 @@ def run_live(
             framing=asked.framing,
             save_to=asked.save_to,
         )
+    return replace(summary, failures=(*summary.failures, *failures))
+
+
+def _close_later(sink: Sink, stack: ExitStack, failures: list[str]) -> Sink:
+    """Have the stack close a sink; that a file is not whole becomes one of the failures."""
+
+    def close(_: object, error: BaseException | None, __: object) -> None:
+        try:
+            sink.close()
+        except OutputError as failure:
+            failures.append(str(failure))
+            if error is not None:  # which will be all that is said otherwise
+                say(str(failure))
+
+    stack.push(close)
+    return sink
 
 
 def _sinks(asked: Live, camera: Camera, console: Console) -> Iterator[Sink]:
@@ -133,7 +153,7 @@ def _sinks(asked: Live, camera: Camera, console: Console) -> Iterator[Sink]:
 
 
 def print_summary(summary: Summary, console: Console) -> None:
-    """Print what the run amounted to."""
+    """Print what the run amounted to. Raises OutputError where something was not written."""
     counted = [f"{summary.frames:,} frames in {summary.seconds:.1f} s", f"{summary.rate:.1f} a second"]
     counted.append(f"{summary.dropped:,} dropped")
     if summary.accuracy is not None:
@@ -153,6 +173,8 @@ def print_summary(summary: Summary, console: Console) -> None:
             console.print(f"  {variant}")
         for stage, spread in spreads.items():
             console.print(f"  {stage:<10}  p50 {spread.p50_ms:9.3f} ms   p99 {spread.p99_ms:9.3f} ms")
+    if summary.failures:
+        raise OutputError("; ".join(summary.failures))
 
 
 def _changes(count: int) -> str:
