@@ -22,7 +22,7 @@ from edgecnn.cli.options import (
     open_classifier,
     parse_given,
 )
-from edgecnn.errors import CameraError, ImageError
+from edgecnn.errors import AnswerError, CameraError, ImageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +67,12 @@ def classify(
                     failed = True
                     sys.stderr.write(f"edgecnn: {frame}\n")
                     continue
-                result = classifier.classify_frame(frame, top)
+                try:
+                    result = classifier.classify_frame(frame, top)
+                except AnswerError as error:
+                    failed = True
+                    sys.stderr.write(f"edgecnn: {frame.source}: {error}\n")
+                    continue
                 line = json.dumps(result.as_dict(), ensure_ascii=False) if as_json else _line(result)
                 typer.echo(line)
     if failed:
