@@ -131,7 +131,7 @@ def check_manifest(root: Field, path: Path) -> Manifest:
     """Return what a parsed manifest says. Raises JsonError, or BundleError for another format."""
     form = root("format")
     if type(form.value) is int and form.value != FORMAT:
-        raise BundleError(f"{path} has {form.wrong(f'{FORMAT}')}: install the edgecnn that wrote it")
+        raise BundleError(f"{path}: {form.wrong(str(FORMAT))}: install the edgecnn that wrote it")
     form.integer(FORMAT, FORMAT)
     labels = root("labels").texts(MOST_LABELS, LONGEST_LABEL)
     variants = _variants(root("variants"))
