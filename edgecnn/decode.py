@@ -124,12 +124,14 @@ class Decoder:
     def _softmax(self, values: NDArray[Any]) -> NDArray[np.float32]:
         logits = self._real(values)
         # It is NaN where one of them is, and no number at all is left where each is minus infinity.
-        if not math.isfinite(logits.max()):
+        highest = logits.max()
+        if not math.isfinite(highest):
             raise self._no_scores()
-        return softmax(logits)
+        return softmax(logits, highest)
 
     def _check(self, values: NDArray[Any]) -> None:
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
+        # The product is what is quick; a large number alone makes it infinite too.
+        if values.dtype.kind == "f" and not (math.isfinite(values.dot(values)) or np.isfinite(values).all()):
             raise self._no_scores()
 
     def _no_scores(self) -> AnswerError:
@@ -177,7 +179,10 @@ def largest(values: NDArray[Any], top: int | None = None) -> list[int]:
     return found
 
 
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return probabilities for real logits of shape (classes,), safe against overflow."""
-    powers = np.exp(logits - logits.max())
+def softmax(logits: NDArray[np.float32], highest: float | None = None) -> NDArray[np.float32]:
+    """Return probabilities for real logits of shape (classes,), safe against overflow.
+
+    `highest` is the largest of them, where that is known.
+    """
+    powers = np.exp(logits - (logits.max() if highest is None else highest))
     return np.asarray(powers / powers.sum(), np.float32)

@@ -97,7 +97,7 @@ class Smoother:
         AnswerError
             Where a score is NaN or infinity, which would stay in the averages for ever.
         """
-        if not math.isfinite(scores.sum()):
+        if not math.isfinite(scores.dot(scores)):
             raise AnswerError("a score is NaN or infinity, expected 0 to 1: what was seen so far stays")
         if captured_ns is not None:
             self._forget_after_a_gap(captured_ns)
