@@ -12,7 +12,7 @@ from edgecnn.checked_json import Field, JsonError, parse_json
 from edgecnn.confidence import Confidence, read_confidence
 from edgecnn.convention import Color, Fit, InputSpec, Layout, Resize
 from edgecnn.errors import BundleError
-from edgecnn.printable import printable_text
+from edgecnn.printable import printable, printable_text
 from edgecnn.regular_file import read_regular
 
 if TYPE_CHECKING:
@@ -34,9 +34,11 @@ MOST_SIDE = 8192
 # The size of one model file, as the check of model files has it.
 MOST_FILE_BYTES = 1 << 30
 _MOST_COUNT = 10**15
-_LONGEST_NAME, _LONGEST_TEXT = 200, 10_000
+_LONGEST_NAME, _LONGEST_TITLE, _LONGEST_TEXT = 200, 1000, 10_000
 _MOST_NAME_BYTES = 255
 _MOST_RANGE = 1e6
+# The steps of a quantized output may end a little above one.
+_MOST_PROBABILITY = 2.0
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -137,7 +139,7 @@ def check_manifest(root: Field, path: Path) -> Manifest:
     variants = _variants(root("variants"))
     return Manifest(
         name=_name(root("name")),
-        title=root("title").text(),
+        title=_title(root("title")),
         labels=labels,
         input=_input(root("input")),
         variants=variants,
@@ -146,6 +148,13 @@ def check_manifest(root: Field, path: Path) -> Manifest:
         facts=_facts(root),
         raw=root.table(),
     )
+
+
+def _title(field: Field) -> str:
+    """Return a text for people, in one line; control characters become visible signs."""
+    if type(field.value) is not str or not 1 <= len(field.value) <= _LONGEST_TITLE:
+        raise field.wrong(f"a text of 1 to {_LONGEST_TITLE:,} characters")
+    return printable(field.value)
 
 
 def _name(field: Field) -> str:
@@ -230,7 +239,7 @@ def _golden(field: Field | None, classes: int) -> Golden | None:
         inputs,
         digest,
         {
-            variant: tuple(row.numbers(classes) for row in rows.rows(COUNT))
+            variant: tuple(row.numbers(classes, _MOST_PROBABILITY) for row in rows.rows(COUNT))
             for variant, rows in outputs.fields().items()
         },
     )

@@ -133,8 +133,10 @@ def verify_models(
                 failed = True
                 _complain(str(error))
                 continue
-            failed = failed or not sound
             echo(line)
+            if not sound:
+                failed = True
+                _complain(f"{bundle.name} {variant} does not answer as it was published: copy it again")
     if failed:
         raise typer.Exit(1)
 

@@ -193,3 +193,12 @@ def test_a_model_that_answers_nan_does_not_verify(run_cli, tmp_path):
     assert ran.code == 1
     assert "digits int8: hash ok, golden vectors ok" in ran.out
     assert "digits float32 answered NaN or infinity" in ran.err
+
+
+def test_other_answers_than_the_recorded_ones_are_said_on_stderr_too(run_cli, tmp_path):
+    golden = json.loads((bundle.find("digits") / "bundle.json").read_text())["golden"]
+    golden["outputs"]["int8"].reverse()
+    ran = run_cli("models", "verify", copy(tmp_path, "mine", golden=golden))
+    assert ran.code == 1
+    assert "digits int8: hash ok, golden vectors NOT the recorded answers" in ran.out
+    assert ran.err == "edgecnn: digits int8 does not answer as it was published: copy it again\n"
