@@ -22,7 +22,7 @@ from edgecnn.cli.options import (
     open_classifier,
     parse_given,
 )
-from edgecnn.errors import CameraError, ImageError
+from edgecnn.errors import AnswerError, CameraError, ImageError
 from edgecnn.json_text import to_json
 from edgecnn.printable import echo, printable
 from edgecnn.quiet import say
@@ -68,7 +68,12 @@ def classify(
                     failed = True
                     say(str(frame))
                     continue
-                result = classifier.classify_frame(frame, top)
+                try:
+                    result = classifier.classify_frame(frame, top)
+                except AnswerError as error:
+                    failed = True
+                    say(f"{frame.source}: {error}")
+                    continue
                 line = to_json(result.as_dict()) if as_json else _line(result)
                 echo(line)
     if failed:

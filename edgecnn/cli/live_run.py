@@ -162,6 +162,8 @@ def print_summary(summary: Summary, console: Console) -> None:
         counted.append(f"{summary.unknown:,} unknown")
     if summary.restarts:
         counted.append(f"{summary.restarts:,} lost to a restart of the engine")
+    if summary.unanswered:
+        counted.append(f"{summary.unanswered:,} answered with NaN or infinity")
     if summary.smoothed:
         counted.append(_changes(summary.changes))
     console.print(", ".join(counted), soft_wrap=True)
