@@ -154,6 +154,21 @@ def _sinks(asked: Live, camera: Camera, console: Console) -> Iterator[Sink]:
 
 def print_summary(summary: Summary, console: Console) -> None:
     """Print what the run amounted to. Raises OutputError where something was not written."""
+    console.print(", ".join(_counts(summary)), soft_wrap=True)
+    if summary.smoothed:
+        steady = "" if summary.steady_accuracy is None else f", {summary.steady_accuracy:.1%} of labels right"
+        console.print(f"  smoothed: {_changes(summary.steady_changes)}{steady}", soft_wrap=True)
+    for variant, spreads in summary.spreads.items():
+        if len(summary.spreads) > 1:
+            console.print(f"  {variant}")
+        for stage, spread in spreads.items():
+            console.print(f"  {stage:<10}  p50 {spread.p50_ms:9.3f} ms   p99 {spread.p99_ms:9.3f} ms")
+    if summary.failures:
+        raise OutputError("; ".join(summary.failures))
+
+
+def _counts(summary: Summary) -> list[str]:
+    """Return what was counted, each with its number."""
     counted = [f"{summary.frames:,} frames in {summary.seconds:.1f} s", f"{summary.rate:.1f} a second"]
     counted.append(f"{summary.dropped:,} dropped")
     if summary.accuracy is not None:
@@ -166,17 +181,7 @@ def print_summary(summary: Summary, console: Console) -> None:
         counted.append(f"{summary.unanswered:,} answered with NaN or infinity")
     if summary.smoothed:
         counted.append(_changes(summary.changes))
-    console.print(", ".join(counted), soft_wrap=True)
-    if summary.smoothed:
-        steady = "" if summary.steady_accuracy is None else f", {summary.steady_accuracy:.1%} of labels right"
-        console.print(f"  smoothed: {_changes(summary.steady_changes)}{steady}", soft_wrap=True)
-    for variant, spreads in summary.spreads.items():
-        if len(summary.spreads) > 1:
-            console.print(f"  {variant}")
-        for stage, spread in spreads.items():
-            console.print(f"  {stage:<10}  p50 {spread.p50_ms:9.3f} ms   p99 {spread.p99_ms:9.3f} ms")
-    if summary.failures:
-        raise OutputError("; ".join(summary.failures))
+    return counted
 
 
 def _changes(count: int) -> str:
