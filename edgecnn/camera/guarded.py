@@ -44,9 +44,7 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def call(
-        self, function: Callable[[], _T], seconds: float, ended: threading.Event | None = None
-    ) -> _T:
+    def call(self, function: Callable[[], _T], seconds: float, ended: threading.Event | None = None) -> _T:
         """Return what a function returns, or raise what it raises.
 
         Raises
