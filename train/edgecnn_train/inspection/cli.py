@@ -144,7 +144,8 @@ def preview_data(
 
 def _open(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, Path, Source]:
     """Find the data: of a recipe, at a path, or by their name in $EDGECNN_DATA."""
-    from edgecnn.dataset import locate, open_source
+    from edgecnn.dataset import left_out, locate, open_source
+    from edgecnn.quiet import say
     from edgecnn_train.data import find_recipe_data
     from edgecnn_train.recipe_file import read_recipe, shipped_recipes
 
@@ -156,7 +157,10 @@ def _open(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, P
             raise OptionError(f"{text} names the data itself: leave --data out, or name a recipe")
         recipe = read_recipe("photos", overrides)
         path = locate(text)
-    return recipe, path, open_source(path)
+    opened = open_source(path)
+    for note in left_out(opened):
+        say(note)
+    return recipe, path, opened
 
 
 def _lines(report: Report) -> Iterator[str]:
