@@ -61,10 +61,7 @@ def locate(text: str) -> Path:
 
 def data_name(path: Path) -> str:
     """Return what data at a path are called: as the folder, or as the file without its ending."""
-    try:
-        whole = path.resolve()
-    except (OSError, RuntimeError):  # links in a circle; whoever opens it says so
-        whole = path
+    whole = Path(os.path.realpath(path))  # pathlib's raises for links in a circle
     return whole.stem if whole.suffix.lower() in (".zip", ".csv") else whole.name
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Of all files of a set: they are kept in memory. The largest of EMNIST has 638 million.
 MOST_BYTES = 700_000_000
+_MOST_SIDE = 16_384
 _PIECE = 1 << 20
 _NAMES: dict[SplitName, str] = {"train": "train", "test": "t10k"}
 # Data sets whose IDX files carry numbers only.
@@ -100,9 +101,10 @@ def _read_values(
     shape = tuple(int.from_bytes(header[k : k + 4], "big") for k in range(4, length, 4))
     values = math.prod(shape)
     said = f"{path} claims {'×'.join(f'{n:,}' for n in shape)} values"
-    if values > most or shape[0] > MOST_ITEMS:
+    if values > most or shape[0] > MOST_ITEMS or max(shape[1:], default=0) > _MOST_SIDE:
         raise DataError(
-            f"{said}, expected at most {MOST_ITEMS:,} images, and {MOST_BYTES:,} values in all files"
+            f"{said}, expected at most {MOST_ITEMS:,} images with sides of at most {_MOST_SIDE:,}, "
+            f"and {MOST_BYTES:,} values in all files"
         )
     if length + values > there:
         raise DataError(f"{said}, but is cut off: copy it again")

@@ -61,7 +61,12 @@ def read_recipe(name_or_path: str, overrides: list[str] | None = None) -> Recipe
     tables.setdefault("name", path.stem)
     for override in overrides or []:
         _override(tables, override)
-    recipe = _build(Recipe, tables, "")
+    try:
+        recipe = _build(Recipe, tables, "")
+    except RecipeError as error:
+        if name_or_path in shipped:
+            raise
+        raise RecipeError(f"{path}: {error}") from error
     assert isinstance(recipe, Recipe)  # noqa: S101 - for the type checker
     return recipe
 
@@ -172,7 +177,7 @@ def _short(value: Any) -> str:
     try:
         text = repr(value)
     except (ValueError, RecursionError):  # a number of thousands of digits, a list in lists in lists
-        text = f"a {type(value).__name__} of thousands of digits or levels"
+        text = f"too long to show ({type(value).__name__})"
     return _cut(text)
 
 

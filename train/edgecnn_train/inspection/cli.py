@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgecnn.errors import OptionError
+from edgecnn.errors import DataError, OptionError
 from edgecnn_train.cli import choose
 
 if TYPE_CHECKING:
@@ -100,8 +100,8 @@ def check_data(
         )
     if json != "-":
         typer.echo("\n".join(said))
-    if not report.trainable or (strict and not report.passes_strictly):
-        raise typer.Exit(1)
+    if why := report.why_not(strict=strict):
+        raise DataError(f"{path}: {why}")
 
 
 @app.command("preview")
