@@ -50,21 +50,48 @@ def build(members: list[Member], comment: bytes = b"", **end: int) -> bytes:
     for m in members:
         at = len(body) if m.offset is None else m.offset
         clipped = [min(v, 0xFFFFFFFF) for v in (m.claimed, m.size)]
-        local = struct.pack("<HHHHHIIIHH", m.version & 0xFFFF, m.flags, m.method, 0, 33, m.crc, *clipped,
-                            len(m.name), 0)  # fmt: skip
+        local = struct.pack(
+            "<HHHHHIIIHH", m.version & 0xFFFF, m.flags, m.method, 0, 33, m.crc, *clipped, len(m.name), 0
+        )
         if m.offset is None:
             body += b"PK\3\4" + local + m.name + m.packed
         extra = m.extra
         if m.size > 0xFFFFFFFF:
             extra += struct.pack("<HHQ", 1, 8, m.size)
         directory += (
-            b"PK\1\2" + struct.pack("<HHHHHHIIIHHHHHII", 20, m.version, m.flags, m.method, 0, 33, m.crc,
-                                    *clipped, len(m.name), len(extra), 0, 0, 0, 0, at & 0xFFFFFFFF)
-            + m.name + extra
-        )  # fmt: skip
+            b"PK\1\2"
+            + struct.pack(
+                "<HHHHHHIIIHHHHHII",
+                20,
+                m.version,
+                m.flags,
+                m.method,
+                0,
+                33,
+                m.crc,
+                *clipped,
+                len(m.name),
+                len(extra),
+                0,
+                0,
+                0,
+                0,
+                at & 0xFFFFFFFF,
+            )
+            + m.name
+            + extra
+        )
     count, size, start = len(members) & 0xFFFF, len(directory), len(body)
-    last = struct.pack("<HHHHIIH", 0, 0, end.get("count", count), end.get("count", count),
-                       end.get("size", size), end.get("start", start), len(comment))  # fmt: skip
+    last = struct.pack(
+        "<HHHHIIH",
+        0,
+        0,
+        end.get("count", count),
+        end.get("count", count),
+        end.get("size", size),
+        end.get("start", start),
+        len(comment),
+    )
     return body + directory + b"PK\5\6" + last + comment
 
 
@@ -85,9 +112,12 @@ def pack(data: bytes, method: int) -> bytes:
         return bz2.compress(data)
     if method == LZMA:
         filters = [{"id": lzma.FILTER_LZMA1, "dict_size": 1 << 16, "lc": 3, "lp": 0, "pb": 2}]
-        return b"\t\4\5\0" + b"\x5d" + struct.pack("<I", 1 << 16) + lzma.compress(
-            data, lzma.FORMAT_RAW, filters=filters
-        )  # fmt: skip
+        return (
+            b"\t\4\5\0"
+            + b"\x5d"
+            + struct.pack("<I", 1 << 16)
+            + lzma.compress(data, lzma.FORMAT_RAW, filters=filters)
+        )
     return data
 
 
@@ -147,11 +177,33 @@ def _damaged(m: Member, rng: random.Random) -> Member:
 
 
 _NAMES = [
-    b"0/a\0.png", b"/0/abs.png", b"/etc/passwd.png", b"../../0/x.png", b"0/../1/x.png", b"0//x.png", b"0/.png",
-    b"\xff\xfe/0.png", b"0/\x1b[2J.png", b"\x1b]0;x\7/a.png", b"0\\1\\x.png", b"C:/x.png", b"0/" + b"a" * 60000 + b".png",
-    b"a/" * 20000 + b"x.png", b"", b"/", b"//", b".", b"..", b"0/\xe4.png", b"0/0.png", "0/\u202e.png".encode(),
-    b"CON/x.png", b"0/x.png/", b"train/x.png", b"train/0/x.png",
-]  # fmt: skip
+    b"0/a\0.png",
+    b"/0/abs.png",
+    b"/etc/passwd.png",
+    b"../../0/x.png",
+    b"0/../1/x.png",
+    b"0//x.png",
+    b"0/.png",
+    b"\xff\xfe/0.png",
+    b"0/\x1b[2J.png",
+    b"\x1b]0;x\7/a.png",
+    b"0\\1\\x.png",
+    b"C:/x.png",
+    b"0/" + b"a" * 60000 + b".png",
+    b"a/" * 20000 + b"x.png",
+    b"",
+    b"/",
+    b"//",
+    b".",
+    b"..",
+    b"0/\xe4.png",
+    b"0/0.png",
+    "0/\u202e.png".encode(),
+    b"CON/x.png",
+    b"0/x.png/",
+    b"train/x.png",
+    b"train/0/x.png",
+]
 
 
 def _odd_number(m: Member, rng: random.Random) -> Member:
@@ -181,9 +233,11 @@ def _flipped(rng: random.Random) -> bytes:
 def _many(rng: random.Random) -> bytes:
     count = rng.choice([1000, 65_535, 100_000])
     directory = b"".join(
-        b"PK\1\2" + struct.pack("<HHHHHHIIIHHHHHII", 20, 20, 0, 0, 0, 33, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0) + b"%08d" % i
+        b"PK\1\2"
+        + struct.pack("<HHHHHHIIIHHHHHII", 20, 20, 0, 0, 0, 33, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0)
+        + b"%08d" % i
         for i in range(count)
-    )  # fmt: skip
+    )
     return directory + b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, 1, 1, len(directory), 0, 0)
 
 
@@ -201,13 +255,14 @@ KINDS: dict[str, Callable[[random.Random], bytes]] = {
     "odd number": _some(_odd_number),
     "odd name": _some(lambda m, rng: replace(m, name=rng.choice(_NAMES), flags=rng.choice([0, 0x800]))),
     "odd end": lambda rng: build(
-        plain(rng), rng.randbytes(rng.choice([0, 10, 65535])),
+        plain(rng),
+        rng.randbytes(rng.choice([0, 10, 65535])),
         **{rng.choice(["count", "size", "start"]): rng.choice([0, 1, 0xFFFF])},
     ),
     "many": _many,
     "in itself": lambda rng: build([*plain(rng), member("2/again.png", build(plain(rng)))]),
     "empty": lambda rng: build([]) if rng.random() < 0.5 else b"PK\5\6" + bytes(rng.randrange(20)),
-}  # fmt: skip
+}
 
 
 def cases(count: int, seed: int) -> Iterator[tuple[str, bytes]]:

@@ -14,12 +14,53 @@ if TYPE_CHECKING:
     from tests.attack.forked import Commands, Outcome
 
 _VALUES = [
-    "nan", "inf", "-inf", "0", "-1", "1", "1e308", "9" * 30, "9" * 5000, "0x" + "f" * 5000, "true", "''", "'x'",
-    "'" + "x" * 100_000 + "'", '"\\u0000"', '"\\u001b[2J"', "'../../x'", "'/'", "[]", "[1]", "[1, 'a']", "[[1]]",
-    "[nan]", "[-1]", "[99999999999]", "[" + "1," * 5000 + "]", "[" * 400 + "]" * 400, "[" * 5000, "{}", "{a = 1}",
-    "{" * 900, "1979-05-27", "1979-05-27T07:32:00Z", "07:32:00", "3.0", "'''a\nb'''", "'adam'", "''", "'..'", "1_0",
-    "'relu'", "'\u202e'", "0.5", "[0.5]", "['x']", "'" + "a" * 70 + "'",
-]  # fmt: skip
+    "nan",
+    "inf",
+    "-inf",
+    "0",
+    "-1",
+    "1",
+    "1e308",
+    "9" * 30,
+    "9" * 5000,
+    "0x" + "f" * 5000,
+    "true",
+    "''",
+    "'x'",
+    "'" + "x" * 100_000 + "'",
+    '"\\u0000"',
+    '"\\u001b[2J"',
+    "'../../x'",
+    "'/'",
+    "[]",
+    "[1]",
+    "[1, 'a']",
+    "[[1]]",
+    "[nan]",
+    "[-1]",
+    "[99999999999]",
+    "[" + "1," * 5000 + "]",
+    "[" * 400 + "]" * 400,
+    "[" * 5000,
+    "{}",
+    "{a = 1}",
+    "{" * 900,
+    "1979-05-27",
+    "1979-05-27T07:32:00Z",
+    "07:32:00",
+    "3.0",
+    "'''a\nb'''",
+    "'adam'",
+    "''",
+    "'..'",
+    "1_0",
+    "'relu'",
+    "'\u202e'",
+    "0.5",
+    "[0.5]",
+    "['x']",
+    "'" + "a" * 70 + "'",
+]
 
 
 def _set_keys(rng: random.Random) -> str:
@@ -36,12 +77,28 @@ def _set_keys(rng: random.Random) -> str:
 def _odd_tables(rng: random.Random) -> str:
     sections = ["data", "train", "model", "augment", "x", "name", "train.x", '"\\u0000"', "a" * 100_000]
     section = rng.choice(sections)
-    return rng.choice([
-        f"{section} = {rng.choice(_VALUES)}", f"[[{section}]]", f"[{section}]\nx = 1", f"[{section}]\n[{section}]",
-        f"[{section}.{section}]", f"{section}.a.b = 1", "a." * 40_000 + "b = 1", "[" + "a." * 20_000 + "b]",
-        "\n".join(f"[t{i}]" for i in range(20_000)), "\n".join(f"k{i} = 1" for i in range(20_000)), "", "\ufeff[train]",
-        "name = ''", "[train]\nepochs = 1\nepochs = 2", "# " + "x" * 300_000, "[train", "=", "\0",
-    ])  # fmt: skip
+    return rng.choice(
+        [
+            f"{section} = {rng.choice(_VALUES)}",
+            f"[[{section}]]",
+            f"[{section}]\nx = 1",
+            f"[{section}]\n[{section}]",
+            f"[{section}.{section}]",
+            f"{section}.a.b = 1",
+            "a." * 40_000 + "b = 1",
+            "[" + "a." * 20_000 + "b]",
+            "\n".join(f"[t{i}]" for i in range(20_000)),
+            "\n".join(f"k{i} = 1" for i in range(20_000)),
+            "",
+            "\ufeff[train]",
+            "name = ''",
+            "[train]\nepochs = 1\nepochs = 2",
+            "# " + "x" * 300_000,
+            "[train",
+            "=",
+            "\0",
+        ]
+    )
 
 
 def _flipped(rng: random.Random) -> bytes:

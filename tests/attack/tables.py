@@ -22,11 +22,48 @@ if TYPE_CHECKING:
 
 GOOD_CSV = ["path,label,split,group", *(f"photos/{d}-{i}.png,{d},," for d in range(10) for i in range(3))]
 _FIELDS = [
-    "\0", "a\0b.png", "\x1b[2J", '"', '""', '"open', 'a"b', ",", ",,,,", "\r", "\n", "\ud7ff", "\u202e", "é", "🙂",
-    "/etc/passwd", "/dev/zero", "pipe.png", "loop.png", "gone.png", "..", ".", "../../../../../dev/zero",
-    "../photos/0-0.png", "x" * 300, "x" * 200_000, "a/" * 3000, "photos", "train", "test", "dev", "NaN", "-1",
-    "\ufeff", "'", "`id`", "%s%n", "{}", "\\", "\u2028", "\x85",
-]  # fmt: skip
+    "\0",
+    "a\0b.png",
+    "\x1b[2J",
+    '"',
+    '""',
+    '"open',
+    'a"b',
+    ",",
+    ",,,,",
+    "\r",
+    "\n",
+    "\ud7ff",
+    "\u202e",
+    "é",
+    "🙂",
+    "/etc/passwd",
+    "/dev/zero",
+    "pipe.png",
+    "loop.png",
+    "gone.png",
+    "..",
+    ".",
+    "../../../../../dev/zero",
+    "../photos/0-0.png",
+    "x" * 300,
+    "x" * 200_000,
+    "a/" * 3000,
+    "photos",
+    "train",
+    "test",
+    "dev",
+    "NaN",
+    "-1",
+    "\ufeff",
+    "'",
+    "`id`",
+    "%s%n",
+    "{}",
+    "\\",
+    "\u2028",
+    "\x85",
+]
 
 
 def _changed_rows(rng: random.Random) -> bytes:
@@ -47,18 +84,20 @@ def _changed_rows(rng: random.Random) -> bytes:
 
 
 def _big(rng: random.Random) -> bytes:
-    return rng.choice([
-        lambda: b"path,label" + b",x" * 1_000_000 + b"\na.png,1\n",
-        lambda: b"path,label\n" + b"a.png,1" + b"," * 2_000_000,
-        lambda: b"path,label\n" + b"x" * 5_000_000,
-        lambda: b'path,label\n"' + b"x" * 5_000_000 + b'",1',
-        lambda: b'path,label\n"' + b"x\n" * 2_000_000,
-        lambda: b"path,label\n" + b"".join(b"%d.png,%d\n" % (i, i) for i in range(60_000)),
-        lambda: b"path,label\n" + b"".join(b"%d.png,%d\n" % (i, i) for i in range(9_000)),
-        lambda: b"path,label\n" + b"\n" * 3_000_000,
-        lambda: b"\n" * 3_000_000 + b"path,label\n",
-        lambda: b"path,label\n" + b"a,b\n" * 1_000_000,
-    ])()  # fmt: skip
+    return rng.choice(
+        [
+            lambda: b"path,label" + b",x" * 1_000_000 + b"\na.png,1\n",
+            lambda: b"path,label\n" + b"a.png,1" + b"," * 2_000_000,
+            lambda: b"path,label\n" + b"x" * 5_000_000,
+            lambda: b'path,label\n"' + b"x" * 5_000_000 + b'",1',
+            lambda: b'path,label\n"' + b"x\n" * 2_000_000,
+            lambda: b"path,label\n" + b"".join(b"%d.png,%d\n" % (i, i) for i in range(60_000)),
+            lambda: b"path,label\n" + b"".join(b"%d.png,%d\n" % (i, i) for i in range(9_000)),
+            lambda: b"path,label\n" + b"\n" * 3_000_000,
+            lambda: b"\n" * 3_000_000 + b"path,label\n",
+            lambda: b"path,label\n" + b"a,b\n" * 1_000_000,
+        ]
+    )()
 
 
 def _encoded(rng: random.Random) -> bytes:
@@ -80,16 +119,44 @@ def good_run() -> dict[str, Any]:
     stages = {stage: [1.0, 1.1, 1.2] * 3 for stage in ("preprocess", "inference", "decode", "total")}
     result = {"variant": "int8", "engine": "litert", "threads": 1, "engine_version": "2", "sha256": "0" * 64}
     return {
-        "format": 1, "edgecnn": "0.1", "when": "2026-01-01T00:00:00", "model": "digits", "frames": "synthetic",
+        "format": 1,
+        "edgecnn": "0.1",
+        "when": "2026-01-01T00:00:00",
+        "model": "digits",
+        "frames": "synthetic",
         "board": {"model": None, "cpu": "x", "cores": 2, "architecture": "x86_64", "governor": None},
-        "doubts": [], "results": [result | {"block_medians_ms": stages}],
-    }  # fmt: skip
+        "doubts": [],
+        "results": [result | {"block_medians_ms": stages}],
+    }
 
 
 _VALUES: list[Any] = [
-    None, True, 0, -1, 1e308, 10**30, float("nan"), float("inf"), "", "x", "\0", "\x1b[2J", "\ud800", "x" * 100_000,
-    [], {}, [[]], [None], {"": {}}, [{}], [1, "a"], {"total": []}, {"total": [0]}, {"total": None}, [["a", "b"]],
-]  # fmt: skip
+    None,
+    True,
+    0,
+    -1,
+    1e308,
+    10**30,
+    float("nan"),
+    float("inf"),
+    "",
+    "x",
+    "\0",
+    "\x1b[2J",
+    "\ud800",
+    "x" * 100_000,
+    [],
+    {},
+    [[]],
+    [None],
+    {"": {}},
+    [{}],
+    [1, "a"],
+    {"total": []},
+    {"total": [0]},
+    {"total": None},
+    [["a", "b"]],
+]
 
 
 def _changed_run(rng: random.Random) -> bytes:
@@ -113,21 +180,48 @@ def _changed_run(rng: random.Random) -> bytes:
 
 
 def _big_run(rng: random.Random) -> bytes:
-    return rng.choice([
-        lambda: b"[" * 100_000, lambda: b'{"format":' * 50_000, lambda: b"9" * 10_000, lambda: b'"' + b"x" * 9_000_000,
-        lambda: b"[" + b"[]," * 3_000_000 + b"[]]", lambda: b'{"format": ' + b"9" * 5000 + b"}", lambda: b"\xff\xfe{",
-        lambda: json.dumps(good_run()).encode("utf-16"), lambda: json.dumps(good_run()).encode("utf-8-sig"),
-        lambda: b"", lambda: b"NaN", lambda: b"\0" * 1000,
-    ])()  # fmt: skip
+    return rng.choice(
+        [
+            lambda: b"[" * 100_000,
+            lambda: b'{"format":' * 50_000,
+            lambda: b"9" * 10_000,
+            lambda: b'"' + b"x" * 9_000_000,
+            lambda: b"[" + b"[]," * 3_000_000 + b"[]]",
+            lambda: b'{"format": ' + b"9" * 5000 + b"}",
+            lambda: b"\xff\xfe{",
+            lambda: json.dumps(good_run()).encode("utf-16"),
+            lambda: json.dumps(good_run()).encode("utf-8-sig"),
+            lambda: b"",
+            lambda: b"NaN",
+            lambda: b"\0" * 1000,
+        ]
+    )()
 
 
 def _labels(rng: random.Random) -> bytes:
     lines = [b"a", b"b", b"c", b"d", b"e", b"f", b"g", b"h", b"i", b"j"]
     for _ in range(rng.choice([0, 1, 3])):
-        lines[rng.randrange(10)] = rng.choice([
-            b"\0", b"a\0b", b"\x1b]0;x\7", b"\x9b2J", b"\xff", b"", b" ", b"\xc2\x9b2J", "\u202e".encode(), b"x" * 5000,
-            "🙂".encode(), b"a\rb", b"0 a", b"[/b]", b"a\tb", "a\u2028b".encode(), b"a\x0cb",
-        ])  # fmt: skip
+        lines[rng.randrange(10)] = rng.choice(
+            [
+                b"\0",
+                b"a\0b",
+                b"\x1b]0;x\7",
+                b"\x9b2J",
+                b"\xff",
+                b"",
+                b" ",
+                b"\xc2\x9b2J",
+                "\u202e".encode(),
+                b"x" * 5000,
+                "🙂".encode(),
+                b"a\rb",
+                b"0 a",
+                b"[/b]",
+                b"a\tb",
+                "a\u2028b".encode(),
+                b"a\x0cb",
+            ]
+        )
     data = rng.choice([b"\n", b"\r\n", b"\n"]).join(lines)
     return rng.choice(
         [data, data, data, b"x" * 3_000_000, b"x\n" * 600_000, data.decode("latin-1").encode("utf-16")]
