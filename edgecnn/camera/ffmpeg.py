@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _NETWORK_TIMEOUT_MS = 5000
+# 8K has 33. A frame is in memory several times while it is decoded.
+MOST_MEGAPIXELS = 50
 _OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 # FFmpeg tells a format by the content, whatever the file's name. Playlists (HLS, DASH), scripts (concat) and
 # session descriptions (SDP) name other files and addresses, which it would open: these formats hold
@@ -32,6 +34,15 @@ _changing = threading.Lock()
 def is_network(source: str) -> bool:
     """Whether a source is a URL of something else than a file."""
     return "://" in source and not source.startswith("file://")
+
+
+def check_size(width: float, height: float, source: str) -> None:
+    """Raise CameraError for frames that are too large, as a video says them or as they are."""
+    if width * height > MOST_MEGAPIXELS * 1_000_000:
+        raise CameraError(
+            f"{source} has frames of {width:.0f}×{height:.0f}, more than {MOST_MEGAPIXELS} megapixels: "
+            "make it smaller first"
+        )
 
 
 def open_stream(url: str, stall_s: float) -> Any:

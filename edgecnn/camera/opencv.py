@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 
 from edgecnn.camera import Camera, Mode, driver_stamp, is_device
-from edgecnn.camera.ffmpeg import is_network, open_stream, open_video
+from edgecnn.camera.ffmpeg import check_size, is_network, open_stream, open_video
 from edgecnn.errors import CameraError, ImageError
 from edgecnn.frame import Frame
 from edgecnn.image_file import decode_image, jpeg_end, reduction
@@ -91,6 +91,9 @@ class OpenCvCamera(Camera):
         # Some devices open and never give a picture: a source is open when its first one is there.
         self._first: Frame | None = None
         try:
+            self._check_size(
+                self._capture.get(cv2.CAP_PROP_FRAME_WIDTH), self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
+            )
             self._first = self.read()
         except CameraError:
             self.close()
@@ -125,6 +128,8 @@ class OpenCvCamera(Camera):
                     f"{self.name} gives no pictures: it was unplugged, another program took it, "
                     "or it is no video"
                 )
+            if pixels.ndim == 3:
+                self._check_size(pixels.shape[1], pixels.shape[0])
             captured = self._driver_stamp(time.monotonic_ns())
             index, self._index = self._index, self._index + 1
             try:
@@ -158,6 +163,10 @@ class OpenCvCamera(Camera):
         if self._reading.acquire(timeout=1):
             self._capture.release()
             self._reading.release()
+
+    def _check_size(self, width: float, height: float) -> None:
+        if not is_device(self.name):
+            check_size(width, height, self.name)
 
     def _driver_stamp(self, now: int) -> int:
         """Return the driver's own time of capture where it is on our clock, else now."""

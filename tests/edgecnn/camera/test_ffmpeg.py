@@ -98,3 +98,15 @@ def test_only_a_regular_file_is_a_video(tmp_path, make, what):
     for source in (str(path), f"file://{path}"):
         with pytest.raises(CameraError, match=what):
             OpenCvCamera(source)
+
+
+def test_frames_of_more_pixels_than_any_camera_has_are_refused(tmp_path, clip, monkeypatch):
+    path = tmp_path / "large.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (7200, 7000))
+    writer.write(np.zeros((7000, 7200, 3), np.uint8))
+    writer.release()
+    with pytest.raises(CameraError, match="frames of 7200×7000, more than 50 megapixels"):
+        OpenCvCamera(str(path))
+    monkeypatch.setattr("edgecnn.camera.ffmpeg.MOST_MEGAPIXELS", 0.001)
+    with pytest.raises(CameraError, match="frames of 64×48"):
+        OpenCvCamera(str(clip))
