@@ -9,14 +9,16 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecnn import MAX_MEGAPIXELS
 from edgecnn.errors import ImageError
 from edgecnn.quiet import quiet_stderr
+from edgecnn.regular_file import read_regular
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -70,7 +72,7 @@ def read_image(path: str | os.PathLike[str], least: int | None = None) -> NDArra
 def read_file(path: str | os.PathLike[str]) -> bytes:
     """Read a picture's file. Raises ImageError."""
     try:
-        return Path(path).read_bytes()
+        return read_regular(path)
     except OSError as error:
         raise ImageError(f"{path} can't be read: {error.strerror}") from error
 

@@ -24,6 +24,7 @@ from edgecnn.cli.options import (
 from edgecnn.errors import OptionError
 from edgecnn.json_text import to_json
 from edgecnn.printable import echo, open_console, printable
+from edgecnn.quiet import say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -174,10 +175,13 @@ def evaluate_on(
 
 def open_data(text: str) -> tuple[str, Source]:
     """Open the data, and say what they are called."""
-    from edgecnn.dataset import data_name, locate, open_source
+    from edgecnn.dataset import data_name, left_out, locate, open_source
 
     path = locate(text)
-    return data_name(path), open_source(path)
+    source = open_source(path)
+    for note in left_out(source):
+        say(note)
+    return data_name(path), source
 
 
 def print_result(result: Evaluation) -> None:

@@ -80,39 +80,60 @@ def run_live(
     `load` opens a variant of the model by its name: this one, and others for whoever switches; with `strict`,
     one whose files were replaced.
     """
+    from edgecnn.stats import Stats
+
+    failures: list[str] = []
+    try:
+        with ExitStack() as stack:
+            stop = stack.enter_context(_stop_on_signals())
+            summary = _run(load, variant, asked, console, stop, stack, failures)
+    except _StoppedEarly:
+        summary = Stats().summary(asked.source)
+    return replace(summary, failures=(*summary.failures, *failures))
+
+
+def _run(
+    load: Callable[..., AbstractContextManager[Classifier]],
+    variant: str,
+    asked: Live,
+    console: Console,
+    signals: _Signals,
+    stack: ExitStack,
+    failures: list[str],
+) -> Summary:
     from edgecnn.live import run
     from edgecnn.reloader import Reloader
     from edgecnn.variants import Variants
 
-    failures: list[str] = []
-    with ExitStack() as stack:
-        stop = stack.enter_context(_stop_on_signals())
-        classifier = stack.enter_context(load(variant))
-        camera = stack.enter_context(open_recovering(asked.source, asked.mode, say, stop))
-        model = classifier.model
-        console.print(
-            f"source {camera.description}; model {model.name} {model.variant} "
-            f"on {classifier.engine.name}, {classifier.threads} thread{'s' * (classifier.threads > 1)}",
-            soft_wrap=True,
-        )
-        if chosen := choice(classifier.engine):
-            console.print(chosen, soft_wrap=True)
-        summary = run(
-            stack.enter_context(Variants(classifier, load)),
-            camera,
-            [
-                *(_close_later(sink, stack, failures) for sink in _sinks(asked, camera, console)),
-                stack.enter_context(Reloader(asked.model, partial(load, strict=True), watch=asked.watch)),
-            ],
-            seconds=asked.seconds,
-            frames=asked.frames,
-            stop=stop,
-            smooth=asked.smooth if asked.smooth is not None else SMOOTH if camera.live else 0.0,
-            hold=asked.hold if asked.hold is not None else HOLD if camera.live else 1,
-            framing=asked.framing,
-            save_to=asked.save_to,
-        )
-    return replace(summary, failures=(*summary.failures, *failures))
+    stop = signals.stop
+    classifier = stack.enter_context(load(variant))
+    camera = stack.enter_context(open_recovering(asked.source, asked.mode, say, stop))
+    model = classifier.model
+    console.print(
+        f"source {camera.description}; model {model.name} {model.variant} "
+        f"on {classifier.engine.name}, {classifier.threads} thread{'s' * (classifier.threads > 1)}",
+        soft_wrap=True,
+    )
+    if chosen := choice(classifier.engine):
+        console.print(chosen, soft_wrap=True)
+    variants = stack.enter_context(Variants(classifier, load))
+    sinks = [
+        *(_close_later(sink, stack, failures) for sink in _sinks(asked, camera, console)),
+        stack.enter_context(Reloader(asked.model, partial(load, strict=True), watch=asked.watch)),
+    ]
+    signals.running = True
+    return run(
+        variants,
+        camera,
+        sinks,
+        seconds=asked.seconds,
+        frames=asked.frames,
+        stop=stop,
+        smooth=asked.smooth if asked.smooth is not None else SMOOTH if camera.live else 0.0,
+        hold=asked.hold if asked.hold is not None else HOLD if camera.live else 1,
+        framing=asked.framing,
+        save_to=asked.save_to,
+    )
 
 
 def _close_later(sink: Sink, stack: ExitStack, failures: list[str]) -> Sink:
@@ -199,28 +220,45 @@ def _view(show: Show) -> str | None:
     return str(show.value)
 
 
+class _StoppedEarly(BaseException):
+    """A signal came before the loop ran: whatever is waited for, such as a camera or a pipe, is left."""
+
+
+class _Signals:
+    """What signals have asked for; `running` says that the loop itself looks at `stop`."""
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self.running = False
+
+
 @contextmanager
-def _stop_on_signals() -> Iterator[threading.Event]:
-    """Give an event that Ctrl-C, SIGTERM and a closed terminal set: the loop then ends between two frames.
+def _stop_on_signals() -> Iterator[_Signals]:
+    """Have Ctrl-C, SIGTERM and a closed terminal end the loop between two frames.
+
+    Before it runs they raise `_StoppedEarly` instead.
 
     A second Ctrl-C or SIGTERM has its usual effect, but not one that comes at the first one's heels: who runs
     us in a process group, as `timeout` does, sends to it and to us. Where hanging up is ignored (`nohup`), it
     stays so.
     """
-    stop = threading.Event()
+    signals = _Signals()
     if threading.current_thread() is not threading.main_thread():
-        yield stop
+        yield signals
         return
 
     first: dict[int, float] = {}
 
     def end(number: int, _: object) -> None:
-        stop.set()
+        early = not (signals.running or signals.stop.is_set())
+        signals.stop.set()
         if time.monotonic() - first.setdefault(number, time.monotonic()) > _AT_ITS_HEELS_S:
             signal.signal(number, saved[signal.Signals(number)])
             signal.raise_signal(number)
         if number == getattr(signal, "SIGHUP", None):
             _leave_terminal()
+        if early:
+            raise _StoppedEarly
 
     numbers = [signal.SIGINT, signal.SIGTERM]
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
@@ -229,7 +267,7 @@ def _stop_on_signals() -> Iterator[threading.Event]:
     for number in numbers:
         signal.signal(number, end)
     try:
-        yield stop
+        yield signals
     finally:
         for number, handler in saved.items():
             signal.signal(number, handler)

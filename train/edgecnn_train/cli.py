@@ -138,12 +138,13 @@ def choose(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, 
     from edgecnn_train.recipe_file import read_recipe, shipped_recipes
 
     path = Path(text)
-    if text in shipped_recipes() or not (path.is_dir() or path.suffix.lower() == ".zip"):
+    is_folder = os.path.isdir(path)  # noqa: PTH112 - pathlib's raises where a folder may not be entered
+    if text in shipped_recipes() or not (is_folder or path.suffix.lower() == ".zip"):
         chosen = read_recipe(text, overrides)
         return chosen, data, chosen.name
     if data is not None:
         raise OptionError(f"{text} is a folder of photos itself: leave --data out, or name a recipe")
-    name = re.sub(r"[^\w-]+", "-", path.resolve().stem).strip("-").lower() or "photos"
+    name = re.sub(r"[^\w-]+", "-", Path(os.path.realpath(path)).stem).strip("-").lower() or "photos"
     return read_recipe("photos", overrides), path, f"{name}-model"
 
 

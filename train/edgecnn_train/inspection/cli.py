@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgecnn.errors import OptionError
+from edgecnn.errors import DataError, OptionError
 from edgecnn.json_text import to_json
 from edgecnn.printable import echo, open_console
 from edgecnn_train.cli import choose
@@ -100,8 +100,8 @@ def check_data(
         )
     if json != "-":
         echo("\n".join(said))
-    if not report.trainable or (strict and not report.passes_strictly):
-        raise typer.Exit(1)
+    if why := report.why_not(strict=strict):
+        raise DataError(f"{path}: {why}")
 
 
 @app.command("preview")
@@ -140,7 +140,8 @@ def preview_data(
 
 def _open(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, Path, Source]:
     """Find the data: of a recipe, at a path, or by their name in $EDGECNN_DATA."""
-    from edgecnn.dataset import locate, open_source
+    from edgecnn.dataset import left_out, locate, open_source
+    from edgecnn.quiet import say
     from edgecnn_train.data import find_recipe_data
     from edgecnn_train.recipe_file import read_recipe, shipped_recipes
 
@@ -152,7 +153,10 @@ def _open(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, P
             raise OptionError(f"{text} names the data itself: leave --data out, or name a recipe")
         recipe = read_recipe("photos", overrides)
         path = locate(text)
-    return recipe, path, open_source(path)
+    opened = open_source(path)
+    for note in left_out(opened):
+        say(note)
+    return recipe, path, opened
 
 
 def _lines(report: Report) -> Iterator[str]:
