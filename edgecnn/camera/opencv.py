@@ -15,7 +15,8 @@ import cv2
 from edgecnn.camera import Camera, Mode, driver_stamp, is_device
 from edgecnn.errors import CameraError, ImageError
 from edgecnn.frame import Frame
-from edgecnn.image_file import decode_image, jpeg_end, reduction
+from edgecnn.image_file import decode_image, reduction
+from edgecnn.image_header.jpeg import jpeg_end
 from edgecnn.quiet import quiet_stderr
 
 if TYPE_CHECKING:
