@@ -33,6 +33,8 @@ EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif"
 MOST_FILE_BYTES = 256 << 20
 # An image takes no more memory than this, nor more than this share of what there is.
 MOST_MEMORY, SHARE = 800_000_000, 2
+# One that comes over the network, while a live loop has to go on, takes less.
+UPLOAD_SHARE, UPLOAD_MEGAPIXELS = 4, 25.0
 
 
 def list_images(path: Path) -> list[Path]:
@@ -49,7 +51,7 @@ def list_images(path: Path) -> list[Path]:
         visible = [Path(root, name) for name in names if not name.startswith(".")]
         found += [p for p in visible if p.suffix.lower() in EXTENSIONS]
     if not found:
-        raise ImageError(f"{path} has no images in it ({', '.join(sorted(EXTENSIONS))})")
+        raise ImageError(f"{path} has no pictures in it ({', '.join(sorted(EXTENSIONS))})")
     return sorted(found)
 
 
@@ -111,13 +113,19 @@ def decode_image(data: bytes, source: str, *, quiet: bool = True, reduce: int = 
 
 def _limit_s(claim: Claim) -> float:
     """Return how long an image that somebody named may take: 2 s, and more for one of many pixels."""
-    return min(2 + claim.pixels / 5e6, 8)
+    return min(2 + claim.pixels / 5e6, 6)
 
 
 @cache
 def most_memory() -> int:
     """Return the most bytes that decoding one image may take, its file included."""
     return min(MOST_MEMORY, memory_limit() // SHARE)
+
+
+@cache
+def most_upload_memory() -> int:
+    """Return the same for an image that comes over the network."""
+    return min(MOST_MEMORY, memory_limit() // UPLOAD_SHARE)
 
 
 @cache

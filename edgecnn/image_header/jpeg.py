@@ -96,7 +96,9 @@ def _frame(data: bytes | bytearray, at: int) -> Frame:
 def jpeg_size(data: bytes) -> tuple[int, int] | None:
     """Return the width and height that a JPEG's header tells, before any rotation; None where it doesn't."""
     at = 2
-    while data[:2] == b"\xff\xd8" and at + 9 <= len(data) and data[at] == 0xFF:
+    for _ in range(MOST_SEGMENTS if data[:2] == b"\xff\xd8" else 0):
+        if at + 9 > len(data) or data[at] != 0xFF:
+            return None
         marker = data[at + 1]
         if marker in _FRAMES:
             return int.from_bytes(data[at + 7 : at + 9], "big"), int.from_bytes(data[at + 5 : at + 7], "big")
