@@ -17,7 +17,7 @@ from edgecnn.image_header.foreign import name_of_foreign
 EXPECTED = "JPEG, PNG, WebP, BMP, GIF, TIFF or PNM"
 
 # How many bytes each decoder takes beside those that follow from the image: its tables, buffers and rows.
-OVERHEAD = 1 << 20
+OVERHEAD = 8 << 20
 # OpenCV's image and Python's copy of it, 3 bytes each.
 PER_PIXEL = 6.25
 

@@ -54,6 +54,10 @@ def read(data: bytes | bytearray, reduce: int) -> Claim:
             continue
         if marker == 0xDA:
             scans += 1
+            if scans > MOST_SCANS:
+                raise HeaderError(
+                    f"is a JPEG of more than {MOST_SCANS} scans: save it again, as a baseline JPEG"
+                )
             partial = partial or (frame is not None and data[at + 2 : at + 3] != bytes([frame.components]))
         elif marker in _FRAMES and frame is None:
             frame, progressive = _frame(data, at), marker in _PROGRESSIVE
@@ -63,10 +67,6 @@ def read(data: bytes | bytearray, reduce: int) -> Claim:
         raise HeaderError(f"is a JPEG that is cut off ({len(data):,} bytes): copy it again")
     if frame is None:
         raise HeaderError("is a JPEG that does not say its size: it is damaged")
-    if scans > MOST_SCANS:
-        raise HeaderError(
-            f"is a JPEG of {scans:,} scans, expected at most {MOST_SCANS}: save it again, as a baseline JPEG"
-        )
     return _claim(frame, reduce, scans, whole=progressive or partial or scans > 1)
 
 
