@@ -16,7 +16,8 @@ from edgecnn.camera import Camera, Mode, driver_stamp, is_device
 from edgecnn.camera.ffmpeg import check_size, is_network, open_stream, open_video
 from edgecnn.errors import CameraError, ImageError
 from edgecnn.frame import Frame
-from edgecnn.image_file import decode_image, jpeg_end, reduction
+from edgecnn.image_file import decode_image, reduction
+from edgecnn.image_header.jpeg import jpeg_end
 from edgecnn.quiet import quiet_stderr
 
 if TYPE_CHECKING:

@@ -74,8 +74,7 @@ def classify(
                     failed = True
                     say(f"{frame.source}: {error}")
                     continue
-                line = to_json(result.as_dict()) if as_json else _line(result)
-                echo(line)
+                echo(to_json(result.as_dict()) if as_json else _line(result))
     if failed:
         raise typer.Exit(1)
 
@@ -98,7 +97,7 @@ def _frames(path: str, least: int) -> Iterator[Frame | ImageError | CameraError]
 
     try:
         if path == "-":
-            data = sys.stdin.buffer.read()
+            data = _stdin()
             yield Frame(
                 decode_image(data, "stdin", reduce=reduction(data, least)), time.monotonic_ns(), 0, "-"
             )
@@ -115,6 +114,22 @@ def _frames(path: str, least: int) -> Iterator[Frame | ImageError | CameraError]
             yield Frame(read_image(file, least), time.monotonic_ns(), 0, str(file))
         except ImageError as error:
             yield error
+
+
+def _stdin() -> bytes:
+    """Read an image from stdin, and no more than an image may have. Raises ImageError."""
+    from edgecnn.image_file import most_file_bytes
+
+    if sys.stdin is None:
+        raise ImageError("stdin is closed: give a file, or an image through a pipe")
+    most = most_file_bytes()
+    try:
+        data = sys.stdin.buffer.read(most + 1)
+    except OSError as error:
+        raise ImageError(f"stdin can't be read: {error.strerror}") from error
+    if len(data) > most:
+        raise ImageError(f"stdin has more than {most:,} bytes, the most that an image may have")
+    return data
 
 
 def _is_video(path: str) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgecnn import DEFAULT_MODEL
+from edgecnn import DEFAULT_MODEL, MAX_MEGAPIXELS
 from edgecnn.camera import STALL_S, Mode
 from edgecnn.cli.live_run import Live, Show, print_summary, run_live
 from edgecnn.cli.options import (
@@ -26,6 +26,7 @@ from edgecnn.cli.options import (
 )
 from edgecnn.errors import OptionError
 from edgecnn.frame import Box
+from edgecnn.image_file import UPLOAD_MEGAPIXELS
 from edgecnn.sink.web.listen import Listen
 from edgecnn.smooth import MOST_HOLD, MOST_SMOOTH
 
@@ -135,6 +136,15 @@ def live(
             help="The web page's token is in FILE, which is made if it is not there.", metavar="FILE"
         ),
     ] = None,
+    upload_megapixels: Annotated[
+        float,
+        typer.Option(
+            help="Megapixels that an image sent to the web page may have.",
+            min=0.1,
+            max=MAX_MEGAPIXELS,
+            metavar="MP",
+        ),
+    ] = UPLOAD_MEGAPIXELS,
     jsonl: Annotated[
         str | None,
         typer.Option(help="Add each result to FILE as a line of JSON; - is stdout.", metavar="FILE"),
@@ -166,14 +176,16 @@ def live(
     if jsonl == csv == "-":
         raise OptionError("--jsonl and --csv can't both go to stdout: give one of them a file")
     listen = Listen(host, port, token_file)
-    if listen != Listen() and show is not Show.web:
-        raise OptionError("--host, --port and --token-file are the web page's: add --show web")
+    if (listen != Listen() or upload_megapixels != UPLOAD_MEGAPIXELS) and show is not Show.web:
+        raise OptionError(
+            "--host, --port, --token-file and --upload-megapixels are the web page's: add --show web"
+        )
     console = open_console(stderr="-" in (jsonl, csv))
     asked = Live(
         source, model=model, watch=watch,
         mode=_mode(size, fps, stall), framing=_framing(roi, rotate, flip=flip),
         smooth=smooth, hold=hold, seconds=seconds, frames=frames,
-        show=show, listen=listen,
+        show=show, listen=listen, upload_megapixels=upload_megapixels,
         jsonl=jsonl, csv=csv, record=record, overlay=overlay, save_to=save_to,
     )  # fmt: skip
 

@@ -17,6 +17,7 @@ from edgecnn import DEFAULT_MODEL
 from edgecnn.camera import Mode, open_recovering
 from edgecnn.cli.options import choice
 from edgecnn.errors import OutputError
+from edgecnn.image_file import UPLOAD_MEGAPIXELS
 from edgecnn.quiet import say
 from edgecnn.sink.web.listen import Listen
 from edgecnn.smooth import HOLD, SMOOTH
@@ -63,6 +64,7 @@ class Live:
     frames: int | None = None
     show: Show = Show.auto
     listen: Listen = field(default_factory=Listen)
+    upload_megapixels: float = UPLOAD_MEGAPIXELS
     jsonl: str | None = None
     csv: str | None = None
     record: str | None = None
@@ -170,7 +172,8 @@ def _sinks(asked: Live, camera: Camera, console: Console) -> Iterator[Sink]:
     if view := _view(asked.show):
         from edgecnn.sink import open_view
 
-        yield open_view(view, console, **({"listen": asked.listen} if view == "web" else {}))
+        options = {"listen": asked.listen, "upload_megapixels": asked.upload_megapixels}
+        yield open_view(view, console, **(options if view == "web" else {}))
 
 
 def print_summary(summary: Summary, console: Console) -> None:

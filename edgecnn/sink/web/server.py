@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from edgecnn.image_file import UPLOAD_MEGAPIXELS, most_upload_memory
+from edgecnn.image_worker import ImageWorker
 from edgecnn.quiet import say
 from edgecnn.sink import Sink
 from edgecnn.sink.web.encoder import Encoder
@@ -60,9 +62,12 @@ class WebSink(Sink):
     """Serves the live view over HTTP until it is closed; prints its address, and the token once.
 
     The loop only leaves what is newest: pictures are encoded, and viewers served, in two other threads.
+    Images that are sent in have at most so many megapixels, and are decoded in a process of their own.
     """
 
-    def __init__(self, console: Console, listen: Listen) -> None:
+    def __init__(
+        self, console: Console, listen: Listen, upload_megapixels: float = UPLOAD_MEGAPIXELS
+    ) -> None:
         token = listen.token()
         self._socket = listen.open()
         self._asked: queue.SimpleQueue[Command] = queue.SimpleQueue()
@@ -73,7 +78,8 @@ class WebSink(Sink):
         loop = self._runner.get_loop()
         self._pictures: Latest[bytes] = Latest(loop)
         self._events: Latest[str] = Latest(loop)
-        self._site = Site(self._pictures, self._events, self._asked.put)
+        self._decoder = ImageWorker(upload_megapixels, most_upload_memory())
+        self._site = Site(self._pictures, self._events, self._asked.put, self._decoder)
         self._server = uvicorn.Server(_config(self._site.app(token)))
         self._encoder = Encoder(self._pictures)
         self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
@@ -121,6 +127,7 @@ class WebSink(Sink):
         self._pictures.end()
         self._events.end()
         self._server.should_exit = True
+        self._decoder.close()
         self._thread.join()
         self._socket.close()
 

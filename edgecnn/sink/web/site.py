@@ -21,7 +21,6 @@ from starlette.routing import Route
 from edgecnn.command import Classify, Command, Pause, Switch
 from edgecnn.errors import EdgeCnnError
 from edgecnn.frame import Frame
-from edgecnn.image_file import decode_image
 from edgecnn.sink.web.guard import Guard
 from edgecnn.sink.web.status import Metrics
 
@@ -31,9 +30,12 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import Send
 
+    from edgecnn.image_worker import ImageWorker
     from edgecnn.sink.web.latest import Latest
 
 MOST_BYTES = 16 << 20
+# How many images may arrive or wait at a time.
+MOST_UPLOADS = 4
 # How long an upload may take, the loop may take to answer, and a viewer may take nothing.
 PATIENCE_S = 30.0
 # Without a new result for so long, the run is not well.
@@ -73,12 +75,18 @@ class Site:
         When the newest result came, on the monotonic clock.
     """
 
-    def __init__(self, pictures: Latest[bytes], events: Latest[str], ask: Callable[[Command], None]) -> None:
-        self._pictures, self._events, self._ask = pictures, events, ask
+    def __init__(
+        self,
+        pictures: Latest[bytes],
+        events: Latest[str],
+        ask: Callable[[Command], None],
+        decoder: ImageWorker,
+    ) -> None:
+        self._pictures, self._events, self._ask, self._decoder = pictures, events, ask, decoder
         self.status: dict[str, Any] = {}
         self.frame: Frame | None = None
-        # A picture of a phone takes a Pi's memory several times over; one at a time is decoded.
-        self._decoding = asyncio.Semaphore(1)
+        # An image of a phone takes a Pi's memory several times over: one is decoded, few wait for it.
+        self._uploads, self._decoding = asyncio.Semaphore(MOST_UPLOADS), asyncio.Semaphore(1)
         self.result_s = time.monotonic()
 
     def app(self, token: str | None) -> Starlette:
@@ -130,14 +138,17 @@ class Site:
         return Response(data, media_type="image/png", headers=headers)
 
     async def _classify(self, request: Request) -> Response:
-        data = await _body(request)
-        async with self._decoding:
-            try:
-                pixels = await run_in_threadpool(decode_image, data, "the picture", quiet=False)
-            except EdgeCnnError as error:
-                raise HTTPException(422, str(error)) from error
-            command = Classify(Frame(pixels, time.monotonic_ns(), 0, "-"), Future())
-            return JSONResponse((await self._reply(command, command.reply)).as_dict())
+        if self._uploads.locked():
+            raise HTTPException(503, f"{MOST_UPLOADS} images are waiting already: try again later")
+        async with self._uploads:
+            data = await _body(request)
+            async with self._decoding:
+                try:
+                    pixels = await run_in_threadpool(self._decoder.decode, data, "the image")
+                except EdgeCnnError as error:
+                    raise HTTPException(422, str(error)) from error
+                command = Classify(Frame(pixels, time.monotonic_ns(), 0, "-"), Future())
+                return JSONResponse((await self._reply(command, command.reply)).as_dict())
 
     async def _variant(self, request: Request) -> Response:
         wanted = (await _body(request, 1000)).decode("utf-8", "replace").strip()

@@ -102,7 +102,11 @@ def test_classify_answers_as_the_command_does(served):
 
 @pytest.mark.parametrize(
     ("data", "status", "words"),
-    [(b"", 422, "is empty"), (b"no picture", 422, "no picture"), (b"\xff\xd8\xff\xe0 torn", 422, "cut off")],
+    [
+        (b"", 422, "is empty"),
+        (b"no image", 422, "no image that is known"),
+        (b"\xff\xd8\xff\xe0 torn", 422, "cut off"),
+    ],
 )
 def test_what_is_no_picture_is_refused_in_a_line(served, data, status, words):
     got, _, body = served.ask("/classify", "POST", data)
