@@ -144,6 +144,12 @@ class Draft:
         then whole, and can still be published beside it.
         """
         self._finish()
+        try:
+            return self._put(replace)
+        except OSError as error:
+            return f"can't be replaced: {error.strerror}"
+
+    def _put(self, replace: bool) -> str | None:
         if not os.path.lexists(self._target):
             with suppress(FileExistsError):
                 move_new(self._whole, self._target)
@@ -164,11 +170,14 @@ class Draft:
 
     def publish_beside(self) -> Path:
         """Put the bundle under a free name beside its place, and return where it is."""
+        self._finish()
         free = move_to_free(self._whole, self._target)
         flush_folder(free.parent)
         return free
 
     def _finish(self) -> None:
+        if self._whole.exists():
+            return
         self.folder.chmod(0o755)
         seal(self.folder)
         self.folder.rename(self._whole)

@@ -79,6 +79,7 @@ def export_model(
     A bare .tflite has to say both itself; `edgecnn models import` makes a bundle of one that does not.
     """
     from edgecnn.bundle import open_model
+
     if c_array and io is not Io.same:
         raise OptionError("--c-array writes the model as it is: leave --io out")
     opened = open_model(model, variant)
