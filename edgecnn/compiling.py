@@ -19,7 +19,7 @@ from edgecnn.edgetpu_compiler import PROGRAM, CompilerLog, Placement, run_compil
 from edgecnn.edgetpu_file import min_runtime_version
 from edgecnn.edgetpu_ops import check_edge_tpu
 from edgecnn.errors import CompileError, OptionError, OutputError
-from edgecnn.output_folder import find_target, hold, require_replaceable
+from edgecnn.output_folder import find_target, hold, recover, require_replaceable
 from edgecnn.owned_files import names_of_parts
 from edgecnn.tflite_file import EDGE_TPU_OP, read_tflite
 
@@ -251,6 +251,7 @@ def _target(bundle: Bundle, out: str | os.PathLike[str] | None) -> Path:
         require_replaceable(target, _give_out(bundle))
         return target
     if os.path.lexists(out):
+        recover(Path(out).absolute())
         raise _taken(out)
     target = find_target(out, _ANOTHER)
     if target.is_relative_to(bundle.folder.resolve()):

@@ -12,7 +12,7 @@ from edgecnn.bundle import Bundle, open_model, read_bundle
 from edgecnn.bundle_writer import write_manifest, write_models
 from edgecnn.errors import ModelError, OptionError, OutputError
 from edgecnn.loader import load
-from edgecnn.output_folder import find_target, hold
+from edgecnn.output_folder import find_target, hold, recover
 
 if TYPE_CHECKING:
     from edgecnn.bundle import Model
@@ -31,6 +31,7 @@ def bundle_target(name: str) -> Path:
         raise OptionError(f"--name is {name!r}, expected letters, digits, dots, - and _, such as my-model")
     target = Path(os.environ.get("EDGECNN_MODELS") or ".").absolute() / name
     if os.path.lexists(target):
+        recover(target)
         raise _taken(target)
     find_target(target, _HINT)
     return target

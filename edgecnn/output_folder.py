@@ -216,6 +216,12 @@ def _unreplaceable(folder: Path) -> str | None:
     return find_foreign(folder)
 
 
+def recover(folder: Path) -> None:
+    """Finish or remove what a killed writer left beside a folder that is not written now."""
+    with suppress(OutputError), hold(folder, ""):
+        pass
+
+
 def _take_over(source: Path, target: Path) -> None:
     """Give a folder the permissions and attributes of the one that it replaces, as far as is allowed."""
     with suppress(OSError):

@@ -64,7 +64,7 @@ def compile_copy(out: Path, elsewhere: Path) -> None:
 
 
 def whole(folder: Path) -> str:
-    """Assert that a folder is a whole bundle, every hash of it right; return its title."""
+    """Assert that a folder is a whole bundle, every hash right; return its title, or `compiled`."""
     from edgecnn.owned_files import find_foreign
 
     bundle = read_bundle(folder)
@@ -74,4 +74,4 @@ def whole(folder: Path) -> str:
     if listed is not None:
         assert set(listed) == {p.name for p in folder.iterdir()}
         assert find_foreign(folder.resolve()) is None
-    return bundle.title
+    return "compiled" if "int8_edgetpu" in bundle.variants else bundle.title

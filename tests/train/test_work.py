@@ -43,7 +43,7 @@ def test_it_is_gone_when_it_was_not_needed(folder):
     assert not folder.exists()
     with working(folder):
         fill(folder)
-    clear_work(folder)
+        clear_work(folder)
     assert not folder.exists()
 
 
@@ -76,6 +76,6 @@ def test_files_and_links(folder, tmp_path):
     check_work(folder, "other")
     with working(folder):
         fill(folder)
-    clear_work(folder)
+        clear_work(folder)
     assert folder.is_symlink()
     assert not list((tmp_path / "disk").iterdir())

@@ -57,21 +57,27 @@ def check_work(folder: Path, hint: str) -> None:
 def working(folder: Path) -> Iterator[Path]:
     """Make and mark a folder for checkpoints; it is removed at the end if there are none in it.
 
-    Raises OutputError.
+    An empty folder that was there before stays. Raises OutputError.
     """
+    mark = folder / _MARK
     try:
+        made = not folder.is_dir() or mark.exists()
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / _MARK).touch()
+        mark.touch()
     except OSError as error:
         raise OutputError(f"{folder} can't be written to: {error.strerror}") from error
     try:
         yield folder
     finally:
-        _remove_if_empty(folder)
+        with suppress(OSError):
+            if list(folder.iterdir()) == [mark]:
+                mark.unlink()
+                if made:
+                    folder.rmdir()
 
 
 def clear_work(folder: Path) -> None:
-    """Remove checkpoints and notes, and the folder if there is nothing else in it."""
+    """Remove checkpoints and notes from a folder that `working` gave."""
     inner = [p for p in _entries(folder) if _is_own_folder(p)]
     deeper = [q for p in inner for q in _entries(p) if _is_own_folder(q)]
     for place in (*deeper, *inner, folder):
@@ -82,7 +88,6 @@ def clear_work(folder: Path) -> None:
         if place != folder:
             with suppress(OSError):
                 place.rmdir()
-    _remove_if_empty(folder)
 
 
 def _foreign(folder: Path) -> str | None:
@@ -116,10 +121,3 @@ def _entries(folder: Path) -> list[Path]:
         return sorted(folder.iterdir())
     except OSError:
         return []
-
-
-def _remove_if_empty(folder: Path) -> None:
-    with suppress(OSError):
-        if [p.name for p in folder.iterdir()] == [_MARK]:
-            (folder / _MARK).unlink()
-        folder.rmdir()
