@@ -250,10 +250,10 @@ def _target(bundle: Bundle, out: str | os.PathLike[str] | None) -> Path:
                 raise OutputError(f"{folder} can't be written to: {_give_out(bundle)}")
         require_replaceable(target, _give_out(bundle))
         return target
-    if os.path.lexists(out):
-        recover(Path(out).absolute())
-        raise _taken(out)
     target = find_target(out, _ANOTHER)
+    if os.path.lexists(target):
+        recover(target)
+        raise _taken(out)
     if target.is_relative_to(bundle.folder.resolve()):
         raise OptionError(f"--out {out} lies inside the bundle itself: choose another folder")
     return target

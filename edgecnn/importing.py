@@ -30,10 +30,10 @@ def bundle_target(name: str) -> Path:
     if not _NAME.fullmatch(name):
         raise OptionError(f"--name is {name!r}, expected letters, digits, dots, - and _, such as my-model")
     target = Path(os.environ.get("EDGECNN_MODELS") or ".").absolute() / name
+    real = find_target(target, _HINT)
     if os.path.lexists(target):
-        recover(target)
+        recover(real)
         raise _taken(target)
-    find_target(target, _HINT)
     return target
 
 

@@ -72,6 +72,9 @@ def _unfit(real: Path, mode: int) -> str | None:
         return f"has a name of {size} bytes, and a bundle's may have {_LONGEST_NAME}"
     if real.parent == real:
         return "is the root of the file system"
+    parent = next(p for p in real.parents if os.path.lexists(p))
+    if not parent.is_dir():
+        return f"lies in {parent}, which is no folder"
     for place, what in ((Path.home, "your home folder"), (Path.cwd, "the current folder")):
         with suppress(OSError, RuntimeError):
             here = place().resolve()

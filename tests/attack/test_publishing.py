@@ -319,7 +319,7 @@ def test_a_link_stays_and_the_folder_keeps_its_permissions(tmp_path):
         (lambda p: p / ("x" * 240), "has a name of 240 bytes"),
         (lambda p: p / "a\0b", "no file can have this name"),
         (lambda p: p / "a\udc41\ud800", "no file can have this name"),
-        (lambda p: Path("/dev/null/x"), "Not a directory"),
+        (lambda p: Path("/dev/null/x"), "lies in /dev/null, which is no folder"),
         (lambda p: Path("/dev/null"), "is a file"),
     ],
 )
@@ -333,7 +333,7 @@ def test_places_that_can_not_be_a_bundle_are_one_clear_line(make, message, tmp_p
     before = snapshot(tmp_path)
     with pytest.raises(OutputError, match=message):
         writers.train(out)
-    with pytest.raises(EdgeCnnError):
+    with pytest.raises(OutputError, match=message):
         writers.compile_copy(out, elsewhere)
     assert snapshot(tmp_path) == before
 
@@ -452,7 +452,8 @@ def test_a_kill_at_any_system_call_leaves_a_whole_bundle(name, steps, in_memory,
         writers.whole(out)
         assert (folder / ".mine.abc").read_bytes() == b"mine"
         assert not [p for p in folder.iterdir() if "edgecnn" in p.name], number
-        assert not work_folder(out).exists()
+        # Killed before it was marked, it might be a person's.
+        assert not work_folder(out).exists() or not os.listdir(work_folder(out))
         shutil.rmtree(folder)
         if not was_killed:
             break

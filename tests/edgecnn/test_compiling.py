@@ -237,7 +237,7 @@ def test_a_copy_takes_no_place_that_is_taken(compiler, digits_folder, tmp_path):
     with pytest.raises(OptionError, match="lies inside the bundle itself"):
         compile_bundle(digits_folder, out=digits_folder / "copy")
     compiler.install(real.compiled_log(real.DIGITS), DIGITS)
-    with pytest.raises(OutputError, match="can't be made: Not a directory"):
+    with pytest.raises(OutputError, match="said, which is no folder: choose another --out"):
         compile_bundle(digits_folder, out=compiler.folder / "said" / "deep" / "copy")
 
 
