@@ -94,18 +94,26 @@ def put_in_place(draft: Draft, out: Path, page: str, say: Callable[[str], None])
     reason = foreign_page(out)
     reason = draft.publish(replace=True) if reason is None else f"can't be replaced, since {reason}"
     placed = draft.publish_beside() if reason else out
-    say(f"report, with the pictures that it gets most wrong: {write_page(placed, page)}")
+    say(f"report, with the pictures that it gets most wrong: {write_page(placed, page, out.name)}")
     if reason:
         raise OutputError(f"{out} {reason}: the new bundle was published as {placed}")
     say(f"published {out}: edgecnn live --model {out}")
 
 
-def write_page(bundle: Path, text: str) -> Path:
+def write_page(bundle: Path, text: str, name: str | None = None) -> Path:
     """Write a bundle's page and return where it is: under another name where somebody's own file is.
 
-    Raises OutputError.
+    Parameters
+    ----------
+    name
+        What the bundle is called, where its folder has another name for now.
+
+    Raises
+    ------
+    OutputError
+        Where it can't be written.
     """
-    data = _stamped(text, bundle.name)
+    data = _stamped(text, name or bundle.name)
     wanted = page_path(bundle)
     numbered = (bundle.with_name(f"{bundle.name}-{n}.report.html") for n in range(2, 1000))
     try:
