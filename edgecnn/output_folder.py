@@ -19,7 +19,7 @@ from edgecnn.errors import EdgeCnnError, OutputError
 from edgecnn.moving import exchange, flush_folder, hidden_name, is_hidden_name, move_new, move_to_free
 from edgecnn.output_lock import lock
 from edgecnn.owned_files import find_foreign, remove_bundle, remove_unfinished, seal
-from edgecnn.printable import echo
+from edgecnn.printable import echo, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,11 +52,11 @@ def find_target(path: str | os.PathLike[str], hint: str) -> Path:
         real = named.resolve(strict=True) if named.is_symlink() else named.parent.resolve() / named.name
         mode = real.lstat().st_mode if os.path.lexists(real) else stat.S_IFDIR
     except FileNotFoundError as error:
-        raise OutputError(f"{path} is a link to something that is not there: {hint}") from error
+        raise OutputError(f"{_shown(path)} is a link to something that is not there: {hint}") from error
     except RuntimeError as error:  # before Python 3.13
-        raise OutputError(f"{path} is a link that leads back to itself: {hint}") from error
+        raise OutputError(f"{_shown(path)} is a link that leads back to itself: {hint}") from error
     except ValueError as error:
-        raise OutputError(f"{_shown(path)!r} can't be written: no file can have this name: {hint}") from error
+        raise OutputError(f"{_shown(path)} can't be written: no file can have this name: {hint}") from error
     except OSError as error:
         raise OutputError(f"{_shown(path)} can't be written: {error.strerror}: {hint}") from error
     if reason := _unfit(real, mode):
@@ -96,7 +96,7 @@ def _is_mount(real: Path) -> bool:
 
 
 def _shown(path: str | os.PathLike[str]) -> str:
-    text = os.fspath(path)
+    text = printable(os.fspath(path))
     return text if len(text) <= 100 else f"{text[:40]}…{text[-40:]}"
 
 

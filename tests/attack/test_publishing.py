@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import random
+import re
 import shutil
 import stat
 import tempfile
@@ -23,6 +24,7 @@ from edgecnn.output_lock import lock_path
 from edgecnn_train.publish import page_path, write_page
 from edgecnn_train.work import work_folder
 from tests.attack import killed, writers
+from tests.attack.forked import Commands
 
 # How many random scenes each writer meets; `EDGECNN_ATTACKS=2000` for a long run.
 CASES = int(os.environ.get("EDGECNN_ATTACKS", "60"))
@@ -335,6 +337,39 @@ def test_places_that_can_not_be_a_bundle_are_one_clear_line(make, message, tmp_p
         writers.train(out)
     with pytest.raises(OutputError, match=message):
         writers.compile_copy(out, elsewhere)
+    assert snapshot(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("/", "root of the file system"),
+        (".", "holds your home folder"),
+        ("home", "is your home folder"),
+        ("photos", "holds 'pears' and is no bundle: name another folder with --out"),
+        ("link", "holds 'pears' and is no bundle"),
+        ("dangling", "a link to something that is not there"),
+        ("loop", "a link that leads back to itself|Too many levels"),
+        ("file", "is a file"),
+        ("file/x", "lies in .*file, which is no folder"),
+        ("x" * 300, "File name too long"),
+        ("\x1b[2J" + "x" * 220, "has a name of 2.. bytes"),
+    ],
+)
+def test_train_refuses_before_it_trains(out, message, tmp_path):
+    from tests.pictures import write_photos
+
+    write_photos(tmp_path / "photos")
+    (tmp_path / "home").mkdir()
+    (tmp_path / "file").touch()
+    for link, leads in (("link", "photos"), ("dangling", "nowhere"), ("loop", "loop")):
+        (tmp_path / link).symlink_to(leads)
+    before = snapshot(tmp_path)
+    with Commands(HOME=str(tmp_path / "home")) as running:
+        got = running.run("train", "photos", "--out", out, folder=tmp_path)
+    assert got.verdict == "refused", got
+    assert re.search(message, got.err), got.err
+    assert got.err.count("\n") == 1
     assert snapshot(tmp_path) == before
 
 
