@@ -1,9 +1,9 @@
 """Clients that wish the live view's page ill, and what they cost its owner and the loop.
 
-Each attack is a coroutine that goes on until its time is over; all of one run share a process of their own with
-the lowest priority, because the processors are shared with whom they attack. `python -m tests.attack.web` starts
-`edgecnn live`, and measures by turns with and without each attack: frames a second of the loop, and the requests
-of its owner, who uses the same address as the attackers. It talks to this machine only.
+Each attack goes on until its time is over, in a process of its own with the lowest priority, because it
+shares the processors with its victim. `python -m tests.attack.web` starts `edgecnn live`, and measures in
+turn with and without each attack: frames a second of the loop, and the requests of its owner, who comes from
+the same address as the attackers. It talks to this machine only.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ async def endless_chunks(target: Target) -> None:
     """Bodies without an end, in large chunks and small ones."""
     large = b"10000\r\n" + _BLOCK + b"\r\n"
     small = b"1\r\nx\r\n" * 4096
-    async with _connection(target) as (reader, writer):
+    async with _connection(target) as (_, writer):
         await target.send(writer, target.head("POST /classify HTTP/1.1", "Transfer-Encoding: chunked"))
         block = large if target.opened % 2 else small
         while True:
@@ -108,7 +108,7 @@ async def endless_chunks(target: Target) -> None:
 
 async def long_body(target: Target) -> None:
     """A body of ten gigabytes, whatever the answer is."""
-    async with _connection(target) as (reader, writer):
+    async with _connection(target) as (_, writer):
         await target.send(writer, target.head("POST /classify HTTP/1.1", f"Content-Length: {10**10}"))
         while True:
             await target.send(writer, _BLOCK)
@@ -116,7 +116,7 @@ async def long_body(target: Target) -> None:
 
 async def body_of_get(target: Target) -> None:
     """A long body behind a request that has none."""
-    async with _connection(target) as (reader, writer):
+    async with _connection(target) as (_, writer):
         await target.send(writer, target.head("GET /healthz HTTP/1.1", f"Content-Length: {10**10}"))
         while True:
             await target.send(writer, _BLOCK)
@@ -165,7 +165,7 @@ async def guess(target: Target) -> None:
 
 async def never_read(target: Target) -> None:
     """A viewer who takes nothing."""
-    async with _connection(target) as (reader, writer):
+    async with _connection(target) as (_, writer):
         writer.transport.pause_reading()
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         await target.send(writer, target.head("GET /stream.mjpg HTTP/1.1"))
@@ -200,7 +200,7 @@ async def churn(target: Target) -> None:
 
 async def huge_head(target: Target) -> None:
     """A header without an end, or thousands of headers."""
-    async with _connection(target) as (reader, writer):
+    async with _connection(target) as (_, writer):
         many = b"a:b\r\n" * 13_000
         await target.send(writer, b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n")
         for _ in range(20):
@@ -255,11 +255,13 @@ async def upload(target: Target) -> None:
     async with _connection(target) as (reader, writer):
         reading = asyncio.ensure_future(target.answered(reader))
         await target.send(writer, target.head("POST /classify HTTP/1.1", f"Content-Length: {UPLOAD}"))
-        for _ in range(UPLOAD >> 16):
-            if reading.done():
-                break
-            await target.send(writer, _BLOCK)
-        await reading
+        try:
+            for _ in range(UPLOAD >> 16):
+                if reading.done():
+                    break
+                await target.send(writer, _BLOCK)
+        finally:
+            await reading
 
 
 async def photo(target: Target) -> None:
@@ -364,16 +366,18 @@ class Measured:
     rate: float
     answered: float
     latency_ms: float
+    cpu: float
 
     @classmethod
     def of(cls, live: Live, seconds: float) -> Measured:
         owner = Owner(live.port)
-        start, frames = time.monotonic(), live.frames()
+        start, frames, cpu_s = time.monotonic(), live.frames(), live.cpu_s()
         asyncio.run(owner.ask(seconds))
-        fps = (live.frames() - frames) / (time.monotonic() - start)
+        took_s = time.monotonic() - start
+        fps, cpu = (live.frames() - frames) / took_s, (live.cpu_s() - cpu_s) / took_s
         asked = len(owner.took) + owner.failed
         latency = statistics.median(owner.took) * 1e3 if owner.took else float("inf")
-        return cls(fps, len(owner.took) / seconds, len(owner.took) / max(1, asked), latency)
+        return cls(fps, len(owner.took) / seconds, len(owner.took) / max(1, asked), latency, cpu)
 
 
 @dataclass(frozen=True)
@@ -387,6 +391,11 @@ class Live:
     def frames(self) -> int:
         """Return how many results there were so far, whoever is shut out of the page."""
         return self.results.read_bytes().count(b"\n")
+
+    def cpu_s(self) -> float:
+        """Return how long it kept a processor busy so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text("ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def peak_mb(self) -> float:
         """Return the most memory that it held since `reset_peak`."""
@@ -446,19 +455,26 @@ def measure(name: str, live: Live, pairs: int, seconds: float) -> dict[str, Any]
     middle = {
         f"{when} {what}": statistics.median(getattr(m, what) for m in all_of)
         for when, all_of in (("calm", calm), ("under", under))
-        for what in ("fps", "rate", "answered", "latency_ms")
+        for what in ("fps", "rate", "answered", "latency_ms", "cpu")
     }
     sent = statistics.median(o["sent"] / (seconds + 2) for o in outcomes) / 1e6
-    return middle | {"sent": sent, "peak": max(peaks), "opened": outcomes[-1]["opened"], "answers": outcomes[-1]["answers"]}
+    return middle | {
+        "sent": sent,
+        "peak": max(peaks),
+        "opened": outcomes[-1]["opened"],
+        "answers": outcomes[-1]["answers"],
+    }
 
 
 def line(name: str, m: dict[str, Any]) -> str:
     """Return one attack's figures."""
+    fps, rate = (m[f"under {what}"] / m[f"calm {what}"] for what in ("fps", "rate"))
     return (
-        f"{name:25} fps {m['calm fps']:4.1f} → {m['under fps']:4.1f} ({m['under fps'] / m['calm fps']:4.2f})  "
-        f"owner {m['calm rate']:4.1f} → {m['under rate']:4.1f}/s ({m['under rate'] / m['calm rate']:4.2f}), "
-        f"{m['under answered']:4.0%} answered, {m['calm latency_ms']:.0f} → {m['under latency_ms']:.0f} ms  "
-        f"swallowed {m['sent']:5.1f} MB/s  peak {m['peak']:4.0f} MB  {m['opened']} opened {m['answers']}"
+        f"{name:25} loop {m['calm fps']:4.1f} → {m['under fps']:4.1f} fps ({fps:4.2f}), "
+        f"owner {m['calm rate']:4.1f} → {m['under rate']:4.1f}/s ({rate:4.2f}), "
+        f"{m['under answered']:4.0%} in {m['calm latency_ms']:.0f} → {m['under latency_ms']:.0f} ms; "
+        f"cpu {m['calm cpu']:.0%} → {m['under cpu']:.0%}; sent {m['sent']:.1f} MB/s; "
+        f"peak {m['peak']:.0f} MB; {m['opened']} connections {m['answers']}"
     )
 
 
