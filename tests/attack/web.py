@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
+ROOT = Path(__file__).parents[2]
 TOKEN = "a-token-of-some-length"
+PATIENCE_S = 2
 UPLOAD = 16 << 20
 _BLOCK = bytes(1 << 16)
 
@@ -62,9 +65,6 @@ class Target:
         writer.write(data)
         await writer.drain()
         self.sent += len(data)
-
-
-Attack = "Callable[[Target], Awaitable[None]]"
 
 
 async def _again(target: Target, one: Callable[[Target], Awaitable[None]], count: int) -> None:
@@ -313,21 +313,42 @@ ATTACKS: dict[str, tuple[Callable[[Target], Awaitable[None]], int, bool]] = {
 }
 
 
-def attack(name: str, port: int, seconds: float) -> dict[str, Any]:
-    """Run an attack in this process for so long; return what came of it."""
-    what, count, let_in = ATTACKS[name]
-    target = Target(port, TOKEN if let_in else None)
+def attack(names: list[str], port: int, seconds: float) -> dict[str, Any]:
+    """Run attacks in this process at the same time, for so long; return what came of them."""
     os.setpriority(os.PRIO_PROCESS, 0, 19)
-    if what is photo:
+    targets = [Target(port, TOKEN if ATTACKS[name][2] else None) for name in names]
+    if any(ATTACKS[name][0] is photo for name in names):
         large_photo()
 
     async def bounded() -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await _again(target, what, count)
+                await asyncio.gather(
+                    *(_again(target, *ATTACKS[name][:2]) for target, name in zip(targets, names, strict=True))
+                )
 
     asyncio.run(bounded())
-    return {k: getattr(target, k) for k in ("sent", "opened", "failed", "answers")}
+    answers = sum((Counter(t.answers) for t in targets), Counter())
+    return {
+        "sent": sum(t.sent for t in targets),
+        "opened": sum(t.opened for t in targets),
+        "answers": answers,
+    }
+
+
+@contextlib.contextmanager
+def attacked(names: list[str], port: int, seconds: float, ahead_s: float = 1.5) -> Iterator[dict[str, Any]]:
+    """Attack from another process for at most so long; what it yields has at the end what came of it."""
+    outcome: dict[str, Any] = {}
+    command = [sys.executable, "-m", "tests.attack.web", "--port", str(port), "--seconds", str(seconds)]
+    process = subprocess.Popen([*command, "--attack", *names], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    try:
+        time.sleep(ahead_s)
+        yield outcome
+        outcome |= json.loads(process.communicate(timeout=seconds + 60)[0])
+    finally:
+        process.kill()
+        process.communicate()
 
 
 class Owner:
@@ -341,7 +362,7 @@ class Owner:
     async def _once(self) -> None:
         start = time.monotonic()
         try:
-            async with asyncio.timeout(2), _connection(self._target) as (reader, writer):
+            async with asyncio.timeout(PATIENCE_S), _connection(self._target) as (reader, writer):
                 writer.write(self._target.head("GET /healthz HTTP/1.1", "Connection: close"))
                 answer = await reader.read()
                 if not answer.startswith(b"HTTP/1.1 200"):
@@ -417,7 +438,7 @@ def running(*options: str) -> Iterator[Live]:
         process = subprocess.Popen(
             [sys.executable, "-m", "edgecnn", "live", "--source", "synthetic", "--show", "web", "--port", "0",
              "--token-file", str(token), "--jsonl", str(results), *options],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT,
         )  # fmt: skip
         try:
             assert process.stdout is not None
@@ -442,14 +463,9 @@ def measure(name: str, live: Live, pairs: int, seconds: float) -> dict[str, Any]
     for _ in range(pairs):
         calm.append(Measured.of(live, seconds))
         live.reset_peak()
-        attacker = subprocess.Popen(
-            [sys.executable, "-m", "tests.attack.web", "--attack", name, "--port", str(live.port),
-             "--seconds", str(seconds + 2)],
-            stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        time.sleep(1.5)
-        under.append(Measured.of(live, seconds))
-        outcomes.append(json.loads(attacker.communicate(timeout=seconds + 30)[0]))
+        with attacked([name], live.port, seconds + 2) as outcome:
+            under.append(Measured.of(live, seconds))
+        outcomes.append(outcome)
         peaks.append(live.peak_mb())
         time.sleep(1)
     middle = {
@@ -481,7 +497,7 @@ def line(name: str, m: dict[str, Any]) -> str:
 def main() -> None:
     """Measure each attack, or be one."""
     options = argparse.ArgumentParser()
-    options.add_argument("--attack", choices=ATTACKS)
+    options.add_argument("--attack", nargs="*", choices=ATTACKS)
     options.add_argument("--port", type=int)
     options.add_argument("--only", nargs="*", default=list(ATTACKS))
     options.add_argument("--pairs", type=int, default=3)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 # Connections whose last request was let in, and those that have shown nothing yet: in all, and of one client.
 KNOWN, KNOWN_EACH = 160, 120
-STRANGERS, STRANGERS_EACH = 96, 64
+STRANGERS, STRANGERS_EACH = 256, 128
 THIS_MACHINE = "this machine"
 
 
