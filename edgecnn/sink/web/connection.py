@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 # How long the head of a request may take, and how long a refused client has to read the answer.
 HEAD_S, LINGER_S = 5.0, 1.0
-# The time between two requests of a connection, for each one that its client has: 500 requests a second.
-PACE_S = 0.002
+# The time between two requests of a connection, for each one that its client has: 100 requests a second.
+PACE_S = 0.01
 MOST_HEAD = 16 << 10
 
 

@@ -111,16 +111,17 @@ class Guard:
         if "transfer-encoding" in request.headers:
             return PlainTextResponse("a body needs its length: Content-Length", 411)
         if 0 < (most := self._most(request)) < length_of(request):
-            return PlainTextResponse(f"more than {most:,} bytes: send a smaller image", 413)
+            return PlainTextResponse(f"the body is too long: at most {most:,} bytes", 413)
         return None
 
     async def _ask_token(self, request: Request) -> Response | None:
         """Return the answer to a request without the right token, or that brings it for the first time."""
         if self._token is None:
             return None
-        if (typed := await _typed(request)) is None and self._has_cookie(request):
-            return None
         client = client_of(request.client.host if request.client else "unknown")
+        if (typed := await _typed(request)) is None and self._has_cookie(request):
+            self._guesses.trust(client)
+            return None
         offered = _in_header(request) if typed is None else typed
         too_many = self._guesses.are_too_many(client)
         is_looked_at = not too_many or self._guesses.is_trusted(client)

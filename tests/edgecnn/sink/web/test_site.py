@@ -111,7 +111,7 @@ def test_what_is_no_picture_is_refused_in_a_line(served, data, status, words):
 
 def test_a_body_that_is_too_long_is_refused(served):
     status, headers, body = served.ask("/variant", "POST", b"x" * 5000)
-    assert (status, body) == (413, b"more than 1,000 bytes: send a smaller image")
+    assert (status, body) == (413, b"the body is too long: at most 1,000 bytes")
     assert headers["connection"] == "close"
 
 
