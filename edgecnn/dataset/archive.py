@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING
 from edgecnn.dataset.items import Item, list_items
 from edgecnn.dataset.unpack import unpack, unpacker
 from edgecnn.errors import DataError
-from edgecnn.image_file import decode_image
+from edgecnn.image_file import MOST_FILE_BYTES, decode_image
 from edgecnn.regular_file import open_regular
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# Of one member, unpacked: it is in memory as a whole, and once more when it is decoded.
-MOST_BYTES = 256 << 20
 # No image that is this large shrinks more when it is packed: zeros do, to a thousandth.
 LARGE_BYTES, MOST_RATIO = 16 << 20, 200
 # Of the list of members: half a million with names of sixty letters. Python takes 600 bytes for each.
@@ -111,8 +109,8 @@ def _why_not(info: zipfile.ZipInfo) -> str:
     if info.compress_type != zipfile.ZIP_STORED and unpacker(info.compress_type, 0) is None:
         kind = _METHODS.get(info.compress_type, f"method {info.compress_type}")
         return f"is packed with {kind}, expected stored, Deflate, bzip2 or LZMA: pack it again"
-    if info.file_size > MOST_BYTES:
-        return f"unpacks to {info.file_size:,} bytes, expected at most {MOST_BYTES:,}"
+    if info.file_size > MOST_FILE_BYTES:
+        return f"unpacks to {info.file_size:,} bytes, expected at most {MOST_FILE_BYTES:,}"
     if info.file_size > max(LARGE_BYTES, MOST_RATIO * info.compress_size):
         return (
             f"unpacks from {info.compress_size:,} to {info.file_size:,} bytes, as no image does: "
