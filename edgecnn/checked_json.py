@@ -6,6 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
+from edgecnn.json_text import to_json
 from edgecnn.printable import printable
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, list):
         return f"a list of {len(value):,}"
     if isinstance(value, bool) or value is None:
-        return json.dumps(value)
+        return to_json(value)
     return _cut(printable(repr(value)))
 
 

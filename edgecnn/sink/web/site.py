@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from concurrent.futures import Future
 from contextlib import suppress
@@ -20,6 +19,7 @@ from starlette.routing import Route
 from edgecnn.command import Classify, Command, Pause, Switch
 from edgecnn.errors import EdgeCnnError
 from edgecnn.frame import Frame
+from edgecnn.json_text import to_json
 from edgecnn.sink.web.admission import MOST_BYTES, Uploads, read_body
 from edgecnn.sink.web.guard import Guard
 from edgecnn.sink.web.status import Metrics
@@ -199,4 +199,4 @@ class Site:
 
 def as_event(told: dict[str, Any]) -> str:
     """Return what is told as an event's line."""
-    return json.dumps(told, ensure_ascii=False)
+    return to_json(told)
