@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgecnn.errors import DataError, OptionError
+from edgecnn.printable import echo
 from edgecnn_train.cli import choose
 
 if TYPE_CHECKING:
@@ -65,11 +66,10 @@ def check_data(
 
     Corrupt files, duplicates (across splits above all), labels that look swapped, imbalance, odd sizes.
     """
-    from json import dumps
-
     from rich.progress import Progress
 
     from edgecnn.cli.output import write_text
+    from edgecnn.json_text import to_json
     from edgecnn_train.inspection import check as room
     from edgecnn_train.sheet import contact_sheet, write_png
 
@@ -84,7 +84,7 @@ def check_data(
         )  # fmt: skip
     said = list(_lines(report))
     if json is not None:
-        write_text(json, dumps(report.as_dict(), indent=2, ensure_ascii=False) + "\n")
+        write_text(json, to_json(report.as_dict(), indent=2) + "\n")
     if out is not None:
         sections, legend = _sections(report, pictures, recipe.train.seed)
         write_png(out, contact_sheet(sections))
@@ -99,7 +99,7 @@ def check_data(
             + f"\n  train with: edgecnn train {named} --data {manifest}"
         )
     if json != "-":
-        typer.echo("\n".join(said))
+        echo("\n".join(said))
     if why := report.why_not(strict=strict):
         raise DataError(f"{path}: {why}")
 
@@ -130,16 +130,12 @@ def preview_data(
 
     chosen, data, name = choose(recipe, data, settings or [])
     path, _ = find_recipe_data(chosen.data, data)
-    sections, legend = preview(
-        open_source(path), chosen, typer.echo, chosen.train.seed if seed is None else seed
-    )
+    sections, legend = preview(open_source(path), chosen, echo, chosen.train.seed if seed is None else seed)
     if not (active(chosen.augment) or mixes(chosen.augment)):
-        typer.echo("the recipe changes no picture: it has no [augment], or only zeros in it")
+        echo("the recipe changes no picture: it has no [augment], or only zeros in it")
     target = out or Path(f"{name.removesuffix('-model')}-preview.png")
     write_png(target, contact_sheet(sections))
-    typer.echo(
-        f"{target}: left the plain pictures as the model sees them, then changed ones{_legend(legend)}"
-    )
+    echo(f"{target}: left the plain pictures as the model sees them, then changed ones{_legend(legend)}")
 
 
 def _open(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, Path, Source]:
