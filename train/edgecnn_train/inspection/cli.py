@@ -9,12 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgecnn.errors import DataError, OptionError
-<<<<<<< HEAD
 from edgecnn.json_text import to_json
 from edgecnn.printable import echo, open_console
-=======
-from edgecnn.printable import echo
->>>>>>> data
 from edgecnn_train.cli import choose
 
 if TYPE_CHECKING:
@@ -74,7 +70,6 @@ def check_data(
     from rich.progress import Progress
 
     from edgecnn.cli.output import write_text
-    from edgecnn.json_text import to_json
     from edgecnn_train.inspection import check as room
     from edgecnn_train.sheet import contact_sheet, write_png
 
