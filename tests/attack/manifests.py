@@ -74,7 +74,7 @@ def run(commands: Commands, count: int, seed: int, folder: Path) -> list[Outcome
     outside = folder / "outside.txt"
     outside.write_text("nobody writes here\n")
     outcomes = []
-    with Commands(EDGECNN_MODELS=str(place.parent), XDG_CACHE_HOME=str(folder / "cache")) as listing:
+    with Commands(folder, EDGECNN_MODELS=str(place.parent)) as listing:
         for number, case in enumerate(cases(count, seed)):
             write(case, place)
             before = _around(folder)

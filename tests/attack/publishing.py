@@ -57,7 +57,7 @@ class Scene:
                 for name in ("cat.jpg", ".hidden", "bundle.json"):
                     (path / name).write_bytes(self.random.randbytes(20))
             case 2:
-                path.symlink_to(self.random.choice(["/etc/hostname", "nowhere", ".", path.name]))
+                path.symlink_to(self.random.choice(["../decoy", "nowhere", ".", path.name]))
             case 3:
                 path.write_bytes(b"")
             case _:

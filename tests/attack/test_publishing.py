@@ -237,7 +237,7 @@ def test_train_refuses_before_it_trains(out, message, tmp_path):
     for link, leads in (("link", "photos"), ("dangling", "nowhere"), ("loop", "loop")):
         (tmp_path / link).symlink_to(leads)
     before = snapshot(tmp_path)
-    with Commands(HOME=str(tmp_path / "home")) as running:
+    with Commands(tmp_path) as running:
         got = running.run("train", "photos", "--out", out, folder=tmp_path)
     assert got.verdict == "refused", got
     assert re.search(message, got.err), got.err

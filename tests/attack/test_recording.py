@@ -21,7 +21,7 @@ FULL = (
 
 @pytest.fixture(scope="module")
 def commands(tmp_path_factory):
-    with Commands(XDG_CACHE_HOME=str(tmp_path_factory.mktemp("cache"))) as running:
+    with Commands(tmp_path_factory.getbasetemp()) as running:
         yield running
 
 
