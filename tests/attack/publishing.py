@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -111,7 +112,7 @@ class Scene:
             case 0:
                 for name in self.random.sample(["NOTES.txt", "cats", ".git", "int4.tflite", "a.png"], 2):
                     self._foreign(self.out / name)
-            case 1 if "files" in (self.out / "bundle.json").read_text():
+            case 1 if "files" in json.loads((self.out / "bundle.json").read_text()):  # by names alone before
                 changed = self.random.choice(sorted(self.ours))
                 changed.write_bytes(changed.read_bytes() + b"mine")
                 self.ours.remove(changed)
