@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 
-from edgecnn.bundle import find
+from edgecnn.bundle import bundle_folders, find
 from edgecnn.owned_files import find_foreign, names_of_parts, remove_bundle, remove_unfinished, seal
 
 
@@ -94,3 +94,9 @@ def test_of_an_unfinished_one_known_names_go(tmp_path):
     (folder / "cat.png").unlink()
     remove_unfinished(folder)
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("folder", bundle_folders(), ids=lambda p: p.name)
+def test_shipped_bundles_list_their_files(folder):
+    assert json.loads((folder / "bundle.json").read_text("utf-8"))["files"]
+    assert find_foreign(folder) is None
