@@ -202,8 +202,11 @@ def read_bundle(folder: Path) -> Bundle:
         raise BundleError(f"{path} can't be read: {error.strerror}; copy the bundle again") from error
     except UnicodeDecodeError as error:
         raise BundleError(f"{path} is no UTF-8 text: copy the bundle again") from error
-    if listed != "".join(f"{label}\n" for label in found.labels):
-        raise BundleError(f"{path} and {MANIFEST} name different labels; copy the bundle again")
+    # An editor may have left the last line's end out.
+    if listed.removesuffix("\n") != "\n".join(found.labels):
+        raise BundleError(
+            f"{path} and {MANIFEST} name different labels: write the same in both, or copy the bundle again"
+        )
     return Bundle(
         found.name,
         folder,

@@ -73,7 +73,7 @@ def import_model(path: str | os.PathLike[str], name: str, given: Given) -> Bundl
 
 
 def _taken(target: Path) -> OutputError:
-    return OutputError(f"{target} is there already: {_HINT}, or remove it")
+    return OutputError(f"{target} is there already: {_HINT}, or move it away")
 
 
 def _origin(model: Model, path: Path, variant: str) -> dict[str, Any]:

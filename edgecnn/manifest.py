@@ -126,7 +126,9 @@ def read_manifest(path: Path) -> Manifest:
     except OSError as error:
         raise BundleError(f"{path} can't be read: {error.strerror}") from error
     except JsonError as error:
-        raise BundleError(f"{path} is no bundle manifest: {error}; copy the bundle again") from error
+        raise BundleError(
+            f"{path} is not a bundle manifest: {error}; correct it, or copy the bundle again"
+        ) from error
 
 
 def check_manifest(root: Field, path: Path) -> Manifest:

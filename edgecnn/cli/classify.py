@@ -96,6 +96,10 @@ def _frames(path: str, least: int) -> Iterator[Frame | ImageError | CameraError]
     from edgecnn.image_file import decode_image, list_images, read_image, reduction
 
     try:
+        if not path:
+            raise ImageError(
+                "the path is empty, expected an image, a folder or a video: is a variable unset?"
+            )
         if path == "-":
             data = _stdin()
             yield Frame(

@@ -130,7 +130,7 @@ def _check(path: str, content: bytes, model: Model, source: str, *, named: bool)
     except OSError as error:
         raise OutputError(f"{path} is there already and can't be read: {error.strerror}") from error
     if old != content and not is_own_c(old):
-        raise OutputError(f"{path} is there already: name another file with --out, or remove it")
+        raise OutputError(f"{path} is there already: name another file with --out, or move it away")
 
 
 def _write(path: str, content: bytes) -> None:

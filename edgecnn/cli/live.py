@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -173,6 +174,8 @@ def live(
     """
     from edgecnn.printable import open_console
 
+    if jsonl and csv and jsonl != "-" and os.path.realpath(jsonl) == os.path.realpath(csv):
+        raise OptionError(f"--jsonl and --csv both name {jsonl}: give each a file of its own")
     if jsonl == csv == "-":
         raise OptionError("--jsonl and --csv can't both go to stdout: give one of them a file")
     listen = Listen(host, port, token_file)

@@ -126,7 +126,11 @@ class LineFile:
             file.close()
             raise OSError(errno.EINVAL, "it is a disk")
         os.set_blocking(handle, True)
-        torn = stat.S_ISREG(state.st_mode) and state.st_size and _ends_torn(Path(self._path))
+        regular = stat.S_ISREG(state.st_mode) and state.st_size
+        if regular and self._header and not _begins_with(Path(self._path), self._header):
+            file.close()
+            raise OSError(errno.EEXIST, "it has other columns: give another file")
+        torn = regular and _ends_torn(Path(self._path))
         self._before = b"\n" if torn else b"" if state.st_size else self._header
         return file
 
@@ -177,6 +181,15 @@ class LineSink(Sink):
 def _was_deleted(file: BinaryIO) -> bool:
     state = os.fstat(file.fileno())
     return stat.S_ISREG(state.st_mode) and not state.st_nlink
+
+
+def _begins_with(path: Path, header: bytes) -> bool:
+    """Whether a file has this first line; true for one that may not be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(header)).splitlines() == header.splitlines()
+    except OSError:
+        return True
 
 
 def _ends_torn(path: Path) -> bool:

@@ -149,7 +149,7 @@ def test_a_manifest_that_does_not_fit_is_refused(copy, change, message):
 
 def test_a_manifest_that_is_no_json_is_refused(copy):
     (copy / "bundle.json").write_text("{")
-    with pytest.raises(BundleError, match="no bundle manifest"):
+    with pytest.raises(BundleError, match="is not a bundle manifest"):
         bundle.open_model(copy)
 
 
