@@ -120,7 +120,7 @@ def _run(
         console.print(chosen, soft_wrap=True)
     variants = stack.enter_context(Variants(classifier, load))
     sinks = [
-        *(_close_later(sink, stack, failures) for sink in _sinks(asked, camera, console)),
+        *(_close_later(sink, stack, failures) for sink in _sinks(asked, camera, console, stop)),
         stack.enter_context(Reloader(asked.model, partial(load, strict=True), watch=asked.watch)),
     ]
     signals.running = True
@@ -153,16 +153,16 @@ def _close_later(sink: Sink, stack: ExitStack, failures: list[str]) -> Sink:
     return sink
 
 
-def _sinks(asked: Live, camera: Camera, console: Console) -> Iterator[Sink]:
+def _sinks(asked: Live, camera: Camera, console: Console, stop: threading.Event) -> Iterator[Sink]:
     """Open what shows and keeps the results; a module is imported when its sink is asked for."""
     if asked.jsonl:
         from edgecnn.sink.jsonl import JsonlSink
 
-        yield JsonlSink(asked.jsonl)
+        yield JsonlSink(asked.jsonl, stop)
     if asked.csv:
         from edgecnn.sink.table import CsvSink
 
-        yield CsvSink(asked.csv)
+        yield CsvSink(asked.csv, stop)
     if asked.record:
         from edgecnn.sink.video import VideoSink
 

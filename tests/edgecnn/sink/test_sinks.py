@@ -114,7 +114,7 @@ def test_a_disk_that_is_full_at_first_leaves_header_and_lines_whole(tmp_path, mo
         signal.signal(signal.SIGXFSZ, handler)
     for file in files:
         file.write("3,4")
-        with pytest.raises(OutputError, match="lacks 1 lines"):
+        with pytest.raises(OutputError, match="lacks 1 line,"):
             file.close()
     assert path.read_text() == "a,b\n3,4\n"
     assert torn.read_text() == "a,b\n1,\n3,4\n"
