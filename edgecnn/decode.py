@@ -25,7 +25,8 @@ class Decoder:
 
     At a temperature of 1, scores are the model's own, dequantized and never renormalized; at any other they
     are those of `edgecnn.confidence.temper`, which leaves the order. Where the graph ends in logits instead
-    of probabilities, softmax is applied.
+    of probabilities, softmax is applied. One value is the probability, or the logit, of the second of two
+    classes.
     """
 
     def __init__(
@@ -34,13 +35,14 @@ class Decoder:
         self._labels = labels
         self._tensor = tensor
         self._logits = logits
+        self._pair = tensor.size == 1
         self._exponent = 1 / temperature
         self._floor = smallest(tensor)
         # What each quantized value weighs at the temperature, and counts for (itself at a temperature of 1),
         # in the order of its bits as an unsigned byte: looked up in a tenth of the time of the arithmetic.
         self._weights: NDArray[np.float64] | None = None
         self._counts: list[float] = []
-        if tensor.dtype != "float32" and not logits:
+        if tensor.dtype != "float32" and not logits and not self._pair:
             steps = np.arange(256, dtype=np.uint8).view(tensor.dtype)
             real = dequantize(steps, tensor.scale, tensor.zero_point)
             self._weights = self._weigh(real)
@@ -55,8 +57,8 @@ class Decoder:
             The output tensor as the engine returns it, any shape with one value a class.
         """
         values, labels = raw.reshape(-1), self._labels
-        if self._logits:
-            values = softmax(self._real(values))
+        if self._logits or self._pair:
+            values = self._own(values)
         if len(labels) < _MANY:
             listed = values.tolist()
             if self._counts or not math.isnan(sum(listed)):
@@ -92,11 +94,17 @@ class Decoder:
         if self._exponent == 1:
             return self.probabilities(raw).astype(np.float64)
         values = raw.reshape(-1)
-        return self._tempered(softmax(self._real(values)) if self._logits else values)
+        return self._tempered(self._own(values) if self._logits or self._pair else values)
 
     def probabilities(self, raw: NDArray[Any]) -> NDArray[np.float32]:
         """Return the model's own probabilities, shape (classes,), in the order of the labels."""
-        real = self._real(raw.reshape(-1))
+        return self._own(raw.reshape(-1))
+
+    def _own(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the model's own probabilities, a new array."""
+        real = self._real(values)
+        if self._pair:
+            real = np.concatenate([np.zeros(1, np.float32) if self._logits else 1 - real, real])
         return softmax(real) if self._logits else real.copy()
 
     def _tempered(self, values: NDArray[Any]) -> NDArray[np.float64]:

@@ -131,6 +131,11 @@ def check_operator(
         _check_sized(code, where, inputs, outputs)
 
 
+def _is_open(*tensors: Any) -> bool:
+    """Whether one has a dimension of any size but the batch's: shapes are not of what it will run at."""
+    return any(-1 in tensor.shape_signature[1:] for tensor in tensors)
+
+
 def _check_scaled(tensors: list[Any], where: str) -> None:
     for tensor in tensors:
         unscaled = tensor.quantization is None or not len(tensor.quantization.scale)
@@ -172,6 +177,8 @@ def _check_window(
     stride_h, stride_w = _pair(options, where, "stride", MOST_STRIDE)
     if options.padding not in (0, 1):
         raise wrong(where, f"the padding {options.padding}", "0 (same) or 1 (valid)")
+    if _is_open(image, output):
+        return
     expected = [image.shape[0], 0, 0, channels]
     for axis, stride, size in ((1, stride_h, window[0]), (2, stride_w, window[1])):
         room = image.shape[axis] - (size - 1 if options.padding else 0)
@@ -228,7 +235,7 @@ def _check_broadcast(code: str, where: str, inputs: list[Any], output: Any) -> N
         expected = math.prod(np.broadcast_shapes(first.shape, second.shape))
     except ValueError:
         expected = -1
-    if expected != math.prod(output.shape):
+    if expected != math.prod(output.shape) and not _is_open(first, second, output):
         fits = f"what fits {list(first.shape)} and {list(second.shape)}"
         raise wrong(where, f"an output of {list(output.shape)}", fits)
     tensors = (first, second, output)
@@ -241,7 +248,12 @@ def _check_broadcast(code: str, where: str, inputs: list[Any], output: Any) -> N
 
 def _check_sized(code: str, where: str, inputs: list[Any], outputs: list[Any]) -> None:
     image, sizes = inputs[:2]
-    if sizes.values is None or sizes.dtype not in ("int32", "int64") or sizes.sparsity is not None:
+    if (
+        _is_open(image, *outputs)
+        or sizes.values is None
+        or sizes.dtype not in ("int32", "int64")
+        or sizes.sparsity is not None
+    ):
         return
     if len(sizes.values) > MOST_SIZES_BYTES:
         raise wrong(where, f"{len(sizes.values):,} bytes of sizes", f"at most {MOST_SIZES_BYTES}")

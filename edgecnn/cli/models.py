@@ -14,9 +14,14 @@ from edgecnn.errors import EdgeCnnError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from edgecnn.bundle import Bundle
+
 app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
 
 NameArgument = Annotated[str, typer.Argument(help="A bundle's name or folder.", metavar="MODEL")]
+
+# How many labels of a bundle without a card are shown.
+_MOST_LABELS = 10
 
 app.add_typer(compare.app)
 app.add_typer(exchange.app)
@@ -73,6 +78,9 @@ def show_model(name: NameArgument = DEFAULT_MODEL) -> None:
     console.print(
         Markdown(card) if console.is_terminal else card, markup=False, highlight=False, soft_wrap=True
     )
+    if not file.is_file():
+        for line in _facts(bundle):
+            typer.echo(line)
     for variant in bundle.variants.values():
         if variant.compiled:
             typer.echo(f"Compiled for the Edge TPU: {variant.name}, {variant.bytes:,} bytes")
@@ -127,6 +135,27 @@ def _folder(name: str) -> Path:
             f"{name} is a single file, not a bundle; `edgecnn classify --model {name}` runs it"
         )
     return path
+
+
+def _facts(bundle: Bundle) -> list[str]:
+    """Return what a bundle without a card is: how images get in, and what comes out."""
+    from edgecnn.bundle import bundle_usage
+    from edgecnn.convention import Given, show_ranges
+
+    spec, labels = bundle.input, bundle.labels
+    imported = bundle.manifest.get("imported")
+    source = imported.get("file") if isinstance(imported, dict) else None
+    found = bundle_usage(bundle, bundle.default_variant(), Given())[1].found
+    few = "; ".join(labels[:_MOST_LABELS])
+    more = f" and {len(labels) - _MOST_LABELS:,} more" if len(labels) > _MOST_LABELS else ""
+    return [
+        *([f"Imported from {source}"] if source else []),
+        f"Images: {spec.width}×{spec.height} {spec.color}, fit {spec.fit}",
+        f"Pixels 0 and 255 become {show_ranges(spec.value_range, spec.channel_ranges)}",
+        f"Scores: {found.scores or 'not known before it has run'}",
+        f"Labels, {len(labels):,}: {few}{more}",
+        *(f"Variant {v.name}: {v.bytes:,} bytes" for v in bundle.variants.values()),
+    ]
 
 
 def _share(value: float | None) -> str:

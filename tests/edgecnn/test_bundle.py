@@ -143,8 +143,8 @@ def test_a_changed_file_is_refused_by_its_hash(copy):
         (lambda m: m["variants"].pop("int8"), "no variant 'int8'"),
         (lambda m: m["variants"]["int8"].update(file=5), "can't be read"),
         (lambda m: m["input"].update(width=float("inf")), "no bundle manifest"),
-        (lambda m: m["input"].update(range=[0, 0]), "of the wrong kind"),
-        (lambda m: m["input"].update(range=[float("nan"), 1]), "of the wrong kind"),
+        (lambda m: m["input"].update(range=[0, 0]), "range is"),
+        (lambda m: m["input"].update(range=[float("nan"), 1]), "range is"),
     ],
 )
 def test_a_manifest_that_does_not_fit_is_refused(copy, change, message):
@@ -181,7 +181,7 @@ def test_a_bare_file_tells_its_labels_and_range(digits_file):
 def test_labels_have_to_fit_the_outputs(digits_file, tmp_path, count):
     labels = tmp_path / "labels.txt"
     labels.write_text("\n".join("abcdefghijk"[:count]))
-    with pytest.raises(LabelsError, match=f"{count} labels, but the model has 10"):
+    with pytest.raises(LabelsError, match=f"{count} labels?, but the model has 10"):
         bundle.open_model(digits_file, given=Given(labels))
 
 

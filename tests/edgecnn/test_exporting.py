@@ -11,7 +11,7 @@ import edgecnn
 from edgecnn.bundle import open_model
 from edgecnn.convention import Given
 from edgecnn.errors import ModelError
-from edgecnn.exporting import to_c, to_uint8, with_metadata
+from edgecnn.exporting import to_c, to_integers, with_metadata
 from edgecnn.tflite_file import read_tflite
 from edgecnn.tflite_writer import without_metadata
 from tests.models import shipped
@@ -46,7 +46,7 @@ def test_labels_and_normalization_get_inside(plain, tmp_path):
 def test_uint8_gives_the_same_answers(name, tmp_path):
     path = tmp_path / "uint8.tflite"
     model = open_model(name)
-    path.write_bytes(to_uint8(model))
+    path.write_bytes(to_integers(model, "uint8"))
     with edgecnn.load(path, fit=model.input.fit) as unsigned, edgecnn.load(name) as signed:
         file = unsigned.model.file
         assert [t.dtype for t in (*file.inputs, *file.outputs)] == ["uint8", "uint8"]
@@ -57,7 +57,7 @@ def test_uint8_gives_the_same_answers(name, tmp_path):
 
 
 def test_signatures_name_the_new_tensors():
-    data = to_uint8(open_model("cifar10"))
+    data = to_integers(open_model("cifar10"), "uint8")
     runner = Interpreter(model_content=data).get_signature_runner()
     details = [*runner.get_input_details().values(), *runner.get_output_details().values()]
     assert [d["dtype"] for d in details] == [np.uint8, np.uint8]
@@ -65,12 +65,12 @@ def test_signatures_name_the_new_tensors():
 
 def test_float_does_not_become_uint8():
     with pytest.raises(ModelError, match="float tensor .*: only int8 becomes uint8"):
-        to_uint8(open_model("cifar10", "float32"))
+        to_integers(open_model("cifar10", "float32"), "uint8")
 
 
 def test_a_uint8_model_stays_as_it_is(shared):
     model = open_model(shared / "models/coral/mobilenet_v2_1.0_224_quant.tflite")
-    file = read_tflite(to_uint8(model), "m")
+    file = read_tflite(to_integers(model, "uint8"), "m")
     assert file.operators == model.file.operators
     assert file.metadata.labels == model.labels
 
