@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from edgecnn.classifier_file import as_classifier, is_open, picture_of
-from edgecnn.confidence import Confidence, read_confidence
-from edgecnn.convention import Color, Convention, Fit, Given, InputSpec, Layout, Range, Resize, span
+from edgecnn.confidence import Confidence, read_confidence, read_thresholds
+from edgecnn.convention import Color, Convention, Fit, Given, InputSpec, Layout, Resize, read_ranges, span
 from edgecnn.errors import BundleError, ModelError, ModelNotFound
 from edgecnn.labels import read_labels
 from edgecnn.scores import Found, Scores
@@ -195,7 +195,7 @@ def read_bundle(folder: Path) -> Bundle:
             name: Variant(name, str(v["file"]), v["sha256"], v["bytes"], v["macs"], v.get("accuracy"))
             for name, v in raw["variants"].items()
         }
-        ranges = _ranges(size["range"])
+        ranges = read_ranges(size["range"])
         if not all(isinstance(label, str) for label in list(raw["labels"])):
             raise ValueError("its labels are of the wrong kind")
         bundle = Bundle(
@@ -217,7 +217,7 @@ def read_bundle(folder: Path) -> Bundle:
             confidence=_confidence(raw.get("confidence"), tuple(raw["labels"]), variants),
             manifest=raw,
             scores=_one_of(raw["scores"], Scores, "scores") if "scores" in raw else None,
-            thresholds=_thresholds(raw.get("thresholds"), len(raw["labels"])),
+            thresholds=read_thresholds(raw.get("thresholds"), len(raw["labels"])),
             output=None if raw.get("output") is None else str(raw["output"]),
         )
     except OSError as error:
@@ -320,24 +320,6 @@ def read_file(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path} can't be read: {error.strerror}") from error
-
-
-def _ranges(value: Any) -> tuple[Range, ...]:
-    """Read what pixels 0 and 255 become: a pair, or a pair for each of three channels."""
-    pairs = value if isinstance(value[0], list) else [value]
-    ranges = tuple((float(low), float(high)) for low, high in pairs)
-    if len(ranges) not in (1, 3) or not all(low < high for low, high in ranges):
-        raise ValueError(f"its range is {value!r}, expected [low, high], or one for each of three channels")
-    return ranges
-
-
-def _thresholds(value: Any, count: int) -> tuple[float, ...]:
-    if value is None:
-        return ()
-    found = tuple(float(v) for v in value)
-    if len(found) != count or not all(0 <= v <= 1 for v in found):
-        raise ValueError(f"its thresholds are {value!r:.60}, expected {count} scores from 0 to 1")
-    return found
 
 
 def _confidence(table: Any, labels: tuple[str, ...], variants: dict[str, Variant]) -> dict[str, Confidence]:

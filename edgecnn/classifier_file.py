@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from edgecnn.errors import ModelError
 
 if TYPE_CHECKING:
-    from edgecnn.convention import Layout
     from edgecnn.tflite_file import Tensor, TfliteFile
 
+Layout = Literal["nhwc", "nchw"]
 # The shortest side of an image that is stored as a row of values: fewer values are measurements.
 LEAST_FLAT_SIDE = 8
-MOST_SIDE = 8192
 DTYPES = ("uint8", "int8", "float32")
 
 

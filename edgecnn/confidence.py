@@ -69,6 +69,17 @@ def read_confidence(table: Any, labels: tuple[str, ...], variants: Iterable[str]
     return found
 
 
+def read_thresholds(value: Any, classes: int) -> tuple[float, ...]:
+    """Read a multi-label model's thresholds from a manifest, one a class; none of them for None.
+
+    Raises ValueError or TypeError.
+    """
+    found = tuple(_number(v, 0.0, 1.0, "a threshold") for v in value or ())
+    if value is not None and len(found) != classes:
+        raise ValueError(f"it has {len(found)} thresholds, expected one for each of its {classes} classes")
+    return found
+
+
 def temper(probabilities: NDArray[np.floating[Any]], temperature: float, floor: float) -> NDArray[np.float64]:
     """Return softmax(log(p) / temperature) over the last axis: temperature scaling of probabilities.
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from edgecnn.classifier_file import Layout, picture_of
 from edgecnn.errors import ModelError
 from edgecnn.quant import real_range
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 Color = Literal["gray", "rgb", "bgr"]
 Fit = Literal["crop", "stretch", "pad"]
 Resize = Literal["halved", "area", "linear", "staged"]
-Layout = Literal["nhwc", "nchw"]
 # What pixels 0 and 255 become.
 Range = tuple[float, float]
 
@@ -126,8 +126,6 @@ def find_convention(file: TfliteFile, given: Given) -> Convention:
 
     `file` is one that `classifier_file` has looked at: its input has the shape that it will run at.
     """
-    from edgecnn.classifier_file import picture_of
-
     image = file.inputs[0]
     picture = picture_of(image.shape, given.size)
     assert picture is not None  # noqa: S101 - or it would not be a classifier
@@ -159,6 +157,15 @@ def find_convention(file: TfliteFile, given: Given) -> Convention:
 def span(ranges: tuple[Range, ...]) -> Range:
     """Return the range from the lowest to the highest value of some."""
     return min(low for low, _ in ranges), max(high for _, high in ranges)
+
+
+def read_ranges(value: Any) -> tuple[Range, ...]:
+    """Read a manifest's range: [low, high], or one of these for each of three channels. Raises ValueError."""
+    pairs = value if isinstance(value[0], list) else [value]
+    ranges = tuple((float(low), float(high)) for low, high in pairs)
+    if len(ranges) not in (1, 3) or not all(low < high for low, high in ranges):
+        raise ValueError(f"its range is {value!r}, expected [low, high], or one for each of three channels")
+    return ranges
 
 
 def show_ranges(value_range: Range, channel_ranges: tuple[Range, ...] = ()) -> str:

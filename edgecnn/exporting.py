@@ -101,18 +101,19 @@ def _refuse_foreign_to_micro(model: Model, file: TfliteFile) -> None:
     """Raise ModelError for what TensorFlow Lite Micro's kernels refuse, with the way out."""
     where = f"{model.name} {model.variant}"
     another = f"--variant int8 where the bundle has it{_others(model)}"
-    unsigned = [t for t in file.tensors if t.dtype == "uint8" and not t.constant]
+    used = [file.tensors[k] for k in {k for op in file.graph for k in (*op.inputs, *op.outputs)}]
+    unsigned = [t for t in used if t.dtype == "uint8" and not t.constant]
     edges = {t.name for t in (*file.inputs, *file.outputs)}
     if unsigned and {t.name for t in unsigned} <= edges and _has_signed(file):
         raise ModelError(
             f"{where} has uint8 in or out, which TensorFlow Lite Micro's kernels refuse: add --io int8"
         )
-    if unsigned or any(t.dtype == "uint8" and t.scale for t in file.tensors):
+    if unsigned or any(t.dtype == "uint8" and t.scale for t in used):
         raise ModelError(
             f"{where} is uint8 throughout, which TensorFlow Lite Micro's kernels refuse: convert it again to "
             f"int8 with TensorFlow 2, or take {another}"
         )
-    if any(t.dtype == "float16" for t in file.tensors):
+    if any(t.dtype == "float16" for t in used):
         raise ModelError(
             f"{where} has float16 weights, which TensorFlow Lite Micro's kernels refuse: take {another}"
         )

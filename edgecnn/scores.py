@@ -40,6 +40,12 @@ _WEIGHING = (
     "LOG_SOFTMAX",
 )
 _ADDING = ("ADD", "SUB", "MUL", "DIV")
+# The origins that operators on several values keep.
+_KEPT_BY = (
+    dict.fromkeys(_ADDING, ("linear",))
+    | dict.fromkeys(_JOINING, ("linear", "sigmoid", "softmax"))
+    | dict.fromkeys(_AVERAGING, ("linear", "sigmoid", "softmax", "joined"))
+)
 _DEEPEST = 64
 # How far a sum of probabilities may be off one, and values off the range from 0 to 1.
 _FLOAT_TOLERANCE, _MOST_TOLERANCE = 1e-3, 0.3
@@ -124,15 +130,18 @@ class _Walk:
         return "", None, place
 
     def _alike(self, name: str, places: list[int], at: int, depth: int) -> tuple[str, Operator | None, int]:
-        """Return the origin that all inputs of an operator have, where it stays one."""
+        """Return the origin that all inputs of an operator have, where the operator keeps it.
+
+        Several softmaxes that were joined are `joined`, until they are averaged.
+        """
         found = [self.origin(k, depth + 1) for k in places]
         kinds = {kind for kind, _, _ in found}
-        if len(kinds) != 1:
+        if len(kinds) != 1 or not kinds <= {*_KEPT_BY[name]}:
             return "", None, at
-        kept = {"linear"} if name in _ADDING else {"linear", "sigmoid"}
-        if name in _AVERAGING or len(found) == 1:
-            kept |= {"softmax"} if name not in _ADDING else set()
-        return found[0] if kinds <= kept else ("", None, at)
+        kind, operator, source = found[0]
+        if name in _JOINING and kind == "softmax" and len(found) > 1:
+            return "joined", operator, source
+        return ("softmax" if kind == "joined" else kind), operator, source
 
 
 def scores_of_outputs(outputs: NDArray[np.float32], step: float) -> Found:

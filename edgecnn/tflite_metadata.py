@@ -77,13 +77,14 @@ def read_metadata(buffer: bytes | None, model: bytes, notes: Sequence[tuple[str,
 
 
 def _packed_labels(model: bytes, name: str | None) -> list[str] | None:
-    """Read the labels in the archive: the file that the metadata name, else the only text, else `names`."""
+    """Read the labels in the archive: the file that the metadata name, else `names`, else the only text."""
     texts = _packed_texts(model)
-    plain = [file for file in texts if file.endswith(".txt")]
-    chosen = name if name in texts else plain[0] if len(plain) == 1 else None
-    if chosen is not None and (labels := parse_labels(texts[chosen], INSIDE)):
+    if name in texts and (labels := parse_labels(texts[name], INSIDE)):
         return labels
-    return next((found for text in texts.values() if (found := _named(text))), None)
+    if found := next((found for text in texts.values() if (found := _named(text))), None):
+        return found
+    plain = [text for file, text in texts.items() if file.endswith(".txt")]
+    return parse_labels(plain[0], INSIDE) if len(plain) == 1 else None
 
 
 def _packed_texts(model: bytes) -> dict[str, bytes]:

@@ -43,7 +43,7 @@ def test_an_unusual_range_has_to_be_told():
     assert find_range(file)[0] is None
     with pytest.raises(
         ModelError,
-        match=r"^m has an input that stands for -2\.56\.\.2\.54, which is none .*: add --range -2\.56\.\.2\.54, ",
+        match=r"^m has an input that stands for -2\.56\.\.2\.54, which is none .*: add --range -2\.56",
     ):
         find_convention(file, Given()).spec("m")
     assert find_convention(file, Given(value_range=(-2.5, 2.5))).spec("m").value_range == (-2.5, 2.5)

@@ -53,11 +53,16 @@ def test_json_has_the_file_and_all_of_its_figures():
 def test_a_float_model_is_none_for_an_edge_tpu():
     found = inspect_model(shipped("cifar10", "float32"), "m.tflite")
     assert len(found.file.float_tensors) > 20
-    assert found.edge_tpu_summary.startswith(f"takes none of the {len(found.layers)} operators: it works on float32")
+    assert found.edge_tpu_summary.startswith(
+        f"takes none of the {len(found.layers)} operators: it works on float32"
+    )
 
 
 def test_logits_are_said():
-    for data, scores in ((shipped("digits"), "probabilities"), (without_softmax(shipped("digits")), "logits")):
+    for data, scores in (
+        (shipped("digits"), "probabilities"),
+        (without_softmax(shipped("digits")), "logits"),
+    ):
         assert inspect_model(data, "m").as_dict()["scores"]["scores"] == scores
 
 
