@@ -14,11 +14,10 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from edgecnn.classifier_file import as_classifier, is_open, picture_of
+from edgecnn.classifier_file import Layout, as_classifier, is_open, picture_of
 from edgecnn.confidence import Confidence, read_confidence, read_thresholds
-from edgecnn.convention import Color, Convention, Fit, Given, InputSpec, Layout, Resize, read_ranges, span
+from edgecnn.convention import Color, Convention, Fit, Given, InputSpec, Resize, read_ranges, span
 from edgecnn.errors import BundleError, ModelError, ModelNotFound
-from edgecnn.labels import read_labels
 from edgecnn.scores import Found, Scores
 from edgecnn.tflite_file import TfliteFile, read_tflite
 from edgecnn.usage import Usage, check_labels, must_say, scores_notice, scores_of, usage_of_file
@@ -297,7 +296,11 @@ def bundle_usage(bundle: Bundle, variant: str, given: Given) -> tuple[bytes, Usa
             f"{source} takes {list(file.inputs[0].shape)}, but {MANIFEST} says "
             f"{spec.height}×{spec.width} {spec.color}, {spec.layout}"
         )
-    names = tuple(read_labels(given.labels)) if given.labels else bundle.labels
+    names = bundle.labels
+    if given.labels:
+        from edgecnn.labels import read_labels  # only a bare file needs it otherwise
+
+        names = tuple(read_labels(given.labels))
     check_labels(names, file, str(given.labels or bundle.folder / LABELS))
     said = f"its {MANIFEST}"
     found = scores_of(file, source, given.scores or bundle.scores)

@@ -14,7 +14,6 @@ from edgecnn.classifier_file import as_classifier
 from edgecnn.confidence import Confidence
 from edgecnn.convention import TOLD, Given, find_convention, first_quantized
 from edgecnn.errors import LabelsError, ModelError
-from edgecnn.labels import read_labels
 from edgecnn.scores import SCORES, Found, classes_of, scores_of_graph
 
 if TYPE_CHECKING:
@@ -189,6 +188,8 @@ def find_labels(
     less than there are outputs, gets it. A model of one output has two classes; one label names the one that
     its output is the score of. Raises LabelsError.
     """
+    from edgecnn.labels import read_labels  # a bundle needs none of it
+
     outputs = classes_of(file.outputs[0])
     metadata = file.metadata if labels is None else None
     notices = []

@@ -101,8 +101,8 @@ def test_evaluate_counts_the_best_one(run_cli, path, tmp_path):
 
 def test_live_runs_with_steady_labels(run_cli, path, tmp_path):
     lines = tmp_path / "out.jsonl"
-    ran = run_cli("live", "--model", path, "--range", "0..1", "--source", "synthetic", "--frames", 5, "--show", "none",
-                  "--smooth", 0.4, "--jsonl", lines, "--threshold", 0.01)  # fmt: skip
+    options = ["--range", "0..1", "--smooth", "0.4", "--threshold", "0.01", "--jsonl", lines]
+    ran = run_cli("live", "--model", path, "--source", "synthetic", "--frames", 5, "--show", "none", *options)
     assert ran.code == 0, ran.err
     last = json.loads(lines.read_text().splitlines()[-1])
     assert last["labels"]
