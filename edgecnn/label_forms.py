@@ -140,7 +140,11 @@ def _flow(text: str) -> Any:
     """Read YAML's flow form without quotes, `[a, b]` or `{0: a, 1: b}`; None where that is no list."""
     if not re.fullmatch(r"\[.*\]|\{.*\}", text, re.DOTALL):
         return None
-    parts = [part.strip() for part in next(csv.reader([" ".join(text[1:-1].split())], skipinitialspace=True))]
+    try:
+        parts = next(csv.reader([" ".join(text[1:-1].split())], skipinitialspace=True))
+    except (csv.Error, StopIteration):
+        return None
+    parts = [part.strip() for part in parts]
     parts = [_unquoted(part) for part in parts if part]
     if text[0] == "[":
         return parts
@@ -148,6 +152,8 @@ def _flow(text: str) -> Any:
     return _pairs([(_unquoted(key.strip()), _unquoted(name.strip())) for key, _, name in pairs])
 
 
+# A key and its value; longer lines are no such pair, and would take long to find that out.
+_LONGEST_LINE = 1000
 _PAIR = re.compile(r"""(?P<key>"[^"]*"|'[^']*'|[^\s"'#:][^:]*?)\s*:(?:\s+(?P<value>.*))?""")
 
 
@@ -159,7 +165,7 @@ def _yaml(text: str) -> Entries | None:
         if line.strip() and not line.lstrip().startswith("#") and line.strip() not in ("---", "...")
     ]
     for place, (_, line) in enumerate(lines):
-        found = _PAIR.fullmatch(line)
+        found = _pair(line)
         if not found or _unquoted(found["key"]).lower() not in KEYS:
             continue
         value = _without_comment(found["value"] or "")
@@ -172,6 +178,10 @@ def _yaml(text: str) -> Entries | None:
             return _block(list(_indented(lines[place + 1 :])))
     # A whole file of dashes is a list; one of `number: name` is read as numbered lines.
     return _block(lines) if lines and all(line.lstrip().startswith("- ") for _, line in lines) else None
+
+
+def _pair(line: str) -> re.Match[str] | None:
+    return _PAIR.fullmatch(line) if len(line) <= _LONGEST_LINE else None
 
 
 def _indented(lines: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
@@ -189,7 +199,7 @@ def _block(lines: list[tuple[int, str]]) -> Entries | None:
         if text.startswith("- "):
             found.append(Entry(None, _unquoted(text[2:].strip()), f"line {number}"))
             continue
-        pair = _PAIR.fullmatch(text)
+        pair = _pair(text)
         if not pair or not pair["value"]:
             return None
         key, value = _unquoted(pair["key"]), _unquoted(pair["value"].strip())

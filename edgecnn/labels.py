@@ -7,6 +7,7 @@ have numbers, these say which output each belongs to, whatever the order of the 
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,8 @@ from edgecnn.regular_file import read_regular
 if TYPE_CHECKING:
     import os
 
-MOST_BYTES = 16 << 20
+# As much as the labels inside a model file may have.
+MOST_BYTES, MOST_LABELS = 1 << 20, 100_000
 # A line with a number: what stands between it and the label tells how sure it is that the number counts.
 _NUMBERED = re.compile(
     r"""(?P<quote>["']?)(?P<number>\d{1,9})(?P=quote)
@@ -59,18 +61,33 @@ def parse_labels(data: bytes, source: str) -> list[str]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise LabelsError(f"{source} is no UTF-8 text: expected one label a line") from error
+    split = _lines(text)
+    _refuse_controls(split, source)
     entries = read_structure(text)
     if entries is not None:
         return _in_order(entries, source)
     if text.lstrip()[:1] in ("{", "[") and Path(source).suffix.lower() in (".json", ".yaml", ".yml"):
         raise LabelsError(f"{source} has no list of labels: expected a list, a map of numbers, or `names`")
-    lines = [(k, line.strip()) for k, line in enumerate(_lines(text), 1) if line.strip()]
+    if len(split) > MOST_LABELS:
+        raise LabelsError(f"{source} has {len(split):,} lines, expected at most {MOST_LABELS:,} labels")
+    lines = [(k, line.strip()) for k, line in enumerate(split, 1) if line.strip()]
     return _unquoted(_in_order(_of_lines(lines, source), source))
 
 
 def _lines(text: str) -> list[str]:
     # Not `splitlines`, which also splits at characters that stand inside labels.
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def _refuse_controls(lines: list[str], source: str) -> None:
+    """Raise LabelsError for control characters, which no label has."""
+    for number, line in enumerate(lines, 1):
+        if line.isprintable():
+            continue
+        if odd := next((c for c in line if c != "\t" and unicodedata.category(c) == "Cc"), None):
+            raise LabelsError(
+                f"{source}: line {number} has the control character {odd!r}: expected one label a line"
+            )
 
 
 def _of_lines(lines: list[tuple[int, str]], source: str) -> Entries:

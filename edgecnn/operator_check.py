@@ -83,6 +83,10 @@ def wrong(where: str, got: object, expected: str) -> ModelError:
     return ModelError(f"{where} has {got}, expected {expected}")
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def _check_left_out(operator: Any, where: str) -> None:
     if -1 not in operator.inputs or any(part in operator.code for part in _WITH_STATE):
         return
@@ -115,7 +119,11 @@ def check_operator(
     _check_left_out(operator, where)
     fewest = _FEWEST_INPUTS.get(code, 1 if code in _OPTIONS else 0)
     if len(inputs) < fewest or (code in _OPTIONS and not outputs):
-        raise wrong(where, f"{len(inputs)} inputs and {len(outputs)} outputs", f"at least {fewest} and 1")
+        raise wrong(
+            where,
+            f"{_count(len(inputs), 'input')} and {_count(len(outputs), 'output')}",
+            f"at least {fewest} and 1",
+        )
     if code in _SCALED:
         _check_scaled([t for t in (*inputs[:2], *outputs) if t is not None], where)
     options = _options(operator, where, file)

@@ -87,7 +87,7 @@ def test_tables_lists_and_maps_are_read(text):
         ["0", "1", "2"],
         ["0 a", "b"],
         ["tench, Tinca tinca", "goldfish, Carassius auratus"],
-        ["half\u2028line", "one\x0bmore"],
+        ["half\u2028line", "more"],
         ['the "best"', "rest"],
         ["{odd}", "even"],
         [],
@@ -126,6 +126,12 @@ def test_a_file_of_another_system_is_read_all_the_same(tmp_path):
     assert read_labels(path) == ["eins", "zwei"]
 
 
+def test_control_characters_are_refused_with_their_line():
+    with pytest.raises(LabelsError, match=r"line 2 has the control character '\\x1b'"):
+        parse("a\nb\x1b[2J\n")
+    assert parse("0\ta\n1\tb") == ["a", "b"]
+
+
 def test_what_is_no_list_of_labels_is_one_line(tmp_path):
     path = tmp_path / "labels.json"
     path.write_text('{"a": {"b": 1.5}}')
@@ -141,7 +147,24 @@ def test_what_is_no_list_of_labels_is_one_line(tmp_path):
         read_labels(path)
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, "{" * 100_000, "9" * 100_000 + ": a", "names: [", "- \n- a"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        "{" * 100_000,
+        "9" * 100_000 + ": a",
+        "names: [",
+        "- \n- a",
+        "[" + "-" * 100_000 + "1]",
+        "a" + " " * 1_000_000 + "x: y",
+        "0" + " " * 1_000_000 + "x",
+        "[" + "9" * 10_000 + "]",
+        "[" + "a" * 200_000 + "]",
+        "0" + "\t" * 500_000 + "x",
+        "names:" + " " * 500_000,
+        "x\n" * 200_000,
+    ],
+)
 def test_hostile_texts_end_quickly(text):
     with suppress(LabelsError):
         assert all(isinstance(name, str) for name in parse(text))
