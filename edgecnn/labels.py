@@ -65,7 +65,9 @@ def parse_labels(data: bytes, source: str) -> list[str]:
     _refuse_controls(split, source)
     entries = read_structure(text)
     if entries is not None:
-        return _in_order(entries, source)
+        names = _in_order(entries, source)
+        _refuse_controls(names, source, "label")  # which an escape may stand for
+        return names
     if text.lstrip()[:1] in ("{", "[") and Path(source).suffix.lower() in (".json", ".yaml", ".yml"):
         raise LabelsError(f"{source} has no list of labels: expected a list, a map of numbers, or `names`")
     if len(split) > MOST_LABELS:
@@ -79,14 +81,14 @@ def _lines(text: str) -> list[str]:
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
-def _refuse_controls(lines: list[str], source: str) -> None:
+def _refuse_controls(lines: list[str], source: str, what: str = "line") -> None:
     """Raise LabelsError for control characters, which no label has."""
     for number, line in enumerate(lines, 1):
         if line.isprintable():
             continue
         if odd := next((c for c in line if c != "\t" and unicodedata.category(c) == "Cc"), None):
             raise LabelsError(
-                f"{source}: line {number} has the control character {odd!r}: expected one label a line"
+                f"{source}: {what} {number} has the control character {odd!r}: expected one label a line"
             )
 
 

@@ -129,6 +129,8 @@ def test_a_file_of_another_system_is_read_all_the_same(tmp_path):
 def test_control_characters_are_refused_with_their_line():
     with pytest.raises(LabelsError, match=r"line 2 has the control character '\\x1b'"):
         parse("a\nb\x1b[2J\n")
+    with pytest.raises(LabelsError, match="label 1 has the control character"):
+        parse('["\\u001b[2J", "b"]')
     assert parse("0\ta\n1\tb") == ["a", "b"]
 
 
