@@ -71,6 +71,7 @@ class Classifier:
             model.file.outputs[0],
             logits=model.scores == "logits",
             temperature=1.0 if self.multi_label else model.confidence.temperature,
+            name=f"{model.name} {model.variant}",
         )
 
     @property
@@ -104,6 +105,8 @@ class Classifier:
             For an array that is no picture.
         EngineError
             Where the engine fails.
+        AnswerError
+            Where the model answers NaN or infinity.
         """
         return self._decode(self.engine.invoke(self._preprocess(image)), top)
 
@@ -152,7 +155,13 @@ class Classifier:
         Parameters
         ----------
         smoother
-            That of the frame's stream, for a steady answer beside the frame's own.
+            That of the frame's stream, for a steady answer beside the frame's own. It stays as it is where
+            the model answers NaN or infinity.
+
+        Raises
+        ------
+        ImageError, EngineError, AnswerError
+            As `classify` does.
         """
         predictions, timings, raw = self._run(frame.region, top)
         found = self.found(self._decode(raw)) if self.multi_label else None

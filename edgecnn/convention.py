@@ -159,15 +159,6 @@ def span(ranges: tuple[Range, ...]) -> Range:
     return min(low for low, _ in ranges), max(high for _, high in ranges)
 
 
-def read_ranges(value: Any) -> tuple[Range, ...]:
-    """Read a manifest's range: [low, high], or one of these for each of three channels. Raises ValueError."""
-    pairs = value if isinstance(value[0], list) else [value]
-    ranges = tuple((float(low), float(high)) for low, high in pairs)
-    if len(ranges) not in (1, 3) or not all(low < high for low, high in ranges):
-        raise ValueError(f"its range is {value!r}, expected [low, high], or one for each of three channels")
-    return ranges
-
-
 def show_ranges(value_range: Range, channel_ranges: tuple[Range, ...] = ()) -> str:
     """Return what pixels 0 and 255 become, in words: `0 and 1`."""
     pairs = channel_ranges or (value_range,)

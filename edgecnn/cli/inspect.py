@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,6 +18,8 @@ from edgecnn.cli.options import (
     VariantOption,
     parse_given,
 )
+from edgecnn.json_text import to_json
+from edgecnn.printable import open_console, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,8 +47,6 @@ def inspect(
 
     The file is read and never run.
     """
-    from rich.console import Console
-
     from edgecnn.bundle import find, read_bundle, read_file
     from edgecnn.cli.output import write_text
     from edgecnn.inspection import inspect_bundle, inspect_model
@@ -59,14 +58,13 @@ def inspect(
     else:
         found = inspect_model(read_file(path), str(path), given, path.parent)
     if json_file != "-":
-        print_inspection(found, Console(highlight=False, soft_wrap=True))
+        print_inspection(found, open_console(soft_wrap=True))
     if json_file:
-        write_text(json_file, json.dumps(found.as_dict(), indent=1, ensure_ascii=False) + "\n")
+        write_text(json_file, to_json(found.as_dict(), indent=1) + "\n")
 
 
 def print_inspection(found: Inspection, console: Console) -> None:
     """Print what was found, for a person."""
-    from rich.markup import escape
     from rich.table import Table
 
     from edgecnn.classifier_file import is_open
@@ -95,7 +93,7 @@ def print_inspection(found: Inspection, console: Console) -> None:
         *_images(found),
     ]
     for name, text in rows:
-        facts.add_row(name, escape(text))
+        facts.add_row(name, printable(text))
     console.print(facts)
     _print_layers(found, console)
 
@@ -103,7 +101,6 @@ def print_inspection(found: Inspection, console: Console) -> None:
 def _print_layers(found: Inspection, console: Console) -> None:
     """Print the operators as a table that 80 columns hold, and below it why some leave the Edge TPU."""
     from rich import box
-    from rich.markup import escape
     from rich.table import Table
 
     # Where the file is compiled already, or none of it fits, a word for each operator tells nothing.
@@ -119,7 +116,7 @@ def _print_layers(found: Inspection, console: Console) -> None:
     for layer in found.layers:
         cells = [
             str(layer.index + 1),
-            escape(layer.operator),
+            printable(layer.operator),
             f"{layer.dtype} {_shape(layer.shape)}",
             f"{layer.macs:,}" if layer.macs else "",
             f"{layer.macs / found.file.macs:.1%}" if layer.macs else "",
@@ -129,9 +126,8 @@ def _print_layers(found: Inspection, console: Console) -> None:
     console.print(layers)
     if leaves:
         for leaving in found.edge_tpu.leaving:
-            console.print(
-                escape(f"off the Edge TPU: {leaving.index + 1}, {leaving.operator}: {leaving.reason}")
-            )
+            where = f"{leaving.index + 1}, {printable(leaving.operator)}"
+            console.print(f"off the Edge TPU: {where}: {leaving.reason}", markup=False)
 
 
 def _images(found: Inspection) -> list[tuple[str, str]]:

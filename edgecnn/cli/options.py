@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Literal, cast
@@ -35,6 +34,7 @@ EngineOption = Annotated[
     ),
 ]
 MAX_THREADS = 256
+_MOST_RANGE = 1e6
 # The longest side of an input that is set by hand, in pixels.
 MOST_SIDE = 8192
 ThreadsOption = Annotated[
@@ -133,9 +133,19 @@ def parse_threads(text: str) -> int | Literal["auto"]:
     """Read `2` or `auto`. Raises OptionError."""
     if text.strip().lower() == "auto":
         return "auto"
-    if not (text.strip().isdecimal() and 1 <= int(text) <= MAX_THREADS):
-        raise OptionError(f"--threads is {text!r}, expected a number from 1 to {MAX_THREADS}, or auto")
-    return int(text)
+    count = parse_whole(text, MAX_THREADS)
+    if not count:
+        raise OptionError(f"--threads is {_short(text)}, expected a number from 1 to {MAX_THREADS}, or auto")
+    return count
+
+
+def parse_whole(text: str, most: int) -> int | None:
+    """Read a number of zero or more in decimal digits; None for what is none, or is larger."""
+    digits = text.strip()
+    # Python refuses to read thousands of digits.
+    if not digits.isdecimal() or len(digits) > len(str(most)):
+        return None
+    return number if (number := int(digits)) <= most else None
 
 
 def parse_range(text: str | None) -> tuple[float, float] | tuple[tuple[float, float], ...] | None:
@@ -146,8 +156,8 @@ def parse_range(text: str | None) -> tuple[float, float] | tuple[tuple[float, fl
     found = tuple(r for r in ranges if r is not None)
     if len(found) != len(ranges) or len(found) not in (1, 3):
         raise OptionError(
-            f"--range is {text!r}, expected what pixels 0 and 255 become, the lower number first, such as "
-            "0..1, -1..1 or -2.1..2.6, or three of these with commas between them, one for each channel"
+            f"--range is {_short(text)}, expected what pixels 0 and 255 become, the lower number first, such "
+            "as 0..1, -1..1 or -2.1..2.6, or three of these with commas between them, one for each channel"
         )
     return found if len(found) > 1 else found[0]
 
@@ -158,7 +168,7 @@ def _one_range(text: str) -> tuple[float, float] | None:
         values = float(low), float(high)
     except ValueError:
         return None
-    return values if dots and values[0] < values[1] and all(map(math.isfinite, values)) else None
+    return values if dots and -_MOST_RANGE <= values[0] < values[1] <= _MOST_RANGE else None
 
 
 def parse_input_size(text: str | None) -> tuple[int, int] | None:
@@ -166,12 +176,17 @@ def parse_input_size(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     width, _, height = text.lower().replace("×", "x").partition("x")
-    if not all(side.isdecimal() and 1 <= int(side) <= MOST_SIDE for side in (width, height)):
+    sides = [int(side) for side in (width, height) if side.isdecimal() and len(side) <= len(str(MOST_SIDE))]
+    if len(sides) < 2 or not all(1 <= side <= MOST_SIDE for side in sides):
         raise OptionError(
-            f"--input-size is {text!r}, expected WIDTHxHEIGHT in pixels, each at most {MOST_SIDE}: "
+            f"--input-size is {_short(text)}, expected WIDTHxHEIGHT in pixels, each at most {MOST_SIDE}: "
             "--input-size 224x224"
         )
-    return int(width), int(height)
+    return sides[0], sides[1]
+
+
+def _short(text: str, most: int = 60) -> str:
+    return repr(text if len(text) <= most else text[:most] + "…")
 
 
 def parse_given(

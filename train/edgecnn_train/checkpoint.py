@@ -7,6 +7,8 @@ import io
 import json
 import math
 import os
+import re
+import struct
 import time
 import zipfile
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ import keras
 import numpy as np
 
 from edgecnn.errors import OutputError
+from edgecnn.regular_file import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +28,17 @@ if TYPE_CHECKING:
 
     from edgecnn_train.average import Average
     from edgecnn_train.batches import Clock
+
+_MOST_STATE = 64 << 20
+# Weights, averages and an optimizer's moments have eight bytes each at most; a checkpoint is far below.
+_MOST_BYTES_A_WEIGHT, _MOST_OTHER = 64, 16 << 20
+_ARRAYS = re.compile(r"(last|best)-\d+\.npz")
+_HEADER = re.compile(
+    rb"\x93NUMPY[\x01-\x03]\x00.{2,4}?\{'descr': '([<>|=][fiub]\d{1,2})', 'fortran_order': (True|False), "
+    rb"'shape': \(([\d, ]{0,200})\), \} *\n",
+    re.DOTALL,
+)
+_FIGURES = {"loss", "accuracy", "val_loss", "val_accuracy", "seconds"}
 
 
 def best_epoch(history: Sequence[Mapping[str, float]], pictures: int, *, falls: bool) -> int:
@@ -103,28 +117,43 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         first = min(self._first, len(self.history) - 1)
         return first + best_epoch(self.history[first:], self._pictures, falls=self._falls)
 
-    def load(self) -> Saved | None:
+    def load(self, model: Any) -> Saved | None:
         """Return what the last whole epoch left behind, or None for a new start.
 
         Arrays alone, no Keras file: Keras forgets which layers were frozen when it saves a network, and then
         drops the state of an optimizer that knew only the others.
+
+        Parameters
+        ----------
+        model
+            The network that is trained: what is damaged, or of another network, is not taken.
         """
+        shapes = [tuple(weight.shape) for weight in model.weights]
         try:
-            state = json.loads((self._folder / "state.json").read_text("utf-8"))
+            state = json.loads(read_regular(self._folder / "state.json", _MOST_STATE))
             if state["fingerprint"] != self._fingerprint:
                 return None
-            self.history = state["history"]
-            self.best()
-            last = _read(self._last())
-            return Saved(*([last[k] for k in last if k.startswith(part)] for part in ("weight", "optimizer")))
-        # A power cut leaves any of these.
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+            self.history = _read_history(state["history"])
+            size = sum(math.prod(shape) for shape in shapes)
+            last = read_arrays(self._last(), _MOST_BYTES_A_WEIGHT * size + _MOST_OTHER)
+            best = read_arrays(self._best(), _MOST_BYTES_A_WEIGHT * size + _MOST_OTHER)
+            saved = Saved(
+                *([last[k] for k in last if k.startswith(part)] for part in ("weight", "optimizer"))
+            )
+            if any([a.shape for a in arrays] != shapes for arrays in (saved.weights, best.values())):
+                raise ValueError("weights of another network")
+            # The first of an optimizer's variables counts the batches; the others are checked when restored.
+            if any(a.shape != () for a in saved.optimizer[:1]):
+                raise ValueError("no state of an optimizer")
+            return saved
+        # A power cut leaves some of these, other damage the rest.
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
             self.history = []
             return None
 
     def best(self) -> list[NDArray[Any]]:
         """Return the best epoch's weights."""
-        return list(_read(self._best()).values())
+        return list(read_arrays(self._best()).values())
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         """Start the epoch's clock, and make its dropout depend on the seed and the epoch alone.
@@ -163,8 +192,8 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         # Before the epoch's files that it names take the place of the last epoch's.
         _flush(self._folder)
         named = {self._last(), self._best()}
-        for old in self._folder.glob("*.npz"):
-            if old not in named:
+        for old in list(self._folder.iterdir()):
+            if _ARRAYS.fullmatch(old.name) and old not in named:
                 old.unlink()
 
     def _last(self) -> Path:
@@ -183,7 +212,8 @@ def _write(path: Path, **parts: list[NDArray[Any]]) -> None:
 
 def _keep(path: Path, content: bytes) -> None:
     """Write a file that a power cut does not take away again."""
-    with path.open("wb") as file:
+    path.unlink(missing_ok=True)  # should it be a link, what it leads to is not ours
+    with path.open("xb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
@@ -198,6 +228,61 @@ def _flush(folder: Path) -> None:
         os.close(handle)
 
 
-def _read(path: Path) -> dict[str, NDArray[Any]]:
-    with np.load(path) as kept:
-        return {name: kept[name] for name in kept.files}
+def read_arrays(path: Path, most: int | None = None) -> dict[str, NDArray[Any]]:
+    """Read a file of numpy's `savez` that can't be trusted: plain numbers, stored as they are.
+
+    Raises OSError where it can't be read, ValueError where it is anything else. It takes no more memory than
+    twice the file.
+    """
+    data = read_regular(path, most)
+    found = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = archive.infolist()
+            if sum(m.file_size for m in members) > len(data):
+                raise ValueError("its parts are larger than the file")
+            for member in members:
+                if member.compress_type != zipfile.ZIP_STORED:
+                    raise ValueError(f"{member.filename} is compressed")
+                found[member.filename.removesuffix(".npy")] = _parse_array(archive.read(member))
+    except (
+        zipfile.BadZipFile,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        SyntaxError,
+        struct.error,
+    ) as error:
+        raise ValueError(f"{path.name} is damaged: {error}") from error
+    return found
+
+
+def _parse_array(data: bytes) -> NDArray[Any]:
+    """Return the array of a `.npy` file's bytes, whose header and size have to be as `savez` writes them.
+
+    numpy's own reader allocates what the header claims, and lets Python's parser loose on it.
+    """
+    found = _HEADER.match(data)
+    if not found:
+        raise ValueError("no array of plain numbers")
+    kind, order, sizes = (part.decode() for part in found.groups())
+    shape = tuple(int(size) for size in sizes.replace(",", " ").split())
+    try:
+        dtype = np.dtype(kind)
+    except TypeError as error:
+        raise ValueError(f"no kind of number: {kind}") from error
+    rest = data[found.end() :]
+    if math.prod(shape) * dtype.itemsize != len(rest):
+        raise ValueError("an array of another size than it says")
+    return np.frombuffer(rest, dtype).reshape(shape, order="F" if order == "True" else "C")
+
+
+def _read_history(kept: Any) -> list[dict[str, float]]:
+    """Return the records of a state, each with the figures that others read. Raises ValueError."""
+    if not isinstance(kept, list) or not kept:
+        raise ValueError("no history")
+    for epoch in kept:
+        numbers = all(type(value) in (int, float) for value in epoch.values())
+        if not numbers or not epoch.keys() >= _FIGURES or not 0 <= epoch["val_accuracy"] <= 1:
+            raise ValueError("a record that training did not write")
+    return kept

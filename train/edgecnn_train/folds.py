@@ -118,7 +118,9 @@ def estimate(recipe: Recipe, source: Source, work: Path, say: Callable[[str], No
             say(f"no estimate by folds, fold {number} of {count} can't be made: {error}")
             return None
         test = partial(_test, recipe, data, folder)
-        top1 = remember(folder / "top1.json", [fingerprint(data, recipe), asdict(recipe.quantize)], test)
+        top1 = remember(
+            folder / "top1.json", [fingerprint(data, recipe), asdict(recipe.quantize)], test, _is_share
+        )
         say(f"fold {number} of {len(folds)}: int8 {top1:.1%} of {len(data.test)} pictures")
         found.append(top1)
     return FoldEstimate(tuple(found), len(pictures.whole))
@@ -127,6 +129,10 @@ def estimate(recipe: Recipe, source: Source, work: Path, say: Callable[[str], No
 def as_dict(found: FoldEstimate) -> dict[str, object]:
     """Return an estimate as the manifest has it."""
     return asdict(found) | {"mean": found.mean, "deviation": found.deviation}
+
+
+def _is_share(top1: float) -> bool:
+    return 0 <= top1 <= 1
 
 
 def _test(recipe: Recipe, data: DataSet, folder: Path) -> float:

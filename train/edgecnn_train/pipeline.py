@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from contextlib import ExitStack
 from dataclasses import replace
@@ -12,7 +11,7 @@ import keras
 
 from edgecnn.board import describe_board
 from edgecnn.bundle import read_bundle
-from edgecnn.bundle_writer import new_folder, write_manifest, write_models
+from edgecnn.bundle_writer import write_manifest, write_models
 from edgecnn.golden import record
 from edgecnn.loader import load
 from edgecnn_train import models, publish, report
@@ -27,6 +26,7 @@ from edgecnn_train.negatives import load_negatives
 from edgecnn_train.quantize import convert
 from edgecnn_train.transfer import NETWORK
 from edgecnn_train.verify import ALLOWED_DROP, gate, verify
+from edgecnn_train.work import clear_work, work_folder, working
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from edgecnn.bundle import Bundle
     from edgecnn.dataset import Source
+    from edgecnn.output_folder import Target
     from edgecnn_train.cost import Budget
     from edgecnn_train.data import DataSet
     from edgecnn_train.fit import Fitted
@@ -67,20 +68,39 @@ def train(
         Where int8 loses too much; the checkpoints stay.
     """
     out = out.absolute()
-    publish.check_target(out)
-    if out.exists():
-        say(f"the bundle that is at {out} now will be replaced when this one is ready")
-    data = load_data(source, recipe, say)
-    say(
-        f"{len(data.labels)} classes; {len(data.train):,} pictures for training, "
-        f"{len(data.validation):,} for validation, {len(data.test):,} for the test"
-    )
-    if recipe.private.enabled:
-        refuse(recipe)
-        say(str(spent(recipe, len(data.train))))
-    negatives = load_negatives(data, recipe)
+    with publish.claim(out) as held:
+        if out.exists():
+            say(f"the bundle that is at {out} now will be replaced when this one is ready")
+        data = load_data(source, recipe, say)
+        say(
+            f"{len(data.labels)} classes; {len(data.train):,} pictures for training, "
+            f"{len(data.validation):,} for validation, {len(data.test):,} for the test"
+        )
+        if recipe.private.enabled:
+            refuse(recipe)
+            say(str(spent(recipe, len(data.train))))
+        negatives = load_negatives(data, recipe)
+        with working(work_folder(out)) as work:
+            recipe, fitted, folds = _fit(recipe, source, data, budget, work, say, show, tensorboard)
+            bundle = _publish(
+                recipe, data, negatives, fitted, folds, held, out, work, say, allowed_drop, show
+            )
+            clear_work(work)
+    return bundle
+
+
+def _fit(
+    recipe: Recipe,
+    source: Source,
+    data: DataSet,
+    budget: Budget | None,
+    work: Path,
+    say: Callable[[str], None],
+    show: Show,
+    tensorboard: Path | None,
+) -> tuple[Recipe, Fitted, FoldEstimate | None]:
+    """Train the network, and those of the folds; return the recipe with what was chosen filled in."""
     recipe = _settled(recipe, data)
-    work = publish.work_folder(out)
     if budget:
         recipe = widest(recipe, data.input, data.labels, budget, work, say)
     say(f"{recipe.model.family}: {cost(recipe, data.input, data.labels)}")
@@ -95,9 +115,7 @@ def train(
         folds = estimate(recipe, source, work, say)
         if folds:
             say(f"int8 top-1 {folds}")
-    bundle = _publish(recipe, data, negatives, fitted, folds, out, work, say, allowed_drop, show)
-    shutil.rmtree(work, ignore_errors=True)
-    return bundle
+    return recipe, fitted, folds
 
 
 def _settled(recipe: Recipe, data: DataSet) -> Recipe:
@@ -117,6 +135,7 @@ def _publish(
     negatives: Negatives,
     fitted: Fitted,
     folds: FoldEstimate | None,
+    held: Target,
     out: Path,
     work: Path,
     say: Callable[[str], None],
@@ -129,7 +148,8 @@ def _publish(
         name: publish.with_metadata(content, name, recipe, data.labels, data.input)
         for name, content in converted.files.items()
     }
-    with new_folder(out) as folder:
+    with held.fill() as draft:
+        folder = draft.folder
         manifest = write_models(folder, out.name, recipe.title or out.name, data.labels, data.input, files)
         say(f"verifying {', '.join(files)} on the test pictures, through edgecnn itself")
         with ExitStack() as opened:
@@ -177,6 +197,5 @@ def _publish(
         bare = keras.Model(fitted.model.inputs, fitted.model.outputs, name=fitted.model.name)
         bare.save(folder / NETWORK)
         page = report.write(folder, manifest, fitted, result, calibrated, measured, converted.layers)
-    say(f"report, with the pictures that it gets most wrong: {report.write_page(out, page)}")
-    say(f"published {out}: edgecnn live --model {out}")
+        publish.put_in_place(draft, out, page, say)
     return read_bundle(out)

@@ -10,10 +10,11 @@ import time
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import keras
-from rich.console import Console
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+
+from edgecnn.printable import open_console
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -53,7 +54,7 @@ def progress(show: Show, epochs: int, log: Log, say: Callable[[str], None]) -> I
     log
         A callback that keeps the figures of the epochs.
     """
-    console = Console(highlight=False)
+    console = open_console()
     if show == "none":
         yield []
     elif show == "lines" or not console.is_terminal or console.is_dumb_terminal:
