@@ -15,9 +15,12 @@ from edgecnn.cli.options import (
     ColorOption,
     EngineOption,
     FitOption,
+    InputSizeOption,
     LabelsOption,
     ModelOption,
+    OutputOption,
     RangeOption,
+    ScoresOption,
     ThreadsOption,
     ThresholdOption,
     VariantOption,
@@ -64,13 +67,16 @@ def live(
         ),
     ] = "auto",
     model: ModelOption = DEFAULT_MODEL,
-    variant: VariantOption = "int8",
+    variant: VariantOption = None,
     engine: EngineOption = "auto",
     threads: ThreadsOption = "1",
     labels: LabelsOption = None,
     value_range: RangeOption = None,
     fit: FitOption = None,
     color: ColorOption = None,
+    scores: ScoresOption = None,
+    output: OutputOption = None,
+    input_size: InputSizeOption = None,
     threshold: ThresholdOption = None,
     deadline: Annotated[
         float | None,
@@ -192,9 +198,9 @@ def live(
         jsonl=jsonl, csv=csv, record=record, overlay=overlay, save_to=save_to,
     )  # fmt: skip
 
-    given = parse_given(labels, value_range, fit, color)
+    given = parse_given(labels, value_range, fit, color, scores, output, input_size)
 
-    def load(name: str, *, strict: bool = False) -> AbstractContextManager[Classifier]:
+    def load(name: str | None, *, strict: bool = False) -> AbstractContextManager[Classifier]:
         return open_classifier(model, name, engine, threads, given, threshold, deadline, strict=strict)
 
     print_summary(run_live(load, variant, asked, console), console)

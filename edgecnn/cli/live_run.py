@@ -73,7 +73,10 @@ class Live:
 
 
 def run_live(
-    load: Callable[..., AbstractContextManager[Classifier]], variant: str, asked: Live, console: Console
+    load: Callable[..., AbstractContextManager[Classifier]],
+    variant: str | None,
+    asked: Live,
+    console: Console,
 ) -> Summary:
     """Open the model, the source and the sinks, run the loop until its end, and return the summary.
 
@@ -96,7 +99,7 @@ def run_live(
 
 def _run(
     load: Callable[..., AbstractContextManager[Classifier]],
-    variant: str,
+    variant: str | None,
     asked: Live,
     console: Console,
     signals: _Signals,
