@@ -238,6 +238,8 @@ def read_table(lines: list[tuple[int, str]]) -> Entries | None:
             return None
         if len(rows) != len(lines) or len({len(row) for row in rows}) != 1 or len(rows[0]) < 2:
             return None
+        if separator == ":" and len(rows[0]) > 2:  # colons within names
+            return None
         return _of_rows(rows, [f"line {number}" for number, _ in lines])
     return None
 

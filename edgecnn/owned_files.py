@@ -128,7 +128,7 @@ def remove_unfinished(folder: Path) -> None:
 def _read_manifest(folder: Path) -> tuple[str, dict[str, Any] | None]:
     """Return a manifest's text and content; None where it is none."""
     try:
-        text = read_regular(folder / MANIFEST, _MOST_BYTES).decode("utf-8")
+        text = read_regular(folder / MANIFEST, _MOST_BYTES, remember=False).decode("utf-8")
         found = json.loads(text)
     except (OSError, ValueError, RecursionError):
         return "", None
@@ -153,7 +153,7 @@ def _as_written(path: Path, text: str, manifest: dict[str, Any]) -> bool:
 
 def _digest(path: Path) -> str:
     found = hashlib.sha256()
-    with open_regular(path) as file:
+    with open_regular(path, remember=False) as file:
         while chunk := file.read(1 << 20):
             found.update(chunk)
     return found.hexdigest()

@@ -35,7 +35,7 @@ def forget_read() -> None:
     _read.clear()
 
 
-def open_regular(path: str | os.PathLike[str]) -> IO[bytes]:
+def open_regular(path: str | os.PathLike[str], *, remember: bool = True) -> IO[bytes]:
     """Open a regular file, or a link to one, for reading; without blocking, whatever it is.
 
     Raises OSError, whose `strerror` can be shown: also for a pipe, device, socket or folder, and for a name
@@ -58,7 +58,7 @@ def open_regular(path: str | os.PathLike[str]) -> IO[bytes]:
         if kind != stat.S_IFREG:
             what = _KINDS.get(kind, "a special file")
             raise OSError(errno.EINVAL, f"it is {what}, expected a regular file", os.fspath(path))
-        if len(_read) < _MOST_REMEMBERED:
+        if remember and len(_read) < _MOST_REMEMBERED:
             _read.add((found.st_dev, found.st_ino))
         return os.fdopen(handle, "rb")
     except BaseException:
@@ -66,20 +66,22 @@ def open_regular(path: str | os.PathLike[str]) -> IO[bytes]:
         raise
 
 
-def read_regular(path: str | os.PathLike[str], most: int | None = None) -> bytes:
+def read_regular(path: str | os.PathLike[str], most: int | None = None, *, remember: bool = True) -> bytes:
     """Return the bytes of a regular file; see `open_regular`.
 
     Parameters
     ----------
     most
         How many bytes it may have; None for any number.
+    remember
+        Whether `was_read` is to know of it: not of a file that is looked at to be replaced.
 
     Raises
     ------
     OSError
         Where it can't be read, or is larger.
     """
-    with open_regular(path) as file:
+    with open_regular(path, remember=remember) as file:
         if most is None:
             return file.read()
         # The size that the system reports may be out of date, and is 0 for what the kernel makes up.

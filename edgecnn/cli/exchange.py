@@ -131,16 +131,15 @@ def _check(path: str, content: bytes, model: Model, source: str, *, named: bool)
     from edgecnn.exporting import is_own_c
     from edgecnn.regular_file import read_regular
 
-    check_target(path)
-    if not Path(path).exists():
-        return
-    inside = model.bundle and Path(path).resolve().parent == model.bundle.folder.resolve()
-    if inside or (not model.bundle and Path(path).resolve() == Path(source).resolve()):
+    there = Path(path).exists()
+    inside = there and model.bundle and Path(path).resolve().parent == model.bundle.folder.resolve()
+    if inside or (there and not model.bundle and Path(path).resolve() == Path(source).resolve()):
         raise OutputError(f"{path} is a file of the model that is exported: name another file with --out")
+    check_target(path)
     if named or not Path(path).is_file():
         return
     try:
-        old = read_regular(path)
+        old = read_regular(path, remember=False)
     except OSError as error:
         raise OutputError(f"{path} is there already and can't be read: {error.strerror}") from error
     if old != content and not is_own_c(old):

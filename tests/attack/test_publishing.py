@@ -264,7 +264,7 @@ def test_a_second_writer_is_told_who_holds_it(tmp_path):
             time.sleep(0.01)
         for path in (out, link):
             with pytest.raises(
-                OutputError, match=rf"is being written by 'edgecnn .*process {child} on .* since"
+                OutputError, match=rf"is being written by 'edgecnn.*process {child} on .* since"
             ):
                 writers.train(path)
     finally:

@@ -83,6 +83,7 @@ def test_tables_lists_and_maps_are_read(text):
         ["1 euro", "2 euro", "5 euro"],
         ["0.5 mm", "1.0 mm", "1.5 mm"],
         ["12:00", "12:30", "1:00", "1:30"],
+        ["x:y: 0", "x:y: 1"],
         ["1. FC Köln", "1. FC Nürnberg"],
         ["0", "1", "2"],
         ["0 a", "b"],

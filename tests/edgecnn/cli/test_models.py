@@ -134,7 +134,7 @@ def as_nobody(tmp_path):
     @contextlib.contextmanager
     def change():
         before = os.geteuid()
-        for folder in (tmp_path, *list(tmp_path.parents)[:2]):
+        for folder in (tmp_path, *list(tmp_path.parents)[:3]):
             folder.chmod(folder.stat().st_mode | 0o055)
         if before == 0:
             os.seteuid(65534)

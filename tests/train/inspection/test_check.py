@@ -307,7 +307,7 @@ def test_names_are_looked_up_as_recipes_and_in_the_environment(run_cli, idx_fold
     ("arguments", "code", "part"),
     [
         (["check", "/nowhere"], 1, "no data at /nowhere"),
-        (["check", "nothing"], 1, "--data PATH"),
+        (["check", "nothing"], 1, "no data called nothing"),
         (["check", "/tmp", "--data", "/tmp"], 2, "leave --data out"),
         (["preview", "nothing"], 1, "no recipe 'nothing'"),
         (["check", "mnist-classic", "--set", "seeds=1"], 1, "did you mean"),
