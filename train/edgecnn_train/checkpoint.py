@@ -16,6 +16,7 @@ import keras
 import numpy as np
 
 from edgecnn.errors import OutputError
+from edgecnn_train.interval import wilson
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,29 +28,52 @@ if TYPE_CHECKING:
     from edgecnn_train.batches import Clock
 
 
-def best_epoch(history: Sequence[Mapping[str, float]], pictures: int, *, falls: bool) -> int:
+def could_be_best(history: Sequence[Mapping[str, float]], images: int, *, falls: bool) -> list[int]:
+    """Return the epochs, from 1 and rising, of which one is best now or can still become it.
+
+    That is every epoch that `best_epoch` does not rule out and that has no other one which is at least as
+    good in both validation figures. Their weights have to be kept, and no others.
+    """
+    if not history or "val_accuracy" not in history[0]:
+        return [len(history)] if history else []
+    top = max(epoch["val_accuracy"] for epoch in history)
+    near = wilson(top, images) if falls else top
+    left = [n for n, epoch in enumerate(history, 1) if epoch["val_accuracy"] >= near]
+    order = sorted(left, key=lambda n: (_loss(history[n - 1]), -n))
+    found: list[int] = []
+    for n in order:  # from the lowest loss on: what comes later has to be more accurate
+        if not found or history[n - 1]["val_accuracy"] > history[found[-1] - 1]["val_accuracy"]:
+            found.append(n)
+    return sorted(found)
+
+
+def best_epoch(history: Sequence[Mapping[str, float]], images: int, *, falls: bool) -> int:
     """Return the epoch to keep, from 1.
 
-    Where the learning rate falls, later epochs are better, and the highest of many noisy figures is an
-    accident: it is the last one whose validation accuracy is at most one standard error below the highest
-    (the rule of Breiman et al., Classification and Regression Trees, 1984). Where it does not, a network
-    that has learnt its pictures by heart gets worse, in its loss first: it is the highest, of equals the one
-    with the lowest validation loss. In both an epoch that was best once and is so no longer never becomes it
-    again, so one file has to be kept.
+    A few validation images can't tell epochs apart: 12 of them are all right by accident sooner or later. So
+    where the learning rate falls, all epochs whose validation accuracy is within the 95 % interval of the
+    highest one are equals; where it does not fall, and a network that has learnt its images by heart gets
+    worse, only those of the highest accuracy are. Of equals the one with the lowest validation loss is kept,
+    which tells how sure the answers are, and of equal losses the last. Without validation figures it is the
+    last epoch.
 
     Parameters
     ----------
-    pictures
+    images
         How many the validation split has.
     falls
         Whether the learning rate falls to the end.
     """
-    numbers = range(1, len(history) + 1)
-    if not falls:
-        return max(numbers, key=lambda n: (history[n - 1]["val_accuracy"], -history[n - 1]["val_loss"], n))
-    top = max(epoch["val_accuracy"] for epoch in history)
-    near = top - math.sqrt(top * (1 - top) / pictures)
-    return max(n for n in numbers if history[n - 1]["val_accuracy"] >= near)
+    candidates = could_be_best(history, images, falls=falls)
+    if "val_loss" not in history[0]:
+        return candidates[-1]
+    return min(candidates, key=lambda n: (_loss(history[n - 1]), -n))
+
+
+def _loss(epoch: Mapping[str, float]) -> float:
+    """Return an epoch's validation loss; of a network that diverged it is no number."""
+    loss = epoch["val_loss"]
+    return math.inf if math.isnan(loss) else loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +85,7 @@ class Saved:
 
 
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps the last epoch's whole state, the best epoch's weights, and the history, in one folder.
+    """Keeps the last epoch's whole state, the weights of epochs that may be best, and the history.
 
     `state.json` is written last, under another name first, and says which epoch's files belong to it, so
     that a stop at any moment leaves the state of one epoch whole.
@@ -100,8 +124,17 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
     @property
     def best_epoch(self) -> int:
         """The best epoch so far, from 1."""
-        first = min(self._first, len(self.history) - 1)
+        first = self._counted()
         return first + best_epoch(self.history[first:], self._pictures, falls=self._falls)
+
+    def _candidates(self) -> list[int]:
+        """Return the epochs whose weights have to be kept, from 1."""
+        first = self._counted()
+        return [first + n for n in could_be_best(self.history[first:], self._pictures, falls=self._falls)]
+
+    def _counted(self) -> int:
+        """Return how many epochs at the start do not count."""
+        return min(self._first, len(self.history) - 1)
 
     def load(self) -> Saved | None:
         """Return what the last whole epoch left behind, or None for a new start.
@@ -114,7 +147,8 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             if state["fingerprint"] != self._fingerprint:
                 return None
             self.history = state["history"]
-            self.best()
+            for epoch in self._candidates():
+                _read(self._best(epoch))
             last = _read(self._last())
             return Saved(*([last[k] for k in last if k.startswith(part)] for part in ("weight", "optimizer")))
         # A power cut leaves any of these.
@@ -124,7 +158,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
 
     def best(self) -> list[NDArray[Any]]:
         """Return the best epoch's weights."""
-        return list(_read(self._best()).values())
+        return list(_read(self._best(self.best_epoch)).values())
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         """Start the epoch's clock, and make its dropout depend on the seed and the epoch alone.
@@ -151,27 +185,26 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _save(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        if self.best_epoch == len(self.history):
+        kept = {self._best(epoch) for epoch in self._candidates()}
+        if (new := self._best(len(self.history))) in kept:
             with self._average.in_place() if self._average else contextlib.nullcontext():
-                _write(self._best(), weight=self.model.get_weights())
+                _write(new, weight=self.model.get_weights())
         optimizer = [v.numpy() for v in self.model.optimizer.variables]
         _write(self._last(), weight=self.model.get_weights(), optimizer=optimizer)
         state = self._folder / "state.json.new"
-        kept = {"fingerprint": self._fingerprint, "history": self.history}
-        _keep(state, json.dumps(kept).encode())
+        _keep(state, json.dumps({"fingerprint": self._fingerprint, "history": self.history}).encode())
         state.replace(self._folder / "state.json")
         # Before the epoch's files that it names take the place of the last epoch's.
         _flush(self._folder)
-        named = {self._last(), self._best()}
         for old in self._folder.glob("*.npz"):
-            if old not in named:
+            if old not in {self._last(), *kept}:
                 old.unlink()
 
     def _last(self) -> Path:
         return self._folder / f"last-{len(self.history)}.npz"
 
-    def _best(self) -> Path:
-        return self._folder / f"best-{self.best_epoch}.npz"
+    def _best(self, epoch: int) -> Path:
+        return self._folder / f"best-{epoch}.npz"
 
 
 def _write(path: Path, **parts: list[NDArray[Any]]) -> None:

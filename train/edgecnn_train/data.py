@@ -64,7 +64,8 @@ class DataSet:
     """A data set that is ready for training.
 
     `calibration` is a part of `train`, or of `validation` in a private run; the other splits share nothing.
-    `skipped` says why for each picture that could not be read.
+    `skipped` says why for each picture that could not be read. Where folds measure what the network is worth
+    (see `everything`), `validation` and `test` are empty.
     """
 
     source: Source
@@ -79,6 +80,15 @@ class DataSet:
     def labels(self) -> tuple[str, ...]:
         """The classes, in the order of the model's outputs."""
         return self.source.labels
+
+    @property
+    def apart(self) -> Split:
+        """Images that did not set the int8 ranges: the validation split, or where that is empty others."""
+        if len(self.validation):
+            return self.validation
+        used = {item.id for item in self.calibration.items}
+        rest = [i for i, item in enumerate(self.train.items) if item.id not in used]
+        return self.train.take(np.array(rest, np.int64))
 
     @property
     def digest(self) -> str:
@@ -149,6 +159,20 @@ def divide(source: Source, pictures: Pictures, recipe: Recipe) -> DataSet:
         pool.take(np.sort(chosen)),
         pictures.skipped,
     )
+
+
+def everything(source: Source, pictures: Pictures, recipe: Recipe) -> DataSet:
+    """Return all images as the training split, with empty ones for validation and test.
+
+    A fifth of them does not set the int8 ranges, so that there are images to compare the layers on.
+    """
+    none = pictures.whole.take(np.array([], np.int64))
+    source, parts = with_background(source, {"train": pictures.whole}, recipe)
+    train = parts["train"]
+    rng = np.random.default_rng([recipe.train.seed, 103])
+    count = min(recipe.quantize.calibration, round(0.8 * len(train)))
+    chosen = train.take(np.sort(stratified(train.labels, count, rng)))
+    return DataSet(source, pictures.input, train, none, none, chosen, pictures.skipped)
 
 
 def choose_input(source: Source, wanted: InputSpec, say: Callable[[str], None]) -> RuntimeInput:

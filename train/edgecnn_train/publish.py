@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from edgecnn_train.verify import Verified
 
 CALIBRATION = "calibration.txt"
+# The folder, in that of the checkpoints, of the network that learns from all images.
+ALL = "all"
 # What training keeps: checkpoints, notes, and folders of the same.
-_WORK = re.compile(r"(last|best)-\d+\.npz|(state|width)\.json|state\.json\.new|fold-\d+|qat")
+_WORK = re.compile(r"(last|best)-\d+\.npz|(state|width)\.json|state\.json\.new|fold-\d+|all|qat")
 _LIBRARIES = (
     "edgecnn",
     "keras",
@@ -72,7 +74,7 @@ def with_metadata(
     """Return a converted file with its title, licence, labels and normalization inside."""
     return write_metadata(
         content,
-        name=recipe.title or recipe.name,
+        name=recipe.title or recipe.data.name or recipe.name,
         description=f"edgecnn recipe {recipe.name}, {variant}",
         license_text=recipe.data.licence,
         labels=labels,
