@@ -13,6 +13,7 @@ from edgecnn.dataset import data_name, find_data
 from edgecnn.errors import DataError, ImageError
 from edgecnn.preprocess import Preprocessor
 from edgecnn.tflite_file import Tensor
+from edgecnn_train.cropping import cropped
 from edgecnn_train.negatives import with_background
 
 if TYPE_CHECKING:
@@ -125,17 +126,22 @@ def read_pictures(source: Source, recipe: Recipe, say: Callable[[str], None]) ->
     """Read every picture once, at the recipe's size. Raises DataError where a class has too few."""
     spec = choose_input(source, recipe.input, say)
     view = Preprocessor(spec, input_tensor(spec))
-    pictures, items, skipped = [], [], []
+    pictures, items, skipped, sides = [], [], [], []
     for item in source.items:
         try:
-            pictures.append(view.pixels(source.read(item)).copy())
+            picture = source.read(item)
+            pictures.append(view.pixels(picture).copy())
             items.append(item)
+            sides.append(picture.shape[:2])
         except (ImageError, DataError) as error:
             skipped.append(str(error))
             say(f"skipped: {error}")
     if skipped:
         say(f"skipped {len(skipped)} of {len(source.items)} pictures")
     _check_counts(source, items)
+    heights, widths = np.array(sides, np.int64).T
+    if crop := cropped(heights, widths, recipe.input):
+        say(f"{crop}. {crop.advice}")
     images = np.stack(pictures)
     if images.ndim == 3:
         images = images[..., None]

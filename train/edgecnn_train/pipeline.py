@@ -143,6 +143,7 @@ def _with_all(
     found = summary(judged)
     say(f"int8 top-1 {found}")
     say(f"training on all {len(whole.train):,} images, {found.epoch} epochs (the median of the folds)")
+    plan.expect(TRAINING_ON_ALL, found.epoch * _batches(recipe, whole.train))
     with plan.step(TRAINING_ON_ALL):
         keras.utils.set_random_seed(recipe.train.seed)
         model = models.build(recipe.model, whole.input, len(whole.labels))
@@ -179,8 +180,7 @@ def _plan(recipe: Recipe, data: DataSet, folds: list[DataSet], whole: DataSet | 
     """Return every step of the run."""
 
     def training(name: str, split: Split) -> Step:
-        batches = -(-len(split) // recipe.train.batch_size)
-        return Step(name, "batches", recipe.train.epochs * batches)
+        return Step(name, "batches", recipe.train.epochs * _batches(recipe, split))
 
     publishing = [Step(QUANTIZING, "quantize"), Step(VERIFYING, "verify"), Step(REPORTING, "report")]
     steps = [training(TRAINING, data.train), *publishing]
@@ -201,6 +201,11 @@ def _settled(recipe: Recipe, data: DataSet) -> Recipe:
     if recipe.model.family == "classic" and not filters:
         filters = default_filters(min(image.width, image.height), recipe.model.kernel)
     return replace(recipe, input=chosen, model=replace(recipe.model, filters=filters))
+
+
+def _batches(recipe: Recipe, split: Split) -> int:
+    """Return how many batches an epoch has."""
+    return -(-len(split) // recipe.train.batch_size)
 
 
 QUANTIZING = "quantizing"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -45,6 +45,10 @@ class Plan:
         if current.kind != "batches":
             self.took(current.kind, time.monotonic() - self._began_step, current.amount)
         self.current = None
+
+    def expect(self, name: str, amount: float) -> None:
+        """Set how much a later step has to do, now that it is known."""
+        self.left = [replace(s, amount=amount) if s.name == name else s for s in self.left]
 
     def took(self, kind: Kind, seconds: float, amount: float) -> None:
         """Remember how long something took."""

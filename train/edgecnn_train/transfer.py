@@ -78,8 +78,12 @@ def take_over(model: Any, start: str, say: Callable[[str], None]) -> tuple[str, 
                 layer.set_weights(values)
                 taken.append(layer.name)
     if not taken:
-        raise RecipeError(f"nothing of {start} fits this network: use its family, filters and colour")
+        raise RecipeError(
+            f"nothing of {start} fits this network: add --adopt to use its family, filters and colour"
+        )
     say(f"took over {len(taken)} of {weighty} layers from {start}")
+    if 2 * len(taken) < weighty:
+        say("more of them fit with --adopt, which uses its family, filters and colour")
     return tuple(taken)
 
 

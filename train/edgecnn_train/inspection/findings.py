@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from edgecnn_train.cropping import MUCH, cropped
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from edgecnn_train.inspection.duplicates import Duplicates
     from edgecnn_train.inspection.label_noise import LabelVotes
     from edgecnn_train.inspection.survey import Survey
-    from edgecnn_train.recipe import DataSpec
+    from edgecnn_train.recipe import DataSpec, InputSpec
 
 Level = Literal["error", "warning", "note"]
 FEWEST_TO_TRAIN = 3
@@ -263,6 +265,13 @@ def shapes(seen: Survey) -> Iterator[Finding]:
             "shortcut", "warning", "size or colour alone tells some classes apart",
             "A model may learn that instead: add pictures of both kinds to each class.", tuple(shortcut),
         )  # fmt: skip
+
+
+def crops(seen: Survey, spec: InputSpec) -> Iterator[Finding]:
+    """Images of which the centre crop leaves out a part that may count."""
+    if crop := cropped(seen.heights, seen.widths, spec):
+        level: Level = "warning" if crop.left_out >= MUCH else "note"
+        yield Finding("cropped", level, str(crop), crop.advice)
 
 
 def _contrast(seen: Survey, present: NDArray[np.int64], values: NDArray[np.float64], template: str) -> str:

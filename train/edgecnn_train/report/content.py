@@ -100,8 +100,7 @@ def _facts(manifest: dict[str, Any], result: Verified) -> tuple[str, ...]:
             f"All figures of accuracy here are of {len(folds['top1'])} networks of the same recipe, each "
             "trained on another part of the images and tested on those that were left out for it: int8 "
             f"{folds['mean']:.1%} ± {folds['deviation']:.1%} (mean and deviation). The network that is "
-            f"published has learned from all {folds['pictures']:,} images, so none is left to test it on; "
-            "as it has seen more, it is rather better than they."
+            f"published has learned from all {folds['pictures']:,} images, so none is left to test it on."
         )
     if result.synthetic is not None:
         frames = manifest["accuracy"]["synthetic_frames"]
@@ -157,6 +156,7 @@ def _confidence(manifest: dict[str, Any], result: Verified) -> tuple[Block, ...]
     """Return what scores mean, and what becomes of what the model does not know."""
     variants, unknown = manifest["confidence"]["variants"], manifest["confidence"]["unknown"]
     background = f", or where the best class is `{unknown['background']}`" if unknown["background"] else ""
+    known = "the images" if manifest["accuracy"].get("folds") else "the validation images"
     lines = [
         f"The threshold was chosen so that {unknown['false_accept']:.1%} of the negatives may be named, on "
         f"others than the {unknown['count']:,} that measure it here. The negatives: "
@@ -166,7 +166,7 @@ def _confidence(manifest: dict[str, Any], result: Verified) -> tuple[Block, ...]
         if v["capped"]:
             lines.append(
                 f"For {name} the threshold stays below what that asks for, {v['asked']['threshold']:.3f}: "
-                f"that one would call {v['asked']['validation_false_reject']:.1%} of the validation pictures "
+                f"that one would call {v['asked']['validation_false_reject']:.1%} of {known} "
                 f"unknown, and {unknown['max_false_reject']:.1%} are allowed."
             )
         if v["false_reject"] > MANY_REJECTED:

@@ -107,10 +107,10 @@ def _worst(manifest: dict[str, Any], offenders: tuple[Offender, ...]) -> Html:
     title = Html("<h2>Worst answers</h2>")
     if not offenders:
         return joined([title, Html("<p>int8 names no test image wrongly.</p>")])
+    what = f"{len(offenders)} test images" if len(offenders) > 1 else "test image"
     text = (
-        f"The {len(offenders)} test images that int8 names wrongly with the highest scores. These are "
-        f"images of the dataset: share this page only where you may share them. The bundle "
-        f"`{manifest['name']}` has none of them in it."
+        f"The {what} that int8 names wrongly with the highest scores. These are images of the dataset: share "
+        f"this page only where you may share them. The bundle `{manifest['name']}` has none of them in it."
     )
     photos = fill('<div class="photos">\n$all\n</div>', all=joined(_figure(o) for o in offenders))
     return joined([title, fill("<p>$text</p>", text=prose(text)), photos])
