@@ -9,7 +9,7 @@ from edgecnn.bundle import read_bundle
 from edgecnn.dataset import Item, open_source
 from edgecnn.golden import check
 from edgecnn_train.data import everything, read_pictures
-from edgecnn_train.folds import divisions, fold_items, is_small, possible_folds
+from edgecnn_train.folds import fold_items, is_small, make_folds, possible_folds
 from edgecnn_train.pipeline import train
 from edgecnn_train.recipe_file import read_recipe
 from tests.pictures import write_photos
@@ -67,14 +67,16 @@ def test_which_sets_are_small(counts, split, small):
 def test_what_measures_a_fold_decided_nothing_about_it(photo_folder, said):
     recipe, source = read_recipe("photos", [*QUICK, "folds=4"]), open_source(photo_folder)
     pictures = read_pictures(source, recipe, said.append)
-    folds = divisions(source, pictures, recipe, said.append)
+    folds = make_folds(source, pictures, recipe, said.append)
     assert len(folds) == 4
-    for data in folds:
+    parts = [folds.data(number, recipe) for number in (1, 2, 3, 4)]
+    assert [len(data.train) for data in parts] == list(folds.training)
+    for data in parts:
         train, validation, test = (ids(s) for s in (data.train, data.validation, data.test))
         assert not train & validation
         assert not (train | validation) & test
         assert ids(data.calibration) <= train
-    tests = [i for data in folds for i in ids(data.test)]
+    tests = [i for data in parts for i in ids(data.test)]
     assert sorted(tests) == sorted(i.id for i in source.items), "each image is tested once"
     whole = everything(source, pictures, recipe)
     assert ids(whole.train) == set(tests)
@@ -90,7 +92,8 @@ def ids(split):
 def test_groups_make_as_many_folds_as_they_can(photo_folder, said, groups, made):
     source, recipe = open_source(photo_folder), read_recipe("photos", [*QUICK, "folds=5"])
     source.items = [replace(i, group=f"{i.label} {k % groups}") for k, i in enumerate(source.items)]
-    assert len(divisions(source, read_pictures(source, recipe, said.append), recipe, said.append)) == made
+    folds = make_folds(source, read_pictures(source, recipe, said.append), recipe, said.append)
+    assert len(folds or ()) == made
     if groups == 2:
         assert "no estimate by folds, fold 1 of 2 can't be made: no train picture is left" in said[-1]
     if groups == 1:
@@ -139,7 +142,13 @@ def test_the_card_says_of_what_each_figure_is(whole):
 
 def test_the_time_that_is_left_is_that_of_the_whole_run(whole):
     lines = [line for line in whole[1] if "ETA" in line]
-    assert sum(line.startswith(("quantizing; ETA", "verifying", "measuring latency")) for line in lines) == 6
+    assert (
+        sum(
+            line.startswith(("quantizing; ETA", "verifying; ETA", "writing the report; ETA"))
+            for line in lines
+        )
+        == 6
+    )
     last = next(line for line in lines if line.startswith("epoch 10/10"))
     assert not last.endswith("ETA 0:00:00"), "folds and the report are still to come"
 

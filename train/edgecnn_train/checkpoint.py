@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import math
 import os
+import re
+import struct
 import time
 import zipfile
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import numpy as np
 
 from edgecnn.errors import OutputError
 from edgecnn_train.interval import wilson
+from edgecnn.regular_file import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,53 +29,44 @@ if TYPE_CHECKING:
     from edgecnn_train.average import Average
     from edgecnn_train.batches import Clock
 
-
-def could_be_best(history: Sequence[Mapping[str, float]], images: int, *, falls: bool) -> list[int]:
-    """Return the epochs, from 1 and rising, of which one is best now or can still become it.
-
-    That is every epoch that `best_epoch` does not rule out and that has no other one which is at least as
-    good in both validation figures. Their weights have to be kept, and no others.
-    """
-    if not history or "val_accuracy" not in history[0]:
-        return [len(history)] if history else []
-    top = max(epoch["val_accuracy"] for epoch in history)
-    near = wilson(top, images) if falls else top
-    left = [n for n, epoch in enumerate(history, 1) if epoch["val_accuracy"] >= near]
-    order = sorted(left, key=lambda n: (_loss(history[n - 1]), -n))
-    found: list[int] = []
-    for n in order:  # from the lowest loss on: what comes later has to be more accurate
-        if not found or history[n - 1]["val_accuracy"] > history[found[-1] - 1]["val_accuracy"]:
-            found.append(n)
-    return sorted(found)
+_MOST_STATE = 64 << 20
+# Weights, averages and an optimizer's moments have eight bytes each at most; a checkpoint is far below.
+_MOST_BYTES_A_WEIGHT, _MOST_OTHER = 64, 16 << 20
+_ARRAYS = re.compile(r"(last|best)-\d+\.npz")
+_HEADER = re.compile(
+    rb"\x93NUMPY[\x01-\x03]\x00.{2,4}?\{'descr': '([<>|=][fiub]\d{1,2})', 'fortran_order': (True|False), "
+    rb"'shape': \(([\d, ]{0,200})\), \} *\n",
+    re.DOTALL,
+)
+_FIGURES = {"loss", "accuracy", "val_loss", "val_accuracy", "seconds"}
 
 
-def best_epoch(history: Sequence[Mapping[str, float]], images: int, *, falls: bool) -> int:
+def best_epoch(history: Sequence[Mapping[str, float]], pictures: int, *, falls: bool) -> int:
     """Return the epoch to keep, from 1.
 
-    A few validation images can't tell epochs apart: 12 of them are all right by accident sooner or later. So
-    where the learning rate falls, all epochs whose validation accuracy is within the 95 % interval of the
-    highest one are equals; where it does not fall, and a network that has learnt its images by heart gets
-    worse, only those of the highest accuracy are. Of equals the one with the lowest validation loss is kept,
-    which tells how sure the answers are, and of equal losses the last. Without validation figures it is the
-    last epoch.
+    Where the learning rate falls, later epochs are better, and the highest of many noisy figures is an
+    accident: 12 validation images are all right sooner or later. It is the last epoch whose validation
+    accuracy is within the 95 % interval of the highest one, by Wilson's score: that interval is never empty,
+    where a standard error is zero if all images are right. Where the rate does not fall, a network that has
+    learnt its images by heart gets worse, in its loss first: it is the highest, of equals the one with the
+    lowest validation loss. In both an epoch that was best once and is so no longer never becomes it again,
+    so one file has to be kept. Without validation figures it is the last epoch.
 
     Parameters
     ----------
-    images
+    pictures
         How many the validation split has.
     falls
         Whether the learning rate falls to the end.
     """
-    candidates = could_be_best(history, images, falls=falls)
-    if "val_loss" not in history[0]:
-        return candidates[-1]
-    return min(candidates, key=lambda n: (_loss(history[n - 1]), -n))
-
-
-def _loss(epoch: Mapping[str, float]) -> float:
-    """Return an epoch's validation loss; of a network that diverged it is no number."""
-    loss = epoch["val_loss"]
-    return math.inf if math.isnan(loss) else loss
+    if "val_accuracy" not in history[-1]:
+        return len(history)
+    numbers = range(1, len(history) + 1)
+    if not falls:
+        return max(numbers, key=lambda n: (history[n - 1]["val_accuracy"], -history[n - 1]["val_loss"], n))
+    top = max(epoch["val_accuracy"] for epoch in history)
+    near = wilson(top, pictures)
+    return max(n for n in numbers if history[n - 1]["val_accuracy"] >= near)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +78,7 @@ class Saved:
 
 
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps the last epoch's whole state, the weights of epochs that may be best, and the history.
+    """Keeps the last epoch's whole state, the best epoch's weights, and the history, in one folder.
 
     `state.json` is written last, under another name first, and says which epoch's files belong to it, so
     that a stop at any moment leaves the state of one epoch whole.
@@ -124,41 +117,46 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
     @property
     def best_epoch(self) -> int:
         """The best epoch so far, from 1."""
-        first = self._counted()
+        first = min(self._first, len(self.history) - 1)
         return first + best_epoch(self.history[first:], self._pictures, falls=self._falls)
 
-    def _candidates(self) -> list[int]:
-        """Return the epochs whose weights have to be kept, from 1."""
-        first = self._counted()
-        return [first + n for n in could_be_best(self.history[first:], self._pictures, falls=self._falls)]
-
-    def _counted(self) -> int:
-        """Return how many epochs at the start do not count."""
-        return min(self._first, len(self.history) - 1)
-
-    def load(self) -> Saved | None:
+    def load(self, model: Any) -> Saved | None:
         """Return what the last whole epoch left behind, or None for a new start.
 
         Arrays alone, no Keras file: Keras forgets which layers were frozen when it saves a network, and then
         drops the state of an optimizer that knew only the others.
+
+        Parameters
+        ----------
+        model
+            The network that is trained: what is damaged, or of another network, is not taken.
         """
+        shapes = [tuple(weight.shape) for weight in model.weights]
         try:
-            state = json.loads((self._folder / "state.json").read_text("utf-8"))
+            state = json.loads(read_regular(self._folder / "state.json", _MOST_STATE))
             if state["fingerprint"] != self._fingerprint:
                 return None
-            self.history = state["history"]
-            for epoch in self._candidates():
-                _read(self._best(epoch))
-            last = _read(self._last())
-            return Saved(*([last[k] for k in last if k.startswith(part)] for part in ("weight", "optimizer")))
-        # A power cut leaves any of these.
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+            self.history = _read_history(state["history"])
+            size = sum(math.prod(shape) for shape in shapes)
+            last = read_arrays(self._last(), _MOST_BYTES_A_WEIGHT * size + _MOST_OTHER)
+            best = read_arrays(self._best(), _MOST_BYTES_A_WEIGHT * size + _MOST_OTHER)
+            saved = Saved(
+                *([last[k] for k in last if k.startswith(part)] for part in ("weight", "optimizer"))
+            )
+            if any([a.shape for a in arrays] != shapes for arrays in (saved.weights, best.values())):
+                raise ValueError("weights of another network")
+            # The first of an optimizer's variables counts the batches; the others are checked when restored.
+            if any(a.shape != () for a in saved.optimizer[:1]):
+                raise ValueError("no state of an optimizer")
+            return saved
+        # A power cut leaves some of these, other damage the rest.
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
             self.history = []
             return None
 
     def best(self) -> list[NDArray[Any]]:
         """Return the best epoch's weights."""
-        return list(_read(self._best(self.best_epoch)).values())
+        return list(read_arrays(self._best()).values())
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         """Start the epoch's clock, and make its dropout depend on the seed and the epoch alone.
@@ -185,26 +183,27 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _save(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        kept = {self._best(epoch) for epoch in self._candidates()}
-        if (new := self._best(len(self.history))) in kept:
+        if self.best_epoch == len(self.history):
             with self._average.in_place() if self._average else contextlib.nullcontext():
-                _write(new, weight=self.model.get_weights())
+                _write(self._best(), weight=self.model.get_weights())
         optimizer = [v.numpy() for v in self.model.optimizer.variables]
         _write(self._last(), weight=self.model.get_weights(), optimizer=optimizer)
         state = self._folder / "state.json.new"
-        _keep(state, json.dumps({"fingerprint": self._fingerprint, "history": self.history}).encode())
+        kept = {"fingerprint": self._fingerprint, "history": self.history}
+        _keep(state, json.dumps(kept).encode())
         state.replace(self._folder / "state.json")
         # Before the epoch's files that it names take the place of the last epoch's.
         _flush(self._folder)
-        for old in self._folder.glob("*.npz"):
-            if old not in {self._last(), *kept}:
+        named = {self._last(), self._best()}
+        for old in list(self._folder.iterdir()):
+            if _ARRAYS.fullmatch(old.name) and old not in named:
                 old.unlink()
 
     def _last(self) -> Path:
         return self._folder / f"last-{len(self.history)}.npz"
 
-    def _best(self, epoch: int) -> Path:
-        return self._folder / f"best-{epoch}.npz"
+    def _best(self) -> Path:
+        return self._folder / f"best-{self.best_epoch}.npz"
 
 
 def _write(path: Path, **parts: list[NDArray[Any]]) -> None:
@@ -216,7 +215,8 @@ def _write(path: Path, **parts: list[NDArray[Any]]) -> None:
 
 def _keep(path: Path, content: bytes) -> None:
     """Write a file that a power cut does not take away again."""
-    with path.open("wb") as file:
+    path.unlink(missing_ok=True)  # should it be a link, what it leads to is not ours
+    with path.open("xb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
@@ -231,6 +231,61 @@ def _flush(folder: Path) -> None:
         os.close(handle)
 
 
-def _read(path: Path) -> dict[str, NDArray[Any]]:
-    with np.load(path) as kept:
-        return {name: kept[name] for name in kept.files}
+def read_arrays(path: Path, most: int | None = None) -> dict[str, NDArray[Any]]:
+    """Read a file of numpy's `savez` that can't be trusted: plain numbers, stored as they are.
+
+    Raises OSError where it can't be read, ValueError where it is anything else. It takes no more memory than
+    twice the file.
+    """
+    data = read_regular(path, most)
+    found = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = archive.infolist()
+            if sum(m.file_size for m in members) > len(data):
+                raise ValueError("its parts are larger than the file")
+            for member in members:
+                if member.compress_type != zipfile.ZIP_STORED:
+                    raise ValueError(f"{member.filename} is compressed")
+                found[member.filename.removesuffix(".npy")] = _parse_array(archive.read(member))
+    except (
+        zipfile.BadZipFile,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        SyntaxError,
+        struct.error,
+    ) as error:
+        raise ValueError(f"{path.name} is damaged: {error}") from error
+    return found
+
+
+def _parse_array(data: bytes) -> NDArray[Any]:
+    """Return the array of a `.npy` file's bytes, whose header and size have to be as `savez` writes them.
+
+    numpy's own reader allocates what the header claims, and lets Python's parser loose on it.
+    """
+    found = _HEADER.match(data)
+    if not found:
+        raise ValueError("no array of plain numbers")
+    kind, order, sizes = (part.decode() for part in found.groups())
+    shape = tuple(int(size) for size in sizes.replace(",", " ").split())
+    try:
+        dtype = np.dtype(kind)
+    except TypeError as error:
+        raise ValueError(f"no kind of number: {kind}") from error
+    rest = data[found.end() :]
+    if math.prod(shape) * dtype.itemsize != len(rest):
+        raise ValueError("an array of another size than it says")
+    return np.frombuffer(rest, dtype).reshape(shape, order="F" if order == "True" else "C")
+
+
+def _read_history(kept: Any) -> list[dict[str, float]]:
+    """Return the records of a state, each with the figures that others read. Raises ValueError."""
+    if not isinstance(kept, list) or not kept:
+        raise ValueError("no history")
+    for epoch in kept:
+        numbers = all(type(value) in (int, float) for value in epoch.values())
+        if not numbers or not epoch.keys() >= _FIGURES or not 0 <= epoch["val_accuracy"] <= 1:
+            raise ValueError("a record that training did not write")
+    return kept

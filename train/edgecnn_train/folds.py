@@ -120,26 +120,46 @@ def _unit(item: Item) -> str:
     return f"group {item.group}" if item.group else f"picture {item.id}"
 
 
-def divisions(
-    source: Source, pictures: Pictures, recipe: Recipe, say: Callable[[str], None]
-) -> list[DataSet]:
-    """Return the data once for each fold, with another part of the images as the test.
+@dataclass(frozen=True, slots=True)
+class Folds:
+    """A source's images, each time with another part of them as the test.
 
-    Empty where the images' groups can't be divided so that every split has every class; `say` is told.
+    `parts` share the images themselves; `training` says how many of them each fold trains on.
+    """
+
+    source: Source
+    parts: tuple[Pictures, ...]
+    training: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def data(self, number: int, recipe: Recipe) -> DataSet:
+        """Return the splits of a fold, from 1."""
+        return divide(self.source, self.parts[number - 1], recipe)
+
+
+def make_folds(
+    source: Source, pictures: Pictures, recipe: Recipe, say: Callable[[str], None]
+) -> Folds | None:
+    """Divide images into folds.
+
+    None where the images' groups can't be divided so that every split has every class; `say` is told.
     """
     count = min(recipe.data.folds, possible_folds(pictures.whole.items))
     if count < 2:
         say("no estimate by folds: the images of a class are all in one group")
-        return []
-    found = []
+        return None
+    parts, training = [], []
     for number, items in enumerate(fold_items(pictures.whole.items, count, recipe.train.seed), 1):
-        fold = replace(pictures, whole=replace(pictures.whole, items=items))
+        part = replace(pictures, whole=replace(pictures.whole, items=items))
         try:
-            found.append(divide(source, fold, recipe))
+            training.append(len(divide(source, part, recipe).train))
         except DataError as error:
             say(f"no estimate by folds, fold {number} of {count} can't be made: {error}")
-            return []
-    return found
+            return None
+        parts.append(part)
+    return Folds(source, tuple(parts), tuple(training))
 
 
 def trained(
@@ -167,7 +187,7 @@ def tested(recipe: Recipe, data: DataSet, negatives: Negatives, fitted: Fitted, 
 
 def estimate(
     recipe: Recipe,
-    folds: Sequence[DataSet],
+    folds: Folds,
     first: Judged,
     negatives: Negatives,
     work: Path,
@@ -182,7 +202,8 @@ def estimate(
     found = [first]
     say(_line(1, len(folds), first, plan))
     quiet: Show = "bar" if show == "bar" else "none"
-    for number, data in enumerate(folds[1:], 2):
+    for number in range(2, len(folds) + 1):
+        data = folds.data(number, recipe)
         folder, name = work / f"fold-{number}", f"fold {number} of {len(folds)}"
         with plan.step(name):
             fitted = trained(recipe, data, folder, lambda _: None, quiet, plan)

@@ -36,8 +36,8 @@ def test_a_weak_class_is_named_with_what_it_is_taken_for(told):
     ("row", "taken"),
     [
         ([1, 1, 6], "taken for paper and rock"),
-        ([0, 3, 5], "always taken for rock where not"),
-        ([0, 1, 4], "once taken for rock where not"),
+        ([0, 3, 5], "else taken for rock"),
+        ([0, 1, 4], "else taken for rock"),
         ([3, 1, 4], "mostly taken for paper"),
     ],
 )

@@ -89,7 +89,7 @@ def _taken_for(label: str, row: np.ndarray[Any, np.dtype[np.int64]], labels: lis
     order = np.argsort(-wrong, kind="stable")
     first, second = order[0], order[min(1, len(order) - 1)]
     if wrong[first] == wrong.sum():
-        return f"{'always' if wrong[first] > 1 else 'once'} taken for {labels[first]} where not"
+        return f"else taken for {labels[first]}"
     if wrong[first] > wrong.sum() / 2:
         return f"mostly taken for {labels[first]}"
     return f"taken for {labels[first]} and {labels[second]}"
