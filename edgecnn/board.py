@@ -9,15 +9,23 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from edgecnn.processor import Processor, describe_processor
+
 _CPU0 = Path("/sys/devices/system/cpu/cpu0/cpufreq")
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """A machine. `model` is the board's name where the firmware tells it, such as a Raspberry Pi's."""
+    """A machine.
+
+    `model` is the board's name where the firmware tells it, such as a Raspberry Pi's. `cpu`, `cpu_family` and
+    `instructions` are those of `edgecnn.processor.Processor`.
+    """
 
     model: str | None
     cpu: str
+    cpu_family: str
+    instructions: tuple[str, ...]
     cores: int
     architecture: str
     system: str
@@ -28,7 +36,8 @@ class Board:
     @property
     def summary(self) -> str:
         """One line for a person."""
-        return ", ".join(filter(None, [self.model, self.cpu, f"{self.cores} cores", self.system]))
+        cpu = str(Processor(self.cpu, self.cpu_family, self.instructions))
+        return ", ".join(filter(None, [self.model, cpu, f"{self.cores} cores", self.system]))
 
     def as_dict(self) -> dict[str, Any]:
         """Return all fields for JSON."""
@@ -37,9 +46,12 @@ class Board:
 
 def describe_board() -> Board:
     """Look at this machine."""
+    processor = describe_processor()
     return Board(
         model=_read("/proc/device-tree/model"),
-        cpu=cpu_name(),
+        cpu=processor.name,
+        cpu_family=processor.family,
+        instructions=processor.instructions,
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         architecture=platform.machine(),
         system=_system_name(),
@@ -66,20 +78,6 @@ def _read(path: str | Path) -> str | None:
         return Path(path).read_text("utf-8", "replace").strip("\0\n ") or None
     except OSError:
         return None
-
-
-def cpu_name() -> str:
-    """Return the processor's name."""
-    fields: dict[str, str] = {}
-    for line in (_read("/proc/cpuinfo") or "").splitlines():
-        key, _, value = line.partition(":")
-        fields.setdefault(key.strip(), value.strip())
-    if "model name" in fields:
-        return fields["model name"]
-    if "CPU part" in fields:
-        parts = {"0xd03": "Cortex-A53", "0xd08": "Cortex-A72", "0xd0b": "Cortex-A76"}
-        return parts.get(fields["CPU part"], f"Arm part {fields['CPU part']}")
-    return platform.processor() or platform.machine()
 
 
 def _system_name() -> str:

@@ -1,70 +1,49 @@
 """A model bundle: a folder with a manifest, labels and the variants of one model.
 
-`bundle.json` is the manifest; its fields are the dataclasses below. Whatever takes a model takes a bundle's
+`bundle.json` is the manifest, which `edgecnn.manifest` reads. Whatever takes a model takes a bundle's
 name, a bundle's folder, or a bare `.tflite` file.
 """
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import hashlib
-import json
 import os
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-from edgecnn.confidence import Confidence, read_confidence
-from edgecnn.convention import (
-    Color,
-    Fit,
-    Given,
-    InputSpec,
-    Layout,
-    Resize,
-    find_convention,
-    image_size,
-    layout_of,
-)
+from edgecnn.confidence import Confidence
+from edgecnn.convention import Given, InputSpec, find_convention, image_size, layout_of
 from edgecnn.errors import BundleError, LabelsError, ModelError, ModelNotFound
 from edgecnn.labels import read_labels, strip_numbers
+from edgecnn.manifest import (
+    COMPILED,
+    FORMAT,
+    MANIFEST,
+    MOST_BYTES,
+    MOST_FILE_BYTES,
+    Facts,
+    Golden,
+    Variant,
+    read_manifest,
+)
+from edgecnn.regular_file import read_regular
 from edgecnn.tflite_file import TfliteFile, read_tflite, require_classifier
 
-FORMAT = 1
-MANIFEST = "bundle.json"
+__all__ = [
+    "COMPILED", "FORMAT", "LABELS", "MANIFEST", "Bundle", "Model", "Variant", "bundle_folders", "find",
+    "find_labels", "list_bundles", "open_model", "read_bundle", "read_file", "search_path", "survey_bundles",
+]  # fmt: skip
 LABELS = "labels.txt"
 BACKGROUND = "background"
 IMAGENET_OUTPUTS = 1001
-# How the name of a variant ends that was compiled for Coral's Edge TPU; what stands before it is its base.
-COMPILED = "_edgetpu"
-
-
-class Variant(NamedTuple):
-    """One file of a bundle. `accuracy` is top-1 on the test split, 0 to 1, where it was measured."""
-
-    name: str
-    file: str
-    sha256: str
-    bytes: int
-    macs: int
-    accuracy: float | None
-
-    @property
-    def compiled(self) -> bool:
-        """Whether it was compiled for Coral's Edge TPU, and so runs nowhere else."""
-        return self.name.endswith(COMPILED)
-
-    @property
-    def base(self) -> str:
-        """The variant that it was compiled from; its own name for all others."""
-        return self.name.removesuffix(COMPILED)
 
 
 class Bundle(NamedTuple):
     """A bundle's manifest, and the folder it was read from.
 
-    `confidence` has an entry for each variant where the bundle was calibrated; `manifest` is the whole JSON
-    object.
+    `confidence` has an entry for each variant where the bundle was calibrated; `golden` is None where
+    nothing was recorded; `manifest` is the whole JSON object, whose other keys nobody has checked.
     """
 
     name: str
@@ -74,6 +53,8 @@ class Bundle(NamedTuple):
     input: InputSpec
     variants: dict[str, Variant]
     confidence: dict[str, Confidence]
+    golden: Golden | None
+    facts: Facts
     manifest: dict[str, Any]
 
     @property
@@ -88,7 +69,7 @@ class Bundle(NamedTuple):
             raise BundleError(f"{self.name} has no variant {variant!r}; it has {there}: choose by --variant")
         entry = self.variants[variant]
         try:
-            data = (self.folder / entry.file).read_bytes()
+            data = read_regular(self.folder / entry.file, entry.bytes)
         except OSError as error:
             raise BundleError(
                 f"{self.folder / entry.file} can't be read: {error.strerror}; copy the bundle again"
@@ -124,25 +105,57 @@ def search_path() -> list[Path]:
     folders = [package / "firmware_models", package.parent / "firmware_models"]
     if custom := os.environ.get("EDGECNN_MODELS"):
         folders.insert(0, Path(custom))
-    return [f for f in folders if f.is_dir()]
+    return [f for f in folders if os.path.isdir(f)]  # noqa: PTH112 - pathlib's raises without permission
 
 
 def list_bundles() -> list[Bundle]:
     """Return every bundle on the search path that can be read, the first of each name, sorted by name."""
+    return survey_bundles()[0]
+
+
+def survey_bundles() -> tuple[list[Bundle], list[str]]:
+    """Return what `list_bundles` does, and why each other one is left out, a line each."""
+    folders, reasons = _look_for_bundles()
     found = []
-    for folder in bundle_folders():
-        with contextlib.suppress(BundleError):
+    for folder in folders:
+        try:
             found.append(read_bundle(folder))
-    return found
+        except BundleError as error:
+            reasons.append(str(error))
+    return found, reasons
 
 
 def bundle_folders() -> list[Path]:
     """Return the folder of every bundle on the search path, readable or not, the first of each name."""
+    return _look_for_bundles()[0]
+
+
+def _look_for_bundles() -> tuple[list[Path], list[str]]:
+    """Return the folders of bundles, sorted by name, and which folders can't be looked into."""
     found: dict[str, Path] = {}
+    reasons = []
     for folder in search_path():
-        for manifest in folder.glob(f"*/{MANIFEST}"):
-            found.setdefault(manifest.parent.name, manifest.parent)
-    return [found[name] for name in sorted(found)]
+        try:
+            names = os.listdir(folder)  # noqa: PTH208
+        except OSError as error:
+            reasons.append(f"{folder} can't be read: {error.strerror}")
+            continue
+        for name in names:
+            # What is hidden is a bundle that is being written, or was when that was cut off.
+            if not name.startswith(".") and _holds_manifest(folder / name):
+                found.setdefault(name, folder / name)
+    return [found[name] for name in sorted(found)], reasons
+
+
+def _holds_manifest(folder: Path) -> bool:
+    """Whether a folder has a manifest of any kind, or may have one that can't be seen."""
+    try:
+        os.lstat(folder / MANIFEST)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def find(name_or_path: str | os.PathLike[str]) -> Path:
@@ -158,7 +171,7 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
     # A name means the installed bundle, also where a folder here happens to be called the same.
     if text and "/" not in text and os.sep not in text and text not in (".", ".."):
         for folder in search_path():
-            if (folder / text / MANIFEST).is_file():
+            if os.path.isfile(folder / text / MANIFEST):  # noqa: PTH113 - pathlib's raise
                 return folder / text
     if os.path.isfile(path / MANIFEST) or os.path.isfile(path):  # noqa: PTH113 - pathlib's raise
         return path
@@ -176,56 +189,28 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
 
 def read_bundle(folder: Path) -> Bundle:
     """Read a bundle's manifest and labels. Raises BundleError where they do not fit together."""
-    path = folder / MANIFEST
+    path = folder / LABELS
+    found = read_manifest(folder / MANIFEST)
     try:
-        raw = json.loads(path.read_text("utf-8"))
-        if raw["format"] != FORMAT:
-            raise BundleError(
-                f"{path} has format {raw['format']!r}, expected {FORMAT}: install the edgecnn that wrote it"
-            )
-        size = raw["input"]
-        variants = {
-            name: Variant(name, str(v["file"]), v["sha256"], v["bytes"], v["macs"], v.get("accuracy"))
-            for name, v in raw["variants"].items()
-        }
-        low, high = map(float, size["range"])
-        if not low < high or not all(isinstance(label, str) for label in list(raw["labels"])):
-            raise ValueError("its range or its labels are of the wrong kind")
-        bundle = Bundle(
-            name=raw["name"],
-            folder=folder,
-            title=raw["title"],
-            labels=tuple(raw["labels"]),
-            input=InputSpec(
-                width=int(size["width"]),
-                height=int(size["height"]),
-                color=_one_of(size["color"], Color, "color"),
-                fit=_one_of(size["fit"], Fit, "fit"),
-                resize=_one_of(size["resize"], Resize, "resize"),
-                value_range=(low, high),
-                layout=_one_of(size.get("layout", "nhwc"), Layout, "layout"),
-            ),
-            variants=variants,
-            confidence=_confidence(raw.get("confidence"), tuple(raw["labels"]), variants),
-            manifest=raw,
-        )
+        listed = read_regular(path, MOST_BYTES).decode("utf-8-sig")
     except OSError as error:
-        raise BundleError(f"{path} can't be read: {error.strerror}") from error
-    except KeyError as error:
-        raise BundleError(f"{path} lacks the key {error}") from error
-    except BundleError:
-        raise
-    except (ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
-        raise BundleError(f"{path} is no bundle manifest: {error}") from error
-    if any(Path(v.file).name != v.file for v in variants.values()):
-        raise BundleError(f"{path} names a file outside its folder")
-    try:
-        listed = (folder / LABELS).read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BundleError(f"{folder / LABELS} can't be read: copy the bundle again") from error
-    if listed != "".join(f"{label}\n" for label in bundle.labels):
-        raise BundleError(f"{folder / LABELS} and {MANIFEST} name different labels; copy the bundle again")
-    return bundle
+        raise BundleError(f"{path} can't be read: {error.strerror}; copy the bundle again") from error
+    except UnicodeDecodeError as error:
+        raise BundleError(f"{path} is no UTF-8 text: copy the bundle again") from error
+    if listed != "".join(f"{label}\n" for label in found.labels):
+        raise BundleError(f"{path} and {MANIFEST} name different labels; copy the bundle again")
+    return Bundle(
+        found.name,
+        folder,
+        found.title,
+        found.labels,
+        found.input,
+        found.variants,
+        found.confidence,
+        found.golden,
+        found.facts,
+        found.raw,
+    )
 
 
 def open_model(
@@ -285,7 +270,7 @@ def _open_file(path: Path, given: Given) -> Model:
 def read_file(path: Path) -> bytes:
     """Return a bare model file's bytes. Raises ModelError."""
     try:
-        return path.read_bytes()
+        return read_regular(path, MOST_FILE_BYTES)
     except OSError as error:
         raise ModelError(f"{path} can't be read: {error.strerror}") from error
 
@@ -316,16 +301,3 @@ def _check_labels(labels: tuple[str, ...], file: TfliteFile, origin: str) -> Non
     expected = file.outputs[0].shape[-1]
     if len(labels) != expected:
         raise LabelsError(f"{origin} has {len(labels)} labels, but the model has {expected} outputs")
-
-
-def _confidence(table: Any, labels: tuple[str, ...], variants: dict[str, Variant]) -> dict[str, Confidence]:
-    told = read_confidence(table, labels, [v.name for v in variants.values() if not v.compiled])
-    # What was compiled gives its base's scores, so that what was calibrated for these holds.
-    return {v.name: told[v.base] for v in variants.values() if v.base in told}
-
-
-def _one_of(value: str, literal: Any, key: str) -> Any:
-    choices = cast("tuple[str, ...]", literal.__args__)
-    if value not in choices:
-        raise ValueError(f"{key} is {value!r}, expected one of {', '.join(choices)}")
-    return value

@@ -12,7 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-MOST_ENTRIES = 1000
+from edgecnn.regular_file import read_regular
+
+# A thousand entries of our own have less than half of this.
+MOST_ENTRIES, MOST_BYTES = 1000, 1 << 20
 
 
 def cache_folder() -> Path | None:
@@ -39,7 +42,10 @@ class Cache:
         self.path = folder / f"{name}.json" if folder else None
 
     def get(self, key: str) -> dict[str, Any] | None:
-        """Return what is known of a key, or None. A damaged file knows nothing."""
+        """Return what is known of a key, or None. A damaged file knows nothing.
+
+        Anyone may have written it: whoever asks checks the values.
+        """
         found = self._read().get(key)
         return found if isinstance(found, dict) else None
 
@@ -69,7 +75,7 @@ class Cache:
         if self.path is None:
             return {}
         try:
-            entries = json.loads(self.path.read_text("utf-8"))
+            entries = json.loads(read_regular(self.path, MOST_BYTES))
         except (OSError, ValueError, RecursionError):
             return {}
         return entries if isinstance(entries, dict) else {}

@@ -60,6 +60,7 @@ class Classifier:
             model.file.outputs[0],
             logits=not model.file.ends_in_probabilities,
             temperature=model.confidence.temperature,
+            name=f"{model.name} {model.variant}",
         )
 
     @property
@@ -93,6 +94,8 @@ class Classifier:
             For an array that is no picture.
         EngineError
             Where the engine fails.
+        AnswerError
+            Where the model answers NaN or infinity.
         """
         return self._decode(self.engine.invoke(self._preprocess(image)), top)
 
@@ -130,7 +133,13 @@ class Classifier:
         Parameters
         ----------
         smoother
-            That of the frame's stream, for a steady answer beside the frame's own.
+            That of the frame's stream, for a steady answer beside the frame's own. It stays as it is where
+            the model answers NaN or infinity.
+
+        Raises
+        ------
+        ImageError, EngineError, AnswerError
+            As `classify` does.
         """
         predictions, timings, raw = self._run(frame.region, top)
         unknown = not self.knows(predictions) if self._may_not_know else None

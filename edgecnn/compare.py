@@ -156,19 +156,11 @@ def _told(classifier: Classifier, variant: str) -> Accuracy:
     bundle = classifier.model.bundle
     if bundle is None:
         return Accuracy(None, None, "", 0, here=False)
-    robustness = _look(bundle.manifest, "robustness", "mean", variant)
-    pictures = _look(bundle.manifest, "accuracy", "test_pictures")
-    name = _look(bundle.manifest, "data", "name")
+    facts = bundle.facts
     return Accuracy(
         bundle.variants[variant].accuracy,
-        robustness if isinstance(robustness, float) else None,
-        name if isinstance(name, str) else "",
-        pictures if isinstance(pictures, int) else 0,
+        facts.robustness.get(variant),
+        facts.data,
+        facts.test_pictures,
         here=False,
     )
-
-
-def _look(table: Any, *keys: str) -> Any:
-    for key in keys:
-        table = table.get(key) if isinstance(table, dict) else None
-    return table

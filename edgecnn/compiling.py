@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgecnn.bundle import COMPILED, MANIFEST, Bundle, Variant, find, read_bundle, read_file
-from edgecnn.bundle_writer import add_variant, new_folder
+from edgecnn.bundle_writer import add_variant
 from edgecnn.edgetpu_compiler import PROGRAM, CompilerLog, Placement, run_compiler
 from edgecnn.edgetpu_file import min_runtime_version
 from edgecnn.edgetpu_ops import check_edge_tpu
 from edgecnn.errors import CompileError, OptionError, OutputError
+from edgecnn.output_folder import find_target, hold, recover, require_replaceable
+from edgecnn.owned_files import names_of_parts
 from edgecnn.tflite_file import EDGE_TPU_OP, read_tflite
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ MIN_MAPPED = 0.9
 TIMEOUT_S = 600.0
 _LONGEST_S = 86_400.0
 _MOST_NAMED = 5
+_ANOTHER = "choose another --out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +143,11 @@ def compile_bundle(
         raise CompileError(
             f"{bundle.name} has no {BASE} variant, and an Edge TPU runs no other: it has {there}"
         )
-    target = _target(bundle, out)
     base = bundle.read(BASE)
     before = read_tflite(base, str(path / bundle.variants[BASE].file))
     if before.edge_tpu:
         raise CompileError(f"{bundle.name}'s {BASE} variant was compiled before it came into the bundle")
+    _target(bundle, out)
     if compiled is None:
         source = f"what {PROGRAM} wrote"
         data, log = run_compiler(base, BASE, os.fspath(name_or_path), timeout_s)
@@ -163,7 +166,7 @@ def compile_bundle(
     }
     if version is not None:
         says["min_runtime_version"] = version
-    grown = _add(bundle, target, data, says)
+    grown = _add(bundle, out, data, says)
     return Compiled(
         grown, grown.variants[BASE + COMPILED], placed.mapped, placed.operations, placed.on_cpu, log, version,
         (*notes, *_compare(base, placed)),
@@ -238,16 +241,20 @@ def _compare(base: bytes, placed: _Placed) -> tuple[str, ...]:
     )
 
 
-def _target(bundle: Bundle, out: str | os.PathLike[str] | None) -> Path | None:
-    """Return where to write a copy, or None for the bundle itself; what can't be is known before the work."""
+def _target(bundle: Bundle, out: str | os.PathLike[str] | None) -> Path:
+    """Return the folder to write; what can't be written is known before the work."""
     if out is None:
-        if not os.access(bundle.folder, os.W_OK):
-            raise OutputError(f"{bundle.folder} can't be written to: {_give_out(bundle)}")
-        return None
-    target = Path(out).absolute()
-    if target.exists():
-        raise OutputError(f"{target} is there already: choose another --out, or remove it")
-    if target.resolve().is_relative_to(bundle.folder.resolve()):
+        target = find_target(bundle.folder, _give_out(bundle))
+        for folder in (target, target.parent):
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise OutputError(f"{folder} can't be written to: {_give_out(bundle)}")
+        require_replaceable(target, _give_out(bundle))
+        return target
+    target = find_target(out, _ANOTHER)
+    if os.path.lexists(target):
+        recover(target)
+        raise _taken(out)
+    if target.is_relative_to(bundle.folder.resolve()):
         raise OptionError(f"--out {out} lies inside the bundle itself: choose another folder")
     return target
 
@@ -256,28 +263,50 @@ def _give_out(bundle: Bundle) -> str:
     return f"--out FOLDER writes a copy of {bundle.name} with the compiled variant"
 
 
-def _add(bundle: Bundle, target: Path | None, data: bytes, says: dict[str, Any]) -> Bundle:
-    """Write the variant into the bundle, or into a copy of it; return the bundle that has it."""
-    now = read_bundle(bundle.folder)
-    base = bundle.variants[BASE]
-    if BASE not in now.variants or now.variants[BASE].sha256 != base.sha256:
-        raise CompileError(f"{bundle.folder} was changed while it was compiled: compile it again")
-    entry = {"macs": base.macs, "edgetpu": says}
-    if target is None:
-        try:
-            add_variant(bundle.folder, now.manifest, BASE + COMPILED, data, entry)
-        except OSError as error:
-            reason = error.strerror or error
-            raise OutputError(f"{bundle.folder} can't be written: {reason}: {_give_out(bundle)}") from error
-        return read_bundle(bundle.folder)
+def _taken(out: str | os.PathLike[str]) -> OutputError:
+    return OutputError(f"{Path(out).absolute()} is there already: {_ANOTHER}, or remove it")
+
+
+def _add(bundle: Bundle, out: str | os.PathLike[str] | None, data: bytes, says: dict[str, Any]) -> Bundle:
+    """Write the bundle with the variant, in its own place or as a copy; return the bundle that has it."""
+    _require_unchanged(bundle)
+    target = _target(bundle, out)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{target.parent} can't be made: {error.strerror}") from error
-    with new_folder(target) as folder:
-        for file in bundle.folder.iterdir():
-            if file.is_file() and file.name != MANIFEST:
-                # Without its permissions, which may say that it can't be written.
-                shutil.copyfile(file, folder / file.name)
-        add_variant(folder, now.manifest, BASE + COMPILED, data, entry)
-    return read_bundle(target)
+        raise OutputError(f"{target.parent} can't be made: {error.strerror}: {_ANOTHER}") from error
+    hint = _ANOTHER if out else _give_out(bundle)
+    with hold(target, hint) as held, held.fill() as draft:
+        now = _require_unchanged(bundle)
+        for name in names_of_parts(bundle.folder):
+            if name not in (MANIFEST, f"{BASE}{COMPILED}.tflite"):
+                _bring(bundle.folder / name, draft.folder / name, copy=out is not None)
+        entry = {"macs": bundle.variants[BASE].macs, "edgetpu": says}
+        add_variant(draft.folder, now.manifest, BASE + COMPILED, data, entry)
+        reason = draft.publish(replace=out is None)
+        if reason and out:
+            raise _taken(out)
+        if reason:
+            raise OutputError(f"{bundle.folder} {reason}: {hint}")
+    return read_bundle(Path(out) if out else bundle.folder)
+
+
+def _require_unchanged(bundle: Bundle) -> Bundle:
+    """Return the bundle as it is now. Raises CompileError where its base is another than was compiled."""
+    now = read_bundle(bundle.folder)
+    if BASE not in now.variants or now.variants[BASE].sha256 != bundle.variants[BASE].sha256:
+        raise CompileError(f"{bundle.folder} was changed while it was compiled: compile it again")
+    return now
+
+
+def _bring(source: Path, target: Path, *, copy: bool) -> None:
+    """Copy a file, without its permissions, which may say that it can't be written; or link to it."""
+    if not copy:
+        try:
+            os.link(source, target)
+            return
+        except OSError:
+            pass  # a file system without links, or a file of another user's
+    shutil.copyfile(source, target)
+    if not copy:
+        shutil.copystat(source, target)

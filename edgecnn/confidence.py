@@ -12,7 +12,6 @@ The runtime reads what stands here; the rest of the table is what was measured, 
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from edgecnn.checked_json import Field
     from edgecnn.tflite_file import Tensor
 
 # Outside of these a temperature makes every score a one, or all of them equal.
@@ -46,25 +46,25 @@ class Confidence(NamedTuple):
     background: int | None = None
 
 
-def read_confidence(table: Any, labels: tuple[str, ...], variants: Iterable[str]) -> dict[str, Confidence]:
+def read_confidence(
+    table: Field | None, labels: tuple[str, ...], variants: Iterable[str]
+) -> dict[str, Confidence]:
     """Return each variant's confidence from a manifest's table; none of them for a manifest without one.
 
-    Raises ValueError, KeyError or TypeError for what is missing or of the wrong kind.
+    Raises JsonError for what is missing or of the wrong kind.
     """
-    if table is None:
+    if table is None or table.value is None:
         return {}
-    background = table["unknown"]["background"]
-    if background is not None and background not in labels:
-        raise ValueError(f"the background class {background!r} is none of its labels")
-    index = None if background is None else labels.index(background)
+    background, index = table("unknown")("background"), None
+    if background.value is not None:
+        if background.value not in labels:
+            raise background.wrong("one of the labels, or null")
+        index = labels.index(background.value)
     found = {}
     for name in variants:
-        entry = table["variants"][name]
-        low, high = TEMPERATURES
+        entry = table("variants")(name)
         found[name] = Confidence(
-            _number(entry["temperature"], low, high, f"the temperature of {name}"),
-            _number(entry["threshold"], 0.0, 1.0, f"the threshold of {name}"),
-            index,
+            entry("temperature").number(*TEMPERATURES), entry("threshold").number(0, 1), index
         )
     return found
 
@@ -94,9 +94,3 @@ def smallest(output: Tensor) -> float:
     than any float32 and stays next to nothing.
     """
     return output.scale / 2 if output.dtype != "float32" else float(np.finfo(np.float64).tiny)
-
-
-def _number(value: Any, low: float, high: float, what: str) -> float:
-    if type(value) not in (int, float) or not math.isfinite(value) or not low <= value <= high:
-        raise ValueError(f"{what} is {value!r}, expected a number from {low:g} to {high:g}")
-    return float(value)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgecnn.confidence import smallest
+from edgecnn.errors import AnswerError
 from edgecnn.frame import Prediction
 from edgecnn.quant import dequantize
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 # Fewer classes than many are decoded as lists; of many, up to a few are found one by one.
 _FEW, _MANY = 5, 64
+# The least that a class may weigh at the temperature: a sum of such is above zero.
+_LEAST_WEIGHT = 1e-300
 
 
 class Decoder:
@@ -26,16 +29,27 @@ class Decoder:
     At a temperature of 1, scores are the model's own, dequantized and never renormalized; at any other they
     are those of `edgecnn.confidence.temper`, which leaves the order. Where the graph ends in logits instead
     of probabilities, softmax is applied.
+
+    NaN and infinity are no scores: each method raises AnswerError for an output with them. A logit of minus
+    infinity is a probability of zero.
     """
 
     def __init__(
-        self, labels: tuple[str, ...], tensor: Tensor, *, logits: bool, temperature: float = 1.0
+        self,
+        labels: tuple[str, ...],
+        tensor: Tensor,
+        *,
+        logits: bool,
+        temperature: float = 1.0,
+        name: str = "the model",
     ) -> None:
         self._labels = labels
         self._tensor = tensor
         self._logits = logits
         self._exponent = 1 / temperature
-        self._floor = smallest(tensor)
+        # High enough that its power is above zero, so that scores can be normalized.
+        self._floor = max(smallest(tensor), _LEAST_WEIGHT**temperature)
+        self._name = name
         # What each quantized value weighs at the temperature, and counts for (itself at a temperature of 1),
         # in the order of its bits as an unsigned byte: looked up in a tenth of the time of the arithmetic.
         self._weights: NDArray[np.float64] | None = None
@@ -56,11 +70,13 @@ class Decoder:
         """
         values, labels = raw.reshape(-1), self._labels
         if self._logits:
-            values = softmax(self._real(values))
+            values = self._softmax(values)
         if len(labels) < _MANY:
             listed = values.tolist()
-            if self._counts or not math.isnan(sum(listed)):
-                return self._of_few(listed, top)
+            if not (self._counts or math.isfinite(sum(listed))):
+                raise self._no_scores()
+            return self._of_few(listed, top)
+        self._check(values)
         best = largest(values, top)
         if self._exponent == 1:
             counts = self._counts
@@ -92,12 +108,37 @@ class Decoder:
         if self._exponent == 1:
             return self.probabilities(raw).astype(np.float64)
         values = raw.reshape(-1)
-        return self._tempered(softmax(self._real(values)) if self._logits else values)
+        if self._logits:
+            return self._tempered(self._softmax(values))
+        self._check(values)
+        return self._tempered(values)
 
     def probabilities(self, raw: NDArray[Any]) -> NDArray[np.float32]:
         """Return the model's own probabilities, shape (classes,), in the order of the labels."""
-        real = self._real(raw.reshape(-1))
-        return softmax(real) if self._logits else real.copy()
+        values = raw.reshape(-1)
+        if self._logits:
+            return self._softmax(values)
+        self._check(values)
+        return self._real(values).copy()
+
+    def _softmax(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        logits = self._real(values)
+        # It is NaN where one of them is, and no number at all is left where each is minus infinity.
+        highest = logits.max()
+        if not math.isfinite(highest):
+            raise self._no_scores()
+        return softmax(logits, highest)
+
+    def _check(self, values: NDArray[Any]) -> None:
+        # The product is what is quick; a large number alone makes it infinite too.
+        if values.dtype.kind == "f" and not (math.isfinite(values.dot(values)) or np.isfinite(values).all()):
+            raise self._no_scores()
+
+    def _no_scores(self) -> AnswerError:
+        return AnswerError(
+            f"{self._name} answered NaN or infinity, expected scores: its weights are damaged, or it was "
+            "converted wrongly; try its other variants, or convert it again"
+        )
 
     def _tempered(self, values: NDArray[Any]) -> NDArray[np.float64]:
         # The same as `temper`, with the powers of a quantized output looked up.
@@ -121,11 +162,11 @@ class Decoder:
 def largest(values: NDArray[Any], top: int | None = None) -> list[int]:
     """Return the places of the `top` largest values (all for None), the largest first, equals in order.
 
-    A few of many are found one by one, without a sort of the rest.
+    None of them is NaN. A few of many are found one by one, without a sort of the rest.
     """
-    if top == 1 and not _has_nan(values):
+    if top == 1:
         return [int(values.argmax())]
-    if top is None or top > _FEW or values.size < _MANY or _has_nan(values):
+    if top is None or top > _FEW or values.size < _MANY:
         # A stable sort of the complement: best first, equal scores in the order of the labels.
         falling = -values if values.dtype == np.float32 else ~values
         return falling.argsort(kind="stable")[:top].tolist()  # type: ignore[no-any-return]
@@ -138,12 +179,10 @@ def largest(values: NDArray[Any], top: int | None = None) -> list[int]:
     return found
 
 
-def _has_nan(values: NDArray[Any]) -> bool:
-    # A maximum is not a number where one of the values is not.
-    return values.dtype.kind == "f" and bool(np.isnan(values.max()))
+def softmax(logits: NDArray[np.float32], highest: float | None = None) -> NDArray[np.float32]:
+    """Return probabilities for real logits of shape (classes,), safe against overflow.
 
-
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return probabilities for real logits of shape (classes,), safe against overflow."""
-    powers = np.exp(logits - logits.max())
+    `highest` is the largest of them, where that is known.
+    """
+    powers = np.exp(logits - (logits.max() if highest is None else highest))
     return np.asarray(powers / powers.sum(), np.float32)

@@ -10,7 +10,8 @@ one line and exits with code 1.
     ├── ModelError          (ValueError)         no TFLite classifier, or one that the engine rejects
     │   ├── ModelNotFound   (FileNotFoundError)  no such bundle or file
     │   ├── BundleError     (ValueError)         a bundle whose parts do not fit together
-    │   └── LabelsError     (ValueError)         labels that do not fit the model's outputs
+    │   ├── LabelsError     (ValueError)         labels that do not fit the model's outputs
+    │   └── AnswerError     (ValueError)         a model that answered NaN or infinity
     ├── ImageError          (ValueError)         a picture that can't be read or is of the wrong kind
     ├── CameraError         (OSError)            a source that does not open or stops delivering
     ├── EngineError         (RuntimeError)       an engine that is missing or fails while it runs
@@ -47,6 +48,10 @@ class BundleError(ModelError):
 
 class LabelsError(ModelError):
     """Labels that do not fit the model's outputs."""
+
+
+class AnswerError(ModelError):
+    """A model that answered NaN or infinity, so that nothing is known of the image."""
 
 
 class ImageError(EdgeCnnError, ValueError):

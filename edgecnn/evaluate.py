@@ -13,7 +13,7 @@ import numpy as np
 
 from edgecnn.corruption import NAMES, STRENGTHS, digest
 from edgecnn.corruption.views import Corrupter, View
-from edgecnn.errors import DataError, ImageError, LabelsError, ModelError, OptionError
+from edgecnn.errors import AnswerError, DataError, ImageError, LabelsError, ModelError, OptionError
 from edgecnn.evaluation import Evaluation, score
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ def evaluate(
         Where the data have a class that the model has not.
     ModelError
         Where the variants do not see the same pixels.
+    AnswerError
+        Where one of them answers NaN or infinity: it can't be evaluated.
     DataError
         Where no picture can be read.
     OptionError
@@ -82,8 +84,11 @@ def evaluate(
     right = {name: np.zeros((len(STRENGTHS), len(classifiers)), np.int64) for name in corruptions}
     skipped = []
 
-    def answers_to(picture: NDArray[np.uint8]) -> list[int]:
-        return [index[c.classify(picture, 1)[0].label] for c in classifiers.values()]
+    def answers_to(picture: NDArray[np.uint8], of: str) -> list[int]:
+        try:
+            return [index[c.classify(picture, 1)[0].label] for c in classifiers.values()]
+        except AnswerError as error:
+            raise AnswerError(f"{of}: {error}") from error
 
     for done, item in enumerate(items, 1):
         try:
@@ -93,9 +98,9 @@ def evaluate(
         else:
             truth, clean = classes[item.label], view(picture)
             truths.append(truth)
-            named.append(answers_to(clean))
+            named.append(answers_to(clean, item.id))
             for name, strength, changed in corrupter(picture, clean, item.id, item.label):
-                right[name][strength - 1] += [answer == truth for answer in answers_to(changed)]
+                right[name][strength - 1] += [answer == truth for answer in answers_to(changed, item.id)]
         if progress:
             progress(done)
     if not truths:
@@ -158,8 +163,8 @@ def select(items: Sequence[Item], split: str | None, data: str = "") -> list[Ite
 
 def seen_in_training(bundle: Bundle, data: str, items: Sequence[Item]) -> str | None:
     """Say in one line that some of these pictures trained the bundle, where its manifest and names tell."""
-    manifest = bundle.manifest
-    if "recipe" not in manifest or (manifest.get("data") or {}).get("name") != data:
+    facts = bundle.facts
+    if not facts.trained or facts.data != data:
         return None
     if all(item.split == "test" for item in items):
         return None
@@ -167,10 +172,9 @@ def seen_in_training(bundle: Bundle, data: str, items: Sequence[Item]) -> str | 
         return (
             f"note: {bundle.name} was trained on {data}: not only test pictures, so the figures are too good"
         )
-    seed = (manifest.get("training") or {}).get("seed")
     return (
         f"note: {data} has no official test split, and {bundle.name} was trained on most of it (its own test "
-        f"split was drawn with seed {seed}): the figures are too good"
+        f"split was drawn with seed {facts.seed}): the figures are too good"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import textwrap
 from typing import TYPE_CHECKING, Any
@@ -82,7 +83,22 @@ def to_c(model: Model, name: str) -> tuple[str, str]:
         "numbers": numbers,
         "strings": "\n".join(f"    {_c_string(label)}," for label in model.labels),
     }
-    return _HEADER.format(**values), _SOURCE.format(**values)
+    return _stamped(_HEADER.format(**values)), _stamped(_SOURCE.format(**values))
+
+
+def is_own_c(content: bytes) -> bool:
+    """Whether a file's content is a header or a source that `to_c` made, and nobody changed."""
+    head, _, rest = content.partition(b"\n")
+    return head == _stamp(rest.decode("utf-8", "replace")).encode()
+
+
+def _stamp(text: str) -> str:
+    """Return the first line of a C file: by it edgecnn knows one of its own that it may replace."""
+    return f"// Written by edgecnn models export, {hashlib.sha256(text.encode()).hexdigest()[:32]}"
+
+
+def _stamped(text: str) -> str:
+    return f"{_stamp(text)}\n{text}"
 
 
 def _refuse_compiled(model: Model) -> None:

@@ -1,57 +1,68 @@
-"""Finds picture files; reads one as a BGR array, and refuses what is damaged or too large.
+"""Finds image files; reads one as a BGR array, and refuses what is damaged or too large.
 
-OpenCV decodes; this room guards it: some of its versions return a truncated JPEG half grey without an error,
-and all of them talk to stderr while they fail.
+OpenCV decodes; what a file claims is checked before, and what such a check can't bound is decoded in another
+process, which has limits of time and memory. docs/safety.md has the figures.
 """
 
 from __future__ import annotations
 
-import contextlib
+import atexit
 import os
-import re
+import threading
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecnn import MAX_MEGAPIXELS
 from edgecnn.errors import ImageError
-from edgecnn.quiet import quiet_stderr
+from edgecnn.image_decode import decode_checked
+from edgecnn.image_header import Claim, check_claim, read_claim
+from edgecnn.image_header.jpeg import jpeg_size
+from edgecnn.memory import memory_limit
+from edgecnn.regular_file import read_regular
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edgecnn.image_worker import ImageWorker
+
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"})
 
-# In compressed JPEG data FF is followed by 00 (a stuffed byte), by a restart marker, or by a real marker.
-_JPEG_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
-# The segments that tell a JPEG's size (start of frame), and those without a length.
-_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD9)})
+# A JPEG of 200 megapixels has about 80 MB, a TIFF of 40 megapixels with 16 bits a channel 240.
+MOST_FILE_BYTES = 256 << 20
+# An image takes no more memory than this, nor more than this share of what there is.
+MOST_MEMORY, SHARE = 800_000_000, 2
+# One that comes over the network, while a live loop has to go on, takes less.
+UPLOAD_SHARE, UPLOAD_MEGAPIXELS = 4, 25.0
 
 
 def list_images(path: Path) -> list[Path]:
     """Return the image files below a folder, sorted, hidden ones left out; or the one file itself.
 
-    Raises ImageError for a folder without any.
+    Raises ImageError for a folder without any, and where one below it can't be read.
     """
     if not os.path.isdir(path):  # noqa: PTH112 - pathlib's raises where a folder may not be entered
         return [path]
-    found = [
-        p
-        for p in sorted(path.rglob("*"))
-        if p.suffix.lower() in EXTENSIONS
-        and p.is_file()
-        and not any(part.startswith(".") for part in p.relative_to(path).parts)
-    ]
+    found: list[Path] = []
+    for root, folders, names in os.walk(path, onerror=_refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        # Special files and broken links are listed too: to read them says what they are.
+        visible = [Path(root, name) for name in names if not name.startswith(".")]
+        found += [p for p in visible if p.suffix.lower() in EXTENSIONS]
     if not found:
         raise ImageError(f"{path} has no pictures in it ({', '.join(sorted(EXTENSIONS))})")
-    return found
+    return sorted(found)
+
+
+def _refuse(error: OSError) -> None:
+    raise ImageError(f"{error.filename} can't be read: {error.strerror}") from error
 
 
 def read_image(path: str | os.PathLike[str], least: int | None = None) -> NDArray[np.uint8]:
-    """Read a picture as uint8 H×W×3 BGR, turned as its EXIF orientation says.
+    """Read an image as uint8 H×W×3 BGR, turned as its EXIF orientation says.
 
-    16-bit, grey, RGBA and CMYK pictures are converted.
+    16-bit, grey, RGBA and CMYK images are converted.
 
     Parameters
     ----------
@@ -68,15 +79,22 @@ def read_image(path: str | os.PathLike[str], least: int | None = None) -> NDArra
 
 
 def read_file(path: str | os.PathLike[str]) -> bytes:
-    """Read a picture's file. Raises ImageError."""
+    """Read an image's file. Raises ImageError for one that is no regular file, or too large."""
     try:
-        return Path(path).read_bytes()
+        size = os.stat(path).st_size  # noqa: PTH116 - a name that no path can have is read_regular's to refuse
+    except (OSError, ValueError):
+        size = 0
+    most = most_file_bytes()
+    if size > most:
+        raise ImageError(f"{path} has {size:,} bytes, an image may have {most:,}: make it smaller first")
+    try:
+        return read_regular(path, most)
     except OSError as error:
         raise ImageError(f"{path} can't be read: {error.strerror}") from error
 
 
 def decode_image(data: bytes, source: str, *, quiet: bool = True, reduce: int = 1) -> NDArray[np.uint8]:
-    """Decode a picture from its bytes; like `read_image`, with `source` for the messages.
+    """Decode an image from its bytes; like `read_image`, with `source` for the messages.
 
     Parameters
     ----------
@@ -86,31 +104,49 @@ def decode_image(data: bytes, source: str, *, quiet: bool = True, reduce: int = 
         1, or for a JPEG 2, 4 or 8: its sides become so many times shorter, each pixel the mean of those that
         it stands for. That takes less time than to decode it in full.
     """
-    import cv2
-    import numpy as np
+    claim = read_claim(data, source, reduce)
+    check_claim(claim, len(data), source, MAX_MEGAPIXELS, most_memory())
+    if claim.bounded:
+        return decode_checked(data, source, quiet=quiet, reduce=reduce)
+    return _worker().decode(data, source, reduce=reduce, limit_s=_limit_s(claim))
 
-    if not data:
-        raise ImageError(f"{source} is empty (0 bytes)")
-    if data[:2] == b"\xff\xd8" and jpeg_end(data) is None:
-        raise ImageError(f"{source} is a JPEG that is cut off ({len(data):,} bytes): copy it again")
-    flags = {
-        1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4,
-        8: cv2.IMREAD_REDUCED_COLOR_8,
-    }[reduce]  # fmt: skip
-    try:
-        with quiet_stderr() if quiet else contextlib.nullcontext():
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error as error:
-        if "CV_IO_MAX_IMAGE" in str(error):
-            raise ImageError(
-                f"{source} has more than {MAX_MEGAPIXELS} megapixels: make it smaller first"
-            ) from error
-        raise ImageError(f"{source} can't be decoded: {error.err}") from error
-    if image is None:
-        raise ImageError(f"{source} is no picture that can be decoded, or a damaged one")
-    if image.shape[0] * image.shape[1] > MAX_MEGAPIXELS * 1_000_000:
-        raise ImageError(f"{source} has more than {MAX_MEGAPIXELS} megapixels: make it smaller first")
-    return image  # type: ignore[return-value]
+
+def _limit_s(claim: Claim) -> float:
+    """Return how long an image that somebody named may take: 2 s, and more for one of many pixels."""
+    return min(2 + claim.pixels / 5e6, 6)
+
+
+@cache
+def most_memory() -> int:
+    """Return the most bytes that decoding one image may take, its file included."""
+    return min(MOST_MEMORY, memory_limit() // SHARE)
+
+
+@cache
+def most_upload_memory() -> int:
+    """Return the same for an image that comes over the network."""
+    return min(MOST_MEMORY, memory_limit() // UPLOAD_SHARE)
+
+
+@cache
+def most_file_bytes() -> int:
+    """Return the most bytes that an image's file may have."""
+    return min(MOST_FILE_BYTES, most_memory() // 2)
+
+
+_making = threading.Lock()
+_made: list[ImageWorker] = []
+
+
+def _worker() -> ImageWorker:
+    """Return the process that decodes what has to be limited; it ends with this one."""
+    from edgecnn.image_worker import ImageWorker
+
+    with _making:
+        if not _made:
+            _made.append(ImageWorker(MAX_MEGAPIXELS, most_memory()))
+            atexit.register(_made[0].close)
+        return _made[0]
 
 
 def reduction(data: bytes, least: int | None) -> int:
@@ -121,39 +157,3 @@ def reduction(data: bytes, least: int | None) -> int:
     if least is None or (size := jpeg_size(data)) is None:
         return 1
     return next((times for times in (8, 4, 2) if min(size) >= times * least), 1)
-
-
-def jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """Return the width and height that a JPEG's header tells, before any rotation; None where it doesn't."""
-    at = 2
-    while data[:2] == b"\xff\xd8" and at + 9 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker in _JPEG_FRAMES:
-            return int.from_bytes(data[at + 7 : at + 9], "big"), int.from_bytes(data[at + 5 : at + 7], "big")
-        if marker == 0xFF:
-            at += 1
-        elif marker in _JPEG_BARE:
-            at += 2
-        else:
-            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return None
-
-
-def jpeg_end(data: bytes) -> int | None:
-    """Return where the JPEG at the beginning of these bytes ends, behind its last marker.
-
-    None where that marker is not there. Walks the segments (ITU-T T.81, annex B).
-    """
-    at = 2
-    while at + 2 <= len(data):
-        found = _JPEG_MARKER.search(data, at)
-        if found is None:
-            return None
-        marker, at = data[found.start() + 1], found.end()
-        if marker == 0xD9:
-            return at
-        if marker in (0x01, 0xD8):
-            continue
-        # Skipping the segment's own bytes keeps a thumbnail's end marker from counting.
-        at += int.from_bytes(data[at : at + 2], "big")
-    return None

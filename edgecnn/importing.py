@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from edgecnn import golden
 from edgecnn.bundle import Bundle, open_model, read_bundle
-from edgecnn.bundle_writer import new_folder, write_manifest, write_models
+from edgecnn.bundle_writer import write_manifest, write_models
 from edgecnn.errors import ModelError, OptionError, OutputError
 from edgecnn.loader import load
+from edgecnn.output_folder import find_target, hold, recover
 
 if TYPE_CHECKING:
     from edgecnn.bundle import Model
     from edgecnn.convention import Given
 
+_HINT = "choose another --name"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -28,8 +30,10 @@ def bundle_target(name: str) -> Path:
     if not _NAME.fullmatch(name):
         raise OptionError(f"--name is {name!r}, expected letters, digits, dots, - and _, such as my-model")
     target = Path(os.environ.get("EDGECNN_MODELS") or ".").absolute() / name
-    if target.exists():
-        raise OutputError(f"{target} is there already: choose another --name, or remove it")
+    real = find_target(target, _HINT)
+    if os.path.lexists(target):
+        recover(real)
+        raise _taken(target)
     return target
 
 
@@ -55,14 +59,21 @@ def import_model(path: str | os.PathLike[str], name: str, given: Given) -> Bundl
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{target.parent} can't be made: {error.strerror}") from error
-    with new_folder(target) as folder:
+    with hold(find_target(target, _HINT), _HINT) as held, held.fill() as draft:
+        folder = draft.folder
         manifest = write_models(folder, name, name, model.labels, model.input, {variant: model.data})
         manifest |= _origin(model, Path(path), variant)
         write_manifest(folder, manifest)
         with load(folder, variant) as classifier:
             manifest["golden"] = golden.record({variant: classifier})
         write_manifest(folder, manifest)
+        if draft.publish(replace=False):
+            raise _taken(target)
     return read_bundle(target)
+
+
+def _taken(target: Path) -> OutputError:
+    return OutputError(f"{target} is there already: {_HINT}, or remove it")
 
 
 def _origin(model: Model, path: Path, variant: str) -> dict[str, Any]:

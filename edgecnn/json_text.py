@@ -9,7 +9,7 @@ from typing import Any
 
 # JSON escapes C0 by itself. DEL and C1 are allowed in it, but a terminal obeys C1, and text that is turned
 # around deceives; a lone surrogate can't be encoded.
-_UNSAFE = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSAFE = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u206f\ufff9-\ufffb\ud800-\udfff]")
 
 
 def to_json(value: Any, indent: int | None = None) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import unicodedata
 from typing import TYPE_CHECKING
 
 from edgecnn.errors import LabelsError
+from edgecnn.regular_file import read_regular
 
 if TYPE_CHECKING:
     import os
+
+# As much as the labels inside a model file may have.
+MOST_BYTES = 1 << 20
 
 
 def read_labels(path: str | os.PathLike[str]) -> list[str]:
@@ -17,12 +21,17 @@ def read_labels(path: str | os.PathLike[str]) -> list[str]:
     `0  background` and `0:background` are numbered lines; "3 series" alone is a label. Raises LabelsError.
     """
     try:
-        lines = Path(path).read_text("utf-8-sig").splitlines()
+        text = read_regular(path, MOST_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise LabelsError(f"{path} is no UTF-8 text: expected one label a line") from error
     except OSError as error:
         raise LabelsError(f"{path} can't be read: {error.strerror}; expected one label a line") from error
-    return strip_numbers([line.strip() for line in lines if line.strip()])
+    for number, line in enumerate(text.splitlines(), 1):
+        if odd := next((c for c in line if c != "\t" and unicodedata.category(c) == "Cc"), None):
+            raise LabelsError(
+                f"{path}: line {number} has the control character {odd!r}: expected one label a line"
+            )
+    return strip_numbers([line.strip() for line in text.splitlines() if line.strip()])
 
 
 def strip_numbers(lines: list[str]) -> list[str]:

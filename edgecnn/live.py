@@ -10,7 +10,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edgecnn.command import Classify, Command, Pause, Quit, Replace, Save, Switch
-from edgecnn.errors import CameraError, EdgeCnnError, EngineError, EngineRestarted, OutputError
+from edgecnn.errors import (
+    AnswerError,
+    CameraError,
+    EdgeCnnError,
+    EngineError,
+    EngineRestarted,
+    OutputError,
+)
 from edgecnn.quiet import say
 from edgecnn.snapshot import save_frame
 from edgecnn.stats import Stats, Summary
@@ -187,6 +194,7 @@ class _Loop:
         self._camera.need(None if self._in_full else self._classifier.least_side)
         steady = self._smooth or self._hold > 1
         self._smoother = self._classifier.smoother(self._smooth, self._hold) if steady else None
+        self._warned = False
         self.stats.run(self._classifier.model.variant)
 
     def run(self, stop: threading.Event, seconds: float | None, frames: int | None) -> None:
@@ -208,7 +216,8 @@ class _Loop:
             elif self._newest is None and time.monotonic() > patience:
                 raise CameraError(f"the camera opened but gave no picture in {FIRST_FRAME_S:.0f} s")
             self._obey()
-            if self._quit or (frames is not None and self.stats.frames >= frames):
+            seen = self.stats.frames + self.stats.unanswered
+            if self._quit or (frames is not None and seen >= frames):
                 return
 
     def _next(self, stop: threading.Event) -> Frame | None:
@@ -227,6 +236,12 @@ class _Loop:
         except EngineRestarted as error:
             say(str(error))
             self.stats.restarts += 1
+            return
+        except AnswerError as error:
+            if not self._warned:
+                say(f"{error}; such frames are left out and counted")
+            self._warned = True
+            self.stats.unanswered += 1
             return
         self.stats.add(result, self._mailbox.dropped)
         for sink in self._sinks:
@@ -268,6 +283,8 @@ class _Loop:
         try:
             say(f"saved {save_frame(frame, self._save_to)}")
         except OutputError as error:
+            self.stats.unsaved += 1
+            self.stats.why_unsaved = str(error)
             say(str(error))
 
     def _replace(self, command: Replace) -> None:

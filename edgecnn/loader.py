@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Literal
+import math
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from edgecnn import DEFAULT_MODEL
-from edgecnn.board import cpu_name
 from edgecnn.bundle import COMPILED, open_model
 from edgecnn.cache import Cache
 from edgecnn.classifier import Classifier
 from edgecnn.convention import Given
 from edgecnn.engine import open_engine
-from edgecnn.errors import BundleError, OptionError
+from edgecnn.errors import AnswerError, BundleError, OptionError
+from edgecnn.processor import describe_processor
 
 if TYPE_CHECKING:
     import os
@@ -114,26 +115,48 @@ def load(
 def _still_answers(classifier: Classifier) -> tuple[str, ...]:
     """Hold a bundle against its golden vectors where it has not run here before; say where it differs."""
     model, engine = classifier.model, classifier.engine
-    recorded = model.bundle.manifest.get("golden") if model.bundle else None
+    recorded = model.bundle.golden if model.bundle else None
     if engine.name == "fake" or recorded is None:
         return ()
-    digest = hashlib.sha256(model.data + json.dumps(recorded).encode())
-    key = f"{digest.hexdigest()} {engine.name} {engine.version} {cpu_name()}"
+    expected = recorded._replace(outputs={model.variant: recorded.outputs.get(model.variant, ())})
+    digest = hashlib.sha256(model.data + json.dumps(expected).encode())
+    key = f"{digest.hexdigest()} {engine.name} {engine.version} {describe_processor()}"
     cache = Cache("golden")
-    known = cache.get(key)
+    known = _remembered(cache.get(key))
     if known is None:
         from edgecnn import golden  # once on each machine
 
         try:
             found = golden.check(classifier)
+            known = _Agreement(found.agrees, round(found.largest_difference, 6))
+        except AnswerError:
+            known = _Agreement(agrees=False, largest_difference=None)
         except BundleError:
             return ()  # `models verify` says so
-        known = {"agrees": found.agrees, "largest_difference": round(found.largest_difference, 6)}
-        cache.put(key, known)
-    if known.get("agrees") is True:
+        cache.put(key, known._asdict())
+    if known.agrees:
         return ()
+    how = f"scores differ by up to {known.largest_difference}"
+    if known.largest_difference is None:
+        how = "it answers NaN or infinity"
     return (
-        f"{model.name} {model.variant} does not answer here as where it was published: scores differ by up "
-        f"to {known.get('largest_difference')} on its golden inputs, with {engine.name} {engine.version}; "
-        f"see `edgecnn models verify {model.name}`",
+        f"{model.name} {model.variant} does not answer here as where it was published: {how} on its golden "
+        f"inputs, with {engine.name} {engine.version}; see `edgecnn models verify {model.name}`",
     )
+
+
+class _Agreement(NamedTuple):
+    """What is remembered of golden vectors; a `largest_difference` of None stands for NaN or infinity."""
+
+    agrees: bool
+    largest_difference: float | None
+
+
+def _remembered(kept: dict[str, Any] | None) -> _Agreement | None:
+    """Return what this program remembered; None for anything else, which is worked out again."""
+    match kept:
+        case {"agrees": bool(agrees), "largest_difference": float(largest)} if 0 <= largest < math.inf:
+            return _Agreement(agrees, largest)
+        case {"agrees": False, "largest_difference": None}:
+            return _Agreement(agrees=False, largest_difference=None)
+    return None

@@ -11,20 +11,22 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-# C0 and DEL have pictures in Unicode (␛ for escape); C1 has none. Characters that turn the direction of the
-# text around make a name look like another one (CVE-2021-42574). A lone surrogate is a byte of a file's name
-# that is not UTF-8, and no encoding can print it.
-_SIGNS = (
-    {code: chr(0x2400 + code) for code in range(0x20)}
-    | {0x7F: "\N{SYMBOL FOR DELETE}"}
-    | dict.fromkeys(
-        [*range(0x80, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A)], _REPLACEMENT
-    )
-    | dict.fromkeys(range(0xD800, 0xE000), _REPLACEMENT)
-)
+# C0 and DEL have pictures in Unicode (␛ for escape). The others are: C1; line and paragraph separators; what
+# turns the direction of a text around, so that a name looks like another one (CVE-2021-42574), and the
+# deprecated formats beside it; interlinear annotations, which hide text; lone surrogates, which are bytes of
+# a file's name that are not UTF-8 and can't be encoded. What ordinary names need stays: joiners and tags in
+# emoji, variation selectors, and the marks of right-to-left scripts, which override nothing.
+_OTHERS = (
+    range(0x80, 0xA0), range(0x2028, 0x202F), range(0x2066, 0x2070), range(0xFFF9, 0xFFFC),
+    range(0xD800, 0xE000),
+)  # fmt: skip
+_SIGNS = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "\N{SYMBOL FOR DELETE}"}
+_SIGNS |= {code: _REPLACEMENT for codes in _OTHERS for code in codes}
 _SIGNS_OF_TEXT = {code: sign for code, sign in _SIGNS.items() if chr(code) not in "\n\t"}
 
 
@@ -42,34 +44,31 @@ def printable_text(text: str) -> str:
 
 
 def echo(text: str, *, err: bool = False) -> None:
-    """Print a text and a new line to stdout or, with `err`, to stderr; to none where that is closed."""
+    """Print a text and a new line to stdout or, with `err`, to stderr, at once; to none that is closed."""
     stream = sys.stderr if err else sys.stdout
     if stream is not None:
         stream.write(printable_text(text) + "\n")
+        stream.flush()
 
 
 def open_console(**options: Any) -> Console:
-    """Return a Rich console that prints control characters of others as visible signs.
+    """Return a Rich console that prints texts of others as they are, but control characters as visible signs.
 
-    `options` are those of `rich.console.Console`. What Rich writes itself, such as colours, stays.
+    `options` are those of `rich.console.Console`. Texts are no markup, `:smile:` is no emoji, and nothing is
+    highlighted unless `options` say so. What Rich writes itself, such as colours, stays.
     """
-    from rich.console import Console, RenderHook
+    from rich.console import Console
     from rich.segment import Segment
 
-    class Printable:
-        """A renderable whose text is printable."""
+    class PrintableConsole(Console):
+        """A console all of whose text is printable, that of live displays too."""
 
-        def __init__(self, content: Any) -> None:
-            self._content = content
+        def render(self, renderable: Any, options: Any = None) -> Iterator[Segment]:
+            for segment in super().render(renderable, options):
+                clean = printable_text(segment.text)
+                if segment.control or clean is segment.text:
+                    yield segment
+                else:
+                    yield Segment(clean, segment.style)
 
-        def __rich_console__(self, console: Console, options: Any) -> Any:
-            for segment in console.render(self._content, options):
-                yield (segment if segment.control else Segment(printable_text(segment.text), segment.style))
-
-    class Clean(RenderHook):
-        def process_renderables(self, renderables: list[Any]) -> list[Any]:
-            return [Printable(r) for r in renderables]
-
-    console = Console(**options)
-    console.push_render_hook(Clean())
-    return console
+    return PrintableConsole(**({"markup": False, "emoji": False, "highlight": False} | options))

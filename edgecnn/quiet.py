@@ -8,6 +8,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from edgecnn.printable import echo, printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -40,8 +42,10 @@ def quiet_stderr() -> Iterator[None]:
 
 
 def say(line: str) -> None:
-    """Write a line for a person to stderr, which may be closed, or on a disk that is full."""
-    if sys.stderr is not None:
-        with contextlib.suppress(OSError, ValueError):
-            sys.stderr.write(f"edgecnn: {line}\n")
-            sys.stderr.flush()
+    """Write a line for a person to stderr, which may be closed, or on a disk that is full.
+
+    It stays one line, whatever is in it.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        line = " ".join(part.strip() for part in line.split("\n"))
+        echo(f"edgecnn: {printable(line)}", err=True)

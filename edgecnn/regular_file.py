@@ -27,6 +27,12 @@ def open_regular(path: str | os.PathLike[str]) -> IO[bytes]:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     except ValueError as error:  # a NUL in the name, or a character that is not in the file system's encoding
         raise OSError(errno.EINVAL, "no file can have this name", os.fspath(path)) from error
+    except OSError as error:
+        if error.errno != errno.ENXIO:  # what a socket answers, and a device whose driver is not there
+            raise
+        raise OSError(
+            errno.EINVAL, "it is a socket or a device, expected a regular file", os.fspath(path)
+        ) from error
     try:
         kind = stat.S_IFMT(os.fstat(handle).st_mode)
         if kind != stat.S_IFREG:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from edgecnn.bundle import find
 from edgecnn.command import Command, Replace
 from edgecnn.errors import EdgeCnnError, ModelNotFound
+from edgecnn.printable import printable
 from edgecnn.quiet import say
 from edgecnn.sink import Sink
 
@@ -30,7 +31,8 @@ class Reloader(Sink):
     """Opens the model again when SIGUSR1 asks for it, and with `watch` when its files have changed.
 
     It is opened in a thread of its own, so that the loop goes on meanwhile, and given to the loop as a
-    command. What can't be opened is said in a line, once.
+    command. What can't be opened is said in a line, once for each change; the thread lives on, whatever the
+    error was, so that a sound model that is put there later is taken.
 
     Parameters
     ----------
@@ -47,7 +49,7 @@ class Reloader(Sink):
     ) -> None:
         self._model, self._load, self._watch = model, load, watch
         self._known = self._last = fingerprint(model)
-        self._variant = ""
+        self._variant = self._said = ""
         self._wake, self._ended, self._asked = threading.Event(), False, False
         self._lock = threading.Lock()
         self._ready: Replace | None = None
@@ -92,8 +94,14 @@ class Reloader(Sink):
             self._wake.wait(LOOK_S if self._watch else None)
             self._wake.clear()
             asked, self._asked = self._asked, False
-            if not self._ended and self._variant and (asked or self._changed()):
-                self._open()
+            if self._ended or not self._variant:
+                continue
+            try:
+                if asked or self._changed():
+                    self._said = ""
+                    self._open()
+            except Exception as error:  # noqa: BLE001 - without this thread no model would ever be taken again
+                self._refuse(error)
 
     def _changed(self) -> bool:
         """Whether the files are others than those that were tried last, and the same as a moment ago."""
@@ -106,16 +114,20 @@ class Reloader(Sink):
     def _open(self) -> None:
         self._known = fingerprint(self._model)
         with ExitStack() as stack:
-            try:
-                classifier = stack.enter_context(self._load(self._variant))
-            except EdgeCnnError as error:
-                say(f"the old model goes on, since the new one can't be taken: {error}")
-                return
+            classifier = stack.enter_context(self._load(self._variant))
             ready = Replace(classifier, stack.pop_all())
         with self._lock:
             waiting, self._ready = self._ready, ready
         if waiting:
             waiting.opened.close()
+
+    def _refuse(self, error: Exception) -> None:
+        """Say why the old model goes on, unless that was said of the same files."""
+        kind = "" if isinstance(error, EdgeCnnError) else f"{type(error).__name__}: "
+        reason = printable(" ".join(f"{kind}{error}".split()))
+        if reason != self._said:
+            self._said = reason
+            say(f"the old model goes on, since the new one can't be taken: {reason}")
 
 
 def fingerprint(model: str) -> Fingerprint | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from edgecnn.errors import OptionError
+from edgecnn.errors import AnswerError, OptionError
 from edgecnn.frame import Prediction, Steady
 
 if TYPE_CHECKING:
@@ -90,7 +91,14 @@ class Smoother:
         captured_ns
             When its frame was captured: after a gap of more than 2 s, and five times the one before, what was
             seen says nothing of what is seen now, and the stream begins anew.
+
+        Raises
+        ------
+        AnswerError
+            Where a score is NaN or infinity, which would stay in the averages for ever.
         """
+        if not math.isfinite(scores.dot(scores)):
+            raise AnswerError("a score is NaN or infinity, expected 0 to 1: what was seen so far stays")
         if captured_ns is not None:
             self._forget_after_a_gap(captured_ns)
         if self._scores is None:

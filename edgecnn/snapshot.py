@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ from edgecnn.image_file import decode_image
 if TYPE_CHECKING:
     import os
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from edgecnn.frame import Frame
 
 
@@ -23,13 +27,20 @@ def save_frame(frame: Frame, folder: str | os.PathLike[str] = ".") -> Path:
     """
     stamp = frame.wall_time().strftime("%Y%m%d-%H%M%S-%f")[:-3]
     path = Path(folder, f"edgecnn-{stamp}.png")
-    whole = frame.pixels if frame.encoded is None else decode_image(frame.encoded, frame.source, quiet=False)
-    data = cv2.imencode(".png", whole)[1].tobytes()
     part = path.with_suffix(".part")
     try:
+        data = cv2.imencode(".png", _whole(frame))[1].tobytes()
         part.write_bytes(data)
         part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"{path} can't be written: {error.strerror}") from error
+    except (OSError, ValueError, cv2.error) as error:
+        with contextlib.suppress(OSError, ValueError):
+            part.unlink(missing_ok=True)
+        reason = getattr(error, "strerror", None) or str(error)
+        raise OutputError(f"{path} can't be written: {reason}") from error
     return path
+
+
+def _whole(frame: Frame) -> NDArray[np.uint8]:
+    if frame.encoded is None:
+        return frame.pixels
+    return decode_image(frame.encoded, frame.source, quiet=False)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from edgecnn.errors import OptionError
 
+# Beyond these, times and sizes can no longer be reckoned with.
+_LEAST, _MOST = 1e-6, 1e9
+
 
 def parse_spec(text: str, defaults: dict[str, float]) -> dict[str, float]:
     """Return the numbers behind the colon, with `defaults` for those that are not given.
@@ -11,19 +14,19 @@ def parse_spec(text: str, defaults: dict[str, float]) -> dict[str, float]:
     Raises
     ------
     OptionError
-        For a key that `defaults` does not have, or a value that is no number of zero or more.
+        For a key that `defaults` does not have, or a value that is no number, negative or out of all range.
     """
     name, _, rest = text.partition(":")
     values = dict(defaults)
     for part in filter(None, rest.split(",")):
         key, _, value = part.partition("=")
         if key not in defaults:
-            raise OptionError(f"{name} has no option {key!r}; it has {', '.join(defaults)}")
+            raise OptionError(f"{name} has no option {key[:60]!r}; it has {', '.join(defaults)}")
         try:
             number = float(value)
         except ValueError:
             number = -1.0
-        if not 0 <= number < float("inf"):
-            raise OptionError(f"{name}: {key} must be a number of zero or more, got {value!r}")
+        if not (number == 0 or _LEAST <= number <= _MOST):
+            raise OptionError(f"{name}: {key} must be 0, or from {_LEAST:g} to {_MOST:g}, got {value[:60]!r}")
         values[key] = number
     return values

@@ -35,8 +35,13 @@ class Stats:
         self.steady_changes = 0
         self._labels: tuple[str, str] | None = None
         self.dropped = 0
+        # How many pictures could not be saved, and why the latest one.
+        self.unsaved = 0
+        self.why_unsaved = ""
         # How often the engine was started again.
         self.restarts = 0
+        # How many frames the model answered with NaN or infinity: these are in no other count.
+        self.unanswered = 0
         self._moments = deque[float](maxlen=60)
         # Whether the loop waits; the variant of the model that runs, and those that there are.
         self.paused = False
@@ -99,6 +104,7 @@ class Stats:
             rate=(self.frames - 1) / span if span else 0.0,
             dropped=self.dropped,
             restarts=self.restarts,
+            unanswered=self.unanswered,
             known=self.known,
             correct=self.correct,
             unknown=self.unknown,
@@ -107,6 +113,9 @@ class Stats:
             steady_correct=self.steady_correct,
             steady_changes=self.steady_changes,
             spreads={v: s for v in self._latencies if (s := self.spreads(variant=v))},
+            failures=(f"{self.unsaved:,} pictures were not saved: {self.why_unsaved}",)
+            if self.unsaved
+            else (),
         )
 
 
@@ -115,10 +124,12 @@ class Summary:
     """A finished run.
 
     `known` frames had a true label, `correct` of them were named right; `unknown` frames got no name,
-    which is never right. The engine was started again `restarts` times, with one frame lost each. The
+    which is never right. The engine was started again `restarts` times, with one frame lost each. To
+    `unanswered` frames the model answered NaN or infinity, so that they are in no other count. The
     answer changed `changes` times from one frame to the next. The steady answers are counted apart;
     without smoothing they are the same. `spreads` has each stage's percentiles by the variant of the
-    model, in the order in which they ran.
+    model, in the order in which they ran. `failures` are reasons why something was not written that should
+    have been.
     """
 
     source: str
@@ -127,6 +138,7 @@ class Summary:
     rate: float
     dropped: int
     restarts: int
+    unanswered: int
     known: int
     correct: int
     unknown: int
@@ -135,6 +147,7 @@ class Summary:
     steady_correct: int
     steady_changes: int
     spreads: dict[str, dict[str, Spread]]
+    failures: tuple[str, ...] = ()
 
     @property
     def accuracy(self) -> float | None:

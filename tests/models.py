@@ -1,5 +1,9 @@
 """Other people's kinds of models, made from the shipped ones by editing their graphs."""
 
+import hashlib
+import json
+import shutil
+
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -77,6 +81,31 @@ def without_softmax(data):
         graph.outputs = np.array(last.inputs[:1], np.int32)
 
     return edited(data, edit)
+
+
+def answering_nan(data):
+    """Make every answer of a float model NaN: each bias of its dense layers is."""
+
+    def edit(model, graph):
+        for op in graph.operators:
+            if model.operatorCodes[op.opcodeIndex].builtinCode == schema.BuiltinOperator.FULLY_CONNECTED:
+                bias = graph.tensors[op.inputs[2]]
+                values = np.full(int(np.prod(bias.shape)), np.nan, "<f4")
+                model.buffers[bias.buffer].data = np.frombuffer(values.tobytes(), np.uint8)
+
+    return edited(data, edit)
+
+
+def nan_bundle(folder, name="digits"):
+    """Copy a bundle below a folder, with a float32 variant that answers NaN; return where it is."""
+    target = folder / f"nan-{name}"
+    shutil.copytree(find(name), target)
+    data = answering_nan(shipped(name, "float32"))
+    (target / "float32.tflite").write_bytes(data)
+    manifest = json.loads((target / "bundle.json").read_text())
+    manifest["variants"]["float32"] |= {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    (target / "bundle.json").write_text(json.dumps(manifest))
+    return target
 
 
 def compiled(data, min_runtime_version=13, on_cpu=0):

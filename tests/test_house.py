@@ -73,3 +73,39 @@ def test_errors_are_drawn_in_their_own_docstring():
 @pytest.mark.parametrize("path", [*FILES, *sorted(TRAINER.rglob("*.py"))], ids=lambda p: p.name)
 def test_files_stay_small(path):
     assert len(path.read_text("utf-8").splitlines()) <= 350
+
+
+# What may print, open a console or write JSON by itself, beside the rooms that are there for it.
+PRINTS = {"edgecnn/printable.py", "edgecnn/json_text.py"}
+TELLS_ANOTHER_PROCESS = {
+    "edgecnn/cold_start.py", "edgecnn/engine/edgetpu.py", "edgecnn/image_worker.py",
+}  # fmt: skip
+WRITES_WHAT_IS_CLEAN = {"edgecnn/cli/output.py"}
+KEEPS_FOR_ITSELF = {
+    "edgecnn/cache.py", "edgecnn/loader.py", "edgecnn/output_lock.py",
+    "train/edgecnn_train/checkpoint.py", "train/edgecnn_train/fit.py", "train/edgecnn_train/notes.py", "train/edgecnn_train/quantize/finetune.py",
+}  # fmt: skip
+FORBIDDEN = {
+    "print": "printable.echo", "Console": "printable.open_console", "typer.echo": "printable.echo",
+    "typer.secho": "printable.echo", "sys.stdout.write": "printable.echo", "sys.stderr.write": "quiet.say",
+    "json.dumps": "json_text.to_json", "json.dump": "json_text.to_json", "dumps": "json_text.to_json",
+    "escape": "printable.open_console, which takes no markup",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "path", [*FILES, *sorted(TRAINER.rglob("*.py"))], ids=lambda p: str(p.relative_to(ROOT))
+)
+def test_texts_of_others_are_printed_and_written_in_one_place(path):
+    here = str(path.relative_to(ROOT))
+    tree = ast.parse(path.read_text("utf-8"))
+    called = {ast.unparse(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
+    # HTML has an `escape` of its own.
+    used = (called & FORBIDDEN.keys()) - ({"escape"} if "rich.markup" not in imports(path) else set())
+    if here in KEEPS_FOR_ITSELF | TELLS_ANOTHER_PROCESS:
+        used -= {"json.dumps", "json.dump"}
+    if here in TELLS_ANOTHER_PROCESS | WRITES_WHAT_IS_CLEAN:
+        used -= {"sys.stdout.write"}
+    if here in PRINTS:
+        return
+    assert not used, {call: f"use {FORBIDDEN[call]}" for call in used}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from dataclasses import dataclass
-from math import inf
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from edgecnn.bench.report import FORMAT
 from edgecnn.errors import BenchError
 from edgecnn.latency import Ratio, ratio_of_runs
+from edgecnn.printable import printable
+from edgecnn.regular_file import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,14 @@ if TYPE_CHECKING:
 # Two runs of the same differ by some percent that no interval within a run knows of: where the memory lies,
 # what the caches share.
 LEAST_CHANGE = 0.03
-_COMMON = ("model", "cpu", "cores", "architecture", "governor")
+# Of the file, and of the blocks of a stage: `bench` writes 50 KB, and 40 blocks by default.
+_MOST_BYTES, _MOST_BLOCKS = 4 << 20, 10_000
+# How many contestants an error names.
+_NAMED = 5
+# A day: what is longer is no latency.
+_MOST_MS = 86_400_000
+_WORDS = {str: "a text", int: "a whole number", list: "a list", dict: "an object"}
+_COMMON = ("model", "cpu", "cpu_family", "instructions", "cores", "architecture", "governor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,40 +117,73 @@ class Changes:
 def read_run(path: str) -> OldRun:
     """Read the JSON that `bench --json` wrote. Raises BenchError."""
     try:
-        raw = json.loads(Path(path).read_bytes())
+        raw = json.loads(read_regular(path, _MOST_BYTES))
     except OSError as error:
-        raise BenchError(f"{path} can't be read: {error.strerror}") from error
-    except ValueError as error:
+        raise BenchError(
+            f"{path} can't be read: {error.strerror}; expected what `edgecnn bench --json` writes"
+        ) from error
+    except (ValueError, RecursionError) as error:
         raise BenchError(f"{path} is no JSON, expected what `edgecnn bench --json` writes") from error
     if not isinstance(raw, dict) or raw.get("format") != FORMAT:
         found = raw.get("format") if isinstance(raw, dict) else None
         raise BenchError(
-            f"{path} is no report of `edgecnn bench --json` of format {FORMAT} (its format is {found!r}): "
-            "measure again with this version"
+            f"{path} is no report of `edgecnn bench --json` of format {FORMAT} "
+            f"(its format is {_short(found)}): measure again with this version"
         )
     try:
-        return OldRun(
-            path, str(raw["when"]), str(raw["model"]), str(raw["edgecnn"]), dict(raw["board"]),
-            str(raw["frames"]), list(raw["doubts"]), dict(map(_older, raw["results"])),
-        )  # fmt: skip
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BenchError(f"{path} is a damaged report ({error}): measure again") from error
+        when, model, edgecnn = (_typed(raw, key, str) for key in ("when", "model", "edgecnn"))
+        frames = _typed(raw, "frames", str)
+        doubts = [_typed({"doubts": doubt}, "doubts", str) for doubt in _typed(raw, "doubts", list)]
+        board = _typed(raw, "board", dict)
+        common = {key: _typed(board, key, str, int, type(None)) for key in _COMMON if key in board}
+        contestants = dict(map(_older, _typed(raw, "results", list)))
+    except ValueError as error:
+        raise BenchError(f"{path} is a damaged report: {error}; measure again") from error
+    return OldRun(path, when, model, edgecnn, common, frames, doubts, contestants)
 
 
-def _older(result: dict[str, Any]) -> tuple[tuple[str, str, int], Older]:
-    blocks = {
-        str(stage): [float(ms) for ms in medians] for stage, medians in result["block_medians_ms"].items()
-    }
-    if not all(medians and all(0 < ms < inf for ms in medians) for medians in blocks.values()):
-        raise ValueError("a stage without latencies, or with impossible ones")
-    key = str(result["variant"]), str(result["engine"]), int(result["threads"])
-    return key, Older(result["engine_version"], str(result["sha256"]), blocks)
+def _older(result: Any) -> tuple[tuple[str, str, int], Older]:
+    stages = _typed(result, "block_medians_ms", dict)
+    blocks = {stage: _medians(stages, stage) for stage in stages}
+    key = _typed(result, "variant", str), _typed(result, "engine", str), _typed(result, "threads", int)
+    return key, Older(
+        _typed(result, "engine_version", str, type(None)), _typed(result, "sha256", str), blocks
+    )
+
+
+def _medians(stages: dict[str, Any], stage: str) -> list[float]:
+    medians = _typed(stages, stage, list)
+    if not 0 < len(medians) <= _MOST_BLOCKS:
+        raise ValueError(f"{_short(stage)} has {len(medians):,} latencies, expected 1 to {_MOST_BLOCKS:,}")
+    for ms in medians:
+        if type(ms) not in (int, float) or not 0 < ms < _MOST_MS:
+            raise ValueError(f"{_short(stage)} has the latency {_short(ms)}, expected milliseconds above 0")
+    return [float(ms) for ms in medians]
+
+
+def _typed(table: Any, key: str, *kinds: type) -> Any:
+    """Return a value of one of these types, texts as they can be printed.
+
+    Raises ValueError, which names the key.
+    """
+    if not isinstance(table, dict) or key not in table:
+        raise ValueError(f"there is no {_short(key)}")
+    value = table[key]
+    if type(value) not in kinds:
+        raise ValueError(f"{_short(key)} is {_short(value)}, expected {_WORDS[kinds[0]]}")
+    return printable(value) if isinstance(value, str) else value
+
+
+def _short(value: Any) -> str:
+    return reprlib.repr(value)
 
 
 def require_shared(old: OldRun, contestants: Sequence[Contestant]) -> None:
     """Raise BenchError where an older run has none of these."""
     if not any((c.variant, c.engine, c.threads) in old.contestants for c in contestants):
-        there = "; ".join(f"{v} on {e} with {t} threads" for v, e, t in old.contestants)
+        names = [f"{v} on {e} with {t} threads" for v, e, t in old.contestants]
+        more = [f"{len(names) - _NAMED} more"] if len(names) > _NAMED else []
+        there = "; ".join([*names[:_NAMED], *more])
         raise BenchError(f"{old.source} has nothing of what is to be measured; it has {there or 'nothing'}")
 
 
@@ -178,9 +219,9 @@ def _change(name: str, stage: str, before: list[float], contestant: Contestant) 
 def _differences(old: OldRun, new: Report) -> list[str]:
     board = new.board.as_dict()
     found = [
-        f"another machine: {key} {old.board.get(key)} then, {board[key]} now"
+        f"another machine: {key.replace('_', ' ')} {_plain(old.board[key])} then, {_plain(board[key])} now"
         for key in _COMMON
-        if old.board.get(key) != board[key]
+        if key in old.board and _plain(old.board[key]) != _plain(board[key])
     ]
     if old.model != new.model:
         found.append(f"another model: {old.model} then, {new.model} now")
@@ -189,3 +230,8 @@ def _differences(old: OldRun, new: Report) -> list[str]:
     if old.doubts:
         found.append(f"that run was not quiet: {'; '.join(map(str, old.doubts))}")
     return found
+
+
+def _plain(value: Any) -> str:
+    """Return a machine's property as people read it; JSON has made lists of tuples."""
+    return ", ".join(map(str, value)) or "none" if isinstance(value, list | tuple) else str(value)

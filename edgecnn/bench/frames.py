@@ -55,10 +55,10 @@ class Frames:
     @classmethod
     def read(cls, source: str) -> Frames:
         """Return the first frames of a folder, picture, video or camera. Raises CameraError."""
-        from edgecnn.camera import open_camera
+        from edgecnn.camera import open_guarded
 
         found: list[NDArray[np.uint8]] = []
-        with open_camera(source) as camera:
+        with open_guarded(source) as camera:
             while len(found) < FRAME_COUNT and (frame := camera.read()):
                 found.append(frame.pixels)
         if not found:

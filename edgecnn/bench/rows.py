@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "model", "variant", "engine", "threads", "stage", "min_ms", "p50_ms", "p90_ms", "p99_ms", "runs", "quiet",
-    "frames", "sha256", "engine_version", "edgecnn", "board", "cpu", "system", "when",
+    "frames", "sha256", "engine_version", "edgecnn", "board", "cpu", "cpu_family", "instructions",
+    "system", "when",
 )  # fmt: skip
 
 
@@ -27,9 +28,14 @@ def csv_text(result: Report) -> str:
         for stage in c.stages:
             what = (result.model, c.variant, c.engine, c.threads, stage)
             runs = sum(map(len, c.values(stage)))
-            about = (result.frames, c.sha256, c.engine_version, __version__, board.model or "", board.cpu)
-            when = result.when.isoformat(timespec="seconds")
-            writer.writerow(
-                [*what, *c.spread(stage).as_dict().values(), runs, quiet, *about, board.system, when]
+            about = (result.frames, c.sha256, c.engine_version, __version__)
+            machine = (
+                board.model or "",
+                board.cpu,
+                board.cpu_family,
+                "; ".join(board.instructions),
+                board.system,
             )
+            when = result.when.isoformat(timespec="seconds")
+            writer.writerow([*what, *c.spread(stage).as_dict().values(), runs, quiet, *about, *machine, when])
     return text.getvalue()

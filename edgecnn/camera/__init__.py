@@ -152,19 +152,31 @@ def open_recovering(sources: str, mode: Mode, say: Callable[[str], None], ended:
     """Open a source as `open_camera` does; a real camera or stream among them is opened again when it fails.
 
     The same one is, or any real camera where `auto` was asked for; never a source that stands in for it.
-    `say` and `ended` are `RecoveringCamera`'s. A driver that does not answer is left behind.
+    `say` and `ended` are `RecoveringCamera`'s. A driver that does not answer is left behind, also where
+    `ended` is set while it opens: CameraLeft is raised then.
     """
     from edgecnn.camera.guarded import GuardedCamera
     from edgecnn.camera.recovery import RecoveringCamera
 
     def opened(names: str) -> GuardedCamera:
-        return GuardedCamera.open(lambda: open_camera(names, mode), OPENING_S, HANGS * mode.stall_s)
+        return GuardedCamera.open(lambda: open_camera(names, mode), OPENING_S, HANGS * mode.stall_s, ended)
 
     camera = opened(sources)
-    if not camera.live or camera.name.partition(":")[0] == "synthetic":
+    if camera.name.partition(":")[0] == "synthetic":
         return camera.leave_worker()
+    if not camera.live:
+        # A video of a network can stall, a file of this machine can't.
+        return camera if "://" in camera.name else camera.leave_worker()
     again = [camera.name] + (["auto"] if "auto" in split_sources(sources) else [])
     return RecoveringCamera(camera, lambda: opened(",".join(again)), say, ended)
+
+
+def open_guarded(sources: str, mode: Mode | None = None) -> Camera:
+    """Open a source as `open_camera` does, but so that Ctrl-C ends a wait for it at once."""
+    from edgecnn.camera.guarded import GuardedCamera
+
+    mode = mode or Mode()
+    return GuardedCamera.open(lambda: open_camera(sources, mode), OPENING_S, HANGS * mode.stall_s)
 
 
 def real_cameras() -> list[str]:

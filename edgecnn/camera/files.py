@@ -18,7 +18,7 @@ from edgecnn.quiet import say
 def _matching(pattern: str) -> list[Path]:
     """Return the images that a pattern names, sorted; `**` stands for any folders."""
     names = sorted(glob.glob(os.path.expanduser(pattern), recursive=True))  # noqa: PTH111, PTH207 - absolute ones too
-    found = [p for p in map(Path, names) if p.suffix.lower() in EXTENSIONS and p.is_file()]
+    found = [p for p in map(Path, names) if p.suffix.lower() in EXTENSIONS and not p.is_dir()]
     if not found:
         raise ImageError(f"{pattern} matches no pictures ({', '.join(sorted(EXTENSIONS))})")
     return found

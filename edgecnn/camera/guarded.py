@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from edgecnn.camera import Camera
@@ -15,12 +16,19 @@ if TYPE_CHECKING:
     from edgecnn.frame import Frame
 
 _CLOSING_S = 2.0
+# The same where nobody waits any more, and how often one who waits asks whether that is so.
+_LEAVING_S = 0.5
+_ASK_S = 0.1
 _Answer = tuple[Any, BaseException | None]
 _T = TypeVar("_T")
 
 
 class CameraHung(CameraError):
     """A call that did not come back in time; its thread was left behind, and holds the device."""
+
+
+class CameraLeft(CameraError):
+    """A camera that was still opening when everything ended; its thread was left behind."""
 
 
 class Worker:
@@ -32,30 +40,47 @@ class Worker:
     def __init__(self, name: str) -> None:
         self._calls: queue.SimpleQueue[Callable[[], Any] | None] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
-        self.hung = False
+        self.hung = self._woken = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def call(self, function: Callable[[], _T], seconds: float) -> _T:
+    def call(self, function: Callable[[], _T], seconds: float, ended: threading.Event | None = None) -> _T:
         """Return what a function returns, or raise what it raises.
 
         Raises
         ------
         CameraHung
-            When it takes longer; the worker is of no more use then.
+            When it takes longer.
+        CameraLeft
+            When `ended` is set meanwhile.
+
+        The worker is of no more use then, nor after an exception that ends the wait, such as Ctrl-C's.
         """
         self._calls.put(function)
         try:
-            value, error = self._answers.get(timeout=seconds)
-        except queue.Empty:
+            value, error = self._answer(seconds, ended)
+        except BaseException:
             self.hung = True
-            raise CameraHung(f"there was no answer for {seconds:.0f} s") from None
+            raise
         if error is not None:
             raise error
         return value  # type: ignore[no-any-return]
 
+    def _answer(self, seconds: float, ended: threading.Event | None) -> _Answer:
+        end = time.monotonic() + seconds
+        while True:
+            left = max(0.0, end - time.monotonic())
+            try:
+                return self._answers.get(timeout=left if ended is None else min(left, _ASK_S))
+            except queue.Empty:
+                if ended is not None and ended.is_set():
+                    raise CameraLeft("the camera was still opening when everything ended") from None
+                if time.monotonic() >= end:
+                    raise CameraHung(f"there was no answer for {seconds:.0f} s") from None
+
     def wake(self) -> None:
         """Have the call that is waited for return None now; it is the last one."""
+        self._woken = True
         self._answers.put((None, None))
 
     def end(self, last: Callable[[], object] | None = None) -> None:
@@ -63,7 +88,7 @@ class Worker:
         if last is not None:
             self._calls.put(last)
         self._calls.put(None)
-        self._thread.join(0 if self.hung else _CLOSING_S)
+        self._thread.join(0 if self.hung else _LEAVING_S if self._woken else _CLOSING_S)
 
     def _run(self) -> None:
         while (function := self._calls.get()) is not None:
@@ -95,8 +120,17 @@ class GuardedCamera(Camera):
         self._closed = False
 
     @classmethod
-    def open(cls, opening: Callable[[], Camera], opening_s: float, read_s: float) -> GuardedCamera:
-        """Open a camera in its worker. Raises CameraError, and CameraHung where that never ends."""
+    def open(
+        cls,
+        opening: Callable[[], Camera],
+        opening_s: float,
+        read_s: float,
+        ended: threading.Event | None = None,
+    ) -> GuardedCamera:
+        """Open a camera in its worker.
+
+        Raises CameraError, CameraHung where that never ends, and CameraLeft where `ended` is set meanwhile.
+        """
         worker = Worker("camera")
         opened: list[Camera] = []
 
@@ -105,7 +139,7 @@ class GuardedCamera(Camera):
                 camera.close()
 
         try:
-            worker.call(lambda: opened.append(opening()), opening_s)
+            worker.call(lambda: opened.append(opening()), opening_s, ended)
         except BaseException:
             worker.end(close_late)
             raise

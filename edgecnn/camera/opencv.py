@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any
 import cv2
 
 from edgecnn.camera import Camera, Mode, driver_stamp, is_device
+from edgecnn.camera.ffmpeg import check_size, is_network, open_stream, open_video
 from edgecnn.errors import CameraError, ImageError
 from edgecnn.frame import Frame
-from edgecnn.image_file import decode_image, jpeg_end, reduction
+from edgecnn.image_file import decode_image, reduction
+from edgecnn.image_header.jpeg import jpeg_end
 from edgecnn.quiet import quiet_stderr
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_NETWORK_TIMEOUT_MS = 5000
 # Files without a rate are said to have thousands of pictures a second.
 _FASTEST = 1000
 _JPEG_END = b"\xff\xd9"
@@ -65,12 +66,11 @@ class OpenCvCamera(Camera):
 
     def __init__(self, source: str, mode: Mode | None = None) -> None:
         self.name = source
-        self._file = not is_device(source) and ("://" not in source or source.startswith("file://"))
+        self._file = not (is_device(source) or is_network(source))
         self._index = 0
         self._reading = threading.Lock()
         mode = mode or Mode()
-        with quiet_stderr():
-            self._capture = _open_capture(source, mode.stall_s)
+        self._capture = _open_capture(source, mode.stall_s)
         if not self._capture.isOpened():
             self._capture.release()
             raise CameraError(_why_not(source))
@@ -92,6 +92,9 @@ class OpenCvCamera(Camera):
         # Some devices open and never give a picture: a source is open when its first one is there.
         self._first: Frame | None = None
         try:
+            self._check_size(
+                self._capture.get(cv2.CAP_PROP_FRAME_WIDTH), self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
+            )
             self._first = self.read()
         except CameraError:
             self.close()
@@ -115,7 +118,9 @@ class OpenCvCamera(Camera):
             return first
         end = time.monotonic() + self._patience_s
         while True:
-            with self._reading, contextlib.nullcontext() if self.live else quiet_stderr():
+            # What waits for a network would keep all others from saying anything.
+            loud = self.live or is_network(self.name)
+            with self._reading, contextlib.nullcontext() if loud else quiet_stderr():
                 granted, pixels = self._capture.read()
             if not granted or pixels is None or pixels.size == 0:
                 if self._file and self._index:
@@ -124,6 +129,8 @@ class OpenCvCamera(Camera):
                     f"{self.name} gives no pictures: it was unplugged, another program took it, "
                     "or it is no video"
                 )
+            if pixels.ndim == 3:
+                self._check_size(pixels.shape[1], pixels.shape[0])
             captured = self._driver_stamp(time.monotonic_ns())
             index, self._index = self._index, self._index + 1
             try:
@@ -158,6 +165,10 @@ class OpenCvCamera(Camera):
             self._capture.release()
             self._reading.release()
 
+    def _check_size(self, width: float, height: float) -> None:
+        if not is_device(self.name):
+            check_size(width, height, self.name)
+
     def _driver_stamp(self, now: int) -> int:
         """Return the driver's own time of capture where it is on our clock, else now."""
         if is_device(self.name):
@@ -169,27 +180,26 @@ def _open_capture(source: str, stall_s: float) -> Any:
     if "OPENCV_LOG_LEVEL" not in os.environ:
         # Its warnings of a camera that went away would stand in the middle of the view.
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
-    if is_device(source):
-        # Read once, before the first capture of a process; without it a stall blocks for 10 s.
-        os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(max(1, round(stall_s))))
-        backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
-        number = int(source) if source.isdigit() else None
-        return cv2.VideoCapture(source if number is None else number, backend)
-    limits: list[int] = []
-    if "://" in source:
-        limits = [
-            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _NETWORK_TIMEOUT_MS,
-            cv2.CAP_PROP_READ_TIMEOUT_MSEC, int(stall_s * 1000),
-        ]  # fmt: skip
-    return cv2.VideoCapture(source, cv2.CAP_FFMPEG, limits)
+    if is_network(source):
+        return open_stream(source, stall_s)
+    with quiet_stderr():
+        return _open_device(source, stall_s) if is_device(source) else open_video(source)
+
+
+def _open_device(source: str, stall_s: float) -> Any:
+    # Read once, before the first capture of a process; without it a stall blocks for 10 s.
+    os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(max(1, round(stall_s))))
+    backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
+    number = int(source) if source.isdigit() else None
+    return cv2.VideoCapture(source if number is None else number, backend)
 
 
 def _why_not(source: str) -> str:
     """Say why a source does not open, as far as can be told."""
     if not is_device(source):
-        if "://" not in source and not os.path.exists(source):  # noqa: PTH110 - pathlib's raises at a closed folder
-            return f"{source} can't be read: no such file"
-        return f"{source} can't be opened: it is no video that OpenCV can read, or nobody answers there"
+        if is_network(source):
+            return f"{source} can't be opened: nobody answers there, or it is no video that OpenCV can read"
+        return f"{source} can't be opened: it is no video that OpenCV can read"
     path = Path(f"/dev/video{source}" if source.isdigit() else source)
     if not path.exists():
         return f"{path} does not exist: is the camera plugged in?"

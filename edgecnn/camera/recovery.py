@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -79,8 +80,8 @@ class RecoveringCamera(Camera):
             assert self._camera is not None  # noqa: S101 - it was opened
             try:
                 frame = self._camera.read()
-            except CameraError as error:
-                self._let_go(str(error))
+            except Exception as error:  # noqa: BLE001 - whatever a driver raises, the thread lives on
+                self._let_go(_reason(self.name, error))
                 self._count_hung(error)
                 continue
             if frame is None:
@@ -117,7 +118,8 @@ class RecoveringCamera(Camera):
 
     def _let_go(self, reason: str) -> None:
         # A device that is held comes back under another name.
-        self._release()
+        with suppress(Exception):  # a driver that failed may fail here too
+            self._release()
         if time.monotonic() - self._opened >= HELD_S:
             self._tries = 0
         # What fails while everything ends is no news.
@@ -132,7 +134,7 @@ class RecoveringCamera(Camera):
             return False
         try:
             camera = self._reopen()
-        except CameraError as error:
+        except Exception as error:  # noqa: BLE001 - as in `read`
             self._count_hung(error)
             return False
         camera.need(self._needed)
@@ -147,7 +149,7 @@ class RecoveringCamera(Camera):
         self._first_index = self._next_index
         return True
 
-    def _count_hung(self, error: CameraError) -> None:
+    def _count_hung(self, error: Exception) -> None:
         self._hung += isinstance(error, CameraHung)
         if self._hung >= MOST_HUNG:
             raise CameraError(
@@ -160,3 +162,9 @@ class RecoveringCamera(Camera):
         if self._lost:
             away, self._lost = time.monotonic() - self._lost, 0.0
             self._say(f"{self._description} is back after {away:.1f} s")
+
+
+def _reason(name: str, error: Exception) -> str:
+    """Return why a camera was lost, in one line."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, CameraError) else f"{name} failed ({type(error).__name__}: {text})"

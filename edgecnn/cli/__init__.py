@@ -6,14 +6,26 @@ import importlib
 import io
 import os
 import sys
+import threading
+import warnings
 from typing import Annotated, Any, NamedTuple
 
 import typer
 import typer.core
 import typer.main
+from typer._click.exceptions import NoArgsIsHelpError, UsageError
 
 from edgecnn import __version__
 from edgecnn.errors import EdgeCnnError, OptionError, OutputError
+from edgecnn.printable import echo
+from edgecnn.quiet import say
+
+# More than any number that an option takes has a use for: in seconds it is 31 years.
+MOST_NUMBER = 1_000_000_000
+# An error that repeats what was typed may be so long.
+_LONGEST = 400
+# The exit code where edgecnn itself is wrong: EX_SOFTWARE of sysexits.h.
+DEFECT = 70
 
 
 class Entry(NamedTuple):
@@ -54,12 +66,38 @@ class LazyGroup(typer.core.TyperGroup):
             return None
         command = typer.main.get_command(importlib.import_module(COMMANDS[cmd_name].module).app)
         command.name = cmd_name
+        _bound_numbers(command)
         return command
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's signature
         """Write the help's list of commands from the table."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+
+def _bound_numbers(command: Any) -> None:
+    """Have every number of a command and of those below it be finite, and not too large to reckon with.
+
+    Typer lets `nan` through, which is in no range and out of none.
+    """
+    for parameter in command.params:
+        parameter.callback = _bounded(parameter.callback)
+    for inner in getattr(command, "commands", {}).values():
+        _bound_numbers(inner)
+
+
+def _bounded(then: Any) -> Any:
+    """Return a parameter's callback that first refuses numbers beyond `MOST_NUMBER`."""
+
+    def check(ctx: Any, parameter: Any, value: Any) -> Any:
+        if isinstance(value, int | float) and not abs(value) <= MOST_NUMBER:
+            expected = f"expected at most {MOST_NUMBER:,}"
+            raise typer.BadParameter(
+                f"{str(value)[:20]} is no number, or too large: {expected}", ctx, parameter
+            )
+        return then(ctx, parameter, value) if then else value
+
+    return check
 
 
 # Rich would double the time that --help takes.
@@ -74,7 +112,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"edgecnn {__version__}")
+        echo(f"edgecnn {__version__}")
         raise typer.Exit
 
 
@@ -89,25 +127,31 @@ def _root(
 
 def main() -> None:
     """Run the command; an expected error is one line on stderr and exit code 1 (2 for usage)."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a name that can't be shown is no reason to stop
+    _take_standard_streams()
+    code = 0
     try:
-        _run()
+        code = _run()
     except EdgeCnnError as error:
-        sys.stderr.write(f"edgecnn: {' '.join(str(error).split())}\n")
-        sys.exit(2 if isinstance(error, OptionError) else 1)
+        say(str(error))
+        code = 2 if isinstance(error, OptionError) else 1
     except BrokenPipeError:
         # Whoever read our output has gone; nothing more is to be said, not even by Python at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(1)
+        _leave_output()
+        code = 1
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        say(_defect(error))
+        code = DEFECT
+    if code:
+        sys.exit(code)
 
 
-def _run() -> None:
-    """Run the command, and flush, so that a full disk or a closed pipe is known here."""
+def _run() -> int:
+    """Run the command and flush, so that a full disk or a closed pipe is known here; return the code."""
     try:
         try:
-            app()
+            return _call()
         finally:
             if sys.stdout is not None:
                 sys.stdout.flush()
@@ -115,6 +159,74 @@ def _run() -> None:
         raise
     except OSError as error:
         if error.filename is not None:  # about some file, so it is no matter of the output
-            raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            raise OutputError(f"{error.filename}: {error.strerror}") from error
+        _leave_output()
         raise OutputError(f"the output can't be written: {error.strerror}") from error
+    except MemoryError as error:
+        raise OutputError("there is not enough memory for this") from error
+
+
+def _call() -> int:
+    """Call the command; what Typer says about wrong usage becomes one OptionError."""
+    try:
+        return app(prog_name="edgecnn", standalone_mode=False) or 0
+    except typer.Abort:
+        return 1
+    except NoArgsIsHelpError as error:
+        echo(error.format_message(), err=True)
+        return 2
+    except UsageError as error:
+        hint = f"; `{error.ctx.command_path} --help` lists what there is" if error.ctx else ""
+        text = error.format_message().rstrip(".")
+        if len(text) > _LONGEST:
+            text = f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 2 :]}"
+        raise OptionError(text + hint) from error
+
+
+def tell_in_one_line() -> None:
+    """Show in one line each what Python itself would show: warnings, and what fails in a thread."""
+    if sys.flags.dev_mode:
+        return
+    warnings.showwarning = _show_warning
+    threading.excepthook = lambda failed: say(_defect(failed.exc_value or failed.exc_type()))
+    sys.unraisablehook = lambda failed: say(_defect(failed.exc_value or failed.exc_type()))
+
+
+def _defect(error: BaseException) -> str:
+    """Say in one line where edgecnn failed."""
+    import traceback
+
+    where = type(error).__name__
+    if places := traceback.extract_tb(error.__traceback__):
+        where += f" in line {places[-1].lineno} of {places[-1].filename}"
+    return f"a defect of edgecnn, please report it: {where}: {error}; `python -X dev -m edgecnn …` tells more"
+
+
+def _leave_output() -> None:
+    """Send to nowhere what is still to be written to stdout."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+
+
+def _take_standard_streams() -> None:
+    """Keep files that are opened later off the places of standard streams that are closed.
+
+    Native libraries write to descriptors 1 and 2 whatever is there.
+    """
+    for handle in range(3):
+        try:
+            os.fstat(handle)
+        except OSError:
+            # The lowest that is free is this one, since those below are open.
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull)  # noqa: PTH123, SIM115 - for as long as the process lives
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a name that can't be shown is no reason to stop
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Show a warning of Python or of a library in one line, without the source line that it came from."""
+    say(f"warning: {message}")

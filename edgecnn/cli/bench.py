@@ -21,6 +21,8 @@ from edgecnn.cli.options import (
     parse_given,
 )
 from edgecnn.errors import BenchError, OptionError
+from edgecnn.json_text import to_json
+from edgecnn.printable import echo, open_console, printable_text
 
 if TYPE_CHECKING:
     from edgecnn.bench import Report
@@ -68,12 +70,14 @@ def bench(
         typer.Option(help="Tell what changed since an older run, by its JSON.", metavar="OLD.json"),
     ] = None,
     blocks: Annotated[
-        int, typer.Option(help="How many turns of 25 runs each one has.", min=8, metavar="N")
+        int, typer.Option(help="How many turns of 25 runs each one has.", min=8, max=100_000, metavar="N")
     ] = 40,
     seed: Annotated[int, typer.Option(help="Decides the order of the turns.", metavar="N")] = 0,
     cold_starts: Annotated[
         int,
-        typer.Option(help="How often a process is started for each, to its first label.", min=0, metavar="N"),
+        typer.Option(
+            help="How often a process is started for each, to its first label.", min=0, max=1000, metavar="N"
+        ),
     ] = 3,
     json_file: JsonOption = None,
     csv_file: Annotated[
@@ -96,8 +100,6 @@ def bench(
 
     A machine that was throttled, or that had something else to do, is told at the top.
     """
-    from rich.console import Console
-
     from edgecnn.cli.bench_open import Asked, parse_counts, parse_engines, parse_names
     from edgecnn.cli.bench_print import print_report
     from edgecnn.cli.bench_run import run_bench
@@ -129,11 +131,11 @@ def bench(
     try:
         result = run_bench(asked)
     except KeyboardInterrupt:
-        typer.echo("\nstopped; nothing was written", err=True)
+        echo("\nstopped; nothing was written", err=True)
         raise typer.Exit(130) from None
     write_outputs(result, outputs)
     if "-" not in outputs.values():
-        print_report(result, Console(highlight=False))
+        print_report(result, open_console())
     if strict and result.doubts:
         raise BenchError(
             f"not a quiet run: {'; '.join(result.doubts)}; close other programs, cool it, try again"
@@ -161,17 +163,15 @@ def check_outputs(outputs: dict[str, str | None]) -> None:
 
 def write_outputs(result: Report, outputs: dict[str, str | None]) -> None:
     """Write each output that was asked for."""
-    import json
-
     from edgecnn.bench.page import draw_page
     from edgecnn.bench.rows import csv_text
     from edgecnn.cli.output import write_text
 
     texts = {
-        "--json": lambda: json.dumps(result.as_dict(), indent=1, ensure_ascii=False) + "\n",
+        "--json": lambda: to_json(result.as_dict(), indent=1) + "\n",
         "--csv": lambda: csv_text(result),
         "--html": lambda: draw_page(result),
     }
     for option, target in outputs.items():
         if target:
-            write_text(target, texts[option]())
+            write_text(target, printable_text(texts[option]()))

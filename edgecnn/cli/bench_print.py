@@ -24,15 +24,15 @@ _WIDEST = 1000
 
 
 def print_report(result: Report, console: Console) -> None:
-    """Print the tables, the ratios and the machine; names are anybody's text, so nothing is markup."""
+    """Print the tables, the ratios and the machine; names are anybody's text: `console` takes no markup."""
     for doubt in _doubts(result):
-        console.print(doubt, style="yellow", soft_wrap=True, markup=False)
+        console.print(doubt, style="yellow", soft_wrap=True)
     from edgecnn.bench.words import machine, notes
 
     about: tuple[Table | str, ...] = (*_costs(result), *notes(result), *machine(result))
     for part in (*_speed(result), *about, *_operators(result), *_changes(result)):
         if isinstance(part, str):
-            console.print(part, soft_wrap=True, markup=False)
+            console.print(part, soft_wrap=True)
         else:
             _print_table(part, console)
 
@@ -44,7 +44,7 @@ def _print_table(table: Table, console: Console) -> None:
     screen = console.width
     least = Measurement.get(console, console.options.update(max_width=_WIDEST), table).minimum
     console.width = max(screen, least)
-    console.print(table, markup=False)
+    console.print(table)
     console.width = screen
 
 

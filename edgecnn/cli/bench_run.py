@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from edgecnn.cli.bench_open import Asked, open_contestants
 from edgecnn.errors import BenchError, EngineError
+from edgecnn.printable import open_console
 from edgecnn.quiet import say
 
 if TYPE_CHECKING:
@@ -104,13 +104,12 @@ def _operators(contestant: Contestant) -> Operators:
 @contextmanager
 def _progress(blocks: int) -> Iterator[Callable[[int], None]]:
     """Show a bar in a terminal; it is drawn between two blocks, and by no thread beside what is measured."""
-    from rich.console import Console
     from rich.progress import Progress, TimeRemainingColumn
 
     columns = (*Progress.get_default_columns()[:2], TimeRemainingColumn())
-    console = Console(stderr=True)
+    console = open_console(stderr=True)
     with Progress(
-        *columns, console=console, transient=True, auto_refresh=False, disable=not sys.stderr.isatty()
+        *columns, console=console, transient=True, auto_refresh=False, disable=not console.is_terminal
     ) as bar:
         task = bar.add_task("measuring", total=blocks)
         bar.refresh()

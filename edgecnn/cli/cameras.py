@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from edgecnn.json_text import to_json
+from edgecnn.printable import echo, printable
 
 if TYPE_CHECKING:
     from edgecnn.camera.v4l2 import Device, Size
@@ -43,11 +45,11 @@ def cameras(
             entry["says"] = lines
         found.append(entry)
         if not as_json:
-            typer.echo("\n".join([source, *(f"  {line}" for line in lines)]))
+            echo("\n".join([source, *(f"  {printable(line)}" for line in lines)]))
     if as_json:
-        typer.echo(json.dumps(found, indent=1, ensure_ascii=False))
+        echo(to_json(found, indent=1))
     elif not found:
-        typer.echo("no camera is there (no /dev/video*); `edgecnn live --source synthetic` needs none")
+        echo("no camera is there (no /dev/video*); `edgecnn live --source synthetic` needs none")
 
 
 def _lines(device: Device) -> list[str]:

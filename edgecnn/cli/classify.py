@@ -22,7 +22,10 @@ from edgecnn.cli.options import (
     open_classifier,
     parse_given,
 )
-from edgecnn.errors import CameraError, ImageError
+from edgecnn.errors import AnswerError, CameraError, ImageError
+from edgecnn.json_text import to_json
+from edgecnn.printable import echo, printable
+from edgecnn.quiet import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,8 +59,6 @@ def classify(
     first label is `unknown`. What can't be read is one line on stderr; the rest goes on, and the exit code
     is 1.
     """
-    import json
-
     failed = False
     given = parse_given(labels, value_range, fit, color)
     with open_classifier(model, variant, engine, threads, given, threshold) as classifier:
@@ -65,11 +66,15 @@ def classify(
             for frame in _frames(path, classifier.least_side):
                 if isinstance(frame, Exception):
                     failed = True
-                    sys.stderr.write(f"edgecnn: {frame}\n")
+                    say(str(frame))
                     continue
-                result = classifier.classify_frame(frame, top)
-                line = json.dumps(result.as_dict(), ensure_ascii=False) if as_json else _line(result)
-                typer.echo(line)
+                try:
+                    result = classifier.classify_frame(frame, top)
+                except AnswerError as error:
+                    failed = True
+                    say(f"{frame.source}: {error}")
+                    continue
+                echo(to_json(result.as_dict()) if as_json else _line(result))
     if failed:
         raise typer.Exit(1)
 
@@ -77,7 +82,7 @@ def classify(
 def _line(result: Result) -> str:
     where = result.frame.source if not result.frame.index else f"{result.frame.source}[{result.frame.index}]"
     answer = [result.label] if result.unknown else []
-    return "  ".join([where, *answer, *(f"{p.label} {p.score:.3f}" for p in result.predictions)])
+    return printable("  ".join([where, *answer, *(f"{p.label} {p.score:.3f}" for p in result.predictions)]))
 
 
 def _frames(path: str, least: int) -> Iterator[Frame | ImageError | CameraError]:
@@ -92,7 +97,7 @@ def _frames(path: str, least: int) -> Iterator[Frame | ImageError | CameraError]
 
     try:
         if path == "-":
-            data = sys.stdin.buffer.read()
+            data = _stdin()
             yield Frame(
                 decode_image(data, "stdin", reduce=reduction(data, least)), time.monotonic_ns(), 0, "-"
             )
@@ -109,6 +114,22 @@ def _frames(path: str, least: int) -> Iterator[Frame | ImageError | CameraError]
             yield Frame(read_image(file, least), time.monotonic_ns(), 0, str(file))
         except ImageError as error:
             yield error
+
+
+def _stdin() -> bytes:
+    """Read an image from stdin, and no more than an image may have. Raises ImageError."""
+    from edgecnn.image_file import most_file_bytes
+
+    if sys.stdin is None:
+        raise ImageError("stdin is closed: give a file, or an image through a pipe")
+    most = most_file_bytes()
+    try:
+        data = sys.stdin.buffer.read(most + 1)
+    except OSError as error:
+        raise ImageError(f"stdin can't be read: {error.strerror}") from error
+    if len(data) > most:
+        raise ImageError(f"stdin has more than {most:,} bytes, the most that an image may have")
+    return data
 
 
 def _is_video(path: str) -> bool:

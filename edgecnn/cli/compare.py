@@ -23,6 +23,8 @@ from edgecnn.cli.options import (
     parse_given,
 )
 from edgecnn.errors import OptionError
+from edgecnn.json_text import to_json
+from edgecnn.printable import echo, open_console, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,8 +65,6 @@ def compare_models(
 
     Latencies are measured in turn, on the same 640×480 frames.
     """
-    import json
-
     from edgecnn.board import describe_board
     from edgecnn.cli.output import write_bytes, write_text
     from edgecnn.compare import compare, draw_comparison
@@ -82,14 +82,14 @@ def compare_models(
                 _require_accuracy(entrants)
             rows = compare(entrants)
     except KeyboardInterrupt:
-        typer.echo("\nstopped; nothing was written", err=True)
+        echo("\nstopped; nothing was written", err=True)
         raise typer.Exit(130) from None
     board = describe_board()
     if json_file != "-":
         print_rows(rows, board.summary)
     if json_file:
         result = {"board": board.as_dict(), "models": [row.as_dict() for row in rows]}
-        write_text(json_file, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+        write_text(json_file, to_json(result, indent=1) + "\n")
     if plot:
         write_bytes(plot, draw_comparison(rows))
 
@@ -142,11 +142,9 @@ def _require_accuracy(entrants: list[Entrant]) -> None:
 def print_rows(rows: list[Row], board: str) -> None:
     """Print the table, and below it what the figures were measured on."""
     from rich import box
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
-    console = Console(highlight=False)
+    console = open_console()
     if not console.is_terminal:
         console.width = max(console.width, _WIDTH)
     robust = any(row.accuracy.robustness is not None for row in rows)
@@ -161,7 +159,7 @@ def print_rows(rows: list[Row], board: str) -> None:
         last = after is None or after.model != row.model
         inference, total = (row.latency[stage] for stage in ("inference", "total"))
         table.add_row(
-            escape(row.model),
+            printable(row.model),
             row.variant,
             _share(known.top1, 2),
             *([_share(known.robustness, 1)] if robust else []),
@@ -173,12 +171,11 @@ def print_rows(rows: list[Row], board: str) -> None:
         )
     console.print(table)
     for line in _notes(rows):
-        console.print(line, soft_wrap=True, markup=False)
+        console.print(line, soft_wrap=True)
     threads = rows[0].threads
     console.print(
         f"{board}; {threads} thread{'s' * (threads > 1)}, in turn, on the same 640×480 frames",
         soft_wrap=True,
-        markup=False,
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgecnn.cli.options import JsonOption  # noqa: TC001 - Typer reads it
+from edgecnn.json_text import to_json
+from edgecnn.printable import echo, open_console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,8 +40,6 @@ def compile_model(
     Needs Google's edgetpu_compiler, for 64-bit x86 Debian; without it, this says how to get it. `edgecnn
     inspect` tells beforehand what would be mapped.
     """
-    from rich.console import Console
-
     from edgecnn.cli.output import check_target, write_text
     from edgecnn.compiling import compile_bundle
 
@@ -49,23 +48,22 @@ def compile_model(
     try:
         made = compile_bundle(name, compiled=compiled, out=out, min_mapped=min_mapped, timeout_s=timeout)
     except KeyboardInterrupt:
-        typer.echo("\nstopped; nothing was written", err=True)
+        echo("\nstopped; nothing was written", err=True)
         raise typer.Exit(130) from None
     if json_file != "-":
-        print_compiled(made, out or name, Console(highlight=False, soft_wrap=True))
+        print_compiled(made, out or name, open_console(soft_wrap=True))
     if json_file:
-        write_text(json_file, json.dumps(made.as_dict(), indent=1, ensure_ascii=False) + "\n")
+        write_text(json_file, to_json(made.as_dict(), indent=1) + "\n")
 
 
 def print_compiled(made: Compiled, model: str, console: Console) -> None:
     """Print what was compiled and where it is; `model` is what to call the bundle by."""
     from rich import box
-    from rich.markup import escape
     from rich.table import Table
 
     say = console.print
     share = f"{made.mapped} of {made.operations} operators run on the Edge TPU"
-    say(f"{escape(made.bundle.name)}: {share}, {made.mapped / made.operations:.1%}")
+    say(f"{made.bundle.name}: {share}, {made.mapped / made.operations:.1%}")
     placements = made.log.placements if made.log else made.on_cpu
     if placements:
         table = Table(box=box.SIMPLE, pad_edge=False)
@@ -73,17 +71,17 @@ def print_compiled(made: Compiled, model: str, console: Console) -> None:
         table.add_column("count", justify="right", no_wrap=True)
         table.add_column("where, and why")
         for p in placements:
-            table.add_row(escape(p.operator), str(p.count), escape(p.status) or "CPU")
+            table.add_row(p.operator, str(p.count), p.status or "CPU")
         say(table)
     log = made.log
     if log and log.on_chip_bytes is not None and log.off_chip_bytes is not None:
         streamed = f"{log.off_chip_bytes / 1024:,.1f} KiB are streamed for every picture"
         say(f"parameters: {log.on_chip_bytes / 1024:,.1f} KiB in the device's memory, {streamed}")
     if log and log.version:
-        say(f"compiled by version {escape(log.version)}", end="; " if made.min_runtime_version else "\n")
+        say(f"compiled by version {log.version}", end="; " if made.min_runtime_version else "\n")
     if made.min_runtime_version:
         say(f"runs with version {made.min_runtime_version} of the Edge TPU's runtime, and later")
     for note in made.notes:
-        say(escape(f"note: {note}"))
-    say(f"added {made.variant.name}, {made.variant.bytes:,} bytes, to {escape(str(made.bundle.folder))}:")
-    say(escape(f"  edgecnn live --model {model} --engine edgetpu"))
+        say(f"note: {note}")
+    say(f"added {made.variant.name}, {made.variant.bytes:,} bytes, to {made.bundle.folder}:")
+    say(f"  edgecnn live --model {model} --engine edgetpu")

@@ -27,12 +27,14 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 @app.command()
 def demo(
-    seconds: Annotated[float, typer.Option(help="How long the live part runs.", min=0.1, metavar="S")] = 15.0,
+    seconds: Annotated[
+        float, typer.Option(help="How long the live part runs.", min=0.1, max=86_400, metavar="S")
+    ] = 15.0,
 ) -> None:
     """Run `edgecnn live --source auto,synthetic`, then a short `edgecnn bench`, and sum up."""
-    from rich.console import Console
+    from edgecnn.printable import open_console
 
-    console = Console(highlight=False)
+    console = open_console()
     console.print(f"$ edgecnn live --source auto,synthetic --seconds {seconds:g}", style="bold")
 
     def load(variant: str, *, strict: bool = False) -> AbstractContextManager[Classifier]:

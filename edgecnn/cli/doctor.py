@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
+
+from edgecnn.json_text import to_json
+from edgecnn.printable import echo, printable
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -24,14 +26,14 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSO
     for finding in examine():
         found.append(finding)
         if not as_json:
-            typer.echo(f"{_SIGNS[finding.status]}  {finding.name}: {finding.found}")
+            echo(f"{_SIGNS[finding.status]}  {finding.name}: {printable(finding.found)}")
             if finding.mend:
-                typer.echo(f"      → {finding.mend}")
+                echo(f"      → {finding.mend}")
     failures, warnings = (sum(f.status is s for f in found) for s in (Status.failure, Status.warning))
     if as_json:
-        typer.echo(json.dumps([f.as_dict() for f in found], indent=1, ensure_ascii=False))
+        echo(to_json([f.as_dict() for f in found], indent=1))
     else:
         verdict = "edgecnn can't run here" if failures else "edgecnn runs here"
-        typer.echo(f"{verdict}; failures: {failures}, warnings: {warnings}")
+        echo(f"{verdict}; failures: {failures}, warnings: {warnings}")
     if failures:
         raise typer.Exit(1)

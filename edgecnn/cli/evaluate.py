@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +22,9 @@ from edgecnn.cli.options import (
     parse_given,
 )
 from edgecnn.errors import OptionError
+from edgecnn.json_text import to_json
+from edgecnn.printable import echo, open_console, printable
+from edgecnn.quiet import say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,8 +74,6 @@ def evaluate(
 
     Same pictures, same corruptions, in every run.
     """
-    import json
-
     from edgecnn.cli.output import write_bytes, write_text
     from edgecnn.heatmap import draw_heatmap
 
@@ -86,12 +86,12 @@ def evaluate(
             classifiers = open_variants(stack, model, engine, threads, given)
             result = evaluate_on(classifiers, *open_data(data), corruptions, split, limit)
     except KeyboardInterrupt:
-        typer.echo("\nstopped; nothing was written", err=True)
+        echo("\nstopped; nothing was written", err=True)
         raise typer.Exit(130) from None
     if json_file != "-":
         print_result(result)
     if json_file:
-        write_text(json_file, json.dumps(result.as_dict(), indent=1, ensure_ascii=False) + "\n")
+        write_text(json_file, to_json(result.as_dict(), indent=1) + "\n")
     if plot:
         write_bytes(plot, draw_heatmap(result))
 
@@ -137,7 +137,6 @@ def evaluate_on(
     limit: int | None,
 ) -> Evaluation:
     """Evaluate a model's variants on the data of that name, and say what the figures can't."""
-    from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
     from edgecnn.corruption import NAMES
@@ -147,14 +146,15 @@ def evaluate_on(
     match_labels(source.labels, known.labels, known.name, name)
     items = choose(select(source.items, split.value if split else None, name), limit)
     if known.bundle and (note := seen_in_training(known.bundle, name, items)):
-        typer.echo(note, err=True)
+        echo(printable(note), err=True)
+    console = open_console(stderr=True)
     bar = Progress(
         *Progress.get_default_columns()[:2],
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
-        disable=not sys.stderr.isatty(),
+        disable=not console.is_terminal,
     )
     with bar:
         task = bar.add_task("evaluating", total=len(items))
@@ -167,32 +167,33 @@ def evaluate_on(
             progress=lambda done: bar.update(task, completed=done),
         )
     for reason in result.skipped[:_NAMED]:
-        typer.echo(f"skipped: {reason}", err=True)
+        echo(printable(f"skipped: {reason}"), err=True)
     if len(result.skipped) > _NAMED:
-        typer.echo(f"skipped {len(result.skipped)} of {len(items)} pictures", err=True)
+        echo(f"skipped {len(result.skipped)} of {len(items)} pictures", err=True)
     return result
 
 
 def open_data(text: str) -> tuple[str, Source]:
     """Open the data, and say what they are called."""
-    from edgecnn.dataset import data_name, locate, open_source
+    from edgecnn.dataset import data_name, left_out, locate, open_source
 
     path = locate(text)
-    return data_name(path), open_source(path)
+    source = open_source(path)
+    for note in left_out(source):
+        say(note)
+    return data_name(path), source
 
 
 def print_result(result: Evaluation) -> None:
     """Print the figures: first the sum, then by class, then by corruption."""
-    from rich.console import Console
-
     from edgecnn.corruption import STANDARD
 
-    console = Console(highlight=False)
+    console = open_console()
 
     def say(line: str) -> None:
-        console.print(line, soft_wrap=True, markup=False)
+        console.print(line, soft_wrap=True)
 
-    say(f"{result.model} on {result.data}: {result.pictures:,} pictures")
+    say(printable(f"{result.model} on {result.data}: {result.pictures:,} pictures"))
     for name, score in result.variants.items():
         say(f"{name}: top-1 {score.top1:.2%}")
     if result.agreement is not None:
@@ -232,16 +233,16 @@ def _classes(result: Evaluation) -> tuple[str, Table]:
     for label, c in there:
         scores = [v.classes[label] for v in result.variants.values()]
         shares = [_share(share) for s in scores for share in (s.recall, s.precision)]
-        table.add_row(_plain(label), f"{c.pictures:,}", *shares)
+        table.add_row(printable(label), f"{c.pictures:,}", *shares)
     return title, table
 
 
 def _confusion(result: Evaluation) -> tuple[str, Table]:
     """Return the first variant's confusion matrix; of many classes, the most frequent confusions."""
     name, score = next(iter(result.variants.items()))
-    labels, counts = [_plain(label) for label in result.labels], score.confusion
+    labels, counts = [printable(label) for label in result.labels], score.confusion
     if len(labels) <= _WIDEST_MATRIX:
-        table = _table("", *(_plain(label[:4]) for label in result.labels))
+        table = _table("", *(printable(label[:4]) for label in result.labels))
         for label, row in zip(labels, counts.tolist(), strict=True):
             table.add_row(label, *(str(n) if n else "·" for n in row))
         return f"{name}: true classes down, named ones across", table
@@ -262,13 +263,6 @@ def _corruptions(result: Evaluation) -> tuple[str, Table]:
         means = [_share(sum(s) / len(s)) for s in shares.values()]
         table.add_row(name, *map(_share, shares[lead]), *means, end_section=name == list(STANDARD)[-1])
     return f"top-1 of {lead} under corruptions of strength 1 to 5, and the means", table
-
-
-def _plain(label: str) -> str:
-    """Return a label as Rich prints it without reading markup in it."""
-    from rich.markup import escape
-
-    return escape(label)
 
 
 def _share(value: float | None) -> str:

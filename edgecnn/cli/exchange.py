@@ -17,6 +17,7 @@ from edgecnn.cli.options import (
     parse_given,
 )
 from edgecnn.errors import OptionError
+from edgecnn.printable import echo
 
 if TYPE_CHECKING:
     from edgecnn.bundle import Model
@@ -56,12 +57,12 @@ def import_model(
     reasons = find_convention(read_tflite(bundle.read(variant), file), given).reasons
     spec = bundle.input
     low, high = spec.value_range
-    typer.echo(f"pixels 0 and 255 become {low:g} and {high:g}: {reasons['range']}")
-    typer.echo(f"{spec.width}×{spec.height}, {spec.fit}: {reasons['fit']}")
-    typer.echo(f"{spec.color}, {spec.layout.upper()}: {reasons['color']}")
+    echo(f"pixels 0 and 255 become {low:g} and {high:g}: {reasons['range']}")
+    echo(f"{spec.width}×{spec.height}, {spec.fit}: {reasons['fit']}")
+    echo(f"{spec.color}, {spec.layout.upper()}: {reasons['color']}")
     shown = name if os.environ.get("EDGECNN_MODELS") else f"./{name}"
     flag = "" if variant == "int8" else f" --variant {variant}"
-    typer.echo(f"imported {bundle.folder}: edgecnn live --model {shown}{flag}")
+    echo(f"imported {bundle.folder}: edgecnn live --model {shown}{flag}")
 
 
 @app.command("export")
@@ -79,7 +80,6 @@ def export_model(
     A bare .tflite has to say both itself; `edgecnn models import` makes a bundle of one that does not.
     """
     from edgecnn.bundle import open_model
-    from edgecnn.cli.output import check_target
 
     if c_array and io is not Io.same:
         raise OptionError("--c-array writes the model as it is: leave --io out")
@@ -88,8 +88,8 @@ def export_model(
     if c_array and target.suffix in (".c", ".h"):
         target = target.with_suffix("")
     written = _c_files(opened, target) if c_array else {str(target): _tflite(opened, io)}
-    for path in written:
-        check_target(path)
+    for path, content in written.items():
+        _check(path, content, opened, model, named=out is not None and not c_array)
     for path, content in written.items():
         _write(path, content)
 
@@ -107,8 +107,34 @@ def _c_files(model: Model, target: Path) -> dict[str, bytes]:
     return {f"{target}.h": header.encode(), f"{target}.c": source.encode()}
 
 
+def _check(path: str, content: bytes, model: Model, source: str, *, named: bool) -> None:
+    """Raise OutputError where a file can't be written, or would replace one that is not to be replaced.
+
+    `named` says that --out names this very file.
+    """
+    from edgecnn.cli.output import check_target
+    from edgecnn.errors import OutputError
+    from edgecnn.exporting import is_own_c
+    from edgecnn.regular_file import read_regular
+
+    check_target(path)
+    if not Path(path).exists():
+        return
+    inside = model.bundle and Path(path).resolve().parent == model.bundle.folder.resolve()
+    if inside or (not model.bundle and Path(path).resolve() == Path(source).resolve()):
+        raise OutputError(f"{path} is a file of the model that is exported: name another file with --out")
+    if named or not Path(path).is_file():
+        return
+    try:
+        old = read_regular(path)
+    except OSError as error:
+        raise OutputError(f"{path} is there already and can't be read: {error.strerror}") from error
+    if old != content and not is_own_c(old):
+        raise OutputError(f"{path} is there already: name another file with --out, or remove it")
+
+
 def _write(path: str, content: bytes) -> None:
     from edgecnn.cli.output import write_bytes
 
     write_bytes(path, content)
-    typer.echo(f"{path}: {len(content):,} bytes")
+    echo(f"{path}: {len(content):,} bytes")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +15,8 @@ from edgecnn.cli.options import (
     VariantOption,
     parse_given,
 )
+from edgecnn.json_text import to_json
+from edgecnn.printable import open_console, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,8 +41,6 @@ def inspect(
 
     The file is read and never run.
     """
-    from rich.console import Console
-
     from edgecnn.bundle import find, read_bundle, read_file
     from edgecnn.cli.output import write_text
     from edgecnn.inspection import inspect_model
@@ -55,15 +54,14 @@ def inspect(
         data = read_file(path)
     found = inspect_model(data, str(path), given)
     if json_file != "-":
-        print_inspection(found, Console(highlight=False, soft_wrap=True))
+        print_inspection(found, open_console(soft_wrap=True))
     if json_file:
-        write_text(json_file, json.dumps(found.as_dict(), indent=1, ensure_ascii=False) + "\n")
+        write_text(json_file, to_json(found.as_dict(), indent=1) + "\n")
 
 
 def print_inspection(found: Inspection, console: Console) -> None:
     """Print what was found, for a person."""
     from rich import box
-    from rich.markup import escape
     from rich.table import Table
 
     file = found.file
@@ -87,7 +85,7 @@ def print_inspection(found: Inspection, console: Console) -> None:
         *_pictures(found),
     ]
     for name, text in rows:
-        facts.add_row(name, escape(text))
+        facts.add_row(name, printable(text))
     layers = Table(box=box.SIMPLE, pad_edge=False)
     layers.add_column("", justify="right", no_wrap=True)
     layers.add_column("operator", no_wrap=True)
@@ -100,7 +98,7 @@ def print_inspection(found: Inspection, console: Console) -> None:
     for layer in found.layers:
         cells = [
             str(layer.index + 1),
-            escape(layer.operator),
+            printable(layer.operator),
             f"{layer.dtype} {_shape(layer.shape)}",
             f"{layer.macs:,}" if layer.macs else "",
             f"{layer.macs / file.macs:.1%}" if layer.macs else "",

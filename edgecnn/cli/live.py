@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgecnn import DEFAULT_MODEL
+from edgecnn import DEFAULT_MODEL, MAX_MEGAPIXELS
 from edgecnn.camera import STALL_S, Mode
 from edgecnn.cli.live_run import Live, Show, print_summary, run_live
 from edgecnn.cli.options import (
@@ -22,9 +22,11 @@ from edgecnn.cli.options import (
     VariantOption,
     open_classifier,
     parse_given,
+    parse_whole,
 )
 from edgecnn.errors import OptionError
 from edgecnn.frame import Box
+from edgecnn.image_file import UPLOAD_MEGAPIXELS
 from edgecnn.sink.web.listen import Listen
 from edgecnn.smooth import MOST_HOLD, MOST_SMOOTH
 
@@ -35,6 +37,10 @@ if TYPE_CHECKING:
     from edgecnn.framing import Framing
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+# No picture that OpenCV can hold has longer sides.
+_MOST_PIXELS = 65_535
 
 
 class Rotate(StrEnum):
@@ -130,6 +136,15 @@ def live(
             help="The web page's token is in FILE, which is made if it is not there.", metavar="FILE"
         ),
     ] = None,
+    upload_megapixels: Annotated[
+        float,
+        typer.Option(
+            help="Megapixels that an image sent to the web page may have.",
+            min=0.1,
+            max=MAX_MEGAPIXELS,
+            metavar="MP",
+        ),
+    ] = UPLOAD_MEGAPIXELS,
     jsonl: Annotated[
         str | None,
         typer.Option(help="Add each result to FILE as a line of JSON; - is stdout.", metavar="FILE"),
@@ -156,19 +171,21 @@ def live(
     Keys, in the window and the terminal: q quit, space pause, s save the picture, v switch the variant (int8
     or float32), and in the window f for the full screen.
     """
-    from rich.console import Console
+    from edgecnn.printable import open_console
 
     if jsonl == csv == "-":
         raise OptionError("--jsonl and --csv can't both go to stdout: give one of them a file")
     listen = Listen(host, port, token_file)
-    if listen != Listen() and show is not Show.web:
-        raise OptionError("--host, --port and --token-file are the web page's: add --show web")
-    console = Console(stderr="-" in (jsonl, csv), highlight=False)
+    if (listen != Listen() or upload_megapixels != UPLOAD_MEGAPIXELS) and show is not Show.web:
+        raise OptionError(
+            "--host, --port, --token-file and --upload-megapixels are the web page's: add --show web"
+        )
+    console = open_console(stderr="-" in (jsonl, csv))
     asked = Live(
         source, model=model, watch=watch,
         mode=_mode(size, fps, stall), framing=_framing(roi, rotate, flip=flip),
         smooth=smooth, hold=hold, seconds=seconds, frames=frames,
-        show=show, listen=listen,
+        show=show, listen=listen, upload_megapixels=upload_megapixels,
         jsonl=jsonl, csv=csv, record=record, overlay=overlay, save_to=save_to,
     )  # fmt: skip
 
@@ -181,10 +198,11 @@ def live(
 
 
 def _mode(size: str, fps: float | None, stall: float) -> Mode:
-    parts = size.lower().replace("×", "x").split("x")
-    if len(parts) != 2 or not all(p.strip().isdecimal() and int(p) for p in parts):
-        raise OptionError(f"--size is {size!r}, expected WIDTHxHEIGHT in pixels: --size 640x480")
-    return Mode(int(parts[0]), int(parts[1]), fps, stall)
+    sides = [parse_whole(p, _MOST_PIXELS) for p in size.lower().replace("×", "x").split("x")]
+    match sides:
+        case [int(width), int(height)] if width and height:
+            return Mode(width, height, fps, stall)
+    raise OptionError(f"--size is {size[:60]!r}, expected WIDTHxHEIGHT in pixels: --size 640x480")
 
 
 def _framing(roi: str | None, rotate: Rotate, *, flip: bool) -> Framing | None:
@@ -195,8 +213,10 @@ def _framing(roi: str | None, rotate: Rotate, *, flip: bool) -> Framing | None:
 
     box = None
     if roi is not None:
-        parts = roi.split(",")
-        if len(parts) != 4 or not all(p.strip().isdecimal() for p in parts):
-            raise OptionError(f"--roi is {roi!r}, expected x,y,width,height in pixels: --roi 160,0,320,320")
-        box = Box(*map(int, parts))
+        match [parse_whole(p, _MOST_PIXELS) for p in roi.split(",")]:
+            case [int(x), int(y), int(width), int(height)]:
+                box = Box(x, y, width, height)
+            case _:
+                expected = "expected x,y,width,height in pixels: --roi 160,0,320,320"
+                raise OptionError(f"--roi is {roi[:60]!r}, {expected}")
     return Framing(int(rotate.value), flip=flip, roi=box)

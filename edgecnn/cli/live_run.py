@@ -8,7 +8,7 @@ import stat
 import threading
 import time
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from edgecnn import DEFAULT_MODEL
 from edgecnn.camera import Mode, open_recovering
 from edgecnn.cli.options import choice
+from edgecnn.errors import OutputError
+from edgecnn.image_file import UPLOAD_MEGAPIXELS
 from edgecnn.quiet import say
 from edgecnn.sink.web.listen import Listen
 from edgecnn.smooth import HOLD, SMOOTH
@@ -62,6 +64,7 @@ class Live:
     frames: int | None = None
     show: Show = Show.auto
     listen: Listen = field(default_factory=Listen)
+    upload_megapixels: float = UPLOAD_MEGAPIXELS
     jsonl: str | None = None
     csv: str | None = None
     record: str | None = None
@@ -74,40 +77,80 @@ def run_live(
 ) -> Summary:
     """Open the model, the source and the sinks, run the loop until its end, and return the summary.
 
+    It has what went wrong with files that were to be written.
+
     `load` opens a variant of the model by its name: this one, and others for whoever switches; with `strict`,
     one whose files were replaced.
     """
+    from edgecnn.stats import Stats
+
+    failures: list[str] = []
+    try:
+        with ExitStack() as stack:
+            stop = stack.enter_context(_stop_on_signals())
+            summary = _run(load, variant, asked, console, stop, stack, failures)
+    except _StoppedEarly:
+        summary = Stats().summary(asked.source)
+    return replace(summary, failures=(*summary.failures, *failures))
+
+
+def _run(
+    load: Callable[..., AbstractContextManager[Classifier]],
+    variant: str,
+    asked: Live,
+    console: Console,
+    signals: _Signals,
+    stack: ExitStack,
+    failures: list[str],
+) -> Summary:
     from edgecnn.live import run
     from edgecnn.reloader import Reloader
     from edgecnn.variants import Variants
 
-    with ExitStack() as stack:
-        stop = stack.enter_context(_stop_on_signals())
-        classifier = stack.enter_context(load(variant))
-        camera = stack.enter_context(open_recovering(asked.source, asked.mode, say, stop))
-        model = classifier.model
-        console.print(
-            f"source {camera.description}; model {model.name} {model.variant} "
-            f"on {classifier.engine.name}, {classifier.threads} thread{'s' * (classifier.threads > 1)}",
-            soft_wrap=True,
-        )
-        if chosen := choice(classifier.engine):
-            console.print(chosen, soft_wrap=True)
-        return run(
-            stack.enter_context(Variants(classifier, load)),
-            camera,
-            [
-                *(stack.enter_context(sink) for sink in _sinks(asked, camera, console)),
-                stack.enter_context(Reloader(asked.model, partial(load, strict=True), watch=asked.watch)),
-            ],
-            seconds=asked.seconds,
-            frames=asked.frames,
-            stop=stop,
-            smooth=asked.smooth if asked.smooth is not None else SMOOTH if camera.live else 0.0,
-            hold=asked.hold if asked.hold is not None else HOLD if camera.live else 1,
-            framing=asked.framing,
-            save_to=asked.save_to,
-        )
+    stop = signals.stop
+    classifier = stack.enter_context(load(variant))
+    camera = stack.enter_context(open_recovering(asked.source, asked.mode, say, stop))
+    model = classifier.model
+    console.print(
+        f"source {camera.description}; model {model.name} {model.variant} "
+        f"on {classifier.engine.name}, {classifier.threads} thread{'s' * (classifier.threads > 1)}",
+        soft_wrap=True,
+    )
+    if chosen := choice(classifier.engine):
+        console.print(chosen, soft_wrap=True)
+    variants = stack.enter_context(Variants(classifier, load))
+    sinks = [
+        *(_close_later(sink, stack, failures) for sink in _sinks(asked, camera, console)),
+        stack.enter_context(Reloader(asked.model, partial(load, strict=True), watch=asked.watch)),
+    ]
+    signals.running = True
+    return run(
+        variants,
+        camera,
+        sinks,
+        seconds=asked.seconds,
+        frames=asked.frames,
+        stop=stop,
+        smooth=asked.smooth if asked.smooth is not None else SMOOTH if camera.live else 0.0,
+        hold=asked.hold if asked.hold is not None else HOLD if camera.live else 1,
+        framing=asked.framing,
+        save_to=asked.save_to,
+    )
+
+
+def _close_later(sink: Sink, stack: ExitStack, failures: list[str]) -> Sink:
+    """Have the stack close a sink; that a file is not whole becomes one of the failures."""
+
+    def close(_: object, error: BaseException | None, __: object) -> None:
+        try:
+            sink.close()
+        except OutputError as failure:
+            failures.append(str(failure))
+            if error is not None:  # which will be all that is said otherwise
+                say(str(failure))
+
+    stack.push(close)
+    return sink
 
 
 def _sinks(asked: Live, camera: Camera, console: Console) -> Iterator[Sink]:
@@ -129,22 +172,13 @@ def _sinks(asked: Live, camera: Camera, console: Console) -> Iterator[Sink]:
     if view := _view(asked.show):
         from edgecnn.sink import open_view
 
-        yield open_view(view, console, **({"listen": asked.listen} if view == "web" else {}))
+        options = {"listen": asked.listen, "upload_megapixels": asked.upload_megapixels}
+        yield open_view(view, console, **(options if view == "web" else {}))
 
 
 def print_summary(summary: Summary, console: Console) -> None:
-    """Print what the run amounted to."""
-    counted = [f"{summary.frames:,} frames in {summary.seconds:.1f} s", f"{summary.rate:.1f} a second"]
-    counted.append(f"{summary.dropped:,} dropped")
-    if summary.accuracy is not None:
-        counted.append(f"{summary.accuracy:.1%} of {summary.known:,} labels right")
-    if summary.unknown:
-        counted.append(f"{summary.unknown:,} unknown")
-    if summary.restarts:
-        counted.append(f"{summary.restarts:,} lost to a restart of the engine")
-    if summary.smoothed:
-        counted.append(_changes(summary.changes))
-    console.print(", ".join(counted), soft_wrap=True)
+    """Print what the run amounted to. Raises OutputError where something was not written."""
+    console.print(", ".join(_counts(summary)), soft_wrap=True)
     if summary.smoothed:
         steady = "" if summary.steady_accuracy is None else f", {summary.steady_accuracy:.1%} of labels right"
         console.print(f"  smoothed: {_changes(summary.steady_changes)}{steady}", soft_wrap=True)
@@ -153,6 +187,25 @@ def print_summary(summary: Summary, console: Console) -> None:
             console.print(f"  {variant}")
         for stage, spread in spreads.items():
             console.print(f"  {stage:<10}  p50 {spread.p50_ms:9.3f} ms   p99 {spread.p99_ms:9.3f} ms")
+    if summary.failures:
+        raise OutputError("; ".join(summary.failures))
+
+
+def _counts(summary: Summary) -> list[str]:
+    """Return what was counted, each with its number."""
+    counted = [f"{summary.frames:,} frames in {summary.seconds:.1f} s", f"{summary.rate:.1f} a second"]
+    counted.append(f"{summary.dropped:,} dropped")
+    if summary.accuracy is not None:
+        counted.append(f"{summary.accuracy:.1%} of {summary.known:,} labels right")
+    if summary.unknown:
+        counted.append(f"{summary.unknown:,} unknown")
+    if summary.restarts:
+        counted.append(f"{summary.restarts:,} lost to a restart of the engine")
+    if summary.unanswered:
+        counted.append(f"{summary.unanswered:,} answered with NaN or infinity")
+    if summary.smoothed:
+        counted.append(_changes(summary.changes))
+    return counted
 
 
 def _changes(count: int) -> str:
@@ -170,28 +223,45 @@ def _view(show: Show) -> str | None:
     return str(show.value)
 
 
+class _StoppedEarly(BaseException):
+    """A signal came before the loop ran: whatever is waited for, such as a camera or a pipe, is left."""
+
+
+class _Signals:
+    """What signals have asked for; `running` says that the loop itself looks at `stop`."""
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self.running = False
+
+
 @contextmanager
-def _stop_on_signals() -> Iterator[threading.Event]:
-    """Give an event that Ctrl-C, SIGTERM and a closed terminal set: the loop then ends between two frames.
+def _stop_on_signals() -> Iterator[_Signals]:
+    """Have Ctrl-C, SIGTERM and a closed terminal end the loop between two frames.
+
+    Before it runs they raise `_StoppedEarly` instead.
 
     A second Ctrl-C or SIGTERM has its usual effect, but not one that comes at the first one's heels: who runs
     us in a process group, as `timeout` does, sends to it and to us. Where hanging up is ignored (`nohup`), it
     stays so.
     """
-    stop = threading.Event()
+    signals = _Signals()
     if threading.current_thread() is not threading.main_thread():
-        yield stop
+        yield signals
         return
 
     first: dict[int, float] = {}
 
     def end(number: int, _: object) -> None:
-        stop.set()
+        early = not (signals.running or signals.stop.is_set())
+        signals.stop.set()
         if time.monotonic() - first.setdefault(number, time.monotonic()) > _AT_ITS_HEELS_S:
             signal.signal(number, saved[signal.Signals(number)])
             signal.raise_signal(number)
         if number == getattr(signal, "SIGHUP", None):
             _leave_terminal()
+        if early:
+            raise _StoppedEarly
 
     numbers = [signal.SIGINT, signal.SIGTERM]
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
@@ -200,7 +270,7 @@ def _stop_on_signals() -> Iterator[threading.Event]:
     for number in numbers:
         signal.signal(number, end)
     try:
-        yield stop
+        yield signals
     finally:
         for number, handler in saved.items():
             signal.signal(number, handler)

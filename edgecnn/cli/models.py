@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,13 +9,20 @@ import typer
 from edgecnn import DEFAULT_MODEL
 from edgecnn.cli import compare, exchange
 from edgecnn.errors import EdgeCnnError
+from edgecnn.printable import echo, open_console
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rich.console import Console
+
+    from edgecnn.bundle import Bundle
+
 app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
 
 NameArgument = Annotated[str, typer.Argument(help="A bundle's name or folder.", metavar="MODEL")]
+# More of a card is not read: ours have 4 KB.
+MOST_CARD_BYTES = 256 << 10
 
 app.add_typer(compare.app)
 app.add_typer(exchange.app)
@@ -31,52 +37,78 @@ def models(context: typer.Context) -> None:
 
 @app.command("list")
 def list_models() -> None:
-    """List the bundles that can be named."""
+    """List the bundles that can be named; one that can't be read is a line on stderr."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    from edgecnn.bundle import list_bundles
+    from edgecnn.bundle import survey_bundles
 
     table = Table(box=box.SIMPLE, pad_edge=False)
     table.add_column("name", no_wrap=True)
     for column in ("input", "classes", "int8 KiB", "int8 top-1", "float32 top-1"):
         table.add_column(column, justify="right", no_wrap=True)
-    for bundle in list_bundles():
+    bundles, reasons = survey_bundles()
+    for bundle in bundles:
         spec, variants = bundle.input, bundle.variants
         size = f"{variants['int8'].bytes / 1024:.1f}" if "int8" in variants else ""
         shares = [_share(variants[v].accuracy) if v in variants else "" for v in ("int8", "float32")]
         table.add_row(
-            bundle.name + (" *" if bundle.name == DEFAULT_MODEL else ""),
+            Text(bundle.name + (" *" if bundle.name == DEFAULT_MODEL else "")),
             f"{spec.width}×{spec.height} {spec.color}",
             str(len(bundle.labels)),
             size,
             *shares,
         )
-    console = Console(highlight=False)
+    console = open_console(highlight=False)
     console.print(table)
     console.print("* the default; `edgecnn models show NAME` tells what it knows")
+    for reason in reasons:
+        _complain(f"left out: {reason}")
 
 
 @app.command("show")
 def show_model(name: NameArgument = DEFAULT_MODEL) -> None:
     """Show a bundle's card."""
-    from rich.console import Console
-    from rich.markdown import Markdown
-
     from edgecnn.bundle import read_bundle
 
     bundle = read_bundle(_folder(name))
-    file = bundle.folder / "CARD.md"
-    card = file.read_text("utf-8") if file.is_file() else f"# {bundle.title}\n"
-    console = Console()
-    console.print(
-        Markdown(card) if console.is_terminal else card, markup=False, highlight=False, soft_wrap=True
-    )
+    _print_card(_card(bundle), open_console())
     for variant in bundle.variants.values():
         if variant.compiled:
-            typer.echo(f"Compiled for the Edge TPU: {variant.name}, {variant.bytes:,} bytes")
-    typer.echo(f"Files: {bundle.folder}")
+            echo(f"Compiled for the Edge TPU: {variant.name}, {variant.bytes:,} bytes")
+    echo(f"Files: {bundle.folder}")
+
+
+def _card(bundle: Bundle) -> str:
+    """Return the card, or the title of a bundle without one; what can't be read of it is said."""
+    from edgecnn.regular_file import open_regular
+
+    path = bundle.folder / "CARD.md"
+    try:
+        with open_regular(path) as file:
+            data = file.read(MOST_CARD_BYTES + 1)
+    except FileNotFoundError:
+        return f"# {bundle.title}\n"
+    except OSError as error:
+        _complain(f"{path} can't be read: {error.strerror}")
+        return f"# {bundle.title}\n"
+    if len(data) > MOST_CARD_BYTES:
+        _complain(f"{path} has more than {MOST_CARD_BYTES:,} bytes: the rest is not shown")
+    return data[:MOST_CARD_BYTES].decode("utf-8-sig", "replace")
+
+
+def _print_card(card: str, console: Console) -> None:
+    from rich.markdown import Markdown
+
+    if console.is_terminal:
+        try:
+            # With the addresses of links in sight: a terminal would hide them.
+            console.print(Markdown(card, hyperlinks=False))
+        except Exception:  # noqa: BLE001 - a card of others that can't be laid out is shown as it is
+            console.print(card, markup=False, highlight=False, soft_wrap=True)
+    else:
+        echo(card)
 
 
 @app.command("verify")
@@ -85,8 +117,6 @@ def verify_models(
 ) -> None:
     """Check every file's hash and run the golden vectors; exit code 1 where one fails."""
     from edgecnn.bundle import bundle_folders, read_bundle
-    from edgecnn.golden import check
-    from edgecnn.loader import load
 
     failed = False
     for folder in [_folder(n) for n in names] if names else bundle_folders():
@@ -94,27 +124,36 @@ def verify_models(
             bundle = read_bundle(folder)
         except EdgeCnnError as error:
             failed = True
-            sys.stderr.write(f"edgecnn: {error}\n")
+            _complain(str(error))
             continue
         for variant in bundle.variants:
             try:
-                if bundle.variants[variant].compiled:
-                    bundle.read(variant)
-                    note = "golden vectors not run: they need an Edge TPU"
-                    typer.echo(f"{bundle.name} {variant}: hash ok, {note}")
-                    continue
-                with load(bundle.folder, variant) as classifier:
-                    result = check(classifier)
+                sound, line = _verify(bundle, variant)
             except EdgeCnnError as error:
                 failed = True
-                sys.stderr.write(f"edgecnn: {error}\n")
+                _complain(str(error))
                 continue
-            failed = failed or not result.agrees
-            verdict = "ok" if result.agrees else "NOT the recorded answers"
-            difference = f"largest difference {result.largest_difference:.6f}"
-            typer.echo(f"{bundle.name} {variant}: hash ok, golden vectors {verdict}, {difference}")
+            echo(line)
+            if not sound:
+                failed = True
+                _complain(f"{bundle.name} {variant} does not answer as it was published: copy it again")
     if failed:
         raise typer.Exit(1)
+
+
+def _verify(bundle: Bundle, variant: str) -> tuple[bool, str]:
+    """Return whether a variant answers as it was recorded, and the line that says so."""
+    from edgecnn.golden import check
+    from edgecnn.loader import load
+
+    if bundle.variants[variant].compiled:
+        bundle.read(variant)
+        return True, f"{bundle.name} {variant}: hash ok, golden vectors not run: they need an Edge TPU"
+    with load(bundle.folder, variant) as classifier:
+        result = check(classifier)
+    verdict = "ok" if result.agrees else "NOT the recorded answers"
+    difference = f"largest difference {result.largest_difference:.6f}"
+    return result.agrees, f"{bundle.name} {variant}: hash ok, golden vectors {verdict}, {difference}"
 
 
 def _folder(name: str) -> Path:
@@ -127,6 +166,10 @@ def _folder(name: str) -> Path:
             f"{name} is a single file, not a bundle; `edgecnn classify --model {name}` runs it"
         )
     return path
+
+
+def _complain(text: str) -> None:
+    echo(f"edgecnn: {' '.join(text.split())}", err=True)
 
 
 def _share(value: float | None) -> str:

@@ -32,6 +32,7 @@ EngineOption = Annotated[
     ),
 ]
 MAX_THREADS = 256
+_MOST_RANGE = 1e6
 ThreadsOption = Annotated[
     str,
     typer.Option(
@@ -102,9 +103,19 @@ def parse_threads(text: str) -> int | Literal["auto"]:
     """Read `2` or `auto`. Raises OptionError."""
     if text.strip().lower() == "auto":
         return "auto"
-    if not (text.strip().isdecimal() and 1 <= int(text) <= MAX_THREADS):
-        raise OptionError(f"--threads is {text!r}, expected a number from 1 to {MAX_THREADS}, or auto")
-    return int(text)
+    count = parse_whole(text, MAX_THREADS)
+    if not count:
+        raise OptionError(f"--threads is {_short(text)}, expected a number from 1 to {MAX_THREADS}, or auto")
+    return count
+
+
+def parse_whole(text: str, most: int) -> int | None:
+    """Read a number of zero or more in decimal digits; None for what is none, or is larger."""
+    digits = text.strip()
+    # Python refuses to read thousands of digits.
+    if not digits.isdecimal() or len(digits) > len(str(most)):
+        return None
+    return number if (number := int(digits)) <= most else None
 
 
 def parse_range(text: str | None) -> tuple[float, float] | None:
@@ -116,9 +127,13 @@ def parse_range(text: str | None) -> tuple[float, float] | None:
         values = float(low), float(high)
     except ValueError:
         values = (0.0, 0.0)
-    if not dots or not values[0] < values[1]:
-        raise OptionError(f"--range is {text!r}, expected 0..1, -1..1 or 0..255")
+    if not dots or not -_MOST_RANGE <= values[0] < values[1] <= _MOST_RANGE:
+        raise OptionError(f"--range is {_short(text)}, expected 0..1, -1..1 or 0..255")
     return values
+
+
+def _short(text: str, most: int = 60) -> str:
+    return repr(text if len(text) <= most else text[:most] + "…")
 
 
 def parse_given(

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import sys
-import tempfile
 from pathlib import Path
 
 from edgecnn.errors import OutputError
 
+_LONGEST_SHOWN = 100
+
 
 def check_target(target: str) -> None:
     """Raise OutputError where a file can't be made, before the work that is to fill it."""
-    path = Path(target).resolve()
-    if target == "-" or Path(target).exists():
-        if path.is_dir() and target != "-":
-            raise OutputError(f"{target} can't be written: it is a folder")
+    if target == "-":
         return
-    if not os.access(path.parent, os.W_OK):
-        reason = "it can't be written to" if path.parent.exists() else "there is no such folder"
-        raise OutputError(f"{target} can't be written: {reason}: {path.parent}")
+    try:
+        path, mode = _find(target)
+        if mode is not None:
+            return
+        if not path.parent.is_dir():
+            raise OSError(errno.ENOENT, f"there is no such folder: {path.parent}")
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise OSError(errno.EACCES, f"it can't be written to: {path.parent}")
+    except OSError as error:
+        raise OutputError(f"{_shown(target)} can't be written: {error.strerror}") from error
 
 
 def write_text(target: str, text: str) -> None:
@@ -29,27 +36,65 @@ def write_text(target: str, text: str) -> None:
             raise OutputError("the output can't be written: stdout is closed")
         sys.stdout.write(text)
     else:
-        write_bytes(target, text.encode())
+        # A name of a file that is not UTF-8 becomes its own bytes again.
+        try:
+            data = text.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            data = text.encode("utf-8", "replace")
+        write_bytes(target, data)
 
 
 def write_bytes(target: str, data: bytes) -> None:
-    """Write a whole file: to a temporary file first, so that nothing half-written stays.
+    """Write a whole file: to a hidden file first, so that nothing half-written stays.
 
-    Raises OutputError.
+    A link stays, and what it leads to is replaced. A pipe or a device is written to, never replaced. Raises
+    OutputError.
     """
-    path = Path(target).resolve()
-    temporary = None
+    from edgecnn.output_file import write_file
+
     try:
-        # A pipe or a device is written to, never replaced; what /dev/stdout leads to has no path of its own.
-        if Path(target).exists() and not Path(target).is_file():
-            Path(target).write_bytes(data)
-            return
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            temporary = Path(file.name)
-            file.write(data)
-        temporary.chmod(0o644)
-        os.replace(temporary, path)  # noqa: PTH105 - the atomic rename of the standard library
+        path, mode = _find(target)
+        if mode is None or stat.S_ISREG(mode):
+            write_file(path, data)
+        else:
+            _write_special(target, data)
     except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        raise OutputError(f"{target} can't be written: {error.strerror}") from error
+        raise OutputError(f"{_shown(target)} can't be written: {error.strerror or error}") from error
+
+
+def _find(target: str) -> tuple[Path, int | None]:
+    """Return what a path leads to, and its mode; None where it is not there yet. Raises OSError."""
+    try:
+        path = Path(target).resolve()
+        try:
+            mode = os.stat(target).st_mode  # noqa: PTH116 - of the path as it is: /dev/stdout leads to no path
+        except FileNotFoundError:
+            return path, None
+    except ValueError as error:
+        raise OSError(errno.EINVAL, "no file can have this name") from error
+    except RuntimeError as error:  # before Python 3.13
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from error
+    if stat.S_ISDIR(mode):
+        raise OSError(errno.EISDIR, "it is a folder")
+    if stat.S_ISBLK(mode):
+        raise OSError(errno.EINVAL, "it is a disk")
+    return path, mode
+
+
+def _write_special(target: str, data: bytes) -> None:
+    """Write to a pipe, a terminal or another device; a pipe without a reader would block."""
+    try:
+        handle = os.open(target, os.O_WRONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            raise OSError(errno.ENXIO, "nobody reads from it") from error
+        raise
+    with os.fdopen(handle, "wb") as file:
+        os.set_blocking(file.fileno(), True)
+        file.write(data)
+
+
+def _shown(target: str) -> str:
+    short = len(target) <= _LONGEST_SHOWN
+    text = target if short else f"{target[:40]}…{target[-40:]}"
+    return text if text.isprintable() else repr(text)

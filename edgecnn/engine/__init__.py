@@ -75,6 +75,8 @@ ENGINES = {
     ),
     "fake": Entry("edgecnn.engine.fake", "FakeEngine", ""),
 }
+# LiteRT starts as many as it is told, and crashes where the system has no more.
+MAX_THREADS = 256
 # In this order; each but the last says why it would be passed over although it works.
 AUTO = {"edgetpu": "", "litert": "", "tflite-runtime": "older and slower"}
 
@@ -98,14 +100,14 @@ def open_engine(
     Raises
     ------
     OptionError
-        For a name that is not in the table, or fewer than one thread.
+        For a name that is not in the table, or a number of threads out of range.
     EngineError
         Where no engine can be opened, with each one's reason.
     ModelError
         Where the engine rejects the model.
     """
-    if threads < 1:
-        raise OptionError(f"--threads must be 1 or more, got {threads}")
+    if not 1 <= threads <= MAX_THREADS:
+        raise OptionError(f"--threads is {threads}, expected a number from 1 to {MAX_THREADS}")
     if deadline_ms is not None:
         from edgecnn.engine.child import ChildEngine
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edgecnn.cache import Cache
 from edgecnn.engine.child import Process
 from edgecnn.errors import EngineError, EngineLost, ModelError
+from edgecnn.printable import printable
 
 if TYPE_CHECKING:
     from edgecnn.bundle import Model
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 # For opening a model and running it once, which is well below a second where it can be used live at all.
 PROBE_S = 8.0
 MEMORY_BYTES = 1 << 30
+LONGEST_REASON = 500
 
 
 def try_in_child(model: Model, spec: str, threads: int) -> None:
@@ -60,7 +62,7 @@ def require_sound(model: Model, spec: str, threads: int) -> None:
     cache = Cache("verdicts")
     name = spec.partition(":")[0]
     key = f"{hashlib.sha256(model.data).hexdigest()} {name} {engine_version(name)}"
-    verdict = cache.get(key)
+    verdict = _remembered(cache.get(key))
     if verdict is None:
         try:
             try_in_child(model, spec, threads)
@@ -68,9 +70,19 @@ def require_sound(model: Model, spec: str, threads: int) -> None:
         except EngineLost as error:
             verdict = {"sound": False, "reason": str(error)}
         cache.put(key, verdict)
-    if verdict.get("sound") is not True:
+    if not verdict["sound"]:
         kept = f" (remembered in {cache.path})" if cache.path else ""
         raise ModelError(
-            f"{model.name} is not opened here, since it was tried apart and {verdict.get('reason')}{kept}: "
+            f"{model.name} is not opened here, since it was tried apart and {verdict['reason']}{kept}: "
             "download or convert it again"
         )
+
+
+def _remembered(kept: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return a verdict as this program writes it; None for anything else, which is tried again."""
+    match kept:
+        case {"sound": True}:
+            return {"sound": True}
+        case {"sound": False, "reason": str(reason)}:
+            return {"sound": False, "reason": printable(reason[:LONGEST_REASON])}
+    return None

@@ -14,13 +14,15 @@ import numpy as np
 
 from edgecnn.board import describe_board
 from edgecnn.cache import Cache
-from edgecnn.engine import engine_version, open_engine
+from edgecnn.engine import MAX_THREADS, engine_version, open_engine
+from edgecnn.processor import describe_processor
 
 if TYPE_CHECKING:
     from edgecnn.bundle import Model
 
 MEASURE_S = 0.6
 WARM_UP = 3
+LONGEST_MS = 1e6
 LEAST_ROUNDS, MOST_ROUNDS = 3, 200
 # Another thread has to be worth its processor core.
 WORTH = 0.95
@@ -49,11 +51,12 @@ def best_threads(model: Model, spec: str) -> Threads:
     board = describe_board()
     name = spec.partition(":")[0]
     digest = hashlib.sha256(model.data).hexdigest()
-    key = f"{digest} {name} {engine_version(spec)} {board.cpu} {board.cores} cores"
+    key = f"{digest} {name} {engine_version(spec)} {describe_processor()} {board.cores} cores"
     cache = Cache("threads")
-    if (known := _remembered(cache.get(key))) is not None:
+    most = min(board.cores, MAX_THREADS)
+    counts = sorted({1, most, *(n for k in range(1, 8) if (n := 1 << k) < most)})
+    if (known := _remembered(cache.get(key), counts)) is not None:
         return known
-    counts = sorted({1, board.cores, *(n for k in range(1, 8) if (n := 1 << k) < board.cores)})
     medians = _measure(model, spec, counts) if len(counts) > 1 else {1: 0.0}
     quickest = min(medians.values())
     count = next(n for n, ms in medians.items() if ms * WORTH <= quickest)
@@ -62,13 +65,16 @@ def best_threads(model: Model, spec: str) -> Threads:
     return Threads(count, medians, remembered=False)
 
 
-def _remembered(kept: dict[str, object] | None) -> Threads | None:
+def _remembered(kept: dict[str, object] | None, counts: list[int]) -> Threads | None:
+    """Return what was measured; None for what measuring these numbers of threads can't have found."""
     match kept:
-        case {"threads": int(count), "ms": dict(medians)} if count > 0:
-            try:
-                return Threads(count, {int(n): float(ms) for n, ms in medians.items()}, remembered=True)
-            except (TypeError, ValueError):
-                return None
+        case {"threads": int(count), "ms": dict(medians)}:
+            expected = {str(n): n for n in counts}
+            fine = type(count) is int and count in counts and medians.keys() == expected.keys()
+            if fine and all(type(ms) in (int, float) and 0 <= ms < LONGEST_MS for ms in medians.values()):
+                return Threads(
+                    count, {n: float(medians[key]) for key, n in expected.items()}, remembered=True
+                )
     return None
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
+from edgecnn.json_text import to_json
 from edgecnn.sink.lines import LineSink
 
 if TYPE_CHECKING:
@@ -27,4 +27,4 @@ class JsonlSink(LineSink):
         }
         if frame.truth is not None:
             line["truth"] = frame.truth
-        return json.dumps(line, ensure_ascii=False)
+        return to_json(line)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import stat
 import sys
 import time
 from pathlib import Path
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 # How long a disk that was full is left alone before it is tried again.
 RETRY_S = 5.0
+# A pipe that nobody reads would block, and a terminal would become ours.
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
 class LineFile:
@@ -29,7 +33,8 @@ class LineFile:
 
     Each line is handed to the system when it is complete, so that a reader sees whole lines. Where one can't
     be written, what went in of it is taken back, stderr is told, and the file is left alone for 5 s; closing
-    it then raises OutputError with the number of lines that are missing.
+    it then raises OutputError with the number of lines that are missing. A file that was deleted is made
+    again; one that was renamed goes on under its new name.
 
     Parameters
     ----------
@@ -42,39 +47,34 @@ class LineFile:
         self._missing = 0
         self._wait_until = 0.0
         self._reason = ""
-        try:
-            self._file: BinaryIO = (
-                sys.stdout.buffer if path == "-" else Path(path).open("ab", buffering=0)  # noqa: SIM115 - closed by close()
-            )
-        except OSError as error:
-            raise OutputError(f"{path} can't be written: {error.strerror}") from error
+        self._header = header.encode() + b"\n" if header else b""
         # Goes in front of the first line that can be written.
-        self._before = b""
-        if header and (path == "-" or not self._size()):
-            self._before = header.encode() + b"\n"
-        elif path != "-" and _ends_torn(Path(path)):
-            self._before = b"\n"
+        self._before = self._header
+        self._file: BinaryIO | None = None
+        if path == "-" and sys.stdout is None:
+            raise OutputError("the output can't be written: stdout is closed")
+        if path != "-":
+            try:
+                self._file = self._open()
+            except OSError as error:
+                raise OutputError(f"{path} can't be written: {error.strerror}") from error
 
     def write(self, line: str) -> None:
         """Append a line. Raises BrokenPipeError where whoever read it has gone."""
         if time.monotonic() < self._wait_until:
             self._missing += 1
             return
-        data = self._before + (line + "\n").encode("utf-8", "replace")
+        data = (line + "\n").encode("utf-8", "replace")
         if self._path == "-":
-            self._file.write(data)
-            self._file.flush()
+            sys.stdout.buffer.write(self._before + data)
+            sys.stdout.buffer.flush()
             self._before = b""
             return
-        before = self._size()
         try:
-            if self._file.write(data) < len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            self._before = b""
+            self._append(data)
         except BrokenPipeError:
             raise
         except OSError as error:
-            self._take_back(before)
             if not self._missing:
                 say(f"{self._path} can't be written: {error.strerror}; it is tried again")
             self._missing += 1
@@ -83,21 +83,53 @@ class LineFile:
 
     def close(self) -> None:
         """Close the file; may be called twice. Raises OutputError where lines are missing."""
-        if self._path != "-":
-            self._file.close()
+        file, self._file = self._file, None
+        if file is not None:
+            try:
+                file.close()
+            except OSError as error:  # a network's disk tells only now that it is full
+                self._missing += 1
+                self._reason = error.strerror or str(error)
         missing, self._missing = self._missing, 0
         if missing:
             raise OutputError(f"{self._path} lacks {missing:,} lines, not written: {self._reason}")
 
-    def _size(self) -> int:
-        """Return the file's length in bytes; 0 for what has none, such as a pipe."""
-        return os.fstat(self._file.fileno()).st_size
-
-    def _take_back(self, length: int) -> None:
+    def _append(self, data: bytes) -> None:
+        """Write to the end of the file, all of it or nothing. Raises OSError."""
+        if self._file is not None and _was_deleted(self._file):
+            say(f"{self._path} was deleted; it is made again")
+            self._file.close()
+            self._file = None
+        self._file = self._file or self._open()
+        length = os.fstat(self._file.fileno()).st_size
         try:
-            os.ftruncate(self._file.fileno(), length)
+            left = self._before + data
+            while left:  # what takes only a part of it says why when it gets the rest
+                left = left[self._file.write(left) :]
         except OSError:
-            return  # a device or a pipe
+            with contextlib.suppress(OSError):  # a device or a pipe
+                os.ftruncate(self._file.fileno(), length)
+            raise
+        self._before = b""
+
+    def _open(self) -> BinaryIO:
+        """Open the file, or a pipe that somebody reads, and see what comes in front of its next line."""
+        try:
+            handle = os.open(self._path, _APPEND, 0o666)
+        except ValueError as error:
+            raise OSError(errno.EINVAL, "no file can have this name") from error
+        except OSError as error:
+            reason = "nobody reads from this pipe" if error.errno == errno.ENXIO else error.strerror
+            raise OSError(error.errno, reason) from error
+        file = os.fdopen(handle, "ab", buffering=0)
+        state = os.fstat(handle)
+        if stat.S_ISBLK(state.st_mode):
+            file.close()
+            raise OSError(errno.EINVAL, "it is a disk")
+        os.set_blocking(handle, True)
+        torn = stat.S_ISREG(state.st_mode) and state.st_size and _ends_torn(Path(self._path))
+        self._before = b"\n" if torn else b"" if state.st_size else self._header
+        return file
 
 
 class LineSink(Sink):
@@ -129,10 +161,16 @@ class LineSink(Sink):
         self._lines.close()
 
 
+def _was_deleted(file: BinaryIO) -> bool:
+    state = os.fstat(file.fileno())
+    return stat.S_ISREG(state.st_mode) and not state.st_nlink
+
+
 def _ends_torn(path: Path) -> bool:
     """Whether a file ends within a line: a power cut leaves that."""
-    if not path.is_file() or not path.stat().st_size:
+    try:
+        with path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) != b"\n"
+    except OSError:  # it may be written, but not be read
         return False
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) != b"\n"

@@ -6,6 +6,7 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
+from edgecnn.printable import printable
 from edgecnn.sink.lines import LineSink
 
 if TYPE_CHECKING:
@@ -20,8 +21,9 @@ COLUMNS = (
 class CsvSink(LineSink):
     """Adds a row for each result: the label that is shown, and that of the frame alone.
 
-    `score` belongs to the best class of the averages, or of the frame where nothing is averaged. `-` is
-    stdout. A file that is there grows; see `LineFile` for what happens when the disk is full.
+    `score` belongs to the best class of the averages, or of the frame where nothing is averaged. CSV can't
+    escape control characters, so they become visible signs. `-` is stdout. A file that is there grows; see
+    `LineFile` for what happens when the disk is full.
     """
 
     def __init__(self, path: str) -> None:
@@ -34,15 +36,15 @@ class CsvSink(LineSink):
         csv.writer(row, lineterminator="").writerow(
             [
                 frame.wall_time().isoformat(timespec="milliseconds"),
-                frame.source,
+                printable(frame.source),
                 frame.index,
-                result.shown,
+                printable(result.shown),
                 f"{result.ranking[0].score:.6f}",
-                result.label,
+                printable(result.label),
                 f"{result.predictions[0].score:.6f}",
                 *(f"{ms:.4f}" for ms in (timings.preprocess_ms, timings.inference_ms, timings.decode_ms)),
                 f"{result.age_ms:.3f}",
-                frame.truth or "",
+                printable(frame.truth or ""),
             ]
         )
         return row.getvalue()

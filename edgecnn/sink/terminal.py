@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.table import Table
 
 from edgecnn.command import Command, Quit
+from edgecnn.printable import printable
 from edgecnn.sink import Sink
 from edgecnn.sink.keys import HELP, TerminalKeys, commands
 from edgecnn.stats import RECENT
@@ -29,7 +30,10 @@ _BAR = 24
 
 
 class TerminalSink(Sink):
-    """Redraws ten times a second; the keys work where someone is at the terminal."""
+    """Redraws ten times a second; the keys work where someone is at the terminal.
+
+    The console is one of `edgecnn.printable.open_console`.
+    """
 
     needs_picture = False
 
@@ -67,7 +71,7 @@ class TerminalSink(Sink):
             if self._live:
                 self._live.update(self._table(result, stats), refresh=True)
             else:
-                self._console.print(plain_line(result, stats), markup=False, highlight=False, soft_wrap=True)
+                self._console.print(printable(plain_line(result, stats)), soft_wrap=True)
 
     @contextlib.contextmanager
     def _terminal(self) -> Iterator[None]:
@@ -91,13 +95,13 @@ class TerminalSink(Sink):
         table = Table.grid(padding=(0, 2))
         table.add_column(width=12, no_wrap=True)
         table.add_column(no_wrap=True, overflow="ellipsis")
-        table.add_row("paused" if stats.paused else "label", result.shown, style="bold")
+        table.add_row("paused" if stats.paused else "label", printable(result.shown), style="bold")
         for prediction in result.ranking[:3]:
             filled = round(prediction.score * _BAR)
             bar = "█" * filled + "░" * (_BAR - filled)
-            table.add_row(prediction.label, f"{bar} {prediction.score:6.1%}")
+            table.add_row(printable(prediction.label), f"{bar} {prediction.score:6.1%}")
         if result.steady:
-            table.add_row("this frame", of_this_frame(result), style="dim")
+            table.add_row("this frame", printable(of_this_frame(result)), style="dim")
         table.add_row("", "")
         seen = f"{stats.frames:,} frames, {stats.rate():.1f} a second, {stats.dropped:,} dropped"
         table.add_row("seen", seen)

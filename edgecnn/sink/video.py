@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import shutil
 import threading
 import time
 from datetime import datetime
@@ -15,6 +14,7 @@ import cv2
 from edgecnn.errors import OutputError
 from edgecnn.quiet import quiet_stderr, say
 from edgecnn.sink import Sink
+from edgecnn.sink.video_check import VideoFileWatch, count_readable
 from edgecnn.sink.window import annotate
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ FPS = 15.0
 CODECS = {".mp4": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
 # With less room than this on the disk a recording ends while it can be closed.
 LEAST_FREE = 64 << 20
-_CHECK_S = 1.0
 _LATE_S = 1.0
 
 
@@ -38,7 +37,8 @@ class VideoSink(Sink):
     A live camera is recorded at `fps` pictures a second by the clock, so that the video runs as fast as the
     scene did: a picture is repeated until the next one is there, and left out where there are more. A
     processor that can't encode so many makes the video too quick, which is said once. Of files every picture
-    is written once. A thread of its own encodes, so that the loop does not wait for it.
+    is written once. A thread of its own encodes, so that the loop does not wait for it. Where nothing more
+    can be written, or the file can't be read back at its end, that is said, and `close` raises it.
 
     Parameters
     ----------
@@ -52,31 +52,38 @@ class VideoSink(Sink):
     """
 
     def __init__(self, path: str, *, live: bool, fps: float | None = None, overlay: bool = True) -> None:
-        self._path = Path(datetime.now().astimezone().strftime(path))
+        try:
+            self._path = Path(datetime.now().astimezone().strftime(path))
+        except ValueError as error:  # a byte that is not UTF-8, or a % that stands for nothing
+            raise OutputError(f"{path} can't be the name of a recording: {error}") from error
         self._live, self._fps, self._overlay = live, fps or FPS, overlay
         suffix = self._path.suffix.lower()
         if suffix not in CODECS:
             raise OutputError(f"{path} is no video that can be written: expected {', '.join(CODECS)}")
-        if self._path.exists():
-            raise OutputError(
-                f"{self._path} is there already: name another file, or put the time in it: %H%M%S"
-            )
         self._part = self._path.with_name(f"{self._path.stem}.part{suffix}")
         try:
-            self._part.open("xb").close()
+            there = self._path.exists()
+            if not there:
+                self._part.open("xb").close()
         except FileExistsError as error:
             raise OutputError(
                 f"{self._part} is there: a recording that was cut off, or that runs now; rename or delete it"
             ) from error
         except OSError as error:
             raise OutputError(f"{self._path} can't be written: {error.strerror}") from error
+        if there:
+            raise OutputError(
+                f"{self._path} is there already: name another file, or put the time in it: %H%M%S"
+            )
         self._codec = cv2.VideoWriter.fourcc(*CODECS[suffix])
         self._writer: cv2.VideoWriter | None = None
         self._changed = threading.Condition()
         self._newest: tuple[Result, Stats] | None = None
         self._ended = False
         self._failure = ""
-        self._written = 0
+        self._watch: VideoFileWatch | None = None
+        self._written = self._readable = 0
+        self._kept = self._part
         self._thread = threading.Thread(target=self._record, name="record", daemon=True)
         self._thread.start()
 
@@ -89,39 +96,56 @@ class VideoSink(Sink):
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Finish the file; may be called twice. Raises OutputError where the recording ended before."""
+        """Finish the file; may be called twice. Raises OutputError where it is not what was recorded."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
         self._thread.join()
         failure, self._failure = self._failure, ""
         if failure:
-            raise OutputError(f"{self._path} ends after {self._written:,} pictures: {failure}")
+            raise OutputError(failure)
 
     def _record(self) -> None:
-        self._attempt(self._record_live if self._live else self._record_all)
+        reason = _failure_of(self._record_live if self._live else self._record_all)
         with self._changed:
-            self._ended = True
+            cut_short, self._ended = not self._ended, True
+            self._newest = None
             self._changed.notify_all()
-        self._attempt(self._finish)
-
-    def _attempt(self, work: Callable[[], None]) -> None:
-        try:
-            work()
-        except Exception as error:  # noqa: BLE001 - raised again by close()
-            self._failure = self._failure or getattr(error, "strerror", None) or str(error)
-            say(f"the recording ends: {self._failure}")
+        reason = "; ".join(dict.fromkeys(filter(None, (reason, _failure_of(self._finish)))))
+        if reason:
+            self._failure = self._describe(reason)
+            if cut_short:
+                say(self._failure)
 
     def _finish(self) -> None:
-        """Give the file its name, and never another's."""
+        """Close the file, read it back, and give it its name, but never another's. Raises OSError."""
         if self._writer is not None:
-            self._writer.release()
-        if not self._written:
-            self._part.unlink(missing_ok=True)
-        elif self._path.exists():
-            raise FileExistsError(errno.EEXIST, f"{self._path} was made meanwhile; it stays {self._part}")
-        else:
+            with quiet_stderr():
+                self._writer.release()
+        watch, self._watch = self._watch, None
+        try:
+            if not self._written:
+                self._part.unlink(missing_ok=True)
+                return
+            self._readable = count_readable(self._part, self._written)
+            if watch is not None:
+                watch.settle()
+            if self._readable < self._written:
+                raise OSError("not all of it can be read back")
+            if self._path.exists():
+                raise FileExistsError(errno.EEXIST, f"{self._path} was made meanwhile")
             self._part.rename(self._path)
+            self._kept = self._path
+        finally:
+            if watch is not None:
+                watch.close()
+
+    def _describe(self, reason: str) -> str:
+        """Say why the recording is not whole, and what there is of it."""
+        if not self._written:
+            return f"{self._path} was not recorded: {reason}"
+        there = f"{self._readable:,} of {self._written:,} pictures can be played, in {self._kept}"
+        return f"recording {self._path} failed: {reason}; {there}"
 
     def _record_all(self) -> None:
         while True:
@@ -157,18 +181,25 @@ class VideoSink(Sink):
         if self._writer is None:
             self._size = picture.shape[1], picture.shape[0]
             with quiet_stderr():
+                # Where a path is not absolute, FFmpeg takes what stands before a colon for a protocol.
                 self._writer = cv2.VideoWriter(
-                    str(self._part), cv2.CAP_FFMPEG, self._codec, self._fps, self._size
+                    str(self._part.absolute()), cv2.CAP_FFMPEG, self._codec, self._fps, self._size
                 )
             if not self._writer.isOpened():
                 raise OSError("OpenCV can't write such a video")
-            self._next_check = 0.0
-        if time.monotonic() >= self._next_check:
-            # The encoder does not tell that nothing more was written.
-            if shutil.disk_usage(self._part.parent).free < LEAST_FREE:
-                raise OSError("the disk is full")
-            self._next_check = time.monotonic() + _CHECK_S
+            self._watch = VideoFileWatch(self._part, LEAST_FREE)
+        if self._watch is not None:
+            self._watch.check(self._written, self._fps, self._size[0] * self._size[1])
         if (picture.shape[1], picture.shape[0]) != self._size:
             picture = cv2.resize(picture, self._size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
         self._writer.write(picture)
         self._written += 1
+
+
+def _failure_of(work: Callable[[], None]) -> str:
+    """Do something; return why it failed, or nothing."""
+    try:
+        work()
+    except Exception as error:  # noqa: BLE001 - a recording that fails must not end the loop
+        return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return ""

@@ -14,6 +14,7 @@ import cv2
 from edgecnn.command import Command, Quit
 from edgecnn.errors import OutputError
 from edgecnn.frame import UNKNOWN
+from edgecnn.printable import printable
 from edgecnn.sink import Sink
 from edgecnn.sink.keys import commands
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from edgecnn.stats import Stats
 
 TITLE = "edgecnn"
+# More characters than that are beyond any picture, and would only take time.
+_MOST_DRAWN = 200
 _WHITE, _GREEN, _AMBER, _BAR = (255, 255, 255), (80, 220, 80), (60, 190, 255), (120, 90, 30)
 
 
@@ -76,7 +79,11 @@ class WindowSink(Sink):
             height, width = result.frame.pixels.shape[:2]
             cv2.resizeWindow(TITLE, width, height)
             self._sized = True
-        cv2.imshow(TITLE, annotate(result, stats))
+        picture = annotate(result, stats)
+        try:
+            cv2.imshow(TITLE, picture)
+        except cv2.error as error:  # the display is gone
+            raise OutputError(f"the window can't be drawn any more: {error.err}") from error
 
     def poll(self, stats: Stats) -> Sequence[Command]:
         """Let the window draw, and look at the keys."""
@@ -146,7 +153,7 @@ def _bar(strip: NDArray[np.uint8], prediction: Prediction, row: int, scale: floa
 
 def _text(strip: NDArray[np.uint8], text: str, y: float, size: float, color: tuple[int, int, int]) -> None:
     # OpenCV's fonts know ASCII only.
-    plain = text.encode("ascii", "replace").decode()
+    plain = printable(text[:_MOST_DRAWN]).encode("ascii", "replace").decode()
     thickness = max(1, round(1.5 * size))
     origin = (int(12 * strip.shape[0] / 64), int(y))
     cv2.putText(strip, plain, origin, cv2.FONT_HERSHEY_SIMPLEX, size, color, thickness, cv2.LINE_AA)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+import unicodedata
 import warnings
 from collections import Counter
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 ROOT = Path(__file__).parents[2]
 GOOD = ("answer", "refused")
@@ -69,10 +71,23 @@ class Commands:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
 
-    def run(self, *arguments: object, folder: Path | None = None, limit_s: float = LIMIT_S) -> Outcome:
-        """Run `edgecnn ARGUMENTS…` in a folder, with an empty stdin."""
+    def run(
+        self,
+        *arguments: object,
+        folder: Path | None = None,
+        limit_s: float = LIMIT_S,
+        closed: Sequence[int] = (),
+        stdout: str = "",
+        file_bytes: int = 0,
+    ) -> Outcome:
+        """Run `edgecnn ARGUMENTS…` in a folder, with an empty stdin.
+
+        `closed` are descriptors that are not open, `stdout` is a path or `|` for a pipe that nobody reads;
+        no file gets larger than `file_bytes`.
+        """
         request = {"argv": [os.fspath(a) if isinstance(a, os.PathLike) else str(a) for a in arguments]}
-        request |= {"folder": str(folder or ROOT), "limit_s": limit_s}
+        request |= {"folder": str(folder or ROOT), "limit_s": limit_s, "closed": list(closed)}
+        request |= {"stdout": stdout, "file_bytes": file_bytes}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(request) + "\n")
@@ -95,12 +110,19 @@ def counts(outcomes: Iterable[Outcome]) -> str:
     return f"{len(found):,} cases: {named}; slowest {slowest:.2f} s, largest {largest / 1e6:,.0f} MB"
 
 
+def _commands(c: str) -> bool:
+    """Whether a terminal, or a reader's eye, obeys a character: controls, bytes, what turns directions."""
+    kind = unicodedata.category(c)
+    turns = unicodedata.bidirectional(c) in ("LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI")
+    return (kind in ("Cc", "Cs", "Zl", "Zp") or turns) and c not in "\n\t"
+
+
 def _judge(code: int, out: str, err: str, peak: int) -> str:
     if code < 0:
         return "CRASH"
-    if "Traceback (most recent" in err or code not in (0, 1, 2):
+    if "Traceback (most recent" in err or "a defect of edgecnn" in err or code not in (0, 1, 2):
         return "TRACEBACK"
-    if any(not c.isprintable() and c not in "\n\t" for c in out + err):
+    if any(_commands(c) for c in out + err):
         return "ESCAPE"
     if code and not err.strip():
         return "SILENT"
@@ -128,9 +150,11 @@ def _serve(request: dict[str, Any]) -> dict[str, Any]:
         out.seek(0)
         err.seek(0)
         texts = [f.read().decode("utf-8", "surrogateescape") for f in (out, err)]
+    # Who closes stderr, or no longer reads, wants to be told nothing.
+    said = texts[1] or "?" * (2 in request["closed"] or request["stdout"] == "|")
     code, peak = os.waitstatus_to_exitcode(status), usage.ru_maxrss << 10
     return {
-        "verdict": "HANG" if hung else _judge(code, *texts, peak),
+        "verdict": "HANG" if hung else _judge(code, texts[0], said, peak),
         "code": code, "out": texts[0], "err": texts[1], "peak": peak, "seconds": round(seconds, 3),
     }  # fmt: skip
 
@@ -143,6 +167,7 @@ def _be_the_command(request: dict[str, Any], out: int, err: int) -> None:
         nothing = os.open(os.devnull, os.O_RDONLY)
         for handle, place in ((nothing, 0), (out, 1), (err, 2)):
             os.dup2(handle, place)
+        _worsen(request)
         os.chdir(request["folder"])
         sys.argv = ["edgecnn", *request["argv"]]
         from edgecnn.cli import main
@@ -157,12 +182,27 @@ def _be_the_command(request: dict[str, Any], out: int, err: int) -> None:
 
         traceback.print_exc()
     finally:
-        for stream in (sys.stdout, sys.stderr):
+        for stream in filter(None, (sys.stdout, sys.stderr)):
             try:
                 stream.flush()
             except Exception:  # noqa: BLE001
                 code = code or 70
         os._exit(code)
+
+
+def _worsen(request: dict[str, Any]) -> None:
+    """Close standard streams, put another file behind stdout, and limit the size of files."""
+    if request["stdout"] == "|":
+        read, write = os.pipe()
+        os.close(read)
+        os.dup2(write, 1)
+    elif request["stdout"]:
+        os.dup2(os.open(request["stdout"], os.O_WRONLY), 1)
+    for place in request["closed"]:
+        os.close(place)
+        setattr(sys, ("stdin", "stdout", "stderr")[place], None)
+    if request["file_bytes"]:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (request["file_bytes"], request["file_bytes"]))
 
 
 def _main() -> None:

@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 
@@ -52,3 +53,22 @@ def test_the_home_is_taken_without_the_variable(monkeypatch, tmp_path):
     assert cache_folder() == tmp_path / ".cache" / "edgecnn"
     Cache("table").put("a", {"n": 1})
     assert json.loads((tmp_path / ".cache" / "edgecnn" / "table.json").read_text()) == {"a": {"n": 1}}
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "zeros", "large"])
+def test_a_file_that_is_none_of_ours_knows_nothing(folder, kind):
+    folder.mkdir()
+    path = folder / "table.json"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "zeros":
+        path.symlink_to("/dev/zero")
+    else:
+        with path.open("wb") as file:
+            file.truncate(1 << 40)
+    assert Cache("table").get("a") is None
+    Cache("table").put("a", {"n": 1})
+    assert Cache("table").get("a") == (None if kind == "folder" else {"n": 1})
+    assert [p.name for p in folder.iterdir()] == ["table.json"], "nothing temporary is left"

@@ -43,7 +43,10 @@ def test_the_variant_is_added(compiler, digits_folder):
             "min_runtime_version": 13,
         },
     }
+    listed = manifest.pop("files")
     assert manifest == old
+    assert set(listed) == {*before, "int8_edgetpu.tflite", "bundle.json"}
+    assert listed["int8_edgetpu.tflite"] == hashlib.sha256(DIGITS).hexdigest()
 
 
 def test_the_bundle_still_opens(compiler, digits_folder):
@@ -234,7 +237,7 @@ def test_a_copy_takes_no_place_that_is_taken(compiler, digits_folder, tmp_path):
     with pytest.raises(OptionError, match="lies inside the bundle itself"):
         compile_bundle(digits_folder, out=digits_folder / "copy")
     compiler.install(real.compiled_log(real.DIGITS), DIGITS)
-    with pytest.raises(OutputError, match="can't be made: Not a directory"):
+    with pytest.raises(OutputError, match="said, which is no folder: choose another --out"):
         compile_bundle(digits_folder, out=compiler.folder / "said" / "deep" / "copy")
 
 
@@ -253,7 +256,7 @@ def test_a_bundle_that_can_not_be_written_stays_whole(compiler, digits_folder):
     (digits_folder / "int8_edgetpu.tflite").mkdir()
     names, manifest = sorted(os.listdir(digits_folder)), (digits_folder / "bundle.json").read_bytes()
     compiler.install(real.compiled_log(real.DIGITS), DIGITS)
-    with pytest.raises(OutputError, match=r"can't be written: Is a directory: --out FOLDER writes a copy"):
+    with pytest.raises(OutputError, match="which is no file of the bundle: --out FOLDER writes"):
         compile_bundle(digits_folder)
     assert sorted(os.listdir(digits_folder)) == names
     assert (digits_folder / "bundle.json").read_bytes() == manifest

@@ -171,18 +171,21 @@ def test_a_threshold_that_is_no_score_is_refused(threshold):
 @pytest.mark.parametrize(
     ("figures", "message"),
     [
-        ({"temperature": 0}, "the temperature of int8 is 0, expected a number from 0.05 to 20"),
-        ({"temperature": "hot"}, "the temperature of int8 is 'hot'"),
-        ({"temperature": float("nan")}, "the temperature of int8 is nan"),
-        ({"temperature": True}, "the temperature of int8 is True"),
-        ({"threshold": 1.5}, "the threshold of int8 is 1.5, expected a number from 0 to 1"),
-        ({"threshold": None}, "the threshold of int8 is None"),
-        ({"background": "ten"}, "'ten' is none of its labels"),
-        ({"background": 7}, "7 is none of its labels"),
+        (
+            {"temperature": 0},
+            r"confidence\.variants\.int8\.temperature is 0, expected a number from 0\.05 to 20",
+        ),
+        ({"temperature": "hot"}, r"int8\.temperature is 'hot'"),
+        ({"temperature": float("nan")}, "it has NaN, which is no number in JSON"),
+        ({"temperature": True}, r"int8\.temperature is true"),
+        ({"threshold": 1.5}, r"int8\.threshold is 1\.5, expected a number from 0 to 1"),
+        ({"threshold": None}, r"int8\.threshold is null"),
+        ({"background": "ten"}, "background is 'ten', expected one of the labels"),
+        ({"background": 7}, "background is 7, expected one of the labels"),
         ({"variants": {}}, "lacks the key 'int8'"),
-        ({"variants": {"int8": 3}}, "no bundle manifest"),
+        ({"variants": {"int8": 3}}, r"confidence\.variants\.int8 is 3, expected a table"),
         ({"unknown": {}}, "lacks the key 'background'"),
-        ({"unknown": None}, "no bundle manifest"),
+        ({"unknown": None}, r"confidence\.unknown is null, expected a table"),
     ],
 )
 def test_a_bad_table_is_refused(unsure, figures, message):

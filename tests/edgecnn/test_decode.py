@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from edgecnn.decode import Decoder, largest, softmax
+from edgecnn.errors import AnswerError
 from edgecnn.tflite_file import Tensor
 
 LABELS = ("a", "b", "c", "d")
@@ -59,8 +60,40 @@ def test_a_few_best_are_the_first_of_all_in_order(dtype, classes):
             assert largest(values, top) == ranked[:top]
 
 
-@pytest.mark.parametrize("top", [1, 3, None])
-def test_a_value_that_is_no_number_comes_last(top):
-    values = np.linspace(0, 1, 100, dtype=np.float32)
-    values[[0, 50]] = np.nan
-    assert largest(values, top) == [*range(99, 50, -1), *range(49, 0, -1), 0, 50][:top]
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("classes", [4, 100])
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+@pytest.mark.parametrize("logits", [False, True])
+def test_what_is_no_number_is_no_score(bad, classes, temperature, logits):
+    if logits and bad == -np.inf:
+        return
+    tensor = Tensor("out", (1, classes), "float32", 0.0, 0, 0)
+    decode = Decoder(
+        tuple(map(str, range(classes))), tensor, logits=logits, temperature=temperature, name="it"
+    )
+    values = np.linspace(0, 1, classes, dtype=np.float32)
+    values[2] = bad
+    for ask in (decode, lambda v: decode(v, 1), lambda v: decode(v, 3), decode.scores, decode.probabilities):
+        with pytest.raises(AnswerError, match="it answered NaN or infinity, expected scores"):
+            ask(values)
+    values[2] = 0.5
+    assert all(0 <= p.score <= 1 for p in decode(values)), "the next answer counts again"
+
+
+def test_a_logit_of_minus_infinity_is_no_chance():
+    decode = Decoder(LABELS, FLOAT, logits=True)
+    predictions = decode(np.array([0, -np.inf, 0, -np.inf], np.float32))
+    assert [p.score for p in predictions] == [0.5, 0.5, 0, 0]
+    with pytest.raises(AnswerError):
+        decode(np.full(4, -np.inf, np.float32))
+
+
+@pytest.mark.parametrize("temperature", [0.05, 20.0])
+@pytest.mark.parametrize("classes", [4, 100])
+def test_no_chance_for_any_class_is_the_same_for_all(temperature, classes):
+    """As a sigmoid can answer; its power at a low temperature must not vanish."""
+    tensor = Tensor("out", (1, classes), "float32", 0.0, 0, 0)
+    decode = Decoder(tuple(map(str, range(classes))), tensor, logits=False, temperature=temperature)
+    values = np.zeros(classes, np.float32)
+    assert [p.score for p in decode(values)] == pytest.approx([1 / classes] * classes)
+    assert decode.scores(values) == pytest.approx([1 / classes] * classes)

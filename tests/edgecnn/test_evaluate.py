@@ -10,9 +10,11 @@ from edgecnn.bundle import find, read_bundle
 from edgecnn.corruption import CAPTURE, NAMES, SCENES, STANDARD
 from edgecnn.dataset import Item, open_source
 from edgecnn.engine.fake import FakeEngine
-from edgecnn.errors import DataError, LabelsError, ModelError, OptionError
+from edgecnn.errors import AnswerError, DataError, LabelsError, ModelError, OptionError
 from edgecnn.evaluate import choose, evaluate, match_labels, seen_in_training, select
 from edgecnn.heatmap import draw_heatmap
+from edgecnn.manifest import Facts
+from tests.models import nan_bundle
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +181,7 @@ def test_training_pictures_are_spoken_of():
     assert seen_in_training(bundle, "other", [train]) is None
     assert "not only test pictures" in seen_in_training(bundle, "mnist", [train, test])
     assert "drawn with seed 0" in seen_in_training(bundle, "mnist", [none])
-    bare = bundle._replace(manifest={"data": None})
+    bare = bundle._replace(facts=Facts())
     assert seen_in_training(bare, "mnist", [train]) is None
 
 
@@ -211,3 +213,14 @@ def test_mlperf_tinys_resnet_on_cifar10(shared, tmp_path, file, value_range):
     noise, light = result.corrupted["gaussian_noise"]["it"], result.corrupted["brightness"]["it"]
     assert noise[0] > noise[2] > noise[4]
     assert np.mean(light) > np.mean(noise) + 0.3
+
+
+def test_a_model_that_answers_nan_is_not_evaluated(tmp_path, photo_folder):
+    source = open_source(photo_folder)
+    classes = "".join(f"{label}\n" for label in [*source.labels, *"cdefghij"])
+    (tmp_path / "labels.txt").write_text(classes)
+    with edgecnn.load(nan_bundle(tmp_path), "float32", labels=tmp_path / "labels.txt") as classifier:
+        first = source.items[0]
+        with pytest.raises(AnswerError, match="digits float32 answered NaN or infinity") as raised:
+            evaluate({"float32": classifier}, source, source.items)
+        assert str(raised.value).startswith(first.id)

@@ -6,8 +6,9 @@ import pytest
 
 import edgecnn
 from edgecnn import bundle
-from edgecnn.errors import BundleError
+from edgecnn.errors import AnswerError, BundleError
 from edgecnn.golden import check, golden_images
+from tests.models import nan_bundle
 
 
 def test_the_pictures_are_the_same_everywhere():
@@ -42,12 +43,30 @@ def test_a_bare_file_has_none(digits_file):
         check(classifier)
 
 
-@pytest.mark.parametrize("golden", [None, [], {}, {"outputs": 3}, {"outputs": {"int8": [[1.0]]}}])
-def test_damaged_golden_vectors_are_said(tmp_path, golden):
+@pytest.mark.parametrize(
+    "change", [{"inputs": "blocks-2", "outputs": 3}, {"inputs_sha256": "0"}, {"outputs": {}}]
+)
+def test_golden_vectors_of_another_kind_are_said(tmp_path, change):
     folder = tmp_path / "digits"
     shutil.copytree(bundle.find("digits"), folder)
     manifest = json.loads((folder / "bundle.json").read_text())
-    manifest["golden"] = {**manifest["golden"], **golden} if golden else golden
+    manifest["golden"] |= change
     (folder / "bundle.json").write_text(json.dumps(manifest))
     with edgecnn.load(folder) as classifier, pytest.raises(BundleError, match="no golden vectors"):
         check(classifier)
+
+
+def test_a_bundle_without_golden_vectors_opens_and_says_so(tmp_path):
+    folder = tmp_path / "digits"
+    shutil.copytree(bundle.find("digits"), folder)
+    manifest = json.loads((folder / "bundle.json").read_text())
+    (folder / "bundle.json").write_text(json.dumps({**manifest, "golden": None}))
+    with edgecnn.load(folder) as classifier, pytest.raises(BundleError, match="no golden vectors"):
+        check(classifier)
+
+
+def test_a_model_that_answers_nan_is_said(tmp_path):
+    with edgecnn.load(nan_bundle(tmp_path), "float32") as classifier:
+        assert "it answers NaN or infinity on its golden inputs" in classifier.notices[0]
+        with pytest.raises(AnswerError, match="digits float32 answered NaN or infinity"):
+            check(classifier)

@@ -7,7 +7,7 @@ from edgecnn.json_text import to_json
 
 
 def test_names_stay_and_control_characters_are_escaped():
-    value = {"label": "杯 \x1b[2J\x9b\u202e\udc80\x7f"}
+    value = {"label": "杯 \x1b[2J\x9b\u202e\u206a\ufff9\udc80\x7f"}
     text = to_json(value)
     assert "杯" in text
     assert text.isprintable()

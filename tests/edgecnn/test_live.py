@@ -20,6 +20,7 @@ from edgecnn.sink import Sink
 from edgecnn.stats import WINDOW, Stats
 from edgecnn.variants import Variants
 from tests.conftest import draw_seven
+from tests.models import nan_bundle
 
 
 class Keep(Sink):
@@ -331,3 +332,29 @@ def test_another_variant_is_asked_for_by_its_own_size(tmp_path):
     with Asked("synthetic:fps=0") as camera, load("int8") as first, Variants(first, load) as variants:
         run(variants, camera, [Figures(after={2: [Switch()]})], frames=5)
     assert camera.sides == (28, 28)
+
+
+def test_frames_that_are_answered_with_nan_are_said_once_and_counted(tmp_path, capsys):
+    """They count for a limit of frames too: with a model that knows nothing else, it would never end."""
+    sink = Keep()
+    camera = SyntheticCamera("synthetic:seed=3,fps=0")
+    with camera, edgecnn.load(nan_bundle(tmp_path), "float32") as broken:
+        summary = run(broken, camera, [sink], frames=20, smooth=0.4, hold=4)
+    assert (summary.frames, summary.unanswered, sink.results) == (0, 20, [])
+    assert capsys.readouterr().err.count("digits float32 answered NaN or infinity") == 1
+
+
+def test_after_nan_the_other_variant_goes_on(tmp_path, capsys):
+    folder = nan_bundle(tmp_path)
+
+    def load(name):
+        return edgecnn.load(folder, name)
+
+    sink = Keep(after={5: [Switch("float32")]})
+    sink.poll = lambda stats, poll=sink.poll: [Switch("int8")] if stats.unanswered == 3 else poll(stats)
+    camera = SyntheticCamera("synthetic:seed=3,fps=0")
+    with camera, load("int8") as first, Variants(first, load) as variants:
+        summary = run(variants, camera, [sink], frames=30, smooth=0.4, hold=4)
+    assert summary.unanswered == 3
+    assert summary.frames == 27
+    assert all(0 <= p.score <= 1 for r in sink.results for p in r.steady.predictions)

@@ -8,6 +8,8 @@ import pytest
 import edgecnn
 from edgecnn import bundle, golden
 from edgecnn.cache import cache_folder
+from edgecnn.errors import BundleError
+from tests.models import nan_bundle
 
 
 @pytest.fixture(autouse=True)
@@ -55,3 +57,33 @@ def test_a_cache_that_can_not_be_written_costs_time_only(monkeypatch, tmp_path, 
     with edgecnn.load("digits") as healthy, edgecnn.load(changed) as other:
         assert healthy.notices == ()
         assert len(other.notices) == 1
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        {"agrees": "yes"},
+        {"agrees": 1},
+        {"largest_difference": "\x1b[2J"},
+        {"largest_difference": float("nan")},
+        {"largest_difference": float("inf")},
+        {"agrees": True, "largest_difference": None},
+    ],
+)
+def test_a_result_that_was_never_found_is_found_again(changed, poison):
+    for _ in range(2):
+        with edgecnn.load(changed) as classifier:
+            notice = classifier.notices
+        assert "scores differ by up to 0." in notice[0]
+        path = cache_folder() / "golden.json"
+        entries = json.loads(path.read_text())
+        path.write_text(json.dumps({key: {**entry, **poison} for key, entry in entries.items()}))
+
+
+def test_a_model_that_answers_nan_is_remembered_and_refused_where_it_counts(tmp_path):
+    folder = nan_bundle(tmp_path)
+    for _ in range(2):
+        with edgecnn.load(folder, "float32") as classifier:
+            assert "it answers NaN or infinity on its golden inputs" in classifier.notices[0]
+        with pytest.raises(BundleError, match="it answers NaN or infinity"):
+            edgecnn.load(folder, "float32", strict=True)

@@ -188,3 +188,59 @@ def test_a_fingerprint_tells_files_from_others(folder, tmp_path):
     (folder / "int8.tflite").touch()
     assert fingerprint(str(folder)) != first
     assert fingerprint(str(tmp_path / "nothing.tflite")) is None
+
+
+def no_hash(folder):
+    manifest = json.loads((folder / "bundle.json").read_text())
+    manifest["variants"]["int8"]["sha256"] = None
+    (folder / "bundle.json").write_text(json.dumps(manifest))
+
+
+def no_text(folder):
+    (folder / "bundle.json").write_bytes(b"\xff" * 100)
+
+
+def deep(folder):
+    (folder / "bundle.json").write_text("[" * 100_000)
+
+
+@pytest.mark.parametrize("harm", [no_hash, no_text, deep])
+def test_after_a_bad_bundle_a_good_one_is_taken(folder, live, harm):
+    good = shutil.copytree(folder, folder.with_name("good"))
+    running = live(folder, "--watch")
+    harm(folder)
+    running.until_said("the old model goes on, since the new one can't be taken: ")
+    time.sleep(2.5)
+    assert running.said.count("\n") == 1, "it is said once"
+    folder.rename(folder.with_name("bad"))
+    good.rename(folder)
+    running.until_said("the model was replaced: digits int8")
+    running.goes_on()
+    running.end()
+    assert running.process.returncode == 0
+    assert "Traceback" not in running.said
+
+
+def test_whatever_opening_raises_the_thread_lives_on(folder, capfd):
+    errors = [TypeError("NoneType"), RecursionError("\x1b[2J\ntoo deep"), MemoryError(), None]
+    opened = []
+
+    def load(variant):
+        if error := errors.pop(0):
+            raise error
+        opened.append(edgecnn.load(folder, variant))
+        return opened[-1]
+
+    class Stats:
+        variant = "int8"
+
+    with Reloader(str(folder), load, watch=False) as reloader:
+        reloader.poll(Stats)
+        for left in (3, 2, 1, 0):
+            os.kill(os.getpid(), signal.SIGUSR1)
+            until(lambda n=left: len(errors) == n, "it is tried")
+        until(lambda: opened and reloader._ready, "a good one is taken")
+    said = capfd.readouterr().err.splitlines()
+    assert len(said) == 3
+    assert "TypeError: NoneType" in said[0]
+    assert all(line.isprintable() and "the old model goes on" in line for line in said)

@@ -5,7 +5,7 @@ import pytest
 
 import edgecnn
 from edgecnn.camera.synthetic import SyntheticCamera
-from edgecnn.errors import OptionError
+from edgecnn.errors import AnswerError, OptionError
 from edgecnn.smooth import BAND, HOLD, SMOOTH, Smoother
 
 LABELS = ("cat", "dog", "fox")
@@ -124,3 +124,12 @@ def test_the_defaults_do_not_flicker_in_bad_light():
     late = SMOOTH * HOLD / (1 - SMOOTH) + HOLD
     right = [np.mean([a == b for a, b in zip(x, truths, strict=True)]) for x in (raw, steady)]
     assert right[1] >= right[0] - late * changes(truths) / len(truths)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_leaves_no_trace(bad):
+    smoother, other = (Smoother(LABELS, smooth=0.9, hold=2) for _ in range(2))
+    for best in (0, 1, 1, 1, 2):
+        with pytest.raises(AnswerError, match="NaN or infinity"):
+            smoother(np.array([0.2, bad, 0.3]))
+        assert smoother(scores(best)) == other(scores(best))

@@ -11,11 +11,11 @@ import pytest
 
 import edgecnn
 from edgecnn import bundle
-from edgecnn.bundle_writer import new_folder
 from edgecnn.camera.handwriting import draw_digit
 from edgecnn.dataset import open_source
 from edgecnn.errors import GateError, OutputError
 from edgecnn.golden import check
+from edgecnn.owned_files import find_foreign
 from edgecnn_train import publish
 from edgecnn_train.pipeline import train
 from edgecnn_train.recipe import VerifySpec
@@ -52,6 +52,8 @@ def test_the_bundle_is_whole_and_nothing_else_is_left(made):
         "training.png",
     ]
     assert sorted(p.name for p in folder.parent.iterdir()) == ["tiny", "tiny.report.html"]
+    assert find_foreign(folder) is None
+    assert publish.is_own_page(folder.with_name("tiny.report.html"), "tiny")
     assert oct(folder.stat().st_mode & 0o777) == "0o755"
     for picture in ("confusion.png", "reliability.png", "robustness.png", "training.png"):
         assert (folder / picture).read_bytes().startswith(b"\x89PNG")
@@ -192,6 +194,23 @@ def test_a_threshold_that_would_reject_too_much_stays_below_and_is_said(idx_fold
     check_report(made.folder, made.manifest, pictures=3)
 
 
+def test_what_appears_at_the_target_during_training_stays(recipe, idx_folder, tmp_path):
+    """The new bundle lies beside it, and its page beside that."""
+    quick, out = replace(recipe, train=replace(recipe.train, epochs=1)), tmp_path / "tiny"
+
+    def say(line: str) -> None:
+        if line.startswith("verifying"):
+            out.mkdir()
+            (out / "cat.jpg").write_bytes(b"a cat")
+
+    with pytest.raises(OutputError, match=r"tiny holds 'cat.jpg' .*the new bundle was published as .*tiny-2"):
+        train(quick, open_source(idx_folder), out, say, allowed_drop=100, show="none")
+    assert (out / "cat.jpg").read_bytes() == b"a cat"
+    assert bundle.read_bundle(tmp_path / "tiny-2").read("int8")
+    assert (tmp_path / "tiny-2.report.html").exists()
+    assert not list(tmp_path.glob(".*"))
+
+
 def test_the_same_seed_gives_the_same_files(made, idx_folder, tmp_path):
     from edgecnn_train.recipe_file import read_recipe
 
@@ -239,10 +258,15 @@ def test_a_refused_model_is_not_published_and_its_training_stays(idx_folder, rec
 
 def test_a_taken_or_unwritable_target_is_found_before_training(tmp_path):
     (tmp_path / "photos").mkdir()
-    with pytest.raises(OutputError, match="exists and is no bundle"):
+    publish.check_target(tmp_path / "photos")
+    (tmp_path / "photos" / "cat.jpg").touch()
+    with pytest.raises(OutputError, match=r"photos holds 'cat.jpg' and is no bundle: name another folder"):
         publish.check_target(tmp_path / "photos")
     with pytest.raises(OutputError, match="nothing can be written to"):
         publish.check_target(bundle.Path("/proc/nothing/tiny"))
+    (tmp_path / "tiny.report.html").write_text("mine")
+    with pytest.raises(OutputError, match="report goes, and it holds what edgecnn did not write: move it"):
+        publish.check_target(tmp_path / "tiny")
 
 
 def test_a_manifest_names_no_folder_of_whoever_trained_it():
@@ -253,32 +277,6 @@ def test_a_manifest_names_no_folder_of_whoever_trained_it():
     table = publish._recipe(recipe)["train"]
     assert table["teachers"] == ["first", "second.keras"]
     assert table["start"] == "cifar10"
-
-
-def test_a_folder_that_is_not_the_trainers_is_never_emptied(tmp_path):
-    work = publish.work_folder(tmp_path / "tiny")
-    for name in ("last-3.npz", "best-2.npz", "state.json", "width.json", "fold-1", "qat"):
-        (work / name).mkdir(parents=True)
-    publish.check_target(tmp_path / "tiny")
-    (work / "cat.jpg").touch()
-    with pytest.raises(
-        OutputError, match=r"tiny\.training is where checkpoints go, but it has 'cat\.jpg' in"
-    ):
-        publish.check_target(tmp_path / "tiny")
-
-
-def test_an_old_bundle_is_replaced_whole_or_not_at_all(tmp_path):
-    target = tmp_path / "mine"
-    target.mkdir()
-    (target / "bundle.json").write_text("old")
-    with pytest.raises(OutputError, match="No space left"), new_folder(target) as folder:
-        (folder / "bundle.json").write_text("half")
-        raise OSError(28, "No space left on device")
-    assert (target / "bundle.json").read_text() == "old"
-    with new_folder(target) as folder:
-        (folder / "bundle.json").write_text("new")
-    assert (target / "bundle.json").read_text() == "new"
-    assert [p.name for p in tmp_path.iterdir()] == ["mine"]
 
 
 def test_a_disk_that_fills_up_leaves_nothing_half_written(idx_folder, tmp_path):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from edgecnn.bundle import find, read_bundle
 from edgecnn.errors import RecipeError
+from edgecnn.json_text import to_json
 from edgecnn_train.recipe import ModelSpec
 
 if TYPE_CHECKING:
@@ -32,6 +32,6 @@ def adopted(start: str) -> list[str]:
         ) from error
     # JSON's numbers, texts, lists and truth values are TOML's too.
     return [
-        *(f"model.{key}={json.dumps(value)}" for key, value in settings.items()),
-        f"input.color={json.dumps(color)}",
+        *(f"model.{key}={to_json(value)}" for key, value in settings.items()),
+        f"input.color={to_json(color)}",
     ]

@@ -18,8 +18,8 @@ import keras
 import numpy as np
 
 from edgecnn.errors import OutputError
-from edgecnn_train.interval import wilson
 from edgecnn.regular_file import read_regular
+from edgecnn_train.interval import wilson
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +39,8 @@ _HEADER = re.compile(
     rb"'shape': \(([\d, ]{0,200})\), \} *\n",
     re.DOTALL,
 )
-_FIGURES = {"loss", "accuracy", "val_loss", "val_accuracy", "seconds"}
+# A private run has no figures of its training images, others may have no validation images.
+_FIGURES, _VALIDATION = {"seconds", "data_share"}, {"val_loss", "val_accuracy"}
 
 
 def best_epoch(history: Sequence[Mapping[str, float]], pictures: int, *, falls: bool) -> int:
@@ -137,7 +138,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             state = json.loads(read_regular(self._folder / "state.json", _MOST_STATE))
             if state["fingerprint"] != self._fingerprint:
                 return None
-            self.history = _read_history(state["history"])
+            self.history = _read_history(state["history"], validated=self._pictures > 0)
             size = sum(math.prod(shape) for shape in shapes)
             last = read_arrays(self._last(), _MOST_BYTES_A_WEIGHT * size + _MOST_OTHER)
             best = read_arrays(self._best(), _MOST_BYTES_A_WEIGHT * size + _MOST_OTHER)
@@ -281,12 +282,13 @@ def _parse_array(data: bytes) -> NDArray[Any]:
     return np.frombuffer(rest, dtype).reshape(shape, order="F" if order == "True" else "C")
 
 
-def _read_history(kept: Any) -> list[dict[str, float]]:
+def _read_history(kept: Any, *, validated: bool) -> list[dict[str, float]]:
     """Return the records of a state, each with the figures that others read. Raises ValueError."""
     if not isinstance(kept, list) or not kept:
         raise ValueError("no history")
+    wanted = _FIGURES | _VALIDATION if validated else _FIGURES
     for epoch in kept:
         numbers = all(type(value) in (int, float) for value in epoch.values())
-        if not numbers or not epoch.keys() >= _FIGURES or not 0 <= epoch["val_accuracy"] <= 1:
+        if not numbers or not epoch.keys() >= wanted or not 0 <= epoch.get("val_accuracy", 0) <= 1:
             raise ValueError("a record that training did not write")
     return kept

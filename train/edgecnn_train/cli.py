@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import re
 import sys
@@ -14,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgecnn.errors import MissingExtra, OptionError, OutputError
+from edgecnn.json_text import to_json
+from edgecnn.printable import echo
 
 if TYPE_CHECKING:
     from edgecnn_train.recipe import Recipe
@@ -72,7 +73,8 @@ def train(
         Path | None, typer.Option(help="Write logs for TensorBoard there.", metavar="DIR")
     ] = None,
     allow_drop: Annotated[
-        float, typer.Option(help="Publish though int8 loses this many points.", min=0, metavar="POINTS")
+        float,
+        typer.Option(help="Publish though int8 loses this many points.", min=0, max=100, metavar="POINTS"),
     ] = 1.0,
 ) -> None:
     """Train an int8 model from a recipe or a folder of photos.
@@ -84,8 +86,8 @@ def train(
     overrides = [*(_adopted(start) if adopt and start else []), *(settings or [])]
     overrides += [f"train.epochs={epochs}"] if epochs is not None else []
     overrides += [f"train.seed={seed}"] if seed is not None else []
-    overrides += [f"train.teachers={json.dumps(teachers)}"] if teachers else []
-    overrides += [f"train.start={json.dumps(start)}"] if start else []
+    overrides += [f"train.teachers={to_json(teachers)}"] if teachers else []
+    overrides += [f"train.start={to_json(start)}"] if start else []
     overrides += ["private.enabled=true"] if private else []
     for option, limit in (("kb", budget_kb), ("mmacs", budget_mmacs), ("ms", budget_ms)):
         if limit is not None and not limit > 0:
@@ -122,14 +124,14 @@ def train(
             replace(chosen, data=spec),
             source,
             target,
-            typer.echo,
+            echo,
             allowed_drop=allow_drop,
             budget=Budget(budget_kb or 0, budget_mmacs or 0, budget_ms or 0),
             show="bar" if sys.stdout.isatty() else "lines",
             tensorboard=tensorboard,
         )
     except KeyboardInterrupt:
-        typer.echo("\nstopped; the same command goes on after the last whole epoch", err=True)
+        echo("\nstopped; the same command goes on after the last whole epoch", err=True)
         raise typer.Exit(130) from None
 
 
@@ -141,12 +143,13 @@ def choose(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, 
     from edgecnn_train.recipe_file import read_recipe, shipped_recipes
 
     path = Path(text)
-    if text in shipped_recipes() or not (path.is_dir() or path.suffix.lower() == ".zip"):
+    is_folder = os.path.isdir(path)  # noqa: PTH112 - pathlib's raises where a folder may not be entered
+    if text in shipped_recipes() or not (is_folder or path.suffix.lower() == ".zip"):
         chosen = read_recipe(text, overrides)
         return chosen, data, chosen.name
     if data is not None:
         raise OptionError(f"{text} is a folder of photos itself: leave --data out, or name a recipe")
-    name = re.sub(r"[^\w-]+", "-", path.resolve().stem).strip("-").lower() or "photos"
+    name = re.sub(r"[^\w-]+", "-", Path(os.path.realpath(path)).stem).strip("-").lower() or "photos"
     return read_recipe("photos", overrides), path, f"{name}-model"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -117,7 +118,8 @@ def widest(
     """
     plain = _with(recipe, 1.0).as_dict()
     key = {"budget": asdict(budget), "recipe": plain}
-    width = remember(work / "width.json", key, lambda: _search(recipe, image, labels, budget))
+    search = partial(_search, recipe, image, labels, budget)
+    width = remember(work / "width.json", key, search, WIDTHS.__contains__)
     say(f"width {width:g} is the widest within {budget}")
     return _with(recipe, width)
 

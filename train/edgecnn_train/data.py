@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgecnn.convention import InputSpec as RuntimeInput
-from edgecnn.dataset import data_name, find_data
+from edgecnn.dataset import data_name, find_data, left_out
 from edgecnn.errors import DataError, ImageError
 from edgecnn.preprocess import Preprocessor
 from edgecnn.tflite_file import Tensor
@@ -124,6 +124,8 @@ def load_data(source: Source, recipe: Recipe, say: Callable[[str], None]) -> Dat
 
 def read_pictures(source: Source, recipe: Recipe, say: Callable[[str], None]) -> Pictures:
     """Read every picture once, at the recipe's size. Raises DataError where a class has too few."""
+    for note in left_out(source):
+        say(note)
     spec = choose_input(source, recipe.input, say)
     view = Preprocessor(spec, input_tensor(spec))
     pictures, items, skipped, sides = [], [], [], []

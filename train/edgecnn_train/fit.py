@@ -81,11 +81,11 @@ def fit(
     taken = take_over(model, spec.start, say) if spec.start else ()
     logs = [keras.callbacks.TensorBoard(tensorboard, write_graph=False)] if tensorboard else []
     state = None
-    if resumed := checkpoint.load():
+    if resumed := checkpoint.load(model):
         model.set_weights(resumed.weights)
         state = resumed.optimizer
         say(f"going on after epoch {len(checkpoint.history)} of {end}, from {work}")
-    elif work.exists():
+    elif (work / "state.json").exists():
         say(f"{work} is damaged, or of another recipe or other data: starting anew")
     with progress(show, end, checkpoint, say, plan) as shown:
         for last in sorted({min(spec.freeze, end), end} - {0}):

@@ -3,26 +3,49 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
+
+from edgecnn.errors import OutputError
+from edgecnn.output_file import write_file
+from edgecnn.regular_file import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 
-def remember(note: Path, key: Any, find: Callable[[], float]) -> float:
+_MOST_BYTES = 1 << 20
+
+
+def remember(
+    note: Path, key: Any, find: Callable[[], float], sound: Callable[[float], bool] = math.isfinite
+) -> float:
     """Return what `note` keeps under this key, else what `find` finds, which is then kept.
 
-    A note that is damaged or of another key is written anew. `key` is anything that becomes JSON.
+    Parameters
+    ----------
+    key
+        Anything that becomes JSON. A note that is damaged or of another key is written again.
+    sound
+        Whether what is kept can be right.
+
+    Raises
+    ------
+    OutputError
+        Where the note can't be written.
     """
     wanted = json.loads(json.dumps(key))
     try:
-        kept = json.loads(note.read_text("utf-8"))
-        if kept["key"] == wanted:
-            return float(kept["value"])
-    except (OSError, ValueError, KeyError, TypeError):
+        kept = json.loads(read_regular(note, _MOST_BYTES))
+        if kept["key"] == wanted and sound(value := float(kept["value"])):
+            return value
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         pass
     value = find()
-    note.parent.mkdir(parents=True, exist_ok=True)
-    note.write_text(json.dumps({"key": wanted, "value": value}), "utf-8")
+    try:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        write_file(note, json.dumps({"key": wanted, "value": value}).encode())
+    except OSError as error:
+        raise OutputError(f"{note} can't be written: {error.strerror}") from error
     return value

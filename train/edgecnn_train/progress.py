@@ -11,13 +11,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import keras
-from rich.console import Console
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from edgecnn.printable import open_console
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from rich.console import Console
 
     from edgecnn_train.plan import Plan
 
@@ -86,7 +89,7 @@ def doing(plan: Plan, name: str, show: Show, say: Callable[[str], None]) -> Iter
 
 def _terminal(show: Show) -> Console | None:
     """Return the terminal that can show a display, where one was asked for."""
-    console = Console(highlight=False)
+    console = open_console()
     return console if show == "bar" and console.is_terminal and not console.is_dumb_terminal else None
 
 

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import re
+import os
 import tempfile
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgecnn.bundle import MANIFEST
 from edgecnn.errors import OutputError
+from edgecnn.output_file import write_file
+from edgecnn.output_folder import find_target, hold, require_replaceable
+from edgecnn.output_lock import lock, require_unlocked
+from edgecnn.regular_file import read_regular
 from edgecnn.tflite_writer import write_metadata
+from edgecnn_train import work
 from edgecnn_train.accounting import spent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from edgecnn.convention import InputSpec
+    from edgecnn.output_folder import Draft, Target
     from edgecnn_train.data import DataSet
     from edgecnn_train.fit import Fitted
     from edgecnn_train.recipe import Recipe
@@ -26,8 +33,10 @@ if TYPE_CHECKING:
 CALIBRATION = "calibration.txt"
 # The folder, in that of the checkpoints, of the network that learns from all images.
 ALL = "all"
-# What training keeps: checkpoints, notes, and folders of the same.
-_WORK = re.compile(r"(last|best)-\d+\.npz|(state|width)\.json|state\.json\.new|fold-\d+|all|qat")
+HINT = "name another folder with --out"
+# Ends a page; the digest of the bundle's name and of all before follows.
+_STAMP = b"\n<!-- written by edgecnn train, "
+_MOST_PAGE = 256 << 20
 _LIBRARIES = (
     "edgecnn",
     "keras",
@@ -39,33 +48,110 @@ _LIBRARIES = (
 )
 
 
-def work_folder(folder: Path) -> Path:
-    """Return where the checkpoints of a bundle lie until it is written."""
-    return folder.with_name(f"{folder.name}.training")
+def page_path(bundle: Path) -> Path:
+    """Return where a bundle's page lies: beside its folder, because the page has pictures of the data set."""
+    return bundle.with_name(f"{bundle.name}.report.html")
 
 
 def check_target(folder: Path) -> None:
-    """Raise OutputError where `folder` is taken or can't be written: now, not after hours of training.
+    """Raise OutputError where a bundle can't be written to `folder`: now, not after hours of training.
 
-    So is a folder of checkpoints with anything else in it: it is emptied when the bundle is written.
+    So where it holds anything that edgecnn did not write, or its checkpoints' folder or its page would, or
+    another process writes it.
     """
-    work = work_folder(folder)
-    foreign = [p.name for p in work.iterdir() if not _WORK.fullmatch(p.name)] if work.is_dir() else []
-    if foreign or (work.exists() and not work.is_dir()):
-        what = f"has {sorted(foreign)[0]!r} in it" if foreign else "is a file"
-        raise OutputError(
-            f"{work} is where checkpoints go, but it {what}: name another bundle with --out, or move it away"
-        )
-    if folder.exists() and not (folder / MANIFEST).is_file():
-        raise OutputError(f"{folder} exists and is no bundle: name another folder with --out")
+    real = find_target(folder, HINT)
+    require_unlocked(real, HINT)
+    require_replaceable(real, HINT)
+    work.check_work(work.work_folder(folder), HINT)
+    if reason := foreign_page(folder):
+        raise OutputError(f"{reason}: move it away, or {HINT}")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder.parent):
-            pass
+        for parent in {real.parent, folder.parent}:
+            parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=parent):
+                pass
     except OSError as error:
-        raise OutputError(
-            f"nothing can be written to {folder.parent}: {error.strerror}; name another folder with --out"
-        ) from error
+        raise OutputError(f"nothing can be written to {folder.parent}: {error.strerror}; {HINT}") from error
+
+
+@contextlib.contextmanager
+def claim(folder: Path) -> Iterator[Target]:
+    """Hold a bundle's folder for a training, see `edgecnn.output_folder.hold`. Raises as `check_target`."""
+    check_target(folder)
+    real = find_target(folder, HINT)
+    with contextlib.ExitStack() as stack:
+        # Checkpoints and page lie beside a link, the bundle where it leads.
+        if real != folder.parent.resolve() / folder.name:
+            stack.enter_context(lock(folder, HINT))
+        held = stack.enter_context(hold(real, HINT))
+        held.require_replaceable()
+        yield held
+
+
+def put_in_place(draft: Draft, out: Path, page: str, say: Callable[[str], None]) -> None:
+    """Put the bundle and its page in place.
+
+    Where the place is somebody else's meanwhile, both go beside it; raises OutputError that says so.
+    """
+    reason = foreign_page(out)
+    reason = draft.publish(replace=True) if reason is None else f"can't be replaced, since {reason}"
+    placed = draft.publish_beside() if reason else out
+    say(f"report, with the pictures that it gets most wrong: {write_page(placed, page, out.name)}")
+    if reason:
+        raise OutputError(f"{out} {reason}: the new bundle was published as {placed}")
+    say(f"published {out}: edgecnn live --model {out}")
+
+
+def write_page(bundle: Path, text: str, name: str | None = None) -> Path:
+    """Write a bundle's page and return where it is: under another name where somebody's own file is.
+
+    Parameters
+    ----------
+    name
+        What the bundle is called, where its folder has another name for now.
+
+    Raises
+    ------
+    OutputError
+        Where it can't be written.
+    """
+    data = _stamped(text, name or bundle.name)
+    wanted = page_path(bundle)
+    numbered = (bundle.with_name(f"{bundle.name}-{n}.report.html") for n in range(2, 1000))
+    try:
+        for path in (wanted, *numbered):
+            with contextlib.suppress(FileExistsError):
+                write_file(path, data, ours=lambda found: is_own_page(found, bundle.name))
+                return path
+    except OSError as error:
+        raise OutputError(f"{wanted} can't be written: {error.strerror or error}") from error
+    raise OutputError(f"{wanted} can't be written: too many names are taken")
+
+
+def foreign_page(folder: Path) -> str | None:
+    """Return why a bundle's page can't be written, where somebody's own file has its name."""
+    page = page_path(folder)
+    if os.path.lexists(page) and not is_own_page(page, folder.name):
+        return f"{page} is where the report goes, and it holds what edgecnn did not write"
+    return None
+
+
+def is_own_page(path: Path, name: str) -> bool:
+    """Whether a file is a bundle's page as `write_page` wrote it, and nobody changed it."""
+    try:
+        if path.is_symlink():
+            return False
+        data = read_regular(path, _MOST_PAGE)
+    except OSError:
+        return False
+    body = data[: data.rfind(_STAMP)] if _STAMP in data else data
+    return body != data and data == _stamped(body.decode("utf-8", "replace"), name)
+
+
+def _stamped(text: str, name: str) -> bytes:
+    body = text.encode("utf-8", "replace")
+    digest = hashlib.sha256(os.fsencode(name) + b"\0" + body).hexdigest().encode()
+    return body + _STAMP + digest + b" -->\n"
 
 
 def with_metadata(

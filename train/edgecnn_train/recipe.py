@@ -200,6 +200,9 @@ _MOST_CHANGE = {
     "randaugment": 10.0, "clean": 1.0,
 }  # fmt: skip
 
+# In characters, of which each may be four bytes of a folder's name.
+_MOST_NAME = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -219,36 +222,45 @@ class Recipe:
     unknown: UnknownSpec = field(default_factory=UnknownSpec)
 
     def __post_init__(self) -> None:
+        if not self.name or self.name in (".", "..") or "/" in self.name or len(self.name) > _MOST_NAME:
+            raise RecipeError(
+                f"name is {self.name[: 2 * _MOST_NAME]!r}, expected 1 to {_MOST_NAME} characters and "
+                "no /: the bundle's folder is called so"
+            )
         checks = [
             ("data.validation", 0 < self.data.validation < 0.5, "between 0 and 0.5"),
             ("data.test", 0 < self.data.test < 0.5, "between 0 and 0.5"),
             ("data.folds", self.data.folds == 0 or 2 <= self.data.folds <= 20, "2 to 20, or 0"),
             ("input.width", self.input.width == 0 or 8 <= self.input.width <= 512, "8 to 512, or 0"),
             ("input.height", self.input.height == 0 or 8 <= self.input.height <= 512, "8 to 512, or 0"),
-            ("model.filters", all(f > 0 for f in self.model.filters), "positive numbers"),
-            ("model.dense", all(d > 0 for d in self.model.dense), "positive numbers"),
+            ("model.filters", all(0 < f <= 8192 for f in self.model.filters), "1 to 8192 each"),
+            ("model.dense", all(0 < d <= 65536 for d in self.model.dense), "1 to 65536 each"),
             ("model.width", 0.05 <= self.model.width <= 8, "0.05 to 8"),
-            ("model.blocks", all(b >= 0 for b in self.model.blocks), "numbers from 0"),
+            ("model.blocks", all(0 <= b <= 100 for b in self.model.blocks), "0 to 100 each"),
             ("model.kernel", self.model.kernel in (1, 3, 5, 7), "1, 3, 5 or 7"),
             ("model.stem_stride", self.model.stem_stride in (1, 2), "1 or 2"),
             ("model.dropout", 0 <= self.model.dropout < 1, "at least 0 and below 1"),
-            ("train.learning_rate", self.train.learning_rate > 0, "above 0"),
+            ("train.learning_rate", 0 < self.train.learning_rate <= 1000, "above 0, up to 1000"),
             ("train.label_smoothing", 0 <= self.train.label_smoothing < 1, "at least 0 and below 1"),
             ("train.weight_decay", 0 <= self.train.weight_decay < 1, "at least 0 and below 1"),
             ("train.warmup", 0 <= self.train.warmup <= self.train.epochs, "0 to train.epochs"),
             ("train.ema", 0 <= self.train.ema < 1, "at least 0 and below 1"),
             ("train.distill", 0 < self.train.distill <= 1, "above 0 and at most 1"),
-            ("train.temperature", self.train.temperature >= 1, "1 or more"),
+            ("train.temperature", 1 <= self.train.temperature <= 1000, "1 to 1000"),
             ("train.freeze", 0 <= self.train.freeze <= self.train.epochs, "0 to train.epochs"),
-            ("train.batch_size", self.train.batch_size > 0, "1 or more"),
-            ("train.epochs", self.train.epochs > 0, "1 or more"),
+            ("train.batch_size", 0 < self.train.batch_size <= 2**20, "1 or more, up to 1048576"),
+            ("train.epochs", 0 < self.train.epochs <= 10**6, "1 or more, up to 1000000"),
             ("train.seed", 0 <= self.train.seed < 2**32, "0 to 4294967295"),
             ("private.noise_multiplier", 0.3 <= self.private.noise_multiplier <= 100, "0.3 to 100"),
             ("private.clip_norm", 0 < self.private.clip_norm < math.inf, "above 0"),
             ("private.delta", 0 < self.private.delta < 1, "between 0 and 1"),
-            ("quantize.calibration", self.quantize.calibration > 0, "1 or more"),
-            ("quantize.qat_epochs", self.quantize.qat_epochs > 0, "1 or more"),
-            ("quantize.qat_learning_rate", self.quantize.qat_learning_rate > 0, "above 0"),
+            ("quantize.calibration", 0 < self.quantize.calibration < 2**31, "1 or more"),
+            ("quantize.qat_epochs", 0 < self.quantize.qat_epochs <= 10**6, "1 or more, up to 1000000"),
+            (
+                "quantize.qat_learning_rate",
+                0 < self.quantize.qat_learning_rate <= 1000,
+                "above 0, up to 1000",
+            ),
             ("verify.agreement", 0 <= self.verify.agreement <= 1, "0 to 1"),
             ("verify.corruptions", self.verify.corruptions >= 0, "0 or more"),
             ("verify.synthetic_frames", self.verify.synthetic_frames >= 0, "0 or more"),

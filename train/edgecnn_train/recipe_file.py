@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from edgecnn.errors import RecipeError
+from edgecnn.regular_file import read_regular
 from edgecnn_train.recipe import Recipe
 
 
@@ -42,21 +43,30 @@ def read_recipe(name_or_path: str, overrides: list[str] | None = None) -> Recipe
     """
     shipped = shipped_recipes()
     path = shipped.get(name_or_path, Path(name_or_path))
-    if not os.path.isfile(path):  # noqa: PTH113 - pathlib's raises where a folder may not be entered
+    if not os.path.exists(path):  # noqa: PTH110 - pathlib's raises where a folder may not be entered
         raise RecipeError(
             f"no recipe {name_or_path!r}: give a .toml file, a folder of pictures, or one of "
             f"{', '.join(sorted(shipped))}"
         )
     try:
-        tables = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path} is no TOML file: {error}") from error
+        tables = tomllib.loads(read_regular(path, MOST_BYTES).decode("utf-8"))
+    except RecursionError as error:
+        raise RecipeError(f"{path} is no recipe: its values lie too deep in one another") from error
+    except ValueError as error:  # what is no TOML, no UTF-8, or a number of thousands of digits
+        raise RecipeError(f"{path} is no TOML file: {_cut(str(error))}") from error
     except OSError as error:
-        raise RecipeError(f"{path} can't be read: {error.strerror}") from error
+        raise RecipeError(
+            f"{path} can't be read: {error.strerror}; expected a recipe, a .toml file"
+        ) from error
     tables.setdefault("name", path.stem)
     for override in overrides or []:
         _override(tables, override)
-    recipe = _build(Recipe, tables, "")
+    try:
+        recipe = _build(Recipe, tables, "")
+    except RecipeError as error:
+        if name_or_path in shipped:
+            raise
+        raise RecipeError(f"{path}: {error}") from error
     assert isinstance(recipe, Recipe)  # noqa: S101 - for the type checker
     return recipe
 
@@ -73,20 +83,24 @@ def known_keys() -> list[str]:
     return keys
 
 
+# Of the file in bytes, of a list, of a whole number, and of what an error shows of a value.
+MOST_BYTES, _MOST_VALUES, _MOST_NUMBER, _MOST_SHOWN = 1 << 18, 100, 2**32, 100
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
 
 def _override(tables: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals:
-        raise RecipeError(f"--set {override!r}: expected key=value, such as train.epochs=3")
+        raise RecipeError(f"--set {_short(override)}: expected key=value, such as train.epochs=3")
     full = [k for k in known_keys() if k == key] or [k for k in known_keys() if k.split(".")[-1] == key]
     if len(full) != 1:
         raise RecipeError(_unknown(key, full))
     section, _, last = full[0].rpartition(".")
     try:
         value = tomllib.loads(f"v = {text}")["v"]
-    except tomllib.TOMLDecodeError:
+    except RecursionError as error:
+        raise RecipeError(f"--set {key}: its values lie too deep in one another") from error
+    except ValueError:
         value = text
     table = tables.setdefault(section, {}) if section else tables
     if isinstance(table, dict):  # else the file is wrong itself, which is said when it is built
@@ -94,6 +108,7 @@ def _override(tables: dict[str, Any], override: str) -> None:
 
 
 def _unknown(key: str, candidates: list[str]) -> str:
+    key = key[:_MOST_SHOWN]
     if len(candidates) > 1:
         return f"the key {key!r} is in several sections: write {' or '.join(candidates)}"
     keys = known_keys()
@@ -110,7 +125,7 @@ def _unknown(key: str, candidates: list[str]) -> str:
 def _build(kind: Any, table: Any, section: str) -> Any:
     """Make the dataclass `kind` from a table, checking every key and type."""
     if not isinstance(table, dict):
-        raise RecipeError(f"[{section}] must be a table of keys, got {table!r}")
+        raise RecipeError(f"[{section}] must be a table of keys, got {_short(table)}")
     hints = get_type_hints(kind)
     values = {}
     for key, value in table.items():
@@ -125,20 +140,46 @@ def _value(hint: Any, value: Any, key: str) -> Any:
     if dataclasses.is_dataclass(hint):
         return _build(hint, value, key)
     if get_origin(hint) is Literal:
-        if value not in get_args(hint):
-            near = difflib.get_close_matches(str(value), get_args(hint), 1, 0.5)
-            did = f"; did you mean {near[0]!r}?" if near else ""
-            raise RecipeError(f"{key} is {value!r}, expected one of {', '.join(get_args(hint))}{did}")
-        return value
+        return _one_of(get_args(hint), value, key)
     if get_origin(hint) is tuple:
-        inner = get_args(hint)[0]
-        example = "[32, 64]" if inner is int else str(list(get_args(inner))[:1])
-        if not isinstance(value, list) or (inner is int and not all(type(v) is int for v in value)):
-            what = "whole numbers" if inner is int else "names"
-            raise RecipeError(f"{key} is {value!r}, expected a list of {what} such as {example}")
-        return tuple(_value(inner, v, key) for v in value)
+        return _list_of(get_args(hint)[0], value, key)
+    if type(value) is int and abs(value) > _MOST_NUMBER:
+        raise RecipeError(f"{key} is {_short(value)}, expected a number of at most {_MOST_NUMBER:,}")
     if hint is float and type(value) is int:
         value = float(value)
     if type(value) is not hint:
-        raise RecipeError(f"{key} is {value!r}, expected {_WORDS[hint]}")
+        raise RecipeError(f"{key} is {_short(value)}, expected {_WORDS[hint]}")
+    if isinstance(value, str) and not value.isprintable():
+        raise RecipeError(f"{key} is {_short(value)}, expected a text that can be printed")
     return value
+
+
+def _one_of(choices: tuple[str, ...], value: Any, key: str) -> Any:
+    if value not in choices:
+        near = difflib.get_close_matches(_cut(value if isinstance(value, str) else ""), choices, 1, 0.5)
+        did = f"; did you mean {near[0]!r}?" if near else ""
+        raise RecipeError(f"{key} is {_short(value)}, expected one of {', '.join(choices)}{did}")
+    return value
+
+
+def _list_of(inner: Any, value: Any, key: str) -> tuple[Any, ...]:
+    if not isinstance(value, list) or (inner is int and not all(type(v) is int for v in value)):
+        example = "[32, 64]" if inner is int else str(list(get_args(inner))[:1])
+        what = "whole numbers" if inner is int else "names"
+        raise RecipeError(f"{key} is {_short(value)}, expected a list of {what} such as {example}")
+    if len(value) > _MOST_VALUES:
+        raise RecipeError(f"{key} has {len(value):,} values, expected at most {_MOST_VALUES}")
+    return tuple(_value(inner, v, key) for v in value)
+
+
+def _short(value: Any) -> str:
+    """Return a value of a file as an error shows it."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits, a list in lists in lists
+        text = f"too long to show ({type(value).__name__})"
+    return _cut(text)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"

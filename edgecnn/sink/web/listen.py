@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgecnn.errors import OptionError, OutputError
+from edgecnn.regular_file import read_regular
 
 LEAST_TOKEN = 16
+_MOST_TOKEN_BYTES = 4096
 STUCK_MS = 30_000
 
 
@@ -91,7 +93,7 @@ class Listen:
 
 def _read(path: Path) -> str:
     try:
-        token = path.read_text("utf-8").strip()
+        token = read_regular(path, _MOST_TOKEN_BYTES).decode("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise OutputError(f"{path} can't be read: {getattr(error, 'strerror', error)}") from error
     if len(token) < LEAST_TOKEN or not token.isascii() or not token.isprintable():

@@ -6,23 +6,28 @@ import asyncio
 import queue
 import threading
 import time
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from edgecnn.image_file import UPLOAD_MEGAPIXELS, most_upload_memory
+from edgecnn.image_worker import ImageWorker
 from edgecnn.quiet import say
 from edgecnn.sink import Sink
+from edgecnn.sink.web.connection import Connection
 from edgecnn.sink.web.encoder import Encoder
 from edgecnn.sink.web.latest import Latest
 from edgecnn.sink.web.site import Site, as_event
 from edgecnn.sink.web.status import status_of
+from edgecnn.sink.web.visits import Visits
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Sequence
 
     from rich.console import Console
-    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
 
     from edgecnn.command import Command
     from edgecnn.frame import Result
@@ -31,38 +36,28 @@ if TYPE_CHECKING:
 
 # How often viewers are told, and how often for metrics alone.
 TELL_S, IDLE_S = 0.1, 1.0
-MOST_CONNECTIONS, IDLE_CONNECTION_S = 100, 10.0
+# Connections that are taken at once, and that the system keeps until then: fewer at once than there may be
+# strangers, so that each is read before others push it out.
+AT_ONCE, QUEUE = 32, 512
 
 
-class Connection(H11Protocol):
-    """Ends a connection that asks for nothing: a hundred idle ones would shut everybody else out."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take it, unless there are too many."""
-        super().connection_made(transport)
-        self._cycle_before: object = None
-        if len(self.connections) > MOST_CONNECTIONS:
-            transport.abort()
-        else:
-            self.loop.call_later(IDLE_CONNECTION_S, self._look)
-
-    def _look(self) -> None:
-        """End it where no request came since the last look, and none is being answered."""
-        idle = self.cycle is None or self.cycle.response_complete
-        if idle and self.cycle is self._cycle_before:
-            self.transport.abort()
-        elif not self.transport.is_closing():
-            self._cycle_before = self.cycle
-            self.loop.call_later(IDLE_CONNECTION_S, self._look)
+class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for sock in sockets or ():
+            sock.listen(QUEUE)
 
 
 class WebSink(Sink):
     """Serves the live view over HTTP until it is closed; prints its address, and the token once.
 
     The loop only leaves what is newest: pictures are encoded, and viewers served, in two other threads.
+    Images that are sent in have at most so many megapixels, and are decoded in a process of their own.
     """
 
-    def __init__(self, console: Console, listen: Listen) -> None:
+    def __init__(
+        self, console: Console, listen: Listen, upload_megapixels: float = UPLOAD_MEGAPIXELS
+    ) -> None:
         token = listen.token()
         self._socket = listen.open()
         self._asked: queue.SimpleQueue[Command] = queue.SimpleQueue()
@@ -73,8 +68,9 @@ class WebSink(Sink):
         loop = self._runner.get_loop()
         self._pictures: Latest[bytes] = Latest(loop)
         self._events: Latest[str] = Latest(loop)
-        self._site = Site(self._pictures, self._events, self._asked.put)
-        self._server = uvicorn.Server(_config(self._site.app(token)))
+        self._decoder = ImageWorker(upload_megapixels, most_upload_memory())
+        self._site = Site(self._pictures, self._events, self._asked.put, self._decoder)
+        self._server = _Server(_config(self._site.app(token)))
         self._encoder = Encoder(self._pictures)
         self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
         self._thread.start()
@@ -121,6 +117,7 @@ class WebSink(Sink):
         self._pictures.end()
         self._events.end()
         self._server.should_exit = True
+        self._decoder.close()
         self._thread.join()
         self._socket.close()
 
@@ -132,10 +129,11 @@ class WebSink(Sink):
             say(f"the web page ended: {error}")
 
 
-def _config(app: Starlette) -> uvicorn.Config:
+def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=Connection,
+        http=cast("Any", partial(Connection, Visits())),
+        backlog=AT_ONCE,
         ws="none",
         lifespan="off",
         log_config=None,

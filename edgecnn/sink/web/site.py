@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from concurrent.futures import Future
 from contextlib import suppress
@@ -14,14 +13,14 @@ import cv2
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from edgecnn.command import Classify, Command, Pause, Switch
 from edgecnn.errors import EdgeCnnError
 from edgecnn.frame import Frame
-from edgecnn.image_file import decode_image
+from edgecnn.json_text import to_json
+from edgecnn.sink.web.admission import MOST_BYTES, Uploads, read_body
 from edgecnn.sink.web.guard import Guard
 from edgecnn.sink.web.status import Metrics
 
@@ -29,12 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from starlette.requests import Request
-    from starlette.types import Send
+    from starlette.types import ASGIApp, Send
 
+    from edgecnn.image_worker import ImageWorker
     from edgecnn.sink.web.latest import Latest
 
-MOST_BYTES = 16 << 20
-# How long an upload may take, the loop may take to answer, and a viewer may take nothing.
+# How long the loop may take to answer, and a viewer may take nothing.
 PATIENCE_S = 30.0
 # Without a new result for so long, the run is not well.
 STALE_S = 15.0
@@ -44,6 +43,10 @@ _STATIC = {
     "/style.css": ("style.css", "text/css"),
 }
 _BOUNDARY = b"edgecnn-frame"
+# How many bytes may be posted.
+_BODIES = {"/classify": MOST_BYTES, "/variant": 1000, "/pause": 1000}
+# How long a picture counts as the newest: everybody who asks for it meanwhile gets the same.
+_SNAPSHOT_S = 0.2
 
 
 class Stream(StreamingResponse):
@@ -73,17 +76,24 @@ class Site:
         When the newest result came, on the monotonic clock.
     """
 
-    def __init__(self, pictures: Latest[bytes], events: Latest[str], ask: Callable[[Command], None]) -> None:
-        self._pictures, self._events, self._ask = pictures, events, ask
+    def __init__(
+        self,
+        pictures: Latest[bytes],
+        events: Latest[str],
+        ask: Callable[[Command], None],
+        decoder: ImageWorker,
+    ) -> None:
+        self._pictures, self._events, self._ask, self._decoder = pictures, events, ask, decoder
         self.status: dict[str, Any] = {}
         self.frame: Frame | None = None
-        # A picture of a phone takes a Pi's memory several times over; one at a time is decoded.
-        self._decoding = asyncio.Semaphore(1)
+        self._uploads = Uploads()
+        self._encoding = asyncio.Semaphore(1)
+        self._png: tuple[float, Frame, bytes] | None = None
         self.result_s = time.monotonic()
 
-    def app(self, token: str | None) -> Starlette:
+    def app(self, token: str | None) -> ASGIApp:
         """Return it as an ASGI application, behind its guard."""
-        return Starlette(
+        site = Starlette(
             routes=[
                 *(Route(path, self._static) for path in _STATIC),
                 Route("/stream.mjpg", self._stream),
@@ -94,12 +104,12 @@ class Site:
                 Route("/pause", self._pause, methods=["POST"]),
                 Route("/healthz", self._health),
                 Route("/metrics", self._metrics),
-            ],
-            middleware=[Middleware(Guard, token=token)],
+            ]
         )
+        return Guard(site, token, _BODIES)
 
     async def _static(self, request: Request) -> Response:
-        name, kind = _STATIC[request.url.path]
+        name, kind = _STATIC[request.scope["path"]]
         return Response(files(__package__).joinpath("static", name).read_bytes(), media_type=kind)
 
     async def _stream(self, _: Request) -> Response:
@@ -123,30 +133,33 @@ class Site:
     async def _snapshot(self, _: Request) -> Response:
         if self.frame is None:
             raise HTTPException(503, "there is no picture yet")
-        frame = self.frame
-        data = (await run_in_threadpool(cv2.imencode, ".png", frame.pixels))[1].tobytes()
+        async with self._encoding:
+            made_s, frame, data = self._png or (-1.0, self.frame, b"")
+            if time.monotonic() - made_s > _SNAPSHOT_S:
+                frame = self.frame
+                data = (await run_in_threadpool(cv2.imencode, ".png", frame.pixels))[1].tobytes()
+                self._png = time.monotonic(), frame, data
         name = frame.wall_time().strftime("edgecnn-%Y%m%d-%H%M%S.png")
         headers = {"content-disposition": f'attachment; filename="{name}"'}
         return Response(data, media_type="image/png", headers=headers)
 
     async def _classify(self, request: Request) -> Response:
-        data = await _body(request)
-        async with self._decoding:
+        async with self._uploads.take(request) as data:
             try:
-                pixels = await run_in_threadpool(decode_image, data, "the picture", quiet=False)
+                pixels = await run_in_threadpool(self._decoder.decode, data, "the image")
             except EdgeCnnError as error:
                 raise HTTPException(422, str(error)) from error
             command = Classify(Frame(pixels, time.monotonic_ns(), 0, "-"), Future())
             return JSONResponse((await self._reply(command, command.reply)).as_dict())
 
     async def _variant(self, request: Request) -> Response:
-        wanted = (await _body(request, 1000)).decode("utf-8", "replace").strip()
+        wanted = (await read_body(request)).decode("utf-8", "replace").strip()
         reply: Future[str] = Future()
         return JSONResponse({"variant": await self._reply(Switch(wanted or None, reply), reply)})
 
     async def _pause(self, request: Request) -> Response:
         wanted = {b"on": True, b"off": False, b"": None}
-        body = (await _body(request, 1000)).strip()
+        body = (await read_body(request)).strip()
         if body not in wanted:
             raise HTTPException(422, "expected on, off, or nothing for the other of what is now")
         self._ask(Pause(wanted[body]))
@@ -184,20 +197,6 @@ class Site:
             raise HTTPException(503, f"the loop gave no answer in {PATIENCE_S:.0f} s") from error
 
 
-async def _body(request: Request, most: int = MOST_BYTES) -> bytes:
-    """Read a request's body, and no more of it than is allowed."""
-    data = bytearray()
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            async for chunk in request.stream():
-                data += chunk
-                if len(data) > most:
-                    raise HTTPException(413, f"more than {most:,} bytes: send a smaller picture")
-    except TimeoutError as error:
-        raise HTTPException(408, f"it took more than {PATIENCE_S:.0f} s to arrive") from error
-    return bytes(data)
-
-
 def as_event(told: dict[str, Any]) -> str:
     """Return what is told as an event's line."""
-    return json.dumps(told, ensure_ascii=False)
+    return to_json(told)

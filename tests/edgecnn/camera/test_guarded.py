@@ -6,7 +6,7 @@ import pytest
 
 from edgecnn import camera as cameras
 from edgecnn.camera import Camera, Mode, open_recovering, recovery
-from edgecnn.camera.guarded import CameraHung, GuardedCamera
+from edgecnn.camera.guarded import CameraHung, CameraLeft, GuardedCamera
 from edgecnn.camera.recovery import RecoveringCamera
 from edgecnn.errors import CameraError
 from edgecnn.frame import Frame
@@ -155,3 +155,19 @@ def test_every_real_camera_is_guarded(monkeypatch):
 def test_no_source_keeps_its_reasons():
     with pytest.raises(CameraError, match="no source opens: nowhere.mp4"):
         open_recovering("nowhere.mp4", Mode(), print, threading.Event())
+
+
+def test_an_opening_that_hangs_is_left_when_everything_ends():
+    ended, opening = threading.Event(), threading.Event()
+
+    def never():
+        opening.set()
+        ended.wait(60)
+        time.sleep(0.3)
+        raise CameraError("too late")
+
+    threading.Thread(target=lambda: (opening.wait(30), ended.set())).start()
+    began = time.monotonic()
+    with pytest.raises(CameraLeft):
+        GuardedCamera.open(never, 60, 60, ended)
+    assert time.monotonic() - began < 30

@@ -231,3 +231,32 @@ def test_an_rtsp_camera_that_stalls_and_is_cut_off(monkeypatch):
     assert np.abs(frames[-1].pixels.astype(int) - 165).max() < 4
     assert all("it is opened again" in line for line in said[::2])
     assert all("is back after" in line for line in said[1::2])
+
+
+@pytest.mark.parametrize("error", [ValueError("bad bytes"), cv2.error("no such pixel"), OSError(5, "I/O")])
+def test_whatever_a_driver_raises_the_camera_is_opened_again(error):
+    class Odd(Cable):
+        def read(self):
+            if not self._left:
+                raise error
+            return super().read()
+
+        def close(self):
+            super().close()
+            raise error
+
+    said, tries = [], []
+
+    def reopen():
+        tries.append(1)
+        if len(tries) == 1:
+            raise error
+        return Odd(2)
+
+    with RecoveringCamera(Cable(1), reopen, said.append, threading.Event()) as camera:
+        camera._camera = Odd(1)
+        frames = [camera.read() for _ in range(3)]
+        assert [frame.index for frame in frames] == [0, 1, 2]
+        camera._camera = None
+    assert f"webcam failed ({type(error).__name__}: " in said[0]
+    assert "is back after" in said[1]

@@ -57,3 +57,30 @@ def test_exports_that_can_not_be_are_one_line(run_cli, here):
         assert (ran.code, ran.err.count("\n")) == (code, 1)
         assert part in ran.err
     assert not list(here.iterdir())
+
+
+def test_an_export_replaces_only_what_is_named(run_cli, here):
+    (here / "digits.tflite").write_bytes(b"mine")
+    run_cli("models", "export", "digits").fails(
+        "digits.tflite is there already: name another file with --out"
+    )
+    assert (here / "digits.tflite").read_bytes() == b"mine"
+    assert run_cli("models", "export", "digits", "--out", "digits.tflite").code == 0
+    assert run_cli("models", "export", "digits").code == 0  # the same once more
+
+    (here / "net.c").write_bytes(b"int main(void) { return 0; }\n")
+    run_cli("models", "export", "digits", "--c-array", "--out", "net.h").fails("net.c is there already")
+    assert not (here / "net.h").exists()
+    (here / "net.c").unlink()
+    for model in ("digits", "mnist", "digits"):
+        assert run_cli("models", "export", model, "--c-array", "--out", "net").code == 0
+    (here / "net.h").write_bytes((here / "net.h").read_bytes() + b"// mine\n")
+    run_cli("models", "export", "digits", "--c-array", "--out", "net").fails("net.h is there already")
+
+
+def test_an_export_never_replaces_its_own_model(run_cli, here, digits_folder, digits_file):
+    before = digits_file.read_bytes()
+    run_cli("models", "export", digits_file, "--out", digits_file).fails("is a file of the model that is exp")
+    for name in ("int8.tflite", "CARD.md"):
+        run_cli("models", "export", digits_folder, "--out", digits_folder / name).fails("is a file of the mo")
+    assert digits_file.read_bytes() == before

@@ -265,4 +265,4 @@ def test_a_web_page_that_cannot_be_is_a_line(run_cli, tmp_path):
 
 def test_options_of_the_page_want_the_page(run_cli):
     ran = run_cli("live", "--source", "synthetic", "--frames", 1, "--host", "0.0.0.0")
-    ran.fails("--host, --port and --token-file are the web page's: add --show web", code=2)
+    ran.fails("are the web page's: add --show web", code=2)

@@ -48,8 +48,9 @@ def test_a_wrong_tensor_is_an_engine_error(model):
 def test_unknown_engines_and_threads_are_usage_errors(model):
     with pytest.raises(OptionError, match="choose auto, edgetpu, litert, tflite-runtime, fake"):
         open_engine("tpu", model)
-    with pytest.raises(OptionError, match="1 or more"):
-        open_engine("litert", model, 0)
+    for threads in (0, 257, 1_000_000):
+        with pytest.raises(OptionError, match="expected a number from 1 to 256"):
+            open_engine("litert", model, threads)
     with pytest.raises(OptionError, match="no option 'speed'"):
         open_engine("fake:speed=3", model)
 

@@ -80,3 +80,26 @@ def test_a_bundle_and_the_fake_need_none(digits_file):
     edgecnn.load("digits").close()
     edgecnn.load(digits_file, engine="fake").close()
     assert not (cache_folder() / "verdicts.json").exists()
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [None, True, {}, {"sound": "yes"}, {"sound": 1}, {"sound": False}, {"sound": False, "reason": 5}],
+)
+def test_a_verdict_that_is_none_is_found_anew(digits_file, poison):
+    edgecnn.load(digits_file).close()
+    path = cache_folder() / "verdicts.json"
+    path.write_text(json.dumps(dict.fromkeys(verdicts(), poison)))
+    edgecnn.load(digits_file).close()
+    assert list(verdicts().values()) == [{"sound": True}]
+
+
+def test_a_remembered_reason_is_printable_and_short(bare, digits_file):
+    probe.require_sound(bare, "auto", 1)
+    path = cache_folder() / "verdicts.json"
+    reason = "\x1b]0;gone\x07" + "x" * 100_000
+    path.write_text(json.dumps({key: {"sound": False, "reason": reason} for key in verdicts()}))
+    with pytest.raises(ModelError) as raised:
+        probe.require_sound(bare, "auto", 1)
+    assert str(raised.value).isprintable()
+    assert len(str(raised.value)) < 1000

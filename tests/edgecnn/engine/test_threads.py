@@ -1,5 +1,6 @@
 """How many threads are quickest; the fake engine waits the same whatever it is given."""
 
+import json
 import time
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ import pytest
 import edgecnn
 from edgecnn import bundle
 from edgecnn.board import describe_board
+from edgecnn.cache import cache_folder
 from edgecnn.engine import ENGINES, Engine, Entry
 from edgecnn.engine import threads as measured
 from edgecnn.engine.threads import best_threads
@@ -91,3 +93,45 @@ def test_it_is_shown(run_cli, seven):
 @pytest.mark.parametrize("text", ["0", "two", "-1", "257", "1.5", ""])
 def test_other_numbers_are_usage_errors(run_cli, seven, text):
     run_cli("classify", seven, "--threads", text).fails("--threads is", "or auto", code=2)
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        {"threads": 1_000_000},
+        {"threads": 257},
+        {"threads": 3},
+        {"threads": 0},
+        {"threads": -1},
+        {"threads": True},
+        {"threads": 2.0},
+        {"threads": "2"},
+        {"threads": None},
+        {"ms": None},
+        {"ms": {"1": 5.0}},
+        {"ms": {"1": 5.0, "2": 3.0, "1000000": 1.0}},
+        {"ms": {"1": 5.0, "2": float("nan")}},
+        {"ms": {"1": 5.0, "2": float("inf")}},
+        {"ms": {"1": 5.0, "2": -1}},
+        {"ms": {"1": "5", "2": "3"}},
+        {"ms": {"1": 5.0, "\x1b[2J": 3.0}},
+    ],
+    ids=str,
+)
+def test_a_number_that_was_never_measured_is_measured_again(model, cores, poison):
+    cores(2)
+    best_threads(model, "scaling")
+    path = cache_folder() / "threads.json"
+    entries = json.loads(path.read_text())
+    path.write_text(json.dumps({key: {**entry, **poison} for key, entry in entries.items()}))
+    found = best_threads(model, "scaling")
+    assert not found.remembered
+    assert found.count == 2
+    assert best_threads(model, "scaling").remembered, "and remembered anew"
+
+
+def test_no_more_threads_than_an_engine_takes(model, cores):
+    cores(100_000)
+    assert max(best_threads(model, "fake:delay_ms=0").medians_ms) == 256
+    with pytest.raises(edgecnn.EdgeCnnError, match="expected a number from 1 to 256"):
+        edgecnn.load("digits", threads=1_000_000)

@@ -312,3 +312,58 @@ def test_the_window_draws_on_a_copy(stats):
     assert drawn.shape == shown.frame.pixels.shape
     assert not np.array_equal(drawn, shown.frame.pixels)
     assert shown.frame.pixels.min() == shown.frame.pixels.max() == 90
+
+
+def test_a_file_that_is_deleted_is_made_again(tmp_path, stats, capfd):
+    path = tmp_path / "all.csv"
+    sink = CsvSink(str(path))
+    sink.show(result(), stats)
+    path.unlink()
+    sink.show(result(), stats)
+    sink.close()
+    assert len(path.read_text().splitlines()) == 2, "header and one row"
+    assert capfd.readouterr().err.count(f"{path} was deleted; it is made again") == 1
+
+
+def test_a_file_whose_folder_is_deleted_is_told_at_the_end(tmp_path, stats, capfd, monkeypatch):
+    monkeypatch.setattr(lines, "RETRY_S", 0.0)
+    folder = tmp_path / "stick"
+    folder.mkdir()
+    sink = JsonlSink(str(folder / "all.jsonl"))
+    sink.show(result(), stats)
+    (folder / "all.jsonl").unlink()
+    folder.rmdir()
+    sink.show(result(), stats)
+    sink.show(result(), stats)
+    folder.mkdir()
+    sink.show(result(), stats)
+    with pytest.raises(OutputError, match="lacks 2 lines, not written: No such file"):
+        sink.close()
+    assert len((folder / "all.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_file_that_was_renamed_goes_on_under_its_new_name(tmp_path, stats):
+    path = tmp_path / "all.jsonl"
+    sink = JsonlSink(str(path))
+    sink.show(result(), stats)
+    path.rename(tmp_path / "all.1")
+    sink.show(result(), stats)
+    sink.close()
+    assert len((tmp_path / "all.1").read_text().splitlines()) == 2
+    assert not path.exists()
+
+
+def test_a_pipe_that_nobody_reads_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OutputError, match="nobody reads from this pipe"):
+        JsonlSink(str(tmp_path / "pipe"))
+
+
+def test_control_characters_are_escaped_in_json_and_signs_in_csv(tmp_path, stats):
+    named = replace(result(), frame=replace(result().frame, source="a\x1b[2J\nb"))
+    for kind, shown in ((JsonlSink, '"a\\u001b[2J\\nb"'), (CsvSink, "a␛[2J␊b,")):
+        path = tmp_path / kind.__name__
+        with kind(str(path)) as sink:
+            sink.show(named, stats)
+        assert shown in path.read_text()
+        assert "\x1b" not in path.read_text()

@@ -9,7 +9,7 @@ import pytest
 
 from edgecnn.errors import OutputError
 from edgecnn.frame import Frame, Prediction, Result, Timings
-from edgecnn.sink import video
+from edgecnn.sink import video_check
 from edgecnn.sink.video import VideoSink
 from edgecnn.stats import Stats
 
@@ -110,7 +110,9 @@ def test_what_took_the_name_meanwhile_stays(tmp_path, stats, capfd, live):
     sink = VideoSink(str(path), live=live)
     sink.show(result(50), stats)
     path.write_text("another's")
-    with pytest.raises(OutputError, match="was made meanwhile; it stays .*clip.part.avi"):
+    with pytest.raises(
+        OutputError, match=r"was made meanwhile; 1 of 1 pictures can be played, in .*clip\.part\.avi"
+    ):
         sink.close()
     assert path.read_text() == "another's"
     assert levels(tmp_path / "clip.part.avi")
@@ -125,7 +127,9 @@ def test_a_folder_that_goes_away_is_no_success(tmp_path, stats, capfd):
     while not sink._written and time.monotonic() < until:
         time.sleep(0.01)
     shutil.rmtree(folder)
-    with pytest.raises(OutputError, match="clip.avi ends after 1 pictures"):
+    with pytest.raises(
+        OutputError, match=r"recording .*clip\.avi failed: .*clip\.part\.avi is gone: No such file"
+    ):
         sink.close()
     assert "Traceback" not in capfd.readouterr().err
 
@@ -138,18 +142,53 @@ def test_without_a_picture_there_is_no_file(tmp_path):
 @pytest.mark.parametrize("live", [False, True])
 def test_a_full_disk_ends_the_recording_and_not_the_loop(tmp_path, stats, monkeypatch, capfd, live):
     path = tmp_path / "clip.avi"
-    monkeypatch.setattr(video, "_CHECK_S", 0.0)
+    monkeypatch.setattr(video_check, "_CHECK_S", 0.0)
     sink = VideoSink(str(path), live=live, fps=50, overlay=False)
     sink.show(result(50), stats)
     until = time.monotonic() + 10
     while not sink._written and time.monotonic() < until:
         time.sleep(0.01)
-    monkeypatch.setattr(video, "LEAST_FREE", 1 << 60)
+    sink._watch._least_free = 1 << 60
     for _ in range(5):
         assert sink.show(replace(result(50)), stats) is None
         time.sleep(0.05)
-    with pytest.raises(OutputError, match=r"clip\.avi ends after \d+ pictures: the disk is full"):
+    with pytest.raises(
+        OutputError, match=r"the disk is full; (\d+) of \1 pictures can be played, in .*clip\.avi"
+    ):
         sink.close()
     sink.close()
     assert len(levels(path)) >= 1, "what was recorded before can be played"
     assert capfd.readouterr().err.count("the disk is full") == 1
+
+
+def test_an_encoder_that_drops_all_silently_is_noticed_at_the_end(tmp_path, stats):
+    path = tmp_path / "clip.avi"
+    sink = VideoSink(str(path), live=False, overlay=False)
+    sink.show(result(50), stats)
+    while not sink._written:
+        time.sleep(0.01)
+
+    class Deaf:
+        """A writer that takes pictures and does nothing, as OpenCV's does when the disk fails."""
+
+        def __init__(self, writer):
+            self.release = writer.release
+
+        def write(self, picture):
+            pass
+
+    sink._writer = Deaf(sink._writer)
+    for _ in range(9):
+        sink.show(result(50), stats)
+    with pytest.raises(
+        OutputError, match=r"not all of it can be read back; 1 of 10 pictures .*clip\.part\.avi"
+    ):
+        sink.close()
+    assert levels(tmp_path / "clip.part.avi"), "what there is stays, under a name that tells"
+    assert not path.exists()
+
+
+def test_a_name_that_no_recording_can_have(tmp_path):
+    for name in ("\udcff.mkv", "x" * 300 + ".mkv"):
+        with pytest.raises(OutputError, match="can't be"):
+            VideoSink(str(tmp_path / name), live=False)

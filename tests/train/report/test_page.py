@@ -99,4 +99,20 @@ def test_it_lies_beside_the_bundle(tmp_path):
     bundle = tmp_path / "my.model"
     assert page_path(bundle) == tmp_path / "my.model.report.html"
     assert write_page(bundle, "é") == page_path(bundle)
-    assert page_path(bundle).read_text("utf-8") == "é"
+    assert page_path(bundle).read_text("utf-8").startswith("é\n<!-- written by edgecnn train, ")
+    assert write_page(bundle, "its next one") == page_path(bundle)
+
+
+def test_a_page_of_somebody_is_never_replaced(tmp_path):
+    bundle = tmp_path / "my.model"
+    for content in (b"mine", write_page(bundle, "ours").read_bytes() + b"my note", b""):
+        page_path(bundle).write_bytes(content)
+        beside = write_page(bundle, "next")
+        assert beside.name.startswith("my.model-")
+        assert page_path(bundle).read_bytes() == content
+    page_path(bundle).unlink()
+    other = write_page(tmp_path / "other", "a copy of another's page is somebody's too")
+    page_path(bundle).symlink_to(other)
+    write_page(bundle, "next")
+    assert page_path(bundle).is_symlink()
+    assert "a copy" in other.read_text()

@@ -45,25 +45,26 @@ class Report:
     votes: LabelVotes | None
     findings: tuple[Finding, ...]
 
-    @property
-    def trainable(self) -> bool:
-        """Whether every class has enough readable pictures for training to start."""
-        return not any(f.kind == "unusable-class" for f in self.findings)
+    def why_not(self, *, strict: bool) -> str:
+        """Say what training can't start with, or what `strict` does not let pass; an empty text for nothing.
 
-    @property
-    def passes_strictly(self) -> bool:
-        """Whether no picture is damaged, in two splits, or the same under two labels."""
-        return not any(f.kind in _STRICT for f in self.findings)
+        Training needs enough readable pictures of every class; `strict` no picture that is damaged, in two
+        splits, or the same under two labels.
+        """
+        kinds = {"unusable-class"} | (_STRICT if strict else set())
+        return "; ".join(f.what for f in self.findings if f.kind in kinds)
 
     def counts(self) -> list[dict[str, Any]]:
         """Return for each class its label and its pictures, in all and in each official split."""
         seen = self.seen
         tally = Counter((i.label, i.split) for i in seen.items)
+        pictures = Counter(i.label for i in seen.items)
+        shown = [s for s in SPLITS if (seen.splits == s).any()]
         return [
             {
                 "label": label,
-                "pictures": sum(n for (c, _), n in tally.items() if c == k),
-                **{s: tally[k, s] for s in SPLITS if (seen.splits == s).any()},
+                "pictures": pictures[k],
+                **{s: tally[k, s] for s in shown},
             }
             for k, label in enumerate(seen.labels)
         ]

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgecnn.errors import OptionError
+from edgecnn.errors import DataError, OptionError
+from edgecnn.json_text import to_json
+from edgecnn.printable import echo, open_console
 from edgecnn_train.cli import choose
 
 if TYPE_CHECKING:
@@ -65,8 +67,6 @@ def check_data(
 
     Corrupt files, duplicates (across splits above all), labels that look swapped, imbalance, odd sizes.
     """
-    from json import dumps
-
     from rich.progress import Progress
 
     from edgecnn.cli.output import write_text
@@ -74,7 +74,7 @@ def check_data(
     from edgecnn_train.sheet import contact_sheet, write_png
 
     recipe, path, pictures = _open(source, data, settings or [])
-    with Progress(transient=True) as progress:
+    with Progress(console=open_console(), transient=True) as progress:
         progress.disable = not progress.console.is_terminal
         task = progress.add_task("reading pictures", total=len(pictures.items))
         report = room.check(
@@ -84,7 +84,7 @@ def check_data(
         )  # fmt: skip
     said = list(_lines(report))
     if json is not None:
-        write_text(json, dumps(report.as_dict(), indent=2, ensure_ascii=False) + "\n")
+        write_text(json, to_json(report.as_dict(), indent=2) + "\n")
     if out is not None:
         sections, legend = _sections(report, pictures, recipe.train.seed)
         write_png(out, contact_sheet(sections))
@@ -99,9 +99,9 @@ def check_data(
             + f"\n  train with: edgecnn train {named} --data {manifest}"
         )
     if json != "-":
-        typer.echo("\n".join(said))
-    if not report.trainable or (strict and not report.passes_strictly):
-        raise typer.Exit(1)
+        echo("\n".join(said))
+    if why := report.why_not(strict=strict):
+        raise DataError(f"{path}: {why}")
 
 
 @app.command("preview")
@@ -130,21 +130,18 @@ def preview_data(
 
     chosen, data, name = choose(recipe, data, settings or [])
     path, _ = find_recipe_data(chosen.data, data)
-    sections, legend = preview(
-        open_source(path), chosen, typer.echo, chosen.train.seed if seed is None else seed
-    )
+    sections, legend = preview(open_source(path), chosen, echo, chosen.train.seed if seed is None else seed)
     if not (active(chosen.augment) or mixes(chosen.augment)):
-        typer.echo("the recipe changes no picture: it has no [augment], or only zeros in it")
+        echo("the recipe changes no picture: it has no [augment], or only zeros in it")
     target = out or Path(f"{name.removesuffix('-model')}-preview.png")
     write_png(target, contact_sheet(sections))
-    typer.echo(
-        f"{target}: left the plain pictures as the model sees them, then changed ones{_legend(legend)}"
-    )
+    echo(f"{target}: left the plain pictures as the model sees them, then changed ones{_legend(legend)}")
 
 
 def _open(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, Path, Source]:
     """Find the data: of a recipe, at a path, or by their name in $EDGECNN_DATA."""
-    from edgecnn.dataset import locate, open_source
+    from edgecnn.dataset import left_out, locate, open_source
+    from edgecnn.quiet import say
     from edgecnn_train.data import find_recipe_data
     from edgecnn_train.recipe_file import read_recipe, shipped_recipes
 
@@ -156,7 +153,10 @@ def _open(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, P
             raise OptionError(f"{text} names the data itself: leave --data out, or name a recipe")
         recipe = read_recipe("photos", overrides)
         path = locate(text)
-    return recipe, path, open_source(path)
+    opened = open_source(path)
+    for note in left_out(opened):
+        say(note)
+    return recipe, path, opened
 
 
 def _lines(report: Report) -> Iterator[str]:

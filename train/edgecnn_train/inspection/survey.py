@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import zipfile
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
+from edgecnn.dataset import file_names
 from edgecnn.errors import DataError, ImageError
 from edgecnn.shrink import shrink
 from edgecnn_train.data import has_color
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -118,7 +118,7 @@ def survey(source: Source, path: Path, tick: Callable[[int], None] = lambda _: N
         tuple(digests),
         thumbnails[: len(items)],
         tuple(unreadable),
-        _foreign(path),
+        _foreign(path, source),
     )
 
 
@@ -133,14 +133,7 @@ def _digest(picture: NDArray[np.uint8]) -> bytes:
     return digest.digest()
 
 
-def _foreign(path: Path) -> dict[str, int]:
+def _foreign(path: Path, source: Source) -> dict[str, int]:
     """Count the files that look like pictures or films but are of a kind that is not read."""
-    if path.is_dir():
-        names = [name for _, _, files in os.walk(path, followlinks=True) for name in files]
-    elif zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    else:
-        names = []
-    suffixes = Counter(PurePosixPath(name).suffix.lower() for name in names)
+    suffixes = Counter(PurePosixPath(name).suffix.lower() for name in file_names(path, source))
     return {suffix: suffixes[suffix] for suffix in sorted(suffixes) if suffix in _FOREIGN}

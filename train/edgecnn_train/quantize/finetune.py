@@ -50,7 +50,7 @@ def to_int8_by_training(
     pictures = len(data.validation)
     validation = (scaled(data.validation.images), batches.targets(data.validation.labels))
     checkpoint = Checkpoint(work, key, train.seed, batches.clock, pictures, first=held, falls=True)
-    if resumed := checkpoint.load():
+    if resumed := checkpoint.load(twin):
         twin.set_weights(resumed.weights)
         if not restore(chosen, twin.trainable_variables, resumed.optimizer):
             say("the optimizer's state does not fit, and starts anew")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edgecnn.cli.output import write_text
 from edgecnn.heatmap import draw_heatmap
+from edgecnn_train.publish import page_path, write_page
 from edgecnn_train.report.card import card
 from edgecnn_train.report.figures import confusion_matrix, reliability_diagram, training_curves
 from edgecnn_train.report.measured import Measured, measure
@@ -61,15 +61,3 @@ def write(
         (folder / name).write_bytes(png)
     (folder / "CARD.md").write_text(card(manifest, result), "utf-8")
     return page(manifest, result, pictures, judged.offenders, quantization)
-
-
-def page_path(bundle: Path) -> Path:
-    """Return where a bundle's page lies: beside its folder, because the page has pictures of the data set."""
-    return bundle.with_name(f"{bundle.name}.report.html")
-
-
-def write_page(bundle: Path, text: str) -> Path:
-    """Write a bundle's page and return where it is. Raises OutputError."""
-    path = page_path(bundle)
-    write_text(str(path), text)
-    return path

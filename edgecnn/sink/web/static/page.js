@@ -144,15 +144,19 @@ async function post(path, body) {
 
 $("upload").onchange = async (event) => {
   const file = event.target.files[0];
-  if (!file) return;
+  if (file) $("uploaded").textContent = await classified(file);
+  event.target.value = "";
+};
+
+async function classified(file) {
+  if (file.size > 16 * 2 ** 20) return `${file.name} has more than 16 MB`;
   $("uploaded").textContent = `${file.name} …`;
   const result = await post("classify", file);
   const best = result?.predictions[0];
-  $("uploaded").textContent = result
+  return result
     ? `${file.name}: ${result.unknown ? "unknown, nearest " : ""}${best.label} ${percent(best.score)}`
     : `${file.name} was not classified`;
-  event.target.value = "";
-};
+}
 
 // A browser has six connections to a machine, and a page that nobody sees would hold two of them.
 document.addEventListener("visibilitychange", () => (document.hidden ? leave() : follow()));

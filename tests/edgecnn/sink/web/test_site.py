@@ -102,17 +102,28 @@ def test_classify_answers_as_the_command_does(served):
 
 @pytest.mark.parametrize(
     ("data", "status", "words"),
-    [(b"", 422, "is empty"), (b"no picture", 422, "no picture"), (b"\xff\xd8\xff\xe0 torn", 422, "cut off")],
+    [
+        (b"", 422, "is empty"),
+        (b"no image", 422, "no image that is known"),
+        (b"\xff\xd8\xff\xe0 torn", 422, "cut off"),
+    ],
 )
 def test_what_is_no_picture_is_refused_in_a_line(served, data, status, words):
     got, _, body = served.ask("/classify", "POST", data)
     assert (got, words in body.decode()) == (status, True)
 
 
-def test_a_body_that_is_too_long_is_refused(served, monkeypatch):
-    monkeypatch.setattr(site._body, "__defaults__", (1000,))
-    status, _, body = served.ask("/classify", "POST", b"x" * 5000)
-    assert (status, body) == (413, b"more than 1,000 bytes: send a smaller picture")
+def test_a_body_that_is_too_long_is_refused(served):
+    status, headers, body = served.ask("/variant", "POST", b"x" * 5000)
+    assert (status, body) == (413, b"the body is too long: at most 1,000 bytes")
+    assert headers["connection"] == "close"
+
+
+def test_those_who_ask_at_once_get_the_same_picture(served, monkeypatch):
+    monkeypatch.setattr(site, "_SNAPSHOT_S", 60)
+    while not served.sink._site.status:
+        time.sleep(0.05)
+    assert served.ask("/snapshot.png")[2] == served.ask("/snapshot.png")[2]
 
 
 def test_a_snapshot_is_the_whole_picture(served):

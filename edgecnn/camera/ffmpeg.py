@@ -1,0 +1,86 @@
+"""Opens video files and network streams through OpenCV's FFmpeg; a file can't send it anywhere else."""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+
+from edgecnn.errors import CameraError
+from edgecnn.regular_file import open_regular
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NETWORK_TIMEOUT_MS = 5000
+# 8K has 33. A frame is in memory several times while it is decoded.
+MOST_MEGAPIXELS = 50
+_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+# FFmpeg tells a format by the content, whatever the file's name. Playlists (HLS, DASH), scripts (concat) and
+# session descriptions (SDP) name other files and addresses, which it would open: these formats hold
+# everything themselves.
+_CONTAINERS = (
+    "mov", "mp4", "matroska", "webm", "avi", "mpeg", "mpegts", "mpegvideo", "m4v", "mjpeg", "mpjpeg", "h264",
+    "hevc", "av1", "obu", "ivf", "flv", "asf", "ogg", "nut", "dv", "mxf", "gif", "yuv4mpegpipe",
+)  # fmt: skip
+_ONLY_ITSELF = f"protocol_whitelist;file|format_whitelist;{','.join(_CONTAINERS)}"
+_changing = threading.Lock()
+
+
+def is_network(source: str) -> bool:
+    """Whether a source is a URL of something else than a file."""
+    return "://" in source and not source.startswith("file://")
+
+
+def check_size(width: float, height: float, source: str) -> None:
+    """Raise CameraError for frames that are too large, as a video says them or as they are."""
+    if width * height > MOST_MEGAPIXELS * 1_000_000:
+        raise CameraError(
+            f"{source} has frames of {width:.0f}×{height:.0f}, more than {MOST_MEGAPIXELS} megapixels: "
+            "make it smaller first"
+        )
+
+
+def open_stream(url: str, stall_s: float) -> Any:
+    """Return a `cv2.VideoCapture` of a URL, opened or not; blocks for five seconds at most."""
+    # FFmpeg's complaints would stand in the middle of the view; to close stderr meanwhile would silence us.
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    limits = [
+        cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _NETWORK_TIMEOUT_MS,
+        cv2.CAP_PROP_READ_TIMEOUT_MSEC, int(stall_s * 1000),
+    ]  # fmt: skip
+    return cv2.VideoCapture(url, cv2.CAP_FFMPEG, limits)
+
+
+def open_video(source: str) -> Any:
+    """Return a `cv2.VideoCapture` of a regular file, by path or `file://` URL, opened or not.
+
+    Raises CameraError for what is no regular file.
+    """
+    path = Path(source.removeprefix("file://")).absolute()
+    try:
+        open_regular(path).close()
+    except OSError as error:
+        raise CameraError(f"{source} can't be read: {error.strerror}; expected a video file") from error
+    with _restricted():
+        # An absolute path: FFmpeg takes what stands before a colon for a protocol.
+        return cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+
+
+@contextmanager
+def _restricted() -> Iterator[None]:
+    """Have FFmpeg read from the file that it opens, and from nothing that the file names."""
+    with _changing:
+        before = os.environ.get(_OPTIONS)
+        os.environ[_OPTIONS] = f"{before}|{_ONLY_ITSELF}" if before else _ONLY_ITSELF
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[_OPTIONS]
+            else:
+                os.environ[_OPTIONS] = before

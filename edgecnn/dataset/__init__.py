@@ -1,0 +1,101 @@
+"""Labelled images: a folder, a zip archive, a CSV manifest or IDX files. Reads one at a time.
+
+`items.py` says what a source is and finds classes in paths; each kind of source has a file of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+
+from edgecnn.dataset.archive import ZipSource
+from edgecnn.dataset.folder import FolderSource, walk
+from edgecnn.dataset.idx import IdxSource
+from edgecnn.dataset.items import Item, Source, SplitName
+from edgecnn.dataset.manifest import ManifestSource
+from edgecnn.errors import DataError
+from edgecnn.regular_file import open_regular
+
+__all__ = [
+    "FolderSource", "IdxSource", "Item", "ManifestSource", "Source", "SplitName", "ZipSource", "data_name",
+    "file_names", "find_data", "left_out", "locate", "open_source",
+]  # fmt: skip
+_EXPECTED = "a folder, a zip archive, a CSV manifest, or a folder of IDX files"
+
+
+def find_data(name: str, path: Path | None, where: str = "") -> Path:
+    """Return where a data set lies: `path`, else $EDGECNN_DATA/<name>, a folder, a zip or a CSV manifest.
+
+    `where` tells people where to get it. Raises DataError.
+    """
+    if path is not None:
+        return path
+    root = os.environ.get("EDGECNN_DATA")
+    if root and name:
+        for suffix in ("", ".zip", ".csv"):
+            candidate = Path(root) / f"{name}{suffix}"
+            if _is_there(candidate):
+                return candidate
+    looked = f"{Path(root) / name} ($EDGECNN_DATA)" if root else "$EDGECNN_DATA, which is not set"
+    raise DataError(
+        f"no data: looked in {looked}. They are {where or 'yours to bring'}; "
+        "say where they lie with --data PATH"
+    )
+
+
+def locate(text: str) -> Path:
+    """Return where the data lie that a user names: by a data set's name in $EDGECNN_DATA, or by a path.
+
+    The name goes first: beside where people train there is a bundle of the same name. Raises DataError.
+    """
+    path = Path(text)
+    if path.name == text and not path.suffix:
+        try:
+            return find_data(text, None)
+        except DataError:
+            if not _is_there(path):
+                raise
+    return path
+
+
+def data_name(path: Path) -> str:
+    """Return what data at a path are called: as the folder, or as the file without its ending."""
+    whole = Path(os.path.realpath(path))  # pathlib's raises for links in a circle
+    return whole.stem if whole.suffix.lower() in (".zip", ".csv") else whole.name
+
+
+def open_source(path: Path) -> Source:
+    """Open what lies at `path`. Raises DataError with what was found instead."""
+    try:
+        if os.path.isdir(path):  # noqa: PTH112 - pathlib's raises where a folder may not be entered
+            return IdxSource(path) if any(path.glob("*-images-idx3-ubyte*")) else FolderSource(path)
+        if not _is_there(path):
+            raise DataError(f"no data at {path}: give {_EXPECTED}")
+        with open_regular(path) as file:
+            packed = zipfile.is_zipfile(file)
+    except OSError as error:
+        raise DataError(f"{path} can't be read: {error.strerror}; give {_EXPECTED}") from error
+    if packed:
+        return ZipSource(path)
+    if path.suffix.lower() == ".csv":
+        return ManifestSource(path)
+    if path.suffix.lower() == ".zip":
+        raise DataError(f"{path} is no zip archive, or one that is cut off: copy it again, or give another")
+    raise DataError(f"{path} is none of these: {_EXPECTED}")
+
+
+def file_names(path: Path, source: Source) -> list[str]:
+    """Return the names of all files of a folder or archive at `path`, images or not; of others none."""
+    if isinstance(source, ZipSource):
+        return source.names
+    return walk(path).files if isinstance(source, FolderSource) else []
+
+
+def left_out(source: Source) -> tuple[str, ...]:
+    """Return lines for a person on what a source left out: folders that were read already by other names."""
+    return source.notes if isinstance(source, FolderSource) else ()
+
+
+def _is_there(path: Path) -> bool:
+    return os.path.exists(path)  # noqa: PTH110 - pathlib's raises where a folder may not be entered
