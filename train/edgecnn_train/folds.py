@@ -15,7 +15,7 @@ from edgecnn.classifier import Classifier
 from edgecnn.engine import open_engine
 from edgecnn.errors import DataError
 from edgecnn.tflite_file import read_tflite
-from edgecnn_train.data import divide
+from edgecnn_train.data import SMALL_CLASS, divide
 from edgecnn_train.fit import fit
 from edgecnn_train.judge import judge
 from edgecnn_train.models import build
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from edgecnn_train.plan import Plan
     from edgecnn_train.progress import Show
     from edgecnn_train.recipe import Recipe
-
-# With fewer pictures in some class than this, a fifth of them is too few for a test.
-SMALL_CLASS = 50
 
 
 # Negatives that choose a fold's threshold, and as many that measure it: all folds together have enough.

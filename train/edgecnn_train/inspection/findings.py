@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from edgecnn_train.cropping import MUCH, cropped
+from edgecnn_train.data import SMALL_CLASS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -228,10 +229,13 @@ def balance(seen: Survey, spec: DataSpec) -> Iterator[Finding]:
         )  # fmt: skip
     official = int((seen.splits == "test").sum())
     tested = official or max(len(seen.labels), round(spec.test * int(training.sum())))
+    who = f"the test split {'has' if official else 'will have'}"
+    if not official and spec.folds and counts.min() < SMALL_CLASS:
+        who, tested = "folds test every image, but there are only", int(training.sum())
     if tested < 100:
         yield Finding(
             "small-test", "note",
-            f"the test split {'has' if official else 'will have'} {tested} pictures: one of them is "
+            f"{who} {tested} images: one of them is "
             f"{100 / tested:.1f} points of accuracy",
             "Add pictures, or trust no difference smaller than a few of them.",
         )  # fmt: skip
