@@ -7,6 +7,7 @@ name, a bundle's folder, or a bare `.tflite` file.
 from __future__ import annotations
 
 import difflib
+import errno
 import hashlib
 import os
 from pathlib import Path
@@ -68,17 +69,21 @@ class Bundle(NamedTuple):
             there = ", ".join(self.variants)
             raise BundleError(f"{self.name} has no variant {variant!r}; it has {there}: choose by --variant")
         entry = self.variants[variant]
+        other = f"{self.folder / entry.file} is not the file that {MANIFEST} names"
         try:
             data = read_regular(self.folder / entry.file, entry.bytes)
         except OSError as error:
+            if error.errno == errno.EFBIG:
+                raise BundleError(
+                    f"{other}: {error.strerror}, so its SHA-256 is another one; copy the bundle again"
+                ) from error
             raise BundleError(
                 f"{self.folder / entry.file} can't be read: {error.strerror}; copy the bundle again"
             ) from error
         found = hashlib.sha256(data).hexdigest()
         if found != entry.sha256:
             raise BundleError(
-                f"{self.folder / entry.file} is not the file that {MANIFEST} names: its SHA-256 is "
-                f"{found[:12]}…, expected {entry.sha256[:12]}…; copy the bundle again"
+                f"{other}: its SHA-256 is {found[:12]}…, expected {entry.sha256[:12]}…; copy the bundle again"
             )
         return data
 

@@ -113,9 +113,7 @@ class Stats:
             steady_correct=self.steady_correct,
             steady_changes=self.steady_changes,
             spreads={v: s for v in self._latencies if (s := self.spreads(variant=v))},
-            failures=(f"{self.unsaved:,} pictures were not saved: {self.why_unsaved}",)
-            if self.unsaved
-            else (),
+            failures=(f"pictures not saved: {self.unsaved:,}; {self.why_unsaved}",) if self.unsaved else (),
         )
 
 

@@ -82,8 +82,8 @@ TELLS_ANOTHER_PROCESS = {
 }  # fmt: skip
 WRITES_WHAT_IS_CLEAN = {"edgecnn/cli/output.py"}
 KEEPS_FOR_ITSELF = {
-    "edgecnn/cache.py", "edgecnn/loader.py", "edgecnn/output_lock.py",
-    "train/edgecnn_train/checkpoint.py", "train/edgecnn_train/fit.py", "train/edgecnn_train/notes.py", "train/edgecnn_train/quantize/finetune.py",
+    "edgecnn/cache.py", "edgecnn/loader.py", "edgecnn/output_lock.py", "train/edgecnn_train/checkpoint.py",
+    "train/edgecnn_train/fit.py", "train/edgecnn_train/notes.py", "train/edgecnn_train/quantize/finetune.py",
 }  # fmt: skip
 FORBIDDEN = {
     "print": "printable.echo", "Console": "printable.open_console", "typer.echo": "printable.echo",

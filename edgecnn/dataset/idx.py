@@ -6,7 +6,7 @@ import gzip
 import math
 import os
 import zlib
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from edgecnn.errors import DataError
 from edgecnn.regular_file import open_regular
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -42,17 +43,18 @@ class IdxSource:
     def __init__(self, folder: Path) -> None:
         self.items: list[Item] = []
         self._images: dict[str, NDArray[np.uint8]] = {}
-        highest, left = 0, MOST_BYTES
+        highest = 0
+        shapes = {
+            name: _read(folder, name, dimensions, _read_shape)
+            for prefix in _NAMES.values()
+            for name, dimensions in _files(prefix)
+        }
+        # Before gigabytes are unpacked that don't fit together.
+        _check(shapes, folder)
         for split, prefix in _NAMES.items():
-            images = _read(folder, f"{prefix}-images-idx3-ubyte", 3, left)
-            labels = _read(folder, f"{prefix}-labels-idx1-ubyte", 1, left - images.nbytes)
-            left -= images.nbytes + labels.nbytes
-            if len(images) != len(labels) or not images.size:
-                height, width = images.shape[1:]
-                raise DataError(
-                    f"{folder}: {prefix} has {len(images):,} images of {width}×{height} and {len(labels):,} "
-                    "labels, expected a label for each of some images"
-                )
+            images, labels = (
+                _read(folder, name, dimensions, _read_values) for name, dimensions in _files(prefix)
+            )
             self._images[prefix] = images
             self.items += [Item(f"{prefix}/{i}", int(label), split) for i, label in enumerate(labels)]
             highest = max(highest, int(labels.max()))
@@ -66,28 +68,49 @@ class IdxSource:
         return image
 
 
-def _read(folder: Path, stem: str, dimensions: int, most: int) -> NDArray[np.uint8]:
-    """Read one IDX file of bytes with that many dimensions and at most so many values."""
+_Shape = tuple[int, ...]
+_Stream = IO[bytes] | gzip.GzipFile
+_T = TypeVar("_T")
+
+
+def _files(prefix: str) -> tuple[tuple[str, int], tuple[str, int]]:
+    """Return the names of a split's files, images first, and how many dimensions each has."""
+    return (f"{prefix}-images-idx3-ubyte", 3), (f"{prefix}-labels-idx1-ubyte", 1)
+
+
+def _check(shapes: dict[str, _Shape], folder: Path) -> None:
+    """Raise DataError for files that claim too much together, no images, or other counts of labels."""
+    if (claimed := sum(map(math.prod, shapes.values()))) > MOST_BYTES:
+        raise DataError(f"{folder}: its files claim {claimed:,} values, expected at most {MOST_BYTES:,}")
+    for prefix in _NAMES.values():
+        (count, height, width), (labels,) = (shapes[name] for name, _ in _files(prefix))
+        if count != labels or not (count and height and width):
+            raise DataError(
+                f"{folder}: {prefix} has {count:,} images of {width}×{height} and {labels:,} labels, "
+                "expected a label for each of some images"
+            )
+
+
+def _read(folder: Path, stem: str, dimensions: int, what: Callable[[_Stream, Path, int, int], _T]) -> _T:
+    """Read something of one IDX file of bytes with that many dimensions."""
     names = (folder / stem, folder / f"{stem}.gz")
     path = next((p for p in names if os.path.lexists(p)), None)
     if path is None:
         raise DataError(f"{folder} has no {stem} or {stem}.gz")
     try:
         with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
             if path.suffix != ".gz":
-                return _read_values(file, path, dimensions, most, os.fstat(file.fileno()).st_size)
-            packed = os.fstat(file.fileno()).st_size
+                return what(file, path, dimensions, size)
             with gzip.GzipFile(fileobj=file) as unpacked:
-                return _read_values(unpacked, path, dimensions, most, packed * DEFLATE_RATIO)
+                return what(unpacked, path, dimensions, size * DEFLATE_RATIO)
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"{path} is damaged or can't be read: {reason}; copy it again") from error
 
 
-def _read_values(
-    file: IO[bytes] | gzip.GzipFile, path: Path, dimensions: int, most: int, there: int
-) -> NDArray[np.uint8]:
-    """Read header and values of a stream that can't have more than `there` bytes; nothing may follow."""
+def _read_shape(file: _Stream, path: Path, dimensions: int, there: int) -> _Shape:
+    """Read the header of a stream that can't have more than `there` bytes."""
     length = 4 + 4 * dimensions
     header = file.read(length)
     if len(header) < length or header[:2] != b"\0\0":
@@ -100,21 +123,31 @@ def _read_values(
         )
     shape = tuple(int.from_bytes(header[k : k + 4], "big") for k in range(4, length, 4))
     values = math.prod(shape)
-    said = f"{path} claims {'×'.join(f'{n:,}' for n in shape)} values"
-    if values > most or shape[0] > MOST_ITEMS or max(shape[1:], default=0) > _MOST_SIDE:
+    if values > MOST_BYTES or shape[0] > MOST_ITEMS or max(shape[1:], default=0) > _MOST_SIDE:
         raise DataError(
-            f"{said}, expected at most {MOST_ITEMS:,} images with sides of at most {_MOST_SIDE:,}, "
-            f"and {MOST_BYTES:,} values in all files"
+            f"{_claim(path, shape)}, expected at most {MOST_ITEMS:,} images with sides of at most "
+            f"{_MOST_SIDE:,}, and {MOST_BYTES:,} values in all files"
         )
     if length + values > there:
-        raise DataError(f"{said}, but is cut off: copy it again")
+        raise DataError(f"{_claim(path, shape)}, but is cut off: copy it again")
+    return shape
+
+
+def _read_values(file: _Stream, path: Path, dimensions: int, there: int) -> NDArray[np.uint8]:
+    """Read the header and as many values as it says; nothing may follow."""
+    shape = _read_shape(file, path, dimensions, there)
+    values = math.prod(shape)
     found, at = np.empty(values, np.uint8), 0
     while at < values:
         piece = file.read(min(_PIECE, values - at))
         if not piece:
-            raise DataError(f"{said}, but has only {at:,}: it is cut off, copy it again")
+            raise DataError(f"{_claim(path, shape)}, but has only {at:,}: it is cut off, copy it again")
         found[at : at + len(piece)] = np.frombuffer(piece, np.uint8)
         at += len(piece)
     if file.read(1):
-        raise DataError(f"{said}, but has more: is it the right file? copy it again")
+        raise DataError(f"{_claim(path, shape)}, but has more: is it the right file? copy it again")
     return found.reshape(shape)
+
+
+def _claim(path: Path, shape: _Shape) -> str:
+    return f"{path} claims {'×'.join(f'{n:,}' for n in shape)} values"

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # How long a disk that was full is left alone before it is tried again.
 RETRY_S = 5.0
+# How long a pipe may be without a reader at the start.
+READER_S = 5.0
 # A pipe that nobody reads would block, and a terminal would become ours.
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
@@ -55,7 +57,7 @@ class LineFile:
             raise OutputError("the output can't be written: stdout is closed")
         if path != "-":
             try:
-                self._file = self._open()
+                self._file = self._open(READER_S)
             except OSError as error:
                 raise OutputError(f"{path} can't be written: {error.strerror}") from error
 
@@ -112,15 +114,12 @@ class LineFile:
             raise
         self._before = b""
 
-    def _open(self) -> BinaryIO:
-        """Open the file, or a pipe that somebody reads, and see what comes in front of its next line."""
+    def _open(self, wait_s: float = 0.0) -> BinaryIO:
+        """Open the file, and see what comes in front of its next line; see `_open_or_wait`."""
         try:
-            handle = os.open(self._path, _APPEND, 0o666)
+            handle = _open_or_wait(self._path, wait_s)
         except ValueError as error:
             raise OSError(errno.EINVAL, "no file can have this name") from error
-        except OSError as error:
-            reason = "nobody reads from this pipe" if error.errno == errno.ENXIO else error.strerror
-            raise OSError(error.errno, reason) from error
         file = os.fdopen(handle, "ab", buffering=0)
         state = os.fstat(handle)
         if stat.S_ISBLK(state.st_mode):
@@ -130,6 +129,20 @@ class LineFile:
         torn = stat.S_ISREG(state.st_mode) and state.st_size and _ends_torn(Path(self._path))
         self._before = b"\n" if torn else b"" if state.st_size else self._header
         return file
+
+
+def _open_or_wait(path: str, wait_s: float) -> int:
+    """Open a file for appending; where it is a pipe, wait so long for a reader. Raises OSError."""
+    end = time.monotonic() + wait_s
+    while True:
+        try:
+            return os.open(path, _APPEND, 0o666)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            if time.monotonic() >= end:
+                raise OSError(error.errno, "nobody reads from this pipe") from error
+        time.sleep(0.05)
 
 
 class LineSink(Sink):

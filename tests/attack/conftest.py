@@ -8,5 +8,5 @@ from tests.attack.forked import Commands
 @pytest.fixture(scope="session")
 def commands(tmp_path_factory):
     """`commands.run("classify", path)` gives an `Outcome`."""
-    with Commands(XDG_CACHE_HOME=str(tmp_path_factory.mktemp("cache"))) as running:
+    with Commands(tmp_path_factory.getbasetemp()) as running:
         yield running

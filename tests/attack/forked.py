@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from tests.attack.confined import confine
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -62,14 +64,25 @@ class Outcome:
 
 
 class Commands:
-    """Runs commands in forks of one process; a context manager."""
+    """Runs commands in forks of one process, which write in one folder alone; a context manager.
 
-    def __init__(self, **environment: str) -> None:
+    Attributes
+    ----------
+    confined
+        Whether the system keeps them from writing elsewhere, see `tests.attack.confined`.
+    """
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        home = folder / "home"
+        home.mkdir(exist_ok=True)
+        places = dict.fromkeys(("HOME", "TMPDIR", "XDG_CACHE_HOME", "MPLCONFIGDIR"), str(home))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.attack.forked"],
-            cwd=ROOT, env=os.environ | environment, text=True,
+            [sys.executable, "-m", "tests.attack.forked", folder],
+            cwd=ROOT, env=os.environ | places | environment, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
+        assert self._process.stdout is not None
+        self.confined = bool(json.loads(self._process.stdout.readline()))
 
     def run(
         self,
@@ -211,6 +224,7 @@ def _main() -> None:
     warnings.simplefilter("error")  # for a person it is another line in the terminal
     for name in _PRELOADED:
         importlib.import_module(name)
+    print(json.dumps(confine([sys.argv[1]])), flush=True)
     for line in sys.stdin:
         print(json.dumps(_serve(json.loads(line))), flush=True)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 BUNDLES = ("digits", "mnist-classic", "cifar10")
 HOSTILE = (
-    "", " ", ".", "..", "../../x", "/etc/passwd", "a/b", "a\\b", "a\0b", ".hidden", "-", "x" * 300, "é" * 200,
+    "", " ", ".", "..", "../../x", "/nowhere/x", "a/b", "a\\b", "a\0b", ".hidden", "-", "x" * 300, "é" * 200,
     "x" * 100_000, "\x1b[2J", "\x1b]0;title\x07", "\x9b31m", "\x7f", "\r\n", "\u202egnp.exe", "\u2028",
     "\ud800", "[/b]", "[red]", "[link=http://x]y[/link]", "[/]", "\\[", "<script>alert(1)</script>", "&lt;",
     "{}", "{0.__class__}", "%s%n", "$HOME", "`id`", "NaN", "null", "日本語", "🚒", "int8", "1e9",
@@ -71,8 +71,10 @@ def run(commands: Commands, count: int, seed: int, folder: Path) -> list[Outcome
     here = folder / "work" / "here"
     here.mkdir(parents=True)
     cv2.imwrite(str(image), draw_seven())
+    outside = folder / "outside.txt"
+    outside.write_text("nobody writes here\n")
     outcomes = []
-    with Commands(EDGECNN_MODELS=str(place.parent), XDG_CACHE_HOME=str(folder / "cache")) as listing:
+    with Commands(folder, EDGECNN_MODELS=str(place.parent)) as listing:
         for number, case in enumerate(cases(count, seed)):
             write(case, place)
             before = _around(folder)
@@ -80,7 +82,7 @@ def run(commands: Commands, count: int, seed: int, folder: Path) -> list[Outcome
             arguments = [{"MODEL": place, "IMAGE": image}.get(a, a) for a in command]
             runs = listing if command == _COMMANDS[0] else commands
             outcome = runs.run(*arguments, folder=here)
-            if _around(folder) != before:
+            if _around(folder) != before or outside.read_text() != "nobody writes here\n":
                 outcome = replace(outcome, verdict="OUTSIDE")
             if not outcome.good:
                 what = f"seed {seed}, case {number}, {' '.join(command)}: {case.bundle}, {case.changes}"
@@ -312,7 +314,7 @@ def _put(path: Path, kind: str) -> None:
     elif kind == "folder":
         path.mkdir()
     elif kind in ("zeros", "loop", "outside"):
-        path.symlink_to({"zeros": "/dev/zero", "loop": path.name, "outside": "/etc/passwd"}[kind])
+        path.symlink_to({"zeros": "/dev/zero", "loop": path.name, "outside": "../../outside.txt"}[kind])
     elif kind == "large":
         with path.open("wb") as file:
             file.truncate(1 << 40)

@@ -32,9 +32,8 @@ def main() -> None:
     for kind in KINDS if "all" in given.kinds else given.kinds:
         start = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
-            (cache := Path(folder) / "cache").mkdir()
             (work := Path(folder) / "work").mkdir()
-            with Commands(XDG_CACHE_HOME=str(cache), HOME=str(cache)) as commands:
+            with Commands(Path(folder)) as commands:
                 attack = importlib.import_module(f"tests.attack.{kind}")
                 outcomes = attack.run(commands, given.cases, given.seed, work)
         print(f"{kind}, seed {given.seed}, {time.monotonic() - start:.0f} s: {counts(outcomes)}", flush=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import random
 import re
 import shutil
 import stat
@@ -21,10 +20,11 @@ from edgecnn.bundle import find
 from edgecnn.errors import EdgeCnnError, OutputError
 from edgecnn.output_folder import hold
 from edgecnn.output_lock import lock_path
-from edgecnn_train.publish import page_path, write_page
+from edgecnn_train.publish import page_path
 from edgecnn_train.work import work_folder
 from tests.attack import killed, writers
-from tests.attack.forked import Commands
+from tests.attack.forked import Commands, counts
+from tests.attack.publishing import Scene, check, run, snapshot
 
 # How many random scenes each writer meets; `EDGECNN_ATTACKS=2000` for a long run.
 CASES = int(os.environ.get("EDGECNN_ATTACKS", "60"))
@@ -60,140 +60,6 @@ def in_memory(tmp_path):
         yield Path(folder)
 
 
-def snapshot(root):
-    """What lies in a folder: each path with its kind, and its content or where it leads."""
-    found = {}
-    for path in [root, *sorted(root.rglob("*"))]:
-        mode = path.lstat().st_mode
-        if stat.S_ISLNK(mode):
-            found[path] = ("link", os.readlink(path))
-        elif stat.S_ISDIR(mode):
-            found[path] = ("folder", None)
-        else:
-            found[path] = ("file", path.read_bytes(), stat.S_IMODE(mode))
-    return found
-
-
-class Scene:
-    """A random tree in and around `out`; `ours` is what edgecnn wrote and may replace."""
-
-    def __init__(self, root, seed):
-        self.random = random.Random(seed)
-        self.root = root
-        self.named = self.out = root / "here" / "mine"
-        self.named.parent.mkdir(parents=True)
-        self.ours = set()
-        self._around()
-        self._target()
-        self._beside()
-
-    def _foreign(self, path):
-        """Make something of a person's."""
-        match self.random.randrange(6):
-            case 0:
-                path.mkdir()
-            case 1:
-                path.mkdir()
-                for name in ("cat.jpg", ".hidden", "bundle.json"):
-                    (path / name).write_bytes(self.random.randbytes(20))
-            case 2:
-                path.symlink_to(self.random.choice(["/etc/hostname", "nowhere", ".", path.name]))
-            case 3:
-                path.write_bytes(b"")
-            case _:
-                path.write_bytes(self.random.randbytes(200))
-
-    def _around(self):
-        folder = self.named.parent
-        names = [
-            *(".mine.abc", ".mine.edgecnn-0123456789abcdef", ".mine.report.html.edgecnn-0123456789abcdex"),
-            *("mine-2", "mine-2.report.html", ".mine", "mine.tflite", "other", ".mine.old"),
-        ]
-        for name in self.random.sample(names, self.random.randrange(len(names))):
-            if name.endswith("def"):
-                (folder / name).mkdir()
-                self._foreign(folder / name / self.random.choice(["cat.jpg", "part", "bundle", "old"]))
-            else:
-                self._foreign(folder / name)
-
-    def _target(self):
-        kind = self.random.choice(
-            ["absent", "bundle", "bundle", "bundle", "shipped", "empty", "folder", "file", "dangling", "loop"]
-        )
-        if kind not in ("dangling", "loop", "absent") and self.random.random() < 0.3:
-            self.out = self.root / "disk" / "real"
-            self.out.parent.mkdir()
-            self.named.symlink_to(self.out)
-        match kind:
-            case "bundle":
-                writers.train(self.out, "old")
-                page_path(self.out).unlink()
-                self._add_to_bundle()
-            case "shipped":
-                shutil.copytree(find("digits"), self.out)
-                self._add_to_bundle()
-            case "empty":
-                self.out.mkdir()
-            case "folder":
-                self.out.mkdir()
-                for i in range(self.random.randrange(1, 4)):
-                    self._foreign(self.out / f"photos {i}")
-            case "file":
-                self.out.write_bytes(b"mine")
-            case "dangling":
-                self.named.symlink_to("nowhere")
-            case "loop":
-                self.named.symlink_to("mine")
-
-    def _add_to_bundle(self):
-        self.ours = {p for p in self.out.iterdir() if p.is_file()}
-        match self.random.randrange(5):
-            case 0:
-                for name in self.random.sample(["NOTES.txt", "cats", ".git", "int4.tflite", "a.png"], 2):
-                    self._foreign(self.out / name)
-            case 1 if "files" in (self.out / "bundle.json").read_text():
-                changed = self.random.choice(sorted(self.ours))
-                changed.write_bytes(changed.read_bytes() + b"mine")
-                self.ours.remove(changed)
-            case 2:
-                linked = self.out / "CARD.md"
-                linked.unlink()
-                linked.symlink_to(self.out.parent / "elsewhere.md")
-                (self.out.parent / "elsewhere.md").write_text("mine")
-                self.ours.remove(linked)
-
-    def _beside(self):
-        page, work = page_path(self.named), work_folder(self.named)
-        match self.random.randrange(6):
-            case 0:
-                self._foreign(page)
-            case 1:
-                self.ours.add(write_page(self.named, "old"))
-            case 2:
-                page.write_bytes(write_page(self.named, "old").read_bytes() + b"my notes")
-        match self.random.randrange(6):
-            case 0:
-                self._foreign(work)
-            case 1:
-                work.mkdir()
-                (work / "fold-1").mkdir()
-                (work / "fold-1" / "cat.jpg").write_bytes(b"mine")
-            case 2:
-                work.mkdir()
-                for name in ("written-by-edgecnn", "state.json", "last-1.npz"):
-                    (work / name).touch()
-                    self.ours.add(work / name)
-                self.ours.add(work)
-
-
-def check(before, after, ours):
-    """Nothing but `ours` is other than it was, and nothing hidden of edgecnn's is left."""
-    lost = {p: (was, after.get(p)) for p, was in before.items() if p not in ours and after.get(p) != was}
-    assert not lost, lost
-    left = [p for p in set(after) - set(before) if "edgecnn" in p.name]
-    assert not left, left
-
-
 WRITERS = {
     "train": lambda scene, _: writers.train(scene.named),
     "import": lambda scene, _: writers.import_bundle(scene.named),
@@ -225,6 +91,12 @@ def test_whatever_lies_there_stays(name, steps, in_memory, elsewhere, request):
         ends[not refused] += 1
         shutil.rmtree(root)
     assert min(ends.values()) >= count // 15, ends
+
+
+def test_commands_lose_nothing(commands, elsewhere, in_memory):
+    outcomes = run(commands, CASES // 2, 1, in_memory)
+    print(counts(outcomes))
+    assert not [o for o in outcomes if not o.good]
 
 
 def appear_as_folder(out):
@@ -365,7 +237,7 @@ def test_train_refuses_before_it_trains(out, message, tmp_path):
     for link, leads in (("link", "photos"), ("dangling", "nowhere"), ("loop", "loop")):
         (tmp_path / link).symlink_to(leads)
     before = snapshot(tmp_path)
-    with Commands(HOME=str(tmp_path / "home")) as running:
+    with Commands(tmp_path) as running:
         got = running.run("train", "photos", "--out", out, folder=tmp_path)
     assert got.verdict == "refused", got
     assert re.search(message, got.err), got.err

@@ -21,7 +21,7 @@ FULL = (
 
 @pytest.fixture(scope="module")
 def commands(tmp_path_factory):
-    with Commands(XDG_CACHE_HOME=str(tmp_path_factory.mktemp("cache"))) as running:
+    with Commands(tmp_path_factory.getbasetemp()) as running:
         yield running
 
 
@@ -149,5 +149,5 @@ def test_a_picture_that_is_not_saved_is_told_at_the_end(tmp_path, commands):
     os.close(ours)
     os.close(theirs)
     assert live.returncode == 1
-    assert err.splitlines()[-1].startswith("edgecnn: 1 pictures were not saved: ")
+    assert err.splitlines()[-1].startswith("edgecnn: pictures not saved: 1; ")
     assert "No such file or directory" in err

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from tests.attack import web
-from tests.attack.web import ATTACKS, Owner, attacked, running
+from tests.attack.web import Owner, attacked, running
+from tests.attack.web_clients import ATTACKS
 from tests.conftest import until
 
 # What `live` takes with a page, and what it may take beside: bodies of 32 MB, one photo that is decoded.

@@ -220,8 +220,17 @@ def test_a_picture_is_saved_as_it_was_framed(quick, tmp_path, capsys):
 
 def test_a_picture_that_cannot_be_saved_is_said_and_the_loop_goes_on(quick, tmp_path, capsys):
     with SyntheticCamera("synthetic:fps=0") as camera:
-        run(quick, camera, [Keep(after={1: [Save()]})], frames=3, save_to=str(tmp_path / "nowhere"))
+        sink = Keep(after={1: [Save()]})
+        summary = run(quick, camera, [sink], frames=3, save_to=str(tmp_path / "nowhere"))
     assert "can't be written: No such file" in capsys.readouterr().err
+    (failure,) = summary.failures
+    assert failure.startswith("pictures not saved: 1; ")
+
+
+def test_where_all_was_written_nothing_failed(quick, tmp_path):
+    with SyntheticCamera("synthetic:fps=0") as camera:
+        summary = run(quick, camera, [Keep(after={1: [Save()]})], frames=3, save_to=str(tmp_path))
+    assert summary.failures == ()
 
 
 def test_variants_are_switched_and_measured_apart():

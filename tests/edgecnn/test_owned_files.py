@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 
-from edgecnn.bundle import find
+from edgecnn.bundle import bundle_folders, find
 from edgecnn.owned_files import find_foreign, names_of_parts, remove_bundle, remove_unfinished, seal
 
 
@@ -35,6 +35,10 @@ def test_a_file_that_was_changed_is_somebodys(sealed, name):
 
 
 def test_of_an_older_bundle_names_hashes_and_labels_tell(digits_folder):
+    path = digits_folder / "bundle.json"
+    manifest = json.loads(path.read_text("utf-8"))
+    del manifest["files"]
+    path.write_text(json.dumps(manifest), "utf-8")
     (digits_folder / "CARD.md").write_text("mine")  # nothing tells
     assert find_foreign(digits_folder) is None
     for name in ("int8.tflite", "labels.txt"):
@@ -94,3 +98,9 @@ def test_of_an_unfinished_one_known_names_go(tmp_path):
     (folder / "cat.png").unlink()
     remove_unfinished(folder)
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("folder", bundle_folders(), ids=lambda p: p.name)
+def test_shipped_bundles_list_their_files(folder):
+    assert json.loads((folder / "bundle.json").read_text("utf-8"))["files"]
+    assert find_foreign(folder) is None

@@ -11,6 +11,7 @@ import cv2
 import pytest
 
 from edgecnn.camera.synthetic import SyntheticCamera
+from tests.attack.images import bombs
 from tests.conftest import draw_seven
 from tests.hw import raspberry
 from tests.hw.kernel import PROGRAMS
@@ -93,6 +94,24 @@ def test_the_kernels_own_camera_is_taken_away_and_comes_back(machine, work):
     assert "Traceback" not in printed
     indices = [json.loads(line)["frame"] for line in (work / "results.jsonl").read_text().splitlines()]
     assert indices == sorted(set(indices))
+
+
+def test_uploads_that_cost_gigabytes_leave_a_machine_of_512_mb_running(machine, work):
+    (work / "bombs").mkdir()
+    for name, data in bombs().items():
+        (work / "bombs" / name).write_bytes(data)
+    seven = cv2.imencode(".jpg", draw_seven())[1].tobytes()
+    (work / "bombs" / "zz-good.jpg").write_bytes(seven)
+    python = f"python{machine.userland.suite.python}"
+    machine.run(work, f"cd /run/work && {python} live_uploads.py", memory=512, limit_s=1500)
+    told = json.loads((work / "uploads.json").read_text())
+    assert told["code"] == 0
+    assert told["statuses"].pop("zz-good.jpg") == 200, "the page still answers"
+    assert set(told["statuses"].values()) <= {200, 413, 422}, told["statuses"]
+    assert told["peak_bytes"] < 300e6
+    printed = (work / "live.txt").read_text()
+    assert "Traceback" not in printed
+    assert "defect" not in printed
 
 
 def test_on_a_raspberry_pi_3(tmp_path):

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.live import Live
 
 from edgecnn.dataset import open_source
+from edgecnn.printable import open_console
 from edgecnn_train import progress
 from edgecnn_train.data import load_data
 from edgecnn_train.fit import fit
@@ -122,7 +123,7 @@ def test_training_is_shown_as_it_was_asked_for(
 def test_the_display_runs_in_a_real_training(idx_folder, recipe, tmp_path, said, monkeypatch):
     out = io.StringIO()
     monkeypatch.setattr(
-        progress, "Console", lambda **k: Console(file=out, force_terminal=True, width=100, **k)
+        progress, "open_console", lambda **k: open_console(file=out, force_terminal=True, width=100, **k)
     )
     monkeypatch.setenv("TERM", "xterm")
     tiny = replace(

@@ -96,3 +96,37 @@ def test_robust_adds_the_changes_of_its_section():
     assert robust.augment.paper
     assert robust.augment.speckle == plain.robust.speckle == 0, "a section of its own replaces the default"
     assert read_recipe("digits").robustly().augment.speckle > 0
+
+
+def test_long_lines_are_not_parsed(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("[train]\n" + "a." * 30_000 + "b = 1\n")
+    with pytest.raises(RecipeError, match="line 2 has more than 1,000 characters"):
+        read_recipe(str(path))
+    with pytest.raises(RecipeError, match="has 20,002 characters, expected at most 10,000"):
+        read_recipe("photos", ["train.teachers=[" + "'xx'," * 4_000 + "]"])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[train]\nlearning_rate = inf\n", "train.learning_rate is inf, expected above 0, up to 1000"),
+        ("[train]\nepochs = 1979-05-27\n", r"train.epochs is datetime.date\(1979, 5, 27\)"),
+        ("[train]\nseed = " + "9" * 900, "train.seed is 9+…, expected a number of at most"),
+        ("[model]\nfilters = " + "[" * 900 + "]" * 900, "more than 1,000 characters"),
+        (
+            "[model]\nfilters = " + "[" * 450 + "]" * 450,
+            "(no recipe: its values lie too deep|expected a list)",
+        ),
+        ("[model]\ndense = [" + "1," * 200 + "]", "model.dense has 200 values, expected at most 100"),
+        ('title = "\\u001b[2J"', r"title is '\\x1b\[2J', expected a text that can be printed"),
+        ("name = '../x'", "name is '../x', expected 1 to 60 characters and no /"),
+        ("name = ''", "name is ''"),
+    ],
+)
+def test_hostile_values_are_one_line_with_file_and_key(tmp_path, text, said):
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(RecipeError, match=f"^{path}.*{said}") as error:
+        read_recipe(str(path))
+    assert len(str(error.value)) < 400

@@ -289,6 +289,7 @@ def _read_history(kept: Any, *, validated: bool) -> list[dict[str, float]]:
     wanted = _FIGURES | _VALIDATION if validated else _FIGURES
     for epoch in kept:
         numbers = all(type(value) in (int, float) for value in epoch.values())
-        if not numbers or not epoch.keys() >= wanted or not 0 <= epoch.get("val_accuracy", 0) <= 1:
+        whole = epoch.keys() >= wanted and epoch.keys() == kept[0].keys()
+        if not numbers or not whole or not 0 <= epoch.get("val_accuracy", 0) <= 1:
             raise ValueError("a record that training did not write")
     return kept

@@ -49,7 +49,7 @@ def read_recipe(name_or_path: str, overrides: list[str] | None = None) -> Recipe
             f"{', '.join(sorted(shipped))}"
         )
     try:
-        tables = tomllib.loads(read_regular(path, MOST_BYTES).decode("utf-8"))
+        tables = tomllib.loads(_short_lines(read_regular(path, MOST_BYTES).decode("utf-8")))
     except RecursionError as error:
         raise RecipeError(f"{path} is no recipe: its values lie too deep in one another") from error
     except ValueError as error:  # what is no TOML, no UTF-8, or a number of thousands of digits
@@ -83,15 +83,30 @@ def known_keys() -> list[str]:
     return keys
 
 
+# Of a line and of a setting, in characters: the time that tomllib takes grows with the square of the parts of
+# a dotted key.
+_MOST_LINE, _MOST_SETTING = 1000, 10_000
 # Of the file in bytes, of a list, of a whole number, and of what an error shows of a value.
-MOST_BYTES, _MOST_VALUES, _MOST_NUMBER, _MOST_SHOWN = 1 << 18, 100, 2**32, 100
+MOST_BYTES, _MOST_VALUES, _MOST_NUMBER, _MOST_SHOWN = 1 << 16, 100, 2**32, 100
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+
+
+def _short_lines(text: str) -> str:
+    """Return a text whose lines can be read in time. Raises ValueError."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if len(line) > _MOST_LINE:
+            raise ValueError(f"line {number} has more than {_MOST_LINE:,} characters")
+    return text
 
 
 def _override(tables: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals:
         raise RecipeError(f"--set {_short(override)}: expected key=value, such as train.epochs=3")
+    if len(text) > _MOST_SETTING:
+        raise RecipeError(
+            f"--set {_cut(key)} has {len(text):,} characters, expected at most {_MOST_SETTING:,}"
+        )
     full = [k for k in known_keys() if k == key] or [k for k in known_keys() if k.split(".")[-1] == key]
     if len(full) != 1:
         raise RecipeError(_unknown(key, full))

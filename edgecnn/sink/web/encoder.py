@@ -1,4 +1,4 @@
-"""Turns the newest frame into a JPEG once, however many look at it, and not at all for nobody."""
+"""Turns the newest frame into a JPEG once, however many wait for it, and not at all for nobody."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Encoder:
         self._thread.join()
 
     def _is_wanted(self) -> bool:
-        return self._frame is not None and self._pictures.readers > 0
+        return self._frame is not None and self._pictures.waiting > 0
 
     def _run(self) -> None:
         due = 0.0

@@ -19,6 +19,8 @@ class Latest(Generic[T]):
     ----------
     readers
         How many follow it at the moment.
+    waiting
+        How many of them wait for a newer value; the others are still busy with one.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -26,7 +28,7 @@ class Latest(Generic[T]):
         self._changed = asyncio.Event()
         self._value: T | None = None
         self._ended = False
-        self.readers = 0
+        self.readers = self.waiting = 0
 
     def put(self, value: T) -> None:
         """Leave a value; from any thread, also when the loop has ended."""
@@ -43,7 +45,11 @@ class Latest(Generic[T]):
         try:
             while not self._ended:
                 if self._value is None or self._value is seen:
-                    await self._changed.wait()
+                    self.waiting += 1
+                    try:
+                        await self._changed.wait()
+                    finally:
+                        self.waiting -= 1
                 else:
                     seen = self._value
                     yield seen

@@ -5,6 +5,7 @@ import os
 import pty
 import resource
 import signal
+import threading
 import time
 from dataclasses import replace
 from datetime import datetime
@@ -353,7 +354,21 @@ def test_a_file_that_was_renamed_goes_on_under_its_new_name(tmp_path, stats):
     assert not path.exists()
 
 
-def test_a_pipe_that_nobody_reads_is_refused_at_once(tmp_path):
+def test_a_pipe_may_get_its_reader_a_moment_later(tmp_path, stats):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    got: list[str] = []
+    reader = threading.Timer(0.3, lambda: got.append(path.read_text()))
+    reader.start()
+    sink = JsonlSink(str(path))
+    sink.show(result(), stats)
+    sink.close()
+    reader.join()
+    assert len(got[0].splitlines()) == 1
+
+
+def test_a_pipe_that_nobody_reads_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("edgecnn.sink.lines.READER_S", 0.2)
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OutputError, match="nobody reads from this pipe"):
         JsonlSink(str(tmp_path / "pipe"))

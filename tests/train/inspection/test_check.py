@@ -66,8 +66,7 @@ def to_splits(folder):
 def test_a_sound_set_has_nothing_but_small_numbers(photos):
     report = checked(photos)
     assert set(kinds(report)) <= {"small-test", "labels-not-judged", "cropped"}
-    assert report.trainable
-    assert report.passes_strictly
+    assert not report.why_not(strict=True)
     assert report.counts()[0] == {"label": "3", "pictures": 20}
 
 
@@ -80,7 +79,7 @@ def test_corrupt_and_foreign_files_are_named_with_their_reason(photos):
     assert "cut.jpg is a JPEG that is cut off" in corrupt.examples[0]
     assert "empty.png is empty" in corrupt.examples[1]
     assert report.seen.foreign == {".heic": 1}
-    assert not report.passes_strictly
+    assert report.why_not(strict=True)
     assert len(report.seen) == 40
 
 
@@ -90,7 +89,7 @@ def test_the_same_pixels_in_another_format_are_exact_duplicates(photos):
     write(photos / "8" / "other.png", picture)
     report = checked(photos)
     assert {"3/3-0.png", "3/copy.bmp", "8/other.png"} in found(report, "conflict")
-    assert not report.passes_strictly
+    assert report.why_not(strict=True)
 
 
 @pytest.mark.parametrize("change", ["jpeg", "smaller", "brighter", "cropped", "gray"])
@@ -117,7 +116,7 @@ def test_twins_across_splits_come_first_and_the_manifest_leaves_them_out_of_trai
         write(photos / "train" / path.parent.name / f"again-{path.stem}.jpg", read(path))
     report = checked(photos)
     assert kinds(report)[0] == "leak"
-    assert not report.passes_strictly
+    assert report.why_not(strict=True)
     twins = [
         {"test/3/3-8.png", "train/3/again-3-8.jpg"},
         {"test/8/8-9.png", "train/8/again-8-9.jpg"},
@@ -237,7 +236,7 @@ def test_imbalance_few_pictures_and_odd_sizes_are_told(photos):
     assert "class_weights=balanced" in by_kind["imbalance"].todo
     assert by_kind["few"].examples == ("8: 5",)
     assert by_kind["odd-size"].examples == ("3/wide.png: 400×60",)
-    assert report.trainable
+    assert not report.why_not(strict=False)
 
 
 def test_a_class_that_colour_alone_gives_away(photos):
@@ -254,6 +253,7 @@ def test_too_few_to_train_is_exit_code_1(run_cli, photos):
     ran = run_cli("data", "check", photos)
     assert ran.code == 1
     assert "fewer than 3 readable pictures" in ran.out
+    assert ran.err == f"edgecnn: {photos}: 1 class with fewer than 3 readable pictures\n"
 
 
 def test_the_command_writes_text_json_sheet_and_manifest(run_cli, photos, tmp_path):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from edgecnn.dataset import left_out
 from edgecnn.errors import DataError, ImageError
 from edgecnn.preprocess import Preprocessor
 from edgecnn_train.augment import augment, mix
@@ -34,6 +35,8 @@ def preview(
     drawn by `seed` from the training split, the classes in turn, and only those that are shown are read.
     The legend explains the labels that can't be drawn; see `drawable_labels`. Raises DataError.
     """
+    for note in left_out(source):
+        say(note)
     spec = choose_input(source, recipe.input, say)
     view = Preprocessor(spec, input_tensor(spec))
     rng = np.random.default_rng([seed, 400])

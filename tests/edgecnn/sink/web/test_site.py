@@ -9,7 +9,7 @@ import pytest
 
 from edgecnn.sink.web import site
 from edgecnn.sink.web.encoder import LONGEST, encode
-from tests.conftest import draw_seven
+from tests.conftest import draw_seven, until
 from tests.edgecnn.sink.web.conftest import serve
 from tests.edgecnn.test_live import frame
 
@@ -210,6 +210,20 @@ def test_a_viewer_who_takes_nothing_is_given_up(served, monkeypatch):
                 break
             time.sleep(0.1)
         assert served.sink._pictures.readers == 0
+
+
+def test_for_those_who_take_nothing_nothing_is_encoded(served):
+    with socket.create_connection(("127.0.0.1", served.port)) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.sendall(b"GET /stream.mjpg HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        connections = served.sink._server.server_state.connections
+        until(lambda: any(c.flow and c.flow.write_paused for c in list(connections)), "it is stuck")
+        time.sleep(0.5)
+        before = served.sink._pictures._value
+        time.sleep(0.5)
+        assert served.sink._pictures._value is before
+        with served.connection() as connection:
+            assert len(pictures(connection, 3)) == 3
 
 
 def test_a_large_picture_is_shown_smaller():
