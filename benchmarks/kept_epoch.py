@@ -190,6 +190,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--classes", required=True, help="labels, with commas between them")
     parser.add_argument("--draws", type=int, default=20)
+    parser.add_argument("--first", type=int, default=0, help="the first draw, for several runs side by side")
     parser.add_argument("--images", type=int, default=40, help="of each class in a draw")
     parser.add_argument("--held", type=int, default=25, help="of each class, held out")
     parser.add_argument("--keep", type=Path, required=True, help="folder for the draws that are done")
@@ -203,13 +204,13 @@ def main() -> None:
     tf.config.threading.set_inter_op_parallelism_threads(options.threads)
     options.keep.mkdir(parents=True, exist_ok=True)
     draws = []
-    for number in range(options.draws):
+    for number in range(options.first, options.first + options.draws):
         note = options.keep / f"draw-{number}.json"
         if not note.is_file():
             classes = options.classes.split(",")
             found = draw(options.data, classes, options.images, options.held, number, options.settings)
             note.write_text(json.dumps(found), "utf-8")
-            print(f"draw {number + 1} of {options.draws}", flush=True)
+            print(f"draw {number} is done", flush=True)
         draws.append(json.loads(note.read_text("utf-8")))
     print("\n".join(table(draws)))
 

@@ -40,7 +40,7 @@ _HEADER = re.compile(
     re.DOTALL,
 )
 # A private run has no figures of its training images, others may have no validation images.
-_FIGURES, _VALIDATION = {"seconds", "data_share"}, {"val_loss", "val_accuracy"}
+_FIGURES, _VALIDATION = {"seconds"}, {"val_loss", "val_accuracy"}
 
 
 def best_epoch(history: Sequence[Mapping[str, float]], pictures: int, *, falls: bool) -> int:

@@ -203,11 +203,15 @@ def estimate(
         data = folds.data(number, recipe)
         folder, name = work / f"fold-{number}", f"fold {number} of {len(folds)}"
         with plan.step(name):
-            fitted = trained(recipe, data, folder, lambda _: None, quiet, plan)
-        with doing(plan, f"testing {name}", quiet, say):
+            fitted = trained(recipe, data, folder, _say_nothing, quiet, plan)
+        with doing(plan, f"testing {name}", quiet, _say_nothing):
             found.append(tested(recipe, data, negatives, fitted, folder))
         say(_line(number, len(folds), found[-1], plan))
     return found
+
+
+def _say_nothing(_: str) -> None:
+    """Leave a fold to its one line at the end."""
 
 
 def summary(judged: Sequence[Judged]) -> FoldEstimate:

@@ -82,8 +82,7 @@ def doing(plan: Plan, name: str, show: Show, say: Callable[[str], None]) -> Iter
             with Live(console=console, transient=True, refresh_per_second=4, get_renderable=draw):
                 yield
         else:
-            if show != "none":
-                say(f"{name}; ETA {clock(plan.remaining())}")
+            say(f"{name}; ETA {clock(plan.remaining())}")
             yield
 
 
