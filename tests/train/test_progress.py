@@ -173,16 +173,16 @@ def test_the_time_that_is_left_is_that_of_the_whole_plan(checkpoint, said):
         lines.params = {"steps": 10}
         lines.began = progress.time.monotonic() - 10
         lines.on_epoch_end(2)
-        # Two epochs of 10 s, a guess of 4 s, and 20 batches of 1 s.
-        assert said[0].endswith("ETA 0:00:44")
+        # Two epochs of 10 s, a guess of 4 s, and 20 batches of 1 s after a start of 2 s.
+        assert said[0].endswith("ETA 0:00:46")
         out = io.StringIO()
         shown = progress.Display(5, checkpoint, None, plan)
         shown.taken = [10.0]
         Console(file=out, width=80).print(shown.picture(5, 10, {}))
-        assert "ETA 0:00:39" in out.getvalue().splitlines()[0], "the whole run first"
+        assert "ETA 0:00:41" in out.getvalue().splitlines()[0], "the whole run first"
         assert "3/5, ETA 0:00:15" in out.getvalue()
     with progress.doing(plan, "quantizing", "lines", said.append):
-        assert said[-1] == "quantizing; ETA 0:00:24"
+        assert said[-1] == "quantizing; ETA 0:00:26"
 
 
 def test_without_validation_images_there_is_no_best_epoch(checkpoint, said):
@@ -193,3 +193,11 @@ def test_without_validation_images_there_is_no_best_epoch(checkpoint, said):
     plain = io.StringIO()
     Console(file=plain, width=80).print(progress.Display(5, checkpoint, None).picture(30, 40, {}))
     assert "best" not in plain.getvalue()
+
+
+def test_a_quick_first_epoch_tells_little(checkpoint):
+    shown = progress.Progress(5, checkpoint)
+    shown.taken = [1.9]
+    assert shown.remaining() is None
+    shown.taken = [1.9, 0.25]
+    assert shown.remaining() == pytest.approx(0.5)

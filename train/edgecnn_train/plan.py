@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 # Batches of training; quantizing; verifying; the report; quantizing and testing one fold's network.
 Kind = Literal["batches", "quantize", "verify", "report", "test"]
 # Seconds for one of a kind that was not done yet in this run.
+_START_S = 2.0  # until a network's first batch
 _GUESS: dict[Kind, float] = {"quantize": 4.0, "verify": 4.0, "report": 3.0, "test": 5.0}
 
 
@@ -78,5 +79,5 @@ class Plan:
             seconds, amount = self._taken.get(step.kind, (_GUESS.get(step.kind), 1.0))
             if seconds is None:
                 return None
-            total += step.amount * seconds / amount
+            total += step.amount * seconds / amount + (_START_S if step.kind == "batches" else 0.0)
         return total

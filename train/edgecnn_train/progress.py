@@ -39,6 +39,8 @@ class Log(Protocol):
 
 
 REDRAW_S = 0.25
+# A first epoch below this is mostly TensorFlow's preparation of the graph.
+_QUICK_S = 10.0
 # Epochs in the table, and the width of bars and sparklines, which together fit 80 columns.
 _ROWS = 6
 _WIDTH = 40
@@ -117,8 +119,12 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         """Stop it; validation and the checkpoint are in its time."""
         self.taken.append(time.monotonic() - self.began)
-        if self.plan:
+        if self.plan and not self._tells_little():
             self.plan.took("batches", self.taken[-1], self.params.get("steps") or 1)
+
+    def _tells_little(self) -> bool:
+        """Whether all that is known is a quick first epoch, most of which is preparation."""
+        return len(self.taken) == 1 < self.epochs and self.taken[0] < _QUICK_S
 
     def left(self, share: float = 0.0) -> float | None:
         """Return the seconds until the end of the whole run, or of the training where there is no plan."""
@@ -134,9 +140,9 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         The median of this run's epochs counts, so that one disturbed epoch does not. None as long as nothing
         is known.
         """
-        if self.taken:
-            epoch = statistics.median(self.taken)
-        elif share > 0:
+        if self.taken and not self._tells_little():
+            epoch = statistics.median(self.taken[1:] if 1 < len(self.taken) < 4 else self.taken)
+        elif share > 0 and not self.taken:
             epoch = (time.monotonic() - self.began) / share
         else:
             return None
