@@ -13,10 +13,10 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from edgecnn.classifier_file import as_classifier, is_open, picture_of
 from edgecnn.confidence import Confidence
-from edgecnn.convention import Given, InputSpec, find_convention, image_size, layout_of
-from edgecnn.errors import BundleError, LabelsError, ModelError, ModelNotFound
-from edgecnn.labels import read_labels, strip_numbers
+from edgecnn.convention import Convention, Given, InputSpec
+from edgecnn.errors import BundleError, ModelError, ModelNotFound
 from edgecnn.manifest import (
     COMPILED,
     FORMAT,
@@ -29,22 +29,40 @@ from edgecnn.manifest import (
     read_manifest,
 )
 from edgecnn.regular_file import read_regular
-from edgecnn.tflite_file import TfliteFile, read_tflite, require_classifier
+from edgecnn.scores import Found, Scores
+from edgecnn.tflite_file import TfliteFile, read_tflite
+from edgecnn.usage import Usage, check_labels, must_say, scores_notice, scores_of, usage_of_file
 
 __all__ = [
-    "COMPILED", "FORMAT", "LABELS", "MANIFEST", "Bundle", "Model", "Variant", "bundle_folders", "find",
-    "find_labels", "list_bundles", "open_model", "read_bundle", "read_file", "search_path", "survey_bundles",
+    "COMPILED",
+    "FORMAT",
+    "LABELS",
+    "MANIFEST",
+    "Bundle",
+    "Model",
+    "Variant",
+    "bundle_folders",
+    "bundle_usage",
+    "find",
+    "list_bundles",
+    "open_model",
+    "read_bundle",
+    "read_file",
+    "search_path",
+    "survey_bundles",
 ]  # fmt: skip
 LABELS = "labels.txt"
-BACKGROUND = "background"
-IMAGENET_OUTPUTS = 1001
+# Which variant is meant where none is named, if there are others.
+USUAL = "int8"
 
 
 class Bundle(NamedTuple):
     """A bundle's manifest, and the folder it was read from.
 
     `confidence` has an entry for each variant where the bundle was calibrated; `golden` is None where
-    nothing was recorded; `manifest` is the whole JSON object, whose other keys nobody has checked.
+    nothing was recorded; `scores` is None where the graph tells what the output is, `thresholds` are those of
+    a multi-label model's classes, `output` is the name of the output where the model has several. `manifest`
+    is the whole JSON object, whose other keys nobody has checked.
     """
 
     name: str
@@ -57,6 +75,14 @@ class Bundle(NamedTuple):
     golden: Golden | None
     facts: Facts
     manifest: dict[str, Any]
+    scores: Scores | None = None
+    thresholds: tuple[float, ...] = ()
+    output: str | None = None
+
+    def default_variant(self) -> str:
+        """Return the variant that is meant where none is named: int8, or the only one that runs anywhere."""
+        names = self.portable or tuple(self.variants)
+        return names[0] if len(names) == 1 else USUAL
 
     @property
     def portable(self) -> tuple[str, ...]:
@@ -91,7 +117,9 @@ class Bundle(NamedTuple):
 class Model(NamedTuple):
     """A model that is ready for an engine: its bytes, what they hold, and how to feed it.
 
-    `bundle` is None for a bare file.
+    `bundle` is None for a bare file, `scores` until it has run where the graph does not tell what the output
+    is. `thresholds` are those of a multi-label model's classes, none for the usual one. `notices` are lines
+    for a person.
     """
 
     name: str
@@ -102,6 +130,9 @@ class Model(NamedTuple):
     input: InputSpec
     bundle: Bundle | None
     confidence: Confidence = Confidence()
+    scores: Scores | None = "probabilities"
+    thresholds: tuple[float, ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 def search_path() -> list[Path]:
@@ -202,8 +233,11 @@ def read_bundle(folder: Path) -> Bundle:
         raise BundleError(f"{path} can't be read: {error.strerror}; copy the bundle again") from error
     except UnicodeDecodeError as error:
         raise BundleError(f"{path} is no UTF-8 text: copy the bundle again") from error
-    if listed != "".join(f"{label}\n" for label in found.labels):
-        raise BundleError(f"{path} and {MANIFEST} name different labels; copy the bundle again")
+    # An editor may have left the last line's end out.
+    if listed.removesuffix("\n") != "\n".join(found.labels):
+        raise BundleError(
+            f"{path} and {MANIFEST} name different labels: write the same in both, or copy the bundle again"
+        )
     return Bundle(
         found.name,
         folder,
@@ -215,11 +249,14 @@ def read_bundle(folder: Path) -> Bundle:
         found.golden,
         found.facts,
         found.raw,
+        found.scores,
+        found.thresholds,
+        found.output,
     )
 
 
 def open_model(
-    name_or_path: str | os.PathLike[str], variant: str = "int8", given: Given | None = None
+    name_or_path: str | os.PathLike[str], variant: str | None = None, given: Given | None = None
 ) -> Model:
     """Read a model and everything that is known of it.
 
@@ -227,8 +264,10 @@ def open_model(
     ----------
     name_or_path
         A bundle's name or folder, or a bare `.tflite`, which is its own only variant.
+    variant
+        Which of a bundle's variants; None for int8, or for the only one that there is.
     given
-        What a bare file can't say itself. A bundle names everything but takes other labels.
+        What a bare file can't say itself. A bundle names everything but takes other labels and scores.
 
     Raises
     ------
@@ -237,39 +276,62 @@ def open_model(
     """
     path, given = find(name_or_path), given or Given()
     if not path.is_dir():
-        model = _open_file(path, given)
-        if variant == "float32" != model.variant:
-            raise ModelError(f"{path} is {model.variant} itself and has no float32 variant")
-        return model
+        use = usage_of_file(read_tflite(data := read_file(path), str(path)), str(path), given, path.parent)
+        use.require(str(path))
+        if variant == "float32" != use.variant:
+            raise ModelError(f"{path} is {use.variant} itself and has no float32 variant")
+        return _model(path.stem, data, use, None)
     bundle = read_bundle(path)
+    data, use = bundle_usage(bundle, variant or bundle.default_variant(), given)
+    return _model(bundle.name, data, use, bundle)
+
+
+def _model(name: str, data: bytes, use: Usage, bundle: Bundle | None) -> Model:
+    return Model(
+        name, use.variant, data, use.file, use.labels, use.convention.spec(name), bundle, use.confidence,
+        use.found.scores, bundle.thresholds if bundle else (), use.notices,
+    )  # fmt: skip
+
+
+def bundle_usage(bundle: Bundle, variant: str, given: Given) -> tuple[bytes, Usage]:
+    """Return a variant's bytes, and how it is used: as the manifest says. Raises ModelError."""
     if option := given.option():
-        raise BundleError(f"{bundle.name} is a bundle, which says how its pictures are: leave {option} out")
-    data = bundle.read(variant)
-    source = str(path / bundle.variants[variant].file)
-    file = read_tflite(data, source)
-    require_classifier(file, source)
-    image, spec = file.inputs[0], bundle.input
-    height, width, channels = image_size(image)
-    wrong_color = channels == 1 and spec.color != "gray"
-    if (height, width, layout_of(image.shape)) != (spec.height, spec.width, spec.layout) or wrong_color:
+        raise BundleError(f"{bundle.name} is a bundle, which says how its images are: leave {option} out")
+    data, spec = bundle.read(variant), bundle.input
+    source = str(bundle.folder / bundle.variants[variant].file)
+    file, size = read_tflite(data, source), (spec.width, spec.height)
+    fixed = len(file.inputs) == 1 and len(file.inputs[0].shape) == 4 and not is_open(file.inputs[0])
+    file = as_classifier(file, source, bundle.output, None if fixed else size)
+    there = picture_of(file.inputs[0].shape, size)
+    wrong_color = there is not None and there.channels == 1 and spec.color != "gray"
+    if (
+        there is None
+        or (there.height, there.width, there.layout) != (spec.height, spec.width, spec.layout)
+        or wrong_color
+    ):
         raise BundleError(
-            f"{source} takes {list(image.shape)}, but {MANIFEST} says "
+            f"{source} takes {list(file.inputs[0].shape)}, but {MANIFEST} says "
             f"{spec.height}×{spec.width} {spec.color}, {spec.layout}"
         )
-    names = tuple(read_labels(given.labels)) if given.labels else bundle.labels
-    _check_labels(names, file, str(given.labels or path / LABELS))
-    return Model(
-        bundle.name, variant, data, file, names, spec, bundle, bundle.confidence.get(variant, Confidence())
-    )
+    names = bundle.labels
+    if given.labels:
+        from edgecnn.labels import read_labels  # only a bare file needs it otherwise
 
-
-def _open_file(path: Path, given: Given) -> Model:
-    data = read_file(path)
-    file = read_tflite(data, str(path))
-    require_classifier(file, str(path))
-    names, confidence = find_labels(file, str(path), given.labels)
-    spec = find_convention(file, given).spec(str(path))
-    return Model(path.stem, file.inputs[0].dtype, data, file, names, spec, None, confidence)
+        names = tuple(read_labels(given.labels))
+    check_labels(names, file, str(given.labels or bundle.folder / LABELS))
+    said = f"its {MANIFEST}"
+    found = scores_of(file, source, given.scores or bundle.scores)
+    notices: tuple[str, ...] = ()
+    if bundle.scores and not given.scores:
+        found = Found(bundle.scores, said)
+    elif must_say(found, file):
+        notices = (f"{bundle.name}: {scores_notice(found)}",)
+    convention = Convention(
+        spec.width, spec.height, spec.color, spec.fit, spec.layout, spec.value_range,
+        dict.fromkeys(("range", "color", "fit", "layout"), said), spec.channel_ranges, spec.resize,
+    )  # fmt: skip
+    confidence = bundle.confidence.get(variant, Confidence())
+    return data, Usage(file, variant, convention, names, confidence, found, notices=notices)
 
 
 def read_file(path: Path) -> bytes:
@@ -278,31 +340,3 @@ def read_file(path: Path) -> bytes:
         return read_regular(path, MOST_FILE_BYTES)
     except OSError as error:
         raise ModelError(f"{path} can't be read: {error.strerror}") from error
-
-
-def find_labels(
-    file: TfliteFile, source: str, labels: str | os.PathLike[str] | None
-) -> tuple[tuple[str, ...], Confidence]:
-    """Return a bare file's labels, and which of them stands for none of the others.
-
-    A first label `background` is that of the models trained on ImageNet with 1001 outputs; a list without
-    it, of one label less than there are outputs, gets it. Raises LabelsError.
-    """
-    outputs = file.outputs[0].shape[-1]
-    if labels:
-        names, origin = tuple(read_labels(labels)), str(labels)
-    elif packed := file.metadata.labels:
-        names, origin = tuple(strip_numbers(list(packed))), f"the metadata of {source}"
-    else:
-        raise LabelsError(f"{source} has no labels inside: give --labels FILE with {outputs} lines")
-    if len(names) + 1 == outputs == IMAGENET_OUTPUTS:
-        names = (BACKGROUND, *names)
-    _check_labels(names, file, origin)
-    background = 0 if names[0].lower() == BACKGROUND else None
-    return names, Confidence(background=background)
-
-
-def _check_labels(labels: tuple[str, ...], file: TfliteFile, origin: str) -> None:
-    expected = file.outputs[0].shape[-1]
-    if len(labels) != expected:
-        raise LabelsError(f"{origin} has {len(labels)} labels, but the model has {expected} outputs")

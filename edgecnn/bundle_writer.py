@@ -42,7 +42,7 @@ def write_models(
             "color": spec.color,
             "fit": spec.fit,
             "resize": spec.resize,
-            "range": list(spec.value_range),
+            "range": [list(r) for r in spec.channel_ranges] or list(spec.value_range),
             **({"layout": spec.layout} if spec.layout != "nhwc" else {}),
         },
         "variants": variants,

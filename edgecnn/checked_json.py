@@ -101,9 +101,7 @@ class Field(NamedTuple):
 
     def numbers(self, count: int, most: float = 1e9) -> tuple[float, ...]:
         """Return a list of exactly so many finite numbers, each at most `most` from zero."""
-        values = self._list(count)
-        if len(values) != count:
-            raise self.wrong(f"a list of {count:,} numbers")
+        values = self._exactly(count, "numbers")
         # A thousand at once, since this is read at every start.
         if set(map(type, values)) <= {int, float} and -most <= min(values) and max(values) <= most:
             floats = tuple(map(float, values))
@@ -113,9 +111,7 @@ class Field(NamedTuple):
 
     def rows(self, count: int) -> list[Field]:
         """Return the fields of a list of exactly so many values."""
-        values = self._list(count)
-        if len(values) != count:
-            raise self.wrong(f"a list of {count:,}")
+        values = self._exactly(count, "values")
         return [self._below(i, value) for i, value in enumerate(values)]
 
     def choice(self, choices: Iterable[str]) -> str:
@@ -132,6 +128,11 @@ class Field(NamedTuple):
     def _list(self, most: int) -> list[Any]:
         if type(self.value) is not list or not 1 <= len(self.value) <= most:
             raise self.wrong(f"a list of 1 to {most:,}")
+        return self.value
+
+    def _exactly(self, count: int, what: str) -> list[Any]:
+        if type(self.value) is not list or len(self.value) != count:
+            raise self.wrong(f"a list of {count:,} {what if count > 1 else what.removesuffix('s')}")
         return self.value
 
     def _below(self, key: str | int, value: Any) -> Field:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from edgecnn.decode import Decoder
 from edgecnn.frame import Prediction, Result, Timings
 from edgecnn.preprocess import Preprocessor
+from edgecnn.scores import MULTI_LABEL_THRESHOLD
 from edgecnn.smooth import HOLD, SMOOTH, Smoother
 
 if TYPE_CHECKING:
@@ -33,7 +34,11 @@ class Classifier:
     threads
         How many threads the engine was given.
     threshold
-        Below this score the answer is unknown; 0 for never.
+        Below this score the answer is unknown; 0 for never. The lowest of `thresholds` where there are some.
+    multi_label
+        Whether each class counts by itself: any number of them may be found in an image.
+    thresholds
+        The score that each class of a multi-label model takes to be found; empty for others.
     notices
         What whoever uses it here should know, a line each.
     """
@@ -50,16 +55,22 @@ class Classifier:
         self.engine = engine
         self.threads = threads
         self.notices = notices
+        self.multi_label = model.scores == "multi-label"
+        # Every class of a multi-label model has a threshold of its own.
+        self.thresholds = _thresholds(model, threshold) if self.multi_label else ()
         self.threshold = model.confidence.threshold if threshold is None else threshold
+        if self.multi_label:
+            self.threshold = min(self.thresholds)
         # Who asks for a threshold of 0 wants no answer of unknown, whatever its reason.
-        self._background = None if threshold == 0 else model.confidence.background
+        no_background = threshold == 0 or self.multi_label
+        self._background = None if no_background else model.confidence.background
         self._may_not_know = self.threshold > 0 or self._background is not None
         self._preprocess = Preprocessor(model.input, model.file.inputs[0])
         self._decode = Decoder(
             model.labels,
             model.file.outputs[0],
-            logits=not model.file.ends_in_probabilities,
-            temperature=model.confidence.temperature,
+            logits=model.scores == "logits",
+            temperature=1.0 if self.multi_label else model.confidence.temperature,
             name=f"{model.name} {model.variant}",
         )
 
@@ -102,10 +113,17 @@ class Classifier:
     def knows(self, predictions: list[Prediction]) -> bool:
         """Whether the best of a picture's predictions is an answer; if not, the answer is unknown.
 
-        It is not where its score is below the threshold, or where it is the bundle's background class.
+        It is not where its score is below the threshold, or where it is the bundle's background class. A
+        multi-label model knows something where one of the predictions reaches its class's threshold.
         """
+        if self.multi_label:
+            return bool(self.found(predictions))
         best = predictions[0]
         return best.score >= self.threshold and best.index != self._background
+
+    def found(self, predictions: list[Prediction]) -> tuple[str, ...]:
+        """Return the labels that a multi-label model finds: those that reach their threshold."""
+        return tuple(p.label for p in predictions if p.score >= self.thresholds[p.index])
 
     def probabilities(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the model's own probabilities, float32 (classes,), in the order of the labels.
@@ -123,6 +141,10 @@ class Classifier:
 
     def smoother(self, smooth: float = SMOOTH, hold: int = HOLD) -> Smoother:
         """Return what makes one stream's answers steady, by this model's threshold; see `Smoother`."""
+        if self.multi_label:
+            from edgecnn.smooth_labels import LabelsSmoother
+
+            return LabelsSmoother(self.labels, self.thresholds, smooth, hold)
         return Smoother(self.labels, self.threshold, self._background, smooth, hold)
 
     def classify_frame(
@@ -142,10 +164,16 @@ class Classifier:
             As `classify` does.
         """
         predictions, timings, raw = self._run(frame.region, top)
-        unknown = not self.knows(predictions) if self._may_not_know else None
+        found = self.found(self._decode(raw)) if self.multi_label else None
+        unknown = None
+        if found is not None:
+            unknown = not found
+        elif self._may_not_know:
+            unknown = not self.knows(predictions)
         steady = smoother(self._decode.scores(raw), top, frame.captured_ns) if smoother else None
         age_ms = (time.monotonic_ns() - frame.captured_ns) / 1e6
-        return Result(frame, predictions, timings, age_ms, unknown, steady, self._preprocess.seen(frame))
+        seen = self._preprocess.seen(frame)
+        return Result(frame, predictions, timings, age_ms, unknown, steady, seen, found)
 
     def _run(
         self, image: NDArray[np.uint8], top: int | None
@@ -171,3 +199,10 @@ class Classifier:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _thresholds(model: Model, threshold: float | None) -> tuple[float, ...]:
+    """Return the threshold of each class of a multi-label model: the given one, the bundle's, or 0.5."""
+    if threshold is None and model.thresholds:
+        return model.thresholds
+    return (MULTI_LABEL_THRESHOLD if threshold is None else threshold,) * len(model.labels)

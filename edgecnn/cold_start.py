@@ -51,6 +51,9 @@ class Opening:
             "value_range": self.given.value_range,
             "fit": self.given.fit,
             "color": self.given.color,
+            "scores": self.given.scores,
+            "output": self.given.output,
+            "input_size": self.given.size,
         }
 
 

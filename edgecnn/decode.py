@@ -28,7 +28,8 @@ class Decoder:
 
     At a temperature of 1, scores are the model's own, dequantized and never renormalized; at any other they
     are those of `edgecnn.confidence.temper`, which leaves the order. Where the graph ends in logits instead
-    of probabilities, softmax is applied.
+    of probabilities, softmax is applied. One value is the probability, or the logit, of the second of two
+    classes.
 
     NaN and infinity are no scores: each method raises AnswerError for an output with them. A logit of minus
     infinity is a probability of zero.
@@ -46,6 +47,7 @@ class Decoder:
         self._labels = labels
         self._tensor = tensor
         self._logits = logits
+        self._pair = tensor.size == 1
         self._exponent = 1 / temperature
         # High enough that its power is above zero, so that scores can be normalized.
         self._floor = max(smallest(tensor), _LEAST_WEIGHT**temperature)
@@ -54,7 +56,7 @@ class Decoder:
         # in the order of its bits as an unsigned byte: looked up in a tenth of the time of the arithmetic.
         self._weights: NDArray[np.float64] | None = None
         self._counts: list[float] = []
-        if tensor.dtype != "float32" and not logits:
+        if tensor.dtype != "float32" and not logits and not self._pair:
             steps = np.arange(256, dtype=np.uint8).view(tensor.dtype)
             real = dequantize(steps, tensor.scale, tensor.zero_point)
             self._weights = self._weigh(real)
@@ -69,8 +71,8 @@ class Decoder:
             The output tensor as the engine returns it, any shape with one value a class.
         """
         values, labels = raw.reshape(-1), self._labels
-        if self._logits:
-            values = self._softmax(values)
+        if self._logits or self._pair:
+            values = self._own(values)
         if len(labels) < _MANY:
             listed = values.tolist()
             if not (self._counts or math.isfinite(sum(listed))):
@@ -108,21 +110,25 @@ class Decoder:
         if self._exponent == 1:
             return self.probabilities(raw).astype(np.float64)
         values = raw.reshape(-1)
-        if self._logits:
-            return self._tempered(self._softmax(values))
+        if self._logits or self._pair:
+            return self._tempered(self._own(values))
         self._check(values)
         return self._tempered(values)
 
     def probabilities(self, raw: NDArray[Any]) -> NDArray[np.float32]:
         """Return the model's own probabilities, shape (classes,), in the order of the labels."""
-        values = raw.reshape(-1)
-        if self._logits:
-            return self._softmax(values)
-        self._check(values)
-        return self._real(values).copy()
+        return self._own(raw.reshape(-1))
 
-    def _softmax(self, values: NDArray[Any]) -> NDArray[np.float32]:
-        logits = self._real(values)
+    def _own(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the model's own probabilities, a new array."""
+        if not self._logits:
+            self._check(values)
+        real = self._real(values)
+        if self._pair:
+            real = np.concatenate([np.zeros(1, np.float32) if self._logits else 1 - real, real])
+        return self._softmax(real) if self._logits else real.copy()
+
+    def _softmax(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         # It is NaN where one of them is, and no number at all is left where each is minus infinity.
         highest = logits.max()
         if not math.isfinite(highest):

@@ -8,11 +8,14 @@ https://coral.ai/docs/edgetpu/models-intro/#supported-operations
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edgecnn.tflite_file import read_tflite
+
+if TYPE_CHECKING:
+    from edgecnn.tflite_file import Operator, TfliteFile
 
 SOURCE = "https://coral.ai/docs/edgetpu/models-intro/#supported-operations"
 
@@ -60,8 +63,13 @@ SUPPORTED = {
     "TRANSPOSE": "",
     "TRANSPOSE_CONV": "",
 }
+# What the device computes with; the state of a recurrent operator is int16 besides, in its own memory.
 _INTEGERS = ("int8", "uint8", "int32")
+_WITH_STATE = ("UNIDIRECTIONAL_SEQUENCE_LSTM",)
+# What brings values from float to integers and back, at the ends of a graph.
+_EDGES = ("QUANTIZE", "DEQUANTIZE")
 _MOST_SOFTMAX = 16_000
+_INT32 = 2  # TensorType of TFLite's schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,55 +83,89 @@ class Leaving:
 
 @dataclass(frozen=True, slots=True)
 class EdgeTpuFit:
-    """What of a model an Edge TPU can't take: operators in the graph's order, and tensors by name.
+    """Which operators of a model an Edge TPU can't take, in the graph's order.
 
-    `operators` counts the whole graph's; `on_cpu` those from the first that leaves to the last.
+    `operators` counts the whole graph's. `behind` are the places of those that it could take, but that stand
+    behind one that it can't.
     """
 
     leaving: tuple[Leaving, ...]
-    wrong_tensors: tuple[str, ...]
+    behind: tuple[int, ...]
     operators: int
 
     @property
     def on_cpu(self) -> int:
-        """How many operators run on the CPU, since the compiler splits a graph only once."""
-        return self.operators - self.leaving[0].index if self.leaving else 0
+        """How many operators run on the CPU."""
+        return len(self.leaving) + len(self.behind)
+
+    @property
+    def summary(self) -> str:
+        """One line: how much of the model it takes, and why not the rest."""
+        if not self.on_cpu:
+            return f"all {self.operators} operators map, as far as Coral's table says"
+        if self.on_cpu == self.operators:
+            reason = self.leaving[0].reason
+            return (
+                f"takes none of the {self.operators} operators: {reason}; it takes full-integer models only"
+            )
+        named = "; ".join(f"{o.index + 1}, {o.operator}: {o.reason}" for o in self.leaving[:_MOST_NAMED])
+        more = f"; and {len(self.leaving) - _MOST_NAMED} more" if len(self.leaving) > _MOST_NAMED else ""
+        follow = f", with {len(self.behind)} behind" if self.behind else ""
+        stay = "stays" if self.on_cpu == 1 else "stay"
+        return f"{self.on_cpu} of {self.operators} operators {stay} on the CPU ({named}{more}{follow})"
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """One line for each thing found; none for a model that fits."""
-        found = [f"operator {o.index + 1}, {o.operator}: {o.reason}" for o in self.leaving]
-        if self.wrong_tensors:
-            found.append(
-                f"{len(self.wrong_tensors)} tensors are none of {', '.join(_INTEGERS)}, "
-                f"such as {self.wrong_tensors[0]}: the compiler takes full-integer models only"
-            )
-        if self.leaving:
+        found = [f"operator {o.index + 1}, {o.operator}: {o.reason}" for o in self.leaving[:_MOST_WARNINGS]]
+        if self.on_cpu:
             found.append(
                 f"on an Edge TPU {self.on_cpu} of {self.operators} operators would run on the CPU ({SOURCE})"
             )
         return tuple(found)
 
 
-_INT32 = 2  # TensorType of TFLite's schema
+_MOST_NAMED, _MOST_WARNINGS = 2, 20
 
 
 def check_edge_tpu(content: bytes, source: str = "the model") -> EdgeTpuFit:
-    """Say what of a `.tflite` (uncompiled, int8) would not run on Coral's Edge TPU.
+    """Say which operators of a `.tflite` (uncompiled) would not run on Coral's Edge TPU.
 
-    The limits that Coral states without a number ("certain sizes") can't be known here: the compiler has
-    the last word. Raises ModelError where `content` is no model.
+    What quantizes a float image in front of the network stays on the CPU alone; with any other operator that
+    the device can't take, all behind it stay, since the compiler splits a graph only once. The limits that
+    Coral states without a number ("certain sizes") can't be known here: the compiler has the last word.
+    Raises ModelError where `content` is no model.
     """
     file = read_tflite(content, source)
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
-    leaving = []
-    for index, (name, raw) in enumerate(zip(file.operators, model.subgraphs[0].operators or (), strict=True)):
-        if reason := _reason(name, raw, model):
-            leaving.append(Leaving(index, name, reason))
-    wrong = tuple(f"{t.name} ({t.dtype})" for t in file.tensors if t.dtype not in _INTEGERS)
-    return EdgeTpuFit(tuple(leaving), wrong, len(file.operators))
+    leaving, behind, split = [], [], False
+    for index, (operator, raw) in enumerate(zip(file.graph, model.subgraphs[0].operators or (), strict=True)):
+        if reason := _wrong_type(operator, file) or _reason(operator.name, raw, model):
+            leaving.append(Leaving(index, operator.name, reason))
+            split = split or not _in_front(operator, file)
+        elif split and not operator.name.startswith("edgetpu"):
+            behind.append(index)
+    return EdgeTpuFit(tuple(leaving), tuple(behind), len(file.operators))
+
+
+def _in_front(operator: Operator, file: TfliteFile) -> bool:
+    """Whether an operator only brings the input to integers, in front of all that the device does."""
+    return operator.name in _EDGES and set(operator.inputs) <= set(file.input_places)
+
+
+def _wrong_type(operator: Operator, file: TfliteFile) -> str:
+    """Return why the types of an operator's tensors keep it off the device, or nothing."""
+    if operator.name.startswith("edgetpu"):
+        return ""
+    allowed = (*_INTEGERS, "int16") if operator.name in _WITH_STATE else _INTEGERS
+    for place in (*operator.inputs, *operator.outputs):
+        tensor = file.tensors[place]
+        # Unused tensors of a state, and constants of axes and shapes, are no values that it computes with.
+        if tensor.dtype not in allowed and not (tensor.constant and tensor.dtype == "int64"):
+            return f"it works on {tensor.dtype}"
+    return ""
 
 
 def _reason(name: str, raw: Any, model: Any) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -210,9 +210,10 @@ def _common(classifiers: Mapping[str, Classifier]) -> Classifier:
     """Return the first classifier; the others must take the same pictures."""
     first, *rest = classifiers.values()
     spec = first.model.input
+    ranges: Any = {"value_range": spec.value_range, "channel_ranges": spec.channel_ranges}
     for other in rest:
         # What pixels become is each variant's own matter; which pixels there are is not.
-        if replace(other.model.input, value_range=spec.value_range) != spec or other.labels != first.labels:
+        if replace(other.model.input, **ranges) != spec or other.labels != first.labels:
             names = f"{first.model.name} {first.model.variant} and {other.model.name} {other.model.variant}"
             raise ModelError(f"{names} differ in their input or labels: evaluate them apart")
     return first

@@ -113,10 +113,13 @@ class Steady(NamedTuple):
         has not lasted yet.
     predictions
         Classes by their averaged scores, best first.
+    found
+        The labels that stand, for a model that may find several in an image; None for others.
     """
 
     answer: str | None
     predictions: list[Prediction]
+    found: tuple[str, ...] | None = None
 
     @property
     def label(self) -> str:
@@ -128,6 +131,7 @@ class Steady(NamedTuple):
         return {
             "label": self.label,
             "unknown": self.answer is None,
+            **({} if self.found is None else {"labels": list(self.found)}),
             "predictions": [p.as_dict() for p in self.predictions],
         }
 
@@ -150,6 +154,8 @@ class Result:
         frame alone.
     seen
         The part of the frame's picture that the model got to see; None where nobody said.
+    found
+        The labels that a multi-label model finds, by their scores; None for a model of one class an image.
     """
 
     frame: Frame
@@ -159,11 +165,14 @@ class Result:
     unknown: bool | None = None
     steady: Steady | None = None
     seen: Box | None = None
+    found: tuple[str, ...] | None = None
 
     @property
     def label(self) -> str:
-        """The answer of this frame alone: the best class's label, or `unknown`."""
-        return UNKNOWN if self.unknown else self.predictions[0].label
+        """The answer of this frame alone: the best class's label, all that were found, or `unknown`."""
+        if self.unknown:
+            return UNKNOWN
+        return ", ".join(self.found) if self.found else self.predictions[0].label
 
     @property
     def shown(self) -> str:
@@ -179,18 +188,29 @@ class Result:
     def correct(self) -> bool | None:
         """Whether the answer is the true label, or None where the truth is not known.
 
-        An answer of `unknown` is not.
+        An answer of `unknown` is not; of several labels that were found one has to be it.
         """
         if self.frame.truth is None or not self.predictions:
             return None
-        return self.label == self.frame.truth
+        return self.label == self.frame.truth if self.found is None else self.frame.truth in self.found
+
+    @property
+    def steady_correct(self) -> bool | None:
+        """The same of what a person is shown."""
+        if self.steady is None or self.correct is None:
+            return self.correct
+        found = self.steady.found
+        return self.shown == self.frame.truth if found is None else self.frame.truth in found
 
     def as_dict(self) -> dict[str, object]:
         """Return the object that `classify --json` and `live --jsonl` share.
 
-        `unknown` is in it where the model can say so, `steady` where the stream was smoothed.
+        `unknown` is in it where the model can say so, `labels` where it may find several, `steady` where the
+        stream was smoothed.
         """
-        answer = {} if self.unknown is None else {"unknown": self.unknown}
+        answer: dict[str, object] = {} if self.unknown is None else {"unknown": self.unknown}
+        if self.found is not None:
+            answer["labels"] = list(self.found)
         steady = {"steady": self.steady.as_dict()} if self.steady else {}
         return {
             "source": self.frame.source,

@@ -17,7 +17,10 @@ from edgecnn.manifest import COUNT, PATTERN
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from edgecnn.bundle import Model
     from edgecnn.classifier import Classifier
+    from edgecnn.convention import InputSpec
+    from edgecnn.engine import Engine
 
 # Kernels of different processors round differently, by one step each for value and sum.
 INT8_TOLERANCE = 2 / 256
@@ -64,6 +67,23 @@ def record(classifiers: dict[str, Classifier]) -> dict[str, Any]:
     return {"inputs": inputs, "inputs_sha256": digest, "outputs": outputs}
 
 
+def try_outputs(model: Model, engine: Engine) -> NDArray[np.float32]:
+    """Return the real values that a model gives for the eight pictures, shape (8, values)."""
+    from edgecnn.preprocess import Preprocessor
+    from edgecnn.quant import dequantize
+
+    prepare, output = Preprocessor(model.input, model.file.inputs[0]), model.file.outputs[0]
+    rows = []
+    for image in _images_for(model.input):
+        values = engine.invoke(prepare(image)).reshape(-1)
+        rows.append(
+            values.copy()
+            if output.dtype == "float32"
+            else dequantize(values, output.scale, output.zero_point)
+        )
+    return np.stack(rows)
+
+
 def check(classifier: Classifier) -> GoldenCheck:
     """Compare a bundle's variant with its recorded outputs.
 
@@ -88,7 +108,10 @@ def check(classifier: Classifier) -> GoldenCheck:
 
 
 def _images(classifier: Classifier) -> NDArray[np.uint8]:
-    spec = classifier.model.input
+    return _images_for(classifier.model.input)
+
+
+def _images_for(spec: InputSpec) -> NDArray[np.uint8]:
     images = golden_images(spec.height, spec.width, 1 if spec.color == "gray" else 3)
     # They are shown as RGB; pictures travel as BGR.
     return images if spec.color == "gray" else np.ascontiguousarray(images[..., ::-1])

@@ -31,6 +31,8 @@ EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif"
 
 # A JPEG of 200 megapixels has about 80 MB, a TIFF of 40 megapixels with 16 bits a channel 240.
 MOST_FILE_BYTES = 256 << 20
+# How many times longer than its processor time decoding may take by the clock.
+_PATIENCE = 3
 # An image takes no more memory than this, nor more than this share of what there is.
 MOST_MEMORY, SHARE = 800_000_000, 2
 # One that comes over the network, while a live loop has to go on, takes less.
@@ -108,12 +110,17 @@ def decode_image(data: bytes, source: str, *, quiet: bool = True, reduce: int = 
     check_claim(claim, len(data), source, MAX_MEGAPIXELS, most_memory())
     if claim.bounded:
         return decode_checked(data, source, quiet=quiet, reduce=reduce)
-    return _worker().decode(data, source, reduce=reduce, limit_s=_limit_s(claim))
+    # Of a processor's time, so that it does not depend on other programs which images are read; the clock
+    # only ends what waits.
+    processor_s = _limit_s(claim)
+    return _worker().decode(
+        data, source, reduce=reduce, limit_s=_PATIENCE * processor_s, processor_s=processor_s
+    )
 
 
 def _limit_s(claim: Claim) -> float:
-    """Return how long an image that somebody named may take: 2 s, and more for one of many pixels."""
-    return min(2 + claim.pixels / 5e6, 6)
+    """Return how long decoding a named image may compute: 2 s, and more for one of many pixels."""
+    return min(2 + claim.pixels / 1.5e7, 9)
 
 
 @cache

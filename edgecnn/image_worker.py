@@ -8,6 +8,7 @@ back is trusted more than the file was: it is a size and that many bytes.
 from __future__ import annotations
 
 import json
+import math
 import os
 import resource
 import signal
@@ -58,16 +59,28 @@ class ImageWorker:
         self._closed = False
 
     def decode(
-        self, data: bytes | bytearray, source: str, *, reduce: int = 1, limit_s: float = LIMIT_S
+        self,
+        data: bytes | bytearray,
+        source: str,
+        *,
+        reduce: int = 1,
+        limit_s: float = LIMIT_S,
+        processor_s: float = LIMIT_S,
     ) -> NDArray[np.uint8]:
         """Decode an image, uint8 H×W×3 BGR; see `image_file.decode_image`.
+
+        Parameters
+        ----------
+        limit_s, processor_s
+            How long it may take, and how much of a processor's time, which other programs do not change.
 
         Raises
         ------
         ImageError
-            Where it is damaged, too large, or takes longer than `limit_s`.
+            Where it is damaged, too large, or takes longer.
         """
         asked = {**self._limits, "bytes": len(data), "source": source[:1000], "reduce": reduce}
+        asked["processor_s"] = processor_s
         with self._turn:
             process = self._running(source)
             try:
@@ -76,13 +89,12 @@ class ImageWorker:
                 raise
             except TimeoutError:
                 self._replace()
-                raise ImageError(
-                    f"{source} took longer than {limit_s:g} s to decode: make it smaller, "
-                    "or save it as a baseline JPEG"
-                ) from None
+                raise _too_slow(source, limit_s) from None
             except (OSError, ValueError) as error:
                 how = process.ended()
                 self._replace()
+                if how.endswith(signal.SIGXCPU.name):
+                    raise _too_slow(source, processor_s) from None
                 raise ImageError(f"{source} can't be decoded: the process that tried to {how}") from error
             except BaseException:
                 self._replace()  # interrupted: the answer would be taken for that of the next image
@@ -130,6 +142,12 @@ class ImageWorker:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _too_slow(source: str, limit_s: float) -> ImageError:
+    return ImageError(
+        f"{source} took longer than {limit_s:.3g} s to decode: make it smaller, or save it as a baseline JPEG"
+    )
 
 
 class _Process:
@@ -255,12 +273,22 @@ def _serve(channel: socket.socket, memory: int) -> None:
         try:
             claim = read_claim(data, source, reduce)
             check_claim(claim, len(data), source, asked["megapixels"], asked["memory"])
+            _limit_processor(asked["processor_s"])
             pixels = decode_checked(data, source, quiet=False, reduce=reduce)
         except ImageError as error:
             _send(channel, {"error": str(error)})
             continue
         _send(channel, {"shape": pixels.shape[:2]}, pixels.data.cast("B"))
         del data, pixels
+
+
+def _limit_processor(seconds: float) -> None:
+    """Have the system end this process when it computed for so much longer, in whole seconds."""
+    used = time.process_time()
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    most = math.ceil(used + seconds)
+    if hard == resource.RLIM_INFINITY or most < hard:
+        resource.setrlimit(resource.RLIMIT_CPU, (most, hard))
 
 
 def _limit(memory: int) -> None:

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 from edgecnn import golden
 from edgecnn.bundle import Bundle, open_model, read_bundle
 from edgecnn.bundle_writer import write_manifest, write_models
+from edgecnn.classifier_file import is_open
+from edgecnn.engine.interpreter import refuse_compiled
 from edgecnn.errors import ModelError, OptionError, OutputError
 from edgecnn.loader import load
 from edgecnn.output_folder import find_target, hold, recover
+from edgecnn.tflite_file import read_tflite
 
 if TYPE_CHECKING:
     from edgecnn.bundle import Model
@@ -40,8 +43,8 @@ def bundle_target(name: str) -> Path:
 def import_model(path: str | os.PathLike[str], name: str, given: Given) -> Bundle:
     """Make a bundle of a model file, which stays as it is inside.
 
-    Its one variant is `float32` where its input is, else `int8`, whether that is signed or not. Golden
-    vectors are what it answers here and now.
+    Its one variant is `float32` where the network is, else `int8`, whether that is signed or not, and also
+    where its input and output are float around it. Golden vectors are what it answers here and now.
 
     Raises
     ------
@@ -54,7 +57,9 @@ def import_model(path: str | os.PathLike[str], name: str, given: Given) -> Bundl
         raise ModelError(f"{path} is a folder: give a .tflite file")
     target = bundle_target(name)
     model = open_model(path, given=given)
-    variant = "float32" if model.file.inputs[0].dtype == "float32" else "int8"
+    if model.file.ethos_u:
+        refuse_compiled(model)
+    variant = "float32" if model.variant == "float32" else "int8"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -63,8 +68,15 @@ def import_model(path: str | os.PathLike[str], name: str, given: Given) -> Bundl
         folder = draft.folder
         manifest = write_models(folder, name, name, model.labels, model.input, {variant: model.data})
         manifest |= _origin(model, Path(path), variant)
+        if is_open(read_tflite(model.data, str(path)).inputs[0]):
+            manifest["variants"][variant]["macs"] = 0  # what the file says is of one pixel
+        if given.output is not None:
+            manifest["output"] = given.output
+        if model.scores is not None:
+            manifest["scores"] = model.scores
         write_manifest(folder, manifest)
         with load(folder, variant) as classifier:
+            manifest["scores"] = classifier.model.scores
             manifest["golden"] = golden.record({variant: classifier})
         write_manifest(folder, manifest)
         if draft.publish(replace=False):
@@ -73,7 +85,7 @@ def import_model(path: str | os.PathLike[str], name: str, given: Given) -> Bundl
 
 
 def _taken(target: Path) -> OutputError:
-    return OutputError(f"{target} is there already: {_HINT}, or remove it")
+    return OutputError(f"{target} is there already: {_HINT}, or move it away")
 
 
 def _origin(model: Model, path: Path, variant: str) -> dict[str, Any]:

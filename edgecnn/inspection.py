@@ -9,15 +9,18 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgecnn.arena import arena_bytes
-from edgecnn.bundle import find_labels
-from edgecnn.convention import Given, find_convention
+from edgecnn.bundle import Bundle, bundle_usage
+from edgecnn.convention import Given
 from edgecnn.edgetpu_ops import check_edge_tpu
 from edgecnn.errors import ModelError
-from edgecnn.tflite_file import read_tflite, require_classifier
+from edgecnn.tflite_file import read_tflite
+from edgecnn.usage import Usage, remembered_scores, usage_of_file
 
 if TYPE_CHECKING:
-    from edgecnn.convention import Convention
+    from pathlib import Path
+
     from edgecnn.edgetpu_ops import EdgeTpuFit
+    from edgecnn.scores import Found
     from edgecnn.tflite_file import Tensor, TfliteFile
 
 # Operators whose constants are shapes, axes and paddings: no parameters that are learned.
@@ -49,8 +52,8 @@ class Layer:
 class Inspection:
     """What there is to say of a file.
 
-    `no_classifier` and `no_labels` are the reasons why it is no image classifier, and why its outputs have no
-    names; empty where it is one and they have. `convention` is None for what is no classifier.
+    `no_classifier` is the reason why it is no image classifier, empty where it is one. `usage` is how it is
+    used, None for what is no classifier: what `classify` does with it.
     """
 
     source: str
@@ -61,9 +64,7 @@ class Inspection:
     arena_bytes: int
     edge_tpu: EdgeTpuFit
     no_classifier: str
-    convention: Convention | None
-    labels: tuple[str, ...]
-    no_labels: str
+    usage: Usage | None
 
     @property
     def operators(self) -> dict[str, int]:
@@ -80,16 +81,27 @@ class Inspection:
         """One line: what of it an Edge TPU would take."""
         if self.file.edge_tpu:
             count = len(self.layers) - self.file.operators.count("edgetpu-custom-op")
-            return f"compiled for it, and runs nowhere else; {count} operators stay on the CPU"
-        if self.edge_tpu.wrong_tensors:
-            return "takes full-integer models only"
-        if self.edge_tpu.leaving:
-            first = self.edge_tpu.leaving[0]
-            return (
-                f"{self.edge_tpu.on_cpu} of {len(self.layers)} operators stay on the CPU, "
-                f"from {first.index + 1}, {first.operator}, on: {first.reason}"
-            )
-        return f"all {len(self.layers)} operators map, as far as Coral's table says"
+            stay = f"{count} operator{'s' * (count != 1)} stay{'s' * (count == 1)} on the CPU"
+            return f"compiled for it, and runs nowhere else; {stay}"
+        if self.file.ethos_u:
+            return "none: Vela compiled it for Arm's Ethos-U, which only TensorFlow Lite Micro runs"
+        return self.edge_tpu.summary
+
+    @property
+    def scores(self) -> Found | None:
+        """What its outputs are: by the graph, else by what running it told; None for no classifier."""
+        if self.usage is None:
+            return None
+        found = self.usage.found
+        return found if found.scores else remembered_scores(self.usage.file) or found
+
+    def _pictures(self) -> dict[str, Any] | None:
+        """Return how images get in, for JSON."""
+        if self.usage is None:
+            return None
+        way = self.usage.convention
+        names = ("width", "height", "color", "fit", "resize", "layout", "value_range", "channel_ranges")
+        return {name: getattr(way, name) for name in names} | {"reasons": way.reasons}
 
     def as_dict(self) -> dict[str, Any]:
         """Return all of it for JSON; sizes in bytes."""
@@ -107,21 +119,25 @@ class Inspection:
             "float_tensors": list(file.float_tensors),
             "metadata": {"labels": bool(metadata.labels), "mean": metadata.mean, "std": metadata.std},
             "no_classifier": self.no_classifier or None,
-            "ends_in_probabilities": file.ends_in_probabilities,
-            "pictures": self.convention._asdict() if self.convention else None,
-            "labels": list(self.labels),
-            "no_labels": self.no_labels or None,
+            "scores": self.scores._asdict() if self.scores else None,
+            "pictures": self._pictures(),
+            "labels": list(self.usage.labels) if self.usage else [],
+            "missing": [f"{lack}: {ask}" for lack, ask in self.usage.missing] if self.usage else [],
+            "notices": list(self.usage.notices) if self.usage else [],
+            "ethos_u": file.ethos_u,
             "edge_tpu": {
                 "compiled": file.edge_tpu,
                 "on_cpu": self.edge_tpu.on_cpu,
-                "wrong_tensors": list(self.edge_tpu.wrong_tensors),
+                "operators": len(self.layers),
                 "summary": self.edge_tpu_summary,
             },
             "layers": [asdict(layer) for layer in self.layers],
         }
 
 
-def inspect_model(data: bytes, source: str, given: Given | None = None) -> Inspection:
+def inspect_model(
+    data: bytes, source: str, given: Given | None = None, folder: Path | None = None
+) -> Inspection:
     """Read a model file without running it.
 
     Parameters
@@ -132,36 +148,41 @@ def inspect_model(data: bytes, source: str, given: Given | None = None) -> Inspe
         What to call it.
     given
         What a person says of it, which comes before what it says itself.
+    folder
+        Where to look for labels beside it; None for nowhere.
 
     Raises
     ------
     ModelError
         Where it is no TFLite file, or a damaged one. What is no image classifier is inspected all the same.
     """
-    given = given or Given()
     file = read_tflite(data, source)
-    fit = check_edge_tpu(data, source)
-    no_classifier, no_labels = "", ""
-    convention, labels = None, tuple[str, ...]()
     try:
-        require_classifier(file, source)
-        convention = find_convention(file, given)
+        return _inspect(data, source, file, usage_of_file(file, source, given or Given(), folder), "")
     except ModelError as error:
-        no_classifier = str(error).removeprefix(source).lstrip(": ")
-    else:
-        try:
-            labels = find_labels(file, source, given.labels)[0]
-        except ModelError as error:
-            no_labels = str(error).removeprefix(source).lstrip(": ")
+        return _inspect(data, source, file, None, str(error).removeprefix(source).lstrip(": "))
+
+
+def inspect_bundle(bundle: Bundle, variant: str, given: Given | None = None) -> Inspection:
+    """Read a bundle's variant without running it: what its manifest says decides. Raises ModelError."""
+    data, usage = bundle_usage(bundle, variant, given or Given())
+    source = str(bundle.folder / bundle.variants[variant].file)
+    return _inspect(data, source, read_tflite(data, source), usage, "")
+
+
+def _inspect(
+    data: bytes, source: str, file: TfliteFile, usage: Usage | None, no_classifier: str
+) -> Inspection:
+    fit = check_edge_tpu(data, source)
     return Inspection(
         source, len(data), hashlib.sha256(data).hexdigest(), file, _layers(file, fit), arena_bytes(file),
-        fit, no_classifier, convention, labels, no_labels,
+        fit, no_classifier, usage,
     )  # fmt: skip
 
 
 def _layers(file: TfliteFile, fit: EdgeTpuFit) -> tuple[Layer, ...]:
     reasons = {leaving.index: leaving.reason for leaving in fit.leaving}
-    first = min(reasons, default=len(file.graph))
+    first = min(fit.behind, default=len(file.graph)) - 1
     counted: set[int] = set()
     layers = []
     for index, operator in enumerate(file.graph):
@@ -169,7 +190,7 @@ def _layers(file: TfliteFile, fit: EdgeTpuFit) -> tuple[Layer, ...]:
         learned = {i for i in learned if file.tensors[i].constant}
         counted |= learned
         written = file.tensors[operator.outputs[0]] if operator.outputs else None
-        behind = f"behind operator {first + 1}" if index > first else ""
+        behind = f"behind operator {first + 1}" if index in fit.behind else ""
         layers.append(
             Layer(
                 index,

@@ -16,25 +16,33 @@ from edgecnn.cache import Cache
 from edgecnn.classifier import Classifier
 from edgecnn.convention import Given
 from edgecnn.engine import open_engine
-from edgecnn.errors import AnswerError, BundleError, OptionError
+from edgecnn.errors import AnswerError, BundleError, ModelError, OptionError
 from edgecnn.processor import describe_processor
+from edgecnn.scores import scores_of_outputs
+from edgecnn.usage import ASK_FOR_SCORES, remember_scores, remembered_scores, scores_notice
 
 if TYPE_CHECKING:
     import os
 
-    from edgecnn.convention import Color, Fit
+    from edgecnn.bundle import Model
+    from edgecnn.convention import Color, Fit, Range
+    from edgecnn.engine import Engine
+    from edgecnn.scores import Scores
 
 
-def load(
+def load(  # noqa: PLR0913 - each is an option of its own
     name_or_path: str | os.PathLike[str] = DEFAULT_MODEL,
-    variant: str = "int8",
+    variant: str | None = None,
     engine: str = "auto",
     threads: int | Literal["auto"] = 1,
     *,
     labels: str | os.PathLike[str] | None = None,
-    value_range: tuple[float, float] | None = None,
+    value_range: Range | tuple[Range, ...] | None = None,
     fit: Fit | None = None,
     color: Color | None = None,
+    scores: Scores | None = None,
+    output: str | None = None,
+    input_size: tuple[int, int] | None = None,
     threshold: float | None = None,
     deadline_ms: float | None = None,
     strict: bool = False,
@@ -49,20 +57,29 @@ def load(
     name_or_path
         A bundle's name (`digits`), a bundle's folder, or a bare `.tflite` file.
     variant
-        Which of a bundle's variants; a bare file is what it is.
+        Which of a bundle's variants; int8 for None, or the only one. A bare file is what it is.
     engine
         `auto`, or a name from `edgecnn.engine.ENGINES` with its options.
     threads
         How many threads the engine may use; `auto` for the quickest number, measured once.
     labels
-        A file with one label a line, for a bare file without labels inside.
+        A file of labels, for a bare file without labels inside.
     value_range
-        What pixels 0 and 255 become, for a bare float model whose file does not say.
+        What pixels 0 and 255 become, for a bare float model whose file does not say; one pair, or one for
+        each channel.
     fit, color
         How a bare file's pictures are fitted and coloured; stretched and RGB for None. See `InputSpec`.
+    scores
+        What the output's numbers are: `probabilities`, `logits` or `multi-label`, a probability of each class
+        by itself; None for what the model says.
+    output
+        The name or number of the output that has the scores, for a bare file with several.
+    input_size
+        Width and height of its images, for a bare file that leaves them open.
     threshold
         The score below which the answer is unknown, 0 to 1: 0 for never, None for the bundle's own. A bare
-        file has none.
+        file has none. For a multi-label model, the score that every class takes to be found: 0.5 for None,
+        where its bundle has no other.
     deadline_ms
         How long an inference may take; see `open_engine`.
     strict
@@ -75,8 +92,10 @@ def load(
     """
     if threshold is not None and not 0 <= threshold <= 1:
         raise OptionError(f"the threshold is {threshold!r}, expected a score from 0 (never unknown) to 1")
-    given = Given(labels, value_range, fit, color)
+    size = None if input_size is None else (input_size[0], input_size[1])
+    given = Given(labels, value_range, fit, color, scores, output, size)
     model = open_model(name_or_path, variant, given)
+    variant = variant or model.variant
     either = engine == "auto" and model.bundle is not None and variant.endswith(COMPILED)
     if either:
         # `auto` takes the compiled form by itself where there is a device, and else what it was made from.
@@ -86,7 +105,7 @@ def load(
         from edgecnn.engine.probe import require_sound
 
         require_sound(model, engine, 1)
-    notices = []
+    notices = list(model.notices)
     if threads == "auto":
         from edgecnn.engine.threads import best_threads
 
@@ -100,6 +119,8 @@ def load(
     if opened.warning:
         notices.append(opened.warning)
     try:
+        model, found = _settle(model, opened)
+        notices += found
         classifier = Classifier(model, opened, threads, threshold, tuple(notices))
         if model.bundle is not None and (strict or not apart):
             differs = _still_answers(classifier)
@@ -110,6 +131,27 @@ def load(
         opened.close()
         raise
     return classifier
+
+
+def _settle(model: Model, engine: Engine) -> tuple[Model, list[str]]:
+    """Find what a model's outputs are, where the graph did not tell, by what it gives for generated inputs.
+
+    Returns the model that knows it, and lines that say so. The verdict is remembered by the hash of the file.
+    Raises ModelError where they do not tell it either.
+    """
+    if model.scores is not None:
+        return model, []
+    if engine.name.startswith("fake"):
+        return model._replace(scores="probabilities"), []
+    from edgecnn.golden import try_outputs
+
+    found = remembered_scores(model.file)
+    if found is None:
+        found = scores_of_outputs(try_outputs(model, engine), model.file.outputs[0].scale)
+        remember_scores(model.file, found)
+    if found.scores is None:
+        raise ModelError(f"{model.name} does not tell what its scores are: {found.reason}; {ASK_FOR_SCORES}")
+    return model._replace(scores=found.scores), [f"{model.name}: {scores_notice(found)}"]
 
 
 def _still_answers(classifier: Classifier) -> tuple[str, ...]:

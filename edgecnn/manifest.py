@@ -9,11 +9,13 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from edgecnn.checked_json import Field, JsonError, parse_json
+from edgecnn.classifier_file import Layout
 from edgecnn.confidence import Confidence, read_confidence
-from edgecnn.convention import Color, Fit, InputSpec, Layout, Resize
+from edgecnn.convention import Color, Fit, InputSpec, Range, Resize, span
 from edgecnn.errors import BundleError
 from edgecnn.printable import printable, printable_text
 from edgecnn.regular_file import read_regular
+from edgecnn.scores import SCORES, Scores
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,7 +108,17 @@ class Facts(NamedTuple):
 
 
 class Manifest(NamedTuple):
-    """A checked manifest; `raw` is the whole JSON object, for writers that copy what they do not know."""
+    """A checked manifest; `raw` is the whole JSON object, for writers that copy what they do not know.
+
+    Attributes
+    ----------
+    scores
+        What the outputs are; None where the graph tells.
+    thresholds
+        The score that each class of a multi-label model takes to be found; empty for the usual one.
+    output
+        The name of the output that has the scores, where the model has several.
+    """
 
     name: str
     title: str
@@ -117,6 +129,9 @@ class Manifest(NamedTuple):
     golden: Golden | None
     facts: Facts
     raw: dict[str, Any]
+    scores: Scores | None = None
+    thresholds: tuple[float, ...] = ()
+    output: str | None = None
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -126,7 +141,9 @@ def read_manifest(path: Path) -> Manifest:
     except OSError as error:
         raise BundleError(f"{path} can't be read: {error.strerror}") from error
     except JsonError as error:
-        raise BundleError(f"{path} is no bundle manifest: {error}; copy the bundle again") from error
+        raise BundleError(
+            f"{path} is not a bundle manifest: {error}; correct it, or copy the bundle again"
+        ) from error
 
 
 def check_manifest(root: Field, path: Path) -> Manifest:
@@ -147,7 +164,21 @@ def check_manifest(root: Field, path: Path) -> Manifest:
         golden=_golden(root.find("golden"), len(labels)),
         facts=_facts(root),
         raw=root.table(),
+        scores=_scores(root.find("scores")),
+        thresholds=_thresholds(root.find("thresholds"), len(labels)),
+        output=output.text(_LONGEST_TITLE) if (output := root.find("output")) else None,
     )
+
+
+def _scores(field: Field | None) -> Scores | None:
+    return None if field is None or field.value is None else cast("Scores", field.choice(SCORES))
+
+
+def _thresholds(field: Field | None, classes: int) -> tuple[float, ...]:
+    """Return a multi-label model's thresholds, one a class."""
+    if field is None or field.value is None:
+        return ()
+    return tuple(one.number(0, 1) for one in field.rows(classes))
 
 
 def _title(field: Field) -> str:
@@ -178,9 +209,7 @@ def _stays_inside(name: str) -> bool:
 
 
 def _input(field: Field) -> InputSpec:
-    low, high = field("range").numbers(2, _MOST_RANGE)
-    if not low < high:
-        raise field("range").wrong("two numbers, the lower one first")
+    ranges = _ranges(field("range"))
     layout = field.find("layout")
     return InputSpec(
         width=field("width").integer(1, MOST_SIDE),
@@ -188,9 +217,22 @@ def _input(field: Field) -> InputSpec:
         color=_one_of(field("color"), Color),
         fit=_one_of(field("fit"), Fit),
         resize=_one_of(field("resize"), Resize),
-        value_range=(low, high),
+        value_range=span(ranges),
         layout=_one_of(layout, Layout) if layout else "nhwc",
+        channel_ranges=ranges if len(ranges) > 1 else (),
     )
+
+
+def _ranges(field: Field) -> tuple[Range, ...]:
+    """Return what pixels 0 and 255 become: one pair, or one for each of three channels."""
+    by_channel = type(field.value) is list and any(type(part) is list for part in field.value)
+    found = []
+    for pair in field.rows(3) if by_channel else [field]:
+        low, high = pair.numbers(2, _MOST_RANGE)
+        if not low < high:
+            raise pair.wrong("two numbers, the lower one first")
+        found.append((low, high))
+    return tuple(found)
 
 
 def _one_of(field: Field, literal: Any) -> Any:

@@ -68,9 +68,13 @@ def exchange_at_once(one: Path, other: Path) -> bool:
 
 
 def move_to_free(source: Path, wanted: Path) -> Path:
-    """Rename to `wanted-2`, or to the first number after it that nothing has; return the new path."""
+    """Rename to `wanted-2`, or to the first number after it that nothing has; return the new path.
+
+    Of a picture's file, the number goes in front of its ending.
+    """
+    stem, ending = (wanted.stem, ".png") if wanted.suffix == ".png" else (wanted.name, "")
     for number in range(2, _MOST_FREE_NAMES):
-        free = wanted.with_name(f"{wanted.name}-{number}")
+        free = wanted.with_name(f"{stem}-{number}{ending}")
         with suppress(FileExistsError):
             move_new(source, free)
             return free

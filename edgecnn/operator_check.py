@@ -83,6 +83,10 @@ def wrong(where: str, got: object, expected: str) -> ModelError:
     return ModelError(f"{where} has {got}, expected {expected}")
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def _check_left_out(operator: Any, where: str) -> None:
     if -1 not in operator.inputs or any(part in operator.code for part in _WITH_STATE):
         return
@@ -115,7 +119,11 @@ def check_operator(
     _check_left_out(operator, where)
     fewest = _FEWEST_INPUTS.get(code, 1 if code in _OPTIONS else 0)
     if len(inputs) < fewest or (code in _OPTIONS and not outputs):
-        raise wrong(where, f"{len(inputs)} inputs and {len(outputs)} outputs", f"at least {fewest} and 1")
+        raise wrong(
+            where,
+            f"{_count(len(inputs), 'input')} and {_count(len(outputs), 'output')}",
+            f"at least {fewest} and 1",
+        )
     if code in _SCALED:
         _check_scaled([t for t in (*inputs[:2], *outputs) if t is not None], where)
     options = _options(operator, where, file)
@@ -129,6 +137,11 @@ def check_operator(
         _check_broadcast(code, where, inputs, outputs[0])
     elif code in _SIZED:
         _check_sized(code, where, inputs, outputs)
+
+
+def _is_open(*tensors: Any) -> bool:
+    """Whether one has a dimension of any size but the batch's: shapes are not of what it will run at."""
+    return any(-1 in tensor.shape_signature[1:] for tensor in tensors)
 
 
 def _check_scaled(tensors: list[Any], where: str) -> None:
@@ -172,6 +185,8 @@ def _check_window(
     stride_h, stride_w = _pair(options, where, "stride", MOST_STRIDE)
     if options.padding not in (0, 1):
         raise wrong(where, f"the padding {options.padding}", "0 (same) or 1 (valid)")
+    if _is_open(image, output):
+        return
     expected = [image.shape[0], 0, 0, channels]
     for axis, stride, size in ((1, stride_h, window[0]), (2, stride_w, window[1])):
         room = image.shape[axis] - (size - 1 if options.padding else 0)
@@ -228,7 +243,7 @@ def _check_broadcast(code: str, where: str, inputs: list[Any], output: Any) -> N
         expected = math.prod(np.broadcast_shapes(first.shape, second.shape))
     except ValueError:
         expected = -1
-    if expected != math.prod(output.shape):
+    if expected != math.prod(output.shape) and not _is_open(first, second, output):
         fits = f"what fits {list(first.shape)} and {list(second.shape)}"
         raise wrong(where, f"an output of {list(output.shape)}", fits)
     tensors = (first, second, output)
@@ -241,7 +256,12 @@ def _check_broadcast(code: str, where: str, inputs: list[Any], output: Any) -> N
 
 def _check_sized(code: str, where: str, inputs: list[Any], outputs: list[Any]) -> None:
     image, sizes = inputs[:2]
-    if sizes.values is None or sizes.dtype not in ("int32", "int64") or sizes.sparsity is not None:
+    if (
+        _is_open(image, *outputs)
+        or sizes.values is None
+        or sizes.dtype not in ("int32", "int64")
+        or sizes.sparsity is not None
+    ):
         return
     if len(sizes.values) > MOST_SIZES_BYTES:
         raise wrong(where, f"{len(sizes.values):,} bytes of sizes", f"at most {MOST_SIZES_BYTES}")

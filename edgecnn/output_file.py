@@ -38,6 +38,20 @@ def write_file(path: Path, data: bytes, *, ours: Callable[[Path], bool] | None =
         flush_folder(path.parent)
 
 
+def write_new(path: Path, data: bytes) -> Path:
+    """Write a whole file where nothing is, else as `NAME-2.EXT` and so on, and return its path.
+
+    Raises OSError.
+    """
+    with _hidden_file(path, data) as fresh:
+        try:
+            move_new(fresh, path)
+        except FileExistsError:
+            path = move_to_free(fresh, path)
+        flush_folder(path.parent)
+    return path
+
+
 def _replace_ours(fresh: Path, path: Path, ours: Callable[[Path], bool]) -> None:
     with suppress(FileExistsError):
         move_new(fresh, path)

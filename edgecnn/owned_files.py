@@ -1,8 +1,7 @@
 """Which files of a bundle's folder edgecnn wrote: only these are ever replaced or removed.
 
 The manifest's `files` has the SHA-256 of each file as it was written, its own too: that one is of its text
-with zeros in the hash's place. Bundles from before have no such list: there a file belongs to the bundle by
-its name and, where the manifest tells it, its content.
+with zeros in the hash's place. In a bundle from before there were such lists everything counts as somebody's.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from edgecnn.bundle import FORMAT, LABELS, MANIFEST
+from edgecnn.bundle import FORMAT, MANIFEST
 from edgecnn.json_text import to_json
 from edgecnn.moving import flush_file, flush_folder
 from edgecnn.regular_file import open_regular, read_regular
@@ -75,8 +74,8 @@ def _find_foreign(folder: Path, names: list[str]) -> str | None:
     if MANIFEST not in names:
         return f"{first} and is no bundle"
     text, manifest = _read_manifest(folder)
-    if manifest is None:
-        return f"{first} and no {MANIFEST} that can be read"
+    if manifest is None or not isinstance(manifest.get("files"), dict):
+        return f"{first} and no {MANIFEST} that lists the files that edgecnn wrote"
     for name in names:
         if not stat.S_ISREG((folder / name).lstat().st_mode) or not _is_part(name, manifest):
             return f"holds {name!r}, which is no file of the bundle"
@@ -86,13 +85,15 @@ def _find_foreign(folder: Path, names: list[str]) -> str | None:
 
 
 def names_of_parts(folder: Path) -> list[str]:
-    """Return the names of a bundle's own files that are there."""
+    """Return the names of a bundle's own files that are there; of an older bundle, those that it may have."""
     _, manifest = _read_manifest(folder)
-    return sorted(
-        entry.name
-        for entry in os.scandir(folder)
-        if manifest is not None and entry.is_file() and _is_part(entry.name, manifest)
-    )
+    if manifest is None:
+        return []
+    if isinstance(files := manifest.get("files"), dict):
+        return sorted(e.name for e in os.scandir(folder) if e.is_file() and e.name in files)
+    variants = {v.get("file") for v in manifest["variants"].values() if isinstance(v, dict)}
+    found = [e.name for e in os.scandir(folder) if e.is_file()]
+    return sorted(name for name in found if name in variants or _KNOWN.fullmatch(name))
 
 
 def remove_bundle(folder: Path) -> str | None:
@@ -137,31 +138,17 @@ def _read_manifest(folder: Path) -> tuple[str, dict[str, Any] | None]:
 
 
 def _is_part(name: str, manifest: dict[str, Any]) -> bool:
-    if isinstance(files := manifest.get("files"), dict):
-        return name in files
-    return bool(_KNOWN.fullmatch(name)) or name in _hashes_of_variants(manifest)
+    return name in manifest["files"]
 
 
 def _as_written(path: Path, text: str, manifest: dict[str, Any]) -> bool:
-    """Whether a file that belongs to a bundle is as it was written, as far as the manifest tells."""
-    if isinstance(files := manifest.get("files"), dict):
-        expected = files[path.name]
-        if path.name != MANIFEST:
-            return bool(expected == _digest(path))
-        if not isinstance(expected, str) or text.count(expected) != 1:
-            return False
-        return expected == hashlib.sha256(text.replace(expected, _ZEROS).encode()).hexdigest()
-    if path.name == LABELS and isinstance(labels := manifest.get("labels"), list):
-        lines = "".join(f"{label}\n" for label in labels)
-        return read_regular(path, _MOST_BYTES) == lines.encode("utf-8", "replace")
-    expected = _hashes_of_variants(manifest).get(path.name)
-    return expected is None or expected == _digest(path)
-
-
-def _hashes_of_variants(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Return the SHA-256 of each variant's file."""
-    entries = [v for v in manifest["variants"].values() if isinstance(v, dict)]
-    return {v["file"]: v.get("sha256", "") for v in entries if isinstance(v.get("file"), str)}
+    """Whether a file that belongs to a bundle is as it was written."""
+    expected = manifest["files"][path.name]
+    if path.name != MANIFEST:
+        return bool(expected == _digest(path))
+    if not isinstance(expected, str) or text.count(expected) != 1:
+        return False
+    return expected == hashlib.sha256(text.replace(expected, _ZEROS).encode()).hexdigest()
 
 
 def _digest(path: Path) -> str:

@@ -58,14 +58,17 @@ class Preprocessor:
 
     def __init__(self, spec: InputSpec, tensor: Tensor) -> None:
         self._spec = spec
-        self._table = pixel_table(spec.value_range, tensor.dtype, tensor.scale, tensor.zero_point)
+        # One table, or one for each channel side by side.
+        ranges = spec.channel_ranges or (spec.value_range,)
+        tables = [pixel_table(r, tensor.dtype, tensor.scale, tensor.zero_point) for r in ranges]
+        self._table: Any = tables[0] if len(tables) == 1 else np.stack(tables, axis=-1)[:, np.newaxis]
         self._tensor: Tensors = np.empty(tensor.shape, tensor.dtype)
         self._plans: dict[tuple[int, ...], _Plan] = {}
         # The tensor as a picture, H×W or H×W×3, where it can be seen as one; and its bytes, with the byte
         # whose XOR makes them of the pixels where one does.
         self._target = self._as_picture(self._tensor)
         self._flipped: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None
-        if self._target is not None and (flip := _flip(self._table)) is not None:
+        if self._target is not None and len(tables) == 1 and (flip := _flip(tables[0])) is not None:
             self._flipped = self._target.view(np.uint8), flip
 
     def __call__(self, image: NDArray[np.uint8]) -> Tensors:
@@ -88,6 +91,8 @@ class Preprocessor:
         elif self._target is not None:
             cv2.LUT(pixels, self._table, dst=self._target)
         else:
+            if pixels.ndim < self._table.ndim and self._table.ndim == 3:
+                pixels = cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)  # type: ignore[assignment]
             np.copyto(self._tensor, self._arrange(cv2.LUT(pixels, self._table)))
         return self._tensor
 

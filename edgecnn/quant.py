@@ -53,7 +53,8 @@ def pixel_table(
     dtype
         The input tensor's: uint8, int8 or float32.
     scale, zero_point
-        The input tensor's quantization; not used for float32.
+        The input tensor's quantization; not used for float32. A scale of 0 stands for none: the numbers are
+        the real values.
 
     Returns
     -------
@@ -63,4 +64,4 @@ def pixel_table(
     real = low + np.arange(256, dtype=np.float64) * ((high - low) / 255)
     if dtype == "float32":
         return real.astype(np.float32)
-    return quantize(real, scale, zero_point, dtype)
+    return quantize(real, scale or 1.0, zero_point, dtype)

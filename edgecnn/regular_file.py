@@ -7,6 +7,8 @@ import os
 import stat
 from typing import IO
 
+# Of a data set's images, which come by the million, the first are remembered.
+_MOST_REMEMBERED = 10_000
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
     stat.S_IFCHR: "a device",
@@ -14,6 +16,23 @@ _KINDS = {
     stat.S_IFSOCK: "a socket",
     stat.S_IFDIR: "a folder",
 }
+
+
+_read: set[tuple[int, int]] = set()
+
+
+def was_read(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is one that `open_regular` opened since `forget_read`: no output may replace it."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - beside os.open
+    except (OSError, ValueError):
+        return False
+    return (found.st_dev, found.st_ino) in _read
+
+
+def forget_read() -> None:
+    """Begin anew to remember which files were read."""
+    _read.clear()
 
 
 def open_regular(path: str | os.PathLike[str]) -> IO[bytes]:
@@ -34,10 +53,13 @@ def open_regular(path: str | os.PathLike[str]) -> IO[bytes]:
             errno.EINVAL, "it is a socket or a device, expected a regular file", os.fspath(path)
         ) from error
     try:
-        kind = stat.S_IFMT(os.fstat(handle).st_mode)
+        found = os.fstat(handle)
+        kind = stat.S_IFMT(found.st_mode)
         if kind != stat.S_IFREG:
             what = _KINDS.get(kind, "a special file")
             raise OSError(errno.EINVAL, f"it is {what}, expected a regular file", os.fspath(path))
+        if len(_read) < _MOST_REMEMBERED:
+            _read.add((found.st_dev, found.st_ino))
         return os.fdopen(handle, "rb")
     except BaseException:
         os.close(handle)

@@ -70,7 +70,7 @@ class Stats:
         if result.correct is not None:
             self.known += 1
             self.correct += result.correct
-            self.steady_correct += result.shown == result.frame.truth
+            self.steady_correct += bool(result.steady_correct)
         self.smoothed = result.steady is not None
         labels = result.label, result.shown
         if self._labels:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from edgecnn.tflite_metadata import Metadata
 
 EDGE_TPU_OP = "edgetpu-custom-op"
+# What Arm's compiler Vela leaves of what an Ethos-U runs.
+ETHOS_U_OP = "ethos-u"
 # Bytes of one value, by the type's name.
 ITEM_BYTES = {
     "int8": 1,
@@ -35,7 +37,8 @@ _FLOAT_TYPES = ("float16", "float32", "float64")
 class Tensor(NamedTuple):
     """One tensor: `scale` is 0 where it is not quantized per tensor, `channels` counts its scales.
 
-    A `constant` is stored in the file, such as weights; the others are computed by each run.
+    A `constant` is stored in the file, such as weights; the others are computed by each run. `signature` is
+    the shape with -1 for each dimension that is open; empty where the file does not say.
     """
 
     name: str
@@ -45,6 +48,12 @@ class Tensor(NamedTuple):
     zero_point: int
     channels: int
     constant: bool = False
+    signature: tuple[int, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """How many values it has."""
+        return math.prod(self.shape)
 
 
 class Operator(NamedTuple):
@@ -60,7 +69,10 @@ class Operator(NamedTuple):
 class TfliteFile:
     """What a model file holds. Multiplications are those of convolutions and dense layers.
 
-    `description` is its metadata as they are stored, None where it has none, and `data` the whole file.
+    `input_places` and `output_places` are the places of `inputs` and `outputs` in `tensors`; `output` is the
+    place among the graph's outputs of the first of `outputs`, which is another than 0 where one was chosen.
+    `description` is its metadata as they are stored, None where it has none, `notes` are the metadata of
+    other kinds by their names, and `data` is the whole file.
     """
 
     inputs: tuple[Tensor, ...]
@@ -69,13 +81,18 @@ class TfliteFile:
     graph: tuple[Operator, ...]
     description: bytes | None = field(default=None, repr=False)
     data: bytes = field(default=b"", repr=False)
+    input_places: tuple[int, ...] = ()
+    output_places: tuple[int, ...] = ()
+    output: int = 0
+    notes: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
+    signature_outputs: tuple[tuple[str, int], ...] = ()
 
     @property
     def metadata(self) -> Metadata:
         """What the file says of itself, read anew each time: a bundle says all of it, and never asks."""
         from edgecnn.tflite_metadata import read_metadata
 
-        return read_metadata(self.description, self.data)
+        return read_metadata(self.description, self.data, self.notes)
 
     @property
     def operators(self) -> tuple[str, ...]:
@@ -88,19 +105,6 @@ class TfliteFile:
         return sum(op.macs for op in self.graph)
 
     @property
-    def ends_in_probabilities(self) -> bool:
-        """Whether the graph itself ends in a softmax or sigmoid (a dequantize or reshape may follow).
-
-        What was compiled for the Edge TPU hides its operators; there an output in steps of 1/256 from 0 on
-        tells it, which is how TensorFlow Lite quantizes probabilities.
-        """
-        if self.edge_tpu:
-            last = self.outputs[0]
-            return (last.scale, last.zero_point) in {(1 / 256, 0), (1 / 256, -128)}
-        body = [op for op in self.operators if op not in ("DEQUANTIZE", "QUANTIZE", "RESHAPE")]
-        return bool(body) and body[-1] in ("SOFTMAX", "LOGISTIC")
-
-    @property
     def float_tensors(self) -> tuple[str, ...]:
         """The tensors that are not integer; none in a full-integer model."""
         return tuple(t.name for t in self.tensors if t.dtype in _FLOAT_TYPES)
@@ -109,6 +113,19 @@ class TfliteFile:
     def edge_tpu(self) -> bool:
         """Whether it was compiled for the Edge TPU and can't run anywhere else."""
         return EDGE_TPU_OP in self.operators
+
+    @property
+    def ethos_u(self) -> bool:
+        """Whether Vela compiled it for Arm's Ethos-U, which only TensorFlow Lite Micro runs."""
+        return ETHOS_U_OP in self.operators
+
+    def readers(self, place: int) -> list[Operator]:
+        """Return the operators that read a tensor."""
+        return [op for op in self.graph if place in op.inputs]
+
+    def writer(self, place: int) -> Operator | None:
+        """Return the operator that writes a tensor."""
+        return next((op for op in self.graph if place in op.outputs), None)
 
 
 def read_tflite(data: bytes, source: str) -> TfliteFile:
@@ -138,36 +155,6 @@ def read_tflite(data: bytes, source: str) -> TfliteFile:
         ) from None
 
 
-def require_classifier(file: TfliteFile, source: str) -> None:
-    """Raise ModelError unless the model takes one picture and gives one score a class."""
-    if len(file.inputs) != 1 or len(file.outputs) != 1:
-        raise ModelError(
-            f"{source} is no image classifier: it has {len(file.inputs)} inputs and {len(file.outputs)} "
-            "outputs, expected one picture in and one list of scores out"
-        )
-    image, scores = file.inputs[0], file.outputs[0]
-    channels = {1, 3} & {*image.shape[1:2], *image.shape[3:]}
-    if len(image.shape) != 4 or image.shape[0] != 1 or not channels or min(image.shape) < 1:
-        raise ModelError(
-            f"{source} is no image classifier: its input has the shape {list(image.shape)}, "
-            "expected [1, height, width, 1 or 3] or [1, 1 or 3, height, width]"
-        )
-    if not scores.shape or math.prod(scores.shape) != scores.shape[-1] or scores.shape[-1] < 2:
-        raise ModelError(
-            f"{source} is no image classifier: its output has the shape {list(scores.shape)}, "
-            "expected [1, classes]"
-        )
-    for tensor in (image, scores):
-        if tensor.dtype not in ("uint8", "int8", "float32"):
-            raise ModelError(
-                f"{source}: tensor {tensor.name} is {tensor.dtype}, expected uint8, int8 or float32"
-            )
-        if tensor.dtype != "float32" and not tensor.scale > 0:
-            raise ModelError(
-                f"{source}: tensor {tensor.name} is {tensor.dtype} but has no quantization scale"
-            )
-
-
 def _refuse_foreign(data: bytes, source: str) -> None:
     """Say what a file is that is clearly no model."""
     head = data[:200].lstrip().lower()
@@ -195,6 +182,7 @@ def _tensor(raw: Any) -> Tensor:
         zero_point=int(quantization.zero_point[0]) if channels == 1 and len(quantization.zero_point) else 0,
         channels=channels,
         constant=raw.constant,
+        signature=tuple(raw.shape_signature.tolist()),
     )
 
 
@@ -224,6 +212,7 @@ def _read(data: bytes) -> TfliteFile:
     graph = model.subgraphs[0]
     tensors = tuple(_tensor(t) for t in graph.tensors)
     described = next((m for m in model.metadata if m.name == METADATA_NAME.encode()), None)
+    others = (m for m in model.metadata if m is not described)
     return TfliteFile(
         inputs=tuple(tensors[k] for k in graph.inputs),
         outputs=tuple(tensors[k] for k in graph.outputs),
@@ -231,4 +220,18 @@ def _read(data: bytes) -> TfliteFile:
         graph=tuple(_operator(o, model.operator_codes, tensors) for o in graph.operators),
         description=model.buffers[described.buffer].data.tobytes() if described else None,
         data=data,
+        input_places=tuple(graph.inputs.tolist()),
+        output_places=tuple(graph.outputs.tolist()),
+        notes=tuple(
+            ((m.name or b"").decode("utf-8", "replace"), model.buffers[m.buffer].data.tobytes())
+            for m in others
+        ),
+        signature_outputs=_signature_outputs(model),
     )
+
+
+def _signature_outputs(model: Any) -> tuple[tuple[str, int], ...]:
+    """Return the names that the first graph's signature gives tensors."""
+    signature = next((s for s in model.signature_defs if s.subgraph == 0), None)
+    entries = signature.outputs if signature else ()
+    return tuple(((e.name or b"").decode("utf-8"), int(e.tensor)) for e in entries)

@@ -24,6 +24,8 @@ _TENSOR_NAME, _TENSOR_CONTENT, _TENSOR_UNITS, _TENSOR_STATS, _TENSOR_FILES, _TEN
 _UNION_TYPE, _UNION_VALUE = 0, 1
 _FILE_NAME, _FILE_TYPE, _FILE_FIELDS = 0, 2, 5
 _TENSOR_AXIS_LABELS = 2
+# What Vela says for TensorFlow Lite Micro: where activations lie.
+_FOR_MICRO = (b"OfflineMemoryAllocation",)
 _NORMALIZATION, _IMAGE, _FEATURE = 1, 2, 1
 _RGB, _GRAYSCALE = 1, 2
 
@@ -36,11 +38,13 @@ def unpack_model(model: bytes) -> Any:
 
 
 def without_metadata(model: bytes) -> bytes:
-    """Return the bare model: no metadata, no labels behind it."""
+    """Return the bare model: no labels behind it, and no metadata but those that an interpreter goes by."""
     graph = unpack_model(model)
+    kept = [entry for entry in graph.metadata or () if entry.name in _FOR_MICRO]
     for entry in graph.metadata or ():
-        graph.buffers[entry.buffer].data = None
-    graph.metadata = None
+        if entry not in kept:
+            graph.buffers[entry.buffer].data = None
+    graph.metadata = kept or None
     return pack_model(graph)
 
 
@@ -80,10 +84,12 @@ def write_metadata(
     labels: Sequence[str],
     color: str,
     value_range: tuple[float, float],
+    channel_ranges: Sequence[tuple[float, float]] = (),
 ) -> bytes:
     """Return the model with metadata and labels inside; its answers do not change.
 
-    `value_range` is what pixels 0 and 255 become; written as the mean and deviation of (pixel − mean) / std.
+    `value_range` is what pixels 0 and 255 become, or each one of `channel_ranges` where channels differ;
+    written as the mean and deviation of (pixel − mean) / std.
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -95,7 +101,9 @@ def write_metadata(
         entry.name, entry.buffer = METADATA_NAME, len(graph.buffers)
         graph.metadata.append(entry)
         graph.buffers.append(schema.BufferT())
-    graph.buffers[entry.buffer].data = list(_build(name, description, license_text, color, value_range))
+    graph.buffers[entry.buffer].data = list(
+        _build(name, description, license_text, color, channel_ranges or (value_range,))
+    )
     packed = io.BytesIO()
     packed.write(pack_model(graph))
     with zipfile.ZipFile(packed, "a", zipfile.ZIP_STORED) as archive:
@@ -123,7 +131,7 @@ def _vector(builder: flatbuffers.Builder, values: Sequence[Any], prepend: Callab
 
 
 def _build(
-    name: str, description: str, license_text: str, color: str, value_range: tuple[float, float]
+    name: str, description: str, license_text: str, color: str, ranges: Sequence[tuple[float, float]]
 ) -> bytes:
     b = flatbuffers.Builder(1024)
 
@@ -133,14 +141,14 @@ def _build(
     def floats(*values: float) -> int:
         return _vector(b, values, b.PrependFloat32)
 
-    low, high = value_range
-    std = 255 / (high - low)
-    mean, deviation = floats(-low * std), floats(std)
+    stds = [255 / (high - low) for low, high in ranges]
+    means = [0.0 - low * std for (low, _), std in zip(ranges, stds, strict=True)]
+    mean, deviation = floats(*means), floats(*stds)
     options = _object(b, 2, {0: ("offset", mean), 1: ("offset", deviation)})
     unit = _object(b, 2, {_UNION_TYPE: ("byte", _NORMALIZATION), _UNION_VALUE: ("offset", options)})
     image = _object(b, 2, {0: ("byte", _GRAYSCALE if color == "gray" else _RGB)})
     picture = _object(b, 3, {_UNION_TYPE: ("byte", _IMAGE), _UNION_VALUE: ("offset", image)})
-    top, bottom = floats(high), floats(low)
+    top, bottom = floats(*(high for _, high in ranges)), floats(*(low for low, _ in ranges))
     stats = _object(b, 2, {0: ("offset", top), 1: ("offset", bottom)})
     units = offsets(unit)
     input_name = b.CreateString("image")

@@ -24,7 +24,7 @@ from benchmarks.peers.network import Network
 from edgecnn.bench import bench_frames
 from edgecnn.bundle import open_model
 from edgecnn.convention import Given, InputSpec
-from edgecnn.exporting import to_uint8
+from edgecnn.exporting import to_integers
 from edgecnn.loader import load
 from edgecnn.preprocess import Preprocessor
 
@@ -117,7 +117,7 @@ def _fill(name: str, source: Source, folder: Path, key: str) -> None:
     (folder / "labels.txt").write_text("\n".join(labels) + "\n", "utf-8")
     given = Given(folder / "labels.txt", (0.0, 1.0), "crop")
     int8 = open_model(folder / "int8.tflite", "int8", given)
-    (folder / "uint8.tflite").write_bytes(to_uint8(int8))
+    (folder / "uint8.tflite").write_bytes(to_integers(int8, "uint8"))
     frames = bench_frames()
     np.save(folder / "calibration.npy", shrunk)
     np.save(folder / "frames.npy", np.stack(frames))

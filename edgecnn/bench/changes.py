@@ -135,7 +135,7 @@ def read_run(path: str) -> OldRun:
         frames = _typed(raw, "frames", str)
         doubts = [_typed({"doubts": doubt}, "doubts", str) for doubt in _typed(raw, "doubts", list)]
         board = _typed(raw, "board", dict)
-        common = {key: _typed(board, key, str, int, type(None)) for key in _COMMON if key in board}
+        common = {key: _typed(board, key, str, int, list, type(None)) for key in _COMMON if key in board}
         contestants = dict(map(_older, _typed(raw, "results", list)))
     except ValueError as error:
         raise BenchError(f"{path} is a damaged report: {error}; measure again") from error

@@ -165,7 +165,7 @@ def _changes(report: Report) -> Html:
         for c in found.rows
     ]  # fmt: skip
     heads = ("", "stage", "then", "now", "now / then", "")
-    return joined([_lines([found.summary, *found.differences]), table(heads, rows, left=2)])
+    return joined([_lines([*found.differences, found.summary]), table(heads, rows, left=2)])
 
 
 def _operators(report: Report) -> Html:

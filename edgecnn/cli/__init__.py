@@ -19,6 +19,7 @@ from edgecnn import __version__
 from edgecnn.errors import EdgeCnnError, OptionError, OutputError
 from edgecnn.printable import echo
 from edgecnn.quiet import say
+from edgecnn.regular_file import forget_read
 
 # More than any number that an option takes has a use for: in seconds it is 31 years.
 MOST_NUMBER = 1_000_000_000
@@ -128,6 +129,7 @@ def _root(
 def main() -> None:
     """Run the command; an expected error is one line on stderr and exit code 1 (2 for usage)."""
     _take_standard_streams()
+    forget_read()
     code = 0
     try:
         code = _run()

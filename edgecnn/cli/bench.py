@@ -11,11 +11,14 @@ from edgecnn import DEFAULT_MODEL
 from edgecnn.cli.options import (
     ColorOption,
     FitOption,
+    InputSizeOption,
     JsonOption,
     LabelsOption,
     LimitOption,
     ModelOption,
+    OutputOption,
     RangeOption,
+    ScoresOption,
     SplitOption,
     VariantOption,
     parse_given,
@@ -33,7 +36,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 @app.command()
 def bench(
     model: ModelOption = DEFAULT_MODEL,
-    variant: VariantOption = "int8",
+    variant: VariantOption = None,
     against: Annotated[
         str | None,
         typer.Option(
@@ -52,6 +55,9 @@ def bench(
     value_range: RangeOption = None,
     fit: FitOption = None,
     color: ColorOption = None,
+    scores: ScoresOption = None,
+    output: OutputOption = None,
+    input_size: InputSizeOption = None,
     source: Annotated[
         str | None,
         typer.Option(help="Measure on the first frames of a folder, picture, video or camera.", metavar="S"),
@@ -117,7 +123,7 @@ def bench(
         against=None if against is None else parse_names(against, "--against"),
         engines=parse_engines(engine),
         threads=parse_counts(threads),
-        given=parse_given(labels, value_range, fit, color),
+        given=parse_given(labels, value_range, fit, color, scores, output, input_size),
         source=source,
         blocks=blocks,
         seed=seed,

@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Literal
 from edgecnn import DEFAULT_MODEL
 from edgecnn.cli.options import open_classifier, parse_threads
 from edgecnn.errors import OptionError
+from edgecnn.quiet import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import ExitStack
 
     from edgecnn.bench import Contestant
+    from edgecnn.bundle import Bundle
     from edgecnn.classifier import Classifier
     from edgecnn.cli.options import Split
     from edgecnn.cold_start import Opening
     from edgecnn.convention import Given
 
 ALL = "all"
+USUAL = "int8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +32,8 @@ class Asked:
     Attributes
     ----------
     variant, against
-        The variant that is judged, and those, or other `.tflite` files, that it is held against; None for
-        float32, or for nothing where the model is a single file.
+        The variant that is judged, None for int8 or the only one, and the variants, or other `.tflite` files,
+        that it is compared with; None for float32, or for nothing where there is no other.
     source
         Where the frames come from; None for the synthetic ones.
     blocks
@@ -54,7 +57,7 @@ class Asked:
     """
 
     model: str = DEFAULT_MODEL
-    variant: str = "int8"
+    variant: str | None = None
     against: tuple[str, ...] | None = None
     engines: tuple[str, ...] = ("auto",)
     threads: tuple[int | Literal["auto"], ...] = (1,)
@@ -137,7 +140,9 @@ def _variants(asked: Asked) -> list[_Named]:
     given = asked.given or Given()
     path = find(asked.model)
     bare = not path.is_dir()
-    names = list(("float32",) * (not bare) if asked.against is None else asked.against)
+    there = None if bare else read_bundle(path)
+    variant = asked.variant or (there.default_variant() if there else USUAL)
+    names = _usual(there, variant) if asked.against is None else list(asked.against)
     files = [name for name in names if name.endswith(".tflite")]
     # A bundle says by itself how its pictures are; what is given of that is of the files beside it.
     named = Given(given.labels) if files else given
@@ -145,28 +150,34 @@ def _variants(asked: Asked) -> list[_Named]:
         raise OptionError(
             f"{asked.model} is a single file: name the model to hold it against, --against FILE.tflite"
         )
-    if not bare:
-        there = read_bundle(path)
+    if there is not None:
         for name in names:
             if name not in (ALL, *files, *there.variants):
                 raise OptionError(
                     f"--against {name}: {there.name} has no such variant; it has {', '.join(there.variants)}"
                 )
         if ALL in names:
-            names = [*(v for v in there.portable if v != asked.variant), *files]
-    if asked.variant in names:
-        raise OptionError(
-            f"--against {asked.variant} is the variant itself: name another one, or a .tflite file"
-        )
-    own = _Named(asked.model, asked.variant, given if bare else named)
+            names = [*(v for v in there.portable if v != variant), *files]
+    if variant in names:
+        raise OptionError(f"--against {variant} is the variant itself: name another one, or a .tflite file")
+    own = _Named(asked.model, variant, given if bare else named)
+    if there and not names and asked.against is None:
+        other = "--against OTHER.tflite compares it with another model"
+        say(f"{there.name} has no other variant than {variant}, so nothing is compared; {other}")
     # A bare file is its own only variant, which `float32` would contradict.
     return [
         own,
         *(
-            _Named(name, "int8", given) if name.endswith(".tflite") else _Named(asked.model, name, named)
+            _Named(name, USUAL, given) if name.endswith(".tflite") else _Named(asked.model, name, named)
             for name in names
         ),
     ]
+
+
+def _usual(bundle: Bundle | None, variant: str) -> list[str]:
+    """Return what a variant is compared with where nobody says: float32, else int8, where there is one."""
+    there = bundle.portable if bundle else ()
+    return [name for name in ("float32", USUAL) if name in there and name != variant][:1]
 
 
 def parse_counts(text: str) -> tuple[int | Literal["auto"], ...]:

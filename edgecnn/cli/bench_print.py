@@ -149,8 +149,10 @@ def _changes(result: Report) -> Iterator[Table | str]:
     found = result.changes
     if found is None:
         return
-    yield f"\n{found.summary}"
-    yield from (f"  but {difference}" for difference in found.differences)
+    yield ""
+    # First of all, since another machine may be all that has changed.
+    yield from (f"not the same: {difference}" for difference in found.differences)
+    yield found.summary
     table = _table("", "stage", "then ms", "now ms", "now / then", "")
     table.columns[1].justify = "left"
     last = ""

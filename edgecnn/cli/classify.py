@@ -13,9 +13,12 @@ from edgecnn.cli.options import (
     ColorOption,
     EngineOption,
     FitOption,
+    InputSizeOption,
     LabelsOption,
     ModelOption,
+    OutputOption,
     RangeOption,
+    ScoresOption,
     ThreadsOption,
     ThresholdOption,
     VariantOption,
@@ -42,13 +45,16 @@ def classify(
         typer.Argument(help="Images, folders, videos, or - for an image on stdin.", metavar="PATH…"),
     ],
     model: ModelOption = DEFAULT_MODEL,
-    variant: VariantOption = "int8",
+    variant: VariantOption = None,
     engine: EngineOption = "auto",
     threads: ThreadsOption = "1",
     labels: LabelsOption = None,
     value_range: RangeOption = None,
     fit: FitOption = None,
     color: ColorOption = None,
+    scores: ScoresOption = None,
+    output: OutputOption = None,
+    input_size: InputSizeOption = None,
     threshold: ThresholdOption = None,
     top: Annotated[int, typer.Option(help="How many labels to show.", min=1, metavar="K")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
@@ -60,7 +66,7 @@ def classify(
     is 1.
     """
     failed = False
-    given = parse_given(labels, value_range, fit, color)
+    given = parse_given(labels, value_range, fit, color, scores, output, input_size)
     with open_classifier(model, variant, engine, threads, given, threshold) as classifier:
         for path in paths:
             for frame in _frames(path, classifier.least_side):
@@ -81,7 +87,7 @@ def classify(
 
 def _line(result: Result) -> str:
     where = result.frame.source if not result.frame.index else f"{result.frame.source}[{result.frame.index}]"
-    answer = [result.label] if result.unknown else []
+    answer = [result.label] if result.unknown or result.found else []
     return printable("  ".join([where, *answer, *(f"{p.label} {p.score:.3f}" for p in result.predictions)]))
 
 
@@ -96,6 +102,10 @@ def _frames(path: str, least: int) -> Iterator[Frame | ImageError | CameraError]
     from edgecnn.image_file import decode_image, list_images, read_image, reduction
 
     try:
+        if not path:
+            raise ImageError(
+                "the path is empty, expected an image, a folder or a video: is a variable unset?"
+            )
         if path == "-":
             data = _stdin()
             yield Frame(

@@ -13,10 +13,13 @@ from edgecnn.cli.options import (
     ColorOption,
     EngineOption,
     FitOption,
+    InputSizeOption,
     JsonOption,
     LabelsOption,
     LimitOption,
+    OutputOption,
     RangeOption,
+    ScoresOption,
     Split,
     SplitOption,
     ThreadsOption,
@@ -58,6 +61,9 @@ def compare_models(
     value_range: RangeOption = None,
     fit: FitOption = None,
     color: ColorOption = None,
+    scores: ScoresOption = None,
+    output: OutputOption = None,
+    input_size: InputSizeOption = None,
     json_file: JsonOption = None,
     plot: Annotated[str | None, typer.Option(help="Draw accuracy over latency.", metavar="FILE.png")] = None,
 ) -> None:
@@ -72,7 +78,7 @@ def compare_models(
     if data is None and (corruptions or split or limit):
         raise OptionError("--corruptions, --split and --limit say how to measure on --data D: add it")
     check_outputs(json_file, plot)
-    given = parse_given(labels, value_range, fit, color)
+    given = parse_given(labels, value_range, fit, color, scores, output, input_size)
     try:
         with ExitStack() as stack:
             entrants = list(_entrants(stack, models, engine, threads, given))

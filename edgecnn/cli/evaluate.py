@@ -11,10 +11,13 @@ from edgecnn.cli.options import (
     ColorOption,
     EngineOption,
     FitOption,
+    InputSizeOption,
     JsonOption,
     LabelsOption,
     LimitOption,
+    OutputOption,
     RangeOption,
+    ScoresOption,
     Split,
     SplitOption,
     ThreadsOption,
@@ -65,6 +68,9 @@ def evaluate(
     value_range: RangeOption = None,
     fit: FitOption = None,
     color: ColorOption = None,
+    scores: ScoresOption = None,
+    output: OutputOption = None,
+    input_size: InputSizeOption = None,
     json_file: JsonOption = None,
     plot: Annotated[
         str | None, typer.Option(help="Write a heat map of the corruptions.", metavar="FILE.png")
@@ -80,7 +86,7 @@ def evaluate(
     if plot and not corruptions:
         raise OptionError("--plot draws what --corruptions measures: add --corruptions")
     check_outputs(json_file, plot)
-    given = parse_given(labels, value_range, fit, color)
+    given = parse_given(labels, value_range, fit, color, scores, output, input_size)
     try:
         with ExitStack() as stack:
             classifiers = open_variants(stack, model, engine, threads, given)
@@ -118,7 +124,7 @@ def open_variants(
     from edgecnn.bundle import find, read_bundle
 
     path = find(model)
-    names = ["int8"]
+    names: list[str | None] = [None]
     if path.is_dir():
         bundle = read_bundle(path)
         there = bundle.portable or tuple(bundle.variants)
@@ -145,6 +151,9 @@ def evaluate_on(
     known = next(iter(classifiers.values())).model
     match_labels(source.labels, known.labels, known.name, name)
     items = choose(select(source.items, split.value if split else None, name), limit)
+    if known.scores == "multi-label":
+        rule = "an image counts as right where its class has the highest score"
+        echo(f"note: {known.name} is multi-label: {rule}", err=True)
     if known.bundle and (note := seen_in_training(known.bundle, name, items)):
         echo(printable(note), err=True)
     console = open_console(stderr=True)

@@ -11,8 +11,11 @@ import typer
 from edgecnn.cli.options import (
     ColorOption,
     FitOption,
+    InputSizeOption,
     LabelsOption,
+    OutputOption,
     RangeOption,
+    ScoresOption,
     VariantOption,
     parse_given,
 )
@@ -29,6 +32,7 @@ class Io(StrEnum):
     """What goes in and out of an exported model."""
 
     same = "same"
+    int8 = "int8"
     uint8 = "uint8"
 
 
@@ -40,6 +44,9 @@ def import_model(
     value_range: RangeOption = None,
     fit: FitOption = None,
     color: ColorOption = None,
+    scores: ScoresOption = None,
+    output: OutputOption = None,
+    input_size: InputSizeOption = None,
 ) -> None:
     """Make a bundle of a model file: in ./NAME, or in $EDGECNN_MODELS/NAME where that is set.
 
@@ -47,30 +54,37 @@ def import_model(
     """
     import os
 
-    from edgecnn.convention import find_convention
+    from edgecnn.convention import show_ranges
     from edgecnn.importing import import_model as run
+    from edgecnn.quiet import say
     from edgecnn.tflite_file import read_tflite
+    from edgecnn.usage import usage_of_file
 
-    given = parse_given(labels, value_range, fit, color)
+    given = parse_given(labels, value_range, fit, color, scores, output, input_size)
     bundle = run(file, name, given)
     variant = next(iter(bundle.variants))
-    reasons = find_convention(read_tflite(bundle.read(variant), file), given).reasons
-    spec = bundle.input
-    low, high = spec.value_range
-    echo(f"pixels 0 and 255 become {low:g} and {high:g}: {reasons['range']}")
-    echo(f"{spec.width}×{spec.height}, {spec.fit}: {reasons['fit']}")
-    echo(f"{spec.color}, {spec.layout.upper()}: {reasons['color']}")
+    told = usage_of_file(read_tflite(bundle.read(variant), file), file, given, Path(file).parent)
+    for notice in told.notices:
+        say(notice)
+    way, meaning = told.convention, told.found
+    becomes = show_ranges(bundle.input.value_range, bundle.input.channel_ranges)
+    echo(f"pixels 0 and 255 become {becomes}: {way.reasons['range']}")
+    echo(f"{way.width}×{way.height}, {way.fit}: {way.reasons['fit']}")
+    echo(f"{way.color}, {way.layout.upper()}: {way.reasons['color']}")
+    reason = meaning.reason if meaning.scores else "its outputs for generated images"
+    echo(f"{len(bundle.labels)} labels; scores are {bundle.scores}: {reason}")
     shown = name if os.environ.get("EDGECNN_MODELS") else f"./{name}"
-    flag = "" if variant == "int8" else f" --variant {variant}"
-    echo(f"imported {bundle.folder}: edgecnn live --model {shown}{flag}")
+    echo(f"imported {bundle.folder}: edgecnn live --model {shown}")
 
 
 @app.command("export")
 def export_model(
     model: Annotated[str, typer.Argument(help="A bundle, or a .tflite.", metavar="MODEL")],
-    variant: VariantOption = "int8",
+    variant: VariantOption = None,
     out: Annotated[str | None, typer.Option(help="./MODEL.tflite if left out.", metavar="FILE")] = None,
-    io: Annotated[Io, typer.Option(help="uint8 for what takes no int8, such as MediaPipe.")] = Io.same,
+    io: Annotated[
+        Io, typer.Option(help="What goes in and out: int8, or uint8 for what takes no int8, as MediaPipe.")
+    ] = Io.same,
     c_array: Annotated[
         bool, typer.Option("--c-array", help="FILE.h and FILE.c for TensorFlow Lite Micro instead.")
     ] = False,
@@ -81,13 +95,13 @@ def export_model(
     """
     from edgecnn.bundle import open_model
 
-    if c_array and io is not Io.same:
-        raise OptionError("--c-array writes the model as it is: leave --io out")
+    if c_array and io is Io.uint8:
+        raise OptionError("--c-array is for TensorFlow Lite Micro, which takes no uint8: leave --io out")
     opened = open_model(model, variant)
     target = Path(out or f"{opened.name}{'' if c_array else '.tflite'}")
     if c_array and target.suffix in (".c", ".h"):
         target = target.with_suffix("")
-    written = _c_files(opened, target) if c_array else {str(target): _tflite(opened, io)}
+    written = _c_files(opened, target, io) if c_array else {str(target): _tflite(opened, io)}
     for path, content in written.items():
         _check(path, content, opened, model, named=out is not None and not c_array)
     for path, content in written.items():
@@ -95,15 +109,15 @@ def export_model(
 
 
 def _tflite(model: Model, io: Io) -> bytes:
-    from edgecnn.exporting import to_uint8, with_metadata
+    from edgecnn.exporting import to_integers, with_metadata
 
-    return to_uint8(model) if io is Io.uint8 else with_metadata(model)
+    return with_metadata(model) if io is Io.same else to_integers(model, io.value)
 
 
-def _c_files(model: Model, target: Path) -> dict[str, bytes]:
+def _c_files(model: Model, target: Path, io: Io) -> dict[str, bytes]:
     from edgecnn.exporting import to_c
 
-    header, source = to_c(model, target.name)
+    header, source = to_c(model, target.name, int8=io is Io.int8)
     return {f"{target}.h": header.encode(), f"{target}.c": source.encode()}
 
 
@@ -130,7 +144,7 @@ def _check(path: str, content: bytes, model: Model, source: str, *, named: bool)
     except OSError as error:
         raise OutputError(f"{path} is there already and can't be read: {error.strerror}") from error
     if old != content and not is_own_c(old):
-        raise OutputError(f"{path} is there already: name another file with --out, or remove it")
+        raise OutputError(f"{path} is there already: name another file with --out, or move it away")
 
 
 def _write(path: str, content: bytes) -> None:

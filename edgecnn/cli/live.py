@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,9 +15,12 @@ from edgecnn.cli.options import (
     ColorOption,
     EngineOption,
     FitOption,
+    InputSizeOption,
     LabelsOption,
     ModelOption,
+    OutputOption,
     RangeOption,
+    ScoresOption,
     ThreadsOption,
     ThresholdOption,
     VariantOption,
@@ -63,13 +67,16 @@ def live(
         ),
     ] = "auto",
     model: ModelOption = DEFAULT_MODEL,
-    variant: VariantOption = "int8",
+    variant: VariantOption = None,
     engine: EngineOption = "auto",
     threads: ThreadsOption = "1",
     labels: LabelsOption = None,
     value_range: RangeOption = None,
     fit: FitOption = None,
     color: ColorOption = None,
+    scores: ScoresOption = None,
+    output: OutputOption = None,
+    input_size: InputSizeOption = None,
     threshold: ThresholdOption = None,
     deadline: Annotated[
         float | None,
@@ -173,6 +180,8 @@ def live(
     """
     from edgecnn.printable import open_console
 
+    if jsonl and csv and jsonl != "-" and os.path.realpath(jsonl) == os.path.realpath(csv):
+        raise OptionError(f"--jsonl and --csv both name {jsonl}: give each a file of its own")
     if jsonl == csv == "-":
         raise OptionError("--jsonl and --csv can't both go to stdout: give one of them a file")
     listen = Listen(host, port, token_file)
@@ -189,9 +198,9 @@ def live(
         jsonl=jsonl, csv=csv, record=record, overlay=overlay, save_to=save_to,
     )  # fmt: skip
 
-    given = parse_given(labels, value_range, fit, color)
+    given = parse_given(labels, value_range, fit, color, scores, output, input_size)
 
-    def load(name: str, *, strict: bool = False) -> AbstractContextManager[Classifier]:
+    def load(name: str | None, *, strict: bool = False) -> AbstractContextManager[Classifier]:
         return open_classifier(model, name, engine, threads, given, threshold, deadline, strict=strict)
 
     print_summary(run_live(load, variant, asked, console), console)

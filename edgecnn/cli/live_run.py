@@ -73,7 +73,10 @@ class Live:
 
 
 def run_live(
-    load: Callable[..., AbstractContextManager[Classifier]], variant: str, asked: Live, console: Console
+    load: Callable[..., AbstractContextManager[Classifier]],
+    variant: str | None,
+    asked: Live,
+    console: Console,
 ) -> Summary:
     """Open the model, the source and the sinks, run the loop until its end, and return the summary.
 
@@ -96,7 +99,7 @@ def run_live(
 
 def _run(
     load: Callable[..., AbstractContextManager[Classifier]],
-    variant: str,
+    variant: str | None,
     asked: Live,
     console: Console,
     signals: _Signals,
@@ -120,7 +123,7 @@ def _run(
         console.print(chosen, soft_wrap=True)
     variants = stack.enter_context(Variants(classifier, load))
     sinks = [
-        *(_close_later(sink, stack, failures) for sink in _sinks(asked, camera, console)),
+        *(_close_later(sink, stack, failures) for sink in _sinks(asked, camera, console, stop)),
         stack.enter_context(Reloader(asked.model, partial(load, strict=True), watch=asked.watch)),
     ]
     signals.running = True
@@ -153,16 +156,16 @@ def _close_later(sink: Sink, stack: ExitStack, failures: list[str]) -> Sink:
     return sink
 
 
-def _sinks(asked: Live, camera: Camera, console: Console) -> Iterator[Sink]:
+def _sinks(asked: Live, camera: Camera, console: Console, stop: threading.Event) -> Iterator[Sink]:
     """Open what shows and keeps the results; a module is imported when its sink is asked for."""
     if asked.jsonl:
         from edgecnn.sink.jsonl import JsonlSink
 
-        yield JsonlSink(asked.jsonl)
+        yield JsonlSink(asked.jsonl, stop)
     if asked.csv:
         from edgecnn.sink.table import CsvSink
 
-        yield CsvSink(asked.csv)
+        yield CsvSink(asked.csv, stop)
     if asked.record:
         from edgecnn.sink.video import VideoSink
 

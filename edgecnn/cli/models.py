@@ -24,6 +24,9 @@ NameArgument = Annotated[str, typer.Argument(help="A bundle's name or folder.", 
 # More of a card is not read: ours have 4 KB.
 MOST_CARD_BYTES = 256 << 10
 
+# How many labels of a bundle without a card are shown.
+_MOST_LABELS = 10
+
 app.add_typer(compare.app)
 app.add_typer(exchange.app)
 
@@ -73,7 +76,11 @@ def show_model(name: NameArgument = DEFAULT_MODEL) -> None:
     from edgecnn.bundle import read_bundle
 
     bundle = read_bundle(_folder(name))
-    _print_card(_card(bundle), open_console())
+    card = _card(bundle)
+    _print_card(card or f"# {bundle.title}\n", open_console())
+    if not card:
+        for line in _facts(bundle):
+            echo(line)
     for variant in bundle.variants.values():
         if variant.compiled:
             echo(f"Compiled for the Edge TPU: {variant.name}, {variant.bytes:,} bytes")
@@ -81,7 +88,7 @@ def show_model(name: NameArgument = DEFAULT_MODEL) -> None:
 
 
 def _card(bundle: Bundle) -> str:
-    """Return the card, or the title of a bundle without one; what can't be read of it is said."""
+    """Return the card, "" of a bundle without one; what can't be read of it is said."""
     from edgecnn.regular_file import open_regular
 
     path = bundle.folder / "CARD.md"
@@ -89,10 +96,10 @@ def _card(bundle: Bundle) -> str:
         with open_regular(path) as file:
             data = file.read(MOST_CARD_BYTES + 1)
     except FileNotFoundError:
-        return f"# {bundle.title}\n"
+        return ""
     except OSError as error:
         _complain(f"{path} can't be read: {error.strerror}")
-        return f"# {bundle.title}\n"
+        return ""
     if len(data) > MOST_CARD_BYTES:
         _complain(f"{path} has more than {MOST_CARD_BYTES:,} bytes: the rest is not shown")
     return data[:MOST_CARD_BYTES].decode("utf-8-sig", "replace")
@@ -166,6 +173,27 @@ def _folder(name: str) -> Path:
             f"{name} is a single file, not a bundle; `edgecnn classify --model {name}` runs it"
         )
     return path
+
+
+def _facts(bundle: Bundle) -> list[str]:
+    """Return what a bundle without a card is: how images get in, and what comes out."""
+    from edgecnn.bundle import bundle_usage
+    from edgecnn.convention import Given, show_ranges
+
+    spec, labels = bundle.input, bundle.labels
+    imported = bundle.manifest.get("imported")
+    source = imported.get("file") if isinstance(imported, dict) else None
+    found = bundle_usage(bundle, bundle.default_variant(), Given())[1].found
+    few = "; ".join(labels[:_MOST_LABELS])
+    more = f" and {len(labels) - _MOST_LABELS:,} more" if len(labels) > _MOST_LABELS else ""
+    return [
+        *([f"Imported from {source}"] if isinstance(source, str) else []),
+        f"Images: {spec.width}×{spec.height} {spec.color}, fit {spec.fit}",
+        f"Pixels 0 and 255 become {show_ranges(spec.value_range, spec.channel_ranges)}",
+        f"Scores: {found.scores or 'not known before it has run'}",
+        f"Labels, {len(labels):,}: {few}{more}",
+        *(f"Variant {v.name}: {v.bytes:,} bytes" for v in bundle.variants.values()),
+    ]
 
 
 def _complain(text: str) -> None:

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from edgecnn.classifier import Classifier
     from edgecnn.convention import Color, Fit, Given
     from edgecnn.engine import Engine
+    from edgecnn.scores import Scores
 
 ModelOption = Annotated[
     str, typer.Option("--model", "-m", help="A bundle's name or folder, or a .tflite file.", metavar="M")
 ]
 VariantOption = Annotated[
-    str, typer.Option(help="Which of a bundle's variants: int8 or float32.", metavar="V")
+    str | None,
+    typer.Option(help="Which of a bundle's variants; int8 if left out, or the only one.", metavar="V"),
 ]
 EngineOption = Annotated[
     str,
@@ -33,6 +35,8 @@ EngineOption = Annotated[
 ]
 MAX_THREADS = 256
 _MOST_RANGE = 1e6
+# The longest side of an input that is set by hand, in pixels.
+MOST_SIDE = 8192
 ThreadsOption = Annotated[
     str,
     typer.Option(
@@ -40,13 +44,39 @@ ThreadsOption = Annotated[
     ),
 ]
 LabelsOption = Annotated[
-    str | None, typer.Option(help="A file with one label a line, for a bare .tflite.", metavar="FILE")
+    str | None,
+    typer.Option(help="A file of labels: a line each, CSV, JSON or YAML, numbered or not.", metavar="FILE"),
 ]
 RangeOption = Annotated[
     str | None,
     typer.Option(
-        "--range", help="0..1, -1..1 or 0..255: what a bare float model takes.", metavar="LOW..HIGH"
+        "--range",
+        help="What pixels 0 and 255 become for a bare .tflite: any two numbers, such as 0..1, -1..1 or "
+        "-2.1..2.6; or two for each channel, A..B,C..D,E..F.",
+        metavar="LOW..HIGH",
     ),
+]
+
+
+class ScoresChoice(StrEnum):
+    """What the numbers that a model gives are."""
+
+    probabilities = "probabilities"
+    logits = "logits"
+    multi_label = "multi-label"
+
+
+ScoresOption = Annotated[
+    ScoresChoice | None,
+    typer.Option(help="What a model's outputs are; multi-label: each class by itself. Else found out."),
+]
+OutputOption = Annotated[
+    str | None,
+    typer.Option(help="Which output of a bare .tflite with several has the scores.", metavar="NAME"),
+]
+InputSizeOption = Annotated[
+    str | None,
+    typer.Option(help="Pixels of a bare .tflite that leaves its input's size open.", metavar="WxH"),
 ]
 
 
@@ -118,18 +148,41 @@ def parse_whole(text: str, most: int) -> int | None:
     return number if (number := int(digits)) <= most else None
 
 
-def parse_range(text: str | None) -> tuple[float, float] | None:
-    """Read `-1..1`. Raises OptionError."""
+def parse_range(text: str | None) -> tuple[float, float] | tuple[tuple[float, float], ...] | None:
+    """Read `-1..1`, or three of these with commas between them, one for each channel. Raises OptionError."""
     if text is None:
         return None
+    ranges = tuple(_one_range(part) for part in text.split(","))
+    found = tuple(r for r in ranges if r is not None)
+    if len(found) != len(ranges) or len(found) not in (1, 3):
+        raise OptionError(
+            f"--range is {_short(text)}, expected what pixels 0 and 255 become, the lower number first, such "
+            "as 0..1, -1..1 or -2.1..2.6, or three of these with commas between them, one for each channel"
+        )
+    return found if len(found) > 1 else found[0]
+
+
+def _one_range(text: str) -> tuple[float, float] | None:
     low, dots, high = text.partition("..")
     try:
         values = float(low), float(high)
     except ValueError:
-        values = (0.0, 0.0)
-    if not dots or not -_MOST_RANGE <= values[0] < values[1] <= _MOST_RANGE:
-        raise OptionError(f"--range is {_short(text)}, expected 0..1, -1..1 or 0..255")
-    return values
+        return None
+    return values if dots and -_MOST_RANGE <= values[0] < values[1] <= _MOST_RANGE else None
+
+
+def parse_input_size(text: str | None) -> tuple[int, int] | None:
+    """Read `224x224`. Raises OptionError."""
+    if text is None:
+        return None
+    width, _, height = text.lower().replace("×", "x").partition("x")
+    sides = [int(side) for side in (width, height) if side.isdecimal() and len(side) <= len(str(MOST_SIDE))]
+    if len(sides) < 2 or not all(1 <= side <= MOST_SIDE for side in sides):
+        raise OptionError(
+            f"--input-size is {_short(text)}, expected WIDTHxHEIGHT in pixels, each at most {MOST_SIDE}: "
+            "--input-size 224x224"
+        )
+    return sides[0], sides[1]
 
 
 def _short(text: str, most: int = 60) -> str:
@@ -137,14 +190,21 @@ def _short(text: str, most: int = 60) -> str:
 
 
 def parse_given(
-    labels: str | None, value_range: str | None, fit: FitChoice | None, color: ColorChoice | None
+    labels: str | None,
+    value_range: str | None,
+    fit: FitChoice | None,
+    color: ColorChoice | None,
+    scores: ScoresChoice | None = None,
+    output: str | None = None,
+    input_size: str | None = None,
 ) -> Given:
     """Read the options that tell of a bare file. Raises OptionError."""
     from edgecnn.convention import Given
 
     return Given(
         labels, parse_range(value_range), cast("Fit | None", fit and fit.value),
-        cast("Color | None", color and color.value),
+        cast("Color | None", color and color.value), cast("Scores | None", scores and scores.value),
+        output, parse_input_size(input_size),
     )  # fmt: skip
 
 
@@ -158,7 +218,7 @@ def choice(engine: Engine) -> str | None:
 @contextmanager
 def open_classifier(
     model: str,
-    variant: str,
+    variant: str | None,
     engine: str,
     threads: str | int,
     given: Given | None = None,
@@ -187,6 +247,9 @@ def open_classifier(
         value_range=given.value_range,
         fit=given.fit,
         color=given.color,
+        scores=given.scores,
+        output=given.output,
+        input_size=given.size,
         threshold=threshold,
         deadline_ms=deadline_ms,
         strict=strict,

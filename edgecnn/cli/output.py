@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from edgecnn.errors import OutputError
+from edgecnn.regular_file import was_read
 
 _LONGEST_SHOWN = 100
 
@@ -20,6 +21,7 @@ def check_target(target: str) -> None:
     try:
         path, mode = _find(target)
         if mode is not None:
+            _require_replaceable(path, mode)
             return
         if not path.parent.is_dir():
             raise OSError(errno.ENOENT, f"there is no such folder: {path.parent}")
@@ -55,11 +57,25 @@ def write_bytes(target: str, data: bytes) -> None:
     try:
         path, mode = _find(target)
         if mode is None or stat.S_ISREG(mode):
+            _require_replaceable(path, mode)
             write_file(path, data)
         else:
             _write_special(target, data)
     except OSError as error:
         raise OutputError(f"{_shown(target)} can't be written: {error.strerror or error}") from error
+
+
+def write_new_bytes(path: Path, data: bytes) -> Path:
+    """Write a whole file where nothing is, else as `NAME-2.EXT` and so on; return its path.
+
+    Raises OutputError.
+    """
+    from edgecnn.output_file import write_new
+
+    try:
+        return write_new(path, data)
+    except OSError as error:
+        raise OutputError(f"{_shown(str(path))} can't be written: {error.strerror or error}") from error
 
 
 def _find(target: str) -> tuple[Path, int | None]:
@@ -79,6 +95,16 @@ def _find(target: str) -> tuple[Path, int | None]:
     if stat.S_ISBLK(mode):
         raise OSError(errno.EINVAL, "it is a disk")
     return path, mode
+
+
+def _require_replaceable(path: Path, mode: int | None) -> None:
+    """Raise OSError for a file that may not be written to, and for one that this command has read."""
+    if mode is None or not stat.S_ISREG(mode):
+        return
+    if not os.access(path, os.W_OK):
+        raise OSError(errno.EACCES, "it can't be written to")
+    if was_read(path):
+        raise OSError(errno.EEXIST, "this command reads it: name another file")
 
 
 def _write_special(target: str, data: bytes) -> None:

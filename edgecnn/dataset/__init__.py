@@ -39,7 +39,7 @@ def find_data(name: str, path: Path | None, where: str = "") -> Path:
                 return candidate
     looked = f"{Path(root) / name} ($EDGECNN_DATA)" if root else "$EDGECNN_DATA, which is not set"
     raise DataError(
-        f"no data: looked in {looked}. They are {where or 'yours to bring'}; "
+        f"no data: looked in {looked}. They are {where or 'your own images'}; "
         "say where they lie with --data PATH"
     )
 
@@ -55,7 +55,11 @@ def locate(text: str) -> Path:
             return find_data(text, None)
         except DataError:
             if not _is_there(path):
-                raise
+                raise DataError(
+                    f"no data called {text}: there is no file or folder of that name here, and none in "
+                    f"$EDGECNN_DATA{'' if os.environ.get('EDGECNN_DATA') else ', which is not set'}: "
+                    f"give {_EXPECTED}"
+                ) from None
     return path
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ai_edge_litert import interpreter
 
 from edgecnn.bundle import COMPILED
+from edgecnn.classifier_file import as_classifier
 from edgecnn.coral import GET_LIBRARY, LIBRARY, OTHER_BUILDS, find_library, why_no_device
 from edgecnn.edgetpu_file import min_runtime_version
 from edgecnn.engine.interpreter import InterpreterEngine
@@ -92,6 +93,8 @@ def compiled_form(model: Model) -> Model:
         )
     data = model.bundle.read(name)
     file = read_tflite(data, f"{model.name} {name}")
+    if len(file.outputs) > 1:
+        file = as_classifier(file, f"{model.name} {name}", str(model.file.output))
     for ours, theirs in ((model.file.inputs, file.inputs), (model.file.outputs, file.outputs)):
         if [(t.shape, t.dtype, t.scale, t.zero_point) for t in ours] != [
             (t.shape, t.dtype, t.scale, t.zero_point) for t in theirs

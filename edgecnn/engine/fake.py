@@ -65,7 +65,7 @@ class FakeEngine(Engine):
         else:
             limits = np.iinfo(self._image.dtype)
             low, high = limits.min, limits.max
-        classes = shape[-1]
+        classes = self._output.size
         best = min(classes - 1, int((mean - low) / (high - low) * classes))
         scores = np.zeros(classes, np.float32)
         scores[best], scores[(best + 1) % classes] = 0.75, 0.25

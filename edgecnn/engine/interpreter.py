@@ -40,12 +40,16 @@ class InterpreterEngine(Engine):
                 self._interpreter: Any = maker(
                     model_content=model.data, num_threads=threads, experimental_delegates=list(delegates)
                 )
+                place = self._interpreter.get_input_details()[0]["index"]
+                shape = model.file.inputs[0].shape
+                if tuple(self._interpreter.get_input_details()[0]["shape"].tolist()) != shape:
+                    self._interpreter.resize_tensor_input(place, shape)
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError, UnicodeDecodeError, SystemError) as error:
             reason = " ".join(str(error).split())
             raise ModelError(f"{model.name} was rejected by {called}: {reason}") from error
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._output = self._interpreter.get_output_details()[0]["index"]
+        self._input = place
+        self._output = self._interpreter.get_output_details()[model.file.output]["index"]
         self._classes = math.prod(model.file.outputs[0].shape)
 
     def invoke(self, tensor: NDArray[Any]) -> NDArray[Any]:
@@ -74,7 +78,12 @@ class InterpreterEngine(Engine):
 
 
 def refuse_compiled(model: Model) -> None:
-    """Raise ModelError for a model that only an Edge TPU can run."""
+    """Raise ModelError for a model that only an Edge TPU or an Ethos-U can run."""
+    if model.file.ethos_u:
+        raise ModelError(
+            f"{model.name} was compiled for Arm's Ethos-U by Vela, and runs only there, in TensorFlow Lite "
+            "Micro: use the file that it was compiled from; `edgecnn models export --c-array` takes this one"
+        )
     if model.file.edge_tpu:
         raise ModelError(
             f"{model.name} was compiled for the Edge TPU and can't run on a CPU: "

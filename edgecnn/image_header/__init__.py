@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import NamedTuple
 
 from edgecnn.errors import ImageError
-from edgecnn.image_header.foreign import name_of_foreign
+from edgecnn.image_header.foreign import is_convertible, name_of_foreign
 
 EXPECTED = "JPEG, PNG, WebP, BMP, GIF, TIFF or PNM"
 
@@ -88,7 +88,8 @@ def read_claim(data: bytes | bytearray, source: str, reduce: int = 1) -> Claim:
     reader = next((r for length in (2, 8, 4, 6, 3) if (r := _READERS.get(start[:length]))), None)
     if reader is None or (reader == "webp" and data[8:12] != b"WEBP"):
         what = name_of_foreign(bytes(data[:1024]))
-        raise ImageError(f"{source} is {what}, expected a {EXPECTED} image: convert it first")
+        cure = "convert it first" if is_convertible(what) else "give an image"
+        raise ImageError(f"{source} is {what}, expected a {EXPECTED} image: {cure}")
     try:
         found: Claim = import_module(f"edgecnn.image_header.{reader}").read(data, reduce)
     except HeaderError as error:

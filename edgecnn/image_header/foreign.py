@@ -38,6 +38,11 @@ _BRANDS = {
 _MARKUP = re.compile(rb"<!?(svg|html|doctype html)", re.IGNORECASE)
 
 
+def is_convertible(name: str) -> bool:
+    """Whether a program can make an image that is read here of a file of this kind."""
+    return name.endswith((" image", " icon", " drawing", "Photoshop file", "PDF file", "PostScript file"))
+
+
 def name_of_foreign(start: bytes) -> str:
     """Return what a file with these first bytes is, with its article."""
     for signature, name in _SIGNATURES.items():
@@ -46,10 +51,20 @@ def name_of_foreign(start: bytes) -> str:
     if start[4:8] == b"ftyp":
         return _BRANDS.get(start[8:11], "an MP4 or QuickTime video")
     if start[:4] == b"RIFF":
-        return "an AVI video" if start[8:11] == b"AVI" else "a RIFF file that is no WebP image"
-    if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<":
-        found = _MARKUP.search(start)
-        return "XML" if not found else "an SVG drawing" if found[1].lower() == b"svg" else "a web page"
+        return "an AVI video" if start[8:11] == b"AVI" else "a RIFF file, but not WebP"
+    return _name_of_text(start) or _name_of_rest(start)
+
+
+def _name_of_text(start: bytes) -> str | None:
+    if start[:2] == b"--" and b"content-disposition" in start.lower():
+        return "a form with a file in it, as `curl -F` sends it (--data-binary @FILE sends the file itself)"
+    if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"<":
+        return None
+    found = _MARKUP.search(start)
+    return "XML" if not found else "an SVG drawing" if found[1].lower() == b"svg" else "a web page"
+
+
+def _name_of_rest(start: bytes) -> str:
     if not start.strip(b"\0"):
         return "no image: it begins with zeros, as a file does that was never written"
     return "a DICOM image" if start[128:132] == b"DICM" else "no image that is known here"

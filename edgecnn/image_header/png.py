@@ -22,7 +22,7 @@ _CHUNK = struct.Struct(">I4s")
 def read(data: bytes | bytearray, _: int) -> Claim:
     """Read a whole PNG; see `read_claim`."""
     width, height, depth, color = _header(data)
-    pixels, texts, frames, transparent = 0, 0, 1, False
+    pixels, texts, animated, transparent = 0, 0, False, False
     at = 8
     for _chunk in range(MOST_CHUNKS):
         name, length = _chunk_at(data, at)
@@ -32,8 +32,8 @@ def read(data: bytes | bytearray, _: int) -> Claim:
             pixels += length
         elif name in (b"zTXt", b"iTXt", b"iCCP"):
             texts += length
-        elif name == b"acTL" and length >= 4:
-            frames = int.from_bytes(data[at + 8 : at + 12], "big")
+        # Decoders differ in which of several acTL counts, so each of these chunks makes it an animation.
+        animated = animated or name in (b"acTL", b"fcTL", b"fdAT")
         transparent = transparent or name == b"tRNS"
         at += 12 + length
     else:
@@ -45,11 +45,11 @@ def read(data: bytes | bytearray, _: int) -> Claim:
         )
     count = width * height
     memory = PER_PIXEL * count
-    if frames > 1:
+    if animated:
         # Three frames with all their channels, then the result.
         channels = 1 if color == 0 and not transparent else 4 if transparent or color > 3 else 3
         memory = count * (3 * channels * (2 if depth == 16 else 1) + 8)
-    return Claim(width, height, int(memory) + OVERHEAD, frames <= 1 and texts <= MOST_PACKED_TEXT)
+    return Claim(width, height, int(memory) + OVERHEAD, not animated and texts <= MOST_PACKED_TEXT)
 
 
 def _header(data: bytes | bytearray) -> tuple[int, int, int, int]:

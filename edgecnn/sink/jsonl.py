@@ -8,6 +8,8 @@ from edgecnn.json_text import to_json
 from edgecnn.sink.lines import LineSink
 
 if TYPE_CHECKING:
+    import threading
+
     from edgecnn.frame import Result
 
 
@@ -16,6 +18,9 @@ class JsonlSink(LineSink):
 
     `-` is stdout. A file that is there grows; see `LineFile` for what happens when the disk is full.
     """
+
+    def __init__(self, path: str, stop: threading.Event | None = None) -> None:
+        super().__init__(path, stop=stop)
 
     def line(self, result: Result) -> str:
         """Return the object as JSON."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import select
 import stat
 import sys
 import time
@@ -17,6 +18,7 @@ from edgecnn.quiet import say
 from edgecnn.sink import Sink
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Sequence
 
     from edgecnn.frame import Result
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 RETRY_S = 5.0
 # How long a pipe may be without a reader at the start.
 READER_S = 5.0
+# How often a full pipe is looked at.
+_LOOK_S = 0.1
 # A pipe that nobody reads would block, and a terminal would become ours.
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
@@ -42,10 +46,12 @@ class LineFile:
     ----------
     header
         The first line of a file that is new.
+    stop
+        Where it is set, a reader of a pipe is waited for no longer.
     """
 
-    def __init__(self, path: str, header: str = "") -> None:
-        self._path = path
+    def __init__(self, path: str, header: str = "", stop: threading.Event | None = None) -> None:
+        self._path, self._stop = path, stop
         self._missing = 0
         self._wait_until = 0.0
         self._reason = ""
@@ -67,16 +73,20 @@ class LineFile:
             self._missing += 1
             return
         data = (line + "\n").encode("utf-8", "replace")
-        if self._path == "-":
-            sys.stdout.buffer.write(self._before + data)
-            sys.stdout.buffer.flush()
-            self._before = b""
-            return
         try:
-            self._append(data)
+            if self._path == "-":
+                self._write_stdout(self._before + data)
+                self._before = b""
+            else:
+                self._append(data)
         except BrokenPipeError:
             raise
+        except _Stopped:
+            self._missing += 1
+            self._reason = "its reader took nothing more"
         except OSError as error:
+            if self._path == "-":
+                raise
             if not self._missing:
                 say(f"{self._path} can't be written: {error.strerror}; it is tried again")
             self._missing += 1
@@ -94,7 +104,19 @@ class LineFile:
                 self._reason = error.strerror or str(error)
         missing, self._missing = self._missing, 0
         if missing:
-            raise OutputError(f"{self._path} lacks {missing:,} lines, not written: {self._reason}")
+            lines = "line" if missing == 1 else "lines"
+            raise OutputError(f"{self._path} lacks {missing:,} {lines}, not written: {self._reason}")
+
+    def _write_stdout(self, data: bytes) -> None:
+        """Write to stdout. Raises OSError, and _Stopped."""
+        sys.stdout.flush()
+        try:
+            handle = sys.stdout.fileno()
+        except OSError:  # a notebook's, or a test's
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        else:
+            _write_all(handle, data, self._stop)
 
     def _append(self, data: bytes) -> None:
         """Write to the end of the file, all of it or nothing. Raises OSError."""
@@ -105,9 +127,7 @@ class LineFile:
         self._file = self._file or self._open()
         length = os.fstat(self._file.fileno()).st_size
         try:
-            left = self._before + data
-            while left:  # what takes only a part of it says why when it gets the rest
-                left = left[self._file.write(left) :]
+            _write_all(self._file.fileno(), self._before + data, self._stop)
         except OSError:
             with contextlib.suppress(OSError):  # a device or a pipe
                 os.ftruncate(self._file.fileno(), length)
@@ -126,9 +146,33 @@ class LineFile:
             file.close()
             raise OSError(errno.EINVAL, "it is a disk")
         os.set_blocking(handle, True)
-        torn = stat.S_ISREG(state.st_mode) and state.st_size and _ends_torn(Path(self._path))
+        regular = stat.S_ISREG(state.st_mode) and state.st_size
+        if regular and self._header and not _begins_with(Path(self._path), self._header):
+            file.close()
+            raise OSError(errno.EEXIST, "it has other columns: give another file")
+        torn = regular and _ends_torn(Path(self._path))
         self._before = b"\n" if torn else b"" if state.st_size else self._header
         return file
+
+
+class _Stopped(Exception):
+    """The run ends while a reader is waited for."""
+
+
+def _write_all(handle: int, data: bytes, stop: threading.Event | None) -> None:
+    """Write all of it; to a pipe or terminal as its reader takes it, so that a signal can end the wait.
+
+    Raises OSError, and _Stopped.
+    """
+    left = memoryview(data)
+    waits = not stat.S_ISREG(os.fstat(handle).st_mode)
+    while left:  # what takes only a part of it says why when it gets the rest
+        if waits and not select.select([], [handle], [], _LOOK_S)[1]:
+            if stop is not None and stop.is_set():
+                raise _Stopped
+            continue
+        # A pipe that can be written to takes so much without a wait (pipe(7)).
+        left = left[os.write(handle, left[: select.PIPE_BUF] if waits else left) :]
 
 
 def _open_or_wait(path: str, wait_s: float) -> int:
@@ -150,8 +194,8 @@ class LineSink(Sink):
 
     needs_picture = False
 
-    def __init__(self, path: str, header: str = "") -> None:
-        self._lines = LineFile(path, header)
+    def __init__(self, path: str, header: str = "", stop: threading.Event | None = None) -> None:
+        self._lines = LineFile(path, header, stop)
         self._gone = False
 
     def line(self, result: Result) -> str:
@@ -177,6 +221,15 @@ class LineSink(Sink):
 def _was_deleted(file: BinaryIO) -> bool:
     state = os.fstat(file.fileno())
     return stat.S_ISREG(state.st_mode) and not state.st_nlink
+
+
+def _begins_with(path: Path, header: bytes) -> bool:
+    """Whether a file has this first line; true for one that may not be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(header)).splitlines() == header.splitlines()
+    except OSError:
+        return True
 
 
 def _ends_torn(path: Path) -> bool:

@@ -10,6 +10,8 @@ from edgecnn.printable import printable
 from edgecnn.sink.lines import LineSink
 
 if TYPE_CHECKING:
+    import threading
+
     from edgecnn.frame import Result
 
 COLUMNS = (
@@ -26,8 +28,8 @@ class CsvSink(LineSink):
     `LineFile` for what happens when the disk is full.
     """
 
-    def __init__(self, path: str) -> None:
-        super().__init__(path, ",".join(COLUMNS))
+    def __init__(self, path: str, stop: threading.Event | None = None) -> None:
+        super().__init__(path, ",".join(COLUMNS), stop)
 
     def line(self, result: Result) -> str:
         """Return the row."""

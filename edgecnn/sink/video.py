@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
 import time
 from datetime import datetime
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import cv2
 
 from edgecnn.errors import OutputError
+from edgecnn.moving import move_new
 from edgecnn.quiet import quiet_stderr, say
 from edgecnn.sink import Sink
 from edgecnn.sink.video_check import VideoFileWatch, count_readable
@@ -62,7 +64,7 @@ class VideoSink(Sink):
             raise OutputError(f"{path} is no video that can be written: expected {', '.join(CODECS)}")
         self._part = self._path.with_name(f"{self._path.stem}.part{suffix}")
         try:
-            there = self._path.exists()
+            there = os.path.lexists(self._path)
             if not there:
                 self._part.open("xb").close()
         except FileExistsError as error:
@@ -132,9 +134,10 @@ class VideoSink(Sink):
                 watch.settle()
             if self._readable < self._written:
                 raise OSError("not all of it can be read back")
-            if self._path.exists():
-                raise FileExistsError(errno.EEXIST, f"{self._path} was made meanwhile")
-            self._part.rename(self._path)
+            try:
+                move_new(self._part, self._path)
+            except FileExistsError as error:
+                raise FileExistsError(errno.EEXIST, f"{self._path} was made meanwhile") from error
             self._kept = self._path
         finally:
             if watch is not None:

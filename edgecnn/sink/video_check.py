@@ -72,8 +72,11 @@ class VideoFileWatch:
         if now < self._due and size - self._checked_bytes < _CHECK_BYTES:
             return
         self._require_there()
-        if shutil.disk_usage(self._path.parent).free < self._least_free:
-            raise OSError("the disk is full")
+        free = shutil.disk_usage(self._path.parent).free
+        if free < self._least_free:
+            raise OSError(
+                f"the disk has {free >> 20} MB free, and a recording leaves {self._least_free >> 20} MB"
+            )
         self._require_room(size, _END_BYTES + 2 * (size - self._checked_bytes) + _INDEX_BYTES * written)
         self._require_growth(size, written, fps, pixels)
         self._due, self._checked_bytes = now + _CHECK_S, size

@@ -49,7 +49,7 @@ def packed_zeros(count: int) -> bytes:
 
 def png(
     width: int, height: int, depth: int = 8, color: int = 0, *, interlace: int = 0,
-    pixels: bytes | None = None, extra: bytes = b"",
+    pixels: bytes | None = None, extra: bytes = b"", behind: bytes = b"",
 ) -> bytes:  # fmt: skip
     """A PNG of zeros."""
     row = 1 + (width * depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[color] + 7) // 8
@@ -57,7 +57,7 @@ def png(
         pixels = packed_zeros(row * height * (2 if interlace else 1))
     header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, interlace)
     palette = chunk(b"PLTE", bytes(range(48)) * 16) if color == 3 else b""
-    parts = chunk(b"IHDR", header) + palette + extra + chunk(b"IDAT", pixels)
+    parts = chunk(b"IHDR", header) + palette + extra + chunk(b"IDAT", pixels) + behind
     return _PNG + parts + chunk(b"IEND", b"")
 
 
@@ -108,6 +108,8 @@ def bombs() -> dict[str, bytes]:
     frames = chunk(b"acTL", struct.pack(">II", 9, 0))
     frames += chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 4000, 3000, 0, 0, 1, 1, 0, 0))
     found["animation.png"] = png(4000, 3000, 16, 6, extra=frames)
+    again = chunk(b"acTL", struct.pack(">II", 1, 0))
+    found["two-counts.png"] = png(9000, 9000, 16, 6, extra=frames, behind=again)
     found["chunks.png"] = png(1, 1, extra=chunk(b"abCd", b"") * 150_000)
     found["screen.gif"] = gif(65535, 3051, b"\x44\x01")
     found["frame.gif"] = gif(20000, 9999, b"\x44\x01", frame=(20000, 9999))

@@ -14,7 +14,7 @@ from tests.attack.forked import Commands
 
 NOISY = ("live", "--source", "synthetic:fps=60,flicker=60", "--fps", 60, "--show", "none", "--no-overlay")
 FULL = (
-    r"recording {name} failed: the (file reaches the limit|disk is full).*; "
+    r"recording {name} failed: the (file reaches the limit|disk is full|disk has).*; "
     r"(\d+) of \2 pictures can be played, in {name}"
 )
 

@@ -1,10 +1,13 @@
 """The first signal ends a command, whatever it waits for, and nothing but regular files is waited for."""
 
+import array
+import fcntl
 import os
 import signal
 import socket
 import subprocess
 import sys
+import termios
 import threading
 import time
 from pathlib import Path
@@ -143,3 +146,35 @@ def test_ctrl_c_ends_what_reads_many_images(tmp_path):
         code, _, err, took_s = end(child, signal.SIGINT)
         assert (code, err) == (130, "")
         assert took_s < PROMPT_S
+
+
+@pytest.mark.parametrize("to", ["pipe", "stdout"])
+def test_live_is_stopped_while_its_reader_takes_nothing(tmp_path, to):
+    if to == "pipe":
+        path = tmp_path / "out.jsonl"
+        os.mkfifo(path)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    else:
+        path = "-"
+    child = start("live", "--source", "synthetic:fps=0", "--show", "none", "--jsonl", path)
+    if to == "stdout":
+        reader = os.dup(child.stdout.fileno())
+    wait_for(lambda: is_full(reader))
+    time.sleep(0.5)
+    began = time.monotonic()
+    child.send_signal(signal.SIGTERM)
+    try:
+        assert child.wait(15) == 1
+    finally:
+        child.kill()
+        os.close(reader)
+        _, err = child.communicate()
+    assert "not written: its reader took nothing more" in err
+    assert time.monotonic() - began < PROMPT_S
+
+
+def is_full(pipe):
+    """Whether a pipe of 64 KiB holds nearly all that it can; the end of a page may stay free."""
+    held = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, held)
+    return held[0] > 45_000

@@ -137,7 +137,6 @@ def test_a_changed_file_is_refused_by_its_hash(copy):
         (lambda m: m["labels"].append("ten"), "expected a list of 11 numbers"),
         (lambda m: m["labels"].reverse(), "different labels"),
         (lambda m: m["input"].update(width=32), "takes"),
-        (lambda m: m["variants"].pop("int8"), "no variant 'int8'"),
         (lambda m: m["variants"]["int8"].update(bytes=1000), "more than 1,000 bytes"),
     ],
 )
@@ -149,7 +148,7 @@ def test_a_manifest_that_does_not_fit_is_refused(copy, change, message):
 
 def test_a_manifest_that_is_no_json_is_refused(copy):
     (copy / "bundle.json").write_text("{")
-    with pytest.raises(BundleError, match="no bundle manifest"):
+    with pytest.raises(BundleError, match="is not a bundle manifest"):
         bundle.open_model(copy)
 
 
@@ -175,7 +174,7 @@ def test_a_bare_file_tells_its_labels_and_range(digits_file):
 def test_labels_have_to_fit_the_outputs(digits_file, tmp_path, count):
     labels = tmp_path / "labels.txt"
     labels.write_text("\n".join("abcdefghijk"[:count]))
-    with pytest.raises(LabelsError, match=f"{count} labels, but the model has 10"):
+    with pytest.raises(LabelsError, match=f"{count} labels?, but the model has 10"):
         bundle.open_model(digits_file, given=Given(labels))
 
 

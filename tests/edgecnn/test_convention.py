@@ -43,7 +43,7 @@ def test_an_unusual_range_has_to_be_told():
     assert find_range(file)[0] is None
     with pytest.raises(
         ModelError,
-        match=r"^m has an input that stands for -2\.56\.\.2\.54, which is none .*: add",
+        match=r"^m has an input that stands for -2\.56\.\.2\.54, which is none .*: add --range -2\.56",
     ):
         find_convention(file, Given()).spec("m")
     assert find_convention(file, Given(value_range=(-2.5, 2.5))).spec("m").value_range == (-2.5, 2.5)
@@ -117,7 +117,7 @@ def test_logits_become_probabilities(tmp_path, labels):
     whole.write_bytes(shipped("digits", "float32"))
     told = {"labels": labels, "value_range": (0.0, 1.0)}
     with edgecnn.load(path, **told) as logits, edgecnn.load(whole, **told) as expected:
-        assert not logits.model.file.ends_in_probabilities
+        assert logits.model.scores == "logits"
         for picture in PICTURES:
             assert np.allclose(logits.probabilities(picture), expected.probabilities(picture), atol=1e-6)
 

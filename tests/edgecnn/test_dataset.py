@@ -193,7 +193,7 @@ def test_a_name_goes_before_a_path(tmp_path, monkeypatch):
     assert locate("signs") == shelf / "signs"
     assert locate("mine") == Path("mine")
     assert locate("photos.zip") == Path("photos.zip"), "whoever opens it says that it is not there"
-    with pytest.raises(DataError, match="no data: looked in"):
+    with pytest.raises(DataError, match="no data called nowhere: there is no file or folder"):
         locate("nowhere")
 
 

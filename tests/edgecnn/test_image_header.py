@@ -152,17 +152,20 @@ def test_a_jpeg_that_is_decoded_smaller_needs_less(times):
         (b"<feed>", "XML"),
         (b"<!--" * 250, "XML"),
         (b"RIFF\x24\0\0\0AVI LIST", "an AVI video"),
-        (b"RIFF\x24\0\0\0WAVEfmt ", "a RIFF file that is no WebP image"),
+        (b"RIFF\x24\0\0\0WAVEfmt ", "a RIFF file, but not WebP"),
         (b"8BPS\0\1", "a Photoshop file"),
         (b"#?RADIANCE\n", "a Radiance HDR image"),
         (b"PK\3\4", "a zip archive"),
         (b"\0" * 500, "begins with zeros"),
         (b"\0" * 128 + b"DICM", "a DICOM image"),
         (b"hello", "no image that is known here"),
+        (b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\n', "a form with a file in it"),
     ],
 )
 def test_other_files_are_named(start, what):
-    with pytest.raises(ImageError, match=f"^odd.jpg is .*{what}.* expected a JPEG, .*: convert it first$"):
+    convertible = what.endswith(("image", "drawing", "Photoshop file", "PDF file"))
+    cure = "convert it first" if convertible else "give an image"
+    with pytest.raises(ImageError, match=f"^odd.jpg is .*{what}.* expected a JPEG, .*: {cure}$"):
         read_claim(start + bytes(100), "odd.jpg")
 
 

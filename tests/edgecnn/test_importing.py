@@ -43,8 +43,10 @@ def test_what_was_told_is_kept(models, labels, tmp_path):
     assert (spec.fit, spec.color, spec.layout, spec.value_range) == ("pad", "bgr", "nchw", (0.0, 1.0))
     with edgecnn.load("mine", "float32") as classifier:
         assert classifier.labels == tuple("abcdefghij")
+    with edgecnn.load("mine") as classifier:
+        assert classifier.model.variant == "float32"
     with pytest.raises(ModelError, match="has no variant 'int8'; it has float32: choose by --variant"):
-        edgecnn.load("mine")
+        edgecnn.load("mine", "int8")
 
 
 def test_it_lies_here_where_no_folder_is_set(tmp_path, monkeypatch, digits_file):

@@ -26,11 +26,11 @@ def test_the_textbooks_network_layer_by_layer():
     assert found.parameters == sum(weights)
     bundle = read_bundle(find("mnist-classic"))
     assert found.file.macs == bundle.variants["int8"].macs == sum(layer.macs for layer in found.layers)
-    assert found.labels == bundle.labels
-    assert found.convention.value_range == (0.0, 1.0)
-    assert "metadata" in found.convention.reasons["range"]
+    assert found.usage.labels == bundle.labels
+    assert found.usage.convention.value_range == (0.0, 1.0)
+    assert "metadata" in found.usage.convention.reasons["range"]
     assert not found.no_classifier
-    assert not found.no_labels
+    assert not found.usage.missing
 
 
 def test_json_has_the_file_and_all_of_its_figures():
@@ -45,7 +45,7 @@ def test_json_has_the_file_and_all_of_its_figures():
     assert found["pictures"]["fit"] == "stretch"
     assert set(found["pictures"]["reasons"]) == {"range", "fit", "color", "layout"}
     assert found["edge_tpu"] == {
-        "compiled": False, "on_cpu": 0, "wrong_tensors": [],
+        "compiled": False, "on_cpu": 0, "operators": len(found["layers"]),
         "summary": f"all {len(found['layers'])} operators map, as far as Coral's table says",
     }  # fmt: skip
 
@@ -53,12 +53,17 @@ def test_json_has_the_file_and_all_of_its_figures():
 def test_a_float_model_is_none_for_an_edge_tpu():
     found = inspect_model(shipped("cifar10", "float32"), "m.tflite")
     assert len(found.file.float_tensors) > 20
-    assert found.edge_tpu_summary == "takes full-integer models only"
+    assert found.edge_tpu_summary.startswith(
+        f"takes none of the {len(found.layers)} operators: it works on float32"
+    )
 
 
 def test_logits_are_said():
-    assert inspect_model(shipped("digits"), "m").as_dict()["ends_in_probabilities"]
-    assert not inspect_model(without_softmax(shipped("digits")), "m").as_dict()["ends_in_probabilities"]
+    for data, scores in (
+        (shipped("digits"), "probabilities"),
+        (without_softmax(shipped("digits")), "logits"),
+    ):
+        assert inspect_model(data, "m").as_dict()["scores"]["scores"] == scores
 
 
 def test_a_pair_of_corals_agrees_with_their_compiler(shared):
@@ -69,8 +74,8 @@ def test_a_pair_of_corals_agrees_with_their_compiler(shared):
         assert len(found.layers) == operators
         assert found.edge_tpu.on_cpu == 0
         assert found.file.edge_tpu == (operators == 1)
-        assert found.file.ends_in_probabilities
-        assert found.convention.value_range == (-1.0, 1.0)
+        assert found.scores.scores == "probabilities"
+        assert found.usage.convention.value_range == (-1.0, 1.0)
     assert "runs nowhere else; 0 operators stay on the CPU" in found.edge_tpu_summary
     cpu = inspect_model((shared / f"models/coral/{name}.tflite").read_bytes(), "m")
     # Keras' 3,504,872 that are trained, less the 17,056 gammas that folding takes, and one class more.
@@ -80,7 +85,7 @@ def test_a_pair_of_corals_agrees_with_their_compiler(shared):
 def test_what_is_no_classifier_is_inspected_all_the_same(shared):
     found = inspect_model((shared / "models/odd/ssd_head.tflite").read_bytes(), "head.tflite")
     assert found.no_classifier.startswith("is no image classifier: it has 12 inputs and 4 outputs")
-    assert found.convention is None
+    assert found.usage is None
     assert found.operators["RESHAPE"] == 13
     assert "TFLite_Detection_PostProcess" in found.operators
 

@@ -146,7 +146,7 @@ WRONG = {
     "another dense output": (shape("dense1", 1, 65), "has an output of [1, 65], expected 64 values"),
     "an input that is none": (links(0, "inputs", 0, 9, 99), "has input 99, expected one of the 18 there are"),
     "an output that is none": (links(0, "outputs", -1), "has output -1, expected one of the"),
-    "too few inputs": (links(0, "inputs", 0), "has 1 inputs and 1 outputs, expected at least 2 and 1"),
+    "too few inputs": (links(0, "inputs", 0), "has 1 input and 1 output, expected at least 2 and 1"),
     "weights left out": (drop_input(0, 1), "has no input 1, expected only a bias left out"),
     "a pool of nothing": (drop_input(1, 0), "has no input 0, expected only a bias left out"),
     "the wrong order": (reversed_order, "expected one that is given or was written before"),

@@ -5,8 +5,10 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from edgecnn import bundle
+from edgecnn.classifier_file import as_classifier
 from edgecnn.errors import ModelError
-from edgecnn.tflite_file import read_tflite, require_classifier
+from edgecnn.scores import scores_of_graph
+from edgecnn.tflite_file import read_tflite
 from edgecnn.tflite_writer import write_metadata
 
 
@@ -28,7 +30,7 @@ def test_the_shipped_int8_model_is_all_integer():
     assert file.float_tensors == ()
     assert [t.shape for t in file.inputs + file.outputs] == [(1, 28, 28, 1), (1, 10)]
     assert {t.dtype for t in file.inputs + file.outputs} == {"int8"}
-    assert file.ends_in_probabilities
+    assert scores_of_graph(file).scores == "probabilities"
     assert not file.edge_tpu
     weights = [t for t in file.tensors if t.dtype == "int8" and len(t.shape) == 4 and t.channels > 1]
     assert {t.channels for t in weights} == {32, 64}, "convolutions are quantized per channel"
@@ -74,13 +76,13 @@ def test_models_that_classify_no_picture_are_refused():
     file = read_tflite(shipped(), "digits")
     (image,), (scores,) = file.inputs, file.outputs
     for odd in (
-        replace(file, outputs=(scores, scores)),
-        replace(file, inputs=(image._replace(shape=(1, 784)),)),
-        replace(file, outputs=(scores._replace(shape=(1, 1)),)),
+        replace(file, inputs=(image, image)),
+        replace(file, inputs=(image._replace(shape=(1, 785)),)),
+        replace(file, outputs=(scores._replace(shape=(1, 2, 5)),)),
         replace(file, inputs=(image._replace(shape=(1, 28, 28, 5)),)),
     ):
         with pytest.raises(ModelError, match="odd.tflite is no image classifier"):
-            require_classifier(odd, "odd.tflite")
+            as_classifier(odd, "odd.tflite")
 
 
 def test_an_integer_input_without_a_scale_is_refused():
@@ -89,7 +91,7 @@ def test_an_integer_input_without_a_scale_is_refused():
         graph.tensors[graph.inputs[0]].quantization = None
 
     with pytest.raises(ModelError, match="no quantization scale"):
-        require_classifier(read_tflite(changed(unscaled), "odd.tflite"), "odd.tflite")
+        as_classifier(read_tflite(changed(unscaled), "odd.tflite"), "odd.tflite")
 
 
 def test_metadata_carry_labels_and_normalization_and_change_nothing_else():

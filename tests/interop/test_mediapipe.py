@@ -10,7 +10,7 @@ import pytest
 
 import edgecnn
 from edgecnn.bundle import open_model
-from edgecnn.exporting import to_uint8
+from edgecnn.exporting import to_integers
 
 PYTHON = os.environ.get("EDGECNN_MEDIAPIPE", "")
 pytestmark = pytest.mark.skipif(not PYTHON, reason="needs MediaPipe, 540 MB: make test-interop")
@@ -21,7 +21,7 @@ SCRIPT = Path(__file__).parent / "mediapipe_classify.py"
 def test_the_same_labels_and_the_same_scores(name, tmp_path):
     """At the model's own size: elsewhere each resizes in its own way."""
     model = open_model(name)
-    (tmp_path / "model.tflite").write_bytes(to_uint8(model))
+    (tmp_path / "model.tflite").write_bytes(to_integers(model, "uint8"))
     rng = np.random.default_rng(11)
     coarse = rng.integers(0, 256, (40, 8, 8, 3), np.uint8)
     repeat = (model.input.height // 8, model.input.width // 8)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edgecnn.cli.output import write_bytes
+from edgecnn.cli.output import write_bytes, write_new_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,9 +86,16 @@ def drawable(text: str) -> str:
     return "".join(c if " " <= c <= "~" else "?" for c in bare)
 
 
-def write_png(path: Path, sheet: NDArray[np.uint8]) -> None:
-    """Write a sheet; see `edgecnn.cli.output.write_bytes`. Raises OutputError."""
-    write_bytes(str(path), cv2.imencode(".png", sheet)[1].tobytes())
+def write_png(path: Path, sheet: NDArray[np.uint8], *, new: bool = False) -> Path:
+    """Write a sheet; with `new`, what has the name stays, and the sheet gets a number. Return its path.
+
+    Raises OutputError.
+    """
+    data = cv2.imencode(".png", sheet)[1].tobytes()
+    if new:
+        return write_new_bytes(path, data)
+    write_bytes(str(path), data)
+    return path
 
 
 def _rows(section: Section, side: int, columns: int) -> list[NDArray[np.uint8]]:

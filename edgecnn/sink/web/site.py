@@ -182,7 +182,10 @@ class Site:
 
         registry = CollectorRegistry()
         registry.register(Metrics(self.status))
-        encode, kind = choose_encoder(request.headers.get("accept", ""))
+        try:
+            encode, kind = choose_encoder(request.headers.get("accept", ""))
+        except ValueError:  # a header that is not one
+            encode, kind = choose_encoder("")
         return Response(encode(registry), headers={"content-type": kind})
 
     async def _reply(self, command: Command, reply: Future[Any]) -> Any:

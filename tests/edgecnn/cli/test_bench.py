@@ -88,7 +88,7 @@ def test_what_is_not_there_is_named(run_cli):
 
 
 def test_what_is_given_to_no_effect_is_refused(run_cli, tmp_path):
-    run_cli("bench", "--range", "0..1").fails("says how its pictures are", "--range")
+    run_cli("bench", "--range", "0..1").fails("says how its images are", "--range")
     for option in ("--json", "--csv", "--html", "--source", "--data", "--compare"):
         run_cli("bench", option, "").fails(f"{option} is empty", code=2)
     file, same = tmp_path / "same", tmp_path / "." / "same"

@@ -212,7 +212,7 @@ def test_what_is_told_of_a_bare_file_is_obeyed_and_not_of_a_bundle(
     refused = run_cli("classify", seven, option, value)
     assert refused.code == 1
     assert refused.err.strip() == (
-        f"edgecnn: digits is a bundle, which says how its pictures are: leave {option} out"
+        f"edgecnn: digits is a bundle, which says how its images are: leave {option} out"
     )
 
 

@@ -1,6 +1,8 @@
 import pytest
 
 from edgecnn.bundle import find
+from tests import compiler as real
+from tests.models import compiled, float_edges
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def test_exports_are_written_where_they_are_asked_for(run_cli, here):
 def test_exports_that_can_not_be_are_one_line(run_cli, here):
     for options, part, code in (
         (["--io", "uint8", "--variant", "float32"], "only int8 becomes uint8", 1),
-        (["--io", "uint8", "--c-array"], "leave --io out", 2),
+        (["--io", "uint8", "--c-array"], "which takes no uint8: leave --io out", 2),
         (["--out", "nowhere/x.tflite"], "no such folder", 1),
         (["--variant", "int4"], "choose by --variant", 1),
     ):
@@ -57,6 +59,32 @@ def test_exports_that_can_not_be_are_one_line(run_cli, here):
         assert (ran.code, ran.err.count("\n")) == (code, 1)
         assert part in ran.err
     assert not list(here.iterdir())
+
+
+def test_a_c_array_can_be_made_int8_first(run_cli, here):
+    assert run_cli("models", "export", "cifar10", "--io", "uint8", "--out", "u.tflite").code == 0
+    ran = run_cli("models", "export", "u.tflite", "--c-array", "--out", "net")
+    ran.fails("add --io int8")
+    ran = run_cli("models", "export", "u.tflite", "--c-array", "--io", "int8", "--out", "net")
+    assert ran.code == 0, ran.err
+    assert "int8 1x32x32x3" in (here / "net.h").read_text()
+
+
+def test_float_edges_are_imported_as_int8_and_compiled(run_cli, here, digits_file, compiler):
+    (here / "edges.tflite").write_bytes(float_edges(digits_file.read_bytes()))
+    (here / "labels.txt").write_text("\n".join("0123456789"))
+    ran = run_cli("models", "import", "edges.tflite", "--name", "mine")
+    assert ran.code == 0, ran.err
+    assert "pixels 0 and 255 become 0 and 1: its first operator, which quantizes" in ran.out
+    assert "labels.txt, which lies beside it" in ran.err
+    shown = run_cli("models", "show", "./mine")
+    assert "Variant int8" in shown.out
+    rows = (("QUANTIZE", 1, real.UNSPECIFIED), *real.DIGITS, ("DEQUANTIZE", 1, real.UNSPECIFIED))
+    compiler.install(real.compiled_log(rows), float_edges(compiled(digits_file.read_bytes())))
+    ran = run_cli("compile", "./mine", "--min-mapped", "0.8")
+    assert ran.code == 0, ran.err
+    assert "8 of 10 operators run on the Edge TPU" in ran.out
+    assert "foretold" not in ran.out, "inspect said as much"
 
 
 def test_an_export_replaces_only_what_is_named(run_cli, here):

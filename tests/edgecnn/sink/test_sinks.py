@@ -114,7 +114,7 @@ def test_a_disk_that_is_full_at_first_leaves_header_and_lines_whole(tmp_path, mo
         signal.signal(signal.SIGXFSZ, handler)
     for file in files:
         file.write("3,4")
-        with pytest.raises(OutputError, match="lacks 1 lines"):
+        with pytest.raises(OutputError, match="lacks 1 line,"):
             file.close()
     assert path.read_text() == "a,b\n3,4\n"
     assert torn.read_text() == "a,b\n1,\n3,4\n"
@@ -382,3 +382,11 @@ def test_control_characters_are_escaped_in_json_and_signs_in_csv(tmp_path, stats
             sink.show(named, stats)
         assert shown in path.read_text()
         assert "\x1b" not in path.read_text()
+
+
+def test_a_table_with_other_columns_is_left_alone(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(OutputError, match="it has other columns"):
+        CsvSink(str(path))
+    assert path.read_text() == "a,b\n1,2\n"

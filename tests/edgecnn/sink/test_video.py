@@ -153,12 +153,13 @@ def test_a_full_disk_ends_the_recording_and_not_the_loop(tmp_path, stats, monkey
         assert sink.show(replace(result(50)), stats) is None
         time.sleep(0.05)
     with pytest.raises(
-        OutputError, match=r"the disk is full; (\d+) of \1 pictures can be played, in .*clip\.avi"
+        OutputError,
+        match=r"MB free, and a recording leaves .* MB; (\d+) of \1 pictures can be played, in .*clip\.avi",
     ):
         sink.close()
     sink.close()
     assert len(levels(path)) >= 1, "what was recorded before can be played"
-    assert capfd.readouterr().err.count("the disk is full") == 1
+    assert capfd.readouterr().err.count("and a recording leaves") == 1
 
 
 def test_an_encoder_that_drops_all_silently_is_noticed_at_the_end(tmp_path, stats):

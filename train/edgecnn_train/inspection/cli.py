@@ -134,7 +134,7 @@ def preview_data(
     if not (active(chosen.augment) or mixes(chosen.augment)):
         echo("the recipe changes no picture: it has no [augment], or only zeros in it")
     target = out or Path(f"{name.removesuffix('-model')}-preview.png")
-    write_png(target, contact_sheet(sections))
+    target = write_png(target, contact_sheet(sections), new=out is None)
     echo(f"{target}: left the plain pictures as the model sees them, then changed ones{_legend(legend)}")
 
 
