@@ -5,11 +5,11 @@ from edgecnn.confidence import temper
 from edgecnn_train.calibrate import (
     Calibrated,
     CalibratedVariant,
-    Reliability,
     accept_at_most,
     fit_temperature,
     reject_at_most,
 )
+from edgecnn_train.reliability import Reliability
 
 TINY = float(np.finfo(np.float64).tiny)
 

@@ -19,6 +19,8 @@ def test_a_folder_of_photos_becomes_a_bundle(run_cli, photo_folder, tmp_path, mo
     made = bundle.read_bundle(tmp_path / "photos-model")
     assert made.labels == ("pears", "äpfel")
     assert made.input.width == 48
+    assert made.manifest["title"] == "photos"
+    assert "# photos\n" in (made.folder / "CARD.md").read_text("utf-8")
     picture = next((photo_folder / "äpfel").iterdir())
     assert run_cli("classify", picture, "--model", "./photos-model").code == 0
 

@@ -88,17 +88,23 @@ def test_the_best_epoch_on_validation_is_the_one_returned(data, recipe, said, tm
 @pytest.mark.parametrize(
     ("found", "pictures", "best"),
     [
-        ([0.5, 0.9, 0.8], 100, 2),
+        ([0.5, 0.9, 0.8], 100, 2),  # ten of 100 images are no accident
         ([0.9, 0.9], 100, 2),  # of equals the last
-        ([0.5, 0.90, 0.898], 2500, 3),  # five of 2,500 pictures are an accident
+        ([0.5, 0.90, 0.898], 2500, 3),  # five of 2,500 images are an accident
         ([0.5, 0.90, 0.898], 1_000_000, 2),  # of a million they are not
         ([0.90, 0.898, 0.95], 2500, 3),
-        ([1.0, 0.999, 1.0, 0.99], 1000, 3),  # nothing is near to all
+        ([1.0, 0.999, 1.0, 0.99], 1000, 3),
+        ([0.5, 1.0, 10 / 12, 11 / 12], 12, 4),  # all right once, by accident
+        ([0.5, 1.0, 9 / 12, 8 / 12], 12, 2),
         ([0.0], 10, 1),
     ],
 )
 def test_which_epoch_is_best_where_the_rate_falls(found, pictures, best):
     assert best_epoch([{"val_accuracy": a} for a in found], pictures, falls=True) == best
+
+
+def test_without_validation_the_last_epoch_is_kept():
+    assert best_epoch([{"loss": 0.1}, {"loss": 0.2}], 0, falls=True) == 2
 
 
 @pytest.mark.parametrize(

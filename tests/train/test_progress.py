@@ -13,6 +13,7 @@ from edgecnn_train import progress
 from edgecnn_train.data import load_data
 from edgecnn_train.fit import fit
 from edgecnn_train.models import build
+from edgecnn_train.plan import Plan, Step
 
 
 def figures(val_accuracy, **more):
@@ -161,3 +162,42 @@ def test_logs_for_tensorboard_have_every_epoch(idx_folder, recipe, tmp_path, sai
     for epoch, figures in enumerate(fitted.history):
         assert found["epoch_accuracy", epoch] == pytest.approx(figures["val_accuracy"])
         assert found["epoch_loss", epoch] == pytest.approx(figures["val_loss"])
+
+
+def test_the_time_that_is_left_is_that_of_the_whole_plan(checkpoint, said):
+    plan = Plan(
+        [Step("training", "batches", 50), Step("quantizing", "quantize"), Step("fold 2", "batches", 20)]
+    )
+    with plan.step("training"):
+        lines = progress.Lines(5, checkpoint, said.append, plan)
+        lines.params = {"steps": 10}
+        lines.began = progress.time.monotonic() - 10
+        lines.on_epoch_end(2)
+        # Two epochs of 10 s, a guess of 4 s, and 20 batches of 1 s after a start of 2 s.
+        assert said[0].endswith("ETA 0:00:46")
+        out = io.StringIO()
+        shown = progress.Display(5, checkpoint, None, plan)
+        shown.taken = [10.0]
+        Console(file=out, width=80).print(shown.picture(5, 10, {}))
+        assert "ETA 0:00:41" in out.getvalue().splitlines()[0], "the whole run first"
+        assert "3/5, ETA 0:00:15" in out.getvalue()
+    with progress.doing(plan, "quantizing", "lines", said.append):
+        assert said[-1] == "quantizing; ETA 0:00:26"
+
+
+def test_without_validation_images_there_is_no_best_epoch(checkpoint, said):
+    checkpoint.history = [{"loss": 0.5, "accuracy": 0.9, "seconds": 1.0, "data_share": 0.1}]
+    checkpoint.best_epoch = 1
+    progress.Lines(5, checkpoint, said.append).on_epoch_end(0)
+    assert said[0].startswith("epoch 1/5: seconds 1.0, data 10%, loss 0.5000, accuracy 0.9000; ETA ")
+    plain = io.StringIO()
+    Console(file=plain, width=80).print(progress.Display(5, checkpoint, None).picture(30, 40, {}))
+    assert "best" not in plain.getvalue()
+
+
+def test_a_quick_first_epoch_tells_little(checkpoint):
+    shown = progress.Progress(5, checkpoint)
+    shown.taken = [1.9]
+    assert shown.remaining() is None
+    shown.taken = [1.9, 0.25]
+    assert shown.remaining() == pytest.approx(0.5)

@@ -59,6 +59,16 @@ def test_a_wider_layer_is_left_as_it_is(start, said):
     assert "stage2_block1_pointwise" not in taken
 
 
+def test_where_little_or_nothing_fits_adopt_is_offered(said):
+    few = network(
+        ModelSpec(family="resnet", filters=(16, 8), blocks=(0, 1)), 0, 10, replace(GREY28, color="rgb")
+    )
+    take_over(few, "cifar10", said.append)
+    assert said[-1] == "more of them fit with --adopt, which uses its family, filters and colour"
+    with pytest.raises(RecipeError, match="nothing of cifar10 fits this network: add --adopt to use its"):
+        take_over(network(ModelSpec(), 0), "cifar10", said.append)
+
+
 def test_freezing_holds_what_is_named_but_never_the_last_layer():
     model = network(TINY, 0)
     freeze(model, [layer.name for layer in model.layers])

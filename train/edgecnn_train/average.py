@@ -39,9 +39,18 @@ class Average(keras.callbacks.Callback):  # type: ignore[misc]
         self._pictures = scaled(pictures[drawn])
         self._own: list[Any] = []
         self._kept: list[Any] = []
+        self._validated = False
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        """Remember the average of an epoch without validation too."""
+        if not self._validated:
+            self.on_test_begin()
+            self.on_test_end()
+        self._validated = False
 
     def on_test_begin(self, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         """Put the average in the place of the weights."""
+        self._validated = True
         self._own = self.model.get_weights()
         averages = self.model.optimizer._model_variables_moving_average
         for variable, average in zip(self.model.trainable_variables, averages, strict=True):

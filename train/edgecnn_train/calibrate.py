@@ -7,16 +7,17 @@ validation split, the threshold on pictures of nothing that the model knows.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edgecnn.confidence import smallest, temper
 from edgecnn_train.negatives import background_of, generated_count
+from edgecnn_train.reliability import Reliability
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -25,42 +26,11 @@ if TYPE_CHECKING:
     from edgecnn_train.negatives import Negatives
     from edgecnn_train.recipe import Recipe
 
-BINS = 15
 TEMPERATURE_LIMITS = (0.2, 15.0)
 # How far the logarithm of the temperature may be expected to lie from 0. A validation split of four pictures,
 # all of them right, would else make every score a one; thousands of pictures are not moved by it.
 PRIOR_SPREAD = 0.5
 MANY_REJECTED = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Reliability:
-    """How often the best class was right, by its score: what a reliability diagram shows.
-
-    Arrays of shape (15,): the mean score, the share that was right and the number of pictures in each of the
-    equal bins of the score; empty bins are zeros.
-    """
-
-    score: NDArray[np.float64]
-    accuracy: NDArray[np.float64]
-    count: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, probabilities: NDArray[Any], truth: NDArray[np.int64]) -> Reliability:
-        """Put the pictures into bins: `probabilities` is N×classes, `truth` N."""
-        best = probabilities.max(axis=1)
-        right = probabilities.argmax(axis=1) == truth
-        # A bin has its upper edge in it, as in Guo et al. 2017, https://arxiv.org/abs/1706.04599.
-        places = np.clip(np.ceil(best * BINS).astype(np.int64) - 1, 0, BINS - 1)
-        count = np.bincount(places, minlength=BINS)
-        sums = (np.bincount(places, weights=w, minlength=BINS) for w in (best, right.astype(float)))
-        score, accuracy = (s / count.clip(1) for s in sums)
-        return cls(score, accuracy, count)
-
-    @property
-    def error(self) -> float:
-        """The expected calibration error, 0 to 1: the mean distance of score and accuracy (Guo et al.)."""
-        return float((self.count * np.abs(self.accuracy - self.score)).sum() / max(1, self.count.sum()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,31 +140,112 @@ def calibrate(
     )
 
 
+def published(
+    data: DataSet,
+    recipe: Recipe,
+    negatives: Negatives,
+    classifiers: dict[str, Classifier],
+    folds: Sequence[Calibrated],
+    own: Mapping[str, NDArray[np.float64]],
+    truth: NDArray[np.int64],
+) -> Calibrated:
+    """Choose temperature and threshold of a network that has learned from all images, by the folds' answers.
+
+    Parameters
+    ----------
+    folds
+        What was measured in each fold, with what its own validation images chose.
+    own, truth
+        The probabilities of each variant on all folds' test images, N×classes, and the true classes, N.
+    """
+    background = background_of(recipe, data.labels)
+    found = {}
+    for name, classifier in classifiers.items():
+        floor = smallest(classifier.model.file.outputs[0])
+        scores = own[name], *(probabilities(classifier, p) for p in (negatives.choosing, negatives.measuring))
+        chosen, _, measuring = _choose(recipe, scores, truth, floor, background)
+        parts = [fold.variants[name] for fold in folds]
+        weights = [int(part.test[0].count.sum()) for part in parts]
+        found[name] = replace(
+            chosen,
+            false_accept=float(np.mean(_answers(measuring, background) >= chosen.threshold)),
+            false_reject=float(np.average([part.false_reject for part in parts], weights=weights)),
+            validation=_together([part.validation for part in parts]),
+            test=_together([part.test for part in parts]),
+        )
+    generated = sum(fold.generated for fold in folds)
+    spec = recipe.unknown
+    return Calibrated(
+        found,
+        spec.false_accept,
+        spec.max_false_reject,
+        negatives.what,
+        len(negatives.measuring),
+        None if background is None else data.labels[background],
+        generated,
+    )
+
+
+def _together(pairs: Sequence[tuple[Reliability, Reliability]]) -> tuple[Reliability, Reliability]:
+    return Reliability.together([p[0] for p in pairs]), Reliability.together([p[1] for p in pairs])
+
+
 def _variant(
     data: DataSet, recipe: Recipe, negatives: Negatives, classifier: Classifier, background: int | None
 ) -> CalibratedVariant:
     floor = smallest(classifier.model.file.outputs[0])
-    pictures = data.validation.images, data.test.images, negatives.choosing, negatives.measuring
-    own = [_probabilities(classifier, p) for p in pictures]
-    temperature = fit_temperature(own[0], data.validation.labels, floor)
-    validation, test, choosing, measuring = (temper(p, temperature, floor) for p in own)
-    none = -1 if background is None else background
-    true_validation = _answers(validation[data.validation.labels != none], background)
-    true_test = _answers(test[data.test.labels != none], background)
+    pictures = data.validation.images, negatives.choosing, negatives.measuring
+    scores = [probabilities(classifier, p) for p in pictures]
+    own, truth = probabilities(classifier, data.test.images), data.test.labels
+    chosen, validation, measuring = _choose(recipe, scores, data.validation.labels, floor, background)
+    test = temper(own, chosen.temperature, floor)
+    true_test = _answers(test[truth != _number(background)], background)
+    return replace(
+        chosen,
+        false_accept=float(np.mean(_answers(measuring, background) >= chosen.threshold)),
+        false_reject=float(np.mean(true_test < chosen.threshold)),
+        validation=(
+            Reliability.of(scores[0], data.validation.labels),
+            Reliability.of(validation, data.validation.labels),
+        ),
+        test=(Reliability.of(own, truth), Reliability.of(test, truth)),
+    )
+
+
+def _choose(
+    recipe: Recipe,
+    scores: Sequence[NDArray[np.float64]],
+    truth: NDArray[np.int64],
+    floor: float,
+    background: int | None,
+) -> tuple[CalibratedVariant, NDArray[np.float64], NDArray[np.float64]]:
+    """Choose temperature and threshold, with nothing measured yet.
+
+    `scores` are the probabilities of images whose true classes are `truth`, of the negatives that choose, and
+    of those that measure; the first and the last are returned at the temperature.
+    """
+    temperature = fit_temperature(scores[0], truth, floor)
+    known, choosing, measuring = (temper(p, temperature, floor) for p in scores)
+    answers = _answers(known[truth != _number(background)], background)
     asked = accept_at_most(recipe.unknown.false_accept, _answers(choosing, background))
-    most = reject_at_most(recipe.unknown.max_false_reject, true_validation)
-    threshold = min(asked, most)
-    return CalibratedVariant(
+    most = reject_at_most(recipe.unknown.max_false_reject, answers)
+    nothing = Reliability.of(known[:0], truth[:0])
+    chosen = CalibratedVariant(
         temperature,
-        threshold,
-        float(np.mean(_answers(measuring, background) >= threshold)),
-        float(np.mean(true_test < threshold)),
+        min(asked, most),
+        0.0,
+        0.0,
         most < asked,
         asked,
-        float(np.mean(true_validation < asked)),
-        (Reliability.of(own[0], data.validation.labels), Reliability.of(validation, data.validation.labels)),
-        (Reliability.of(own[1], data.test.labels), Reliability.of(test, data.test.labels)),
+        float(np.mean(answers < asked)),
+        (nothing, nothing),
+        (nothing, nothing),
     )
+    return chosen, known, measuring
+
+
+def _number(background: int | None) -> int:
+    return -1 if background is None else background
 
 
 def fit_temperature(probabilities: NDArray[Any], truth: NDArray[np.int64], floor: float) -> float:
@@ -254,7 +305,7 @@ def _answers(probabilities: NDArray[np.float64], background: int | None) -> NDAr
     return best if background is None else np.where(probabilities.argmax(axis=1) == background, -1.0, best)
 
 
-def _probabilities(classifier: Classifier, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+def probabilities(classifier: Classifier, images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Classify pictures of the model's own size, N×H×W×C: RGB, which travels as BGR, or grey."""
     pictures = np.ascontiguousarray(images[..., ::-1])
     return np.array([classifier.probabilities(picture) for picture in pictures], np.float64)

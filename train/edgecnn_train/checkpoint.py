@@ -19,6 +19,7 @@ import numpy as np
 
 from edgecnn.errors import OutputError
 from edgecnn.regular_file import read_regular
+from edgecnn_train.interval import wilson
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,18 +39,20 @@ _HEADER = re.compile(
     rb"'shape': \(([\d, ]{0,200})\), \} *\n",
     re.DOTALL,
 )
-_FIGURES = {"val_loss", "val_accuracy", "seconds"}  # a private run keeps none of the training pictures
+# A private run has no figures of its training images, others may have no validation images.
+_FIGURES, _VALIDATION = {"seconds"}, {"val_loss", "val_accuracy"}
 
 
 def best_epoch(history: Sequence[Mapping[str, float]], pictures: int, *, falls: bool) -> int:
     """Return the epoch to keep, from 1.
 
     Where the learning rate falls, later epochs are better, and the highest of many noisy figures is an
-    accident: it is the last one whose validation accuracy is at most one standard error below the highest
-    (the rule of Breiman et al., Classification and Regression Trees, 1984). Where it does not, a network
-    that has learnt its pictures by heart gets worse, in its loss first: it is the highest, of equals the one
-    with the lowest validation loss. In both an epoch that was best once and is so no longer never becomes it
-    again, so one file has to be kept.
+    accident: 12 validation images are all right sooner or later. It is the last epoch whose validation
+    accuracy is within the 95 % interval of the highest one, by Wilson's score: that interval is never empty,
+    where a standard error is zero if all images are right. Where the rate does not fall, a network that has
+    learnt its images by heart gets worse, in its loss first: it is the highest, of equals the one with the
+    lowest validation loss. In both an epoch that was best once and is so no longer never becomes it again,
+    so one file has to be kept. Without validation figures it is the last epoch.
 
     Parameters
     ----------
@@ -58,11 +61,13 @@ def best_epoch(history: Sequence[Mapping[str, float]], pictures: int, *, falls: 
     falls
         Whether the learning rate falls to the end.
     """
+    if "val_accuracy" not in history[-1]:
+        return len(history)
     numbers = range(1, len(history) + 1)
     if not falls:
         return max(numbers, key=lambda n: (history[n - 1]["val_accuracy"], -history[n - 1]["val_loss"], n))
     top = max(epoch["val_accuracy"] for epoch in history)
-    near = top - math.sqrt(top * (1 - top) / pictures)
+    near = wilson(top, pictures)
     return max(n for n in numbers if history[n - 1]["val_accuracy"] >= near)
 
 
@@ -133,7 +138,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             state = json.loads(read_regular(self._folder / "state.json", _MOST_STATE))
             if state["fingerprint"] != self._fingerprint:
                 return None
-            self.history = _read_history(state["history"])
+            self.history = _read_history(state["history"], validated=self._pictures > 0)
             size = sum(math.prod(shape) for shape in shapes)
             last = read_arrays(self._last(), _MOST_BYTES_A_WEIGHT * size + _MOST_OTHER)
             best = read_arrays(self._best(), _MOST_BYTES_A_WEIGHT * size + _MOST_OTHER)
@@ -277,13 +282,14 @@ def _parse_array(data: bytes) -> NDArray[Any]:
     return np.frombuffer(rest, dtype).reshape(shape, order="F" if order == "True" else "C")
 
 
-def _read_history(kept: Any) -> list[dict[str, float]]:
+def _read_history(kept: Any, *, validated: bool) -> list[dict[str, float]]:
     """Return the records of a state, each with the figures that others read. Raises ValueError."""
     if not isinstance(kept, list) or not kept:
         raise ValueError("no history")
+    wanted = _FIGURES | _VALIDATION if validated else _FIGURES
     for epoch in kept:
         numbers = all(type(value) in (int, float) for value in epoch.values())
-        whole = epoch.keys() >= _FIGURES and epoch.keys() == kept[0].keys()
-        if not numbers or not whole or not 0 <= epoch["val_accuracy"] <= 1:
+        whole = epoch.keys() >= wanted and epoch.keys() == kept[0].keys()
+        if not numbers or not whole or not 0 <= epoch.get("val_accuracy", 0) <= 1:
             raise ValueError("a record that training did not write")
     return kept

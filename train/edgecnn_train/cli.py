@@ -54,6 +54,9 @@ def train(
     start: Annotated[
         str | None, typer.Option("--from", help="Start from this bundle's weights.", metavar="BUNDLE")
     ] = None,
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="Take family, filters and colour from the bundle of --from too.")
+    ] = False,
     budget_kb: Annotated[
         float | None, typer.Option(help="The widest network of at most this many KB.", metavar="KB")
     ] = None,
@@ -78,7 +81,9 @@ def train(
 
     Ctrl-C stops it; the same command goes on after the last whole epoch.
     """
-    overrides = list(settings or [])
+    if adopt and not start:
+        raise OptionError("--adopt takes its settings from the bundle of --from BUNDLE: name one")
+    overrides = [*(_adopted(start) if adopt and start else []), *(settings or [])]
     overrides += [f"train.epochs={epochs}"] if epochs is not None else []
     overrides += [f"train.seed={seed}"] if seed is not None else []
     overrides += [f"train.teachers={to_json(teachers)}"] if teachers else []
@@ -146,6 +151,12 @@ def choose(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, 
         raise OptionError(f"{text} is a folder of photos itself: leave --data out, or name a recipe")
     name = re.sub(r"[^\w-]+", "-", Path(os.path.realpath(path)).stem).strip("-").lower() or "photos"
     return read_recipe("photos", overrides), path, f"{name}-model"
+
+
+def _adopted(start: str) -> list[str]:
+    from edgecnn_train.adopt import adopted
+
+    return adopted(start)
 
 
 def _require_extra() -> None:

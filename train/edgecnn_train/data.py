@@ -13,6 +13,7 @@ from edgecnn.dataset import data_name, find_data, left_out
 from edgecnn.errors import DataError, ImageError
 from edgecnn.preprocess import Preprocessor
 from edgecnn.tflite_file import Tensor
+from edgecnn_train.cropping import cropped
 from edgecnn_train.negatives import with_background
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 # What `auto` chooses from: the sides that the classic family was tried with.
 _SIDES = (28, 32, 48, 64, 96)
 VALUE_RANGE = (0.0, 1.0)
+# With fewer images in some class than this, a fifth of them is too few for a test: folds test all.
+SMALL_CLASS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,8 @@ class DataSet:
     """A data set that is ready for training.
 
     `calibration` is a part of `train`, or of `validation` in a private run; the other splits share nothing.
-    `skipped` says why for each picture that could not be read.
+    `skipped` says why for each picture that could not be read. Where folds measure what the network is worth
+    (see `everything`), `validation` and `test` are empty.
     """
 
     source: Source
@@ -79,6 +83,15 @@ class DataSet:
     def labels(self) -> tuple[str, ...]:
         """The classes, in the order of the model's outputs."""
         return self.source.labels
+
+    @property
+    def apart(self) -> Split:
+        """Images that did not set the int8 ranges: the validation split, or where that is empty others."""
+        if len(self.validation):
+            return self.validation
+        used = {item.id for item in self.calibration.items}
+        rest = [i for i, item in enumerate(self.train.items) if item.id not in used]
+        return self.train.take(np.array(rest, np.int64))
 
     @property
     def digest(self) -> str:
@@ -117,17 +130,22 @@ def read_pictures(source: Source, recipe: Recipe, say: Callable[[str], None]) ->
         say(note)
     spec = choose_input(source, recipe.input, say)
     view = Preprocessor(spec, input_tensor(spec))
-    pictures, items, skipped = [], [], []
+    pictures, items, skipped, sides = [], [], [], []
     for item in source.items:
         try:
-            pictures.append(view.pixels(source.read(item)).copy())
+            picture = source.read(item)
+            pictures.append(view.pixels(picture).copy())
             items.append(item)
+            sides.append(picture.shape[:2])
         except (ImageError, DataError) as error:
             skipped.append(str(error))
             say(f"skipped: {error}")
     if skipped:
         say(f"skipped {len(skipped)} of {len(source.items)} pictures")
     _check_counts(source, items)
+    heights, widths = np.array(sides, np.int64).T
+    if crop := cropped(heights, widths, recipe.input):
+        say(f"{crop}. {crop.advice}")
     images = np.stack(pictures)
     if images.ndim == 3:
         images = images[..., None]
@@ -151,6 +169,20 @@ def divide(source: Source, pictures: Pictures, recipe: Recipe) -> DataSet:
         pool.take(np.sort(chosen)),
         pictures.skipped,
     )
+
+
+def everything(source: Source, pictures: Pictures, recipe: Recipe) -> DataSet:
+    """Return all images as the training split, with empty ones for validation and test.
+
+    A fifth of them does not set the int8 ranges, so that there are images to compare the layers on.
+    """
+    none = pictures.whole.take(np.array([], np.int64))
+    source, parts = with_background(source, {"train": pictures.whole}, recipe)
+    train = parts["train"]
+    rng = np.random.default_rng([recipe.train.seed, 103])
+    count = min(recipe.quantize.calibration, round(0.8 * len(train)))
+    chosen = train.take(np.sort(stratified(train.labels, count, rng)))
+    return DataSet(source, pictures.input, train, none, none, chosen, pictures.skipped)
 
 
 def choose_input(source: Source, wanted: InputSpec, say: Callable[[str], None]) -> RuntimeInput:

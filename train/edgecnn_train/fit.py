@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgecnn_train.data import DataSet
+    from edgecnn_train.plan import Plan
     from edgecnn_train.progress import Show
     from edgecnn_train.recipe import TrainSpec
 
@@ -46,8 +47,13 @@ def fit(
     say: Callable[[str], None],
     show: Show = "lines",
     tensorboard: Path | None = None,
+    *,
+    until: int | None = None,
+    plan: Plan | None = None,
 ) -> Fitted:
     """Train until the recipe's last epoch and return the weights that were best on the validation split.
+
+    Without validation images they are those of the last epoch.
 
     Parameters
     ----------
@@ -57,14 +63,19 @@ def fit(
         How training is shown: a display in the terminal, a line an epoch through `say`, or not at all.
     tensorboard
         A folder for TensorBoard's logs, which need the extra `tensorboard`; None for none.
+    until
+        The epoch to stop after; the learning rate falls as if all of the recipe's followed.
+    plan
+        What else the run has to do, for the time that is left.
     """
-    spec = recipe.train
+    spec, end = recipe.train, until or recipe.train.epochs
     teacher = load_teacher(spec.teachers, data.input, len(data.labels))
     batches = (PoissonBatches if recipe.private.enabled else Batches)(
         data.train, recipe.augment, spec, teacher
     )
     average = Average(data.train.images) if spec.ema else None
-    key, pictures = fingerprint(data, recipe), len(data.validation)
+    key, pictures = fingerprint(data, recipe) + (f", until {until}" if until else ""), len(data.validation)
+    validation = (scaled(data.validation.images), batches.targets(data.validation.labels))
     falls = spec.schedule != "constant"
     checkpoint = Checkpoint(work, key, spec.seed, batches.clock, pictures, average, falls=falls)
     taken = take_over(model, spec.start, say) if spec.start else ()
@@ -73,11 +84,11 @@ def fit(
     if resumed := checkpoint.load(model):
         model.set_weights(resumed.weights)
         state = resumed.optimizer
-        say(f"going on after epoch {len(checkpoint.history)} of {spec.epochs}, from {work}")
+        say(f"going on after epoch {len(checkpoint.history)} of {end}, from {work}")
     elif (work / "state.json").exists():
         say(f"{work} is damaged, or of another recipe or other data: starting anew")
-    with progress(show, spec.epochs, checkpoint, say) as shown:
-        for last in sorted({min(spec.freeze, spec.epochs), spec.epochs} - {0}):
+    with progress(show, end, checkpoint, say, plan) as shown:
+        for last in sorted({min(spec.freeze, end), end} - {0}):
             done = len(checkpoint.history)
             if done >= last:
                 continue
@@ -91,7 +102,7 @@ def fit(
                 initial_epoch=done,
                 epochs=last,
                 shuffle=False,  # the batches already are
-                validation_data=(scaled(data.validation.images), batches.targets(data.validation.labels)),
+                validation_data=validation if pictures else None,
                 validation_batch_size=500,
                 callbacks=[*([average] if average else []), checkpoint, *shown, *logs],
                 verbose=0,

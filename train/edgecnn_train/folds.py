@@ -1,39 +1,52 @@
-"""k-fold estimates for small sets: every picture is in the test once, by a network that never saw it."""
+"""Estimates by k folds for small sets: every image is tested once, by a network that never saw it."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from statistics import median
 from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
+from edgecnn.bundle import Model
+from edgecnn.classifier import Classifier
+from edgecnn.engine import open_engine
 from edgecnn.errors import DataError
-from edgecnn_train.data import divide, read_pictures
-from edgecnn_train.fit import fingerprint, fit
+from edgecnn.tflite_file import read_tflite
+from edgecnn_train.data import SMALL_CLASS, divide
+from edgecnn_train.fit import fit
+from edgecnn_train.judge import judge
 from edgecnn_train.models import build
-from edgecnn_train.notes import remember
-from edgecnn_train.quantize.parity import answers
-from edgecnn_train.quantize.variants import int8_of
+from edgecnn_train.negatives import GENERATED, load_negatives
+from edgecnn_train.progress import clock, doing
+from edgecnn_train.quantize.variants import files_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from edgecnn.dataset import Item, Source
-    from edgecnn_train.data import DataSet
+    from edgecnn_train.data import DataSet, Pictures
+    from edgecnn_train.fit import Fitted
+    from edgecnn_train.judge import Judged
+    from edgecnn_train.negatives import Negatives
+    from edgecnn_train.plan import Plan
+    from edgecnn_train.progress import Show
     from edgecnn_train.recipe import Recipe
 
-# With fewer pictures in some class than this, a fifth of them is too few for a test.
-SMALL_CLASS = 50
+
+# Negatives that choose a fold's threshold, and as many that measure it: all folds together have enough.
+_NEGATIVES = 250
 
 
 @dataclass(frozen=True, slots=True)
 class FoldEstimate:
-    """int8's top-1 (0 to 1) on each fold, and how many pictures all folds have."""
+    """int8's top-1 (0 to 1) on each fold, the epoch that each kept, and how many images all have."""
 
     top1: tuple[float, ...]
+    epochs: tuple[int, ...]
     pictures: int
 
     @property
@@ -46,10 +59,15 @@ class FoldEstimate:
         """The standard deviation of one fold."""
         return float(np.std(self.top1, ddof=1))
 
+    @property
+    def epoch(self) -> int:
+        """How many epochs the network that learns from all images gets: the median of the kept ones."""
+        return round(median(self.epochs))
+
     def __str__(self) -> str:
         return (
             f"{self.mean:.1%} ± {self.deviation:.1%} (mean and deviation of {len(self.top1)} folds, "
-            f"{self.pictures:,} pictures, each tested once)"
+            f"{self.pictures:,} images, each tested once)"
         )
 
 
@@ -99,31 +117,110 @@ def _unit(item: Item) -> str:
     return f"group {item.group}" if item.group else f"picture {item.id}"
 
 
-def estimate(recipe: Recipe, source: Source, work: Path, say: Callable[[str], None]) -> FoldEstimate | None:
-    """Train the recipe once for each fold and measure int8 on what was left out.
+@dataclass(frozen=True, slots=True)
+class Folds:
+    """A source's images, each time with another part of them as the test.
 
-    Folds that are done are kept in `work`, so that a run that was stopped goes on with the next. None where
-    the pictures' groups can't be divided so that every split has every class; `say` is told.
+    `parts` share the images themselves; `training` says how many of them each fold trains on.
     """
-    found: list[float] = []
-    pictures = read_pictures(source, recipe, lambda _: None)
+
+    source: Source
+    parts: tuple[Pictures, ...]
+    training: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def data(self, number: int, recipe: Recipe) -> DataSet:
+        """Return the splits of a fold, from 1."""
+        return divide(self.source, self.parts[number - 1], recipe)
+
+
+def make_folds(
+    source: Source, pictures: Pictures, recipe: Recipe, say: Callable[[str], None]
+) -> Folds | None:
+    """Divide images into folds.
+
+    None where the images' groups can't be divided so that every split has every class; `say` is told.
+    """
     count = min(recipe.data.folds, possible_folds(pictures.whole.items))
-    folds = fold_items(pictures.whole.items, count, recipe.train.seed)
-    for number, items in enumerate(folds, 1):
-        folder = work / f"fold-{number}"
-        fold = replace(pictures, whole=replace(pictures.whole, items=items))
+    if count < 2:
+        say("no estimate by folds: the images of a class are all in one group")
+        return None
+    parts, training = [], []
+    for number, items in enumerate(fold_items(pictures.whole.items, count, recipe.train.seed), 1):
+        part = replace(pictures, whole=replace(pictures.whole, items=items))
         try:
-            data = divide(source, fold, recipe)
+            training.append(len(divide(source, part, recipe).train))
         except DataError as error:
             say(f"no estimate by folds, fold {number} of {count} can't be made: {error}")
             return None
-        test = partial(_test, recipe, data, folder)
-        top1 = remember(
-            folder / "top1.json", [fingerprint(data, recipe), asdict(recipe.quantize)], test, _is_share
-        )
-        say(f"fold {number} of {len(folds)}: int8 {top1:.1%} of {len(data.test)} pictures")
-        found.append(top1)
-    return FoldEstimate(tuple(found), len(pictures.whole))
+        parts.append(part)
+    return Folds(source, tuple(parts), tuple(training))
+
+
+def trained(
+    recipe: Recipe, data: DataSet, folder: Path, say: Callable[[str], None], show: Show, plan: Plan
+) -> Fitted:
+    """Train the recipe on one fold's training images; what was done already is in `folder`."""
+    keras.utils.set_random_seed(recipe.train.seed)
+    network = build(recipe.model, data.input, len(data.labels))
+    return fit(network, data, recipe, folder, say, show, plan=plan)
+
+
+def tested(recipe: Recipe, data: DataSet, negatives: Negatives, fitted: Fitted, folder: Path) -> Judged:
+    """Quantize one fold's network and judge it on the images that it never saw, through `Classifier`."""
+    if recipe.unknown.negatives == GENERATED:
+        negatives = load_negatives(data, recipe, _NEGATIVES)
+    files = files_of(fitted.model, data, recipe, folder, lambda _: None)
+    with ExitStack() as opened:
+        variants = {}
+        for name, content in files.items():
+            file = read_tflite(content, name)
+            model = Model(recipe.name, name, content, file, data.labels, data.input, None)
+            variants[name] = opened.enter_context(Classifier(model, open_engine("auto", model)))
+        return judge(data, recipe, negatives, variants, fitted)
+
+
+def estimate(
+    recipe: Recipe,
+    folds: Folds,
+    first: Judged,
+    negatives: Negatives,
+    work: Path,
+    say: Callable[[str], None],
+    show: Show,
+    plan: Plan,
+) -> list[Judged]:
+    """Train and judge the recipe on all folds but the first, which was judged already, and return all.
+
+    Trainings that are done, or half done, are in `work`, so that a run that was stopped goes on there.
+    """
+    found = [first]
+    say(_line(1, len(folds), first, plan))
+    quiet: Show = "bar" if show == "bar" else "none"
+    for number in range(2, len(folds) + 1):
+        data = folds.data(number, recipe)
+        folder, name = work / f"fold-{number}", f"fold {number} of {len(folds)}"
+        with plan.step(name):
+            fitted = trained(recipe, data, folder, _say_nothing, quiet, plan)
+        with doing(plan, f"testing {name}", quiet, _say_nothing):
+            found.append(tested(recipe, data, negatives, fitted, folder))
+        say(_line(number, len(folds), found[-1], plan))
+    return found
+
+
+def _say_nothing(_: str) -> None:
+    """Leave a fold to its one line at the end."""
+
+
+def summary(judged: Sequence[Judged]) -> FoldEstimate:
+    """Return what the folds say together."""
+    return FoldEstimate(
+        tuple(j.result.int8_top1 for j in judged),
+        tuple(j.fitted.best_epoch for j in judged),
+        sum(j.result.pictures for j in judged),
+    )
 
 
 def as_dict(found: FoldEstimate) -> dict[str, object]:
@@ -131,15 +228,8 @@ def as_dict(found: FoldEstimate) -> dict[str, object]:
     return asdict(found) | {"mean": found.mean, "deviation": found.deviation}
 
 
-def _is_share(top1: float) -> bool:
-    return 0 <= top1 <= 1
-
-
-def _test(recipe: Recipe, data: DataSet, folder: Path) -> float:
-    """Train the recipe on one fold's training pictures and return int8's top-1 on its test."""
-    keras.utils.set_random_seed(recipe.train.seed)
-    network = build(recipe.model, data.input, len(data.labels))
-    fitted = fit(network, data, recipe, folder, lambda _: None, show="none")
-    content = int8_of(fitted.model, data, recipe, folder, lambda _: None)
-    named = answers(content, data.test.images).argmax(axis=1)
-    return float(np.mean(named == data.test.labels))
+def _line(number: int, count: int, judged: Judged, plan: Plan) -> str:
+    return (
+        f"fold {number} of {count}: int8 {judged.result.int8_top1:.1%} of {judged.result.pictures} images; "
+        f"ETA {clock(plan.later())}"
+    )

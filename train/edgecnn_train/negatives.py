@@ -62,8 +62,8 @@ class GeneratedSource:
         return self._source.read(item) if made is None else made
 
 
-def load_negatives(data: DataSet, recipe: Recipe) -> Negatives:
-    """Make the recipe's negatives, or read them.
+def load_negatives(data: DataSet, recipe: Recipe, count: int = COUNT) -> Negatives:
+    """Make the recipe's negatives, or read them: at most `count` to choose by, and as many to measure by.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def load_negatives(data: DataSet, recipe: Recipe) -> Negatives:
         # The threshold tells of the pictures that it was chosen on: not of those that are protected.
         split = data.validation if recipe.private.enabled else data.train
         parents = split.images[split.labels != (-1 if background is None else background)]
-        halves = [generate(COUNT, parents, np.random.default_rng([seed, 300 + k])) for k in (0, 1)]
+        halves = [generate(count, parents, np.random.default_rng([seed, 300 + k])) for k in (0, 1)]
         what = ", ".join(KINDS)
         what = what.replace("training", "validation") if recipe.private.enabled else what
         return Negatives(halves[0], halves[1], f"generated: {what}")
@@ -89,7 +89,7 @@ def load_negatives(data: DataSet, recipe: Recipe) -> Negatives:
             pictures.append(view.pixels(readers[k]()).copy())
         except (ImageError, DataError):
             continue
-        if len(pictures) == 2 * COUNT:
+        if len(pictures) == 2 * count:
             break
     if len(pictures) < FEWEST:
         raise DataError(

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import time
-from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import keras
 
-from edgecnn.board import describe_board
-from edgecnn.bundle import read_bundle
-from edgecnn.bundle_writer import write_manifest, write_models
-from edgecnn.golden import record
-from edgecnn.loader import load
-from edgecnn_train import models, publish, report
+from edgecnn_train import models, publish
 from edgecnn_train.accounting import refuse, spent
-from edgecnn_train.calibrate import calibrate
+from edgecnn_train.bundling import QUANTIZING, REPORTING, VERIFYING, Run, publish_network
 from edgecnn_train.cost import cost, widest
-from edgecnn_train.data import load_data
+from edgecnn_train.data import divide, everything, read_pictures
 from edgecnn_train.fit import fit
-from edgecnn_train.folds import as_dict, estimate, is_small
+from edgecnn_train.folds import estimate, is_small, make_folds, summary
+from edgecnn_train.judge import judge, judge_by_folds, same_answers
 from edgecnn_train.models.classic import default_filters
 from edgecnn_train.negatives import load_negatives
-from edgecnn_train.quantize import convert
-from edgecnn_train.transfer import NETWORK
-from edgecnn_train.verify import ALLOWED_DROP, gate, verify
+from edgecnn_train.plan import Plan, Step
+from edgecnn_train.verify import ALLOWED_DROP, gate
 from edgecnn_train.work import clear_work, work_folder, working
 
 if TYPE_CHECKING:
@@ -33,12 +26,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edgecnn.bundle import Bundle
+    from edgecnn.classifier import Classifier
     from edgecnn.dataset import Source
-    from edgecnn.output_folder import Target
+    from edgecnn_train.bundling import Published
     from edgecnn_train.cost import Budget
     from edgecnn_train.data import DataSet
-    from edgecnn_train.fit import Fitted
-    from edgecnn_train.folds import FoldEstimate
+    from edgecnn_train.folds import Folds
+    from edgecnn_train.judge import Judged
     from edgecnn_train.negatives import Negatives
     from edgecnn_train.progress import Show
     from edgecnn_train.recipe import Recipe
@@ -57,8 +51,9 @@ def train(
 ) -> Bundle:
     """Train a recipe and publish its bundle at `out`, whose name the bundle takes.
 
-    Checkpoints lie in `<out>.training` until the bundle is written; the same call goes on from them. `show`
-    and `tensorboard` are `fit`'s.
+    Checkpoints lie in `<out>.training` until all is done; the same call goes on from them. `show` and
+    `tensorboard` are `fit`'s. A small set is published twice: first the network of one fold, then, when all
+    folds have measured what it is worth, one that has learned from all images.
 
     Raises
     ------
@@ -71,51 +66,113 @@ def train(
     with publish.claim(out) as held:
         if out.exists():
             say(f"the bundle that is at {out} now will be replaced when this one is ready")
-        data = load_data(source, recipe, say)
-        say(
-            f"{len(data.labels)} classes; {len(data.train):,} pictures for training, "
-            f"{len(data.validation):,} for validation, {len(data.test):,} for the test"
-        )
+        pictures = read_pictures(source, recipe, say)
+        # Folds would test on what is protected, and every one of them would spend epsilon again.
+        wanted = recipe.data.folds and is_small(source) and not recipe.private.enabled
+        folds = make_folds(source, pictures, recipe, say) if wanted else None
+        data = folds.data(1, recipe) if folds else divide(source, pictures, recipe)
+        say(_sizes(data, folds))
         if recipe.private.enabled:
             refuse(recipe)
             say(str(spent(recipe, len(data.train))))
         negatives = load_negatives(data, recipe)
+        recipe = _settled(recipe, data)
         with working(work_folder(out)) as work:
-            recipe, fitted, folds = _fit(recipe, source, data, budget, work, say, show, tensorboard)
-            bundle = _publish(
-                recipe, data, negatives, fitted, folds, held, out, work, say, allowed_drop, show
-            )
+            if budget:
+                recipe = widest(recipe, data.input, data.labels, budget, work, say)
+            say(f"{recipe.model.family}: {cost(recipe, data.input, data.labels)}")
+            whole = everything(source, pictures, recipe) if folds else None
+            plan = _plan(recipe, data, folds, whole)
+            run = Run(recipe, out, held, work, say, show, allowed_drop, plan)
+            bundle = _train(run, data, negatives, folds, whole, tensorboard)
             clear_work(work)
     return bundle
 
 
-def _fit(
-    recipe: Recipe,
-    source: Source,
+def _train(
+    run: Run,
     data: DataSet,
-    budget: Budget | None,
-    work: Path,
-    say: Callable[[str], None],
-    show: Show,
+    negatives: Negatives,
+    folds: Folds | None,
+    whole: DataSet | None,
     tensorboard: Path | None,
-) -> tuple[Recipe, Fitted, FoldEstimate | None]:
-    """Train the network, and those of the folds; return the recipe with what was chosen filled in."""
-    recipe = _settled(recipe, data)
-    if budget:
-        recipe = widest(recipe, data.input, data.labels, budget, work, say)
-    say(f"{recipe.model.family}: {cost(recipe, data.input, data.labels)}")
-    keras.utils.set_random_seed(recipe.train.seed)
-    model = models.build(recipe.model, data.input, len(data.labels))
-    fitted = fit(model, data, recipe, work, say, show, tensorboard)
-    say(f"best on the validation pictures: epoch {fitted.best_epoch} of {len(fitted.history)}")
-    folds = None
-    # Folds would test on what is protected, and every one of them would spend epsilon again.
-    if recipe.data.folds and is_small(source) and not recipe.private.enabled:
-        say(f"few pictures: training up to {recipe.data.folds} times more for an estimate that uses them all")
-        folds = estimate(recipe, source, work, say)
-        if folds:
-            say(f"int8 top-1 {folds}")
-    return recipe, fitted, folds
+) -> Bundle:
+    """Train and publish; of a small set first the network of the first fold, then that of all images."""
+    recipe, say, plan = run.recipe, run.say, run.plan
+    with plan.step(TRAINING):
+        keras.utils.set_random_seed(recipe.train.seed)
+        model = models.build(recipe.model, data.input, len(data.labels))
+        fitted = fit(model, data, recipe, run.work, say, run.show, tensorboard, plan=plan)
+    say(f"best on the validation images: epoch {fitted.best_epoch} of {len(fitted.history)}")
+    bundle, first = publish_network(
+        run, data, fitted, lambda variants: judge(data, recipe, negatives, variants, fitted)
+    )
+    if whole is None or folds is None:
+        return bundle
+    try:
+        return _with_all(run, whole, folds, first, negatives)
+    except BaseException:
+        say(f"{run.out} has the first model, trained on {len(data.train):,} of {len(whole.train):,} images")
+        raise
+
+
+def _with_all(run: Run, whole: DataSet, folds: Folds, first: Published, negatives: Negatives) -> Bundle:
+    """Estimate the accuracy by folds, and publish a network that has learned from all images."""
+    recipe, say, plan = run.recipe, run.say, run.plan
+    say(f"few images: {len(folds) - 1} more trainings to test on all of them, then one that learns from all")
+    judged = estimate(recipe, folds, first.judged, negatives, run.work, say, run.show, plan)
+    found = summary(judged)
+    say(f"int8 top-1 {found}")
+    say(f"training on all {len(whole.train):,} images, {found.epoch} epochs (the median of the folds)")
+    plan.expect(TRAINING_ON_ALL, found.epoch * _batches(recipe, len(whole.train)))
+    with plan.step(TRAINING_ON_ALL):
+        keras.utils.set_random_seed(recipe.train.seed)
+        model = models.build(recipe.model, whole.input, len(whole.labels))
+        folder = run.work / publish.ALL
+        fitted = fit(model, whole, recipe, folder, say, run.show, until=found.epoch, plan=plan)
+
+    def by_folds(variants: dict[str, Classifier]) -> Judged:
+        agreement = same_answers(whole, variants)
+        say(f"int8 and float32 answer {agreement:.2%} of all images the same")
+        converted = replace(first.judged.result, pictures=len(whole.train), float_top1=1.0, int8_top1=1.0)
+        gate(replace(converted, agreement=agreement), run.allowed_drop, recipe.verify.agreement)
+        return judge_by_folds(judged, whole, recipe, negatives, variants, fitted)
+
+    return publish_network(run, whole, fitted, by_folds, found, first.measured)[0]
+
+
+def _sizes(data: DataSet, folds: Folds | None) -> str:
+    counts = (
+        f"{len(data.train):,} images for training, {len(data.validation):,} for validation, "
+        f"{len(data.test):,} for the test"
+    )
+    if not folds:
+        return f"{len(data.labels)} classes; {counts}"
+    images = sum(map(len, (data.train, data.validation, data.test)))
+    return (
+        f"{len(data.labels)} classes, {images:,} images, which are few: first a model from a part of them "
+        f"({counts}), then {len(folds)} folds to measure it, then one that learns from all"
+    )
+
+
+TRAINING = "training"
+TRAINING_ON_ALL = "training on all images"
+
+
+def _plan(recipe: Recipe, data: DataSet, folds: Folds | None, whole: DataSet | None) -> Plan:
+    """Return every step of the run."""
+
+    def training(name: str, images: int) -> Step:
+        return Step(name, "batches", recipe.train.epochs * _batches(recipe, images))
+
+    publishing = [Step(QUANTIZING, "quantize"), Step(VERIFYING, "verify"), Step(REPORTING, "report")]
+    steps = [training(TRAINING, len(data.train)), *publishing]
+    for number, images in enumerate(folds.training[1:] if folds else (), 2):
+        name = f"fold {number} of {len(folds or ())}"
+        steps += [training(name, images), Step(f"testing {name}", "test")]
+    if whole:
+        steps += [training(TRAINING_ON_ALL, len(whole.train)), *publishing]
+    return Plan(steps)
 
 
 def _settled(recipe: Recipe, data: DataSet) -> Recipe:
@@ -129,73 +186,6 @@ def _settled(recipe: Recipe, data: DataSet) -> Recipe:
     return replace(recipe, input=chosen, model=replace(recipe.model, filters=filters))
 
 
-def _publish(
-    recipe: Recipe,
-    data: DataSet,
-    negatives: Negatives,
-    fitted: Fitted,
-    folds: FoldEstimate | None,
-    held: Target,
-    out: Path,
-    work: Path,
-    say: Callable[[str], None],
-    allowed_drop: float,
-    show: Show,
-) -> Bundle:
-    started = time.monotonic()
-    converted = convert(fitted.model, data, recipe, work, say, show)
-    files = {
-        name: publish.with_metadata(content, name, recipe, data.labels, data.input)
-        for name, content in converted.files.items()
-    }
-    with held.fill() as draft:
-        folder = draft.folder
-        manifest = write_models(folder, out.name, recipe.title or out.name, data.labels, data.input, files)
-        say(f"verifying {', '.join(files)} on the test pictures, through edgecnn itself")
-        with ExitStack() as opened:
-            variants = {name: opened.enter_context(load(folder, name)) for name in files}
-            result = verify(data, variants, recipe.verify.synthetic_frames)
-            golden = record(variants)
-            calibrated = calibrate(data, recipe, negatives, variants)
-        say(
-            f"top-1 int8 {result.int8_top1:.2%}, float32 {result.float_top1:.2%}, "
-            f"drop {result.drop:.2f} points, agreement {result.agreement:.2%}, "
-            f"float tensors {len(result.float_tensors)}"
-        )
-        if result.synthetic is not None:
-            say(f"top-1 int8 on {recipe.verify.synthetic_frames:,} synthetic frames {result.synthetic:.2%}")
-        gate(result, allowed_drop, recipe.verify.agreement)
-        if result.float_top1 <= 1.5 / len(data.labels):
-            say(
-                f"warning: with {len(data.labels)} classes this is hardly better than guessing: "
-                "train for more epochs (--epochs), or bring more pictures"
-            )
-        for line in calibrated.lines():
-            say(line)
-        seconds = sum(e["seconds"] for e in fitted.history) + time.monotonic() - started
-        manifest = publish.describe(
-            manifest, data, recipe, fitted, result, golden,
-            seconds=seconds, machine=describe_board().summary,
-        )  # fmt: skip
-        manifest["confidence"] = calibrated.as_dict()
-        for name, accuracy in result.others.items():
-            manifest["variants"][name]["accuracy"] = accuracy
-        manifest["accuracy"]["folds"] = as_dict(folds) if folds else None
-        manifest["quantization"] = {
-            "method": recipe.quantize.method,
-            "second_calibration": converted.second.as_dict() if converted.second else None,
-            "edge_tpu": list(converted.edge_tpu),
-        }
-        (folder / "quantization.md").write_text(converted.layers.markdown(), "utf-8")
-        write_manifest(folder, manifest)
-        measured = report.measure(folder, data, recipe, fitted.model, result)
-        manifest |= measured.as_dict()
-        write_manifest(folder, manifest)
-        ids = "".join(f"{item.id}\n" for item in data.calibration.items)
-        (folder / publish.CALIBRATION).write_text(ids, "utf-8")
-        # Without its optimizer, whose state is twice the size of the network.
-        bare = keras.Model(fitted.model.inputs, fitted.model.outputs, name=fitted.model.name)
-        bare.save(folder / NETWORK)
-        page = report.write(folder, manifest, fitted, result, calibrated, measured, converted.layers)
-        publish.put_in_place(draft, out, page, say)
-    return read_bundle(out)
+def _batches(recipe: Recipe, images: int) -> int:
+    """Return how many batches an epoch has."""
+    return -(-images // recipe.train.batch_size)

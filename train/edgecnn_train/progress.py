@@ -7,6 +7,7 @@ import datetime
 import itertools
 import statistics
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import keras
@@ -18,6 +19,10 @@ from edgecnn.printable import open_console
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from rich.console import Console
+
+    from edgecnn_train.plan import Plan
 
 Show = Literal["bar", "lines", "none"]
 
@@ -34,6 +39,8 @@ class Log(Protocol):
 
 
 REDRAW_S = 0.25
+# A first epoch below this is mostly TensorFlow's preparation of the graph.
+_QUICK_S = 10.0
 # Epochs in the table, and the width of bars and sparklines, which together fit 80 columns.
 _ROWS = 6
 _WIDTH = 40
@@ -41,7 +48,9 @@ _LEVELS = "▁▂▃▄▅▆▇█"
 
 
 @contextlib.contextmanager
-def progress(show: Show, epochs: int, log: Log, say: Callable[[str], None]) -> Iterator[list[Any]]:
+def progress(
+    show: Show, epochs: int, log: Log, say: Callable[[str], None], plan: Plan | None = None
+) -> Iterator[list[Any]]:
     """Give the callbacks that show how training goes; they have to come after `log`.
 
     Parameters
@@ -53,22 +62,51 @@ def progress(show: Show, epochs: int, log: Log, say: Callable[[str], None]) -> I
         The last epoch's number.
     log
         A callback that keeps the figures of the epochs.
+    plan
+        What else the run has to do: the time that is left is then that of the whole run.
     """
-    console = open_console()
-    if show == "none":
-        yield []
-    elif show == "lines" or not console.is_terminal or console.is_dumb_terminal:
-        yield [Lines(epochs, log, say)]
-    else:
+    console = _terminal(show)
+    if console:
         with Live(console=console, auto_refresh=False) as live:
-            yield [Display(epochs, log, live)]
+            yield [Display(epochs, log, live, plan)]
+    elif show == "none":
+        yield [Progress(epochs, log, plan)] if plan else []
+    else:
+        yield [Lines(epochs, log, say, plan)]
+
+
+@contextlib.contextmanager
+def doing(plan: Plan, name: str, show: Show, say: Callable[[str], None]) -> Iterator[None]:
+    """Show that a step of the plan is done which is not training: a bar with the time left, or a line."""
+    with plan.step(name):
+        if console := _terminal(show):
+            draw = partial(_whole, plan, name)
+            with Live(console=console, transient=True, refresh_per_second=4, get_renderable=draw):
+                yield
+        else:
+            say(f"{name}; ETA {clock(plan.remaining())}")
+            yield
+
+
+def _terminal(show: Show) -> Console | None:
+    """Return the terminal that can show a display, where one was asked for."""
+    console = open_console()
+    return console if show == "bar" and console.is_terminal and not console.is_dumb_terminal else None
+
+
+def _whole(plan: Plan, name: str) -> Table:
+    """Return one line: the step that is done now, and how much of the whole run is."""
+    grid, remaining = Table.grid(padding=(0, 1)), plan.remaining()
+    grid.add_row(name, ProgressBar(1.0, plan.share(remaining), width=_WIDTH), f"ETA {clock(remaining)}")
+    return grid
 
 
 class Progress(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps the time of the epochs of this run."""
+    """Keeps the time of the epochs of this run, and tells the plan."""
 
-    def __init__(self, epochs: int, log: Log) -> None:
+    def __init__(self, epochs: int, log: Log, plan: Plan | None = None) -> None:
         super().__init__()
+        self.plan = plan
         self.epochs = epochs
         self.log = log
         self.began = 0.0
@@ -81,6 +119,20 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         """Stop it; validation and the checkpoint are in its time."""
         self.taken.append(time.monotonic() - self.began)
+        if self.plan and not self._tells_little():
+            self.plan.took("batches", self.taken[-1], self.params.get("steps") or 1)
+
+    def _tells_little(self) -> bool:
+        """Whether all that is known is a quick first epoch, most of which is preparation."""
+        return len(self.taken) == 1 < self.epochs and self.taken[0] < _QUICK_S
+
+    def left(self, share: float = 0.0) -> float | None:
+        """Return the seconds until the end of the whole run, or of the training where there is no plan."""
+        own = self.remaining(share)
+        if self.plan is None or own is None:
+            return own
+        later = self.plan.later()
+        return None if later is None else own + later
 
     def remaining(self, share: float = 0.0) -> float | None:
         """Return the seconds until the last epoch's end; `share` of the next epoch is done.
@@ -88,9 +140,9 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         The median of this run's epochs counts, so that one disturbed epoch does not. None as long as nothing
         is known.
         """
-        if self.taken:
-            epoch = statistics.median(self.taken)
-        elif share > 0:
+        if self.taken and not self._tells_little():
+            epoch = statistics.median(self.taken[1:] if 1 < len(self.taken) < 4 else self.taken)
+        elif share > 0 and not self.taken:
             epoch = (time.monotonic() - self.began) / share
         else:
             return None
@@ -100,8 +152,8 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
 class Lines(Progress):
     """One line an epoch."""
 
-    def __init__(self, epochs: int, log: Log, say: Callable[[str], None]) -> None:
-        super().__init__(epochs, log)
+    def __init__(self, epochs: int, log: Log, say: Callable[[str], None], plan: Plan | None = None) -> None:
+        super().__init__(epochs, log, plan)
         self._say = say
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -110,17 +162,15 @@ class Lines(Progress):
         history, best = self.log.history, self.log.best_epoch
         shown = zip(_FIGURES, _row(history[-1]), strict=True)
         figures = ", ".join(f"{name} {text}" for name, text in shown if text)
-        self._say(
-            f"epoch {len(history)}/{self.epochs}: {figures}; "
-            f"best {history[best - 1]['val_accuracy']:.4f} (epoch {best}); ETA {_clock(self.remaining())}"
-        )
+        kept = f"best {history[best - 1]['val_accuracy']:.4f} (epoch {best}); " if _validated(history) else ""
+        self._say(f"epoch {len(history)}/{self.epochs}: {figures}; {kept}ETA {clock(self.left())}")
 
 
 class Display(Progress):
     """Redraws bars, sparklines and the last epochs a few times a second, between two batches."""
 
-    def __init__(self, epochs: int, log: Log, live: Live) -> None:
-        super().__init__(epochs, log)
+    def __init__(self, epochs: int, log: Log, live: Live, plan: Plan | None = None) -> None:
+        super().__init__(epochs, log, plan)
         self._live = live
         self._next = 0.0
 
@@ -145,10 +195,14 @@ class Display(Progress):
         history = self.log.history
         done, share = len(history), batch / steps
         grid = Table.grid(padding=(0, 1))
+        if self.plan and self.plan.current:
+            left = self.left(share)
+            grid.add_row("all", ProgressBar(1.0, self.plan.share(left), width=_WIDTH), f"ETA {clock(left)}")
+            grid.add_row("", self.plan.current.name)
         grid.add_row(
             "epochs",
             ProgressBar(self.epochs, done + share, width=_WIDTH),
-            f"{done}/{self.epochs}, ETA {_clock(self.remaining(share))}",
+            f"{done}/{self.epochs}, ETA {clock(self.remaining(share))}",
         )
         figures = ", ".join(f"{name} {float(now[name]):.4f}" for name in ("loss", "accuracy") if name in now)
         grid.add_row("batches", ProgressBar(steps, batch, width=_WIDTH), f"{batch}/{steps}")
@@ -157,7 +211,8 @@ class Display(Progress):
             best = self.log.best_epoch
             for name in (n for n in ("loss", "val_accuracy") if n in history[0]):
                 grid.add_row(name, sparkline([e[name] for e in history], _WIDTH), f"{history[-1][name]:.4f}")
-            grid.add_row("best", f"val_accuracy {history[best - 1]['val_accuracy']:.4f}, epoch {best}")
+            if _validated(history):
+                grid.add_row("best", f"val_accuracy {history[best - 1]['val_accuracy']:.4f}, epoch {best}")
         whole = Table.grid()
         whole.add_row(grid)
         if history:
@@ -199,5 +254,10 @@ def _row(figures: dict[str, float]) -> tuple[str, ...]:
     return (f"{figures['seconds']:.1f}", f"{figures['data_share']:.0%}", *rest)
 
 
-def _clock(seconds: float | None) -> str:
+def _validated(history: Sequence[dict[str, float]]) -> bool:
+    return "val_accuracy" in history[-1]
+
+
+def clock(seconds: float | None) -> str:
+    """Return a time as h:mm:ss."""
     return "unknown" if seconds is None else str(datetime.timedelta(seconds=round(seconds)))

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from edgecnn_train.verify import Verified
 
 CALIBRATION = "calibration.txt"
+# The folder, in that of the checkpoints, of the network that learns from all images.
+ALL = "all"
 HINT = "name another folder with --out"
 # Ends a page; the digest of the bundle's name and of all before follows.
 _STAMP = b"\n<!-- written by edgecnn train, "
@@ -158,7 +160,7 @@ def with_metadata(
     """Return a converted file with its title, licence, labels and normalization inside."""
     return write_metadata(
         content,
-        name=recipe.title or recipe.name,
+        name=recipe.title or recipe.data.name or recipe.name,
         description=f"edgecnn recipe {recipe.name}, {variant}",
         license_text=recipe.data.licence,
         labels=labels,

@@ -44,7 +44,7 @@ class InputSpec:
     width: int = 0
     height: int = 0
     color: Literal["auto", "gray", "rgb"] = "auto"
-    fit: Literal["crop", "stretch"] = "crop"
+    fit: Literal["crop", "stretch", "pad"] = "crop"
     resize: Literal["halved", "area", "linear", "staged"] = "halved"
 
 

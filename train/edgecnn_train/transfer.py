@@ -78,8 +78,12 @@ def take_over(model: Any, start: str, say: Callable[[str], None]) -> tuple[str, 
                 layer.set_weights(values)
                 taken.append(layer.name)
     if not taken:
-        raise RecipeError(f"nothing of {start} fits this network: use its family, filters and colour")
+        what = "use its family, filters and colour"
+        how = what if start.endswith(".keras") else f"add --adopt to {what}"
+        raise RecipeError(f"nothing of {start} fits this network: {how}")
     say(f"took over {len(taken)} of {weighty} layers from {start}")
+    if 2 * len(taken) < weighty and not start.endswith(".keras"):
+        say("more of them fit with --adopt, which uses its family, filters and colour")
     return tuple(taken)
 
 

@@ -21,7 +21,7 @@ _MARK = "written-by-edgecnn"
 _FILES = re.compile(
     r"(last|best)-\d+\.npz|(state|width|top1)\.json|state\.json\.new|\.(width|top1)\.json\.edgecnn-[0-9a-f]{16}"
 )
-_FOLDERS = re.compile(r"fold-\d+|qat")
+_FOLDERS = re.compile(r"fold-\d+|all|qat")
 _MOST_BYTES = 64 << 20
 
 

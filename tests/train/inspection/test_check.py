@@ -65,7 +65,7 @@ def to_splits(folder):
 
 def test_a_sound_set_has_nothing_but_small_numbers(photos):
     report = checked(photos)
-    assert set(kinds(report)) <= {"small-test", "labels-not-judged"}
+    assert set(kinds(report)) <= {"small-test", "labels-not-judged", "cropped"}
     assert not report.why_not(strict=True)
     assert report.counts()[0] == {"label": "3", "pictures": 20}
 
@@ -340,3 +340,17 @@ print([m for m in ("tensorflow", "keras", "matplotlib") if m in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+def test_what_a_centre_crop_leaves_out_is_said(photos):
+    def cropped(*settings):
+        return [f for f in checked(photos, *settings).findings if f.kind == "cropped"]
+
+    [finding] = cropped()
+    assert finding.level == "note"
+    assert finding.what.startswith(
+        "the centre crop leaves out 25% of an image in the median (left and right)"
+    )
+    assert "--set input.fit=pad" in finding.todo
+    assert cropped("input.fit=pad") == cropped("input.width=80", "input.height=60") == []
+    assert cropped("input.width=32", "input.height=64")[0].level == "warning"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgecnn_train.calibrate import Calibrated, CalibratedVariant, Reliability
+from edgecnn_train.calibrate import Calibrated, CalibratedVariant
+from edgecnn_train.reliability import Reliability
 from edgecnn_train.verify import Verified
 
 LABELS = ["<script>alert(1)</script>", "a|b", '"&amp; $x `k`']

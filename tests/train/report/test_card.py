@@ -1,10 +1,11 @@
 from edgecnn_train.report import card
+from tests.train.report.conftest import LABELS
 
 
 def test_it_has_classes_cost_and_calibration_and_no_photo(manifest, result):
     text = card(manifest, result)
     for part in (
-        "| top-1 on 23 test pictures | 78.26% | 80.00% |",
+        "| top-1 on 23 test images | 78.26% | 80.00% |",
         "| parameters | 1,234 | 1,234 |",
         "| memory for activations | 2.0 KiB | 8.0 KiB |",
         "| inference, p50 | 0.100 ms | 0.100 ms |",
@@ -12,7 +13,8 @@ def test_it_has_classes_cost_and_calibration_and_no_photo(manifest, result):
         "a <machine>, one thread",
         "| calibration error, test split, before → after |",
         "| a\\|b | 10 | 100.00% | 90.91% |",
-        'Weakest: "&amp; $x `k` (0.0% found)',
+        "It names 18 of 23 images right (78.3%)",
+        f"{LABELS[2]} is found 0 times in 3, else taken for {LABELS[0]}: add photos of it.",
         "(confusion.png)",
         "`mine.report.html`",
     ):

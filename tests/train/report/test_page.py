@@ -26,7 +26,7 @@ class Parsed(HTMLParser):
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
         self.attributes += attrs
-        if tag not in ("meta", "img"):
+        if tag not in ("meta", "img", "br"):
             self._open.append(tag)
 
     def handle_endtag(self, tag):
@@ -54,34 +54,44 @@ def layers():
 def test_everything_is_escaped_and_nothing_is_fetched(manifest, result, offenders, layers, robustness):
     parsed = Parsed(page(manifest | {"robustness": robustness}, result, PICTURES, offenders, layers))
     allowed = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "code", "ul", "li", "b",
-               "div", "table", "tr", "th", "td", "img"}  # fmt: skip
+               "div", "table", "tr", "th", "td", "img", "figure", "figcaption", "br", "details",
+               "summary"}  # fmt: skip
     assert set(parsed.tags) <= allowed
     assert {name for name, _ in parsed.attributes} <= {
         "lang", "charset", "http-equiv", "content", "name", "class", "alt", "src"
     }  # fmt: skip
     sources = [value for name, value in parsed.attributes if name == "src"]
-    assert len(sources) == 5
-    assert all(s.startswith("data:image/png;base64,") for s in sources)
+    assert sum(s.startswith("data:image/png;base64,") for s in sources) == 4
+    assert sum(s.startswith("data:image/jpeg;base64,") for s in sources) == len(sources) - 4 == len(offenders)
     for text in (*LABELS[:2], manifest["title"], "<img src=x>/1.jpg", "<conv>", "photos<", "a <machine>"):
         assert text in parsed.text, text
-    for text in ("98.7%", "78.26%", "0.200 ms", "35.5", "train.epochs", "gaussian noise"):
+    for text in ("99%", "78.26%", "0.200 ms", "35.5", "train.epochs", "gaussian noise"):
         assert text in parsed.text, text
 
 
-def test_the_sheet_shows_every_offender(manifest, result, offenders):
+def test_every_wrong_image_is_shown(manifest, result, offenders):
     text = page(manifest, result, PICTURES, offenders)
-    data = text.split("data:image/png;base64,")[-1].split('"')[0]
-    sheet = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
-    assert sheet.shape[1] >= 2 * 144
+    data = text.split("data:image/jpeg;base64,")[-1].split('"')[0]
+    shown = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
+    assert shown.shape == (20, 30, 3)
     parsed = Parsed(text)
-    assert "The 2 test pictures that int8 names wrongly" in parsed.text
+    assert "The 2 test images that int8 names wrongly" in parsed.text
+    assert f"{LABELS[2]}, named {LABELS[0]} with 99%" in parsed.text
     assert "Poor images" not in parsed.text
     assert "Quantization" not in parsed.text
 
 
+def test_it_begins_with_a_verdict_and_folds_settings_away(manifest, result, offenders, layers):
+    text = page(manifest, result, PICTURES, offenders, layers)
+    order = [text.index(part) for part in ('class="short"', "<figure>", "<h2>How well", "<details>")]
+    assert order == sorted(order)
+    folded = [part.split("</summary>")[0] for part in text.split("<summary>")[1:]]
+    assert folded == ["What it costs", "Quantization, layer by layer", "Settings of the recipe"]
+
+
 def test_without_a_wrong_answer_there_is_no_sheet(manifest, result):
     text = page(manifest, result, PICTURES, ())
-    assert "names no test picture wrongly" in text
+    assert "names no test image wrongly" in text
     assert text.count("<img") == 3
 
 

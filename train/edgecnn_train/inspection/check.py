@@ -143,6 +143,7 @@ def check(
         look.class_names(seen),
         look.repeats(seen, same),
         look.shapes(seen),
+        look.crops(seen, recipe.input),
         look.balance(seen, recipe.data),
     )
     return Report(path, seen, same, votes, tuple(sorted(found, key=lambda f: _SEVERITY[f.level])))

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from edgecnn_train.cropping import MUCH, cropped
+from edgecnn_train.data import SMALL_CLASS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from edgecnn_train.inspection.duplicates import Duplicates
     from edgecnn_train.inspection.label_noise import LabelVotes
     from edgecnn_train.inspection.survey import Survey
-    from edgecnn_train.recipe import DataSpec
+    from edgecnn_train.recipe import DataSpec, InputSpec
 
 Level = Literal["error", "warning", "note"]
 FEWEST_TO_TRAIN = 3
@@ -226,10 +229,13 @@ def balance(seen: Survey, spec: DataSpec) -> Iterator[Finding]:
         )  # fmt: skip
     official = int((seen.splits == "test").sum())
     tested = official or max(len(seen.labels), round(spec.test * int(training.sum())))
+    who = f"the test split {'has' if official else 'will have'}"
+    if not official and spec.folds and counts.min() < SMALL_CLASS:
+        who, tested = "folds test every image, but there are only", int(training.sum())
     if tested < 100:
         yield Finding(
             "small-test", "note",
-            f"the test split {'has' if official else 'will have'} {tested} pictures: one of them is "
+            f"{who} {tested} images: one of them is "
             f"{100 / tested:.1f} points of accuracy",
             "Add pictures, or trust no difference smaller than a few of them.",
         )  # fmt: skip
@@ -263,6 +269,13 @@ def shapes(seen: Survey) -> Iterator[Finding]:
             "shortcut", "warning", "size or colour alone tells some classes apart",
             "A model may learn that instead: add pictures of both kinds to each class.", tuple(shortcut),
         )  # fmt: skip
+
+
+def crops(seen: Survey, spec: InputSpec) -> Iterator[Finding]:
+    """Images of which the centre crop leaves out a part that may count."""
+    if crop := cropped(seen.heights, seen.widths, spec):
+        level: Level = "warning" if crop.left_out >= MUCH else "note"
+        yield Finding("cropped", level, str(crop), crop.advice)
 
 
 def _contrast(seen: Survey, present: NDArray[np.int64], values: NDArray[np.float64], template: str) -> str:

@@ -48,6 +48,7 @@ def to_int8_by_training(
     chosen = keras.optimizers.Adam(schedule)
     key = json.dumps([fingerprint(data, recipe), asdict(spec)])
     pictures = len(data.validation)
+    validation = (scaled(data.validation.images), batches.targets(data.validation.labels))
     checkpoint = Checkpoint(work, key, train.seed, batches.clock, pictures, first=held, falls=True)
     if resumed := checkpoint.load(twin):
         twin.set_weights(resumed.weights)
@@ -64,12 +65,12 @@ def to_int8_by_training(
             initial_epoch=done,
             epochs=spec.qat_epochs,
             shuffle=False,
-            validation_data=(scaled(data.validation.images), batches.targets(data.validation.labels)),
+            validation_data=validation if pictures else None,
             validation_batch_size=500,
             callbacks=[FreezeRanges(held), checkpoint, *shown],
             verbose=0,
         )
     twin.set_weights(checkpoint.best())
     content = twin_to_int8(twin)
-    assert_parity(twin, content, data.validation.sample(_PARITY_PICTURES, train.seed).images)
+    assert_parity(twin, content, data.apart.sample(_PARITY_PICTURES, train.seed).images)
     return content

@@ -67,14 +67,11 @@ def convert(
     Quantization-aware training keeps its checkpoints in `work`, and goes on from them. Raises GateError
     where its int8 does not answer as it was trained.
     """
-    spec = recipe.quantize
-    int8 = int8_of(model, data, recipe, work, say, show)
-    second = None if spec.method == "qat" else _with_others(model, data, recipe, int8, say)
-    table = {"float32": to_float32, "float16": to_float16, "dynamic_range": to_dynamic_range}
-    files = {"int8": int8} | {name: table[name](model) for name in ("float32", *spec.variants)}
-    files = {name: compact(content) for name, content in files.items()}
+    files = files_of(model, data, recipe, work, say, show)
+    qat = recipe.quantize.method == "qat"
+    second = None if qat else _with_others(model, data, recipe, files["int8"], say)
     # Not those that set the ranges, for which no value lies beyond them.
-    compared = data.validation.sample(_COMPARED, recipe.train.seed)
+    compared = data.apart.sample(_COMPARED, recipe.train.seed)
     layers = compare_tensors(files["int8"], files["float32"], compared.images)
     say(f"of its layers int8 costs most in {layers.worst.name}: {layers.worst.own_snr_db:.0f} dB")
     warnings = check_edge_tpu(files["int8"], recipe.name).warnings
@@ -83,13 +80,23 @@ def convert(
     return Converted(files, layers, second, warnings)
 
 
+def files_of(
+    model: Any, data: DataSet, recipe: Recipe, work: Path, say: Callable[[str], None], show: Show = "none"
+) -> dict[str, bytes]:
+    """Return the `.tflite` files by variant, without metadata, int8 first."""
+    table = {"float32": to_float32, "float16": to_float16, "dynamic_range": to_dynamic_range}
+    files = {"int8": int8_of(model, data, recipe, work, say, show)}
+    files |= {name: table[name](model) for name in ("float32", *recipe.quantize.variants)}
+    return {name: compact(content) for name, content in files.items()}
+
+
 def _with_others(
     model: Any, data: DataSet, recipe: Recipe, int8: bytes, say: Callable[[str], None]
 ) -> CalibrationCheck | None:
     """Quantize by other pictures of the same split, and tell whether it makes a difference."""
     pool = data.validation if recipe.private.enabled else data.train
     others = second_subset(pool, data.calibration, recipe.train.seed)
-    if others is None:
+    if others is None or not len(data.validation):
         return None
     second = check_calibration(model, data.calibration, others, data.validation, int8)
     say(second.summary)

@@ -15,25 +15,26 @@ from edgecnn_train.report.figures import confusion_matrix, reliability_diagram, 
 from edgecnn_train.report.measured import Measured, measure
 from edgecnn_train.report.offenders import Offender, worst_offenders
 from edgecnn_train.report.page import page
+from edgecnn_train.report.verdict import headlines, verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from edgecnn_train.calibrate import Calibrated
-    from edgecnn_train.fit import Fitted
+    from edgecnn_train.judge import Judged
     from edgecnn_train.quantize.tensors import QuantizationReport
-    from edgecnn_train.verify import Verified
 
 __all__ = [
     "Measured",
     "Offender",
     "card",
     "confusion_matrix",
+    "headlines",
     "measure",
     "page",
     "page_path",
     "reliability_diagram",
     "training_curves",
+    "verdict",
     "worst_offenders",
     "write",
     "write_page",
@@ -43,21 +44,20 @@ __all__ = [
 def write(
     folder: Path,
     manifest: dict[str, Any],
-    fitted: Fitted,
-    result: Verified,
-    calibrated: Calibrated,
+    judged: Judged,
     measured: Measured,
     quantization: QuantizationReport | None = None,
 ) -> str:
     """Write a bundle's pictures and its card, none with a photo in it; return the page for `write_page`."""
+    result = judged.result
     pictures = {
-        "training.png": training_curves(fitted),
+        "training.png": training_curves(judged.fitted, [fold.fitted for fold in judged.folds]),
         "confusion.png": confusion_matrix(result, tuple(manifest["labels"])),
-        "reliability.png": reliability_diagram(calibrated.variants["int8"]),
+        "reliability.png": reliability_diagram(judged.calibrated.variants["int8"]),
     }
     if measured.robustness:
         pictures["robustness.png"] = draw_heatmap(measured.robustness)
     for name, png in pictures.items():
         (folder / name).write_bytes(png)
     (folder / "CARD.md").write_text(card(manifest, result), "utf-8")
-    return page(manifest, result, pictures, measured.offenders, quantization)
+    return page(manifest, result, pictures, judged.offenders, quantization)

@@ -11,6 +11,7 @@ from edgecnn_train.accounting import privacy
 from edgecnn_train.calibrate import MANY_REJECTED
 from edgecnn_train.report import tables
 from edgecnn_train.report.tables import Table
+from edgecnn_train.report.verdict import headlines, verdict
 
 if TYPE_CHECKING:
     from edgecnn_train.verify import Verified
@@ -34,33 +35,39 @@ class Section:
 
     title: str
     blocks: tuple[Block, ...]
+    folded: bool = False
 
 
 def sections(manifest: dict[str, Any], result: Verified) -> list[Section]:
-    """Return everything but photos."""
+    """Return everything but photos; what few people look for is folded away on a page."""
+    matrix = Picture("confusion.png", "confusion matrix")
     found = [
+        Section("In short", _verdict(manifest, result)),
+        Section("Where it fails", (tables.classes(manifest, result), matrix)),
         Section("How well", (tables.accuracy(manifest, result), _facts(manifest, result))),
+        Section("How sure it is", _confidence(manifest, result)),
         Section("Data", (_data(manifest),)),
         Section("Training", (_training(manifest), Picture("training.png", "training curves"))),
-        Section("What it costs", (tables.cost(manifest), _cost(manifest))),
-        Section("How sure it is", _confidence(manifest, result)),
+        Section("What it costs", (tables.cost(manifest), _cost(manifest)), folded=True),
     ]
     if private := manifest["training"].get("private"):
-        found.insert(3, Section("Privacy", privacy(private, manifest["recipe"]["train"]["start"])))
+        found.insert(6, Section("Privacy", privacy(private, manifest["recipe"]["train"]["start"])))
     if "robustness" in manifest:
         pictures = manifest["robustness"]["pictures"]
         text = (
             f"Top-1 on {pictures:,} of the test pictures, each under the 15 corruptions of Hendrycks & "
             "Dietterich 2019 at five strengths, and under poor cameras and complex scenes. "
+            + ("The network of the first fold. " if manifest["accuracy"].get("folds") else "")
             + _relatives(manifest["recipe"]["augment"])
         )
         heat_map = Picture("robustness.png", "accuracy by corruption and strength")
         found.append(Section("Poor images", (text, tables.robustness(manifest), heat_map)))
-    recalls = tables.recalls(manifest, result)
-    weakest = sorted((r, label) for label, r in recalls.items())[:3]
-    text = "Weakest: " + ", ".join(f"{label} ({r:.1%} found)" for r, label in weakest) + "."
-    matrix = Picture("confusion.png", "confusion matrix")
-    return [*found, Section("Where it fails", (text, tables.classes(manifest, result), matrix))]
+    return found
+
+
+def _verdict(manifest: dict[str, Any], result: Verified) -> tuple[Block, ...]:
+    warnings = tuple(f"**{line}**" for line in headlines(manifest, result))
+    return (*warnings, verdict(manifest, result))
 
 
 # Augmentations, and the corruptions that are of their kind.
@@ -90,9 +97,10 @@ def _facts(manifest: dict[str, Any], result: Verified) -> tuple[str, ...]:
     ]
     if folds := manifest["accuracy"].get("folds"):
         facts.append(
-            f"Trained {len(folds['top1'])} times more, each time with another part left out for the test: "
-            f"int8 {folds['mean']:.1%} ± {folds['deviation']:.1%} over {folds['pictures']:,} pictures. With "
-            "so few pictures this says more than the one test above."
+            f"All figures of accuracy here are of {len(folds['top1'])} networks of the same recipe, each "
+            "trained on another part of the images and tested on those that were left out for it: int8 "
+            f"{folds['mean']:.1%} ± {folds['deviation']:.1%} (mean and deviation). The network that is "
+            f"published has learned from all {folds['pictures']:,} images, so none is left to test it on."
         )
     if result.synthetic is not None:
         frames = manifest["accuracy"]["synthetic_frames"]
@@ -105,8 +113,13 @@ def _facts(manifest: dict[str, Any], result: Verified) -> tuple[str, ...]:
 
 def _data(manifest: dict[str, Any]) -> str:
     pictures, training = manifest["training"]["pictures"], manifest["training"]
-    return (
-        f"{manifest['data']['name']}, licence: {manifest['data']['licence']}. "
+    source = f"{manifest['data']['name']}, licence: {manifest['data']['licence']}. "
+    if manifest["accuracy"].get("folds"):
+        return source + (
+            f"All {pictures['train']:,} images are for training; "
+            f"{training['calibration']['count']:,} of them set the int8 ranges."
+        )
+    return source + (
         f"{pictures['train']:,} pictures for training, {pictures['validation']:,} for validation, "
         f"{pictures['test']:,} for the test; "
         f"{training['calibration']['count']:,} of the "
@@ -116,10 +129,17 @@ def _data(manifest: dict[str, Any]) -> str:
 
 def _training(manifest: dict[str, Any]) -> str:
     training = manifest["training"]
+    epoch = f"epoch {training['best_epoch']} of {training['epochs']}"
+    kept = f"the weights of {epoch}, best on the validation images"
+    if folds := manifest["accuracy"].get("folds"):
+        epochs = ", ".join(str(epoch) for epoch in folds["epochs"])
+        kept = (
+            f"{training['epochs']} epochs, the median of those that were best on each fold's validation "
+            f"images ({epochs})"
+        )
     return (
         f"Recipe `{manifest['recipe']['name']}`, seed {training['seed']}, every setting in `bundle.json`: "
-        f"the weights of epoch {training['best_epoch']} of {training['epochs']}, "
-        f"best on the validation pictures; {_duration(training['seconds'])} on {training['machine']}. "
+        f"{kept}; {_duration(training['seconds'])} on {training['machine']}. "
         + ", ".join(f"{k} {v}" for k, v in training["versions"].items())
         + "."
     )
@@ -136,6 +156,7 @@ def _confidence(manifest: dict[str, Any], result: Verified) -> tuple[Block, ...]
     """Return what scores mean, and what becomes of what the model does not know."""
     variants, unknown = manifest["confidence"]["variants"], manifest["confidence"]["unknown"]
     background = f", or where the best class is `{unknown['background']}`" if unknown["background"] else ""
+    known = "the images" if manifest["accuracy"].get("folds") else "the validation images"
     lines = [
         f"The threshold was chosen so that {unknown['false_accept']:.1%} of the negatives may be named, on "
         f"others than the {unknown['count']:,} that measure it here. The negatives: "
@@ -145,7 +166,7 @@ def _confidence(manifest: dict[str, Any], result: Verified) -> tuple[Block, ...]
         if v["capped"]:
             lines.append(
                 f"For {name} the threshold stays below what that asks for, {v['asked']['threshold']:.3f}: "
-                f"that one would call {v['asked']['validation_false_reject']:.1%} of the validation pictures "
+                f"that one would call {v['asked']['validation_false_reject']:.1%} of {known} "
                 f"unknown, and {unknown['max_false_reject']:.1%} are allowed."
             )
         if v["false_reject"] > MANY_REJECTED:
@@ -159,8 +180,15 @@ def _confidence(manifest: dict[str, Any], result: Verified) -> tuple[Block, ...]
             f"{made:,} of the test pictures, and as large a share of the other splits, are background that "
             f"was made like the generated negatives; int8's top-1 on the other test pictures is {right:.2%}."
         )
+    fits = "the validation images"
+    if manifest["accuracy"].get("folds"):
+        fits = "the test images of all folds"
+        lines.append(
+            "The calibration errors and the share of test images called unknown are of the folds' networks, "
+            "each with the temperature and threshold that its own validation images chose."
+        )
     return (
-        "Scores are the model's probabilities at the temperature that fits the validation pictures best; the "
+        f"Scores are the model's probabilities at the temperature that fits {fits} best; the "
         "error is the expected calibration error in 15 bins. The answer is `unknown` where the best score is "
         f"below the threshold{background}.",
         tables.confidence(manifest),

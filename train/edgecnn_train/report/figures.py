@@ -9,26 +9,39 @@ import numpy as np
 from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edgecnn_train.calibrate import CalibratedVariant
     from edgecnn_train.fit import Fitted
     from edgecnn_train.verify import Verified
 
 
-def training_curves(fitted: Fitted) -> bytes:
-    """Draw loss and accuracy over the epochs, training and validation."""
+def training_curves(fitted: Fitted, folds: Sequence[Fitted] = ()) -> bytes:
+    """Draw loss and accuracy over the epochs, training and validation.
+
+    Where the network has learned from all images, the validation is that of the folds' networks.
+    """
     epochs = range(1, len(fitted.history) + 1)
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    figure = Figure(figsize=(9, 4), layout="constrained")
     for axes, key, title in zip(
         figure.subplots(1, 2), ("loss", "accuracy"), ("Loss", "Accuracy"), strict=True
     ):
+        for k, fold in enumerate(folds):
+            label = "validation, each fold" if k == 0 else None
+            values = [e[f"val_{key}"] for e in fold.history]
+            axes.plot(range(1, len(values) + 1), values, label=label, color="#f58518", alpha=0.5, linewidth=1)
         if key in fitted.history[0]:  # a private run does not tell
             axes.plot(epochs, [e[key] for e in fitted.history], label="training", color="#4c78a8")
-        axes.plot(epochs, [e[f"val_{key}"] for e in fitted.history], label="validation", color="#f58518")
+        if f"val_{key}" in fitted.history[0]:
+            values = [e[f"val_{key}"] for e in fitted.history]
+            axes.plot(epochs, values, label="validation", color="#f58518")
         axes.axvline(fitted.best_epoch, color="grey", linewidth=0.8, linestyle=":", label="the epoch kept")
         axes.set(title=title, xlabel="epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.25)
-    figure.axes[0].legend()
+    # Outside of both, where it hides no curve.
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
     return _png(figure)
 
 

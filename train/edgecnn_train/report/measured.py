@@ -12,7 +12,6 @@ from edgecnn.board import describe_board
 from edgecnn.corruption import NAMES
 from edgecnn.evaluate import choose, evaluate
 from edgecnn.loader import load
-from edgecnn_train.report.offenders import Offender, worst_offenders
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,21 +23,19 @@ if TYPE_CHECKING:
     from edgecnn.evaluation import Evaluation
     from edgecnn_train.data import DataSet
     from edgecnn_train.recipe import Recipe
-    from edgecnn_train.verify import Verified
 
 _BLOCKS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What the model costs on this machine, how it holds under corruptions, and its worst answers.
+    """What the model costs on this machine, and how it holds under corruptions.
 
-    `robustness` is None where the recipe asks for none (`verify.corruptions`).
+    `robustness` is None where the recipe asks for none (`verify.corruptions`), or no image is held back.
     """
 
     cost: dict[str, Any]
     robustness: Evaluation | None
-    offenders: tuple[Offender, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the manifest's tables `cost` and, where it was measured, `robustness`."""
@@ -63,7 +60,7 @@ class _TestSplit:
         return self._source.read(item)
 
 
-def measure(folder: Path, data: DataSet, recipe: Recipe, network: Any, result: Verified) -> Measured:
+def measure(folder: Path, data: DataSet, recipe: Recipe, network: Any) -> Measured:
     """Open a bundle that is whole but for its report, and measure what is still missing."""
     with load(folder, "int8") as int8, load(folder, "float32") as float32:
         variants = {"int8": int8, "float32": float32}
@@ -80,7 +77,7 @@ def measure(folder: Path, data: DataSet, recipe: Recipe, network: Any, result: V
             "machine": describe_board().summary,
         }
         robustness = None
-        if recipe.verify.corruptions:
+        if recipe.verify.corruptions and len(data.test):
             chosen = choose(data.test.items, recipe.verify.corruptions)
             robustness = evaluate(
                 variants,
@@ -89,4 +86,4 @@ def measure(folder: Path, data: DataSet, recipe: Recipe, network: Any, result: V
                 data=recipe.data.name or "the test split",
                 corruptions=NAMES,
             )
-        return Measured(cost, robustness, worst_offenders(data, result.wrong, int8))
+        return Measured(cost, robustness)

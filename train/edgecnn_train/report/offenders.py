@@ -1,4 +1,4 @@
-"""The test pictures that a model gets most wrong, and a sheet of them."""
+"""The test images that a model gets most wrong."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from edgecnn_train.sheet import Cell, Section, contact_sheet, drawable
-
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -19,12 +17,13 @@ if TYPE_CHECKING:
     from edgecnn_train.data import DataSet
 
 MOST = 25
-_SIDE, _COLUMNS = 144, 5
+# The longer side of what is kept of each: large enough to see what it shows.
+_SIDE = 400
 
 
 @dataclass(frozen=True, slots=True)
 class Offender:
-    """A test picture that was named wrongly: uint8 H×W (grey) or H×W×3 (BGR), and where it came from."""
+    """A test image that was named wrongly: uint8 H×W (grey) or H×W×3 (BGR), and where it came from."""
 
     id: str
     true: str
@@ -41,7 +40,7 @@ def worst_offenders(
     Parameters
     ----------
     wrong
-        Places in the test split that the classifier names wrongly; each picture is read again.
+        Places in the test split that the classifier names wrongly; each image is read again.
     """
     ranked = []
     for place in wrong:
@@ -53,16 +52,22 @@ def worst_offenders(
             data.labels[data.test.labels[place]],
             named,
             -score,
-            data.source.read(data.test.items[place]),
+            _small(data.source.read(data.test.items[place])),
         )
         for score, place, named in sorted(ranked)[:count]
     )
 
 
-def sheet(offenders: Sequence[Offender]) -> bytes:
-    """Return a PNG of the pictures, numbered from 1."""
-    cells = tuple(
-        Cell((o.picture,), f"{k}: {drawable(o.true)} as {drawable(o.named)}")
-        for k, o in enumerate(offenders, 1)
-    )
-    return cv2.imencode(".png", contact_sheet([Section("", cells)], _SIDE, _COLUMNS))[1].tobytes()
+def worst_first(offenders: Iterable[Offender], count: int = MOST) -> tuple[Offender, ...]:
+    """Return the first of several networks' offenders, the highest score first."""
+    return tuple(sorted(offenders, key=lambda o: -o.score)[:count])
+
+
+def _small(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return an image at the size that is shown; small ones are enlarged with square pixels."""
+    height, width = picture.shape[:2]
+    scale = _SIDE / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST if scale > 4 else cv2.INTER_CUBIC
+    small: NDArray[np.uint8] = cv2.resize(picture, size, interpolation=method)  # type: ignore[assignment]
+    return small

@@ -8,10 +8,11 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
+import cv2
+
 from edgecnn.markup import Html, fill, joined, prose, table
 from edgecnn_train.report import tables
 from edgecnn_train.report.content import Block, Picture, Section, sections
-from edgecnn_train.report.offenders import sheet
 from edgecnn_train.report.tables import Table
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from edgecnn_train.quantize.tensors import QuantizationReport
     from edgecnn_train.report.offenders import Offender
     from edgecnn_train.verify import Verified
-
-_OFFENDERS = "offenders.png"
 
 # The policy lets a browser load nothing, should anything ever get past the escaping.
 _PAGE = """<!doctype html>
@@ -37,6 +36,14 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #222 }
 body { max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
 h2 { margin-top: 2.2rem; border-bottom: 1px solid #ddd }
 div { overflow-x: auto }
+.photos { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 1.2rem }
+figure { margin: 0; overflow-wrap: anywhere }
+figure img { width: 100%; height: 15rem; object-fit: contain; background: #f3f3f3 }
+figcaption { font-size: 13px; color: #555 }
+figcaption b { color: #222 }
+summary { cursor: pointer; font-size: 1.5em; font-weight: bold; margin-top: 2.2rem }
+.short { font-size: 17px; border-left: 4px solid #4c78a8; padding-left: 1rem }
+.short p { border: 2px solid #c33; padding: .5rem 1rem }
 table { border-collapse: collapse; margin: 1rem 0 }
 th, td { padding: .15rem .7rem; border-bottom: 1px solid #eee; text-align: right; vertical-align: top }
 th { border-bottom-color: #999 }
@@ -70,31 +77,56 @@ def page(
     quantization
         What the rounding costs by layer, where that was measured.
     """
-    pictures = {**pictures, _OFFENDERS: sheet(offenders) if offenders else b""}
-    found = [*sections(manifest, result), _worst(manifest, offenders)]
+    first, *others = sections(manifest, result)
+    found = list(others)
     if quantization:
         text = (
-            f"int8 against float32 on {quantization.pictures:,} pictures, the layer first that loses most by "
+            f"int8 against float32 on {quantization.pictures:,} images, the layer first that loses most by "
             "itself (own SNR); SNR has the errors of the layers before in it."
         )
-        found.append(Section("Quantization, layer by layer", (text, tables.quantization(quantization))))
-    found.append(Section("Recipe", (tables.recipe(manifest),)))
-    body = (
-        fill("<h2>$title</h2>\n$blocks", title=s.title, blocks=_blocks(s.blocks, pictures)) for s in found
-    )
+        found.append(
+            Section("Quantization, layer by layer", (text, tables.quantization(quantization)), folded=True)
+        )
+    found.append(Section("Settings of the recipe", (tables.recipe(manifest),), folded=True))
+    body = [
+        fill('<div class="short">$blocks</div>', blocks=_blocks(first.blocks, pictures)),
+        _worst(manifest, offenders),
+        *(_section(section, pictures) for section in found),
+    ]
     return fill(_PAGE, title=manifest["title"], name=manifest["name"], sections=joined(body))
 
 
-def _worst(manifest: dict[str, Any], offenders: tuple[Offender, ...]) -> Section:
+def _section(section: Section, pictures: Mapping[str, bytes]) -> Html:
+    shape = "<h2>$title</h2>\n$blocks"
+    if section.folded:
+        shape = "<details>\n<summary>$title</summary>\n$blocks\n</details>"
+    return fill(shape, title=section.title, blocks=_blocks(section.blocks, pictures))
+
+
+def _worst(manifest: dict[str, Any], offenders: tuple[Offender, ...]) -> Html:
+    title = Html("<h2>Worst answers</h2>")
     if not offenders:
-        return Section("Worst answers", ("int8 names no test picture wrongly.",))
+        return joined([title, Html("<p>int8 names no test image wrongly.</p>")])
+    what = f"{len(offenders)} test images" if len(offenders) > 1 else "test image"
     text = (
-        f"The {len(offenders)} test pictures that int8 names wrongly with the highest scores. These are "
-        f"pictures of the data set: share this page only where you may share them. The bundle "
-        f"`{manifest['name']}` has none of them in it."
+        f"The {what} that int8 names wrongly with the highest scores. These are images of the dataset: share "
+        f"this page only where you may share them. The bundle `{manifest['name']}` has none of them in it."
     )
-    photos = Picture(_OFFENDERS, "contact sheet of the worst answers")
-    return Section("Worst answers", (text, photos, tables.offenders(offenders)))
+    photos = fill('<div class="photos">\n$all\n</div>', all=joined(_figure(o) for o in offenders))
+    return joined([title, fill("<p>$text</p>", text=prose(text)), photos])
+
+
+def _figure(offender: Offender) -> Html:
+    jpeg = cv2.imencode(".jpg", offender.picture, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
+    return fill(
+        '<figure><img alt="$id" src="data:image/jpeg;base64,$data"><figcaption><b>$true</b>, named '
+        "<b>$named</b> with $score<br>$id</figcaption></figure>",
+        id=offender.id,
+        data=base64.b64encode(jpeg).decode(),
+        true=offender.true,
+        named=offender.named,
+        score=f"{offender.score:.0%}",
+    )
 
 
 def _blocks(blocks: tuple[Block, ...], pictures: Mapping[str, bytes]) -> Html:

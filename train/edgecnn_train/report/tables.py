@@ -9,7 +9,6 @@ from edgecnn.evaluation import class_scores
 
 if TYPE_CHECKING:
     from edgecnn_train.quantize.tensors import QuantizationReport
-    from edgecnn_train.report.offenders import Offender
     from edgecnn_train.verify import Verified
 
 
@@ -30,11 +29,14 @@ class Table:
 def accuracy(manifest: dict[str, Any], result: Verified) -> Table:
     """Return top-1 and size."""
     sizes = {name: v["bytes"] for name, v in manifest["variants"].items()}
+    what = f"top-1 on {result.pictures:,} test images"
+    if folds := manifest["accuracy"].get("folds"):
+        what = f"top-1 by {len(folds['top1'])} folds, {result.pictures:,} images"
     return Table(
         ("", "int8", "float32"),
         (
             (
-                f"top-1 on {result.pictures:,} test pictures",
+                what,
                 f"{result.int8_top1:.2%}",
                 f"{result.float_top1:.2%}",
             ),
@@ -118,15 +120,6 @@ def robustness(manifest: dict[str, Any]) -> Table:
     mean = ("mean of the standard ones", *[""] * 5, *(share(figures["mean"][v], 1) for v in variants))
     strengths = (f"int8 at strength {k}" if k == 1 else str(k) for k in range(1, 6))
     return Table(("corruption", *strengths, *(f"{v}, mean" for v in variants)), (mean, *rows))
-
-
-def offenders(found: tuple[Offender, ...]) -> Table:
-    """Return the legend of the sheet of worst offenders."""
-    return Table(
-        ("", "picture", "true", "named", "score"),
-        tuple((str(k), o.id, o.true, o.named, f"{o.score:.1%}") for k, o in enumerate(found, 1)),
-        left=4,
-    )
 
 
 def quantization(report: QuantizationReport) -> Table:

@@ -1,0 +1,77 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edgecnn_train.report.verdict import headlines, verdict, weak_classes
+from edgecnn_train.verify import Verified
+
+HANDS = ["paper", "rock", "scissors"]
+
+
+def of(confusion):
+    confusion = np.array(confusion)
+    right = confusion.trace() / confusion.sum()
+    return Verified(int(confusion.sum()), right, right, 1.0, (), confusion, None)
+
+
+@pytest.fixture
+def told(manifest):
+    """A manifest of three hands, whose `unknown` works."""
+    manifest["labels"] = HANDS
+    return manifest
+
+
+def test_a_weak_class_is_named_with_what_it_is_taken_for(told):
+    result = of([[8, 0, 0], [0, 8, 0], [4, 1, 3]])
+    assert verdict(told, result) == (
+        "It names 19 of 24 images right (79.2%); with so many tested, 60% to 91% of other images like these "
+        "(95 % interval).",
+        "scissors is found 3 times in 8, mostly taken for paper: add photos of it.",
+    )
+    assert headlines(told, result) == ()
+
+
+@pytest.mark.parametrize(
+    ("row", "taken"),
+    [
+        ([1, 1, 6], "taken for paper and rock"),
+        ([0, 3, 5], "else taken for rock"),
+        ([0, 1, 4], "else taken for rock"),
+        ([3, 1, 4], "mostly taken for paper"),
+    ],
+)
+def test_what_a_class_is_taken_for(told, row, taken):
+    assert taken in weak_classes(told, of([[8, 0, 0], [0, 8, 0], row]))[0]
+
+
+def test_good_classes_are_said_to_be(told):
+    assert weak_classes(told, of(np.eye(3, dtype=int) * 10)) == (
+        "Each class is found at least 9 times in 10.",
+    )
+
+
+def test_many_weak_classes_are_counted(manifest):
+    manifest["labels"] = list("abcdef")
+    lines = weak_classes(manifest, of(np.ones((6, 6), int)))
+    assert len(lines) == 4
+    assert lines[-1] == "3 more of its classes are found less than 9 times in 10."
+
+
+def test_an_unknown_that_lets_most_negatives_pass_is_a_headline(told):
+    result = of(np.eye(3, dtype=int) * 10)
+    variant = told["confidence"]["variants"]["int8"]
+    variant["false_accept"] = 0.94
+    [line] = headlines(told, result)
+    assert line.startswith("`unknown` does not work: 94% of the images of nothing that it knows get the name")
+    assert "unknown.background_class=true" in line
+    variant["false_accept"] = 0.3
+    assert headlines(told, result) == ()
+    assert any(line.startswith("30% of the images of nothing") for line in verdict(told, result))
+    variant.update(false_accept=0.05, false_reject=0.4)
+    assert any(line.startswith("40% of the images of its classes") for line in verdict(told, result))
+
+
+def test_guessing_is_a_headline(told):
+    result = replace(of(np.ones((3, 3), int)), int8_top1=0.4)
+    assert headlines(told, result)[0].startswith("With 3 classes this is hardly better than guessing")

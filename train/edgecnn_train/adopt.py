@@ -1,0 +1,37 @@
+"""The settings of a network that was trained before, for a recipe that is to start from its weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from edgecnn.bundle import find, read_bundle
+from edgecnn.errors import RecipeError
+from edgecnn.json_text import to_json
+from edgecnn_train.recipe import ModelSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def adopted(start: str) -> list[str]:
+    """Return the family, filters, colour and all else that shapes a bundle's network, as `--set` takes them.
+
+    Raises ModelNotFound, or RecipeError where the bundle does not say them.
+    """
+    if start.endswith(".keras"):
+        raise RecipeError(f"--adopt needs a bundle, and {start} is a .keras file, which says no settings")
+    manifest: Mapping[str, Any] = read_bundle(find(start)).manifest
+    try:
+        table, color = manifest["recipe"]["model"], manifest["input"]["color"]
+        settings = {key: table[key] for key in ModelSpec.__dataclass_fields__ if key in table}
+        settings.pop("dropout", None)  # is for how much there is to learn from, and shapes nothing
+    except (KeyError, TypeError) as error:
+        raise RecipeError(
+            f"{start} was not trained by edgecnn, and does not say of what family its network is: "
+            "start from a bundle that edgecnn train made"
+        ) from error
+    # JSON's numbers, texts, lists and truth values are TOML's too.
+    return [
+        *(f"model.{key}={to_json(value)}" for key, value in settings.items()),
+        f"input.color={to_json(color)}",
+    ]

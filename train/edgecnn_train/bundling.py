@@ -1,0 +1,157 @@
+"""Make a bundle of a trained network: quantize it, judge it, measure what it costs, and publish it."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import keras
+
+from edgecnn.board import describe_board
+from edgecnn.bundle import read_bundle
+from edgecnn.bundle_writer import write_manifest, write_models
+from edgecnn.golden import record
+from edgecnn.loader import load
+from edgecnn_train import publish, report
+from edgecnn_train.folds import as_dict
+from edgecnn_train.progress import doing
+from edgecnn_train.quantize import convert
+from edgecnn_train.transfer import NETWORK
+from edgecnn_train.verify import gate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from edgecnn.bundle import Bundle
+    from edgecnn.classifier import Classifier
+    from edgecnn.output_folder import Target
+    from edgecnn_train.data import DataSet
+    from edgecnn_train.fit import Fitted
+    from edgecnn_train.folds import FoldEstimate
+    from edgecnn_train.judge import Judged
+    from edgecnn_train.plan import Plan
+    from edgecnn_train.progress import Show
+    from edgecnn_train.quantize import Converted
+    from edgecnn_train.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One call of `train`: what is asked for, where it goes, and how it is shown."""
+
+    recipe: Recipe
+    out: Path
+    held: Target
+    work: Path
+    say: Callable[[str], None]
+    show: Show
+    allowed_drop: float
+    plan: Plan
+
+
+QUANTIZING = "quantizing"
+VERIFYING = "verifying"
+REPORTING = "writing the report"
+
+
+class Published(NamedTuple):
+    """What was found about a bundle on the way to its publication."""
+
+    judged: Judged
+    measured: report.Measured
+
+
+def publish_network(
+    run: Run,
+    data: DataSet,
+    fitted: Fitted,
+    judging: Callable[[dict[str, Classifier]], Judged],
+    folds: FoldEstimate | None = None,
+    before: report.Measured | None = None,
+) -> tuple[Bundle, Published]:
+    """Quantize a trained network, judge it and publish it.
+
+    Parameters
+    ----------
+    folds
+        The estimate that the figures come from, where the network has learned from all images.
+    before
+        What was measured of the first fold's network, which such a one has no images for.
+    """
+    recipe, say, plan, out = run.recipe, run.say, run.plan, run.out
+    started = time.monotonic()
+    converted = _converted(run, data, fitted)
+    files = {
+        name: publish.with_metadata(content, name, recipe, data.labels, data.input)
+        for name, content in converted.files.items()
+    }
+    with run.held.fill() as draft:
+        folder = draft.folder
+        title = recipe.title or recipe.data.name or out.name
+        manifest = write_models(folder, out.name, title, data.labels, data.input, files)
+        with doing(plan, VERIFYING, run.show, say), ExitStack() as opened:
+            variants = {name: opened.enter_context(load(folder, name)) for name in files}
+            judged = judging(variants)
+            golden = record(variants)
+        result, calibrated = judged.result, judged.calibrated
+        _tell(run, judged)
+        gate(result, run.allowed_drop, recipe.verify.agreement)
+        seconds = sum(e["seconds"] for e in fitted.history) + time.monotonic() - started
+        manifest = publish.describe(
+            manifest, data, recipe, fitted, result, golden,
+            seconds=seconds, machine=describe_board().summary,
+        )  # fmt: skip
+        manifest["confidence"] = calibrated.as_dict()
+        for name, accuracy in result.others.items():
+            manifest["variants"][name]["accuracy"] = accuracy
+        manifest["accuracy"]["folds"] = as_dict(folds) if folds else None
+        manifest["quantization"] = {
+            "method": recipe.quantize.method,
+            "second_calibration": converted.second.as_dict() if converted.second else None,
+            "edge_tpu": list(converted.edge_tpu),
+        }
+        (folder / "quantization.md").write_text(converted.layers.markdown(), "utf-8")
+        with doing(plan, REPORTING, run.show, say):
+            write_manifest(folder, manifest)
+            measured = report.measure(folder, data, recipe, fitted.model)
+            if before:
+                measured = replace(measured, robustness=before.robustness)
+            manifest |= measured.as_dict()
+            write_manifest(folder, manifest)
+            ids = "".join(f"{item.id}\n" for item in data.calibration.items)
+            (folder / publish.CALIBRATION).write_text(ids, "utf-8")
+            # Without its optimizer, whose state is twice the size of the network.
+            bare = keras.Model(fitted.model.inputs, fitted.model.outputs, name=fitted.model.name)
+            bare.save(folder / NETWORK)
+            page = report.write(folder, manifest, judged, measured, converted.layers)
+        for line in (*report.headlines(manifest, result), *report.verdict(manifest, result)):
+            say(line)
+        publish.put_in_place(draft, out, page, say)
+    return read_bundle(out), Published(judged, measured)
+
+
+def _converted(run: Run, data: DataSet, fitted: Fitted) -> Converted:
+    """Convert the network; training with the rounding of int8 has a display of its own."""
+    arguments = fitted.model, data, run.recipe, run.work, run.say, run.show
+    if run.recipe.quantize.method == "qat":
+        with run.plan.step(QUANTIZING):
+            return convert(*arguments)
+    with doing(run.plan, QUANTIZING, run.show, run.say):
+        return convert(*arguments)
+
+
+def _tell(run: Run, judged: Judged) -> None:
+    """Say what was found."""
+    result, recipe, say = judged.result, run.recipe, run.say
+    say(
+        f"top-1 int8 {result.int8_top1:.2%}, float32 {result.float_top1:.2%}, "
+        f"drop {result.drop:.2f} points, agreement {result.agreement:.2%}, "
+        f"float tensors {len(result.float_tensors)}"
+    )
+    if result.synthetic is not None:
+        say(f"top-1 int8 on {recipe.verify.synthetic_frames:,} synthetic frames {result.synthetic:.2%}")
+    for line in judged.calibrated.lines():
+        say(line)

@@ -1,0 +1,20 @@
+"""How far a share of a few images can be trusted."""
+
+from __future__ import annotations
+
+import math
+
+# 95 % of a normal distribution lie within so many standard deviations.
+_Z = 1.96
+
+
+def wilson(share: float, count: int) -> float:
+    """Return the lower end of the 95 % interval of a share of `count` images, by Wilson's score.
+
+    It is never empty: of 12 images that are all right, the interval goes down to 76 % (Wilson 1927; Brown,
+    Cai and DasGupta 2001).
+    """
+    z = _Z * _Z / count
+    middle = share + z / 2
+    half = math.sqrt(z * share * (1 - share) + z * z / 4)
+    return (middle - half) / (1 + z)

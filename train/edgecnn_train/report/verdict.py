@@ -1,0 +1,95 @@
+"""What the figures amount to, in words: how well, which classes are weak and why, and what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgecnn_train.interval import wilson
+from edgecnn_train.report.tables import recalls
+
+if TYPE_CHECKING:
+    from edgecnn_train.verify import Verified
+
+# A class that is found less often than this is named, the weakest first, at most so many.
+_WEAK = 0.9
+_MOST_NAMED = 3
+# Shares of negatives that get the name of a class: worth a headline; worth a line.
+_USELESS = 0.5
+_LEAKY = 0.15
+_MANY_REJECTED = 0.15
+_ADVICE = (
+    "Train with `--set unknown.background_class=true`, or with images of what it will see besides "
+    "(`--set unknown.negatives=FOLDER`), and do not rely on its answer where there may be none of its "
+    "classes."
+)
+
+
+def headlines(manifest: dict[str, Any], result: Verified) -> tuple[str, ...]:
+    """Return what has to be known before the model is used, mostly nothing."""
+    found = []
+    if result.int8_top1 <= 1.5 / len(manifest["labels"]):
+        found.append(
+            f"With {len(manifest['labels'])} classes this is hardly better than guessing: bring more images, "
+            "or train for more epochs (`--epochs`)."
+        )
+    passing = manifest["confidence"]["variants"]["int8"]["false_accept"]
+    if passing > _USELESS:
+        found.append(
+            f"`unknown` does not work: {passing:.0%} of the images of nothing that it knows get the name of "
+            f"a class. {_ADVICE}"
+        )
+    return tuple(found)
+
+
+def verdict(manifest: dict[str, Any], result: Verified) -> tuple[str, ...]:
+    """Return the sentences that a report begins with."""
+    right = round(result.int8_top1 * result.pictures)
+    low, high = wilson(result.int8_top1, result.pictures), 1 - wilson(1 - result.int8_top1, result.pictures)
+    lines = [
+        f"It names {right:,} of {result.pictures:,} images right ({result.int8_top1:.1%}); with so many "
+        f"tested, {low:.0%} to {high:.0%} of other images like these (95 % interval).",
+        *weak_classes(manifest, result),
+    ]
+    variant = manifest["confidence"]["variants"]["int8"]
+    if _LEAKY < variant["false_accept"] <= _USELESS:
+        lines.append(
+            f"{variant['false_accept']:.0%} of the images of nothing that it knows get a name. {_ADVICE}"
+        )
+    if variant["false_reject"] > _MANY_REJECTED:
+        lines.append(
+            f"{variant['false_reject']:.0%} of the images of its classes are called unknown: a higher "
+            "`unknown.false_accept` calls fewer so."
+        )
+    return tuple(lines)
+
+
+def weak_classes(manifest: dict[str, Any], result: Verified) -> tuple[str, ...]:
+    """Return a sentence for each of the weakest classes: how often it is found, and what it is taken for."""
+    labels, confusion = manifest["labels"], result.confusion
+    weak = sorted((r, label) for label, r in recalls(manifest, result).items() if r < _WEAK)
+    if not weak:
+        return (f"Each class is found at least {_WEAK * 10:.0f} times in 10.",)
+    lines = []
+    for _, label in weak[:_MOST_NAMED]:
+        row = confusion[labels.index(label)]
+        lines.append(
+            f"{label} is found {row[labels.index(label)]:,} times in {row.sum():,}, "
+            f"{_taken_for(label, row, labels)}: add photos of it."
+        )
+    if (more := len(weak) - _MOST_NAMED) > 0:
+        lines.append(f"{more} more of its classes are found less than {_WEAK * 10:.0f} times in 10.")
+    return tuple(lines)
+
+
+def _taken_for(label: str, row: np.ndarray[Any, np.dtype[np.int64]], labels: list[str]) -> str:
+    wrong = row.copy()
+    wrong[labels.index(label)] = 0
+    order = np.argsort(-wrong, kind="stable")
+    first, second = order[0], order[min(1, len(order) - 1)]
+    if wrong[first] == wrong.sum():
+        return f"else taken for {labels[first]}"
+    if wrong[first] > wrong.sum() / 2:
+        return f"mostly taken for {labels[first]}"
+    return f"taken for {labels[first]} and {labels[second]}"
