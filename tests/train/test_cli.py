@@ -1,4 +1,5 @@
 import importlib.util
+from pathlib import Path
 
 import pytest
 
@@ -91,3 +92,15 @@ def test_tensorboard_is_asked_for_before_training(run_cli, tmp_path, monkeypatch
     there["tensorboard"] = find("keras")
     (tmp_path / "file").touch()
     run_cli(*logs, tmp_path / "file" / "logs").fails("no logs can be written to", "Not a directory")
+
+
+def test_a_folder_called_photos_is_data(tmp_path, monkeypatch):
+    """`photos` is a recipe too, but one without data of its own."""
+    from edgecnn_train.cli import choose
+
+    monkeypatch.chdir(tmp_path)
+    for name in ("photos", "digits"):
+        (tmp_path / name).mkdir()
+    assert choose("photos", None, [])[1:] == (Path("photos"), "photos-model")
+    assert choose("photos", Path("other"), [])[1:] == (Path("other"), "photos")
+    assert choose("digits", None, [])[1:] == (None, "digits"), "which names its data"

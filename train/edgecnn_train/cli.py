@@ -136,21 +136,34 @@ def train(
 
 
 def choose(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, Path | None, str]:
-    """Tell a recipe from a folder of photos; a shipped recipe's name always means the recipe.
+    """Tell a recipe from a folder of photos; see `names_recipe`.
 
     Returns the recipe, where the user says that the data lie, and what the bundle is called by default.
     """
-    from edgecnn_train.recipe_file import read_recipe, shipped_recipes
+    from edgecnn_train.recipe_file import read_recipe
 
     path = Path(text)
-    is_folder = os.path.isdir(path)  # noqa: PTH112 - pathlib's raises where a folder may not be entered
-    if text in shipped_recipes() or not (is_folder or path.suffix.lower() == ".zip"):
+    if names_recipe(text, data) or not (_is_folder(text) or path.suffix.lower() == ".zip"):
         chosen = read_recipe(text, overrides)
         return chosen, data, chosen.name
     if data is not None:
         raise OptionError(f"{text} is a folder of photos itself: leave --data out, or name a recipe")
     name = re.sub(r"[^\w-]+", "-", Path(os.path.realpath(path)).stem).strip("-").lower() or "photos"
     return read_recipe("photos", overrides), path, f"{name}-model"
+
+
+def names_recipe(text: str, data: Path | None) -> bool:
+    """Whether a text is a shipped recipe's name, also where a folder is called so.
+
+    The recipe `photos` has no data of its own, so without other data a folder called `photos` is meant.
+    """
+    from edgecnn_train.recipe_file import shipped_recipes
+
+    return text in shipped_recipes() and not (text == "photos" and data is None and _is_folder(text))
+
+
+def _is_folder(text: str) -> bool:
+    return os.path.isdir(text)  # noqa: PTH112 - pathlib's raises where a folder may not be entered
 
 
 def _adopted(start: str) -> list[str]:

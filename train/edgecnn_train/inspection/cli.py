@@ -11,7 +11,7 @@ import typer
 from edgecnn.errors import DataError, OptionError
 from edgecnn.json_text import to_json
 from edgecnn.printable import echo, open_console
-from edgecnn_train.cli import choose
+from edgecnn_train.cli import choose, names_recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,9 +143,9 @@ def _open(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, P
     from edgecnn.dataset import left_out, locate, open_source
     from edgecnn.quiet import say
     from edgecnn_train.data import find_recipe_data
-    from edgecnn_train.recipe_file import read_recipe, shipped_recipes
+    from edgecnn_train.recipe_file import read_recipe
 
-    if text in shipped_recipes() or Path(text).suffix.lower() == ".toml":
+    if names_recipe(text, data) or Path(text).suffix.lower() == ".toml":
         recipe, data, _ = choose(text, data, overrides)
         path, _ = find_recipe_data(recipe.data, data)
     else:
