@@ -124,7 +124,6 @@ def test_a_folder_of_models_that_can_not_be_read_is_said(run_cli, tmp_path, monk
             ran = run_cli("models", "list")
         closed.chmod(0o755)
         assert ran.code == 0
-
         assert ran.out.count("28×28") >= others, "the other one is listed"
         assert f"{reason} can't be read: Permission denied" in ran.err
 
