@@ -159,7 +159,7 @@ class Site:
 
     async def _pause(self, request: Request) -> Response:
         wanted = {b"on": True, b"off": False, b"": None}
-        body = (await read_body(request)).strip()
+        body = bytes(await read_body(request)).strip()
         if body not in wanted:
             raise HTTPException(422, "expected on, off, or nothing for the other of what is now")
         self._ask(Pause(wanted[body]))
