@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
+from edgecnn.engine import MAX_THREADS
 from edgecnn.errors import OptionError
 from edgecnn.quiet import say
 
@@ -33,7 +34,6 @@ EngineOption = Annotated[
         metavar="E",
     ),
 ]
-MAX_THREADS = 256
 _MOST_RANGE = 1e6
 # The longest side of an input that is set by hand, in pixels.
 MOST_SIDE = 8192
