@@ -14,6 +14,7 @@ from edgecnn.sink.web.visits import client_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from edgecnn.sink.web.pace import Pace
     from edgecnn.sink.web.visits import Visits
 
 # How long the head of a request may take, and how long a refused client has to read the answer.
@@ -32,10 +33,12 @@ class Connection(H11Protocol, asyncio.BufferedProtocol):
         The client: see `client_of`.
     """
 
-    def __init__(self, visits: Visits, **options: Any) -> None:
+    def __init__(self, visits: Visits, pace: Pace, **options: Any) -> None:
         super().__init__(**options)
         self.conn = _Parser(h11.SERVER, MOST_HEAD)
-        self._visits = visits
+        self._visits, self._pace = visits, pace
+        # What came before it was let in; None once it was.
+        self._early: bytes | None = b""
         # The guard calls it when it lets a request in.
         self.app_state = {**self.app_state, "let_in": self._let_in}
         self._is_known = self._is_leaving = False
@@ -55,6 +58,7 @@ class Connection(H11Protocol, asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave the place to others."""
         self._visits.discard(self)
+        self._pace.discard(self)
         self._stop_head_timer()
         super().connection_lost(exc)
 
@@ -78,7 +82,24 @@ class Connection(H11Protocol, asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what came; more of a body comes when the application asks for it."""
-        self.data_received(bytes(self._visits.buffer[:nbytes]))
+        data = bytes(self._visits.buffer[:nbytes])
+        if self._early is None:
+            self._take(data)
+        elif self._pace.lets_in(self, data):
+            self._early = None
+            self._take(data)
+        else:
+            self._early = data
+            self._transport.pause_reading()
+
+    def go_on(self) -> None:
+        """Take up what came before it had to wait: see `Pace`."""
+        data, self._early = self._early, None
+        self._transport.resume_reading()
+        self._take(data or b"")
+
+    def _take(self, data: bytes) -> None:
+        self.data_received(data)
         if not self._is_answering():
             self._expect_head()
         elif self.cycle.more_body:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 import socket
 import time
 from importlib.resources import files
@@ -23,7 +24,7 @@ from edgecnn.sink.web.guesses import Guesses
 from edgecnn.sink.web.visits import client_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -31,6 +32,9 @@ COOKIE = "edgecnn-token"
 # How often a wrong token is said to the person at the machine.
 SAY_S = 10.0
 _MOST_FORM = 4096
+# What stands before the token in a request, and how often each is looked for: a head may be full of them.
+_MARKS, _MOST_MARKS = (b"bearer ", b"token="), 4
+_VALUE = re.compile(rb" *([^\s;&]*)")
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -64,6 +68,18 @@ class Guard:
         self._names = {"localhost", name, f"{name}.local", socket.getfqdn().lower()}
         self._guesses = Guesses()
         self._said, self._wrong = 0.0, 0
+
+    def shows_token(self, client: str, head: bytes) -> bool:
+        """Whether the beginning of a request shows the token, at a glance; always, where none is asked for.
+
+        It says no more than an answer would: a token that would not be looked at is not seen here either.
+        """
+        if self._token is None:
+            return True
+        known = [self._cookie]
+        if not self._guesses.are_too_many(client) or self._guesses.is_trusted(client):
+            known.append(self._token)
+        return any(hmac.compare_digest(one, right.encode()) for one in _glance(head) for right in known)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or let the app do so; every answer gets the headers that browsers protect it by."""
@@ -184,3 +200,16 @@ def _in_header(request: Request) -> str:
     """Return the token in the header, else nothing."""
     kind, _, value = request.headers.get("authorization", "").partition(" ")
     return value.strip() if kind.lower() == "bearer" else ""
+
+
+def _glance(head: bytes) -> Iterator[bytes]:
+    """Yield what may be tokens in the beginning of a request, without parsing it."""
+    lowered = head.lower()
+    for mark in _MARKS:
+        at = 0
+        for _ in range(_MOST_MARKS):
+            if (found := lowered.find(mark, at)) < 0:
+                break
+            at = found + len(mark)
+            if value := _VALUE.match(head, at):
+                yield value[1]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
+from edgecnn.sink.web.bucket import Bucket, Buckets
 from edgecnn.sink.web.visits import THIS_MACHINE
 
 # Wrong tokens at once, and how many more a minute: of one client, and of all together.
@@ -17,25 +17,6 @@ TRUSTED_S = 86_400.0
 _MOST_CLIENTS = 1000
 
 
-@dataclass
-class _Bucket:
-    """What is left; it fills up as time passes."""
-
-    most: float
-    per_minute: float
-    left: float
-    since_s: float
-
-    def take(self) -> None:
-        self.left = max(0.0, self.now() - 1)
-
-    def now(self) -> float:
-        passed_s = time.monotonic() - self.since_s
-        self.since_s += passed_s
-        self.left = min(self.most, self.left + passed_s * self.per_minute / 60)
-        return self.left
-
-
 class Guesses:
     """Counts wrong tokens by client, and says whose tokens are not even looked at any more.
 
@@ -44,14 +25,14 @@ class Guesses:
     """
 
     def __init__(self) -> None:
-        self._all = _Bucket(ALL, ALL_PER_MINUTE, ALL, time.monotonic())
-        self._clients: dict[str, _Bucket] = {}
+        self._all = Bucket(ALL, ALL_PER_MINUTE / 60)
+        self._clients = Buckets(EACH, EACH_PER_MINUTE / 60)
         self._right_s: dict[str, float] = {}
 
     def are_too_many(self, client: str) -> bool:
         """Whether a client has guessed too often, or all together and this one more than a few times."""
-        left = self._clients[client].now() if client in self._clients else EACH
-        return left < 1 or (left < EACH - FIRST + 1 and self._all.now() < 1)
+        left = self._clients.of(client).left()
+        return left < 1 or (left < EACH - FIRST + 1 and self._all.left() < 1)
 
     def is_trusted(self, client: str) -> bool:
         """Whether its tokens are looked at however often it was wrong."""
@@ -61,11 +42,7 @@ class Guesses:
     def count(self, client: str) -> None:
         """Count a wrong token."""
         self._all.take()
-        bucket = self._clients.pop(client, None) or _Bucket(EACH, EACH_PER_MINUTE, EACH, time.monotonic())
-        bucket.take()
-        self._clients[client] = bucket
-        if len(self._clients) > _MOST_CLIENTS:
-            del self._clients[next(iter(self._clients))]
+        self._clients.of(client).take()
 
     def trust(self, client: str) -> None:
         """Note that a client has shown the right token."""

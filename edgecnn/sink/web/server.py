@@ -18,6 +18,7 @@ from edgecnn.sink import Sink
 from edgecnn.sink.web.connection import Connection
 from edgecnn.sink.web.encoder import Encoder
 from edgecnn.sink.web.latest import Latest
+from edgecnn.sink.web.pace import Pace
 from edgecnn.sink.web.site import Site, as_event
 from edgecnn.sink.web.status import status_of
 from edgecnn.sink.web.visits import Visits
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console
-    from starlette.types import ASGIApp
 
     from edgecnn.command import Command
     from edgecnn.frame import Result
+    from edgecnn.sink.web.guard import Guard
     from edgecnn.sink.web.listen import Listen
     from edgecnn.stats import Stats
 
@@ -129,10 +130,10 @@ class WebSink(Sink):
             say(f"the web page ended: {error}")
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+def _config(app: Guard) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=cast("Any", partial(Connection, Visits())),
+        http=cast("Any", partial(Connection, Visits(), Pace(app.shows_token))),
         backlog=AT_ONCE,
         ws="none",
         lifespan="off",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from starlette.requests import Request
-    from starlette.types import ASGIApp, Send
+    from starlette.types import Send
 
     from edgecnn.image_worker import ImageWorker
     from edgecnn.sink.web.latest import Latest
@@ -91,7 +91,7 @@ class Site:
         self._png: tuple[float, Frame, bytes] | None = None
         self.result_s = time.monotonic()
 
-    def app(self, token: str | None) -> ASGIApp:
+    def app(self, token: str | None) -> Guard:
         """Return it as an ASGI application, behind its guard."""
         site = Starlette(
             routes=[
