@@ -7,8 +7,8 @@ import os
 import stat
 from typing import IO
 
-# Of a data set's images, which come by the million, the first are remembered.
-_MOST_REMEMBERED = 10_000
+# Of images that come without an end the first are remembered: 70 MB at most.
+_MOST_REMEMBERED = 1_000_000
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
     stat.S_IFCHR: "a device",
@@ -17,8 +17,8 @@ _KINDS = {
     stat.S_IFDIR: "a folder",
 }
 
-
-_read: set[tuple[int, int]] = set()
+# The inodes of files that were read, by device.
+_read: dict[int, set[int]] = {}
 
 
 def was_read(path: str | os.PathLike[str]) -> bool:
@@ -27,7 +27,7 @@ def was_read(path: str | os.PathLike[str]) -> bool:
         found = os.stat(path)  # noqa: PTH116 - beside os.open
     except (OSError, ValueError):
         return False
-    return (found.st_dev, found.st_ino) in _read
+    return found.st_ino in _read.get(found.st_dev, ())
 
 
 def forget_read() -> None:
@@ -58,8 +58,8 @@ def open_regular(path: str | os.PathLike[str], *, remember: bool = True) -> IO[b
         if kind != stat.S_IFREG:
             what = _KINDS.get(kind, "a special file")
             raise OSError(errno.EINVAL, f"it is {what}, expected a regular file", os.fspath(path))
-        if remember and len(_read) < _MOST_REMEMBERED:
-            _read.add((found.st_dev, found.st_ino))
+        if remember and len(known := _read.setdefault(found.st_dev, set())) < _MOST_REMEMBERED:
+            known.add(found.st_ino)
         return os.fdopen(handle, "rb")
     except BaseException:
         os.close(handle)

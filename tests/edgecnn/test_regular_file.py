@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from edgecnn.regular_file import open_regular, read_regular
+from edgecnn.regular_file import forget_read, open_regular, read_regular, was_read
 
 
 def test_a_regular_file_and_a_link_to_one(tmp_path):
@@ -47,3 +47,12 @@ def test_a_name_that_no_file_can_have(tmp_path, name):
     with pytest.raises(OSError) as error:
         read_regular(tmp_path / name)
     assert error.value.strerror
+
+
+def test_a_large_data_sets_last_image_is_remembered_too(tmp_path):
+    for i in range(12_000):
+        (tmp_path / str(i)).touch()
+        open_regular(tmp_path / str(i)).close()
+    assert was_read(tmp_path / "11999")
+    forget_read()
+    assert not was_read(tmp_path / "11999")
