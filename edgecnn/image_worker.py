@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import resource
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
+from edgecnn.child_process import ChildProcess, end_with_parent
 from edgecnn.errors import ImageError
 from edgecnn.image_header import check_claim, read_claim
 
@@ -150,23 +149,16 @@ def _too_slow(source: str, limit_s: float) -> ImageError:
     )
 
 
-class _Process:
+class _Process(ChildProcess):
     """The child and the socket to it."""
 
     def __init__(self, memory: int) -> None:
         self._socket, theirs = socket.socketpair()
+        # A thread of OpenBLAS's reserves more memory than most images take.
+        environment = {"OPENBLAS_NUM_THREADS": "1"}
         try:
-            self._child = subprocess.Popen(  # noqa: S603 - no shell, and our own module
-                # -P: a numpy.py in the current folder is not to be imported.
-                [sys.executable, "-P", "-m", "edgecnn.image_worker", str(theirs.fileno()), str(int(memory))],
-                pass_fds=[theirs.fileno()],
-                # A thread of OpenBLAS's reserves more memory than most images take.
-                env=os.environ
-                | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1"},
-                stdin=subprocess.PIPE,  # ends with this process
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,  # a Ctrl-C in the terminal is for us
+            super().__init__(
+                "edgecnn.image_worker", theirs.fileno(), str(int(memory)), environment=environment, quiet=True
             )
         except BaseException:
             self._socket.close()
@@ -200,25 +192,10 @@ class _Process:
         _receive_into(self._socket, pixels.data.cast("B"), deadline)
         return pixels
 
-    def kill(self) -> None:
-        """Kill it, and leave the rest to whoever waits for it."""
-        self._child.kill()
-
     def end(self) -> None:
-        """Kill it."""
-        self._child.kill()
-        self._child.wait()
-        assert self._child.stdin is not None  # noqa: S101 - it is a pipe
-        self._child.stdin.close()
+        """Kill it, and close the socket."""
+        super().end()
         self._socket.close()
-
-    def ended(self) -> str:
-        """Say how it came to its end."""
-        with suppress(subprocess.TimeoutExpired):
-            code = self._child.wait(1)
-            if code < 0:
-                return f"was ended by {signal.Signals(-code).name}"
-        return "ended"
 
 
 def _send(channel: socket.socket, head: dict[str, Any], body: Any = b"") -> None:
@@ -307,14 +284,7 @@ def _limit(memory: int) -> None:
         Path("/proc/self/oom_score_adj").write_text("1000", "utf-8")
 
 
-def _end_with_parent() -> NoReturn:
-    """End this process when its parent's end of stdin closes, also while it decodes."""
-    sys.stdin.buffer.read()
-    os.kill(os.getpid(), signal.SIGKILL)
-    raise SystemExit
-
-
 if __name__ == "__main__":
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     with suppress(EOFError, OSError):
         _serve(socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]))

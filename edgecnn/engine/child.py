@@ -6,12 +6,8 @@ and the output comes back, which costs about a tenth of a millisecond for small 
 
 from __future__ import annotations
 
-import os
 import resource
-import signal
-import subprocess
 import sys
-import threading
 import time
 from collections import deque
 from contextlib import suppress
@@ -21,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from edgecnn.child_process import ChildProcess, end_with_parent
 from edgecnn.engine import Engine, engine_version, open_engine
 from edgecnn.errors import EdgeCnnError, EngineError, EngineLost, EngineRestarted
 
@@ -36,49 +33,23 @@ MOST_RESTARTS, WITHIN_S = 5, 60.0
 _FINE, _FAILED = b"output: ", b"failed: "
 
 
-class Process:
+class Process(ChildProcess):
     """The child and the pipe to it; it imports the engine of `spec`. A `quiet` one's stderr goes nowhere."""
 
     def __init__(self, spec: str, *, quiet: bool = False) -> None:
         self.pipe, theirs = Pipe()
-        handle = theirs.fileno()
         try:
-            self._child = subprocess.Popen(  # noqa: S603 - no shell, and our own module
-                # -P: a numpy.py in the current folder is not to be imported.
-                [sys.executable, "-P", "-m", "edgecnn.engine.child", str(handle), spec],
-                pass_fds=[handle],
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-                stdin=subprocess.PIPE,  # ends with this process
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL if quiet else None,
-                start_new_session=True,  # a Ctrl-C in the terminal is for us
-            )
+            super().__init__("edgecnn.engine.child", theirs.fileno(), spec, quiet=quiet)
         except BaseException:
             self.pipe.close()
             raise
         finally:
             theirs.close()
 
-    @property
-    def pid(self) -> int:
-        """The process' number."""
-        return self._child.pid
-
     def end(self) -> None:
-        """Kill it."""
-        self._child.kill()
-        self._child.wait()
-        assert self._child.stdin is not None  # noqa: S101 - it is a pipe
-        self._child.stdin.close()
+        """Kill it, and close the pipe."""
+        super().end()
         self.pipe.close()
-
-    def ended(self) -> str:
-        """Say how it came to its end."""
-        with suppress(subprocess.TimeoutExpired):
-            code = self._child.wait(1)
-            if code < 0:
-                return f"was ended by {signal.Signals(-code).name}"
-        return "ended"
 
     def open(self, spec: str, model: Model, threads: int, limit_s: float, most_bytes: int = 0) -> str:
         """Have it open an engine, once it has started itself, and return the engine's name.
@@ -228,13 +199,7 @@ def _serve(pipe: Connection, engine_spec: str) -> None:
             pipe.send_bytes(reply)
 
 
-def _end_with_parent() -> None:
-    """End this process when its parent's end of stdin closes, also while an invoke hangs."""
-    sys.stdin.buffer.read()
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
 if __name__ == "__main__":
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     with suppress(EOFError, OSError):
         _serve(Connection(int(sys.argv[1])), sys.argv[2])
