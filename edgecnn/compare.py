@@ -13,9 +13,14 @@ from edgecnn.heatmap import require_matplotlib
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from matplotlib.figure import Figure
+
     from edgecnn.classifier import Classifier
     from edgecnn.evaluation import Evaluation
     from edgecnn.latency import Spread
+
+# Of a name in the plot: longer ones are cut in the middle.
+_LONGEST_NAME = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,36 +124,48 @@ def accuracy(entrant: Entrant, variant: str) -> Accuracy:
 
 
 def draw_comparison(rows: Sequence[Row]) -> bytes:
-    """Return a PNG: top-1 over the inference's p50, with a line to its p99; int8 and float32 are joined.
+    """Return a PNG: top-1 over the inference's p50, with a line to its p99; variants of a model are joined.
 
-    Rows without an accuracy are left out. Raises MissingExtra.
+    The names stand beside the axes, because points may lie on one another. Rows without an accuracy are left
+    out. Raises MissingExtra.
     """
     require_matplotlib()
+    file = io.BytesIO()
+    _comparison(rows).savefig(file, dpi=110, format="png", metadata={"Software": None})
+    return file.getvalue()
+
+
+def _comparison(rows: Sequence[Row]) -> Figure:
     from matplotlib import colormaps
     from matplotlib.figure import Figure
 
     markers = {"int8": "o", "uint8": "s", "float32": "^"}
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    axes = figure.subplots()
-    colors = colormaps["tab10"]
+    tab20 = [colormaps["tab20"](i) for i in range(20)]  # each dark one with a light one behind it
+    colors = tab20[::2] + tab20[1::2]
     drawn = [row for row in rows if row.accuracy.top1 is not None]
+    figure = Figure(figsize=(10, max(5.0, 0.2 * len(drawn) + 1)), layout="constrained")
+    axes = figure.subplots()
     for k, name in enumerate(dict.fromkeys(row.model for row in drawn)):
         of_model = [row for row in drawn if row.model == name]
         places = [(r.latency["inference"].p50_ms, 100 * (r.accuracy.top1 or 0)) for r in of_model]
-        color = colors(k % 10)
+        color = colors[k % len(colors)]
         axes.plot(*zip(*places, strict=True), color=color, linewidth=1, linestyle=":")
         for row, (x, y) in zip(of_model, places, strict=True):
             axes.plot([x, row.latency["inference"].p99_ms], [y, y], color=color, linewidth=1, alpha=0.5)
-            axes.plot(x, y, marker=markers.get(row.variant, "D"), color=color)
-            text = f"{name} {row.variant}, {row.file_bytes / 1024:.0f} KiB".replace("$", r"\$")
-            axes.annotate(text, (x, y), xytext=(5, 5), textcoords="offset points", fontsize=7, color=color)
+            text = f"{_shortened(name)} {row.variant}, {row.file_bytes / 1024:.0f} KiB".replace("$", r"\$")
+            marker = markers.get(row.variant, "D")
+            axes.plot(x, y, marker=marker, color=color, linestyle="none", label=text)
     axes.set_xscale("log")
     axes.set(xlabel="inference on this machine, ms: p50, and the line to p99", ylabel="top-1, %")
-    axes.margins(x=0.25, y=0.15)
+    axes.margins(x=0.1, y=0.1)
     axes.grid(alpha=0.25, which="both")
-    file = io.BytesIO()
-    figure.savefig(file, dpi=110, format="png", metadata={"Software": None})
-    return file.getvalue()
+    if drawn:
+        figure.legend(loc="outside right upper", fontsize=7, frameon=False)
+    return figure
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[:18]}…{name[-18:]}"
 
 
 def _told(classifier: Classifier, variant: str) -> Accuracy:
