@@ -123,7 +123,7 @@ def _run(
         console.print(chosen, soft_wrap=True)
     variants = stack.enter_context(Variants(classifier, load))
     sinks = [
-        *(_close_later(sink, stack, failures) for sink in _sinks(asked, camera, console, stop)),
+        *(_close_later(sink, stack, failures) for sink in _sinks(asked, camera, model.name, console, stop)),
         stack.enter_context(Reloader(asked.model, partial(load, strict=True), watch=asked.watch)),
     ]
     signals.running = True
@@ -156,7 +156,9 @@ def _close_later(sink: Sink, stack: ExitStack, failures: list[str]) -> Sink:
     return sink
 
 
-def _sinks(asked: Live, camera: Camera, console: Console, stop: threading.Event) -> Iterator[Sink]:
+def _sinks(
+    asked: Live, camera: Camera, model: str, console: Console, stop: threading.Event
+) -> Iterator[Sink]:
     """Open what shows and keeps the results; a module is imported when its sink is asked for."""
     if asked.jsonl:
         from edgecnn.sink.jsonl import JsonlSink
@@ -175,7 +177,7 @@ def _sinks(asked: Live, camera: Camera, console: Console, stop: threading.Event)
     if view := _view(asked.show):
         from edgecnn.sink import open_view
 
-        options = {"listen": asked.listen, "upload_megapixels": asked.upload_megapixels}
+        options = {"listen": asked.listen, "upload_megapixels": asked.upload_megapixels, "model": model}
         yield open_view(view, console, **(options if view == "web" else {}))
 
 

@@ -150,9 +150,7 @@ class Guard:
             self._say_wrong(request)
         if offered and too_many:
             return PlainTextResponse("too many wrong tokens: wait a minute", 429, {"retry-after": "60"})
-        if "text/html" in request.headers.get("accept", ""):
-            return HTMLResponse(files(__package__).joinpath("static/token.html").read_bytes(), 401)
-        return PlainTextResponse("a token is needed: Authorization: Bearer TOKEN", 401)
+        return _form(request)
 
     def _has_cookie(self, request: Request) -> bool:
         # It is made of the token and can't be guessed, so it is looked at however often it was wrong.
@@ -194,6 +192,19 @@ async def _typed(request: Request) -> str | None:
         body = (await read_body(request)).decode("utf-8", "replace")
         return parse_qs(body).get("token", [""])[0].strip()
     return None
+
+
+def _form(request: Request) -> Response:
+    """Return the answer to a request without a token: the form for a person, which has the page's style."""
+    if request.scope["path"] == "/style.css":
+        return Response(_static("style.css"), media_type="text/css")
+    if "text/html" in request.headers.get("accept", ""):
+        return HTMLResponse(_static("token.html"), 401)
+    return PlainTextResponse("a token is needed: Authorization: Bearer TOKEN", 401)
+
+
+def _static(name: str) -> bytes:
+    return files(__package__).joinpath("static", name).read_bytes()
 
 
 def _in_header(request: Request) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import socket
 import threading
 import time
 from functools import partial
@@ -24,7 +25,6 @@ from edgecnn.sink.web.status import status_of
 from edgecnn.sink.web.visits import Visits
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Sequence
 
     from rich.console import Console
@@ -53,12 +53,14 @@ class WebSink(Sink):
     """Serves the live view over HTTP until it is closed; prints its address, and the token once.
 
     The loop only leaves what is newest: pictures are encoded, and viewers served, in two other threads.
-    Images that are sent in have at most so many megapixels, and are decoded in a process of their own.
+    Images that are sent in have at most so many megapixels, and are decoded in a process of their own. The
+    page names the model and this machine.
     """
 
     def __init__(
-        self, console: Console, listen: Listen, upload_megapixels: float = UPLOAD_MEGAPIXELS
+        self, console: Console, listen: Listen, upload_megapixels: float = UPLOAD_MEGAPIXELS, model: str = ""
     ) -> None:
+        self._names = {"model": model, "machine": socket.gethostname()}
         token = listen.token()
         self._socket = listen.open()
         self._asked: queue.SimpleQueue[Command] = queue.SimpleQueue()
@@ -107,7 +109,7 @@ class WebSink(Sink):
         return asked
 
     def _tell(self, result: Result, stats: Stats) -> None:
-        self._site.status = status = status_of(result, stats)
+        self._site.status = status = status_of(result, stats) | self._names
         self._paused = stats.paused
         self._due = time.monotonic() + (TELL_S if self._events.readers else IDLE_S)
         self._events.put(as_event(status))

@@ -43,6 +43,7 @@ _STATIC = {
     "/style.css": ("style.css", "text/css"),
 }
 _BOUNDARY = b"edgecnn-frame"
+_END = "event: end\ndata: the run has ended\n\n"
 # How many bytes may be posted.
 _BODIES = {"/classify": MOST_BYTES, "/variant": 1000, "/pause": 1000}
 # How long a picture counts as the newest: everybody who asks for it meanwhile gets the same.
@@ -129,6 +130,7 @@ class Site:
         yield "retry: 1000\n\n"
         async for line in self._events.follow():
             yield f"data: {line}\n\n"
+        yield _END
 
     async def _snapshot(self, _: Request) -> Response:
         if self.frame is None:

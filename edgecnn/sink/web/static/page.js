@@ -3,7 +3,19 @@
 const $ = (id) => document.getElementById(id);
 const SPARK = 120;
 const latencies = [];
-let events, quiet;
+const STAGES = {
+  preprocess: "The picture is cut out, shrunk and converted for the model.",
+  inference: "The network itself.",
+  decode: "Scores become an answer.",
+  total: "From the picture to the answer: all of the above.",
+  age: "From the moment the camera took the picture to the answer.",
+};
+const VARIANTS = {
+  int8: "8-bit integers: small and quick",
+  uint8: "8-bit integers: small and quick",
+  float32: "32-bit floats: as it was trained",
+};
+let events, quiet, ended;
 
 function leave() {
   clearTimeout(quiet);
@@ -16,11 +28,16 @@ function follow() {
   events = new EventSource("events");
   events.onopen = () => {
     play(); // a stream that broke off does not begin again by itself
+    ended = false;
     say("");
   };
   events.onmessage = (event) => show(JSON.parse(event.data));
+  events.addEventListener("end", () => {
+    ended = true;
+    stale("the run has ended");
+  });
   events.onerror = async () => {
-    say("no connection; trying again …");
+    if (!ended) stale("no connection; trying again …");
     // The browser tries again by itself, unless the server answered with a refusal.
     if (events.readyState === EventSource.CLOSED) {
       const health = await fetch("healthz").catch(() => null);
@@ -36,13 +53,22 @@ function play() {
 
 function say(text) {
   $("notice").textContent = text;
+  document.body.classList.remove("stale");
+}
+
+// What is on the page is no longer what the camera sees.
+function stale(text) {
+  clearTimeout(quiet);
+  say(text);
+  document.body.classList.add("stale");
 }
 
 function show(told) {
   const stats = told.stats;
   clearTimeout(quiet);
-  if (!stats.paused) quiet = setTimeout(() => say("no new picture; waiting …"), 5000);
+  if (!stats.paused) quiet = setTimeout(() => stale("no new picture; waiting …"), 5000);
   say(stats.paused ? "paused" : "");
+  about(told);
   $("label").textContent = told.shown;
   $("answer").classList.toggle("unknown", told.shown === "unknown");
   const best = told.predictions[0];
@@ -55,11 +81,17 @@ function show(told) {
   buttons(stats);
 }
 
+function about({ model, source, machine }) {
+  document.title = `${model || "live"} on ${machine} – edgecnn`;
+  $("about").textContent = [model, source, `on ${machine}`].filter(Boolean).join(", ");
+}
+
 function rank(prediction) {
   const line = document.createElement("li");
-  const meter = document.createElement("meter");
-  meter.value = prediction.score;
-  line.append(meter, span(prediction.label), span(percent(prediction.score)));
+  const bar = span("");
+  bar.className = "bar";
+  bar.style.width = 100 * prediction.score + "%";
+  line.append(bar, span(prediction.label), span(percent(prediction.score)));
   return line;
 }
 
@@ -96,20 +128,23 @@ function figures(told) {
     "points",
     latencies.map((value, i) => `${i + SPARK - latencies.length},${30 - (28 * value) / top}`).join(" "),
   );
-  $("latency").textContent = `${total.toFixed(2)} ms now, ${top.toFixed(2)} ms at most here`;
+  $("latency").textContent = `the latest frame took ${total.toFixed(2)} ms, the slowest of these ${top.toFixed(2)} ms`;
   $("stages").replaceChildren(
     ...Object.entries(stats.latency_ms).map(([stage, spread]) => {
       const row = document.createElement("tr");
-      const name = document.createElement("th");
-      name.textContent = stage;
-      row.append(name, cell(spread.p50), cell(spread.p99));
+      const head = document.createElement("th");
+      const name = span(stage);
+      name.title = STAGES[stage] ?? "";
+      head.append(name);
+      row.append(head, cell(spread.p50), cell(spread.p99));
       return row;
     }),
   );
   $("fps").textContent = stats.fps.toFixed(1);
   $("frames").textContent = stats.frames.toLocaleString("en");
   $("dropped").textContent = stats.dropped.toLocaleString("en");
-  $("right").textContent = stats.known ? percent(stats.correct / stats.known) : "not known";
+  $("known").hidden = $("right").hidden = !stats.known;
+  $("right").textContent = stats.known ? percent(stats.correct / stats.known) : "";
 }
 
 function cell(milliseconds) {
@@ -125,6 +160,7 @@ function buttons(stats) {
       const button = document.createElement("button");
       button.type = "button";
       button.textContent = name;
+      button.title = VARIANTS[name] ?? "";
       button.onclick = () => post("variant", name);
       return button;
     }));
@@ -144,19 +180,45 @@ async function post(path, body) {
 
 $("upload").onchange = async (event) => {
   const file = event.target.files[0];
-  if (file) $("uploaded").textContent = await classified(file);
   event.target.value = "";
+  if (!file) return;
+  $("uploaded").hidden = false;
+  $("verdict").textContent = `${file.name} …`;
+  $("runners").textContent = "";
+  thumbnail(file);
+  const result = file.size > 16 * 2 ** 20 ? null : await post("classify", file);
+  $("verdict").textContent = result ? verdict(file, result) : `${file.name} was not classified`;
+  if (file.size > 16 * 2 ** 20) $("verdict").textContent = `${file.name} has more than 16 MB`;
+  $("runners").textContent = (result?.predictions ?? []).slice(1, 3).map(scored).join(", ");
+  $("uploaded").scrollIntoView({ block: "nearest" });
 };
 
-async function classified(file) {
-  if (file.size > 16 * 2 ** 20) return `${file.name} has more than 16 MB`;
-  $("uploaded").textContent = `${file.name} …`;
-  const result = await post("classify", file);
-  const best = result?.predictions[0];
-  return result
-    ? `${file.name}: ${result.unknown ? "unknown, nearest " : ""}${best.label} ${percent(best.score)}`
-    : `${file.name} was not classified`;
+function verdict(file, result) {
+  return `${file.name}: ${result.unknown ? "unknown, nearest " : ""}${scored(result.predictions[0])}`;
 }
+
+function scored(prediction) {
+  return `${prediction.label} ${percent(prediction.score)}`;
+}
+
+// Drawn small: the photo itself may have more pixels than a phone can spare.
+async function thumbnail(file) {
+  const canvas = $("thumbnail");
+  canvas.width = canvas.height = 1;
+  const image = await createImageBitmap(file).catch(() => null);
+  if (!image) return;
+  const scale = 192 / Math.max(image.width, image.height);
+  canvas.width = Math.max(1, image.width * scale);
+  canvas.height = Math.max(1, image.height * scale);
+  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+  image.close();
+}
+
+// A phone shows no title, so what it says is written out when it is tapped.
+document.addEventListener("click", (event) => {
+  const named = event.target.closest("span[title]");
+  $("explained").textContent = named ? `${named.textContent}: ${named.title}` : "";
+});
 
 // A browser has six connections to a machine, and a page that nobody sees would hold two of them.
 document.addEventListener("visibilitychange", () => (document.hidden ? leave() : follow()));

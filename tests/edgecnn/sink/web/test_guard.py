@@ -49,6 +49,17 @@ def test_a_person_is_asked_for_it_in_a_form(locked):
     assert locked.ask("/token", "POST", "token=" + "x" * 10_000)[0] == 413
 
 
+def test_the_form_has_the_pages_style_and_who_gets_it_is_a_stranger_still(locked):
+    with locked.connection() as connection:
+        connection.request("GET", "/style.css")
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["content-type"]) == (200, "text/css; charset=utf-8")
+        assert b"#token" in answer.read()
+        assert not any(c._is_known for c in locked.sink._server.server_state.connections)
+        connection.request("GET", "/page.js")
+        assert connection.getresponse().status == 401
+
+
 @pytest.mark.parametrize(
     "headers",
     [
