@@ -66,19 +66,25 @@ class Outcome:
 class Commands:
     """Runs commands in forks of one process, which write in one folder alone; a context manager.
 
+    Parameters
+    ----------
+    environment
+        Variables that they get; None for those that they do not get.
+
     Attributes
     ----------
     confined
         Whether the system keeps them from writing elsewhere, see `tests.attack.confined`.
     """
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, **environment: str | None) -> None:
         home = folder / "home"
         home.mkdir(exist_ok=True)
         places = dict.fromkeys(("HOME", "TMPDIR", "XDG_CACHE_HOME", "MPLCONFIGDIR"), str(home))
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.attack.forked", folder],
-            cwd=ROOT, env=os.environ | places | environment, text=True,
+            cwd=ROOT, text=True, encoding="utf-8",
+            env={k: v for k, v in (os.environ | places | environment).items() if v is not None},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
         assert self._process.stdout is not None
@@ -92,15 +98,16 @@ class Commands:
         closed: Sequence[int] = (),
         stdout: str = "",
         file_bytes: int = 0,
+        files: int = 0,
     ) -> Outcome:
         """Run `edgecnn ARGUMENTS…` in a folder, with an empty stdin.
 
         `closed` are descriptors that are not open, `stdout` is a path or `|` for a pipe that nobody reads;
-        no file gets larger than `file_bytes`.
+        no file gets larger than `file_bytes`, and no more than so many `files` may be open.
         """
         request = {"argv": [os.fspath(a) if isinstance(a, os.PathLike) else str(a) for a in arguments]}
         request |= {"folder": str(folder or ROOT), "limit_s": limit_s, "closed": list(closed)}
-        request |= {"stdout": stdout, "file_bytes": file_bytes}
+        request |= {"stdout": stdout, "file_bytes": file_bytes, "files": files}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(request) + "\n")
@@ -204,7 +211,7 @@ def _be_the_command(request: dict[str, Any], out: int, err: int) -> None:
 
 
 def _worsen(request: dict[str, Any]) -> None:
-    """Close standard streams, put another file behind stdout, and limit the size of files."""
+    """Close standard streams, put another file behind stdout, and limit the size and number of files."""
     if request["stdout"] == "|":
         read, write = os.pipe()
         os.close(read)
@@ -216,6 +223,8 @@ def _worsen(request: dict[str, Any]) -> None:
         setattr(sys, ("stdin", "stdout", "stderr")[place], None)
     if request["file_bytes"]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["file_bytes"], request["file_bytes"]))
+    if request["files"]:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (request["files"], request["files"]))
 
 
 def _main() -> None:
