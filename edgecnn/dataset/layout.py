@@ -25,6 +25,7 @@ _SPLITS: dict[str, SplitName] = {
     "val": "validation", "valid": "validation", "validation": "validation",
     "test": "test", "testing": "test",
 }  # fmt: skip
+_ORDER: tuple[SplitName, ...] = ("train", "validation", "test")
 _SUFFIXES = frozenset({"set", "data", "dataset", "images", "image", "imgs", "img", "split", "samples"})
 _JOINED = re.compile(r"(.+?)(set|data)")
 # Words of folders that stand beside splits or for them, in ways that are not known here.
@@ -115,7 +116,8 @@ class Layout:
         """Return a line that says what the splits are taken from; an empty text where there are none."""
         if not self.splits:
             return ""
-        found = ", ".join(f"{'/'.join(path)} ({split})" for path, split in self.splits.items())
+        ordered = sorted(self.splits.items(), key=lambda pair: _ORDER.index(pair[1]))
+        found = ", ".join(f"{'/'.join(path)} ({split})" for path, split in ordered)
         rest = f"; left out {_listed(['/'.join(p) for p in self.left_out])}, no classes in it"
         return (
             f"{source}: splits by folder: {found}{rest if self.left_out else ''} "

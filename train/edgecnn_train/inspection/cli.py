@@ -81,7 +81,7 @@ def check_data(
         task = progress.add_task("reading pictures", total=len(pictures.items))
         report = room.check(
             pictures, path, recipe,
-            lambda done: progress.update(task, completed=done),
+            (lambda _: None) if progress.disable else lambda done: progress.update(task, completed=done),
             lambda step: progress.update(task, description=step, total=None),
         )  # fmt: skip
     said = list(_lines(report))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # Enough to tell two photos apart, and all of a CIFAR picture: 3 KiB a picture, 180 MiB for 60,000.
 THUMBNAIL = 32
+_SOME = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,8 @@ def survey(source: Source, path: Path, tick: Callable[[int], None] = lambda _: N
             picture = source.read(item)
         except (ImageError, DataError) as error:
             unreadable.append(Unreadable(item, str(error)))
-            tick(done)
+            if not done % _SOME:  # that a file is missing is found sooner than it is told
+                tick(done)
             continue
         thumbnails[len(items)] = _thumbnail(picture)
         items.append(item)
