@@ -13,6 +13,7 @@ import numpy as np
 
 from edgecnn.corruption import NAMES, STRENGTHS, digest
 from edgecnn.corruption.views import Corrupter, View
+from edgecnn.dataset import foreign_files, plain_name
 from edgecnn.errors import AnswerError, DataError, ImageError, LabelsError, ModelError, OptionError
 from edgecnn.evaluation import Evaluation, score
 
@@ -122,6 +123,7 @@ def evaluate(
             for name, hits in right.items()
         },
         named=dict(zip(classifiers, answers, strict=True)),
+        left_out=sum(map(len, foreign_files(source).values())),
     )
 
 
@@ -164,7 +166,7 @@ def select(items: Sequence[Item], split: str | None, data: str = "") -> list[Ite
 def seen_in_training(bundle: Bundle, data: str, items: Sequence[Item]) -> str | None:
     """Say in one line that some of these pictures trained the bundle, where its manifest and names tell."""
     facts = bundle.facts
-    if not facts.trained or facts.data != data:
+    if not facts.trained or not facts.data or plain_name(facts.data) != plain_name(data):
         return None
     if all(item.split == "test" for item in items):
         return None
@@ -181,20 +183,21 @@ def seen_in_training(bundle: Bundle, data: str, items: Sequence[Item]) -> str | 
 def match_labels(
     data_labels: Sequence[str], model_labels: Sequence[str], model: str, data: str = ""
 ) -> list[int]:
-    """Return the model's index for each class of the data, matched by name.
+    """Return the model's index for each class of the data, matched by name in one Unicode form.
 
     The data may lack classes of the model. Raises LabelsError where the model lacks one of the data.
     """
-    index = {label: i for i, label in reversed(list(enumerate(model_labels)))}
-    missing = [label for label in data_labels if label not in index]
+    index = {plain_name(label): i for i, label in reversed(list(enumerate(model_labels)))}
+    wanted = [plain_name(label) for label in data_labels]
+    missing = [label for label in wanted if label not in index]
     if missing:
-        unused = [label for label in model_labels if label not in set(data_labels)]
+        unused = [label for label in model_labels if plain_name(label) not in set(wanted)]
         raise LabelsError(
             f"the labels do not fit: {data or 'the data'} has {_some(missing)}, which {model} does not know; "
             f"{model} has {_some(unused)}{' besides' if len(missing) < len(data_labels) else ''}: "
             "rename the classes of the data, or give the labels with --labels"
         )
-    return [index[label] for label in data_labels]
+    return [index[label] for label in wanted]
 
 
 def _second_objects(source: Source, seed: int) -> list[tuple[int, NDArray[np.uint8]]]:

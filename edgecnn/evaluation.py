@@ -43,7 +43,7 @@ class Evaluation:
     `agreement` is the share of pictures on which all variants name the same class; None for one variant.
     `corrupted` is the top-1 by corruption and variant, one figure for each strength. `skipped` says why for
     each picture that could not be read. `named` has the numbers of the classes that each variant named, int64
-    (pictures,).
+    (pictures,). `left_out` counts the files of kinds that are not read, such as HEIC.
     """
 
     model: str
@@ -55,6 +55,7 @@ class Evaluation:
     agreement: float | None
     corrupted: dict[str, dict[str, tuple[float, ...]]]
     named: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    left_out: int = 0
 
     def agreement_of(self, one: str, other: str) -> float:
         """Return the share of pictures on which two variants name the same class."""
@@ -72,7 +73,7 @@ class Evaluation:
             "model": self.model,
             "data": self.data,
             "pictures": self.pictures,
-            "skipped": len(self.skipped),
+            "skipped": len(self.skipped) + self.left_out,
             "labels": list(self.labels),
             "variants": {name: _variant_dict(score) for name, score in self.variants.items()},
             "agreement": _rounded(self.agreement),

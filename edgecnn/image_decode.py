@@ -42,6 +42,11 @@ def decode_checked(
                 f"{source} takes more memory to decode than there is: make it smaller first"
             ) from error
         raise ImageError(f"{source} can't be decoded: {reason}") from error
+    if image is None and data[4:8] == b"ftyp" and not cv2.haveImageWriter("x.avif"):
+        raise ImageError(
+            f"{source} is an AVIF image, which OpenCV {cv2.__version__} can't decode here: "
+            "convert it to JPEG or PNG first, or pip install -U opencv-python-headless"
+        )
     if image is None:
         raise ImageError(f"{source} is no image that can be decoded, or a damaged one")
     if image.shape[0] * image.shape[1] > MAX_MEGAPIXELS * 1_000_000:

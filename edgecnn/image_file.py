@@ -10,24 +10,24 @@ import atexit
 import os
 import threading
 from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from edgecnn import MAX_MEGAPIXELS
-from edgecnn.errors import ImageError
+from edgecnn.errors import DataError, ImageError
 from edgecnn.image_decode import decode_checked
 from edgecnn.image_header import Claim, check_claim, read_claim
 from edgecnn.image_header.jpeg import jpeg_size
+from edgecnn.image_names import USUAL, describe_left_out, sort_names
 from edgecnn.memory import memory_limit
 from edgecnn.regular_file import read_regular
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
 
     from edgecnn.image_worker import ImageWorker
-
-EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"})
 
 # A JPEG of 200 megapixels has about 80 MB, a TIFF of 40 megapixels with 16 bits a channel 240.
 MOST_FILE_BYTES = 256 << 20
@@ -39,26 +39,39 @@ MOST_MEMORY, SHARE = 800_000_000, 2
 UPLOAD_SHARE, UPLOAD_MEGAPIXELS = 4, 25.0
 
 
-def list_images(path: Path) -> list[Path]:
-    """Return the image files below a folder, sorted, hidden ones left out; or the one file itself.
+class Images(NamedTuple):
+    """The image files below a folder, and lines for a person on what was left out there."""
 
-    Raises ImageError for a folder without any, and where one below it can't be read.
+    paths: list[Path]
+    notes: tuple[str, ...]
+
+
+def list_images(path: Path) -> list[Path]:
+    """Return the image files below a folder; see `find_images`."""
+    return find_images(path).paths
+
+
+def find_images(path: Path) -> Images:
+    """Find the image files below a folder, sorted, hidden ones left out; or the one file itself.
+
+    Links are followed, but no folder or file is listed twice; see `folder_walk.walk`. Raises ImageError for a
+    folder without any image, and where one below it can't be read.
     """
     if not os.path.isdir(path):  # noqa: PTH112 - pathlib's raises where a folder may not be entered
-        return [path]
-    found: list[Path] = []
-    for root, folders, names in os.walk(path, onerror=_refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        # Special files and broken links are listed too: to read them says what they are.
-        visible = [Path(root, name) for name in names if not name.startswith(".")]
-        found += [p for p in visible if p.suffix.lower() in EXTENSIONS]
-    if not found:
-        raise ImageError(f"{path} has no pictures in it ({', '.join(sorted(EXTENSIONS))})")
-    return sorted(found)
+        return Images([path], ())
+    from edgecnn.folder_walk import peek, walk  # a single image needs neither
 
-
-def _refuse(error: OSError) -> None:
-    raise ImageError(f"{error.filename} can't be read: {error.strerror}") from error
+    try:
+        found = walk(path)
+    except DataError as error:
+        raise ImageError(str(error)) from error
+    # Special files and broken links are listed too: to read them says what they are.
+    images, foreign = sort_names(found.files, lambda name: peek(f"{path}/{name}"))
+    left_out = describe_left_out(foreign, str(path))
+    if not images:
+        raise ImageError(left_out or f"{path} has no pictures in it ({USUAL})")
+    notes = (*found.notes(str(path)), left_out)
+    return Images(sorted(path / name for name in images), tuple(note for note in notes if note))
 
 
 def read_image(path: str | os.PathLike[str], least: int | None = None) -> NDArray[np.uint8]:
@@ -83,8 +96,10 @@ def read_image(path: str | os.PathLike[str], least: int | None = None) -> NDArra
 def read_file(path: str | os.PathLike[str]) -> bytes:
     """Read an image's file. Raises ImageError for one that is no regular file, or too large."""
     try:
-        size = os.stat(path).st_size  # noqa: PTH116 - a name that no path can have is read_regular's to refuse
-    except (OSError, ValueError):
+        size = os.stat(path).st_size  # noqa: PTH116 - beside read_regular
+    except OSError as error:
+        raise ImageError(f"{path} can't be read: {error.strerror}") from error
+    except ValueError:  # a name that no path can have is read_regular's to refuse
         size = 0
     most = most_file_bytes()
     if size > most:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecnn.errors import EdgeCnnError, OutputError
-from edgecnn.moving import exchange, flush_folder, hidden_name, is_hidden_name, move_new, move_to_free
+from edgecnn.moving import MARK, exchange, flush_folder, hidden_name, is_hidden_name, move_new, move_to_free
 from edgecnn.output_lock import lock
 from edgecnn.owned_files import find_foreign, remove_bundle, remove_unfinished, seal
 from edgecnn.printable import echo, printable
@@ -24,7 +24,6 @@ from edgecnn.printable import echo, printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MARK = "written-by-edgecnn"
 # Room for what is written beside it, such as NAME.report.html: a file's name has at most 255 bytes.
 _LONGEST_NAME = 200
 
@@ -120,7 +119,7 @@ class Target:
         stage = self.folder.with_name(hidden_name(self.folder.name))
         try:
             stage.mkdir(0o700)
-            (stage / _MARK).touch()
+            (stage / MARK).touch()
             (stage / "part").mkdir()
             yield Draft(self.folder, stage)
         except EdgeCnnError:
@@ -239,7 +238,7 @@ def _clean(stage: Path, target: Path) -> None:
     with suppress(OSError):
         if not stat.S_ISDIR(stage.lstat().st_mode):
             return
-        mark = stage / _MARK
+        mark = stage / MARK
         if os.path.lexists(mark):
             _finish_exchange(stage, target)
             remove_unfinished(stage / "part")

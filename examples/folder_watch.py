@@ -8,14 +8,15 @@ from pathlib import Path
 
 import edgecnn
 from edgecnn.errors import ImageError
-from edgecnn.image_file import EXTENSIONS, read_image
+from edgecnn.image_file import read_image
+from edgecnn.image_names import is_image_name
 
 inbox, outbox = map(Path, sys.argv[1:3])
 rounds = range(int(sys.argv[3])) if len(sys.argv) > 3 else count()
 
 with edgecnn.load("digits") as classifier:
     for _ in rounds:
-        for path in sorted(p for p in inbox.iterdir() if p.suffix.lower() in EXTENSIONS):
+        for path in sorted(filter(is_image_name, inbox.iterdir())):
             try:
                 predictions = classifier.classify(read_image(path), top=1)
             except ImageError as error:  # still being written, perhaps: the next round tries again

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from edgecnn.board import describe_board
 from edgecnn.errors import CameraError
+from edgecnn.image_names import VIDEO_EXTENSIONS
 
 if TYPE_CHECKING:
     import threading
@@ -33,10 +34,6 @@ CAMERAS = {
     "files": ("edgecnn.camera.files", "FilesCamera"),
     "synthetic": ("edgecnn.camera.synthetic", "SyntheticCamera"),
 }
-VIDEO_EXTENSIONS = frozenset(
-    {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mjpeg", ".mjpg"}
-)
-
 
 STALL_S = 5.0
 # A sensor takes a while to start, and a network to answer.

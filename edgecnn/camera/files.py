@@ -11,17 +11,24 @@ from edgecnn.camera import Camera, Mode, is_pattern
 from edgecnn.camera.pace import Pace
 from edgecnn.errors import CameraError, ImageError
 from edgecnn.frame import Frame
-from edgecnn.image_file import EXTENSIONS, decode_image, list_images, read_file, reduction
+from edgecnn.image_file import Images, decode_image, find_images, read_file, reduction
+from edgecnn.image_names import USUAL, is_image_name, is_junk
 from edgecnn.quiet import say
 
 
-def _matching(pattern: str) -> list[Path]:
-    """Return the images that a pattern names, sorted; `**` stands for any folders."""
-    names = sorted(glob.glob(os.path.expanduser(pattern), recursive=True))  # noqa: PTH111, PTH207 - absolute ones too
-    found = [p for p in map(Path, names) if p.suffix.lower() in EXTENSIONS and not p.is_dir()]
+def _matching(pattern: str) -> Images:
+    """Return the images that a pattern names, sorted; `**` stands for any folders.
+
+    `glob` follows links in circles, so each file counts once, by the shortest of its names.
+    """
+    names = glob.glob(os.path.expanduser(pattern), recursive=True)  # noqa: PTH111, PTH207 - absolute ones too
+    found: dict[str, Path] = {}
+    for path in sorted(map(Path, names), key=lambda p: (len(p.parts), p)):
+        if is_image_name(path) and not is_junk(path.name) and not os.path.isdir(path):  # noqa: PTH112 - as above
+            found.setdefault(os.path.realpath(path), path)
     if not found:
-        raise ImageError(f"{pattern} matches no pictures ({', '.join(sorted(EXTENSIONS))})")
-    return found
+        raise ImageError(f"{pattern} matches no pictures ({USUAL})")
+    return Images(sorted(found.values()), ())
 
 
 class FilesCamera(Camera):
@@ -36,9 +43,12 @@ class FilesCamera(Camera):
         self.name = source
         self._pace = Pace((mode and mode.fps) or 0)
         try:
-            self._paths = _matching(source) if is_pattern(source) else list_images(Path(source))
+            found = _matching(source) if is_pattern(source) else find_images(Path(source))
         except (ImageError, OSError) as error:
             raise CameraError(str(error)) from error
+        self._paths = found.paths
+        for note in found.notes:
+            say(note)
         self._index = 0
         self._least: int | None = None
 

@@ -99,7 +99,7 @@ def _frames(path: str, least: int) -> Iterator[Frame | ImageError | CameraError]
     import time
 
     from edgecnn.frame import Frame
-    from edgecnn.image_file import decode_image, list_images, read_image, reduction
+    from edgecnn.image_file import decode_image, find_images, read_image, reduction
 
     try:
         if not path:
@@ -115,10 +115,12 @@ def _frames(path: str, least: int) -> Iterator[Frame | ImageError | CameraError]
         if _is_video(path):
             yield from _video(path)
             return
-        files = list_images(Path(path))
+        files, notes = find_images(Path(path))
     except (ImageError, CameraError) as error:
         yield error
         return
+    for note in notes:
+        say(note)
     for file in files:
         try:
             yield Frame(read_image(file, least), time.monotonic_ns(), 0, str(file))
@@ -143,9 +145,9 @@ def _stdin() -> bytes:
 
 
 def _is_video(path: str) -> bool:
-    from edgecnn.image_file import EXTENSIONS
+    from edgecnn.image_names import is_image_name
 
-    if Path(path).suffix.lower() in EXTENSIONS:
+    if is_image_name(path):
         return False
     from edgecnn.camera import is_video_file  # cameras are not needed for a picture
 

@@ -14,6 +14,8 @@ from edgecnn.cli.options import (
     InputSizeOption,
     JsonOption,
     LabelsOption,
+    Layout,
+    LayoutOption,
     LimitOption,
     OutputOption,
     RangeOption,
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
     from edgecnn.classifier import Classifier
     from edgecnn.convention import Given
-    from edgecnn.dataset import Source
+    from edgecnn.dataset import LayoutName, Source
     from edgecnn.evaluation import Evaluation
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -71,6 +73,7 @@ def evaluate(
     scores: ScoresOption = None,
     output: OutputOption = None,
     input_size: InputSizeOption = None,
+    layout: LayoutOption = Layout.auto,
     json_file: JsonOption = None,
     plot: Annotated[
         str | None, typer.Option(help="Write a heat map of the corruptions.", metavar="FILE.png")
@@ -90,7 +93,7 @@ def evaluate(
     try:
         with ExitStack() as stack:
             classifiers = open_variants(stack, model, engine, threads, given)
-            result = evaluate_on(classifiers, *open_data(data), corruptions, split, limit)
+            result = evaluate_on(classifiers, *open_data(data, layout.value), corruptions, split, limit)
     except KeyboardInterrupt:
         echo("\nstopped; nothing was written", err=True)
         raise typer.Exit(130) from None
@@ -182,12 +185,12 @@ def evaluate_on(
     return result
 
 
-def open_data(text: str) -> tuple[str, Source]:
+def open_data(text: str, layout: LayoutName = "auto") -> tuple[str, Source]:
     """Open the data, and say what they are called."""
     from edgecnn.dataset import data_name, left_out, locate, open_source
 
     path = locate(text)
-    source = open_source(path)
+    source = open_source(path, layout)
     for note in left_out(source):
         say(note)
     return data_name(path), source

@@ -58,6 +58,20 @@ RangeOption = Annotated[
 ]
 
 
+class Layout(StrEnum):
+    """What the folders of a data set are."""
+
+    auto = "auto"
+    splits = "splits"
+    classes = "classes"
+
+
+LayoutOption = Annotated[
+    Layout,
+    typer.Option(help="What the folders at the top are: splits with classes in them, or classes."),
+]
+
+
 class ScoresChoice(StrEnum):
     """What the numbers that a model gives are."""
 

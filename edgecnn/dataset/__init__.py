@@ -8,18 +8,23 @@ from __future__ import annotations
 import os
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgecnn.dataset.archive import ZipSource
-from edgecnn.dataset.folder import FolderSource, walk
+from edgecnn.dataset.folder import FolderSource
 from edgecnn.dataset.idx import IdxSource
 from edgecnn.dataset.items import Item, Source, SplitName
+from edgecnn.dataset.layout import LayoutName, plain_name
 from edgecnn.dataset.manifest import ManifestSource
 from edgecnn.errors import DataError
 from edgecnn.regular_file import open_regular
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 __all__ = [
-    "FolderSource", "IdxSource", "Item", "ManifestSource", "Source", "SplitName", "ZipSource", "data_name",
-    "file_names", "find_data", "left_out", "locate", "open_source",
+    "FolderSource", "IdxSource", "Item", "LayoutName", "ManifestSource", "Source", "SplitName", "ZipSource",
+    "data_name", "find_data", "foreign_files", "left_out", "locate", "open_source", "plain_name",
 ]  # fmt: skip
 _EXPECTED = "a folder, a zip archive, a CSV manifest, or a folder of IDX files"
 
@@ -66,14 +71,24 @@ def locate(text: str) -> Path:
 def data_name(path: Path) -> str:
     """Return what data at a path are called: as the folder, or as the file without its ending."""
     whole = Path(os.path.realpath(path))  # pathlib's raises for links in a circle
-    return whole.stem if whole.suffix.lower() in (".zip", ".csv") else whole.name
+    return plain_name(whole.stem if whole.suffix.lower() in (".zip", ".csv") else whole.name)
 
 
-def open_source(path: Path) -> Source:
-    """Open what lies at `path`. Raises DataError with what was found instead."""
+def open_source(path: Path, layout: LayoutName = "auto", own: Iterable[Path] = ()) -> Source:
+    """Open what lies at `path`. Raises DataError with what was found instead.
+
+    Parameters
+    ----------
+    layout
+        What the folders of a folder or archive are: `splits` with classes inside, `classes`, or `auto`.
+    own
+        Folders that edgecnn is about to write, which are no classes.
+    """
     try:
         if os.path.isdir(path):  # noqa: PTH112 - pathlib's raises where a folder may not be entered
-            return IdxSource(path) if any(path.glob("*-images-idx3-ubyte*")) else FolderSource(path)
+            return (
+                IdxSource(path) if any(path.glob("*-images-idx3-ubyte*")) else FolderSource(path, layout, own)
+            )
         if not _is_there(path):
             raise DataError(f"no data at {path}: give {_EXPECTED}")
         with open_regular(path) as file:
@@ -81,7 +96,7 @@ def open_source(path: Path) -> Source:
     except OSError as error:
         raise DataError(f"{path} can't be read: {error.strerror}; give {_EXPECTED}") from error
     if packed:
-        return ZipSource(path)
+        return ZipSource(path, layout)
     if path.suffix.lower() == ".csv":
         return ManifestSource(path)
     if path.suffix.lower() == ".zip":
@@ -89,16 +104,14 @@ def open_source(path: Path) -> Source:
     raise DataError(f"{path} is none of these: {_EXPECTED}")
 
 
-def file_names(path: Path, source: Source) -> list[str]:
-    """Return the names of all files of a folder or archive at `path`, images or not; of others none."""
-    if isinstance(source, ZipSource):
-        return source.names
-    return walk(path).files if isinstance(source, FolderSource) else []
-
-
 def left_out(source: Source) -> tuple[str, ...]:
-    """Return lines for a person on what a source left out: folders that were read already by other names."""
-    return source.notes if isinstance(source, FolderSource) else ()
+    """Return lines for a person on how a source was read, and on what it left out."""
+    return source.notes if isinstance(source, FolderSource | ZipSource) else ()
+
+
+def foreign_files(source: Source) -> dict[str, list[str]]:
+    """Return the files of a source, by their kind, that people take for images and that are not read."""
+    return source.foreign if isinstance(source, FolderSource | ZipSource) else {}
 
 
 def _is_there(path: Path) -> bool:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import copy
 import io
 import itertools
+import struct
 import weakref
 import zipfile
 import zlib
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
 from edgecnn.dataset.items import Item, list_items
-from edgecnn.dataset.unpack import unpack, unpacker
+from edgecnn.dataset.unpack import Deflated, unpack, unpacker
 from edgecnn.errors import DataError
 from edgecnn.image_file import MOST_FILE_BYTES, decode_image
+from edgecnn.image_names import PEEK_BYTES
 from edgecnn.regular_file import open_regular
 
 if TYPE_CHECKING:
@@ -22,22 +25,28 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edgecnn.dataset.layout import LayoutName
+
 # No image that is this large shrinks more when it is packed: zeros do, to a thousandth.
 LARGE_BYTES, MOST_RATIO = 16 << 20, 200
 # Of the list of members: half a million with names of sixty letters. Python takes 600 bytes for each.
 MOST_DIRECTORY_BYTES = 64 << 20
 _LOCAL_HEADER_BYTES = 30
+# Enough to inflate the first bytes of.
+_PEEK_PACKED = 1 << 10
+_DAMAGED = (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error, struct.error)
 _METHODS = {1: "Shrink", 6: "Implode", 9: "Deflate64", 93: "Zstandard", 95: "XZ", 98: "PPMd", 99: "AES"}
-_ENCRYPTED = 0x1 | 0x40 | 0x2000
+_ENCRYPTED, _UTF8 = 0x1 | 0x40 | 0x2000, 0x800
 
 
 class ZipSource:
     """The layout of a folder inside a zip archive.
 
-    `names` are those of all members.
+    `notes` are lines for a person, `foreign` the members by kind that people take for images and that are not
+    read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, layout: LayoutName = "auto") -> None:
         self._path = path
         try:
             file = open_regular(path)
@@ -52,10 +61,14 @@ class ZipSource:
             raise DataError(
                 f"{path} is a zip archive that can't be read: {error}; pack it again, or unpack it"
             ) from error
-        self._members = {info.filename: info for info in self._archive.infolist()}
-        self._check(self._archive.infolist())
-        self.names = sorted(self._members)
-        self.labels, self.items = list_items(self.names, str(path))
+        members = self._archive.infolist()
+        self._members = self._by_name(members)
+        self._check_bytes(members)
+        listed = list_items(sorted(self._members), str(path), self._peek, layout)
+        self.labels, self.items, self.foreign = listed.labels, listed.items, listed.foreign
+        self.notes = listed.notes
+        if all(self._members[item.id].flag_bits & _ENCRYPTED for item in self.items):
+            raise DataError(f"{path} is encrypted: unpack it with its password, and give the folder")
 
     def read(self, item: Item) -> NDArray[np.uint8]:
         """Read and decode the member. Raises DataError or ImageError."""
@@ -72,10 +85,7 @@ class ZipSource:
 
     def _unpack(self, info: zipfile.ZipInfo) -> bytes:
         """Return a member's bytes: zipfile finds them, but what it unpacks with knows no limits."""
-        packed = copy.copy(info)
-        packed.compress_type, packed.file_size = zipfile.ZIP_STORED, info.compress_size
-        del packed.CRC  # it is that of the unpacked bytes
-        with self._archive.open(packed) as stream:
+        with self._open_packed(info) as stream:
             by = unpacker(info.compress_type, info.file_size)
             data = unpack(stream.read, by, info.file_size) if by else stream.read(info.file_size + 1)
         if len(data) != info.file_size:
@@ -84,15 +94,46 @@ class ZipSource:
             raise ValueError("its checksum is wrong")
         return data
 
-    def _check(self, members: list[zipfile.ZipInfo]) -> None:
-        """Raise DataError for names that come twice or lead out of the archive, and for shared bytes."""
-        if len(self._members) < len(members):
-            # A name's last entry is the one in the table.
-            twice = next(i.filename for i in members if self._members[i.filename] is not i)
-            raise DataError(f"{self._path} has the member {twice!r} twice: pack it again")
-        for name in self._members:
+    def _open_packed(self, info: zipfile.ZipInfo) -> IO[bytes]:
+        """Open a member's bytes as they lie in the archive."""
+        packed = copy.copy(info)
+        packed.compress_type, packed.file_size = zipfile.ZIP_STORED, info.compress_size
+        del packed.CRC  # it is that of the unpacked bytes
+        return self._archive.open(packed)
+
+    def _peek(self, name: str) -> bytes:
+        """Return a member's first bytes, or none where that takes more than to inflate them."""
+        info = self._members[name]
+        by = unpacker(info.compress_type, PEEK_BYTES)
+        if info.flag_bits & _ENCRYPTED or not (
+            info.compress_type == zipfile.ZIP_STORED or isinstance(by, Deflated)
+        ):
+            return b""
+        try:
+            packed = self._open_packed(info).read(_PEEK_PACKED)
+            return by.decompress(packed, PEEK_BYTES) if by else packed
+        except _DAMAGED:  # reading the member says it
+            return b""
+
+    def _by_name(self, members: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
+        """Return the members by their paths with / between.
+
+        Raises DataError for a name that leads out of the archive, and for one that two different files have.
+        """
+        found: dict[str, zipfile.ZipInfo] = {}
+        for info in members:
+            name = _path(info)
             if name.startswith("/") or ".." in name.split("/"):
                 raise DataError(f"{self._path}: the member {name!r} leads out of the archive: pack it again")
+            other = found.setdefault(name, info)
+            if other is not info and (other.CRC, other.file_size) != (info.CRC, info.file_size):
+                raise DataError(
+                    f"{self._path} has the member {name!r} twice, with different contents: pack it again"
+                )
+        return found
+
+    def _check_bytes(self, members: list[zipfile.ZipInfo]) -> None:
+        """Raise DataError for members that share bytes."""
         ordered = sorted(members, key=lambda i: i.header_offset)
         for one, other in itertools.pairwise(ordered):
             if one.header_offset + _LOCAL_HEADER_BYTES + one.compress_size > other.header_offset:
@@ -100,6 +141,22 @@ class ZipSource:
                     f"{self._path}: the members {one.filename!r} and {other.filename!r} share bytes, "
                     "as in archives made to fill memories: pack it again"
                 )
+
+
+def _path(info: zipfile.ZipInfo) -> str:
+    """Return a member's path: as UTF-8 where it is that, with / between its parts, and without `.` in it.
+
+    Windows writes backslashes, macOS UTF-8 without the flag that says so, and `zip -r x.zip ./photos` a `./`.
+    """
+    name = info.filename
+    if not info.flag_bits & _UTF8:
+        # What zipfile took for code page 437, which any bytes are.
+        with suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    name = name.replace("\\", "/")
+    end = "/" if name.endswith("/") else ""
+    absolute = "/" if name.startswith("/") else ""
+    return absolute + "/".join(part for part in name.split("/") if part not in ("", ".")) + end
 
 
 def _why_not(info: zipfile.ZipInfo) -> str:

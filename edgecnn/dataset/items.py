@@ -1,28 +1,33 @@
-"""What a source of labelled images gives, and how classes and splits are found in paths."""
+"""What a source of labelled images gives, and how its paths become labelled items."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Literal, Protocol
+import posixpath
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
 
+from edgecnn.dataset.layout import LayoutName, SplitName, make_tree, plain_name, read_layout
 from edgecnn.errors import DataError
-from edgecnn.image_file import EXTENSIONS
+from edgecnn.folder_walk import MOST_ITEMS
+from edgecnn.image_names import USUAL, describe_left_out, is_junk, sort_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     import numpy as np
     from numpy.typing import NDArray
 
-SplitName = Literal["train", "validation", "test"]
-SPLIT_FOLDERS: dict[str, SplitName] = {
-    "train": "train", "training": "train",
-    "val": "validation", "valid": "validation", "validation": "validation",
-    "test": "test",
-}  # fmt: skip
-# Files or rows: ImageNet has 1.4 million. What is kept of each takes some hundred bytes.
-MOST_ITEMS = 2_000_000
+__all__ = [
+    "MOST_CLASSES",
+    "MOST_ITEMS",
+    "Item",
+    "Listed",
+    "Source",
+    "SplitName",
+    "check_classes",
+    "list_items",
+]
 MOST_CLASSES = 10_000
 
 
@@ -50,35 +55,73 @@ class Source(Protocol):
         ...
 
 
-def list_items(names: Iterable[str], source: str) -> tuple[tuple[str, ...], list[Item]]:
-    """Find classes and splits in paths; a path that ends in / is a folder. Raises DataError."""
-    visible = [n for n in names if not any(x.startswith((".", "__MACOSX")) for x in n.split("/"))]
-    root = _common_folder(visible)
-    split_at = [n[len(root) :].split("/") for n in visible if n != root]
-    tops = {parts[0] for parts in split_at if len(parts) > 1}
-    splits = {t for t in tops if t.lower() in SPLIT_FOLDERS}
-    official = "train" in {SPLIT_FOLDERS[t.lower()] for t in splits}
-    if official and splits != tops:
-        raise DataError(
-            f"{source}: {sorted(tops - splits)[0]!r} stands beside {', '.join(sorted(splits))}: "
-            "expected either folders of classes, or train, val and test with the classes inside"
-        )
-    depth = 1 if official else 0
-    classes: set[str] = set()
-    found: list[tuple[str, str, SplitName | None]] = []
-    for parts in split_at:
-        if len(parts) < depth + 2:
-            continue
-        label = parts[depth]
-        classes.add(label)
-        if PurePosixPath(parts[-1]).suffix.lower() in EXTENSIONS:
-            _check_name("/".join(parts), source)
-            split = SPLIT_FOLDERS[parts[0].lower()] if official else None
-            found.append(("/".join(parts), label, split))
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What paths amount to.
+
+    `foreign` are files by their kind that people take for images and that are not read; `notes` are lines
+    for a person.
+    """
+
+    labels: tuple[str, ...]
+    items: list[Item]
+    foreign: dict[str, list[str]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def list_items(
+    names: Iterable[str], source: str, peek: Callable[[str], bytes], layout: LayoutName = "auto"
+) -> Listed:
+    """Find classes and splits in paths; a path that ends in / is a folder.
+
+    Parameters
+    ----------
+    source
+        What to call it in messages.
+    peek
+        Returns a file's first bytes, see `image_names.sort_names`.
+    layout
+        What the folders are; `auto` to find it out.
+
+    Raises
+    ------
+    DataError
+        For a layout that is not understood, and for classes that can't be used.
+    """
+    visible = [n for n in names if not any(is_junk(part) for part in n.split("/"))]
+    images, foreign = sort_names((n for n in visible if not n.endswith("/")), peek)
+    # Of a folder with nothing but other files it has to be said that it is no class.
+    folders = {posixpath.dirname(n) for n in visible}
+    counts = Counter(posixpath.dirname(n) for n in images)
+    tree = make_tree(counts, (f for f in folders if f not in counts))
+    found = read_layout(tree, source, layout)
+    places = {f: found.place((*f.split("/"), "")) for f in folders if f}
+    classes = {place[0] for place in places.values() if place}
+    placed: list[tuple[str, str, SplitName | None]] = []
+    strays: list[str] = []
+    for name in images:
+        if place := places.get(posixpath.dirname(name)):
+            _check_name(name, source)
+            placed.append((name, *place))
+        else:
+            strays.append(name)
     labels = tuple(sorted(classes))
-    check_classes(labels, {label for _, label, _ in found}, source)
+    check_classes(labels, {label for _, label, _ in placed}, source, foreign)
     index = {label: i for i, label in enumerate(labels)}
-    return labels, [Item(root + path, index[label], split) for path, label, split in found]
+    notes = (found.describe(source), describe_left_out(foreign, source), _stray(strays, source))
+    return Listed(
+        labels,
+        [Item(name, index[label], split) for name, label, split in placed],
+        foreign,
+        tuple(note for note in notes if note),
+    )
+
+
+def _stray(names: list[str], source: str) -> str:
+    if not names:
+        return ""
+    many = f"{len(names):,} images that lie" if len(names) > 1 else "an image that lies"
+    return f"{source}: left out {many} in no folder of a class: {names[0]}{' …' if len(names) > 1 else ''}"
 
 
 def _check_name(path: str, source: str) -> None:
@@ -89,22 +132,15 @@ def _check_name(path: str, source: str) -> None:
         raise DataError(f"{source}: the name of {path!r} is not UTF-8: rename it (convmv can)") from error
 
 
-def _common_folder(names: list[str]) -> str:
-    """Return the one folder that wraps everything, as archives often have it, or an empty text."""
-    tops = {n.partition("/")[0] for n in names}
-    if len(tops) != 1 or {t.lower() for t in tops} <= set(SPLIT_FOLDERS):
-        return ""
-    top = tops.pop() + "/"
-    deeper = [n for n in names if n.startswith(top) and "/" in n[len(top) :].rstrip("/")]
-    return top if deeper else ""
-
-
-def check_classes(labels: tuple[str, ...], filled: set[str], source: str) -> None:
+def check_classes(
+    labels: tuple[str, ...], filled: set[str], source: str, foreign: dict[str, list[str]] | None = None
+) -> None:
     """Raise DataError for fewer than two classes, too many, an empty one, and one that can't be printed."""
     if len(labels) < 2:
         found = f"only {labels[0]!r}" if labels else "none"
         raise DataError(
             f"{source}: expected a folder of pictures for each of two or more classes, found {found}"
+            + _besides(foreign or {}, "")
         )
     if len(labels) > MOST_CLASSES:
         raise DataError(
@@ -118,6 +154,18 @@ def check_classes(labels: tuple[str, ...], filled: set[str], source: str) -> Non
             )
     if empty := [label for label in labels if label not in filled]:
         raise DataError(
-            f"{source}: the class {empty[0]!r} has no picture ({', '.join(sorted(EXTENSIONS))}): "
+            f"{source}: the class {empty[0]!r} has no picture ({USUAL}){_besides(foreign or {}, empty[0])}: "
             "add some or remove its folder"
         )
+
+
+def _besides(foreign: dict[str, list[str]], label: str) -> str:
+    """Say which files of other kinds lie in a class's folder, or in all."""
+    inside = {
+        kind: [n for n in names if not label or label in map(plain_name, n.split("/"))]
+        for kind, names in foreign.items()
+    }
+    found = [
+        f"{len(names):,} {kind}{'s' if len(names) > 1 else ''}" for kind, names in inside.items() if names
+    ]
+    return f" but {', '.join(found)}" if found else ""

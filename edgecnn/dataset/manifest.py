@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import sys
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
-from edgecnn.dataset.items import MOST_ITEMS, SPLIT_FOLDERS, Item, SplitName, check_classes
+from edgecnn.dataset.items import MOST_ITEMS, Item, SplitName, check_classes
+from edgecnn.dataset.layout import plain_name, split_of
 from edgecnn.errors import DataError
 from edgecnn.image_file import read_image
 from edgecnn.regular_file import open_regular
@@ -43,7 +46,16 @@ class ManifestSource:
 
     def read(self, item: Item) -> NDArray[np.uint8]:
         """Read and decode the file."""
-        return read_image(self._folder / item.id)
+        return read_image(self._find(item.id))
+
+    def _find(self, name: str) -> str:
+        """Return a file's path; where there is none, that of the same name in Unicode's other form."""
+        # Not by pathlib, which takes longer than to find that a file is missing.
+        path = os.path.join(self._folder, name)  # noqa: PTH118
+        if name.isascii() or os.path.lexists(path):
+            return path
+        forms = (os.path.join(self._folder, unicodedata.normalize(f, name)) for f in ("NFC", "NFD"))  # noqa: PTH118
+        return next(filter(os.path.lexists, forms), path)
 
 
 _Row = tuple[str, str, SplitName | None, str | None]
@@ -99,10 +111,11 @@ def _rows(reader: Any, path: Path) -> Iterator[_Row]:
         seen.add(name)
         if len(seen) > MOST_ITEMS:
             raise DataError(f"{path} has more than {MOST_ITEMS:,} rows, the most that are read")
-        if split and split.lower() not in SPLIT_FOLDERS:
+        part = split_of(split) if split else None
+        if split and part is None:
             raise DataError(f"{where}: the split {split[:60]!r} is unknown, expected train, val or test")
         # Labels and groups repeat: one text for each is kept.
-        yield name, sys.intern(label), SPLIT_FOLDERS[split.lower()] if split else None, group or None
+        yield name, sys.intern(plain_name(label)), part, group or None
 
 
 def _places(names: list[str], path: Path) -> list[int]:

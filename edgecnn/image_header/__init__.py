@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from edgecnn.errors import ImageError
 from edgecnn.image_header.foreign import is_convertible, name_of_foreign
+from edgecnn.image_names import USUAL
 
-EXPECTED = "JPEG, PNG, WebP, BMP, GIF, TIFF or PNM"
+EXPECTED = USUAL
 
 # How many bytes each decoder takes beside those that follow from the image: its tables, buffers and rows.
 OVERHEAD = 8 << 20
@@ -86,6 +87,8 @@ def read_claim(data: bytes | bytearray, source: str, reduce: int = 1) -> Claim:
         raise ImageError(f"{source} is empty (0 bytes)")
     start = bytes(data[:_LONGEST])
     reader = next((r for length in (2, 8, 4, 6, 3) if (r := _READERS.get(start[:length]))), None)
+    if reader is None and data[4:8] == b"ftyp" and _is_avif(bytes(data[:256])):
+        reader = "avif"
     if reader is None or (reader == "webp" and data[8:12] != b"WEBP"):
         what = name_of_foreign(bytes(data[:1024]))
         cure = "convert it first" if is_convertible(what) else "give an image"
@@ -97,6 +100,12 @@ def read_claim(data: bytes | bytearray, source: str, reduce: int = 1) -> Claim:
     if found.width < 1 or found.height < 1:
         raise ImageError(f"{source} has {found.width:,}×{found.height:,} pixels: it is damaged")
     return found
+
+
+def _is_avif(start: bytes) -> bool:
+    from edgecnn.image_header.avif import is_avif  # as each reader, where it is needed
+
+    return is_avif(start)
 
 
 def check_claim(claim: Claim, file_bytes: int, source: str, megapixels: float, memory: int) -> None:

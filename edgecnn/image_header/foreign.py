@@ -33,7 +33,7 @@ _SIGNATURES = {
 # The brands of ISO media files (ISO/IEC 14496-12), in the box that comes first.
 _BRANDS = {
     b"hei": "a HEIC image", b"hev": "a HEIC image", b"mif": "a HEIF image", b"msf": "a HEIF image",
-    b"avi": "an AVIF image", b"crx": "a camera's raw image", b"jxl": "a JPEG XL image",
+    b"crx": "a camera's raw image", b"jxl": "a JPEG XL image",
 }  # fmt: skip
 _MARKUP = re.compile(rb"<!?(svg|html|doctype html)", re.IGNORECASE)
 

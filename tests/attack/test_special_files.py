@@ -19,7 +19,7 @@ def test_links_in_circles_end_and_are_said(commands, tmp_path, asked):
         (data / name).symlink_to(data)
     found = commands.run(*asked, data)
     assert found.verdict == "answer", found
-    assert "left out 3 links to folders that were read already: 3/three, one, two" in found.err
+    assert "left out 3 links to what was read already: 3/three, one, two" in found.err
     assert "30 pictures" in found.out
 
 

@@ -1,5 +1,6 @@
 import lzma
 import random
+import unicodedata
 import zipfile
 import zlib
 from dataclasses import replace
@@ -47,7 +48,12 @@ def test_an_archive_behind_other_bytes_is_read(write):
 @pytest.mark.parametrize(
     ("members", "said"),
     [
-        ([member("0/a.png", b"x"), member("0/a.png", b"y")], "has the member '0/a.png' twice"),
+        (
+            [member("0/a.png", b"x"), member("0/a.png", b"y")],
+            "has the member '0/a.png' twice, with different",
+        ),
+        ([member("0/a.png", b"x"), member("./0\\a.png", b"y")], "has the member '0/a.png' twice"),
+        ([member("..\\0\\a.png", b"x")], "the member '../0/a.png' leads out of the archive"),
         ([member("/0/a.png", b"x")], "the member '/0/a.png' leads out of the archive"),
         ([member("0/../../a.png", b"x")], "leads out of the archive"),
         ([replace(member("0/a.png", b"x"), version=99)], "zip file version 9.9"),
@@ -58,6 +64,58 @@ def test_an_archive_behind_other_bytes_is_read(write):
 def test_what_no_packer_writes_is_refused(write, members, said):
     with pytest.raises(DataError, match=said):
         open_source(write(build([*plain(random.Random(0))[3:], *members])))
+
+
+def written(path, names, **changes):
+    """Write an archive of one image a name, as bytes, and open it."""
+    data = picture(0)
+    path.write_bytes(build([replace(member("x", data), name=name, **changes) for name in names]))
+    return open_source(path)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [b"a\\x.png", b"b\\x.png", b"b\\y.png"],
+        [b"./a/x.png", b"./b/x.png", b"b//y.png"],
+        [b"photos/a/x.png", b"photos/b/x.png", b"photos/b/y.png"],
+        [b"p\\photos\\a\\x.png", b"p\\photos\\b\\x.png", b"p\\photos\\b\\y.png"],
+        [b"a/x.png", b"b/x.png", b"b/y.png", b"__MACOSX/a/._x.png", b"a/@eaDir/x.png", b"a/Thumbs.db"],
+        [b"a/x.png", b"a/x.png", b"./a/x.png", b"b/x.png", b"b/y.png"],
+    ],
+    ids=["backslashes", "dots", "wrapped", "wrapped twice by Windows", "junk", "doubled"],
+)
+def test_archives_as_people_have_them(tmp_path, names):
+    source = written(tmp_path / "x.zip", names)
+    assert source.labels == ("a", "b")
+    assert len(source.items) == 3
+    assert source.read(source.items[2]).shape == (28, 28, 3)
+
+
+def test_backslashes_lead_to_splits_too(tmp_path):
+    names = [f"{s}\\{c}\\x.png".encode() for s in ("Training", "Testing") for c in "ab"]
+    source = written(tmp_path / "x.zip", names)
+    assert {(i.label, i.split) for i in source.items} == {(c, s) for c in (0, 1) for s in ("train", "test")}
+
+
+@pytest.mark.parametrize("flags", [0, 0x800], ids=["without its flag", "with it"])
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_utf8_names_are_read(tmp_path, flags, form):
+    label = unicodedata.normalize(form, "äpfel")
+    source = written(tmp_path / "x.zip", [f"{label}/x.png".encode(), "猫/x.png".encode()], flags=flags)
+    assert source.labels == ("äpfel", "猫")
+
+
+def test_names_in_code_page_437_are_read(tmp_path):
+    source = written(tmp_path / "x.zip", ["äpfel/x.png".encode("cp437"), b"b/x.png"], flags=0)
+    assert source.labels == ("b", "äpfel")
+
+
+def test_an_encrypted_archive_is_said_once(tmp_path, run_cli):
+    path = tmp_path / "x.zip"
+    with pytest.raises(DataError, match="is encrypted: unpack it with its password, and give the folder"):
+        written(path, [b"a/x.png", b"b/x.png"], flags=0x801)
+    run_cli("data", "check", path).fails("x.zip is encrypted")
 
 
 def test_a_long_list_of_members_is_not_read(write, monkeypatch):

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from edgecnn.dataset import file_names, left_out, open_source
-from edgecnn.dataset.folder import walk
+from edgecnn.dataset import foreign_files, left_out, open_source
 from edgecnn.errors import DataError
+from edgecnn.folder_walk import walk
 
 
 def ids(folder):
@@ -33,7 +33,7 @@ def test_a_folder_wins_over_links_to_it_whatever_their_names(photo_folder):
     source = open_source(photo_folder)
     assert source.labels == ("pears", "äpfel")
     assert len(source.items) == 40
-    assert left_out(source) == (f"{photo_folder}: left out a link to a folder that was read already: aaa",)
+    assert left_out(source) == (f"{photo_folder}: left out a link to what was read already: aaa",)
 
 
 def test_of_two_links_to_one_folder_the_first_is_followed(photo_folder, tmp_path):
@@ -70,7 +70,7 @@ def test_a_class_with_nothing_but_a_link_left_out_is_an_empty_one(photo_folder):
 def test_other_files_are_counted_without_walking_in_circles(photo_folder):
     (photo_folder / "pears" / "x.heic").touch()
     (photo_folder / "pears" / "here").symlink_to(photo_folder)
-    assert sum(n.endswith(".heic") for n in file_names(photo_folder, open_source(photo_folder))) == 1
+    assert foreign_files(open_source(photo_folder)) == {"HEIC image": ["pears/x.heic"]}
 
 
 @contextlib.contextmanager
@@ -99,6 +99,6 @@ def test_a_folder_that_cannot_be_read_is_said_and_nothing_is_left_out():
 
 
 def test_too_many_files_are_refused(photo_folder, monkeypatch):
-    monkeypatch.setattr("edgecnn.dataset.folder.MOST_ITEMS", 30)
+    monkeypatch.setattr("edgecnn.folder_walk.MOST_ITEMS", 30)
     with pytest.raises(DataError, match="more than 30 files"):
         open_source(photo_folder)

@@ -1,9 +1,11 @@
 import os
+import unicodedata
 
 import pytest
 
 from edgecnn.dataset import open_source
 from edgecnn.errors import DataError, ImageError
+from tests.attack.images import png
 
 
 @pytest.fixture
@@ -73,3 +75,35 @@ def test_too_many_rows_are_refused(opened, monkeypatch):
     monkeypatch.setattr("edgecnn.dataset.manifest.MOST_ITEMS", 2)
     with pytest.raises(DataError, match="more than 2 rows"):
         opened(f"{HEAD}a.jpg,x\nb.jpg,x\n")
+
+
+def test_names_are_compared_in_one_unicode_form(tmp_path):
+    composed, apart = (unicodedata.normalize(form, "äpfel") for form in ("NFC", "NFD"))
+    for folder in (composed, apart):
+        target = tmp_path / folder / "x.png"
+        target.parent.mkdir()
+        target.write_bytes(png(9, 9))
+    (tmp_path / "z.png").write_bytes(png(9, 9))
+    rows = [f"{composed}/x.png,{apart}", f"{apart}/x.png,{composed}", "z.png,b"]
+    path = tmp_path / "m.csv"
+    path.write_text("\n".join(["path,label", *rows]), "utf-8")
+    source = open_source(path)
+    assert source.labels == ("b", composed)
+    assert [i.label for i in source.items] == [1, 1, 0]
+
+
+@pytest.mark.parametrize(("on_disk", "in_table"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_a_file_is_found_in_the_other_unicode_form(tmp_path, on_disk, in_table):
+    (tmp_path / unicodedata.normalize(on_disk, "ä.png")).write_bytes(png(9, 9))
+    path = tmp_path / "m.csv"
+    path.write_text(f"path,label\n{unicodedata.normalize(in_table, 'ä.png')},a\nnone/ä.png,b\n", "utf-8")
+    source = open_source(path)
+    assert source.read(source.items[0]).shape == (9, 9, 3)
+    with pytest.raises(ImageError, match=r"none/ä\.png can't be read: No such file"):
+        source.read(source.items[1])
+
+
+def test_splits_have_many_names(tmp_path):
+    path = tmp_path / "m.csv"
+    path.write_text("path,label,split\na,x,Training\nb,y,testing\nc,x,valid\nd,y,\n", "utf-8")
+    assert [i.split for i in open_source(path).items] == ["train", "test", "validation", None]

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import unicodedata
 
 import cv2
 import numpy as np
@@ -129,6 +130,9 @@ def test_unreadable_pictures_are_skipped_and_said(tmp_path, pair, drawn):
 def test_labels_are_matched_by_name():
     assert match_labels(("b", "a"), ("a", "b", "c"), "m") == [1, 0]
     assert match_labels(("crane",), ("crane", "crane"), "m") == [0]
+    composed, apart = (unicodedata.normalize(form, "äpfel") for form in ("NFC", "NFD"))
+    assert match_labels((composed, "b"), ("b", apart), "m") == [1, 0]
+    assert match_labels((apart, "b"), ("b", composed), "m") == [1, 0]
     with pytest.raises(LabelsError) as error:
         match_labels(("cat", "dog"), ("0", "1"), "digits", "pets")
     for part in ("pets has 'cat', 'dog'", "digits has '0', '1'"):

@@ -196,3 +196,9 @@ def test_a_picture_that_is_no_jpeg_keeps_its_size(tmp_path):
     path = tmp_path / "a.png"
     cv2.imwrite(str(path), np.zeros((480, 640, 3), np.uint8))
     assert read_image(path, 28).shape == (480, 640, 3)
+
+
+def test_a_missing_file_is_looked_for_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("edgecnn.image_file.read_regular", lambda *_: pytest.fail("it was opened too"))
+    with pytest.raises(ImageError, match=r"x\.png can't be read: No such file or directory"):
+        read_image(tmp_path / "x.png")

@@ -84,6 +84,7 @@ def large() -> dict[str, bytes]:
     color, deep = clear[..., :3].copy(), clear.astype(np.uint16) * 257
     frames = [Image.fromarray(np.roll(clear, k, 0)) for k in (0, 100, 200)]
     found = {}
+    deep_avif = (cv2.IMWRITE_AVIF_DEPTH, 10, cv2.IMWRITE_AVIF_SPEED, 10)
 
     def opencv(name: str, pixels: np.ndarray, *options: int) -> None:
         found[name] = cv2.imencode(name[name.rindex(".") :], pixels, options)[1].tobytes()
@@ -111,6 +112,10 @@ def large() -> dict[str, bytes]:
     pillow("many.png", frames, "png", compress_level=1)
     pillow("cmyk.jpg", [Image.fromarray(color).convert("CMYK")], "jpeg", progressive=True, subsampling=0)
     pillow("strip.tif", [Image.fromarray(clear)], "tiff")
+    if cv2.haveImageWriter("x.avif"):
+        opencv("plain.avif", color, cv2.IMWRITE_AVIF_SPEED, 10)
+        opencv("clear.avif", clear, cv2.IMWRITE_AVIF_SPEED, 10)
+        opencv("deep.avif", color.astype(np.uint16) * 4, *deep_avif)
     return found
 
 
@@ -143,7 +148,6 @@ def test_a_jpeg_that_is_decoded_smaller_needs_less(times):
     ("start", "what"),
     [
         (b"\0\0\0\x18ftypheic", "a HEIC image"),
-        (b"\0\0\0\x20ftypavif", "an AVIF image"),
         (b"\0\0\0\x20ftypisom", "an MP4 or QuickTime video"),
         (b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 image"),
         (b"%PDF-1.7", "a PDF file"),
@@ -304,3 +308,62 @@ def test_stdin_is_read_to_a_limit():
     assert done.returncode == 1
     assert "stdin has more than" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def box(kind: bytes, *inside: bytes) -> bytes:
+    body = b"".join(inside)
+    return (8 + len(body)).to_bytes(4, "big") + kind + body
+
+
+def avif(width: int, height: int, *more: bytes, brand: bytes = b"avif") -> bytes:
+    """The boxes of an AVIF of that size, without an image in it."""
+    size = box(b"ispe", bytes(4), width.to_bytes(4, "big"), height.to_bytes(4, "big"))
+    properties = box(b"iprp", box(b"ipco", size, *more))
+    return box(b"ftyp", brand, bytes(4), b"mif1avif") + box(b"meta", bytes(4), properties)
+
+
+def test_what_an_avif_claims():
+    claim = read_claim(avif(4000, 3000), "it")
+    assert (claim.width, claim.height, claim.bounded) == (4000, 3000, False)
+    assert claim.memory == int(20.5 * 12e6) + OVERHEAD
+    assert read_claim(avif(4000, 3000, box(b"auxC", bytes(4), b"alpha")), "it").memory > 1.9 * claim.memory
+    assert read_claim(avif(40, 30, brand=b"mif1"), "it").width == 40
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (avif(4000, 3000)[:-5], "it is an AVIF image that is cut off"),
+        (avif(0, 0), "0×0 pixels"),
+        (box(b"ftyp", b"avif", bytes(4)) + box(b"mdat", bytes(9)), "does not say its size"),
+        (box(b"ftyp", b"avif", bytes(4)) + box(b"free") * 10_001, "more than 10,000 boxes"),
+        (avif(30_000, 30_000), "more than 200 megapixels"),
+        (avif(12_000, 12_000), "MB of memory to be decoded"),
+        (avif(40, 30), "can't be decoded|no image that can be decoded"),
+        (box(b"ftyp", b"heic", bytes(4), b"mif1heic") + bytes(9), "it is a HEIC image, expected"),
+    ],
+    ids=["cut", "empty", "no size", "boxes", "megapixels", "memory", "no pixels", "heic"],
+)
+def test_hostile_and_damaged_avif_is_refused(data, said):
+    with pytest.raises(ImageError, match=said):
+        decode_image(data, "it")
+
+
+def test_avif_where_opencv_cannot_decode_it_says_what_to_do(monkeypatch):
+    from edgecnn.image_decode import decode_checked
+
+    monkeypatch.setattr(cv2, "haveImageWriter", lambda _: False)
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: None)
+    with pytest.raises(ImageError, match="is an AVIF image, which OpenCV .* can't decode here: convert it"):
+        decode_checked(avif(40, 30), "it", quiet=True)
+
+
+@pytest.mark.skipif(not cv2.haveImageWriter("x.avif"), reason="this OpenCV has no AVIF")
+def test_an_avif_is_decoded_in_another_process():
+    pixels = cv2.resize(np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8), (160, 120))
+    data = cv2.imencode(".avif", pixels)[1].tobytes()
+    found = decode_image(data, "it")
+    assert np.abs(found.astype(int) - pixels).mean() < 4
+    for share in (0.05, 0.5, 0.95):
+        with pytest.raises(ImageError):
+            decode_image(data[: int(len(data) * share)], "it")

@@ -1,4 +1,5 @@
 import json
+import unicodedata
 from contextlib import suppress
 
 import pytest
@@ -171,3 +172,9 @@ def test_what_is_no_list_of_labels_is_one_line(tmp_path):
 def test_hostile_texts_end_quickly(text):
     with suppress(LabelsError):
         assert all(isinstance(name, str) for name in parse(text))
+
+
+@pytest.mark.parametrize("form", ["{a}\n{b}", '["{a}", "{b}"]', "0,{a}\n1,{b}", "names:\n  0: {a}\n  1: {b}"])
+def test_labels_are_in_one_unicode_form(form):
+    apart = {key: unicodedata.normalize("NFD", text) for key, text in (("a", "äpfel"), ("b", "café"))}
+    assert parse(form.format(**apart)) == ["äpfel", "café"]

@@ -104,3 +104,62 @@ def test_a_folder_called_photos_is_data(tmp_path, monkeypatch):
     assert choose("photos", None, [])[1:] == (Path("photos"), "photos-model")
     assert choose("photos", Path("other"), [])[1:] == (Path("other"), "photos")
     assert choose("digits", None, [])[1:] == (None, "digits"), "which names its data"
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("photos.v1", "photos-v1-model"), ("photos.v2", "photos-v2-model"), ("Äpfel & Co.", "äpfel-co-model")],
+)
+def test_what_a_bundle_is_called(tmp_path, folder, name):
+    from edgecnn_train.cli import choose
+
+    (tmp_path / folder).mkdir()
+    assert choose(str(tmp_path / folder), None, [])[2] == name
+
+
+def test_a_bundle_and_logs_inside_the_data_change_nothing(run_cli, photo_folder, monkeypatch):
+    """The second run is the same as the first, and no folder that edgecnn wrote is a class of it."""
+    monkeypatch.chdir(photo_folder)
+    options = [".", *QUICK, "--set", "folds=0", "--allow-drop", "100", "--tensorboard", "logs"]
+    options += ["--set", "verify.agreement=0"]
+    digests = []
+    for _ in range(2):
+        ran = run_cli("train", *options)
+        assert ran.code == 0, ran.err
+        made = bundle.read_bundle(photo_folder / "photos-model")
+        assert made.labels == ("pears", "äpfel")
+        digests.append(made.manifest["data"]["sha256"])
+    assert digests[0] == digests[1]
+    assert "left out what edgecnn wrote there: " in ran.out
+    assert run_cli("data", "check", ".").code == 0
+
+
+def test_a_run_that_was_stopped_inside_the_data_resumes(run_cli, photo_folder, monkeypatch):
+    from edgecnn_train.checkpoint import Checkpoint
+
+    monkeypatch.chdir(photo_folder)
+    options = [".", "--epochs", "3", "--set", "calibration=20", "--set", "folds=0", "--allow-drop", "100"]
+    options += ["--set", "verify.agreement=0"]
+    save = Checkpoint.on_epoch_end
+
+    def stop(self, number, logs=None):
+        save(self, number, logs)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "on_epoch_end", stop)
+        assert run_cli("train", *options, "--tensorboard", "logs").code == 130
+    assert (photo_folder / "photos-model.training" / "state.json").is_file()
+    ran = run_cli("train", *options)
+    assert ran.code == 0, ran.err
+    assert "on after epoch 1 of 3, from " in ran.out
+    assert bundle.read_bundle(photo_folder / "photos-model").labels == ("pears", "äpfel")
+
+
+def test_logs_that_are_not_written_leave_no_folder(run_cli, photo_folder, monkeypatch):
+    from edgecnn_train.cli import _check_logs
+
+    monkeypatch.chdir(photo_folder)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda *_: True)
+    _check_logs(Path("logs/run"))
+    assert sorted(p.name for p in photo_folder.iterdir()) == ["pears", "äpfel"]

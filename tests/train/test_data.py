@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -73,6 +74,37 @@ def test_a_corrupt_picture_is_named_skipped_and_counted(photo_folder, said):
     assert any("broken ü.jpg" in s for s in said)
     assert "skipped 2 of 42 pictures" in said
     assert sum(map(len, (data.train, data.validation, data.test))) == 40
+
+
+def test_what_is_not_read_counts_as_skipped(photo_folder, said):
+    (photo_folder / "pears" / "x.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    (photo_folder / "pears" / "empty.png").write_bytes(b"")
+    data = load_data(open_source(photo_folder), read_recipe("photos"), said.append)
+    assert len(data.skipped) == 2
+    assert sum("HEIC" in line for line in said) == 1
+
+
+def test_only_some_of_many_that_cannot_be_read_are_named(photo_folder, said):
+    for k in range(30):
+        (photo_folder / "pears" / f"broken-{k}.jpg").write_bytes(b"x")
+    data = load_data(open_source(photo_folder), read_recipe("photos"), said.append)
+    assert len(data.skipped) == 30
+    assert sum(line.startswith("skipped: ") for line in said) == 5
+    assert "skipped 30 of 70 pictures" in said
+
+
+def test_a_class_that_is_in_no_training_split_is_named(photo_folder, said):
+    for split in ("train", "test"):
+        for label in ("pears", "äpfel", "plums")[: 3 if split == "test" else 2]:
+            target = photo_folder / split / label
+            target.mkdir(parents=True)
+            source = photo_folder / ("pears" if label == "plums" else label)
+            for path in sorted(source.iterdir())[:6]:
+                (target / path.name).write_bytes(path.read_bytes())
+    for label in ("pears", "äpfel"):
+        shutil.rmtree(photo_folder / label)
+    with pytest.raises(DataError, match="no train picture is left for the class 'plums': add pictures"):
+        load_data(open_source(photo_folder), read_recipe("photos"), said.append)
 
 
 def test_a_class_with_too_few_readable_pictures_is_named(photo_folder, said):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgecnn.cli.options import Layout, LayoutOption
 from edgecnn.errors import MissingExtra, OptionError, OutputError
 from edgecnn.json_text import to_json
 from edgecnn.printable import echo
@@ -69,6 +70,7 @@ def train(
     private: Annotated[
         bool, typer.Option("--private", help="Differentially private: the recipe's [private].")
     ] = False,
+    layout: LayoutOption = Layout.auto,
     tensorboard: Annotated[
         Path | None, typer.Option(help="Write logs for TensorBoard there.", metavar="DIR")
     ] = None,
@@ -106,6 +108,7 @@ def train(
     from edgecnn.quiet import quiet_stderr
     from edgecnn_train.data import find_recipe_data
     from edgecnn_train.publish import check_target
+    from edgecnn_train.work import work_folder
 
     # What can be wrong is found before TensorFlow takes its ten seconds to start.
     target = (out or Path(name)).absolute()
@@ -114,7 +117,8 @@ def train(
         if trained and not trained.endswith(".keras"):
             find(trained)
     path, spec = find_recipe_data(chosen.data, data)
-    source = open_source(path)
+    written = [target, work_folder(target), *([tensorboard] if tensorboard else [])]
+    source = open_source(path, layout.value, written)
     try:
         with quiet_stderr():  # TensorFlow greets on stderr, whatever its log level
             from edgecnn_train.cost import Budget
@@ -140,6 +144,7 @@ def choose(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, 
 
     Returns the recipe, where the user says that the data lie, and what the bundle is called by default.
     """
+    from edgecnn.dataset import data_name
     from edgecnn_train.recipe_file import read_recipe
 
     path = Path(text)
@@ -148,7 +153,7 @@ def choose(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, 
         return chosen, data, chosen.name
     if data is not None:
         raise OptionError(f"{text} is a folder of photos itself: leave --data out, or name a recipe")
-    name = re.sub(r"[^\w-]+", "-", Path(os.path.realpath(path)).stem).strip("-").lower() or "photos"
+    name = re.sub(r"[^\w-]+", "-", data_name(path)).strip("-").lower() or "photos"
     return read_recipe("photos", overrides), path, f"{name}-model"
 
 
@@ -194,7 +199,11 @@ def _check_logs(folder: Path) -> None:
             "--tensorboard needs tensorboard: pip install 'edgecnn[tensorboard]' "
             "(in a clone of the project: pip install '.[train,tensorboard]')"
         )
+    made = [p for p in (folder, *folder.parents) if not os.path.lexists(p)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        # An empty folder would be a class without images, where it lies among the data.
+        for path in made:
+            path.rmdir()
     except OSError as error:
         raise OutputError(f"no logs can be written to {folder}: {error.strerror}") from error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgecnn.convention import InputSpec as RuntimeInput
-from edgecnn.dataset import data_name, find_data, left_out
+from edgecnn.dataset import data_name, find_data, foreign_files, left_out
 from edgecnn.errors import DataError, ImageError
 from edgecnn.preprocess import Preprocessor
 from edgecnn.tflite_file import Tensor
@@ -30,6 +30,8 @@ _SIDES = (28, 32, 48, 64, 96)
 VALUE_RANGE = (0.0, 1.0)
 # With fewer images in some class than this, a fifth of them is too few for a test: folds test all.
 SMALL_CLASS = 50
+# How many of the images that can't be read are named.
+NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,10 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """All pictures of a source as the model sees them; `skipped` says why for each that could not be read."""
+    """All pictures of a source as the model sees them.
+
+    `skipped` says why for each that could not be read, files of kinds that are not read among them.
+    """
 
     input: RuntimeInput
     whole: Split
@@ -139,9 +144,13 @@ def read_pictures(source: Source, recipe: Recipe, say: Callable[[str], None]) ->
             sides.append(picture.shape[:2])
         except (ImageError, DataError) as error:
             skipped.append(str(error))
-            say(f"skipped: {error}")
+            if len(skipped) <= NAMED:
+                say(f"skipped: {error}")
     if skipped:
-        say(f"skipped {len(skipped)} of {len(source.items)} pictures")
+        say(f"skipped {len(skipped):,} of {len(source.items):,} pictures")
+    skipped += [
+        f"{name} is no image that is read: {kind}" for kind, n in foreign_files(source).items() for name in n
+    ]
     _check_counts(source, items)
     heights, widths = np.array(sides, np.int64).T
     if crop := cropped(heights, widths, recipe.input):
@@ -156,7 +165,7 @@ def read_pictures(source: Source, recipe: Recipe, say: Callable[[str], None]) ->
 def divide(source: Source, pictures: Pictures, recipe: Recipe) -> DataSet:
     """Split pictures by what their items say and by the recipe. Raises DataError where that can't be done."""
     rng = np.random.default_rng([recipe.train.seed, 100])
-    source, parts = with_background(source, _split(pictures.whole, recipe, rng), recipe)
+    source, parts = with_background(source, _split(pictures.whole, source.labels, recipe, rng), recipe)
     # Ranges tell of the pictures that set them: what private training protects must not do that.
     pool = parts["validation" if recipe.private.enabled else "train"]
     chosen = stratified(pool.labels, min(recipe.quantize.calibration, len(pool)), rng)
@@ -252,7 +261,14 @@ def _check_counts(source: Source, items: Sequence[Item]) -> None:
             )
 
 
-def _split(whole: Split, recipe: Recipe, rng: np.random.Generator) -> dict[SplitName, Split]:
+def _classes(labels: Sequence[str]) -> str:
+    named = ", ".join(map(repr, labels[:NAMED])) + (" …" if len(labels) > NAMED else "")
+    return f"the class {named}" if len(labels) == 1 else f"the classes {named}"
+
+
+def _split(
+    whole: Split, labels: Sequence[str], recipe: Recipe, rng: np.random.Generator
+) -> dict[SplitName, Split]:
     """Take the official splits where there are some, and draw those that are missing."""
     official = np.array([i.split or "train" for i in whole.items])
     if recipe.data.redraw_validation:
@@ -275,10 +291,10 @@ def _split(whole: Split, recipe: Recipe, rng: np.random.Generator) -> dict[Split
     _check_groups(whole, parts)
     splits = {name: whole.take(indices) for name, indices in parts.items()}
     for name, split in splits.items():
-        missing = sorted(set(whole.labels.tolist()) - set(split.labels.tolist()))
+        missing = [labels[k] for k in sorted(set(whole.labels.tolist()) - set(split.labels.tolist()))]
         if missing and (name == "train" or any(item.group for item in whole.items)):
             raise DataError(
-                f"no {name} picture is left for the class number {missing[0]}: add pictures"
+                f"no {name} picture is left for {_classes(missing)}: add pictures"
                 + (", or more and smaller groups" if name != "train" else "")
             )
     return splits

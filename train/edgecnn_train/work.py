@@ -11,13 +11,13 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from edgecnn.errors import OutputError
+from edgecnn.moving import MARK
 from edgecnn.regular_file import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_MARK = "written-by-edgecnn"
 _FILES = re.compile(
     r"(last|best)-\d+\.npz|(state|width|top1)\.json|state\.json\.new|\.(width|top1)\.json\.edgecnn-[0-9a-f]{16}"
 )
@@ -59,7 +59,7 @@ def working(folder: Path) -> Iterator[Path]:
 
     An empty folder that was there before stays. Raises OutputError.
     """
-    mark = folder / _MARK
+    mark = folder / MARK
     try:
         made = not folder.is_dir() or mark.exists()
         folder.mkdir(parents=True, exist_ok=True)
@@ -96,9 +96,9 @@ def _foreign(folder: Path) -> str | None:
     names = [p.name for p in paths]
     for path in paths:
         own = _is_own_folder(path) or (_FILES.fullmatch(path.name) and path.is_file())
-        if not (own or path.name == _MARK) or path.is_symlink():
+        if not (own or path.name == MARK) or path.is_symlink():
             return path.name
-    if not names or _MARK in names:
+    if not names or MARK in names:
         return None
     # Folders from before have no mark, but a state that no other program writes.
     return None if any(_is_old_state(folder / name) for name in ("state.json", "width.json")) else names[0]

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 import pytest
 
@@ -164,3 +165,18 @@ def test_progress_on_a_terminal_and_ctrl_c(idx_folder):
     assert b"evaluating" in seen
     assert b"stopped" in seen
     assert b"Traceback" not in seen
+
+
+def test_skipped_counts_what_is_not_read(run_cli, tmp_path, idx_folder):
+    from edgecnn.dataset import open_source
+
+    source = open_source(idx_folder)
+    for item in source.items[:20]:
+        path = tmp_path / "data" / source.labels[item.label] / f"{item.id.replace('/', '-')}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(cv2.imencode(".png", source.read(item))[1].tobytes())
+    (tmp_path / "data" / "3" / "empty.png").touch()
+    (tmp_path / "data" / "3" / "x.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    ran = run_cli("evaluate", "digits", "--data", tmp_path / "data", "--engine", "fake", "--json", "-")
+    assert json.loads(ran.out)["skipped"] == 2
+    assert ran.err.count("HEIC") == 1

@@ -69,6 +69,14 @@ class Report:
             for k, label in enumerate(seen.labels)
         ]
 
+    def sizes(self) -> dict[str, list[int]]:
+        """Return the least, median and largest width and height, in pixels."""
+        sides = (self.seen.widths, self.seen.heights)
+        return {
+            name: [int(f(side)) for side in sides]
+            for name, f in (("min", np.min), ("median", np.median), ("max", np.max))
+        }
+
     def as_dict(self) -> dict[str, Any]:
         """Return the report for programs; pictures by id."""
         seen, votes = self.seen, self.votes
@@ -76,10 +84,7 @@ class Report:
             "path": str(self.path),
             "pictures": len(seen),
             "classes": self.counts(),
-            "sizes": {
-                name: [int(np.median(v)) if f is None else int(f(v)) for v in (seen.widths, seen.heights)]
-                for name, f in (("min", np.min), ("median", None), ("max", np.max))
-            },
+            "sizes": self.sizes(),
             "color": int(seen.colored.sum()),
             "gray": int((~seen.colored).sum()),
             "unreadable": [{"id": u.item.id, "reason": u.reason} for u in seen.unreadable],

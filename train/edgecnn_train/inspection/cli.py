@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgecnn.cli.options import Layout, LayoutOption
 from edgecnn.errors import DataError, OptionError
 from edgecnn.json_text import to_json
 from edgecnn.printable import echo, open_console
@@ -16,7 +17,7 @@ from edgecnn_train.cli import choose, names_recipe
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from edgecnn.dataset import Source
+    from edgecnn.dataset import LayoutName, Source
     from edgecnn_train.inspection.check import Report
     from edgecnn_train.recipe import Recipe
     from edgecnn_train.sheet import Section
@@ -58,6 +59,7 @@ def check_data(
         Path | None,
         typer.Option(help="Write a CSV manifest that keeps duplicates in one split.", metavar="FILE.csv"),
     ] = None,
+    layout: LayoutOption = Layout.auto,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 on leaks, corrupt files or contradicting labels.")
     ] = False,
@@ -73,13 +75,13 @@ def check_data(
     from edgecnn_train.inspection import check as room
     from edgecnn_train.sheet import contact_sheet, write_png
 
-    recipe, path, pictures = _open(source, data, settings or [])
+    recipe, path, pictures = _open(source, data, settings or [], layout.value)
     with Progress(console=open_console(), transient=True) as progress:
         progress.disable = not progress.console.is_terminal
         task = progress.add_task("reading pictures", total=len(pictures.items))
         report = room.check(
             pictures, path, recipe,
-            lambda done: progress.update(task, completed=done),
+            (lambda _: None) if progress.disable else lambda done: progress.update(task, completed=done),
             lambda step: progress.update(task, description=step, total=None),
         )  # fmt: skip
     said = list(_lines(report))
@@ -119,6 +121,7 @@ def preview_data(
     seed: Annotated[
         int | None, typer.Option(help="Which pictures and which changes.", min=0, metavar="N")
     ] = None,
+    layout: LayoutOption = Layout.auto,
     settings: SetOption = None,
 ) -> None:
     """Draw pictures before and after the recipe's augmentation."""
@@ -130,7 +133,8 @@ def preview_data(
 
     chosen, data, name = choose(recipe, data, settings or [])
     path, _ = find_recipe_data(chosen.data, data)
-    sections, legend = preview(open_source(path), chosen, echo, chosen.train.seed if seed is None else seed)
+    opened = open_source(path, layout.value)
+    sections, legend = preview(opened, chosen, echo, chosen.train.seed if seed is None else seed)
     if not (active(chosen.augment) or mixes(chosen.augment)):
         echo("the recipe changes no picture: it has no [augment], or only zeros in it")
     target = out or Path(f"{name.removesuffix('-model')}-preview.png")
@@ -138,7 +142,9 @@ def preview_data(
     echo(f"{target}: left the plain pictures as the model sees them, then changed ones{_legend(legend)}")
 
 
-def _open(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, Path, Source]:
+def _open(
+    text: str, data: Path | None, overrides: list[str], layout: LayoutName
+) -> tuple[Recipe, Path, Source]:
     """Find the data: of a recipe, at a path, or by their name in $EDGECNN_DATA."""
     from edgecnn.dataset import left_out, locate, open_source
     from edgecnn.quiet import say
@@ -153,7 +159,7 @@ def _open(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, P
             raise OptionError(f"{text} names the data itself: leave --data out, or name a recipe")
         recipe = read_recipe("photos", overrides)
         path = locate(text)
-    opened = open_source(path)
+    opened = open_source(path, layout)
     for note in left_out(opened):
         say(note)
     return recipe, path, opened
@@ -166,7 +172,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield ""
     yield from _table(report)
     yield ""
-    low, middle, high = (report.as_dict()["sizes"][k] for k in ("min", "median", "max"))
+    low, middle, high = (report.sizes()[k] for k in ("min", "median", "max"))
     yield f"sizes   {low[0]}×{low[1]} pixels"
     if low != high:
         yield f"        to {high[0]}×{high[1]}, {middle[0]}×{middle[1]} in the median"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from edgecnn.image_names import cures
 from edgecnn_train.cropping import MUCH, cropped
 from edgecnn_train.data import SMALL_CLASS
 
@@ -112,11 +113,12 @@ def unreadable(seen: Survey) -> Iterator[Finding]:
             tuple(u.reason for u in seen.unreadable),
         )  # fmt: skip
     if seen.foreign:
-        kinds = ", ".join(f"{n:,} {suffix}" for suffix, n in seen.foreign.items())
+        kinds = ", ".join(_many(len(names), kind) for kind, names in seen.foreign.items())
         yield Finding(
             "foreign", "warning",
-            f"{_many(sum(seen.foreign.values()), 'file')} of a kind that is not read: {kinds}",
-            "Convert them to JPEG or PNG first, or they are left out.",
+            f"{_many(sum(map(len, seen.foreign.values())), 'file')} of a kind that is not read: {kinds}",
+            f"They are left out, unless you {cures(seen.foreign)}.",
+            tuple(name for names in seen.foreign.values() for name in names),
         )  # fmt: skip
 
 

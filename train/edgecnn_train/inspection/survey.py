@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from edgecnn.dataset import file_names
+from edgecnn.dataset import foreign_files
 from edgecnn.errors import DataError, ImageError
 from edgecnn.shrink import shrink
 from edgecnn_train.data import has_color
@@ -26,12 +24,7 @@ if TYPE_CHECKING:
 
 # Enough to tell two photos apart, and all of a CIFAR picture: 3 KiB a picture, 180 MiB for 60,000.
 THUMBNAIL = 32
-# Files that people take for pictures, and that `edgecnn.image_file` does not read.
-_FOREIGN = frozenset({
-    ".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".psd",
-    ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2",
-    ".mp4", ".mov", ".avi", ".mkv",
-})  # fmt: skip
+_SOME = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +41,8 @@ class Survey:
 
     `items` are the readable pictures. `heights` and `widths` are int64 N, in pixels, after EXIF rotation;
     `colored` is bool N; `digests` tell whether two pictures have the same pixels; `thumbnails` are uint8
-    N×32×32×3 BGR, the whole picture stretched to a square. `foreign` counts files that are no pictures that
-    can be read, by extension.
+    N×32×32×3 BGR, the whole picture stretched to a square. `foreign` names files that are no pictures that
+    can be read, by kind.
     """
 
     labels: tuple[str, ...]
@@ -60,7 +53,7 @@ class Survey:
     digests: tuple[bytes, ...]
     thumbnails: NDArray[np.uint8]
     unreadable: tuple[Unreadable, ...]
-    foreign: dict[str, int]
+    foreign: dict[str, list[str]]
 
     def __len__(self) -> int:
         return len(self.items)
@@ -82,7 +75,7 @@ def survey(source: Source, path: Path, tick: Callable[[int], None] = lambda _: N
     Parameters
     ----------
     path
-        Where the source lies, to look for files that it left out.
+        Where the source lies, for messages.
     tick
         Called with the number of pictures done.
 
@@ -99,6 +92,8 @@ def survey(source: Source, path: Path, tick: Callable[[int], None] = lambda _: N
             picture = source.read(item)
         except (ImageError, DataError) as error:
             unreadable.append(Unreadable(item, str(error)))
+            if not done % _SOME:  # that a file is missing is found sooner than it is told
+                tick(done)
             continue
         thumbnails[len(items)] = _thumbnail(picture)
         items.append(item)
@@ -118,7 +113,7 @@ def survey(source: Source, path: Path, tick: Callable[[int], None] = lambda _: N
         tuple(digests),
         thumbnails[: len(items)],
         tuple(unreadable),
-        _foreign(path, source),
+        foreign_files(source),
     )
 
 
@@ -131,9 +126,3 @@ def _digest(picture: NDArray[np.uint8]) -> bytes:
     digest = hashlib.blake2b(repr(picture.shape).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(picture).data)
     return digest.digest()
-
-
-def _foreign(path: Path, source: Source) -> dict[str, int]:
-    """Count the files that look like pictures or films but are of a kind that is not read."""
-    suffixes = Counter(PurePosixPath(name).suffix.lower() for name in file_names(path, source))
-    return {suffix: suffixes[suffix] for suffix in sorted(suffixes) if suffix in _FOREIGN}

@@ -1,0 +1,252 @@
+"""Finds classes and splits in a tree of folders: `<class>/*` or `<split>/<class>/*`.
+
+Splits are known by their names in many spellings, and count only where they hold folders of classes. What
+looks like splits and is not understood is refused: a model of the classes "train" and "test" helps nobody.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from edgecnn.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+SplitName = Literal["train", "validation", "test"]
+LayoutName = Literal["auto", "splits", "classes"]
+Parts = tuple[str, ...]
+
+_SPLITS: dict[str, SplitName] = {
+    "train": "train", "training": "train",
+    "val": "validation", "valid": "validation", "validation": "validation",
+    "test": "test", "testing": "test",
+}  # fmt: skip
+_ORDER: tuple[SplitName, ...] = ("train", "validation", "test")
+_SUFFIXES = frozenset({"set", "data", "dataset", "images", "image", "imgs", "img", "split", "samples"})
+_JOINED = re.compile(r"(.+?)(set|data)")
+# Words of folders that stand beside splits or for them, in ways that are not known here.
+_LIKE_SPLIT = re.compile(r"(train|test|val|eval|dev|holdout|fold|split|pred|unseen|unlabel).*")
+_UNLABELLED = re.compile(r"pred.*|predict.*|unlabel.*|unseen")
+_SHOWN = 6
+
+
+def plain_name(name: str) -> str:
+    """Return a name in the one form in which names are compared (Unicode's NFC): macOS writes another."""
+    return unicodedata.normalize("NFC", name)
+
+
+def split_of(name: str) -> SplitName | None:
+    """Return the split that a name stands for: `train`, `Testing`, `training_set`, `seg_train`."""
+    words = _words(name)
+    while len(words) > 1 and words[-1] in _SUFFIXES:
+        words.pop()
+    if not words:
+        return None
+    joined = _JOINED.fullmatch(words[-1])
+    return _SPLITS.get(words[-1]) or (_SPLITS.get(joined[1]) if joined else None)
+
+
+def _words(name: str) -> list[str]:
+    return re.findall(r"[^\W_]+", plain_name(name).casefold())
+
+
+@dataclass(slots=True)
+class Node:
+    """A folder: how many images lie directly in it, and the folders in it."""
+
+    images: int = 0
+    folders: dict[str, Node] = field(default_factory=dict)
+
+    @property
+    def filled(self) -> dict[str, Node]:
+        """The folders in it with images anywhere below them."""
+        return {name: node for name, node in self.folders.items() if node.images or node.filled}
+
+    @property
+    def nested(self) -> bool:
+        """Whether images lie in its folders only."""
+        return not self.images and bool(self.filled)
+
+
+def make_tree(counts: Mapping[str, int], empty: Iterable[str]) -> Node:
+    """Make a tree of folders' paths with how many images lie in each, and of paths without images."""
+    root = Node()
+    for path, count in (*counts.items(), *((path, 0) for path in empty)):
+        node = root
+        for part in path.split("/") if path else ():
+            node = node.folders.setdefault(part, Node())
+        node.images += count
+    return root
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a tree is read.
+
+    Attributes
+    ----------
+    root
+        The folder that wraps everything, without splits the one that holds the classes.
+    splits
+        The folders that hold the classes of a split, with the split; none where there are no splits.
+    left_out
+        Folders beside the splits that hold images, but no classes.
+    """
+
+    root: Parts
+    splits: dict[Parts, SplitName]
+    left_out: tuple[Parts, ...] = ()
+
+    def place(self, parts: Parts) -> tuple[str, SplitName | None] | None:
+        """Return the class and split of a path's parts; None for what lies in no class."""
+        if not self.splits:
+            at, split = len(self.root), None
+        else:
+            found = next((p for p in self.splits if parts[: len(p)] == p), None)
+            if found is None:
+                return None
+            at, split = len(found), self.splits[found]
+        return (plain_name(parts[at]), split) if len(parts) > at + 1 else None
+
+    def describe(self, source: str) -> str:
+        """Return a line that says what the splits are taken from; an empty text where there are none."""
+        if not self.splits:
+            return ""
+        ordered = sorted(self.splits.items(), key=lambda pair: _ORDER.index(pair[1]))
+        found = ", ".join(f"{'/'.join(path)} ({split})" for path, split in ordered)
+        rest = f"; left out {_listed(['/'.join(p) for p in self.left_out])}, no classes in it"
+        return (
+            f"{source}: splits by folder: {found}{rest if self.left_out else ''} "
+            "(--layout classes takes each folder for a class)"
+        )
+
+
+def read_layout(tree: Node, source: str, wanted: LayoutName = "auto") -> Layout:
+    """Tell splits from classes. Raises DataError for what looks like splits but is not understood."""
+    root, node = _unwrapped(tree, wanted)
+    if wanted == "classes":
+        return Layout(root, {})
+    filled = node.filled
+    named = {name: split for name in filled if (split := split_of(name))}
+    inner = {name: _unfolded(filled[name], (*root, name), split) for name, split in named.items()}
+    nested = {name: place for name, place in inner.items() if not _is_flat(place[1])}
+    others = [name for name in filled if name not in nested]
+    if wanted == "splits":
+        if not nested:
+            raise _unclear(node, source, "no folder called train, val or test that holds folders of classes")
+        return _layout(root, nested, named, others, source)
+    if not nested:
+        likes = [n for n in filled if any(map(_LIKE_SPLIT.fullmatch, _words(n))) and filled[n].nested]
+        if len(set(named.values())) > 1 or len(likes) > 1:
+            raise _unclear(node, source, "folders that look like splits, but not with classes inside")
+        return Layout(root, {})
+    foreign = [n for n in others if n not in named and not _is_unlabelled(n, filled[n])]
+    if foreign:
+        beside = _listed(sorted(nested))
+        raise _unclear(node, source, f"{foreign[0]!r} stands beside {beside}")
+    flat = [n for n in others if n in named]
+    if flat and "train" not in {named[n] for n in nested}:
+        raise _unclear(node, source, f"{flat[0]!r} has no folders of classes in it")
+    return _layout(root, nested, named, others, source)
+
+
+_Place = tuple[Parts, Node]
+
+
+def _layout(
+    root: Parts, nested: dict[str, _Place], named: dict[str, SplitName], others: list[str], source: str
+) -> Layout:
+    places = _unwrapped_all(nested)
+    splits: dict[Parts, SplitName] = {}
+    for name, (path, node) in places.items():
+        if named[name] in splits.values():
+            raise DataError(f"{source}: {name!r} is a second folder for the {named[name]} split: {_CURE}")
+        if odd := [n for n, inside in node.filled.items() if split_of(n) and inside.nested]:
+            raise DataError(f"{source}: {'/'.join(path)} has {odd[0]!r} beside its classes: {_CURE}")
+        splits[path] = named[name]
+    _check_shared(places, named, source)
+    return Layout(root, splits, tuple((*root, name) for name in others))
+
+
+_CURE = (
+    "expected folders of classes, or train, val and test with the classes inside: rename or move it, or say "
+    "what it is with --layout classes or --layout splits"
+)
+
+
+def _check_shared(places: dict[str, _Place], named: dict[str, SplitName], source: str) -> None:
+    """Raise DataError for splits without a class in common: what lies in one of them are no classes."""
+    train = next((n for n in places if named[n] == "train"), None)
+    for name, (path, node) in places.items():
+        if train is None or name == train:
+            continue
+        known = {plain_name(n) for n in places[train][1].folders}
+        here = [plain_name(n) for n in node.filled]
+        if not known.intersection(here):
+            first = "/".join(places[train][0])
+            raise DataError(
+                f"{source}: {'/'.join(path)} has the folders {_listed(sorted(here))}, and "
+                f"{first} has {_listed(sorted(known))}: expected the same classes in both"
+            )
+
+
+def _unwrapped(tree: Node, wanted: LayoutName) -> _Place:
+    """Go down through single folders that wrap everything, as archives have them."""
+    path: Parts = ()
+    while len(tree.folders) == 1:
+        [(name, inside)] = tree.folders.items()
+        if not inside.nested or (wanted != "classes" and split_of(name)):
+            break
+        path, tree = (*path, name), inside
+    return path, tree
+
+
+def _unfolded(node: Node, path: Parts, split: SplitName) -> _Place:
+    """Go down from a split's folder where it has one folder too many: `train/train`."""
+    while not node.images and len(node.filled) == 1:
+        [(name, inside)] = node.filled.items()
+        if split_of(name) != split:
+            break
+        path, node = (*path, name), inside
+    return path, node
+
+
+def _unwrapped_all(places: dict[str, _Place]) -> dict[str, _Place]:
+    """Go down where every split wraps its classes in one folder: `train/images/<class>`."""
+    while all(len(node.filled) == 1 and not node.images for _, node in places.values()):
+        inside = {
+            key: ((*path, name), inner)
+            for key, (path, node) in places.items()
+            for name, inner in node.filled.items()
+        }
+        if not all(node.nested for _, node in inside.values()):
+            break
+        places = inside
+    return places
+
+
+def _is_flat(node: Node) -> bool:
+    """Whether a folder's images are in it, and not in folders of classes; a few strays do not count."""
+    return not node.filled or (node.images > 0 and len(node.filled) < 2)
+
+
+def _is_unlabelled(name: str, node: Node) -> bool:
+    """Whether a folder holds images to be predicted, as some data sets have one: `seg_pred/seg_pred/*`."""
+    return any(map(_UNLABELLED.fullmatch, _words(name))) and len(node.filled) < 2
+
+
+def _unclear(node: Node, source: str, why: str) -> DataError:
+    seen = [
+        f"{name} ({f'{inside.images:,} images' if inside.images else f'{len(inside.filled)} folders'})"
+        for name, inside in sorted(node.filled.items())
+    ]
+    return DataError(f"{source}: {why}; found {_listed(seen)}; {_CURE}")
+
+
+def _listed(names: Iterable[str]) -> str:
+    every = list(names)
+    return ", ".join(every[:_SHOWN]) + (f" and {len(every) - _SHOWN:,} more" if len(every) > _SHOWN else "")

@@ -1,0 +1,128 @@
+"""Which files are images, by their names and, where these lie, by their first bytes.
+
+The one list of endings: folders, archives, patterns and single files all go by it.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+EXTENSIONS = frozenset({
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".png", ".webp", ".avif", ".bmp", ".dib", ".gif",
+    ".tif", ".tiff", ".pbm", ".pgm", ".ppm", ".pnm", ".pam", ".pfm",
+})  # fmt: skip
+VIDEO_EXTENSIONS = frozenset(
+    {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mjpeg", ".mjpg"}
+)
+USUAL = "JPEG, PNG, WebP, AVIF, BMP, GIF, TIFF or PNM"
+
+HEIC, RAW, VIDEO = "HEIC image", "camera raw image", "video"
+# What people take for images, and what it is.
+_FOREIGN: dict[str, str] = {
+    **dict.fromkeys((".heic", ".heif", ".hif"), HEIC),
+    **dict.fromkeys((
+        ".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".sr2", ".raf", ".orf", ".rw2", ".pef",
+        ".srw", ".raw",
+    ), RAW),
+    **dict.fromkeys((*VIDEO_EXTENSIONS, ".mts", ".m2ts", ".3gp", ".wmv", ".flv", ".ogv"), VIDEO),
+    ".jxl": "JPEG XL image", ".jp2": "JPEG 2000 image", ".j2k": "JPEG 2000 image", ".svg": "SVG drawing",
+    ".psd": "Photoshop file", ".ico": "icon", ".hdr": "HDR image", ".exr": "HDR image",
+}  # fmt: skip
+# What lies beside images by the thousand: not worth opening.
+_PLAIN = frozenset({
+    ".txt", ".json", ".jsonl", ".xml", ".csv", ".tsv", ".md", ".html", ".yaml", ".yml", ".py", ".ipynb",
+    ".npy", ".npz", ".mat", ".pkl", ".pt", ".log",
+})  # fmt: skip
+# Only what no text and no raw image begins with.
+_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")
+_BRANDS = {b"hei": HEIC, b"hev": HEIC, b"mif": HEIC, b"msf": HEIC}
+PEEK_BYTES = 16
+_JUNK = frozenset({"@eadir", "__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin"})
+
+_CURES = {
+    HEIC: "convert them, such as with `magick mogrify -format jpg *.heic`",
+    RAW: "develop them to JPEG",
+    VIDEO: "take frames out, such as with `ffmpeg -i CLIP -vf fps=1 %04d.jpg`",
+}
+
+
+class Sorted(NamedTuple):
+    """Names that were sorted by what they are: images, and by kind what people take for images."""
+
+    images: list[str]
+    foreign: dict[str, list[str]]
+
+
+def is_image_name(name: str | os.PathLike[str]) -> bool:
+    """Whether a file has the ending of an image that is read here, in whatever case."""
+    return ending(os.fspath(name)) in EXTENSIONS
+
+
+def ending(name: str) -> str:
+    """Return a name's ending in small letters with its dot, or an empty text."""
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122 - for millions of names a path is slow to make
+
+
+def is_junk(part: str) -> bool:
+    """Whether a file or folder of this name is hidden, or what systems and tools put beside images."""
+    return part.startswith(".") or part.lower() in _JUNK
+
+
+def sort_names(names: Iterable[str], peek: Callable[[str], bytes]) -> Sorted:
+    """Sort names of files, which may be paths, and keep their order.
+
+    Parameters
+    ----------
+    peek
+        Returns a file's first bytes, `PEEK_BYTES` or more, or none where it can't. It is asked where an
+        ending does not say that the file is an image.
+    """
+    images: list[str] = []
+    foreign: dict[str, list[str]] = {}
+    for name in names:
+        end = ending(name)
+        if end in EXTENSIONS:
+            images.append(name)
+        elif end not in _PLAIN:
+            start = peek(name)
+            if _is_image(start):
+                images.append(name)
+            elif kind := _kind(end, start):
+                foreign.setdefault(kind, []).append(name)
+    return Sorted(images, foreign)
+
+
+def _is_image(start: bytes) -> bool:
+    return (
+        start.startswith(_SIGNATURES)
+        or (start[:4] == b"RIFF" and start[8:12] == b"WEBP")
+        or start[4:12] in (b"ftypavif", b"ftypavis")
+    )
+
+
+def _kind(end: str, start: bytes) -> str | None:
+    if start[4:8] == b"ftyp" and (kind := _BRANDS.get(start[8:11])):
+        return kind
+    return _FOREIGN.get(end)
+
+
+def describe_left_out(foreign: Mapping[str, list[str]], where: str) -> str:
+    """Return one line that counts files which are not read, with what to do; an empty text for none."""
+    if not foreign:
+        return ""
+    ordered = sorted(foreign.items(), key=lambda pair: -len(pair[1]))
+    parts = [
+        f"{len(names):,} {kind}{'s' if len(names) > 1 else ''} (such as {names[0]})"
+        for kind, names in ordered
+    ]
+    return f"{where}: left out {', '.join(parts)}: {cures(foreign)}"
+
+
+def cures(kinds: Iterable[str]) -> str:
+    """Return what to do about files of these kinds, as the end of a sentence."""
+    known = [_CURES[kind] for kind in kinds if kind in _CURES]
+    return "; ".join(known) or "convert them to JPEG or PNG"
