@@ -14,6 +14,8 @@ from edgecnn.cli.options import (
     InputSizeOption,
     JsonOption,
     LabelsOption,
+    Layout,
+    LayoutOption,
     LimitOption,
     ModelOption,
     OutputOption,
@@ -68,6 +70,7 @@ def bench(
     ] = None,
     split: SplitOption = None,
     limit: LimitOption = None,
+    layout: LayoutOption = Layout.auto,
     ops: Annotated[
         bool, typer.Option("--ops", help="Tell multiplications and bytes of each operator.")
     ] = False,
@@ -131,6 +134,7 @@ def bench(
         data=data,
         split=split,
         limit=limit,
+        layout=layout,
         ops=ops,
         compare=compare,
     )

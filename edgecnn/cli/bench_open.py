@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from edgecnn import DEFAULT_MODEL
-from edgecnn.cli.options import open_classifier, parse_threads
+from edgecnn.cli.options import Layout, open_classifier, parse_threads
 from edgecnn.errors import OptionError
 from edgecnn.quiet import say
 
@@ -52,7 +52,7 @@ class Asked:
         Whether to tell where the work of the variant that is judged is.
     compare
         The JSON of an older run to hold this one against.
-    data, split, limit
+    data, split, limit, layout
         Labelled pictures to measure accuracy on; see `edgecnn evaluate`.
     """
 
@@ -74,6 +74,7 @@ class Asked:
     data: str | None = None
     split: Split | None = None
     limit: int | None = None
+    layout: Layout = Layout.auto
 
 
 @dataclass(frozen=True, slots=True)

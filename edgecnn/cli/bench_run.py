@@ -150,7 +150,7 @@ def _judge(asked: Asked, contestants: Sequence[Contestant]) -> Callable[[], Know
     from edgecnn.evaluate import match_labels
 
     classifiers = judged(contestants)
-    name, source = open_data(asked.data or "")
+    name, source = open_data(asked.data or "", asked.layout.value)
     first = contestants[0].classifier.model
     match_labels(source.labels, first.labels, first.name, name)
     return lambda: knowledge(

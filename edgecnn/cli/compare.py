@@ -16,6 +16,8 @@ from edgecnn.cli.options import (
     InputSizeOption,
     JsonOption,
     LabelsOption,
+    Layout,
+    LayoutOption,
     LimitOption,
     OutputOption,
     RangeOption,
@@ -55,6 +57,7 @@ def compare_models(
     ] = False,
     split: SplitOption = None,
     limit: LimitOption = None,
+    layout: LayoutOption = Layout.auto,
     engine: EngineOption = "auto",
     threads: ThreadsOption = "1",
     labels: LabelsOption = None,
@@ -83,7 +86,7 @@ def compare_models(
         with ExitStack() as stack:
             entrants = list(_entrants(stack, models, engine, threads, given))
             if data is not None:
-                entrants = _evaluated(entrants, data, split, limit, corruptions)
+                entrants = _evaluated(entrants, data, split, limit, layout, corruptions)
             elif plot:
                 _require_accuracy(entrants)
             rows = compare(entrants)
@@ -122,12 +125,17 @@ def _entrants(
 
 
 def _evaluated(
-    entrants: list[Entrant], data: str, split: Split | None, limit: int | None, corruptions: bool
+    entrants: list[Entrant],
+    data: str,
+    split: Split | None,
+    limit: int | None,
+    layout: Layout,
+    corruptions: bool,
 ) -> list[Entrant]:
     """Return the entrants with what they made of the data; labels that do not fit are found first."""
     from edgecnn.evaluate import match_labels
 
-    name, source = open_data(data)
+    name, source = open_data(data, layout.value)
     for entrant in entrants:
         known = next(iter(entrant.classifiers.values()))
         match_labels(source.labels, known.labels, entrant.name, name)

@@ -123,3 +123,15 @@ def test_a_plot_without_matplotlib_names_the_extra(run_cli, tmp_path, monkeypatc
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     ran = run_cli("models", "compare", "digits", "--plot", tmp_path / "x.png")
     ran.fails("needs matplotlib", "edgecnn[report]")
+
+
+@pytest.mark.parametrize(
+    "command", [("models", "compare", "digits"), ("bench", "--model", "digits", "--blocks", "8")]
+)
+def test_layout_says_what_folders_are(run_cli, tmp_path, command):
+    for name in ("train/3", "train/4", "test/3", "test/4"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        pixels = np.full((40, 40, 3), 99, np.uint8)
+        cv2.imwrite(str(tmp_path / "data" / name / "a.png"), pixels)
+    ran = run_cli(*command, "--data", tmp_path / "data", "--layout", "classes")
+    ran.fails("3", "test")
