@@ -162,10 +162,20 @@ def _run() -> int:
     except OSError as error:
         if error.filename is not None:  # about some file, so it is no matter of the output
             raise OutputError(f"{error.filename}: {error.strerror}") from error
+        if _folder_is_gone():
+            raise OutputError("the folder in which this runs was deleted: change to another one") from error
         _leave_output()
         raise OutputError(f"the output can't be written: {error.strerror}") from error
     except MemoryError as error:
         raise OutputError("there is not enough memory for this") from error
+
+
+def _folder_is_gone() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109 - no path is needed
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _call() -> int:

@@ -82,6 +82,17 @@ def test_names_that_the_language_can_not_write_are_found_all_the_same(here):
     assert b".png  " in ran.stdout
 
 
+def test_in_a_folder_that_was_deleted(tmp_path):
+    (tmp_path / "gone").mkdir()
+    run = f"cd gone && rmdir ../gone && exec {sys.executable} -P -m edgecnn doctor"
+    ran = subprocess.run(
+        ["sh", "-c", run], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (ran.returncode, ran.stderr) == (
+        1, "edgecnn: the folder in which this runs was deleted: change to another one\n"
+    )  # fmt: skip
+
+
 def test_a_clock_that_is_set_back_changes_nothing(tmp_path):
     """By an hour each time that anybody looks."""
     (tmp_path / "sitecustomize.py").write_text(
