@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
+from edgecnn.address import mask_secrets
 from edgecnn.board import describe_board
 from edgecnn.errors import CameraError
 
@@ -36,7 +37,10 @@ CAMERAS = {
 VIDEO_EXTENSIONS = frozenset(
     {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mjpeg", ".mjpg"}
 )
-
+# How a source begins that follows the query of a URL.
+_SOURCE = re.compile(
+    r"\s*([a-z][a-z0-9+.-]*://|[./~]|(auto|picamera|rpicam|synthetic)([:\s]|$))", re.IGNORECASE
+)
 
 STALL_S = 5.0
 # A sensor takes a while to start, and a network to answer.
@@ -72,7 +76,9 @@ class Camera(Protocol):
     Attributes
     ----------
     name
-        The source as the user named it.
+        The source as the user named it, without the secrets of an address.
+    address
+        What opens it again, secrets and all, where that is another text than its name; never shown.
     live
         Whether time goes on without us: frames of a live camera may be dropped, those of a file never are.
     fps
@@ -83,6 +89,7 @@ class Camera(Protocol):
 
     name: str
     live: bool
+    address: str | None = None
     fps: float | None = None
 
     @property
@@ -120,8 +127,17 @@ class Camera(Protocol):
 
 
 def split_sources(text: str) -> list[str]:
-    """Split `auto,synthetic:seed=7,fps=0` into its sources; a comma before `key=` stays inside one."""
-    return [part.strip() for part in re.split(r",(?![a-z_]+=)", text) if part.strip()]
+    """Split `auto,synthetic:seed=7,fps=0` into its sources; a comma before `key=` stays inside one.
+
+    So does a comma of a URL's query, unless what follows begins as a source does: `http://…?size=640,480`.
+    """
+    found: list[str] = []
+    for part in re.split(r",(?![a-z_]+=)", text):
+        if found and re.search(r"://.*\?", found[-1]) and not _SOURCE.match(part):
+            found[-1] += f",{part}"
+        else:
+            found.append(part)
+    return [part.strip() for part in found if part.strip()]
 
 
 def open_camera(sources: str, mode: Mode | None = None) -> Camera:
@@ -145,7 +161,7 @@ def open_camera(sources: str, mode: Mode | None = None) -> Camera:
             except CameraError as error:
                 reasons.append(str(error))
     hint = "" if "synthetic" in sources else "; `--source synthetic` needs no camera"
-    raise CameraError(f"no source opens: {'; '.join(reasons) or 'none was given'}{hint}")
+    raise CameraError(mask_secrets(f"no source opens: {'; '.join(reasons) or 'none was given'}{hint}"))
 
 
 def open_recovering(sources: str, mode: Mode, say: Callable[[str], None], ended: threading.Event) -> Camera:
@@ -167,7 +183,7 @@ def open_recovering(sources: str, mode: Mode, say: Callable[[str], None], ended:
     if not camera.live:
         # A video of a network can stall, a file of this machine can't.
         return camera if "://" in camera.name else camera.leave_worker()
-    again = [camera.name] + (["auto"] if "auto" in split_sources(sources) else [])
+    again = [camera.address or camera.name] + (["auto"] if "auto" in split_sources(sources) else [])
     return RecoveringCamera(camera, lambda: opened(",".join(again)), say, ended)
 
 

@@ -115,6 +115,7 @@ class GuardedCamera(Camera):
 
     def __init__(self, camera: Camera, worker: Worker, seconds: float) -> None:
         self.name, self.live, self.fps = camera.name, camera.live, camera.fps
+        self.address = camera.address
         self._camera, self._worker, self._seconds = camera, worker, seconds
         self._description = camera.description
         self._closed = False

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 
+from edgecnn.address import mask_secrets
 from edgecnn.camera import Camera, Mode, driver_stamp, is_device
 from edgecnn.camera.ffmpeg import check_size, is_network, open_stream, open_video
 from edgecnn.errors import CameraError, ImageError
@@ -65,8 +66,9 @@ class OpenCvCamera(Camera):
     """
 
     def __init__(self, source: str, mode: Mode | None = None) -> None:
-        self.name = source
-        self._file = not (is_device(source) or is_network(source))
+        self.name, self.address = mask_secrets(source), source
+        self._device = is_device(source)
+        self._file = not (self._device or is_network(source))
         self._index = 0
         self._reading = threading.Lock()
         mode = mode or Mode()
@@ -75,9 +77,9 @@ class OpenCvCamera(Camera):
             self._capture.release()
             raise CameraError(_why_not(source))
         # A stream has no number of frames; a video file behind a URL has.
-        self._file = self._file or (not is_device(source) and self._capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0)
+        self._file = self._file or (not self._device and self._capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0)
         self.live = not self._file
-        if is_device(source):
+        if self._device:
             # MJPG first: many cameras give 30 frames a second in no other format.
             self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
             self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, mode.width)
@@ -166,12 +168,12 @@ class OpenCvCamera(Camera):
             self._reading.release()
 
     def _check_size(self, width: float, height: float) -> None:
-        if not is_device(self.name):
+        if not self._device:
             check_size(width, height, self.name)
 
     def _driver_stamp(self, now: int) -> int:
         """Return the driver's own time of capture where it is on our clock, else now."""
-        if is_device(self.name):
+        if self._device:
             return driver_stamp(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6, now)
         return now
 
@@ -197,9 +199,10 @@ def _open_device(source: str, stall_s: float) -> Any:
 def _why_not(source: str) -> str:
     """Say why a source does not open, as far as can be told."""
     if not is_device(source):
+        name = mask_secrets(source)
         if is_network(source):
-            return f"{source} can't be opened: nobody answers there, or it is no video that OpenCV can read"
-        return f"{source} can't be opened: it is no video that OpenCV can read"
+            return f"{name} can't be opened: nobody answers there, or it is no video that OpenCV can read"
+        return f"{name} can't be opened: it is no video that OpenCV can read"
     path = Path(f"/dev/video{source}" if source.isdigit() else source)
     if not path.exists():
         return f"{path} does not exist: is the camera plugged in?"

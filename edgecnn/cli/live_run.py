@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from edgecnn import DEFAULT_MODEL
+from edgecnn.address import mask_secrets
 from edgecnn.camera import Mode, open_recovering
 from edgecnn.cli.options import choice
 from edgecnn.errors import OutputError
@@ -93,7 +94,7 @@ def run_live(
             stop = stack.enter_context(_stop_on_signals())
             summary = _run(load, variant, asked, console, stop, stack, failures)
     except _StoppedEarly:
-        summary = Stats().summary(asked.source)
+        summary = Stats().summary(mask_secrets(asked.source))
     return replace(summary, failures=(*summary.failures, *failures))
 
 

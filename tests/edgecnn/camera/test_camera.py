@@ -29,6 +29,12 @@ def clip(tmp_path):
         ("0,synthetic:seed=3,fps=0", ["0", "synthetic:seed=3,fps=0"]),
         ("synthetic:fps=0, clip.mp4", ["synthetic:fps=0", "clip.mp4"]),
         ("", []),
+        ("http://cam/x?size=640,480&q=5,0,synthetic", ["http://cam/x?size=640,480&q=5,0", "synthetic"]),
+        ("rtsp://cam/x?a=1,2,rtsp://other/y,0", ["rtsp://cam/x?a=1,2", "rtsp://other/y", "0"]),
+        (
+            "http://cam/x?size=1,2, /dev/video0,./clip.mp4",
+            ["http://cam/x?size=1,2", "/dev/video0", "./clip.mp4"],
+        ),
     ],
 )
 def test_sources_are_split_outside_their_options(text, sources):
