@@ -15,6 +15,7 @@ import cv2
 from edgecnn.address import mask_secrets
 from edgecnn.camera import Camera, Mode, driver_stamp, is_device
 from edgecnn.camera.ffmpeg import check_size, is_network, open_stream, open_video
+from edgecnn.camera.ffmpeg_memory import read_frame
 from edgecnn.errors import CameraError, ImageError
 from edgecnn.frame import Frame
 from edgecnn.image_file import decode_image, reduction
@@ -123,14 +124,14 @@ class OpenCvCamera(Camera):
             # What waits for a network would keep all others from saying anything.
             loud = self.live or is_network(self.name)
             with self._reading, contextlib.nullcontext() if loud else quiet_stderr():
-                granted, pixels = self._capture.read()
-            if not granted or pixels is None or pixels.size == 0:
+                pixels = self._take()
+            if pixels is None or pixels.size == 0:
                 if self._file and self._index:
                     return None
-                raise CameraError(
-                    f"{self.name} gives no pictures: it was unplugged, another program took it, "
-                    "or it is no video"
-                )
+                why = "it is no video, is damaged, or has too large frames"
+                if self.live:
+                    why = "it was unplugged, another program took it, or it is no video"
+                raise CameraError(f"{self.name} gives no pictures: {why}")
             if pixels.ndim == 3:
                 self._check_size(pixels.shape[1], pixels.shape[0])
             captured = self._driver_stamp(time.monotonic_ns())
@@ -144,6 +145,13 @@ class OpenCvCamera(Camera):
                     ) from error
             else:
                 return Frame(picture, captured, index, self.name, encoded=encoded)
+
+    def _take(self) -> NDArray[np.uint8] | None:
+        """Return the next frame as it comes, or None. Raises CameraError for a frame that is too large."""
+        if not self._device:
+            return read_frame(self._capture, self.name)
+        granted, pixels = self._capture.read()
+        return pixels if granted else None
 
     def need(self, side: int | None) -> None:
         """Decode MJPG frames no larger than this needs."""
@@ -180,8 +188,8 @@ class OpenCvCamera(Camera):
 
 def _open_capture(source: str, stall_s: float) -> Any:
     if "OPENCV_LOG_LEVEL" not in os.environ:
-        # Its warnings of a camera that went away would stand in the middle of the view.
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+        # What it says of a camera that went away would stand in the middle of the view.
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_FATAL)
     if is_network(source):
         return open_stream(source, stall_s)
     with quiet_stderr():
