@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from edgecnn.convention import Background
     from edgecnn.frame import Frame
 
 CAMERAS = {
@@ -59,13 +60,14 @@ class Mode:
 
     `fps` is frames a second, None for the camera's own choice; of pictures in files, how many are given in a
     second, None for as many as are wanted. `stall_s` is how long no picture may come before the camera counts
-    as lost.
+    as lost. `background` is the ground for transparent images in files.
     """
 
     width: int = 640
     height: int = 480
     fps: float | None = None
     stall_s: float = STALL_S
+    background: Background = "white"
 
 
 class Camera(Protocol):

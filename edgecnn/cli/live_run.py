@@ -113,8 +113,9 @@ def _run(
 
     stop = signals.stop
     classifier = stack.enter_context(load(variant))
-    camera = stack.enter_context(open_recovering(asked.source, asked.mode, say, stop))
     model = classifier.model
+    mode = replace(asked.mode, background=model.input.background)
+    camera = stack.enter_context(open_recovering(asked.source, mode, say, stop))
     console.print(
         f"source {camera.description}; model {model.name} {model.variant} "
         f"on {classifier.engine.name}, {classifier.threads} thread{'s' * (classifier.threads > 1)}",
@@ -124,7 +125,7 @@ def _run(
         console.print(chosen, soft_wrap=True)
     variants = stack.enter_context(Variants(classifier, load))
     sinks = [
-        *(_close_later(sink, stack, failures) for sink in _sinks(asked, camera, console, stop)),
+        *(_close_later(sink, stack, failures) for sink in _sinks(asked, mode, camera, console, stop)),
         stack.enter_context(Reloader(asked.model, partial(load, strict=True), watch=asked.watch)),
     ]
     signals.running = True
@@ -157,7 +158,9 @@ def _close_later(sink: Sink, stack: ExitStack, failures: list[str]) -> Sink:
     return sink
 
 
-def _sinks(asked: Live, camera: Camera, console: Console, stop: threading.Event) -> Iterator[Sink]:
+def _sinks(
+    asked: Live, mode: Mode, camera: Camera, console: Console, stop: threading.Event
+) -> Iterator[Sink]:
     """Open what shows and keeps the results; a module is imported when its sink is asked for."""
     if asked.jsonl:
         from edgecnn.sink.jsonl import JsonlSink
@@ -171,12 +174,13 @@ def _sinks(asked: Live, camera: Camera, console: Console, stop: threading.Event)
         from edgecnn.sink.video import VideoSink
 
         # A video file keeps its own rate.
-        rate = asked.mode.fps or (None if camera.live else camera.fps)
+        rate = mode.fps or (None if camera.live else camera.fps)
         yield VideoSink(asked.record, live=camera.live, fps=rate, overlay=asked.overlay)
     if view := _view(asked.show):
         from edgecnn.sink import open_view
 
         options = {"listen": asked.listen, "upload_megapixels": asked.upload_megapixels}
+        options["background"] = mode.background
         yield open_view(view, console, **(options if view == "web" else {}))
 
 

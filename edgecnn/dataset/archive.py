@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edgecnn.convention import Background
+
 # No image that is this large shrinks more when it is packed: zeros do, to a thousandth.
 LARGE_BYTES, MOST_RATIO = 16 << 20, 200
 # Of the list of members: half a million with names of sixty letters. Python takes 600 bytes for each.
@@ -36,6 +38,8 @@ class ZipSource:
 
     `names` are those of all members.
     """
+
+    background: Background = "white"
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -68,7 +72,7 @@ class ZipSource:
             raise DataError(
                 f"{self._path}: {item.id} can't be unpacked: {str(error) or 'it is cut off'}; pack it again"
             ) from error
-        return decode_image(data, f"{self._path}:{item.id}")
+        return decode_image(data, f"{self._path}:{item.id}", background=self.background)
 
     def _unpack(self, info: zipfile.ZipInfo) -> bytes:
         """Return a member's bytes: zipfile finds them, but what it unpacks with knows no limits."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edgecnn.convention import Background
+
 _NAMED = 3
 _Parts = tuple[str, ...]
 
@@ -27,6 +29,8 @@ class FolderSource:
     Links to folders are followed, but no folder is read a second time: `notes` say which links were left.
     """
 
+    background: Background = "white"
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         found = walk(folder)
@@ -35,7 +39,7 @@ class FolderSource:
 
     def read(self, item: Item) -> NDArray[np.uint8]:
         """Read and decode the file."""
-        return read_image(self._folder / item.id)
+        return read_image(self._folder / item.id, background=self.background)
 
 
 @dataclass(frozen=True, slots=True)

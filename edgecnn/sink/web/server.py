@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from edgecnn.command import Command
+    from edgecnn.convention import Background
     from edgecnn.frame import Result
     from edgecnn.sink.web.listen import Listen
     from edgecnn.stats import Stats
@@ -52,11 +53,16 @@ class WebSink(Sink):
     """Serves the live view over HTTP until it is closed; prints its address, and the token once.
 
     The loop only leaves what is newest: pictures are encoded, and viewers served, in two other threads.
-    Images that are sent in have at most so many megapixels, and are decoded in a process of their own.
+    Images that are sent in have at most so many megapixels, and are decoded in a process of their own, on
+    the background where they are transparent.
     """
 
     def __init__(
-        self, console: Console, listen: Listen, upload_megapixels: float = UPLOAD_MEGAPIXELS
+        self,
+        console: Console,
+        listen: Listen,
+        upload_megapixels: float = UPLOAD_MEGAPIXELS,
+        background: Background = "white",
     ) -> None:
         token = listen.token()
         self._socket = listen.open()
@@ -68,7 +74,7 @@ class WebSink(Sink):
         loop = self._runner.get_loop()
         self._pictures: Latest[bytes] = Latest(loop)
         self._events: Latest[str] = Latest(loop)
-        self._decoder = ImageWorker(upload_megapixels, most_upload_memory())
+        self._decoder = ImageWorker(upload_megapixels, most_upload_memory(), background)
         self._site = Site(self._pictures, self._events, self._asked.put, self._decoder)
         self._server = _Server(_config(self._site.app(token)))
         self._encoder = Encoder(self._pictures)
