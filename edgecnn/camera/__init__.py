@@ -1,8 +1,8 @@
 """Cameras give frames. The table names them; a module is imported when its camera is chosen.
 
-A source is `N` or `/dev/videoN` (a camera), `picamera` or `rpicam` (the Raspberry Pi's own), a video file or
-a URL, an image, a folder or a pattern (`shots/*.jpg`), `synthetic` with its options, or `auto`: the first
-real camera that opens.
+A source is `N`, `/dev/videoN` or any other path to a camera's device, `picamera` or `rpicam` (the Raspberry
+Pi's own), a video file or a URL, an image, a folder or a pattern (`shots/*.jpg`), `synthetic` with its
+options, or `auto`: the first real camera that opens.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import importlib.util
 import os
 import re
 import shutil
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
@@ -30,14 +31,21 @@ if TYPE_CHECKING:
 
 CAMERAS = {
     "opencv": ("edgecnn.camera.opencv", "OpenCvCamera"),
+    "polled": ("edgecnn.camera.polled", "open_stream_or_poll"),
     "picamera": ("edgecnn.camera.picamera", "PiCamera"),
     "rpicam": ("edgecnn.camera.rpicam", "RpicamCamera"),
     "files": ("edgecnn.camera.files", "FilesCamera"),
     "synthetic": ("edgecnn.camera.synthetic", "SyntheticCamera"),
 }
 VIDEO_EXTENSIONS = frozenset(
-    {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mjpeg", ".mjpg"}
-)
+    {
+        ".mp4", ".m4v", ".mov", ".3gp", ".3g2", ".avi", ".mkv", ".webm", ".wmv", ".asf", ".flv", ".ogv",
+        ".mpg", ".mpeg", ".vob", ".ts", ".mts", ".m2ts", ".mjpeg", ".mjpg", ".h264", ".264", ".h265", ".265",
+        ".hevc",
+    }
+)  # fmt: skip
+# The number of V4L2's devices (Linux' admin-guide/devices.txt).
+_VIDEO_MAJOR = 81
 # How a source begins that follows the query of a URL.
 _SOURCE = re.compile(
     r"\s*([a-z][a-z0-9+.-]*://|[./~]|(auto|picamera|rpicam|synthetic)([:\s]|$))", re.IGNORECASE
@@ -246,8 +254,19 @@ def driver_stamp(stamp_ns: float, now_ns: int) -> int:
 
 
 def is_device(source: str) -> bool:
-    """Whether a source is a V4L2 device, by number or path."""
-    return re.fullmatch(r"[0-9]{1,4}", source) is not None or source.startswith("/dev/video")
+    """Whether a source is a camera's device: a number, any path to one, or one in /dev that is not there.
+
+    So a link of udev's (/dev/v4l/by-id/…, /dev/front-door) stays a camera while it is unplugged.
+    """
+    if re.fullmatch(r"[0-9]{1,4}", source, re.ASCII):
+        return True
+    try:
+        found = os.stat(source)  # noqa: PTH116 - a name that no path can have
+        return stat.S_ISCHR(found.st_mode) and os.major(found.st_rdev) == _VIDEO_MAJOR
+    except FileNotFoundError:
+        return source.startswith("/dev/") and not is_pattern(source)
+    except (OSError, ValueError):
+        return False
 
 
 def is_pattern(source: str) -> bool:
@@ -263,6 +282,8 @@ def is_video_file(path: Path) -> bool:
 def _open(source: str, mode: Mode) -> Camera:
     if (own := source.partition(":")[0]) in ("synthetic", "picamera", "rpicam"):
         kind = own
+    elif re.match("https?://", source, re.IGNORECASE):
+        kind = "polled"
     elif is_device(source) or "://" in source:
         kind = "opencv"
     elif is_pattern(source):

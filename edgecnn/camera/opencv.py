@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # Files without a rate are said to have thousands of pictures a second.
 _FASTEST = 1000
+# JPEG and PNG, as FFmpeg calls them in streams; other images it calls by no code.
+_IMAGE_CODES = ("MJPG", "MPNG", "")
 _JPEG_END = b"\xff\xd9"
 
 
@@ -94,6 +96,7 @@ class OpenCvCamera(Camera):
         self._decoded = JpegFrames()
         # Some devices open and never give a picture: a source is open when its first one is there.
         self._first: Frame | None = None
+        self._second: Frame | None = None
         try:
             self._check_size(
                 self._capture.get(cv2.CAP_PROP_FRAME_WIDTH), self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
@@ -117,7 +120,7 @@ class OpenCvCamera(Camera):
     def read(self) -> Frame | None:
         """Wait for the next frame; None at the end of a file."""
         if self._first is not None:
-            first, self._first = self._first, None
+            first, self._first, self._second = self._first, self._second, None
             return first
         end = time.monotonic() + self._patience_s
         while True:
@@ -152,6 +155,19 @@ class OpenCvCamera(Camera):
             return read_frame(self._capture, self.name)
         granted, pixels = self._capture.read()
         return pixels if granted else None
+
+    def is_single_image(self) -> bool:
+        """Whether an address gave one image and no more; the next one, if there is one, is kept.
+
+        To be asked before the first `read`.
+        """
+        if self._code() not in _IMAGE_CODES or self._first is None:
+            return False
+        first, self._first = self._first, None
+        with contextlib.suppress(CameraError):
+            self._second = self.read()
+        self._first = first
+        return self._second is None
 
     def need(self, side: int | None) -> None:
         """Decode MJPG frames no larger than this needs."""
@@ -197,11 +213,11 @@ def _open_capture(source: str, stall_s: float) -> Any:
 
 
 def _open_device(source: str, stall_s: float) -> Any:
-    # Read once, before the first capture of a process; without it a stall blocks for 10 s.
+    # Read once, at the first wait for a camera in a process; without it a stall blocks for 10 s.
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(max(1, round(stall_s))))
     backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
-    number = int(source) if source.isdigit() else None
-    return cv2.VideoCapture(source if number is None else number, backend)
+    # Links such as /dev/v4l/by-id/… are followed each time: what they lead to changes with each plugging in.
+    return cv2.VideoCapture(int(source) if source.isdecimal() else os.path.realpath(source), backend)
 
 
 def _why_not(source: str) -> str:
@@ -211,8 +227,8 @@ def _why_not(source: str) -> str:
         if is_network(source):
             return f"{name} can't be opened: nobody answers there, or it is no video that OpenCV can read"
         return f"{name} can't be opened: it is no video that OpenCV can read"
-    path = Path(f"/dev/video{source}" if source.isdigit() else source)
-    if not path.exists():
+    path = Path(f"/dev/video{source}" if source.isdecimal() else source)
+    if not os.path.exists(path):  # noqa: PTH110 - pathlib's raises where a folder may not be entered
         return f"{path} does not exist: is the camera plugged in?"
     if not os.access(path, os.R_OK | os.W_OK):
         return f"{path} may not be used by you: `sudo usermod -aG video $USER`, then log in again"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import re
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
 
 
 class HttpCamera(ThreadingHTTPServer):
-    """Serves one picture, uint8 H×W×3 BGR; with `user` (`name:password`) only to who knows it.
+    """Serves one picture, uint8 H×W×3 BGR; with `user` (`name:password`) only to who knows it, by
+    Basic or `digest` authentication.
 
     `/live.mjpg` is a stream, anything else one JPEG. `paths` are the addresses that were asked for and
     answered, `refused` counts those without the password. What `answer` returns for a path, a content type
@@ -26,9 +29,10 @@ class HttpCamera(ThreadingHTTPServer):
     daemon_threads = True
     answer = staticmethod(lambda path: None)
 
-    def __init__(self, picture: np.ndarray, user: str | None = None) -> None:
+    def __init__(self, picture: np.ndarray, user: str | None = None, *, digest: bool = False) -> None:
         super().__init__(("127.0.0.1", 0), _Request)
         self.jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
+        self.user, self.digest = user, digest
         self.wanted = None if user is None else "Basic " + base64.b64encode(user.encode()).decode()
         self.paths: list[str] = []
         self.refused = 0
@@ -54,10 +58,11 @@ class _Request(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         server = self.server
-        if server.wanted is not None and self.headers["Authorization"] != server.wanted:
+        if server.wanted is not None and not self._is_known():
             server.refused += 1
             self.send_response(401)
-            self.send_header("WWW-Authenticate", 'Basic realm="camera"')
+            kind = 'Digest realm="camera", nonce="1", qop="auth"' if server.digest else 'Basic realm="camera"'
+            self.send_header("WWW-Authenticate", kind)
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
@@ -68,6 +73,17 @@ class _Request(BaseHTTPRequestHandler):
             self._stream()
         else:
             self._send("image/jpeg", server.jpeg)
+
+    def _is_known(self) -> bool:
+        shown = self.headers["Authorization"] or ""
+        if not self.server.digest:
+            return shown == self.server.wanted
+        said = dict(re.findall(r'(\w+)="?([^",]*)', shown))
+        name, _, password = self.server.user.partition(":")
+        one = hashlib.md5(f"{name}:camera:{password}".encode()).hexdigest()
+        two = hashlib.md5(f"GET:{self.path}".encode()).hexdigest()
+        right = f"{one}:1:{said.get('nc')}:{said.get('cnonce')}:auth:{two}"
+        return said.get("response") == hashlib.md5(right.encode()).hexdigest()
 
     def _send(self, kind: str, body: bytes) -> None:
         self.send_response(200)
