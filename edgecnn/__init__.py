@@ -20,11 +20,9 @@ if TYPE_CHECKING:
     from edgecnn.frame import Frame, Prediction, Result, Timings
     from edgecnn.loader import load
 
-# OpenCV reads these once, when it is imported: the largest picture that it decodes, and how long a camera
-# that stalls may block a read (ten seconds otherwise).
+# The largest image that OpenCV decodes: it reads this once, when it is imported.
 MAX_MEGAPIXELS = 200
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_MEGAPIXELS * 1_000_000))
-os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
 
 __version__ = "0.1.0"
 DEFAULT_MODEL = "digits"

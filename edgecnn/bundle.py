@@ -329,6 +329,7 @@ def bundle_usage(bundle: Bundle, variant: str, given: Given) -> tuple[bytes, Usa
     convention = Convention(
         spec.width, spec.height, spec.color, spec.fit, spec.layout, spec.value_range,
         dict.fromkeys(("range", "color", "fit", "layout"), said), spec.channel_ranges, spec.resize,
+        background=spec.background,
     )  # fmt: skip
     confidence = bundle.confidence.get(variant, Confidence())
     return data, Usage(file, variant, convention, names, confidence, found, notices=notices)

@@ -44,6 +44,7 @@ def write_models(
             "resize": spec.resize,
             "range": [list(r) for r in spec.channel_ranges] or list(spec.value_range),
             **({"layout": spec.layout} if spec.layout != "nhwc" else {}),
+            **({"background": spec.background} if spec.background != "white" else {}),
         },
         "variants": variants,
     }

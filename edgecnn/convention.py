@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Color = Literal["gray", "rgb", "bgr"]
 Fit = Literal["crop", "stretch", "pad"]
 Resize = Literal["halved", "area", "linear", "staged"]
+Background = Literal["white", "black", "gray"]
 # What pixels 0 and 255 become.
 Range = tuple[float, float]
 
@@ -38,7 +39,8 @@ class InputSpec:
     adds black. With `halved` the middle is up to a fourteenth smaller where that saves an interpolation. A
     model of three channels whose `color` is `gray` gets the grey image in each of them. `value_range` is
     what pixels 0 and 255 become before quantization; where channels differ, `channel_ranges` has each one's,
-    in the model's order, and `value_range` spans them. `layout` is the tensor's.
+    in the model's order, and `value_range` spans them. `layout` is the tensor's. `background` is the ground
+    on which transparent images are laid.
     """
 
     width: int
@@ -49,6 +51,7 @@ class InputSpec:
     value_range: Range
     layout: Layout = "nhwc"
     channel_ranges: tuple[Range, ...] = ()
+    background: Background = "white"
 
 
 class Given(NamedTuple):
@@ -103,6 +106,7 @@ class Convention(NamedTuple):
     resize: Resize = "halved"
     ask: str = ""
     notices: tuple[str, ...] = ()
+    background: Background = "white"
 
     def spec(self, source: str) -> InputSpec:
         """Return it as what the runtime needs. Raises ModelError where the range is not known."""
@@ -110,7 +114,7 @@ class Convention(NamedTuple):
             raise ModelError(f"{source} {self.reasons['range']}: {self.ask}")
         return InputSpec(
             self.width, self.height, self.color, self.fit, self.resize, self.value_range, self.layout,
-            self.channel_ranges,
+            self.channel_ranges, self.background,
         )  # fmt: skip
 
 

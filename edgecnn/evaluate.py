@@ -77,6 +77,7 @@ def evaluate(
     first = _common(classifiers)
     classes = match_labels(source.labels, first.labels, first.model.name, data)
     index = {label: i for i, label in reversed(list(enumerate(first.labels)))}
+    source.background = first.model.input.background
     view = View(first.model.input, first.model.file.inputs[0])
     others = _second_objects(source, seed) if "second_object" in corruptions else []
     corrupter = Corrupter(corruptions, view, seed, others)

@@ -16,15 +16,30 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edgecnn.convention import Background
+    from edgecnn.image_header import Alpha
+
 
 def decode_checked(
-    data: bytes | bytearray, source: str, *, quiet: bool, reduce: int = 1
+    data: bytes | bytearray,
+    source: str,
+    alpha: Alpha | None,
+    *,
+    quiet: bool,
+    reduce: int = 1,
+    background: Background = "white",
 ) -> NDArray[np.uint8]:
-    """Decode an image whose claim is known to be all right; see `image_file.decode_image`."""
+    """Decode an image whose claim is known to be all right; see `image_file.decode_image`.
+
+    Parameters
+    ----------
+    alpha
+        What the claim says of it.
+    """
     import cv2
     import numpy as np
 
-    flags = {
+    flags = cv2.IMREAD_UNCHANGED if alpha else {
         1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4,
         8: cv2.IMREAD_REDUCED_COLOR_8,
     }[reduce]  # fmt: skip
@@ -51,4 +66,11 @@ def decode_checked(
         raise ImageError(f"{source} is no image that can be decoded, or a damaged one")
     if image.shape[0] * image.shape[1] > MAX_MEGAPIXELS * 1_000_000:
         raise ImageError(f"{source} has more than {MAX_MEGAPIXELS} megapixels: make it smaller first")
-    return image  # type: ignore[return-value]
+    if alpha is None:
+        return image  # type: ignore[return-value]
+    from edgecnn.transparency import flatten_decoded  # few images are transparent
+
+    flat = flatten_decoded(image, alpha, background)
+    if flat is not None:
+        return flat
+    return decode_checked(data, source, None, quiet=quiet, background=background)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edgecnn.convention import Background
     from edgecnn.image_worker import ImageWorker
 
 # A JPEG of 200 megapixels has about 80 MB, a TIFF of 40 megapixels with 16 bits a channel 240.
@@ -74,15 +75,19 @@ def find_images(path: Path) -> Images:
     return Images(sorted(path / name for name in images), tuple(note for note in notes if note))
 
 
-def read_image(path: str | os.PathLike[str], least: int | None = None) -> NDArray[np.uint8]:
+def read_image(
+    path: str | os.PathLike[str], least: int | None = None, background: Background = "white"
+) -> NDArray[np.uint8]:
     """Read an image as uint8 H×W×3 BGR, turned as its EXIF orientation says.
 
-    16-bit, grey, RGBA and CMYK images are converted.
+    16-bit, grey and CMYK images are converted.
 
     Parameters
     ----------
     least
         How long the shorter side has to be at least, in pixels; see `reduction`. None for the full size.
+    background
+        The ground on which a transparent image is laid.
 
     Raises
     ------
@@ -90,7 +95,7 @@ def read_image(path: str | os.PathLike[str], least: int | None = None) -> NDArra
         Where it can't be read or decoded.
     """
     data = read_file(path)
-    return decode_image(data, str(path), reduce=reduction(data, least))
+    return decode_image(data, str(path), reduce=reduction(data, least), background=background)
 
 
 def read_file(path: str | os.PathLike[str]) -> bytes:
@@ -110,7 +115,9 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
         raise ImageError(f"{path} can't be read: {error.strerror}") from error
 
 
-def decode_image(data: bytes, source: str, *, quiet: bool = True, reduce: int = 1) -> NDArray[np.uint8]:
+def decode_image(
+    data: bytes, source: str, *, quiet: bool = True, reduce: int = 1, background: Background = "white"
+) -> NDArray[np.uint8]:
     """Decode an image from its bytes; like `read_image`, with `source` for the messages.
 
     Parameters
@@ -124,13 +131,14 @@ def decode_image(data: bytes, source: str, *, quiet: bool = True, reduce: int = 
     claim = read_claim(data, source, reduce)
     check_claim(claim, len(data), source, MAX_MEGAPIXELS, most_memory())
     if claim.bounded:
-        return decode_checked(data, source, quiet=quiet, reduce=reduce)
+        return decode_checked(data, source, claim.alpha, quiet=quiet, reduce=reduce, background=background)
     # Of a processor's time, so that it does not depend on other programs which images are read; the clock
     # only ends what waits.
     processor_s = _limit_s(claim)
     return _worker().decode(
-        data, source, reduce=reduce, limit_s=_PATIENCE * processor_s, processor_s=processor_s
-    )
+        data, source, reduce=reduce, background=background, limit_s=_PATIENCE * processor_s,
+        processor_s=processor_s,
+    )  # fmt: skip
 
 
 def _limit_s(claim: Claim) -> float:

@@ -15,9 +15,11 @@ EXTENSIONS = frozenset({
     ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".png", ".webp", ".avif", ".bmp", ".dib", ".gif",
     ".tif", ".tiff", ".pbm", ".pgm", ".ppm", ".pnm", ".pam", ".pfm",
 })  # fmt: skip
-VIDEO_EXTENSIONS = frozenset(
-    {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mjpeg", ".mjpg"}
-)
+VIDEO_EXTENSIONS = frozenset({
+    ".mp4", ".m4v", ".mov", ".3gp", ".3g2", ".avi", ".mkv", ".webm", ".wmv", ".asf", ".flv", ".ogv",
+    ".mpg", ".mpeg", ".vob", ".ts", ".mts", ".m2ts", ".mjpeg", ".mjpg", ".h264", ".264", ".h265", ".265",
+    ".hevc",
+})  # fmt: skip
 USUAL = "JPEG, PNG, WebP, AVIF, BMP, GIF, TIFF or PNM"
 
 HEIC, RAW, VIDEO = "HEIC image", "camera raw image", "video"
@@ -28,7 +30,7 @@ _FOREIGN: dict[str, str] = {
         ".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".sr2", ".raf", ".orf", ".rw2", ".pef",
         ".srw", ".raw",
     ), RAW),
-    **dict.fromkeys((*VIDEO_EXTENSIONS, ".mts", ".m2ts", ".3gp", ".wmv", ".flv", ".ogv"), VIDEO),
+    **dict.fromkeys(VIDEO_EXTENSIONS, VIDEO),
     ".jxl": "JPEG XL image", ".jp2": "JPEG 2000 image", ".j2k": "JPEG 2000 image", ".svg": "SVG drawing",
     ".psd": "Photoshop file", ".ico": "icon", ".hdr": "HDR image", ".exr": "HDR image",
 }  # fmt: skip

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edgecnn.convention import Background
+
 # Python and OpenCV from a Raspberry Pi's cold SD card take their time.
 START_S = 60.0
 LIMIT_S = 2.0
@@ -48,9 +50,12 @@ class ImageWorker:
     ----------
     megapixels, memory
         What an image may have at most, and how many bytes decoding it may take.
+    background
+        The ground for transparent images where `decode` gets no other.
     """
 
-    def __init__(self, megapixels: float, memory: int) -> None:
+    def __init__(self, megapixels: float, memory: int, background: Background = "white") -> None:
+        self._background = background
         self._limits = {"megapixels": megapixels, "memory": memory}
         self._memory = memory
         self._turn = threading.Lock()
@@ -63,6 +68,7 @@ class ImageWorker:
         source: str,
         *,
         reduce: int = 1,
+        background: Background | None = None,
         limit_s: float = LIMIT_S,
         processor_s: float = LIMIT_S,
     ) -> NDArray[np.uint8]:
@@ -79,7 +85,7 @@ class ImageWorker:
             Where it is damaged, too large, or takes longer.
         """
         asked = {**self._limits, "bytes": len(data), "source": source[:1000], "reduce": reduce}
-        asked["processor_s"] = processor_s
+        asked |= {"processor_s": processor_s, "background": background or self._background}
         with self._turn:
             process = self._running(source)
             try:
@@ -251,7 +257,9 @@ def _serve(channel: socket.socket, memory: int) -> None:
             claim = read_claim(data, source, reduce)
             check_claim(claim, len(data), source, asked["megapixels"], asked["memory"])
             _limit_processor(asked["processor_s"])
-            pixels = decode_checked(data, source, quiet=False, reduce=reduce)
+            pixels = decode_checked(
+                data, source, claim.alpha, quiet=False, reduce=reduce, background=asked["background"]
+            )
         except ImageError as error:
             _send(channel, {"error": str(error)})
             continue

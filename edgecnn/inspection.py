@@ -100,7 +100,10 @@ class Inspection:
         if self.usage is None:
             return None
         way = self.usage.convention
-        names = ("width", "height", "color", "fit", "resize", "layout", "value_range", "channel_ranges")
+        names = (
+            "width", "height", "color", "fit", "resize", "background", "layout", "value_range",
+            "channel_ranges",
+        )  # fmt: skip
         return {name: getattr(way, name) for name in names} | {"reasons": way.reasons}
 
     def as_dict(self) -> dict[str, Any]:

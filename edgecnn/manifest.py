@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from edgecnn.checked_json import Field, JsonError, parse_json
 from edgecnn.classifier_file import Layout
 from edgecnn.confidence import Confidence, read_confidence
-from edgecnn.convention import Color, Fit, InputSpec, Range, Resize, span
+from edgecnn.convention import Background, Color, Fit, InputSpec, Range, Resize, span
 from edgecnn.errors import BundleError
 from edgecnn.printable import printable, printable_text
 from edgecnn.regular_file import read_regular
@@ -210,7 +210,7 @@ def _stays_inside(name: str) -> bool:
 
 def _input(field: Field) -> InputSpec:
     ranges = _ranges(field("range"))
-    layout = field.find("layout")
+    layout, background = field.find("layout"), field.find("background")
     return InputSpec(
         width=field("width").integer(1, MOST_SIDE),
         height=field("height").integer(1, MOST_SIDE),
@@ -220,6 +220,7 @@ def _input(field: Field) -> InputSpec:
         value_range=span(ranges),
         layout=_one_of(layout, Layout) if layout else "nhwc",
         channel_ranges=ranges if len(ranges) > 1 else (),
+        background=_one_of(background, Background) if background else "white",
     )
 
 

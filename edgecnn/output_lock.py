@@ -12,6 +12,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from edgecnn.address import mask_secrets
 from edgecnn.errors import OutputError
 from edgecnn.printable import printable
 
@@ -121,7 +122,7 @@ def _is_same(handle: int, path: Path) -> bool:
 
 
 def _describe_self() -> bytes:
-    command = " ".join(["edgecnn", *sys.argv[1:]])
+    command = mask_secrets(" ".join(["edgecnn", *sys.argv[1:]]))
     holder = {
         "edgecnn": "lock",
         "pid": os.getpid(),

@@ -12,6 +12,7 @@ from edgecnn.errors import ImageError
 from edgecnn.frame import Box
 from edgecnn.quant import pixel_table
 from edgecnn.shrink import Shrinker, trimmed
+from edgecnn.transparency import flatten
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,13 +30,10 @@ _MOST_PLANS = 4
 _CONVERSIONS = {
     (1, "gray"): None,
     (3, "gray"): cv2.COLOR_BGR2GRAY,
-    (4, "gray"): cv2.COLOR_BGRA2GRAY,
     (1, "rgb"): cv2.COLOR_GRAY2RGB,
     (3, "rgb"): cv2.COLOR_BGR2RGB,
-    (4, "rgb"): cv2.COLOR_BGRA2RGB,
     (1, "bgr"): cv2.COLOR_GRAY2BGR,
     (3, "bgr"): None,
-    (4, "bgr"): cv2.COLOR_BGRA2BGR,
 }
 
 
@@ -110,6 +108,9 @@ class Preprocessor:
 
         The next call overwrites it; it is the picture itself where nothing is to be done.
         """
+        if isinstance(image, np.ndarray) and image.ndim == 3 and image.shape[2] == 4 and image.size:
+            _channels(image)
+            image = flatten(image, self._spec.background)
         plan = self._plans.get(image.shape) if isinstance(image, np.ndarray) else None
         if plan is None or image.dtype != np.uint8:
             plan = self._plan(image)

@@ -8,6 +8,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from edgecnn.address import mask_secrets
 from edgecnn.printable import echo, printable
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ def quiet_stderr() -> Iterator[None]:
 def say(line: str) -> None:
     """Write a line for a person to stderr, which may be closed, or on a disk that is full.
 
-    It stays one line, whatever is in it.
+    It stays one line, whatever is in it; secrets in addresses are masked.
     """
     with contextlib.suppress(OSError, ValueError):
         line = " ".join(part.strip() for part in line.split("\n"))
-        echo(f"edgecnn: {printable(line)}", err=True)
+        echo(f"edgecnn: {printable(mask_secrets(line))}", err=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from edgecnn.address import mask_secrets
 from edgecnn.camera.synthetic import SyntheticCamera
 from edgecnn.errors import CameraError
 from edgecnn.image_file import decode_image, reduction
@@ -57,13 +58,14 @@ class Frames:
         """Return the first frames of a folder, picture, video or camera. Raises CameraError."""
         from edgecnn.camera import open_guarded
 
+        name = mask_secrets(source)
         found: list[NDArray[np.uint8]] = []
         with open_guarded(source) as camera:
             while len(found) < FRAME_COUNT and (frame := camera.read()):
                 found.append(frame.pixels)
         if not found:
-            raise CameraError(f"{source} gave no frame to measure on")
-        return cls.of(found, f"from {source}")
+            raise CameraError(f"{name} gave no frame to measure on")
+        return cls.of(found, f"from {name}")
 
 
 def bench_frames() -> list[NDArray[np.uint8]]:

@@ -1,8 +1,8 @@
 """Cameras give frames. The table names them; a module is imported when its camera is chosen.
 
-A source is `N` or `/dev/videoN` (a camera), `picamera` or `rpicam` (the Raspberry Pi's own), a video file or
-a URL, an image, a folder or a pattern (`shots/*.jpg`), `synthetic` with its options, or `auto`: the first
-real camera that opens.
+A source is `N`, `/dev/videoN` or any other path to a camera's device, `picamera` or `rpicam` (the Raspberry
+Pi's own), a video file or a URL, an image, a folder or a pattern (`shots/*.jpg`), `synthetic` with its
+options, or `auto`: the first real camera that opens.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import importlib.util
 import os
 import re
 import shutil
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
+from edgecnn.address import mask_secrets
 from edgecnn.board import describe_board
 from edgecnn.errors import CameraError
 from edgecnn.image_names import VIDEO_EXTENSIONS
@@ -25,15 +27,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from edgecnn.convention import Background
     from edgecnn.frame import Frame
 
 CAMERAS = {
     "opencv": ("edgecnn.camera.opencv", "OpenCvCamera"),
+    "polled": ("edgecnn.camera.polled", "open_stream_or_poll"),
     "picamera": ("edgecnn.camera.picamera", "PiCamera"),
     "rpicam": ("edgecnn.camera.rpicam", "RpicamCamera"),
     "files": ("edgecnn.camera.files", "FilesCamera"),
     "synthetic": ("edgecnn.camera.synthetic", "SyntheticCamera"),
 }
+# The number of V4L2's devices (Linux' admin-guide/devices.txt).
+_VIDEO_MAJOR = 81
+# How a source begins that follows the query of a URL.
+_SOURCE = re.compile(
+    r"\s*([a-z][a-z0-9+.-]*://|[./~]|(auto|picamera|rpicam|synthetic)([:\s]|$))", re.IGNORECASE
+)
 
 STALL_S = 5.0
 # A sensor takes a while to start, and a network to answer.
@@ -52,13 +62,14 @@ class Mode:
 
     `fps` is frames a second, None for the camera's own choice; of pictures in files, how many are given in a
     second, None for as many as are wanted. `stall_s` is how long no picture may come before the camera counts
-    as lost.
+    as lost. `background` is the ground for transparent images in files.
     """
 
     width: int = 640
     height: int = 480
     fps: float | None = None
     stall_s: float = STALL_S
+    background: Background = "white"
 
 
 class Camera(Protocol):
@@ -69,7 +80,9 @@ class Camera(Protocol):
     Attributes
     ----------
     name
-        The source as the user named it.
+        The source as the user named it, without the secrets of an address.
+    address
+        What opens it again, secrets and all, where that is another text than its name; never shown.
     live
         Whether time goes on without us: frames of a live camera may be dropped, those of a file never are.
     fps
@@ -80,6 +93,7 @@ class Camera(Protocol):
 
     name: str
     live: bool
+    address: str | None = None
     fps: float | None = None
 
     @property
@@ -117,8 +131,17 @@ class Camera(Protocol):
 
 
 def split_sources(text: str) -> list[str]:
-    """Split `auto,synthetic:seed=7,fps=0` into its sources; a comma before `key=` stays inside one."""
-    return [part.strip() for part in re.split(r",(?![a-z_]+=)", text) if part.strip()]
+    """Split `auto,synthetic:seed=7,fps=0` into its sources; a comma before `key=` stays inside one.
+
+    So does a comma of a URL's query, unless what follows begins as a source does: `http://…?size=640,480`.
+    """
+    found: list[str] = []
+    for part in re.split(r",(?![a-z_]+=)", text):
+        if found and re.search(r"://.*\?", found[-1]) and not _SOURCE.match(part):
+            found[-1] += f",{part}"
+        else:
+            found.append(part)
+    return [part.strip() for part in found if part.strip()]
 
 
 def open_camera(sources: str, mode: Mode | None = None) -> Camera:
@@ -142,7 +165,7 @@ def open_camera(sources: str, mode: Mode | None = None) -> Camera:
             except CameraError as error:
                 reasons.append(str(error))
     hint = "" if "synthetic" in sources else "; `--source synthetic` needs no camera"
-    raise CameraError(f"no source opens: {'; '.join(reasons) or 'none was given'}{hint}")
+    raise CameraError(mask_secrets(f"no source opens: {'; '.join(reasons) or 'none was given'}{hint}"))
 
 
 def open_recovering(sources: str, mode: Mode, say: Callable[[str], None], ended: threading.Event) -> Camera:
@@ -164,7 +187,7 @@ def open_recovering(sources: str, mode: Mode, say: Callable[[str], None], ended:
     if not camera.live:
         # A video of a network can stall, a file of this machine can't.
         return camera if "://" in camera.name else camera.leave_worker()
-    again = [camera.name] + (["auto"] if "auto" in split_sources(sources) else [])
+    again = [camera.address or camera.name] + (["auto"] if "auto" in split_sources(sources) else [])
     return RecoveringCamera(camera, lambda: opened(",".join(again)), say, ended)
 
 
@@ -225,8 +248,19 @@ def driver_stamp(stamp_ns: float, now_ns: int) -> int:
 
 
 def is_device(source: str) -> bool:
-    """Whether a source is a V4L2 device, by number or path."""
-    return re.fullmatch(r"[0-9]{1,4}", source) is not None or source.startswith("/dev/video")
+    """Whether a source is a camera's device: a number, any path to one, or one in /dev that is not there.
+
+    So a link of udev's (/dev/v4l/by-id/…, /dev/front-door) stays a camera while it is unplugged.
+    """
+    if re.fullmatch(r"[0-9]{1,4}", source, re.ASCII):
+        return True
+    try:
+        found = os.stat(source)  # noqa: PTH116 - a name that no path can have
+        return stat.S_ISCHR(found.st_mode) and os.major(found.st_rdev) == _VIDEO_MAJOR
+    except FileNotFoundError:
+        return source.startswith("/dev/") and not is_pattern(source)
+    except (OSError, ValueError):
+        return False
 
 
 def is_pattern(source: str) -> bool:
@@ -242,6 +276,8 @@ def is_video_file(path: Path) -> bool:
 def _open(source: str, mode: Mode) -> Camera:
     if (own := source.partition(":")[0]) in ("synthetic", "picamera", "rpicam"):
         kind = own
+    elif re.match("https?://", source, re.IGNORECASE):
+        kind = "polled"
     elif is_device(source) or "://" in source:
         kind = "opencv"
     elif is_pattern(source):

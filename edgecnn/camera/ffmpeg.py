@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 
+from edgecnn.camera.ffmpeg_memory import limit_blocks
 from edgecnn.errors import CameraError
 from edgecnn.regular_file import open_regular
 
@@ -47,8 +48,7 @@ def check_size(width: float, height: float, source: str) -> None:
 
 def open_stream(url: str, stall_s: float) -> Any:
     """Return a `cv2.VideoCapture` of a URL, opened or not; blocks for five seconds at most."""
-    # FFmpeg's complaints would stand in the middle of the view; to close stderr meanwhile would silence us.
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    _prepare()
     limits = [
         cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _NETWORK_TIMEOUT_MS,
         cv2.CAP_PROP_READ_TIMEOUT_MSEC, int(stall_s * 1000),
@@ -66,9 +66,16 @@ def open_video(source: str) -> Any:
         open_regular(path).close()
     except OSError as error:
         raise CameraError(f"{source} can't be read: {error.strerror}; expected a video file") from error
+    _prepare()
     with _restricted():
         # An absolute path: FFmpeg takes what stands before a colon for a protocol.
         return cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+
+
+def _prepare() -> None:
+    """Limit FFmpeg's memory, and keep it off stderr, where its threads would write into the view."""
+    limit_blocks()
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 
 @contextmanager

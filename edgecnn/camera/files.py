@@ -41,7 +41,9 @@ class FilesCamera(Camera):
 
     def __init__(self, source: str, mode: Mode | None = None) -> None:
         self.name = source
-        self._pace = Pace((mode and mode.fps) or 0)
+        mode = mode or Mode()
+        self._background = mode.background
+        self._pace = Pace(mode.fps or 0)
         try:
             found = _matching(source) if is_pattern(source) else find_images(Path(source))
         except (ImageError, OSError) as error:
@@ -65,7 +67,7 @@ class FilesCamera(Camera):
             try:
                 data = read_file(path)
                 times = reduction(data, self._least)
-                pixels = decode_image(data, str(path), reduce=times)
+                pixels = decode_image(data, str(path), reduce=times, background=self._background)
                 self._pace.wait()
                 encoded = data if times > 1 else None
                 return Frame(pixels, time.monotonic_ns(), index, str(path), encoded=encoded)

@@ -115,7 +115,10 @@ class GuardedCamera(Camera):
 
     def __init__(self, camera: Camera, worker: Worker, seconds: float) -> None:
         self.name, self.live, self.fps = camera.name, camera.live, camera.fps
-        self._camera, self._worker, self._seconds = camera, worker, seconds
+        self.address = camera.address
+        self._camera, self._worker = camera, worker
+        # One that is asked to be slow takes its time.
+        self._seconds = seconds + (1 / self.fps if self.fps else 0)
         self._description = camera.description
         self._closed = False
 

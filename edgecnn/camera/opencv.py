@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 
+from edgecnn.address import mask_secrets
 from edgecnn.camera import Camera, Mode, driver_stamp, is_device
 from edgecnn.camera.ffmpeg import check_size, is_network, open_stream, open_video
+from edgecnn.camera.ffmpeg_memory import read_frame
 from edgecnn.errors import CameraError, ImageError
 from edgecnn.frame import Frame
 from edgecnn.image_file import decode_image, reduction
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 # Files without a rate are said to have thousands of pictures a second.
 _FASTEST = 1000
+# JPEG and PNG, as FFmpeg calls them in streams; other images it calls by no code.
+_IMAGE_CODES = ("MJPG", "MPNG", "")
 _JPEG_END = b"\xff\xd9"
 
 
@@ -65,8 +69,9 @@ class OpenCvCamera(Camera):
     """
 
     def __init__(self, source: str, mode: Mode | None = None) -> None:
-        self.name = source
-        self._file = not (is_device(source) or is_network(source))
+        self.name, self.address = mask_secrets(source), source
+        self._device = is_device(source)
+        self._file = not (self._device or is_network(source))
         self._index = 0
         self._reading = threading.Lock()
         mode = mode or Mode()
@@ -75,9 +80,9 @@ class OpenCvCamera(Camera):
             self._capture.release()
             raise CameraError(_why_not(source))
         # A stream has no number of frames; a video file behind a URL has.
-        self._file = self._file or (not is_device(source) and self._capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0)
+        self._file = self._file or (not self._device and self._capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0)
         self.live = not self._file
-        if is_device(source):
+        if self._device:
             # MJPG first: many cameras give 30 frames a second in no other format.
             self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
             self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, mode.width)
@@ -91,6 +96,7 @@ class OpenCvCamera(Camera):
         self._decoded = JpegFrames()
         # Some devices open and never give a picture: a source is open when its first one is there.
         self._first: Frame | None = None
+        self._second: Frame | None = None
         try:
             self._check_size(
                 self._capture.get(cv2.CAP_PROP_FRAME_WIDTH), self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
@@ -114,21 +120,21 @@ class OpenCvCamera(Camera):
     def read(self) -> Frame | None:
         """Wait for the next frame; None at the end of a file."""
         if self._first is not None:
-            first, self._first = self._first, None
+            first, self._first, self._second = self._first, self._second, None
             return first
         end = time.monotonic() + self._patience_s
         while True:
             # What waits for a network would keep all others from saying anything.
             loud = self.live or is_network(self.name)
             with self._reading, contextlib.nullcontext() if loud else quiet_stderr():
-                granted, pixels = self._capture.read()
-            if not granted or pixels is None or pixels.size == 0:
+                pixels = self._take()
+            if pixels is None or pixels.size == 0:
                 if self._file and self._index:
                     return None
-                raise CameraError(
-                    f"{self.name} gives no pictures: it was unplugged, another program took it, "
-                    "or it is no video"
-                )
+                why = "it is no video, is damaged, or has too large frames"
+                if self.live:
+                    why = "it was unplugged, another program took it, or it is no video"
+                raise CameraError(f"{self.name} gives no pictures: {why}")
             if pixels.ndim == 3:
                 self._check_size(pixels.shape[1], pixels.shape[0])
             captured = self._driver_stamp(time.monotonic_ns())
@@ -142,6 +148,26 @@ class OpenCvCamera(Camera):
                     ) from error
             else:
                 return Frame(picture, captured, index, self.name, encoded=encoded)
+
+    def _take(self) -> NDArray[np.uint8] | None:
+        """Return the next frame as it comes, or None. Raises CameraError for a frame that is too large."""
+        if not self._device:
+            return read_frame(self._capture, self.name)
+        granted, pixels = self._capture.read()
+        return pixels if granted else None
+
+    def is_single_image(self) -> bool:
+        """Whether an address gave one image and no more; the next one, if there is one, is kept.
+
+        To be asked before the first `read`.
+        """
+        if self._code() not in _IMAGE_CODES or self._first is None:
+            return False
+        first, self._first = self._first, None
+        with contextlib.suppress(CameraError):
+            self._second = self.read()
+        self._first = first
+        return self._second is None
 
     def need(self, side: int | None) -> None:
         """Decode MJPG frames no larger than this needs."""
@@ -166,20 +192,20 @@ class OpenCvCamera(Camera):
             self._reading.release()
 
     def _check_size(self, width: float, height: float) -> None:
-        if not is_device(self.name):
+        if not self._device:
             check_size(width, height, self.name)
 
     def _driver_stamp(self, now: int) -> int:
         """Return the driver's own time of capture where it is on our clock, else now."""
-        if is_device(self.name):
+        if self._device:
             return driver_stamp(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6, now)
         return now
 
 
 def _open_capture(source: str, stall_s: float) -> Any:
     if "OPENCV_LOG_LEVEL" not in os.environ:
-        # Its warnings of a camera that went away would stand in the middle of the view.
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+        # What it says of a camera that went away would stand in the middle of the view.
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_FATAL)
     if is_network(source):
         return open_stream(source, stall_s)
     with quiet_stderr():
@@ -187,21 +213,22 @@ def _open_capture(source: str, stall_s: float) -> Any:
 
 
 def _open_device(source: str, stall_s: float) -> Any:
-    # Read once, before the first capture of a process; without it a stall blocks for 10 s.
+    # Read once, at the first wait for a camera in a process; without it a stall blocks for 10 s.
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(max(1, round(stall_s))))
     backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
-    number = int(source) if source.isdigit() else None
-    return cv2.VideoCapture(source if number is None else number, backend)
+    # Links such as /dev/v4l/by-id/… are followed each time: what they lead to changes with each plugging in.
+    return cv2.VideoCapture(int(source) if source.isdecimal() else os.path.realpath(source), backend)
 
 
 def _why_not(source: str) -> str:
     """Say why a source does not open, as far as can be told."""
     if not is_device(source):
+        name = mask_secrets(source)
         if is_network(source):
-            return f"{source} can't be opened: nobody answers there, or it is no video that OpenCV can read"
-        return f"{source} can't be opened: it is no video that OpenCV can read"
-    path = Path(f"/dev/video{source}" if source.isdigit() else source)
-    if not path.exists():
+            return f"{name} can't be opened: nobody answers there, or it is no video that OpenCV can read"
+        return f"{name} can't be opened: it is no video that OpenCV can read"
+    path = Path(f"/dev/video{source}" if source.isdecimal() else source)
+    if not os.path.exists(path):  # noqa: PTH110 - pathlib's raises where a folder may not be entered
         return f"{path} does not exist: is the camera plugged in?"
     if not os.access(path, os.R_OK | os.W_OK):
         return f"{path} may not be used by you: `sudo usermod -aG video $USER`, then log in again"

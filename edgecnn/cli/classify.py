@@ -33,6 +33,7 @@ from edgecnn.quiet import say
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from edgecnn.convention import Background
     from edgecnn.frame import Frame, Result
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -69,7 +70,7 @@ def classify(
     given = parse_given(labels, value_range, fit, color, scores, output, input_size)
     with open_classifier(model, variant, engine, threads, given, threshold) as classifier:
         for path in paths:
-            for frame in _frames(path, classifier.least_side):
+            for frame in _frames(path, classifier.least_side, classifier.model.input.background):
                 if isinstance(frame, Exception):
                     failed = True
                     say(str(frame))
@@ -91,10 +92,10 @@ def _line(result: Result) -> str:
     return printable("  ".join([where, *answer, *(f"{p.label} {p.score:.3f}" for p in result.predictions)]))
 
 
-def _frames(path: str, least: int) -> Iterator[Frame | ImageError | CameraError]:
+def _frames(path: str, least: int, background: Background) -> Iterator[Frame | ImageError | CameraError]:
     """Yield what is at a path: one frame for an image, many for a video; an error in its place.
 
-    A JPEG's shorter side has at least so many pixels.
+    A JPEG's shorter side has at least so many pixels; transparent images are laid on the background.
     """
     import time
 
@@ -108,9 +109,8 @@ def _frames(path: str, least: int) -> Iterator[Frame | ImageError | CameraError]
             )
         if path == "-":
             data = _stdin()
-            yield Frame(
-                decode_image(data, "stdin", reduce=reduction(data, least)), time.monotonic_ns(), 0, "-"
-            )
+            pixels = decode_image(data, "stdin", reduce=reduction(data, least), background=background)
+            yield Frame(pixels, time.monotonic_ns(), 0, "-")
             return
         if _is_video(path):
             yield from _video(path)
@@ -123,7 +123,7 @@ def _frames(path: str, least: int) -> Iterator[Frame | ImageError | CameraError]
         say(note)
     for file in files:
         try:
-            yield Frame(read_image(file, least), time.monotonic_ns(), 0, str(file))
+            yield Frame(read_image(file, least, background), time.monotonic_ns(), 0, str(file))
         except ImageError as error:
             yield error
 

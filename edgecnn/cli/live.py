@@ -61,7 +61,7 @@ def live(
     source: Annotated[
         str,
         typer.Option(
-            help="N, /dev/videoN, picamera, rpicam, a file, a folder, a pattern, a URL, synthetic, or auto "
+            help="N, a device's path, picamera, rpicam, a file, folder, pattern or URL, synthetic, or auto "
             "(real cameras); several, comma-separated, are tried in order.",
             metavar="SRC[,SRC…]",
         ),

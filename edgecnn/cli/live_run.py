@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from edgecnn import DEFAULT_MODEL
+from edgecnn.address import mask_secrets
 from edgecnn.camera import Mode, open_recovering
 from edgecnn.cli.options import choice
 from edgecnn.errors import OutputError
@@ -93,7 +94,7 @@ def run_live(
             stop = stack.enter_context(_stop_on_signals())
             summary = _run(load, variant, asked, console, stop, stack, failures)
     except _StoppedEarly:
-        summary = Stats().summary(asked.source)
+        summary = Stats().summary(mask_secrets(asked.source))
     return replace(summary, failures=(*summary.failures, *failures))
 
 
@@ -112,8 +113,9 @@ def _run(
 
     stop = signals.stop
     classifier = stack.enter_context(load(variant))
-    camera = stack.enter_context(open_recovering(asked.source, asked.mode, say, stop))
     model = classifier.model
+    mode = replace(asked.mode, background=model.input.background)
+    camera = stack.enter_context(open_recovering(asked.source, mode, say, stop))
     console.print(
         f"source {camera.description}; model {model.name} {model.variant} "
         f"on {classifier.engine.name}, {classifier.threads} thread{'s' * (classifier.threads > 1)}",
@@ -123,7 +125,10 @@ def _run(
         console.print(chosen, soft_wrap=True)
     variants = stack.enter_context(Variants(classifier, load))
     sinks = [
-        *(_close_later(sink, stack, failures) for sink in _sinks(asked, camera, model.name, console, stop)),
+        *(
+            _close_later(sink, stack, failures)
+            for sink in _sinks(asked, mode, camera, model.name, console, stop)
+        ),
         stack.enter_context(Reloader(asked.model, partial(load, strict=True), watch=asked.watch)),
     ]
     signals.running = True
@@ -157,7 +162,7 @@ def _close_later(sink: Sink, stack: ExitStack, failures: list[str]) -> Sink:
 
 
 def _sinks(
-    asked: Live, camera: Camera, model: str, console: Console, stop: threading.Event
+    asked: Live, mode: Mode, camera: Camera, model: str, console: Console, stop: threading.Event
 ) -> Iterator[Sink]:
     """Open what shows and keeps the results; a module is imported when its sink is asked for."""
     if asked.jsonl:
@@ -172,12 +177,13 @@ def _sinks(
         from edgecnn.sink.video import VideoSink
 
         # A video file keeps its own rate.
-        rate = asked.mode.fps or (None if camera.live else camera.fps)
+        rate = mode.fps or (None if camera.live else camera.fps)
         yield VideoSink(asked.record, live=camera.live, fps=rate, overlay=asked.overlay)
     if view := _view(asked.show):
         from edgecnn.sink import open_view
 
         options = {"listen": asked.listen, "upload_megapixels": asked.upload_megapixels, "model": model}
+        options["background"] = mode.background
         yield open_view(view, console, **(options if view == "web" else {}))
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edgecnn.convention import Background
     from edgecnn.dataset.layout import LayoutName
 
 # No image that is this large shrinks more when it is packed: zeros do, to a thousandth.
@@ -45,6 +46,8 @@ class ZipSource:
     `notes` are lines for a person, `foreign` the members by kind that people take for images and that are not
     read.
     """
+
+    background: Background = "white"
 
     def __init__(self, path: Path, layout: LayoutName = "auto") -> None:
         self._path = path
@@ -81,7 +84,7 @@ class ZipSource:
             raise DataError(
                 f"{self._path}: {item.id} can't be unpacked: {str(error) or 'it is cut off'}; pack it again"
             ) from error
-        return decode_image(data, f"{self._path}:{item.id}")
+        return decode_image(data, f"{self._path}:{item.id}", background=self.background)
 
     def _unpack(self, info: zipfile.ZipInfo) -> bytes:
         """Return a member's bytes: zipfile finds them, but what it unpacks with knows no limits."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edgecnn.convention import Background
     from edgecnn.dataset.layout import LayoutName
 
 
@@ -30,6 +31,8 @@ class FolderSource:
         Folders that edgecnn is about to write, which are no classes.
     """
 
+    background: Background = "white"
+
     def __init__(self, folder: Path, layout: LayoutName = "auto", own: Iterable[Path] = ()) -> None:
         self._folder = folder
         found = walk(folder, own)
@@ -39,4 +42,4 @@ class FolderSource:
 
     def read(self, item: Item) -> NDArray[np.uint8]:
         """Read and decode the file."""
-        return read_image(self._folder / item.id)
+        return read_image(self._folder / item.id, background=self.background)

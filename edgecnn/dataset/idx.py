@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from edgecnn.convention import Background
+
 # Of all files of a set: they are kept in memory. The largest of EMNIST has 638 million.
 MOST_BYTES = 700_000_000
 _MOST_SIDE = 16_384
@@ -39,6 +41,8 @@ _TYPES = {8: "uint8", 9: "int8", 11: "int16", 12: "int32", 13: "float32", 14: "f
 
 class IdxSource:
     """A folder with the four files; `.gz` or not."""
+
+    background: Background = "white"
 
     def __init__(self, folder: Path) -> None:
         self.items: list[Item] = []

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edgecnn.convention import Background
+
 __all__ = [
     "MOST_CLASSES",
     "MOST_ITEMS",
@@ -45,10 +47,14 @@ class Item:
 
 
 class Source(Protocol):
-    """A labelled set of images. `read` returns uint8 H×W (grey) or H×W×3 (BGR), or raises ImageError."""
+    """A labelled set of images. `read` returns uint8 H×W (grey) or H×W×3 (BGR), or raises ImageError.
+
+    `background` is the ground for transparent ones: it is set by who knows the model that they are for.
+    """
 
     labels: tuple[str, ...]
     items: list[Item]
+    background: Background
 
     def read(self, item: Item) -> NDArray[np.uint8]:
         """Read one image."""

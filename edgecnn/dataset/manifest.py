@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edgecnn.convention import Background
+
 # Of one line and of its columns: a file without an end of line would be read whole.
 MOST_LINE, MOST_COLUMNS = 1 << 20, 100
 _COLUMNS = ("path", "label", "split", "group")
@@ -36,6 +38,8 @@ class ManifestSource:
     images without one.
     """
 
+    background: Background = "white"
+
     def __init__(self, path: Path) -> None:
         self._folder = path.parent
         rows = _read_rows(path)
@@ -46,7 +50,7 @@ class ManifestSource:
 
     def read(self, item: Item) -> NDArray[np.uint8]:
         """Read and decode the file."""
-        return read_image(self._find(item.id))
+        return read_image(self._find(item.id), background=self.background)
 
     def _find(self, name: str) -> str:
         """Return a file's path; where there is none, that of the same name in Unicode's other form."""

@@ -19,8 +19,9 @@ EXPECTED = USUAL
 
 # How many bytes each decoder takes beside those that follow from the image: its tables, buffers and rows.
 OVERHEAD = 8 << 20
-# OpenCV's image and Python's copy of it, 3 bytes each.
+# OpenCV's image and Python's copy of it, 3 bytes each; 4 where it keeps the alpha.
 PER_PIXEL = 6.25
+PER_CLEAR_PIXEL = 8.25
 
 _READERS = {
     b"\xff\xd8": "jpeg",
@@ -45,6 +46,24 @@ class HeaderError(ValueError):
     """An image's structure is not what it has to be; the text goes on behind the file's name."""
 
 
+class Alpha(NamedTuple):
+    """How an image is transparent.
+
+    Attributes
+    ----------
+    premultiplied
+        Whether the decoder gives colours that are multiplied by the alpha.
+    clear_grey
+        Of a grey image the one level that is transparent, 0 to 255, or to 65,535 where it has 16 bits.
+    orientation
+        EXIF's orientation, 1 to 8, where the decoder does not apply it to an image that keeps its alpha.
+    """
+
+    premultiplied: bool = False
+    clear_grey: int | None = None
+    orientation: int = 1
+
+
 class Claim(NamedTuple):
     """What an image says that it is.
 
@@ -57,12 +76,15 @@ class Claim(NamedTuple):
     bounded
         Whether the decoder's time and memory follow from what was checked. Other images are decoded in a
         process that has limits.
+    alpha
+        How it is transparent; None for an image that is not.
     """
 
     width: int
     height: int
     memory: int
     bounded: bool
+    alpha: Alpha | None = None
 
     @property
     def pixels(self) -> int:

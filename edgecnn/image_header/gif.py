@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import struct
 
-from edgecnn.image_header import OVERHEAD, Claim, HeaderError
+from edgecnn.image_header import OVERHEAD, Alpha, Claim, HeaderError
 
 # BGRA, one index, and a copy of the part that is restored; then what all formats take.
-_PER_PIXEL = 12.5
+_PER_PIXEL = 14.5
 _SMALL = 1 << 14
 
 
@@ -20,4 +20,5 @@ def read(data: bytes | bytearray, _: int) -> Claim:
     if len(data) < 13:
         raise HeaderError(f"is a GIF that is cut off ({len(data):,} bytes): copy it again")
     width, height = struct.unpack_from("<HH", data, 6)
-    return Claim(width, height, int(_PER_PIXEL * width * height) + OVERHEAD, len(data) <= _SMALL)
+    # Whether a colour is transparent stands anywhere in the file; it costs little to go by that always.
+    return Claim(width, height, int(_PER_PIXEL * width * height) + OVERHEAD, len(data) <= _SMALL, Alpha())

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import struct
 
-from edgecnn.image_header import OVERHEAD, PER_PIXEL, Claim, HeaderError
+from edgecnn.image_header import OVERHEAD, PER_CLEAR_PIXEL, PER_PIXEL, Alpha, Claim, HeaderError
+from edgecnn.image_header.exif import orientation
 
 MOST_CHUNKS = 100_000
 # Texts and profiles are unpacked too, twice, up to 8 MB each; 64 KiB of them take half a second at most.
@@ -22,7 +23,8 @@ _CHUNK = struct.Struct(">I4s")
 def read(data: bytes | bytearray, _: int) -> Claim:
     """Read a whole PNG; see `read_claim`."""
     width, height, depth, color = _header(data)
-    pixels, texts, animated, transparent = 0, 0, False, False
+    pixels, texts, animated, transparent = 0, 0, False, color > 3
+    clear_grey, turned = None, 1
     at = 8
     for _chunk in range(MOST_CHUNKS):
         name, length = _chunk_at(data, at)
@@ -34,7 +36,14 @@ def read(data: bytes | bytearray, _: int) -> Claim:
             texts += length
         # Decoders differ in which of several acTL counts, so each of these chunks makes it an animation.
         animated = animated or name in (b"acTL", b"fcTL", b"fdAT")
-        transparent = transparent or name == b"tRNS"
+        if name == b"tRNS":
+            transparent = True
+            if color == 0 and length >= 2:
+                # The decoder widens levels of fewer bits than eight.
+                level = int.from_bytes(data[at + 8 : at + 10], "big")
+                clear_grey = level if depth == 16 else level * 255 // ((1 << depth) - 1)
+        elif name == b"eXIf":
+            turned = orientation(bytes(data[at + 8 : at + 8 + length]))
         at += 12 + length
     else:
         raise HeaderError(f"is a PNG of more than {MOST_CHUNKS:,} chunks: it is damaged, or made to harm")
@@ -44,12 +53,13 @@ def read(data: bytes | bytearray, _: int) -> Claim:
             "it is damaged"
         )
     count = width * height
-    memory = PER_PIXEL * count
+    memory = (PER_CLEAR_PIXEL * (2 if depth == 16 else 1) if transparent else PER_PIXEL) * count
     if animated:
         # Three frames with all their channels, then the result.
-        channels = 1 if color == 0 and not transparent else 4 if transparent or color > 3 else 3
+        channels = 1 if color == 0 and not transparent else 4 if transparent else 3
         memory = count * (3 * channels * (2 if depth == 16 else 1) + 8)
-    return Claim(width, height, int(memory) + OVERHEAD, not animated and texts <= MOST_PACKED_TEXT)
+    alpha = Alpha(clear_grey=clear_grey, orientation=turned) if transparent else None
+    return Claim(width, height, int(memory) + OVERHEAD, not animated and texts <= MOST_PACKED_TEXT, alpha)
 
 
 def _header(data: bytes | bytearray) -> tuple[int, int, int, int]:

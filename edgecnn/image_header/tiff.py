@@ -8,13 +8,14 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from edgecnn.image_header import OVERHEAD, Claim, HeaderError
+from edgecnn.image_header import OVERHEAD, Alpha, Claim, HeaderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MOST_PAGES = 10_000
 _WIDTH, _HEIGHT, _BITS, _SAMPLES, _ROWS, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 258, 277, 278, 322, 323
+_PHOTOMETRIC, _EXTRA, _GREY, _RGB, _ASSOCIATED, _STRAIGHT = 262, 338, 1, 2, 1, 2
 _TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 
 
@@ -54,8 +55,18 @@ def read(data: bytes | bytearray, _: int) -> Claim:
     unit = tags.get(_TILE_WIDTH, 0) * tags.get(_TILE_HEIGHT, 0) or strip
     sample = tags.get(_SAMPLES, 1) * -(-tags.get(_BITS, 1) // 8)
     # The strip or tile as it is, unpacked, and as pixels.
-    memory = 3.25 * width * height + max(3 * width * height, unit * (4 + 2 * sample))
-    return Claim(width, height, int(memory) + OVERHEAD, bounded=False)
+    bits, samples = tags.get(_BITS, 1), tags.get(_SAMPLES, 1)
+    alpha, channels = None, 3
+    if samples == 4 and tags.get(_PHOTOMETRIC) == _RGB:
+        # Of 8 bits the decoder multiplies; where the file does not say what its alpha is, it does not.
+        multiplied = _ASSOCIATED, *((_STRAIGHT,) if bits <= 8 else ())
+        alpha = Alpha(premultiplied=tags.get(_EXTRA) in multiplied)
+        channels = 4 if bits <= 8 else 8
+    elif samples == 2 and tags.get(_PHOTOMETRIC, 0) <= _GREY and tags.get(_EXTRA) in (_ASSOCIATED, _STRAIGHT):
+        raise HeaderError("is a grey TIFF with transparency, which can't be decoded here: save it as PNG")
+    count = width * height
+    memory = (channels + 0.25) * count + max(channels * count, unit * (4 + 2 * sample))
+    return Claim(width, height, int(memory) + OVERHEAD, bounded=False, alpha=alpha)
 
 
 def _directories(layout: _Layout) -> Iterator[int]:
@@ -86,7 +97,7 @@ def _tags(layout: _Layout, at: int) -> dict[int, int]:
     found: dict[int, int] = {}
     for place in range(at, at + min(count, 1 << 16) * size, size):
         tag, kind, number = layout.take(layout.entry, place)
-        if kind not in _TYPES or not number or tag > _TILE_HEIGHT or tag in found:
+        if kind not in _TYPES or not number or tag > _EXTRA or tag in found:
             continue
         value = place + struct.calcsize("<" + layout.entry)
         if number * struct.calcsize("<" + _TYPES[kind]) > room:

@@ -6,12 +6,15 @@ plain lossy image is bounded by its size, and a small file by having no room for
 
 from __future__ import annotations
 
-from edgecnn.image_header import OVERHEAD, PER_PIXEL, Claim, HeaderError
+from edgecnn.image_header import OVERHEAD, PER_PIXEL, Alpha, Claim, HeaderError
+from edgecnn.image_header.exif import orientation
 
 _LOSSLESS, _ANIMATED = 8.5, 12.5
 # A group of tables takes at least 20 bits in the file, and up to 11 KB of memory.
 _SMALL = 1 << 14
 _TABLES = 11_000 * 8 // 20
+# EXIF comes behind the image, or behind the frames of an animation.
+_MOST_CHUNKS = 1000
 
 
 def read(data: bytes | bytearray, _: int) -> Claim:
@@ -30,15 +33,29 @@ def read(data: bytes | bytearray, _: int) -> Claim:
         return _claim(width, height, PER_PIXEL, 0, bounded=True)
     if kind == b"VP8L" and body[0] == 0x2F:
         bits = int.from_bytes(body[1:5], "little")
-        return _claim((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, _LOSSLESS, tables, bounded=small)
+        alpha = Alpha() if bits >> 28 & 1 else None
+        return _claim((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, _LOSSLESS, tables, alpha, bounded=small)
     if kind == b"VP8X":
         width, height = (int.from_bytes(body[k : k + 3], "little") + 1 for k in (4, 7))
         animated = bool(body[0] & 2)
-        return _claim(
-            width, height, _ANIMATED if animated else _LOSSLESS, tables, bounded=small and not animated
-        )
+        alpha = Alpha(orientation=_orientation(data)) if body[0] & 0x10 else None
+        per_pixel = _ANIMATED if animated else _LOSSLESS
+        return _claim(width, height, per_pixel, tables, alpha, bounded=small and not animated)
     raise HeaderError(f"is a WebP image that begins with {kind!r}, expected VP8, VP8L or VP8X: it is damaged")
 
 
-def _claim(width: int, height: int, per_pixel: float, tables: int, *, bounded: bool) -> Claim:
-    return Claim(width, height, int(per_pixel * width * height) + tables + OVERHEAD, bounded)
+def _claim(
+    width: int, height: int, per_pixel: float, tables: int, alpha: Alpha | None = None, *, bounded: bool
+) -> Claim:
+    return Claim(width, height, int(per_pixel * width * height) + tables + OVERHEAD, bounded, alpha)
+
+
+def _orientation(data: bytes | bytearray) -> int:
+    """Return what the EXIF chunk says, 1 where there is none."""
+    at = 12
+    for _chunk in range(_MOST_CHUNKS):
+        name, length = bytes(data[at : at + 4]), int.from_bytes(data[at + 4 : at + 8], "little")
+        if name == b"EXIF":
+            return orientation(bytes(data[at + 8 : at + 8 + length]).removeprefix(b"Exif\0\0"))
+        at += 8 + length + length % 2
+    return 1

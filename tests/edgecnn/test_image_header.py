@@ -21,21 +21,33 @@ from edgecnn.image_file import (
     most_memory,
     read_file,
 )
-from edgecnn.image_header import OVERHEAD, check_claim, read_claim
+from edgecnn.image_header import OVERHEAD, Alpha, check_claim, read_claim
 from edgecnn.image_header.jpeg import MOST_SCANS
 from edgecnn.image_worker import ImageWorker
 from edgecnn.memory import memory_limit
+from edgecnn.transparency import flatten
 from tests.attack.images import bombs, chunk, gif, ordinary, png, progressive, tiff
 
 needs_linux = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
 
 
+def plain(data: bytes, alpha: Alpha | None) -> np.ndarray | None:
+    """What OpenCV alone makes of an image, on white."""
+    encoded = np.frombuffer(data, np.uint8)
+    if alpha is None:
+        return cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    found = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
+    if found is None or found.shape[2] == 3:
+        return found
+    return flatten(found, premultiplied=alpha.premultiplied)
+
+
 def test_every_ordinary_image_is_accepted_and_decoded_bit_by_bit_as_before():
     with ImageWorker(25, 800_000_000) as worker:
         for name, data in ordinary().items():
-            before = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-            assert before is not None, name
             claim = read_claim(data, name)
+            before = plain(data, claim.alpha)
+            assert before is not None, name
             assert (claim.height, claim.width) == before.shape[:2], name
             assert np.array_equal(decode_image(data, name), before), name
             assert np.array_equal(worker.decode(data, name), before), name
@@ -45,7 +57,7 @@ def test_cut_images_are_refused_where_opencv_refuses_them():
     for name, data in ordinary().items():
         for share in (0.05, 0.5, 0.95):
             cut = data[: int(len(data) * share)]
-            before = cv2.imdecode(np.frombuffer(cut, np.uint8), cv2.IMREAD_COLOR)
+            before = plain(cut, read_claim(data, name).alpha)
             try:
                 found = decode_image(cut, name)
             except ImageError:
@@ -58,6 +70,9 @@ def test_cut_images_are_refused_where_opencv_refuses_them():
 _MEASURE = """
 import resource, sys
 import cv2, numpy as np
+import edgecnn.transparency
+from edgecnn.image_decode import decode_checked
+from edgecnn.image_header import read_claim
 cv2.imdecode(np.zeros(9, np.uint8), 1)
 def peak():
     text = open("/proc/self/status").read()
@@ -66,10 +81,11 @@ for path in sys.argv[1:]:
     import os
     child = os.fork()
     if not child:
-        data = np.fromfile(path, np.uint8)
+        data = open(path, "rb").read()
+        alpha = read_claim(data, path).alpha
         before = peak()
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        cv2.imdecode(data, 1)
+        decode_checked(data, path, alpha, quiet=False)
         print(peak() - before, flush=True)
         os._exit(0)
     os.waitpid(child, 0)
@@ -96,6 +112,8 @@ def large() -> dict[str, bytes]:
         found[name] = stream.getvalue()
 
     full = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
+    opencv("clear.png", clear)
+    opencv("deep-clear.tiff", deep)
     opencv("deep.png", deep, cv2.IMWRITE_PNG_COMPRESSION, 1)
     opencv("plain.jpg", color)
     opencv("progressive.jpg", color, *full, cv2.IMWRITE_JPEG_PROGRESSIVE, 1)

@@ -195,7 +195,11 @@ def everything(source: Source, pictures: Pictures, recipe: Recipe) -> DataSet:
 
 
 def choose_input(source: Source, wanted: InputSpec, say: Callable[[str], None]) -> RuntimeInput:
-    """Fill in what the recipe leaves to the pictures: the size from the median side, grey if all are grey."""
+    """Fill in what the recipe leaves to the pictures: the size from the median side, grey if all are grey.
+
+    The source gets the recipe's background.
+    """
+    source.background = wanted.background
     width, height, color = wanted.width, wanted.height, wanted.color
     if not (width and height) or color == "auto":
         sides, colored = _look(source)
@@ -206,7 +210,9 @@ def choose_input(source: Source, wanted: InputSpec, say: Callable[[str], None]) 
         if color == "auto":
             color = "rgb" if colored else "gray"
             say(f"input colour {color}: {'some' if colored else 'no'} pictures have colour")
-    return RuntimeInput(width, height, color, wanted.fit, wanted.resize, VALUE_RANGE)
+    return RuntimeInput(
+        width, height, color, wanted.fit, wanted.resize, VALUE_RANGE, background=wanted.background
+    )
 
 
 def has_color(picture: NDArray[np.uint8]) -> bool:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from edgecnn.convention import Background
     from edgecnn.dataset import Source, SplitName
     from edgecnn_train.data import DataSet, Split
     from edgecnn_train.recipe import Recipe
@@ -49,6 +50,8 @@ class Negatives:
 
 class GeneratedSource:
     """A source with one class more, whose pictures were made and are kept in memory."""
+
+    background: Background = "white"  # what is read has the source's own
 
     def __init__(self, source: Source, items: Sequence[Item], pictures: Iterable[Picture]) -> None:
         self.labels = (*source.labels, BACKGROUND)
@@ -80,7 +83,7 @@ def load_negatives(data: DataSet, recipe: Recipe, count: int = COUNT) -> Negativ
         what = ", ".join(KINDS)
         what = what.replace("training", "validation") if recipe.private.enabled else what
         return Negatives(halves[0], halves[1], f"generated: {what}")
-    readers = _readers(wanted)
+    readers = _readers(wanted, data.input.background)
     shape = data.train.images.shape[1:]
     view = Preprocessor(data.input, Tensor("image", (1, *shape), "float32", 0.0, 0, 0))
     pictures: list[Picture] = []
@@ -250,7 +253,7 @@ KINDS: dict[str, Callable[[Picture, np.random.Generator], NDArray[np.float64]]] 
 }
 
 
-def _readers(wanted: str) -> list[Callable[[], Picture]]:
+def _readers(wanted: str, background: Background) -> list[Callable[[], Picture]]:
     """Return what reads each negative: of a folder, whatever lies in it, or of a data set, its test split."""
     try:
         path = locate(wanted)
@@ -265,8 +268,9 @@ def _readers(wanted: str) -> list[Callable[[], Picture]]:
         if not path.is_dir():
             raise
         try:
-            return [partial(read_image, file) for file in list_images(path)]
+            return [partial(read_image, file, background=background) for file in list_images(path)]
         except ImageError as error:
             raise DataError(f"unknown.negatives: {error}") from error
+    source.background = background
     items = [i for i in source.items if i.split == "test"] or source.items
     return [partial(source.read, item) for item in items]

@@ -39,13 +39,17 @@ class DataSpec:
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
-    """The picture that the model sees; a size of 0 and the colour `auto` are chosen from the pictures."""
+    """The image that the model sees; a size of 0 and the colour `auto` are chosen from the images.
+
+    Transparent images are laid on the `background`.
+    """
 
     width: int = 0
     height: int = 0
     color: Literal["auto", "gray", "rgb"] = "auto"
     fit: Literal["crop", "stretch", "pad"] = "crop"
     resize: Literal["halved", "area", "linear", "staged"] = "halved"
+    background: Literal["white", "black", "gray"] = "white"
 
 
 @dataclass(frozen=True, slots=True)

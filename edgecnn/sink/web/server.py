@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edgecnn.command import Command
+    from edgecnn.convention import Background
     from edgecnn.frame import Result
     from edgecnn.sink.web.guard import Guard
     from edgecnn.sink.web.listen import Listen
@@ -53,12 +54,17 @@ class WebSink(Sink):
     """Serves the live view over HTTP until it is closed; prints its address, and the token once.
 
     The loop only leaves what is newest: pictures are encoded, and viewers served, in two other threads.
-    Images that are sent in have at most so many megapixels, and are decoded in a process of their own. The
-    page names the model and this machine.
+    Images that are sent in have at most so many megapixels, and are decoded in a process of their own, on
+    the background where they are transparent. The page names the model and this machine.
     """
 
     def __init__(
-        self, console: Console, listen: Listen, upload_megapixels: float = UPLOAD_MEGAPIXELS, model: str = ""
+        self,
+        console: Console,
+        listen: Listen,
+        upload_megapixels: float = UPLOAD_MEGAPIXELS,
+        background: Background = "white",
+        model: str = "",
     ) -> None:
         self._names = {"model": model, "machine": socket.gethostname()}
         token = listen.token()
@@ -71,7 +77,7 @@ class WebSink(Sink):
         loop = self._runner.get_loop()
         self._pictures: Latest[bytes] = Latest(loop)
         self._events: Latest[str] = Latest(loop)
-        self._decoder = ImageWorker(upload_megapixels, most_upload_memory())
+        self._decoder = ImageWorker(upload_megapixels, most_upload_memory(), background)
         self._site = Site(self._pictures, self._events, self._asked.put, self._decoder)
         self._server = _Server(_config(self._site.app(token)))
         self._encoder = Encoder(self._pictures)

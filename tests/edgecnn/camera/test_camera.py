@@ -1,4 +1,8 @@
 import http.server
+import os
+import stat
+import subprocess
+import sys
 import threading
 import time
 
@@ -6,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edgecnn.camera import Mode, open_camera, split_sources, video_devices
+from edgecnn.camera import Mode, is_device, open_camera, split_sources, video_devices
 from edgecnn.camera.opencv import OpenCvCamera
 from edgecnn.errors import CameraError
 
@@ -29,6 +33,12 @@ def clip(tmp_path):
         ("0,synthetic:seed=3,fps=0", ["0", "synthetic:seed=3,fps=0"]),
         ("synthetic:fps=0, clip.mp4", ["synthetic:fps=0", "clip.mp4"]),
         ("", []),
+        ("http://cam/x?size=640,480&q=5,0,synthetic", ["http://cam/x?size=640,480&q=5,0", "synthetic"]),
+        ("rtsp://cam/x?a=1,2,rtsp://other/y,0", ["rtsp://cam/x?a=1,2", "rtsp://other/y", "0"]),
+        (
+            "http://cam/x?size=1,2, /dev/video0,./clip.mp4",
+            ["http://cam/x?size=1,2", "/dev/video0", "./clip.mp4"],
+        ),
     ],
 )
 def test_sources_are_split_outside_their_options(text, sources):
@@ -191,3 +201,78 @@ def test_a_device_is_not_taken_away_from_under_a_read(clip):
 def test_a_folder_without_pictures_is_refused(tmp_path):
     with pytest.raises(CameraError, match="no pictures in it"):
         open_camera(str(tmp_path))
+
+
+@pytest.mark.parametrize("source", ["/dev/v4l/by-id/usb-Cam_0-video-index0", "/dev/front-door"])
+def test_a_camera_by_another_name_stays_one_while_it_is_unplugged(source):
+    assert is_device(source)
+    with pytest.raises(CameraError, match=f"{source} does not exist: is the camera plugged in"):
+        open_camera(source)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes devices")
+def test_a_link_to_a_cameras_device_is_a_camera(tmp_path, monkeypatch):
+    device, link = tmp_path / "video9", tmp_path / "door [1]"
+    try:
+        os.mknod(device, stat.S_IFCHR | 0o600, os.makedev(81, 250))
+    except OSError:
+        pytest.skip("no devices can be made here")
+    link.symlink_to(device)
+    opened = []
+    monkeypatch.setattr(cv2, "VideoCapture", lambda *a: opened.append(a) or cv2.CascadeClassifier)
+    for source in (device, link):
+        assert is_device(str(source))
+        with pytest.raises(AttributeError):  # there is no such driver: what is asked for counts
+            OpenCvCamera(str(source))
+    assert [a[0] for a in opened] == [str(device)] * 2
+
+
+@pytest.mark.parametrize("source", ["/dev/null", "/dev/shm", "clip.mp4", "nowhere/video0"])
+def test_what_is_no_camera_is_no_device(source):
+    assert not is_device(source)
+
+
+def test_the_stall_decides_how_long_a_usb_camera_may_block(tmp_path):
+    code = (
+        "import os, edgecnn.camera as c; import cv2; name = 'OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT'\n"
+        "assert name not in os.environ\n"
+        "try: c.open_camera('/dev/video97', c.Mode(stall_s=7))\n"
+        "except c.CameraError: print(os.environ[name])"
+    )
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("OPENCV_VIDEOIO")}
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert ran.stdout == "7\n", ran.stderr
+
+
+# What OpenCV's own FFmpeg can write; `clip` is MJPG in AVI.
+WRITTEN = {
+    "3gp": "mp4v",
+    "wmv": "WMV2",
+    "flv": "FLV1",
+    "ts": "mpg2",
+    "mts": "mpg2",
+    "mpg": "mpg2",
+    "asf": "WMV2",
+}
+
+
+@pytest.mark.parametrize("suffix", [*WRITTEN, "h264", "264", "MTS"])
+def test_videos_of_phones_and_recorders_are_videos(tmp_path, run_cli, suffix):
+    from tests.edgecnn.camera.h264 import grey
+
+    path = tmp_path / f"clip.{suffix}"
+    if suffix in WRITTEN or suffix == "MTS":
+        code = cv2.VideoWriter.fourcc(*WRITTEN[suffix.lower()])
+        writer = cv2.VideoWriter(
+            str(path.with_suffix(path.suffix.lower())), cv2.CAP_FFMPEG, code, 25, (160, 128)
+        )
+        for _ in range(5):
+            writer.write(np.full((128, 160, 3), 90, np.uint8))
+        writer.release()
+        path.with_suffix(path.suffix.lower()).rename(path)
+    else:
+        path.write_bytes(grey(160, 128, 5))
+    with open_camera(str(path)) as camera:
+        assert not camera.live
+        assert camera.read().pixels.shape == (128, 160, 3)
+    assert len(run_cli("classify", path).out.splitlines()) >= 4

@@ -53,6 +53,7 @@ class _TestSplit:
 
     def __init__(self, data: DataSet) -> None:
         self.labels, self.items = data.labels, list(data.test.items)
+        self.background = data.input.background
         self._source = data.source
 
     def read(self, item: Item) -> NDArray[np.uint8]:

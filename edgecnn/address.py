@@ -1,0 +1,96 @@
+"""Masks what opens a door in an address: user names, passwords, tokens, keys.
+
+Addresses of cameras often hold them (`rtsp://user:password@host/`, `http://host/?token=…`). Whoever opens one
+needs all of it; everywhere else it is shown by `mask_secrets`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MASK = "***"
+# An address that was taken for a path has lost a slash.
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://|\b(https?|rtsps?|rtmps?|srt|ftp):/", re.IGNORECASE)
+# A host, perhaps with its port, and no user before it.
+_PLAIN_HOST = re.compile(r"(\[[^\s\]/@]*\]|[^\s:/?#@]*)(:\d{1,5})?:?(?=[/?#\s,;)\]'\"`]|$)")
+# A password that was not percent-encoded may hold any character: all up to the last `@` counts as part of it,
+# and up to the next one where it has spaces.
+_USER = re.compile(r"((?:(?!://)\S)*)@|([^@\n]*)@")
+# Also in paths: some recorders want `/user=admin&password=…`.
+_PAIR = re.compile(r"(?<=[?&#/;])([^\s=?&#/]+)=([^\s?&#]*)")
+_SECRET = re.compile(
+    r"pas|pwd|pw$|psk|user|usr|login|account|token|key|secret|auth|sig|cred|sess|sid$|jwt|code$|otp|pin$",
+    re.IGNORECASE,
+)
+_PUNCTUATION = ":,;.)]'\"`>"
+
+
+def mask_secrets(text: str) -> str:
+    """Return a text with `***` for each user name, password, token and key of the URLs in it.
+
+    Other texts, and what is masked already, stay as they are.
+    """
+    if ":/" not in text:
+        return text
+    shown, at = [], 0
+    for start, end in _secrets(text):
+        shown += [text[at:start], _MASK]
+        at = end
+    return "".join([*shown, text[at:]])
+
+
+def hide_arguments() -> None:
+    """Overwrite the secrets in this process's command line, which everybody on the machine can read.
+
+    `sys.argv` keeps them. Does nothing where the system has no `/proc`.
+    """
+    if not any("://" in argument for argument in sys.argv):
+        return
+    with suppress(OSError, ValueError, IndexError):
+        # proc_pid_stat(5): where the arguments lie; the name before may hold spaces and brackets.
+        fields = Path("/proc/self/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+        begin, end = int(fields[45]), int(fields[46])
+        with open("/proc/self/mem", "r+b", buffering=0) as memory:  # noqa: PTH123 - beside its seek
+            memory.seek(begin)
+            line = memory.read(end - begin)
+            hidden = b"\0".join(map(_hide, line.split(b"\0")))
+            if line == Path("/proc/self/cmdline").read_bytes() and len(hidden) == len(line):
+                memory.seek(begin)
+                memory.write(hidden)
+
+
+def _hide(argument: bytes) -> bytes:
+    """Return an argument of the same length, with asterisks for secrets."""
+    text = argument.decode("latin-1")  # a character for each byte
+    for start, end in _secrets(text):
+        text = text[:start] + "*" * (end - start) + text[end:]
+    return text.encode("latin-1")
+
+
+def _secrets(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where secrets begin and end, in their order."""
+    from urllib.parse import unquote  # most runs name no URL
+
+    done = 0
+    for scheme in _SCHEME.finditer(text):
+        if (at := scheme.end()) < done:
+            continue
+        user = None if _PLAIN_HOST.match(text, at) else _USER.match(text, at)
+        if user is not None:
+            yield at, user.end() - 1
+            at = user.end()
+        following = re.compile(r"\s|$|[a-z][a-z0-9+.-]*://", re.IGNORECASE).search(text, at)
+        done = following.start() if following else len(text)
+        for pair in _PAIR.finditer(text, at, done):
+            start, end = pair.span(2)
+            if end == done:
+                end = start + len(pair[2].rstrip(_PUNCTUATION))
+            if start < end and _SECRET.search(unquote(pair[1])):
+                yield start, end

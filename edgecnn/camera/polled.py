@@ -1,0 +1,158 @@
+"""Network cameras that answer a request with one image: they are asked again and again."""
+
+from __future__ import annotations
+
+import time
+import urllib.request
+from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from edgecnn.address import mask_secrets
+from edgecnn.camera import Camera, Mode
+from edgecnn.camera.ffmpeg import check_size
+from edgecnn.camera.opencv import OpenCvCamera
+from edgecnn.camera.pace import Pace
+from edgecnn.errors import CameraError, ImageError
+from edgecnn.frame import Frame
+from edgecnn.image_file import decode_image, reduction
+from edgecnn.image_header import read_claim
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
+
+# How many images a second are asked for where nobody says.
+RATE = 1.0
+_MOST_BYTES = 16 << 20
+_PART = 1 << 16
+
+
+def open_stream_or_poll(source: str, mode: Mode | None = None) -> Camera:
+    """Open an HTTP address: a stream or video as it comes; one that holds a single image is polled.
+
+    Raises CameraError.
+    """
+    camera = OpenCvCamera(source, mode)
+    if not camera.is_single_image():
+        return camera
+    camera.close()
+    return PolledCamera(source, mode)
+
+
+class PolledCamera(Camera):
+    """Asks an HTTP address for an image, at the mode's rate or once a second.
+
+    Name and password in the address are shown to its own server only, by Basic or Digest authentication.
+    """
+
+    live = True
+
+    def __init__(self, source: str, mode: Mode | None = None) -> None:
+        self.name, self.address = mask_secrets(source), source
+        mode = mode or Mode()
+        self.fps = mode.fps or RATE
+        self._background, self._patience_s = mode.background, mode.stall_s
+        self._url, self._opener = _opener(source)
+        self._pace = Pace(self.fps)
+        self._index = 0
+        self._least: int | None = None
+        self._first: Frame | None = None
+        self._first = self.read()
+
+    @property
+    def description(self) -> str:
+        """How often it is asked."""
+        return f"{self.name} asked for an image {self.fps:g} times a second"
+
+    def read(self) -> Frame | None:
+        """Ask for the next image when it is time.
+
+        Raises CameraError where none comes, or only damaged ones.
+        """
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        end = time.monotonic() + self._patience_s
+        while True:
+            self._pace.wait()
+            data = self._ask()
+            captured = time.monotonic_ns()
+            try:
+                claim = read_claim(data, self.name)
+                check_size(claim.width, claim.height, self.name)
+                times = reduction(data, self._least)
+                pixels = decode_image(data, self.name, quiet=False, reduce=times, background=self._background)
+            except ImageError as error:
+                if time.monotonic() > end:
+                    raise CameraError(f"{self.name} gives no image: {error}") from error
+                continue
+            index, self._index = self._index, self._index + 1
+            return Frame(pixels, captured, index, self.name, encoded=data if times > 1 else None)
+
+    def need(self, side: int | None) -> None:
+        """Decode JPEG images no larger than this needs."""
+        self._least = side
+
+    def interrupt(self) -> None:
+        """End a wait for the next image's time; one for the network ends with its time-out."""
+        self._pace.interrupt()
+
+    def _ask(self) -> bytes:
+        """Return the bytes of one answer. Raises CameraError."""
+        end = time.monotonic() + self._patience_s
+        try:
+            with self._opener.open(self._url, timeout=self._patience_s) as answer:
+                return self._receive(answer, end)
+        except HTTPError as error:
+            error.close()
+            hint = ": see the user name and password" if error.code in (401, 403) else ""
+            raise CameraError(f"{self.name} answers {error.code} ({error.reason}){hint}") from error
+        except (URLError, OSError, ValueError) as error:  # ValueError: what is no HTTP
+            reason = mask_secrets(str(getattr(error, "reason", None) or error))
+            raise CameraError(f"{self.name} gives no image: {reason}") from error
+
+    def _receive(self, answer: HTTPResponse, end: float) -> bytes:
+        data = bytearray()
+        while part := answer.read1(_PART):
+            data += part
+            if len(data) > _MOST_BYTES:
+                raise CameraError(f"{self.name} gives more than {_MOST_BYTES:,} bytes for an image")
+            if time.monotonic() > end:
+                raise CameraError(f"{self.name} takes longer than {self._patience_s:g} s for an image")
+        return bytes(data)
+
+
+class _Closing(urllib.request.BaseHandler):
+    """Closes the answer that asked for a password, once there is another, which urllib leaves open."""
+
+    def http_error_401(self, req: Any, fp: Any, *rest: Any) -> Any:
+        try:
+            answer = super().http_error_401(req, fp, *rest)  # type: ignore[misc] # of the other base
+        except BaseException:
+            fp.close()
+            raise
+        if answer is not None:
+            fp.close()
+        return answer
+
+
+class _Basic(_Closing, urllib.request.HTTPBasicAuthHandler):
+    """Basic authentication (RFC 7617)."""
+
+
+class _Digest(_Closing, urllib.request.HTTPDigestAuthHandler):
+    """Digest authentication (RFC 7616)."""
+
+
+def _opener(source: str) -> tuple[str, urllib.request.OpenerDirector]:
+    """Return the address without name and password, and what opens it with them."""
+    parts = urlsplit(source)
+    host = parts.netloc.rpartition("@")[2]
+    url = urlunsplit((parts.scheme, host, parts.path, parts.query, ""))
+    handlers: list[urllib.request.BaseHandler] = []
+    if parts.username is not None:
+        known = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+        root = f"{parts.scheme}://{host}/"
+        known.add_password(None, root, unquote(parts.username), unquote(parts.password or ""))
+        handlers = [_Basic(known), _Digest(known)]
+    return url, urllib.request.build_opener(*handlers)
