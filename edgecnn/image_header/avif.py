@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edgecnn.image_header import OVERHEAD, Claim, HeaderError
+from edgecnn.image_header import OVERHEAD, Alpha, Claim, HeaderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PER_PIXEL, _WITH_ALPHA = 20.5, 40.0
+_PER_PIXEL, _WITH_ALPHA = 20.5, 42.0
 _MOST_BOXES = 10_000
 # How many bytes stand in front of the boxes inside a box.
 _INSIDE = {b"meta": 4, b"iprp": 0, b"ipco": 0}
@@ -48,7 +48,7 @@ def read(data: bytes | bytearray, _: int) -> Claim:
         raise HeaderError("is an AVIF image that does not say its size: it is damaged")
     width, height = max(sizes, key=lambda size: size[0] * size[1])
     memory = int((_WITH_ALPHA if alpha else _PER_PIXEL) * width * height) + OVERHEAD
-    return Claim(width, height, memory, bounded=False)
+    return Claim(width, height, memory, bounded=False, alpha=Alpha() if alpha else None)
 
 
 def _boxes(data: bytes | bytearray, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:

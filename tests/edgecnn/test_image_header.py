@@ -373,7 +373,7 @@ def test_avif_where_opencv_cannot_decode_it_says_what_to_do(monkeypatch):
     monkeypatch.setattr(cv2, "haveImageWriter", lambda _: False)
     monkeypatch.setattr(cv2, "imdecode", lambda *_: None)
     with pytest.raises(ImageError, match="is an AVIF image, which OpenCV .* can't decode here: convert it"):
-        decode_checked(avif(40, 30), "it", quiet=True)
+        decode_checked(avif(40, 30), "it", None, quiet=True)
 
 
 @pytest.mark.skipif(not cv2.haveImageWriter("x.avif"), reason="this OpenCV has no AVIF")

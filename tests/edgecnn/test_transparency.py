@@ -76,6 +76,7 @@ FILES = {
     "OpenCV's TIFF": lambda: opencv(".tiff", BGRA),
     "16-bit TIFF": lambda: opencv(".tiff", BGRA.astype(np.uint16) * 257),
     "GIF": lambda: saved(DISC, "RGBA", "gif"),
+    **({"AVIF": lambda: opencv(".avif", BGRA)} if cv2.haveImageWriter("x.avif") else {}),
 }  # fmt: skip
 
 
