@@ -47,6 +47,8 @@ class Stats:
         self.paused = False
         self.variant = ""
         self.variants: tuple[str, ...] = ()
+        # What the model needs of an image; see `Classifier.least_side`.
+        self.least_side: int | None = None
         self._latencies: dict[str, dict[str, deque[float]]] = {}
         self.run(self.variant)
         self._first = 0.0

@@ -147,7 +147,7 @@ def _judge(asked: Asked, contestants: Sequence[Contestant]) -> Callable[[], Know
     """Open the data, check that their labels fit, and return what measures the contestants on them."""
     from edgecnn.bench.accuracy import judged, knowledge
     from edgecnn.cli.evaluate import evaluate_on, open_data
-    from edgecnn.evaluate import match_labels
+    from edgecnn.evaluating import match_labels
 
     classifiers = judged(contestants)
     name, source = open_data(asked.data or "")

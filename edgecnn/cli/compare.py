@@ -125,7 +125,7 @@ def _evaluated(
     entrants: list[Entrant], data: str, split: Split | None, limit: int | None, corruptions: bool
 ) -> list[Entrant]:
     """Return the entrants with what they made of the data; labels that do not fit are found first."""
-    from edgecnn.evaluate import match_labels
+    from edgecnn.evaluating import match_labels
 
     name, source = open_data(data)
     for entrant in entrants:

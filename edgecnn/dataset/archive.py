@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING
 from edgecnn.dataset.items import Item, list_items
 from edgecnn.dataset.unpack import unpack, unpacker
 from edgecnn.errors import DataError
-from edgecnn.image_file import MOST_FILE_BYTES, decode_image
+from edgecnn.image_file import MOST_FILE_BYTES, decode_image, reduction
 from edgecnn.regular_file import open_regular
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class ZipSource:
         self.names = sorted(self._members)
         self.labels, self.items = list_items(self.names, str(path))
 
-    def read(self, item: Item) -> NDArray[np.uint8]:
+    def read(self, item: Item, least: int | None = None) -> NDArray[np.uint8]:
         """Read and decode the member. Raises DataError or ImageError."""
         info = self._members[item.id]
         if why := _why_not(info):
@@ -68,7 +68,7 @@ class ZipSource:
             raise DataError(
                 f"{self._path}: {item.id} can't be unpacked: {str(error) or 'it is cut off'}; pack it again"
             ) from error
-        return decode_image(data, f"{self._path}:{item.id}")
+        return decode_image(data, f"{self._path}:{item.id}", reduce=reduction(data, least))
 
     def _unpack(self, info: zipfile.ZipInfo) -> bytes:
         """Return a member's bytes: zipfile finds them, but what it unpacks with knows no limits."""

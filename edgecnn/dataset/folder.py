@@ -33,9 +33,9 @@ class FolderSource:
         self.notes = (_left(folder, found.again),) if found.again else ()
         self.labels, self.items = list_items(found.files + found.empty, str(folder))
 
-    def read(self, item: Item) -> NDArray[np.uint8]:
+    def read(self, item: Item, least: int | None = None) -> NDArray[np.uint8]:
         """Read and decode the file."""
-        return read_image(self._folder / item.id)
+        return read_image(self._folder / item.id, least)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,9 +41,9 @@ class ManifestSource:
         index = {label: i for i, label in enumerate(self.labels)}
         self.items = [Item(name, index[label], split, group) for name, label, split, group in rows]
 
-    def read(self, item: Item) -> NDArray[np.uint8]:
+    def read(self, item: Item, least: int | None = None) -> NDArray[np.uint8]:
         """Read and decode the file."""
-        return read_image(self._folder / item.id)
+        return read_image(self._folder / item.id, least)
 
 
 _Row = tuple[str, str, SplitName | None, str | None]
