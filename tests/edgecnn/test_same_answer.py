@@ -183,8 +183,7 @@ def test_what_is_much_larger_comes_nearer_to_an_exact_average():
     data = jpeg(photo())
     exact = seen(decode_image(data, "it"), 32, "area")
     small, smallest = (
-        seen(decode_image(data, "it", reduce=reduction(data, least)), 32)
-        for least in (64, 32)
+        seen(decode_image(data, "it", reduce=reduction(data, least)), 32) for least in (64, 32)
     )
     assert apart(small, exact) < 0.75 * apart(smallest, exact)
 
