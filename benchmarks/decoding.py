@@ -1,11 +1,10 @@
 """What it gains to decode a camera's JPEG straight to near the model's size, from the camera to the label.
 
-    python benchmarks/decoding.py [MODEL …] [--blocks N] [--data ../shared/data]
+    python benchmarks/decoding.py [MODEL …] [--blocks N]
 
 The frames of `edgecnn bench` as a webcam sends them: MJPG, 640×480, quality 90. In every block, in turn, each
 is decoded in full and classified, and decoded as small as the model allows and classified; one thread.
-With `--data` also the share of right answers of both, on test pictures of CIFAR-10 and of the hand signs that
-were enlarged to such frames.
+What that does to the answers is measured by `benchmarks/photos.py`.
 
 Under an emulator that counts instructions as nanoseconds (QEMU's `-icount shift=0`; tests/hw/test_vm.py
 runs it so), read instructions for ns.
@@ -16,8 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING
 
 import cv2
@@ -65,21 +62,6 @@ def measure(model: str, blocks: int, runs: int) -> dict[str, object]:
     }
 
 
-def accuracies(model: str, data: Path, limit: int) -> dict[str, float]:
-    """Return the share of right answers of each way."""
-    from shrinking import SIDE, pictures, resized
-
-    right: dict[str, list[bool]] = {way: [] for way in WAYS}
-    with edgecnn.load(model) as classifier:
-        for truth, picture in pictures(model, data, limit):
-            inner = resized(picture, SIDE, cv2.INTER_CUBIC)
-            frame = cv2.copyMakeBorder(inner, 0, 0, 80, 80, cv2.BORDER_REFLECT)
-            jpeg = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
-            for way, least in (("full", None), ("reduced", classifier.least_side)):
-                right[way].append(camera_to_label(classifier, jpeg, least) == truth)
-    return {way: fmean(hits) for way, hits in right.items()}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -87,15 +69,10 @@ def main() -> None:
     parser.add_argument("models", nargs="*", default=["digits", "cifar10", "signs", "waste"])
     parser.add_argument("--blocks", type=int, default=40)
     parser.add_argument("--runs", type=int, default=16, help="in each block")
-    parser.add_argument("--data", type=Path, help="where cifar10.zip and sign_digits.zip lie")
-    parser.add_argument("--pictures", type=int, default=10_000)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     for model in arguments.models:
         print(json.dumps(measure(model, arguments.blocks, arguments.runs)), flush=True)
-    if arguments.data:
-        for model in ("cifar10", "signs"):
-            print(model, json.dumps(accuracies(model, arguments.data, arguments.pictures)), flush=True)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ import edgecnn
 from edgecnn.bench import bench_frames
 from edgecnn.convention import InputSpec
 from edgecnn.dataset import open_source
-from edgecnn.evaluate import select
+from edgecnn.evaluating import select
 from edgecnn.preprocess import Preprocessor
 from edgecnn.tflite_file import Tensor
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from edgecnn.decode import Decoder
+from edgecnn.errors import AnswerError, ImageError
 from edgecnn.frame import Prediction, Result, Timings
+from edgecnn.image_input import read_input
 from edgecnn.preprocess import Preprocessor
 from edgecnn.scores import MULTI_LABEL_THRESHOLD
 from edgecnn.smooth import HOLD, SMOOTH, Smoother
 
 if TYPE_CHECKING:
+    import os
     from types import TracebackType
 
     import numpy as np
@@ -20,6 +23,12 @@ if TYPE_CHECKING:
     from edgecnn.bundle import Model
     from edgecnn.engine import Engine
     from edgecnn.frame import Frame
+    from edgecnn.image_input import PilImage
+
+    Image = str | os.PathLike[str] | PilImage | NDArray[np.uint8]
+
+# How many times the model's side an image keeps that is decoded smaller.
+DECODED_SIDES = 2
 
 
 class Classifier:
@@ -81,18 +90,35 @@ class Classifier:
 
     @property
     def least_side(self) -> int:
-        """How long a picture's shorter side has to be so that nothing of it is enlarged, in pixels."""
-        return max(self.model.input.width, self.model.input.height)
+        """How long an image's shorter side has to stay where a JPEG is decoded smaller, in pixels.
 
-    def classify(self, image: NDArray[np.uint8], top: int | None = None) -> list[Prediction]:
-        """Classify one picture.
+        Twice the model's longer side: what a decoder leaves out is then averaged away in any case. With less
+        the model gets a sharper image than it was trained on (docs/benchmarks.md).
+        """
+        return DECODED_SIDES * max(self.model.input.width, self.model.input.height)
+
+    @overload
+    def classify(
+        self, image: list[Image] | tuple[Image, ...], top: int | None = None, *, rgb: bool = False
+    ) -> list[list[Prediction]]: ...
+
+    @overload
+    def classify(self, image: Image, top: int | None = None, *, rgb: bool = False) -> list[Prediction]: ...
+
+    def classify(
+        self, image: Image | list[Image] | tuple[Image, ...], top: int | None = None, *, rgb: bool = False
+    ) -> list[Prediction] | list[list[Prediction]]:
+        """Classify an image, or each of a list.
 
         Parameters
         ----------
         image
-            uint8, H×W×3 BGR as OpenCV gives it; H×W grey and H×W×4 BGRA are taken too.
+            A path, read as `edgecnn classify` reads it; a PIL image; or a uint8 array, H×W×3 BGR as OpenCV
+            gives it, H×W grey or H×W×4 BGRA. A list or tuple of these gives a list of answers.
         top
             How many classes to return; all of them for None.
+        rgb
+            Whether arrays are RGB or RGBA, as PIL, imageio and matplotlib give them.
 
         Returns
         -------
@@ -102,13 +128,26 @@ class Classifier:
         Raises
         ------
         ImageError
-            For an array that is no picture.
+            For what is no image, or a file that can't be read; of a list, with its place.
         EngineError
             Where the engine fails.
         AnswerError
             Where the model answers NaN or infinity.
         """
-        return self._decode(self.engine.invoke(self._preprocess(image)), top)
+        if isinstance(image, list | tuple):
+            return [
+                self._classify_one(one, top, rgb, f"image {k} of the list: ") for k, one in enumerate(image)
+            ]
+        return self._classify_one(image, top, rgb)
+
+    def _classify_one(self, image: Image, top: int | None, rgb: bool, where: str = "") -> list[Prediction]:
+        try:
+            pixels = read_input(image, self.least_side, self.model.input.background, rgb=rgb)
+            return self._decode(self.engine.invoke(self._preprocess(pixels)), top)
+        except (ImageError, AnswerError) as error:
+            if where:
+                raise type(error)(f"{where}{error}") from error
+            raise
 
     def knows(self, predictions: list[Prediction]) -> bool:
         """Whether the best of a picture's predictions is an answer; if not, the answer is unknown.

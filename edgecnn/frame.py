@@ -43,6 +43,9 @@ class Frame:
         The region of interest, the part that is classified; None for the whole picture.
     encoded
         The JPEG file that the pixels are a smaller picture of; None where they are all that there is.
+    small
+        The same image as `classify` decodes its file, where somebody looks at the whole one in `pixels`; else
+        None.
     """
 
     pixels: NDArray[np.uint8]
@@ -52,6 +55,7 @@ class Frame:
     truth: str | None = None
     roi: Box | None = None
     encoded: bytes | None = None
+    small: NDArray[np.uint8] | None = None
 
     def wall_time(self) -> datetime:
         """Return when it was captured, by the clock on the wall, in the local time zone."""
@@ -62,7 +66,7 @@ class Frame:
     def region(self) -> NDArray[np.uint8]:
         """The pixels that are classified; no copy."""
         if self.roi is None:
-            return self.pixels
+            return self.pixels if self.small is None else self.small
         x, y, width, height = self.roi
         return self.pixels[y : y + height, x : x + width]
 

@@ -49,7 +49,7 @@ class Framing:
                     f"the region {_say(roi)} reaches beyond the picture, which has {width}×{height} pixels: "
                     "give one inside of it as --roi x,y,width,height"
                 )
-        return replace(frame, pixels=pixels, roi=self._roi)
+        return replace(frame, pixels=pixels, roi=self._roi, small=None)
 
 
 def _say(roi: Box) -> str:

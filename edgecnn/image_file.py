@@ -179,7 +179,7 @@ def _worker() -> ImageWorker:
         return _made[0]
 
 
-def reduction(data: bytes, least: int | None) -> int:
+def reduction(data: bytes | bytearray, least: int | None) -> int:
     """Return how many times smaller a file can be decoded with `least` pixels left along its shorter side.
 
     1 for what is no JPEG, and for a `least` of None.

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-import random
+import math
 from dataclasses import dataclass
+from itertools import pairwise
+from statistics import stdev
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+# Two runs of the same differ by some percent that no interval within a run knows of: where the memory lies,
+# what the caches share. With 95 % no more than this.
+BETWEEN_RUNS = 0.03
+# Into how many parts a run is cut to see how it drifts, and Student's t at 97.5 % with 1 to 7 degrees.
+BATCHES = 8
+_STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365)
 
 
 def percentile(values: Sequence[float], q: float) -> float:
@@ -51,60 +60,85 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """A ratio of medians with its 95 % interval."""
+    """A ratio of medians, and where that of another run would lie: its 95 % interval.
+
+    The interval is 0 to infinity where nothing is known of how the ratio varies, as of a single block, and
+    NaN where the run was not quiet, so that none is to be stated.
+    """
 
     value: float
     low: float
     high: float
 
-    def as_dict(self) -> dict[str, float]:
-        """Return it as every JSON output has it."""
-        return {"value": round(self.value, 4), "low": round(self.low, 4), "high": round(self.high, 4)}
+    def without_interval(self) -> Ratio:
+        """Return it for a run that was not quiet."""
+        return Ratio(self.value, math.nan, math.nan)
+
+    @property
+    def interval(self) -> str:
+        """The interval as a table shows it; empty where there is none to be stated."""
+        return "" if math.isnan(self.low) else f"{self.low:.2f}–{self.high:.2f}"
+
+    @property
+    def in_short(self) -> str:
+        """The ratio and its interval as a table shows them."""
+        return f"{self.value:.2f}" + (f" ({self.interval})" if self.interval else "")
+
+    def as_dict(self) -> dict[str, float | None]:
+        """Return it as every JSON output has it; null for a limit that is not known."""
+        limits = {"low": self.low, "high": self.high}
+        return {
+            "value": round(self.value, 4),
+            **{name: round(at, 4) if math.isfinite(at) else None for name, at in limits.items()},
+        }
 
     def __str__(self) -> str:
-        return f"{self.value:.2f}× (95 % interval {self.low:.2f}–{self.high:.2f})"
+        if not self.interval:
+            return f"{self.value:.2f}× (no interval: not a quiet run)"
+        return f"{self.value:.2f}× (95 % interval {self.interval})"
 
 
-def ratio_of_medians(
-    numerator: Sequence[Sequence[float]],
-    denominator: Sequence[Sequence[float]],
-    resamples: int = 1000,
-    seed: int = 0,
-) -> Ratio:
-    """Return median(numerator) / median(denominator) with a 95 % bootstrap interval.
+def ratio_of_medians(numerator: Sequence[Sequence[float]], denominator: Sequence[Sequence[float]]) -> Ratio:
+    """Return median(numerator) / median(denominator) with its 95 % interval.
 
-    Both are lists of blocks measured alternately, block i of one right beside block i of the other. Whole
-    pairs of blocks are resampled, because neighbouring latencies are not independent (the block bootstrap:
-    Künsch 1989; percentile interval: Efron & Tibshirani 1993, chapter 13). To keep a thousand resamples
-    quick, a resample's median is that of its blocks' medians.
+    Both are lists of blocks measured alternately, block i of one right beside block i of the other, so that
+    what slows both leaves the ratios of neighbours as they are. See `reach` for the interval. Raises
+    ValueError for what is no pair.
     """
     if len(numerator) != len(denominator) or not numerator:
         raise ValueError(f"blocks come in pairs: got {len(numerator)} and {len(denominator)}")
     value = percentile([x for block in numerator for x in block], 50) / percentile(
         [x for block in denominator for x in block], 50
     )
-    pairs = [(percentile(a, 50), percentile(b, 50)) for a, b in zip(numerator, denominator, strict=True)]
-    rng = random.Random(seed)  # noqa: S311 - a bootstrap, nothing secret
-    ratios = []
-    for _ in range(resamples):
-        chosen = rng.choices(pairs, k=len(pairs))
-        ratios.append(percentile([a for a, _ in chosen], 50) / percentile([b for _, b in chosen], 50))
-    return Ratio(value, min(value, percentile(ratios, 2.5)), max(value, percentile(ratios, 97.5)))
+    pairs = zip(numerator, denominator, strict=True)
+    factor = math.exp(reach([percentile(a, 50) / percentile(b, 50) for a, b in pairs]))
+    return Ratio(value, value / factor, value * factor)
 
 
-def ratio_of_runs(
-    numerator: Sequence[float], denominator: Sequence[float], resamples: int = 1000, seed: int = 0
-) -> Ratio:
-    """Return median(numerator) / median(denominator) with a 95 % bootstrap interval, for two runs apart.
+def ratio_of_runs(numerator: Sequence[float], denominator: Sequence[float]) -> Ratio:
+    """Return median(numerator) / median(denominator) with its 95 % interval, for two runs apart.
 
-    Both are the medians of blocks. They were not measured side by side, so each is resampled by itself. The
-    interval knows only what varied within the runs. Raises ValueError for no values.
+    Both are the medians of blocks. They were not measured side by side, so each varies by itself. Raises
+    ValueError for no values.
     """
     value = percentile(numerator, 50) / percentile(denominator, 50)
-    rng = random.Random(seed)  # noqa: S311 - a bootstrap, nothing secret
-    ratios = [
-        percentile(rng.choices(numerator, k=len(numerator)), 50)
-        / percentile(rng.choices(denominator, k=len(denominator)), 50)
-        for _ in range(resamples)
-    ]
-    return Ratio(value, min(value, percentile(ratios, 2.5)), max(value, percentile(ratios, 97.5)))
+    factor = math.exp(math.hypot(reach(numerator), reach(denominator)))
+    return Ratio(value, value / factor, value * factor)
+
+
+def reach(blocks: Sequence[float]) -> float:
+    """Return how far the logarithm of another run's value may lie from this run's, with 95 %.
+
+    The blocks are cut into eight batches, in order, and each becomes its median: a machine that drifts makes
+    neighbouring blocks alike, and to draw blocks at random, as a bootstrap does, would take them for
+    independent. How far the batches' logarithms lie apart gives the interval for one more of them (Student's
+    t, a prediction interval): another run is no better than another batch. What differs between runs and
+    never within one is added: `BETWEEN_RUNS`. docs/bench.md has how often that holds.
+    """
+    count = min(BATCHES, len(blocks))
+    if count < 2:  # one batch tells nothing of how they vary
+        return math.inf
+    cuts = [k * len(blocks) // count for k in range(count + 1)]
+    logs = [math.log(percentile(blocks[a:b], 50)) for a, b in pairwise(cuts)]
+    within = _STUDENT[count - 2] * stdev(logs) * math.sqrt(1 + 1 / count)
+    return math.hypot(within, BETWEEN_RUNS)

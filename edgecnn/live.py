@@ -180,7 +180,7 @@ class _Loop:
         self._variants, self._mailbox, self._sinks, self._top = variants, mailbox, sinks, top
         self._camera = camera
         # Who looks at pictures, or says in pixels what of them counts, needs them as they come.
-        self._in_full = framing is not None or any(sink.needs_picture for sink in sinks)
+        self._watched = any(sink.needs_picture for sink in sinks)
         self._smooth, self._hold, self._framing, self._save_to = smooth, hold, framing, save_to
         self._newest: Frame | None = None
         self._quit = False
@@ -191,7 +191,8 @@ class _Loop:
     def _begin(self) -> None:
         """Start with the current variant: its smoother begins anew, and its latencies are kept apart."""
         self._classifier = self._variants.current
-        self._camera.need(None if self._in_full else self._classifier.least_side)
+        self.stats.least_side = self._classifier.least_side
+        self._camera.need(None if self._framing else self.stats.least_side, whole=self._watched)
         steady = self._smooth or self._hold > 1
         self._smoother = self._classifier.smoother(self._smooth, self._hold) if steady else None
         self._warned = False

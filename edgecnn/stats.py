@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,48 @@ WINDOW = 10_000
 RECENT = 500
 
 
+@dataclass(slots=True)
+class Following:
+    """How smoothed answers follow the truth: they wait for what lasts, so they come later than single ones.
+
+    The truth changed `true_changes` times. `reached` of the stretches in between were named right, in the
+    mean `late / reached` frames after they began; `missed` ended before that. From there on `settled` frames
+    came, of which `right` were named right.
+    """
+
+    true_changes: int = 0
+    reached: int = 0
+    late: int = 0
+    missed: int = 0
+    settled: int = 0
+    right: int = 0
+    _truth: str | None = None
+    _waited: int = 0
+    _there: bool = True
+
+    @property
+    def words(self) -> str:
+        """How late and how right smoothed answers are; empty before one was right."""
+        if not self.reached:
+            return ""
+        return f"each {self.late / self.reached:.1f} frames late, then {self.right / self.settled:.1%} right"
+
+    def add(self, truth: str | None, correct: bool) -> None:
+        """Count a frame whose truth is known, and whether its smoothed answer is right."""
+        if truth != self._truth:
+            self.true_changes += self._truth is not None
+            self.missed += not self._there
+            self._truth, self._waited, self._there = truth, 0, False
+        if correct and not self._there:
+            self._there = True
+            self.reached += 1
+            self.late += self._waited
+        self._waited += 1
+        if self._there:
+            self.settled += 1
+            self.right += correct
+
+
 class Stats:
     """What the loop has seen so far; cheap to keep, worked out when asked."""
 
@@ -29,7 +71,7 @@ class Stats:
         self.correct = 0
         self.unknown = 0
         self.smoothed = False
-        self.steady_correct = 0
+        self.following = Following()
         # How often the answer was another than that of the result before.
         self.changes = 0
         self.steady_changes = 0
@@ -47,6 +89,8 @@ class Stats:
         self.paused = False
         self.variant = ""
         self.variants: tuple[str, ...] = ()
+        # What the model needs of an image; see `Classifier.least_side`.
+        self.least_side: int | None = None
         self._latencies: dict[str, dict[str, deque[float]]] = {}
         self.run(self.variant)
         self._first = 0.0
@@ -70,7 +114,8 @@ class Stats:
         if result.correct is not None:
             self.known += 1
             self.correct += result.correct
-            self.steady_correct += bool(result.steady_correct)
+            if result.steady is not None:
+                self.following.add(result.frame.truth, bool(result.steady_correct))
         self.smoothed = result.steady is not None
         labels = result.label, result.shown
         if self._labels:
@@ -110,7 +155,7 @@ class Stats:
             unknown=self.unknown,
             smoothed=self.smoothed,
             changes=self.changes,
-            steady_correct=self.steady_correct,
+            following=replace(self.following),
             steady_changes=self.steady_changes,
             spreads={v: s for v in self._latencies if (s := self.spreads(variant=v))},
             failures=(f"pictures not saved: {self.unsaved:,}; {self.why_unsaved}",) if self.unsaved else (),
@@ -124,8 +169,8 @@ class Summary:
     `known` frames had a true label, `correct` of them were named right; `unknown` frames got no name,
     which is never right. The engine was started again `restarts` times, with one frame lost each. To
     `unanswered` frames the model answered NaN or infinity, so that they are in no other count. The
-    answer changed `changes` times from one frame to the next. The steady answers are counted apart;
-    without smoothing they are the same. `spreads` has each stage's percentiles by the variant of the
+    answer changed `changes` times from one frame to the next, a smoothed one `steady_changes` times;
+    `following` says how it follows the truth. `spreads` has each stage's percentiles by the variant of the
     model, in the order in which they ran. `failures` are reasons why something was not written that should
     have been.
     """
@@ -142,7 +187,7 @@ class Summary:
     unknown: int
     smoothed: bool
     changes: int
-    steady_correct: int
+    following: Following
     steady_changes: int
     spreads: dict[str, dict[str, Spread]]
     failures: tuple[str, ...] = ()
@@ -151,8 +196,3 @@ class Summary:
     def accuracy(self) -> float | None:
         """The share of labels that were right, or None where the truth was not known."""
         return self.correct / self.known if self.known else None
-
-    @property
-    def steady_accuracy(self) -> float | None:
-        """The same of the steady labels."""
-        return self.steady_correct / self.known if self.known else None

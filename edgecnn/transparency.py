@@ -66,11 +66,11 @@ def flatten_decoded(image: NDArray[Any], alpha: Alpha, background: Background) -
         flat = image  # it could have been transparent, and is not
     else:
         return None
-    return _upright(flat, alpha.orientation)
+    return upright(flat, alpha.orientation)
 
 
-def _upright(image: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Turn an image as its EXIF orientation says, which OpenCV leaves undone where it keeps the alpha."""
+def upright(image: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Turn an image as its EXIF orientation says; OpenCV leaves that undone where it keeps the alpha."""
     quarters, mirrored = _TURNS.get(orientation, (0, False))
     turned = np.rot90(image[:, ::-1] if mirrored else image, -quarters)
     return np.ascontiguousarray(turned)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgecnn.bench.report import FORMAT
 from edgecnn.errors import BenchError
-from edgecnn.latency import Ratio, ratio_of_runs
+from edgecnn.latency import BETWEEN_RUNS, Ratio, ratio_of_runs
 from edgecnn.printable import printable
 from edgecnn.regular_file import read_regular
 
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from edgecnn.bench.contest import Contestant
     from edgecnn.bench.report import Report
 
-# Two runs of the same differ by some percent that no interval within a run knows of: where the memory lies,
-# what the caches share.
-LEAST_CHANGE = 0.03
+# A change of less is none, whatever its interval.
+LEAST_CHANGE = BETWEEN_RUNS
 # Of the file, and of the blocks of a stage: `bench` writes 50 KB, and 40 blocks by default.
 _MOST_BYTES, _MOST_BLOCKS = 4 << 20, 10_000
 # How many contestants an error names.
@@ -87,12 +86,16 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """All of them, and what differs between the runs besides: a change may be of that."""
+    """All of them, and what differs between the runs besides: a change may be of that.
+
+    Where not both runs were `quiet`, intervals are not shown.
+    """
 
     source: str
     when: str
     differences: tuple[str, ...]
     rows: tuple[Change, ...]
+    quiet: bool = True
 
     @property
     def summary(self) -> str:
@@ -102,7 +105,12 @@ class Changes:
         return (
             f"since {self.source} ({self.when}): {found} beyond noise "
             f"(the interval excludes 1, and more than {LEAST_CHANGE:.0%})"
+            f"{'' if self.quiet else '; not both runs were quiet, so this may be the machine'}"
         )
+
+    def times(self, row: Change) -> str:
+        """Return how many times as long it takes now, as tables show it."""
+        return row.ratio.in_short if self.quiet else row.ratio.without_interval().in_short
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -205,7 +213,8 @@ def find_changes(old: OldRun, new: Report) -> Changes:
         rows += [
             _change(name, stage, before.blocks[stage], c) for stage in c.stages if stage in before.blocks
         ]
-    return Changes(old.source, old.when, tuple(differences), tuple(rows))
+    quiet = not (old.doubts or new.doubts)
+    return Changes(old.source, old.when, tuple(differences), tuple(rows), quiet)
 
 
 def _change(name: str, stage: str, before: list[float], contestant: Contestant) -> Change:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from edgecnn.bench.frames import Frames, capture
 from edgecnn.bench.warm_up import WarmUp, warm_up
 from edgecnn.condition import Condition, look
-from edgecnn.latency import Spread
+from edgecnn.latency import BATCHES, Spread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -43,6 +43,8 @@ CAMERA_STAGES: dict[str, Callable[[float, Timings], float]] = {
 CPU_ENGINES = ("litert", "tflite-runtime")
 # Runs at the beginning of a turn that do not count: another model has just had the caches.
 SETTLE_RUNS = 2
+# How long each one runs uncounted after a rest.
+WARM_S = 0.05
 
 
 @dataclass(slots=True)
@@ -113,6 +115,13 @@ class Contestant:
         run = self.runner(frames)
         self.warm_up = warm_up(lambda: run().total_ms)
 
+    def get_warm(self, frames: Frames) -> None:
+        """Run for a moment after a rest: clock and caches come back."""
+        self.take_threads()
+        run, end = self.runner(frames), time.monotonic() + WARM_S
+        while time.monotonic() < end:
+            run()
+
     def runner(self, frames: Frames) -> Callable[[], Timings]:
         """Return what classifies the next picture whenever it is called."""
         pictures = cycle(frames.pictures)
@@ -153,6 +162,7 @@ def measure(
     camera_runs: int = 0,
     seed: int = 0,
     frames: Frames | None = None,
+    spread_s: float = 0.0,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[Condition, Condition]:
     """Run all contestants in turn, keep their latencies, and return how the machine did before and after.
@@ -167,6 +177,9 @@ def measure(
         How many more frames of a block begin compressed, as a webcam delivers them.
     seed
         Decides the order.
+    spread_s
+        How long the whole takes at least: a quick model's blocks would else all be of one fraction of a
+        second, and know nothing of how the machine drifts.
     progress
         Called after each block with the number of blocks that are done.
     """
@@ -180,7 +193,10 @@ def measure(
         before = look()
         order = list(contestants)
         shuffle = random.Random(seed).shuffle  # noqa: S311 - nothing secret
+        batch = -(-blocks // BATCHES)
         for block in range(blocks):
+            if spread_s and block and block % batch == 0:
+                _wait(before.at_s + spread_s * block / blocks, order, frames)
             shuffle(order)
             pictures = _some(frames.pictures, block, runs_per_block)
             jpegs = _some(frames.jpegs, block, camera_runs)
@@ -191,6 +207,14 @@ def measure(
         return before, look()
     finally:
         cv2.setNumThreads(threads)
+
+
+def _wait(until_s: float, contestants: Sequence[Contestant], frames: Frames) -> None:
+    """Wait for a moment of the monotonic clock, then get everybody warm again."""
+    if (left := until_s - time.monotonic()) > 0:
+        time.sleep(left)
+        for contestant in contestants:
+            contestant.get_warm(frames)
 
 
 def _some(frames: Sequence[_T], block: int, runs: int) -> list[_T]:

@@ -103,7 +103,8 @@ def _ratios(axes: Any, report: Report) -> None:
     for i, c in enumerate(report.comparisons):
         r = c.inference
         color = _COLORS[2] if c.is_faster else _COLORS[6] if c.is_slower else _STAGES["capture"]
-        axes.plot([r.low, r.high], [i, i], color=color, linewidth=3, solid_capstyle="round")
+        if r.interval:
+            axes.plot([r.low, r.high], [i, i], color=color, linewidth=3, solid_capstyle="round")
         axes.plot(r.value, i, "o", color=color)
         axes.annotate(f"{r.value:.2f}×", (r.value, i), xytext=(0, 6), textcoords="offset points", ha="center",
                       fontsize=8)  # fmt: skip

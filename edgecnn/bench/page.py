@@ -108,7 +108,8 @@ def _lines(lines: list[str]) -> Html:
 def _sections(report: Report) -> Iterator[Html]:
     yield _section("Latency, ms", _latencies(report))
     if report.comparisons:
-        yield _section("How many times as fast, with the 95 % interval", _ratios(report))
+        quiet = ", with the 95 % interval" if not report.doubts else ""
+        yield _section(f"How many times as fast{quiet}", _ratios(report))
     yield _section("What it costs besides", _costs(report))
     if report.changes:
         yield _section("Since an older run", _changes(report))
@@ -137,7 +138,7 @@ def _ratios(report: Report) -> Html:
         (
             same(report, c),
             " : ".join(c.names),
-            *(f"{r.value:.2f} ({r.low:.2f}–{r.high:.2f})" for r in c.ratios.values()),
+            *(r.in_short for r in c.ratios.values()),
         )
         for c in report.comparisons
     ]
@@ -160,7 +161,7 @@ def _changes(report: Report) -> Html:
     rows = [
         (
             c.contestant, c.stage, f"{c.before_ms:.4f}", f"{c.now_ms:.4f}",
-            f"{c.ratio.value:.2f} ({c.ratio.low:.2f}–{c.ratio.high:.2f})", c.outcome,
+            found.times(c), c.outcome,
         )
         for c in found.rows
     ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from edgecnn.latency import Ratio, ratio_of_medians
@@ -60,9 +60,15 @@ class Comparison:
     @property
     def outcome(self) -> str:
         """The result in words."""
+        if not self.inference.interval:
+            return "not measured well enough to say"
         if self.is_faster:
             return "faster"
         return "not faster" if self.is_slower else "not measurably faster"
+
+    def without_intervals(self) -> Comparison:
+        """Return it for a run that was not quiet."""
+        return replace(self, ratios={stage: r.without_interval() for stage, r in self.ratios.items()})
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON; `variant`, `engine` and `threads` are those of the one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -125,9 +125,11 @@ def report(
 ) -> Report:
     """Compare contestants that were measured; `conditions` are those before and after.
 
+    Ratios of a run that was not quiet have no intervals.
+
     `known` is what else of a `Report` was found.
     """
-    return Report(
+    found = Report(
         model=model,
         when=datetime.now(UTC),
         board=describe_board(),
@@ -140,6 +142,9 @@ def report(
         after=conditions[1],
         **known,
     )
+    if found.doubts:
+        found = replace(found, comparisons=[c.without_intervals() for c in found.comparisons])
+    return found
 
 
 def _of(c: Contestant) -> dict[str, Any]:

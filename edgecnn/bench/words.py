@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from edgecnn.bench.contest import Contestant
     from edgecnn.bench.report import Report
+    from edgecnn.latency import Ratio
 
 
 def verdict(result: Report, which: Callable[[Comparison], bool] = lambda _: True) -> list[str]:
@@ -20,17 +21,21 @@ def verdict(result: Report, which: Callable[[Comparison], bool] = lambda _: True
     lines = []
     for c in filter(which, result.comparisons):
         one, other = c.names
-        if c.is_faster:
+        if c.is_faster or not c.inference.interval:
             words = f"{one} is {c.inference} as fast as {other}"
         elif c.is_slower:
             words = f"{one} is {c.outcome} here: {c.inference} as fast as {other}"
         else:
             words = f"{one} is {c.outcome} here: {c.inference}; a busy machine widens the interval"
-        whole = f"whole path {c.total.value:.2f}× ({c.total.low:.2f}–{c.total.high:.2f})"
+        whole = f"whole path {_times(c.total)}"
         if camera := c.ratios.get("camera"):
-            whole += f", from a webcam's frame {camera.value:.2f}× ({camera.low:.2f}–{camera.high:.2f})"
+            whole += f", from a webcam's frame {_times(camera)}"
         lines.append(f"{same(result, c)}: {words}; {whole}")
     return lines
+
+
+def _times(ratio: Ratio) -> str:
+    return f"{ratio.value:.2f}×" + (f" ({ratio.interval})" if ratio.interval else "")
 
 
 def same(result: Report, c: Comparison) -> str:

@@ -105,11 +105,12 @@ class Camera(Protocol):
         """Wait for the next frame; None at the end of a file. Raises CameraError where a camera fails."""
         ...
 
-    def need(self, side: int | None) -> None:  # noqa: ARG002 - for those that can
+    def need(self, side: int | None, *, whole: bool = False) -> None:  # noqa: ARG002 - for those that can
         """Say how long the shorter side of pictures has to be at least, from a next one on; None for all.
 
         May be called from another thread. A camera that gets JPEG files decodes them smaller then; others
-        take no notice.
+        take no notice. With `whole` somebody looks at the pictures, and they have their full size; of files
+        the model still gets what it gets elsewhere (`Frame.small`).
         """
         return
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from edgecnn.camera import Camera, Mode, is_pattern
@@ -53,6 +54,7 @@ class FilesCamera(Camera):
             say(note)
         self._index = 0
         self._least: int | None = None
+        self._whole = False
 
     @property
     def description(self) -> str:
@@ -66,20 +68,27 @@ class FilesCamera(Camera):
             self._index += 1
             try:
                 data = read_file(path)
-                times = reduction(data, self._least)
-                pixels = decode_image(data, str(path), reduce=times, background=self._background)
+                frame = self._decode(data, path, index)
                 self._pace.wait()
-                encoded = data if times > 1 else None
-                return Frame(pixels, time.monotonic_ns(), index, str(path), encoded=encoded)
+                return replace(frame, captured_ns=time.monotonic_ns())
             except ImageError as error:
                 if len(self._paths) == 1:
                     raise CameraError(str(error)) from error
                 say(str(error))
         return None
 
-    def need(self, side: int | None) -> None:
-        """Decode JPEG files no larger than this needs."""
-        self._least = side
+    def _decode(self, data: bytes, path: Path, index: int) -> Frame:
+        times = reduction(data, self._least)
+        image = decode_image(data, str(path), reduce=times, background=self._background)
+        if times == 1:
+            return Frame(image, 0, index, str(path))
+        if self._whole:
+            return Frame(decode_image(data, str(path)), 0, index, str(path), small=image)
+        return Frame(image, 0, index, str(path), encoded=data)
+
+    def need(self, side: int | None, *, whole: bool = False) -> None:
+        """Decode JPEG files no larger than this needs, and those that are looked at in full too."""
+        self._least, self._whole = side, whole
 
     def interrupt(self) -> None:
         """End a wait for the next picture's time."""

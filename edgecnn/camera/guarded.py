@@ -160,9 +160,9 @@ class GuardedCamera(Camera):
         except CameraHung as error:
             raise CameraHung(f"{self.name} hangs: {error}") from None
 
-    def need(self, side: int | None) -> None:
+    def need(self, side: int | None, *, whole: bool = False) -> None:
         """Pass it on."""
-        self._camera.need(side)
+        self._camera.need(side, whole=whole)
 
     def interrupt(self) -> None:
         """End a wait in `read`, whether the driver does or not."""

@@ -169,9 +169,9 @@ class OpenCvCamera(Camera):
         self._first = first
         return self._second is None
 
-    def need(self, side: int | None) -> None:
+    def need(self, side: int | None, *, whole: bool = False) -> None:
         """Decode MJPG frames no larger than this needs."""
-        self._decoded.least = side
+        self._decoded.least = None if whole else side
 
     def _code(self) -> str:
         """Return the pixel format's four characters, as the driver says."""

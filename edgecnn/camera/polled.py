@@ -89,9 +89,9 @@ class PolledCamera(Camera):
             index, self._index = self._index, self._index + 1
             return Frame(pixels, captured, index, self.name, encoded=data if times > 1 else None)
 
-    def need(self, side: int | None) -> None:
+    def need(self, side: int | None, *, whole: bool = False) -> None:
         """Decode JPEG images no larger than this needs."""
-        self._least = side
+        self._least = None if whole else side
 
     def interrupt(self) -> None:
         """End a wait for the next image's time; one for the network ends with its time-out."""

@@ -59,7 +59,7 @@ class RecoveringCamera(Camera):
         self._first_index = self._next_index = 0
         self._opened = time.monotonic()
         self._lost = 0.0
-        self._needed: int | None = None
+        self._needed: tuple[int | None, bool] = None, False
         self._tries = self._hung = 0
         self._closing = threading.Lock()
         self._closed = False
@@ -93,11 +93,11 @@ class RecoveringCamera(Camera):
             return replace(frame, index=index)
         return None
 
-    def need(self, side: int | None) -> None:
+    def need(self, side: int | None, *, whole: bool = False) -> None:
         """Pass it on, also to what is opened again."""
-        self._needed = side
+        self._needed = side, whole
         if camera := self._camera:
-            camera.need(side)
+            camera.need(side, whole=whole)
 
     def close(self) -> None:
         """Close the camera; may be called twice, and while another thread opens it again."""
@@ -137,7 +137,8 @@ class RecoveringCamera(Camera):
         except Exception as error:  # noqa: BLE001 - as in `read`
             self._count_hung(error)
             return False
-        camera.need(self._needed)
+        side, whole = self._needed
+        camera.need(side, whole=whole)
         with self._closing:
             if not (self._closed or self._ended.is_set()):
                 self._camera = camera

@@ -64,9 +64,9 @@ class RpicamCamera(PiSource):
         self._wait_for_first()
         self._granted += f" MJPEG, by {os.path.basename(program)}"  # noqa: PTH119
 
-    def need(self, side: int | None) -> None:
+    def need(self, side: int | None, *, whole: bool = False) -> None:
         """Decode pictures no larger than this needs."""
-        self._least = side
+        self._least = None if whole else side
 
     def interrupt(self) -> None:
         """End the program, and with it a wait for its next picture."""

@@ -64,7 +64,9 @@ def _speed(result: Report) -> Iterator[Table | str]:
     yield _latencies(result)
     yield from dict.fromkeys(filter(None, (choice(c.classifier.engine) for c in result.contestants)))
     if len(result.comparisons) > _MOST_VERDICTS:
-        yield "how many times as fast, with the 95 % interval"
+        quiet = not result.doubts
+        interval = ", with the 95 % interval" if quiet else " (not a quiet run: no intervals)"
+        yield f"how many times as fast{interval}"
         yield _ratios(result)
         # What nobody would guess is said in words too.
         yield from verdict(result, lambda c: c.by == "variant" and c.is_slower)
@@ -95,7 +97,7 @@ def _ratios(result: Report) -> Table:
     table = _table("", "", "inference", "total")
     table.columns[1].justify = "left"
     for c in result.comparisons:
-        cells = [f"{r.value:.2f} ({r.low:.2f}–{r.high:.2f})" for r in (c.inference, c.total)]
+        cells = [r.in_short for r in (c.inference, c.total)]
         table.add_row(same(result, c), " : ".join(c.names), *cells)
     return table
 
@@ -158,10 +160,9 @@ def _changes(result: Report) -> Iterator[Table | str]:
     last = ""
     for row in found.rows:
         name, last = ("" if row.contestant == last else row.contestant), row.contestant
-        r = row.ratio
         word = "" if row.outcome == "same" else row.outcome
         times = f"{row.before_ms:.4f}", f"{row.now_ms:.4f}"
-        cells = name, row.stage, *times, f"{r.value:.2f} ({r.low:.2f}–{r.high:.2f})", word
+        cells = name, row.stage, *times, found.times(row), word
         table.add_row(*cells, style="bold" if word else "")
     yield table
 

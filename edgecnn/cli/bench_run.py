@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from edgecnn.energy import Energy
     from edgecnn.peak import Peak
 
+# So long the usual number of blocks takes at least.
+USUAL_BLOCKS, SPREAD_S = 40, 5.0
+
 
 def run_bench(asked: Asked) -> Report:
     """Open all contestants, measure them in turn, and compare them."""
@@ -42,6 +45,7 @@ def run_bench(asked: Asked) -> Report:
                 camera_runs=asked.camera_runs,
                 seed=asked.seed,
                 frames=frames,
+                spread_s=SPREAD_S * asked.blocks / USUAL_BLOCKS,
                 progress=done,
             )
         if asked.cold_starts:
@@ -147,7 +151,7 @@ def _judge(asked: Asked, contestants: Sequence[Contestant]) -> Callable[[], Know
     """Open the data, check that their labels fit, and return what measures the contestants on them."""
     from edgecnn.bench.accuracy import judged, knowledge
     from edgecnn.cli.evaluate import evaluate_on, open_data
-    from edgecnn.evaluate import match_labels
+    from edgecnn.evaluating import match_labels
 
     classifiers = judged(contestants)
     name, source = open_data(asked.data or "", asked.layout.value)

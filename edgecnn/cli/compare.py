@@ -133,7 +133,7 @@ def _evaluated(
     corruptions: bool,
 ) -> list[Entrant]:
     """Return the entrants with what they made of the data; labels that do not fit are found first."""
-    from edgecnn.evaluate import match_labels
+    from edgecnn.evaluating import match_labels
 
     name, source = open_data(data, layout.value)
     for entrant in entrants:

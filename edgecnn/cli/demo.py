@@ -71,7 +71,9 @@ def _sum_up(summary: Summary, report: Report, console: Console) -> None:
     comparison = report.comparisons[0]
     ratio = comparison.inference
     words = "" if comparison.is_faster else f"; int8 is {comparison.outcome} here"
-    rows.append(("float32 / int8", f"{ratio.value:.2f}× ({ratio.low:.2f}–{ratio.high:.2f}){words}"))
+    rows.append(
+        ("float32 / int8", f"{ratio.value:.2f}×{f' ({ratio.interval})' if ratio.interval else ''}{words}")
+    )
     for name, value in rows:
         console.print(f"  {name:<18}{value}", soft_wrap=True)
     console.print("  (inference alone; bench runs it without pause, live once a frame on a colder processor)")

@@ -149,7 +149,7 @@ def evaluate_on(
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
     from edgecnn.corruption import NAMES
-    from edgecnn.evaluate import choose, evaluate, match_labels, seen_in_training, select
+    from edgecnn.evaluating import choose, evaluate, match_labels, seen_in_training, select
 
     known = next(iter(classifiers.values())).model
     match_labels(source.labels, known.labels, known.name, name)

@@ -191,8 +191,7 @@ def print_summary(summary: Summary, console: Console) -> None:
     """Print what the run amounted to. Raises OutputError where something was not written."""
     console.print(", ".join(_counts(summary)), soft_wrap=True)
     if summary.smoothed:
-        steady = "" if summary.steady_accuracy is None else f", {summary.steady_accuracy:.1%} of labels right"
-        console.print(f"  smoothed: {_changes(summary.steady_changes)}{steady}", soft_wrap=True)
+        console.print(f"  smoothed: {_changes(summary.steady_changes)}{_following(summary)}", soft_wrap=True)
     for variant, spreads in summary.spreads.items():
         if len(summary.spreads) > 1:
             console.print(f"  {variant}")
@@ -217,6 +216,15 @@ def _counts(summary: Summary) -> list[str]:
     if summary.smoothed:
         counted.append(_changes(summary.changes))
     return counted
+
+
+def _following(summary: Summary) -> str:
+    """Say how smoothed labels follow the truth, where that is known."""
+    f = summary.following
+    if not summary.known:
+        return ""
+    missed = f"{f.missed:,} ended before that" if f.missed else ""
+    return "; ".join(filter(None, (f" for {f.true_changes:,} of the truth", f.words, missed)))
 
 
 def _changes(count: int) -> str:

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING
 from edgecnn.dataset.items import Item, list_items
 from edgecnn.dataset.unpack import Deflated, unpack, unpacker
 from edgecnn.errors import DataError
-from edgecnn.image_file import MOST_FILE_BYTES, decode_image
+from edgecnn.image_file import MOST_FILE_BYTES, decode_image, reduction
 from edgecnn.image_names import PEEK_BYTES
 from edgecnn.regular_file import open_regular
 
@@ -73,7 +73,7 @@ class ZipSource:
         if all(self._members[item.id].flag_bits & _ENCRYPTED for item in self.items):
             raise DataError(f"{path} is encrypted: unpack it with its password, and give the folder")
 
-    def read(self, item: Item) -> NDArray[np.uint8]:
+    def read(self, item: Item, least: int | None = None) -> NDArray[np.uint8]:
         """Read and decode the member. Raises DataError or ImageError."""
         info = self._members[item.id]
         if why := _why_not(info):
@@ -84,7 +84,8 @@ class ZipSource:
             raise DataError(
                 f"{self._path}: {item.id} can't be unpacked: {str(error) or 'it is cut off'}; pack it again"
             ) from error
-        return decode_image(data, f"{self._path}:{item.id}", background=self.background)
+        reduce = reduction(data, least)
+        return decode_image(data, f"{self._path}:{item.id}", reduce=reduce, background=self.background)
 
     def _unpack(self, info: zipfile.ZipInfo) -> bytes:
         """Return a member's bytes: zipfile finds them, but what it unpacks with knows no limits."""

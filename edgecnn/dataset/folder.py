@@ -40,6 +40,6 @@ class FolderSource:
         self.labels, self.items, self.foreign = listed.labels, listed.items, listed.foreign
         self.notes = (*found.notes(str(folder)), *listed.notes)
 
-    def read(self, item: Item) -> NDArray[np.uint8]:
+    def read(self, item: Item, least: int | None = None) -> NDArray[np.uint8]:
         """Read and decode the file."""
-        return read_image(self._folder / item.id, background=self.background)
+        return read_image(self._folder / item.id, least, background=self.background)

@@ -65,7 +65,7 @@ class IdxSource:
         names = _LABELS.get(folder.resolve().name, [])
         self.labels = tuple(names if len(names) > highest else map(str, range(highest + 1)))
 
-    def read(self, item: Item) -> NDArray[np.uint8]:
+    def read(self, item: Item, least: int | None = None) -> NDArray[np.uint8]:  # noqa: ARG002 - there is one size
         """Return the grey image, H×W."""
         prefix, _, index = item.id.partition("/")
         image: NDArray[np.uint8] = self._images[prefix][int(index)]

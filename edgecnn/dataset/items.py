@@ -56,8 +56,12 @@ class Source(Protocol):
     items: list[Item]
     background: Background
 
-    def read(self, item: Item) -> NDArray[np.uint8]:
-        """Read one image."""
+    def read(self, item: Item, least: int | None = None) -> NDArray[np.uint8]:
+        """Read one image.
+
+        Its shorter side has at least `least` pixels where a JPEG is decoded smaller, None for the full size:
+        a `Classifier.least_side` gives what that classifier gets of a file everywhere.
+        """
         ...
 
 

@@ -48,9 +48,9 @@ class ManifestSource:
         index = {label: i for i, label in enumerate(self.labels)}
         self.items = [Item(name, index[label], split, group) for name, label, split, group in rows]
 
-    def read(self, item: Item) -> NDArray[np.uint8]:
+    def read(self, item: Item, least: int | None = None) -> NDArray[np.uint8]:
         """Read and decode the file."""
-        return read_image(self._find(item.id), background=self.background)
+        return read_image(self._find(item.id), least, background=self.background)
 
     def _find(self, name: str) -> str:
         """Return a file's path; where there is none, that of the same name in Unicode's other form."""

@@ -93,7 +93,7 @@ def _frame(data: bytes | bytearray, at: int) -> Frame:
     return Frame(width, height, len(factors), sum(h * v for h, v in factors) / most)
 
 
-def jpeg_size(data: bytes) -> tuple[int, int] | None:
+def jpeg_size(data: bytes | bytearray) -> tuple[int, int] | None:
     """Return the width and height that a JPEG's header tells, before any rotation; None where it doesn't."""
     at = 2
     for _ in range(MOST_SEGMENTS if data[:2] == b"\xff\xd8" else 0):

@@ -7,8 +7,11 @@ import errno
 import time
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from edgecnn.command import Command, Quit
 from edgecnn.printable import printable
@@ -19,14 +22,15 @@ from edgecnn.stats import RECENT
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rich.console import Console
+    from rich.console import Console, OverflowMethod
 
     from edgecnn.frame import Prediction, Result
     from edgecnn.stats import Stats
 
 REDRAW_S = 0.1
 PLAIN_LINE_S = 1.0
-_BAR = 24
+# How wide a bar is, and at least the names beside it.
+_BAR, _NAME = 24, 12
 
 
 class TerminalSink(Sink):
@@ -43,6 +47,7 @@ class TerminalSink(Sink):
         self._next = 0.0
         self._newest: Result | None = None
         self._paused = self._gone = False
+        self._widest = _NAME
         console.print("the picture itself: --show web has it for any browser", style="dim", soft_wrap=True)
         if console.is_terminal and not console.is_dumb_terminal:
             self._live = Live(console=console, auto_refresh=False, transient=True)
@@ -91,15 +96,29 @@ class TerminalSink(Sink):
             with contextlib.suppress(OSError):
                 live.stop()
 
-    def _table(self, result: Result, stats: Stats) -> Table:
-        table = Table.grid(padding=(0, 2))
-        table.add_column(width=12, no_wrap=True)
-        table.add_column(no_wrap=True, overflow="ellipsis")
-        table.add_row("paused" if stats.paused else "label", printable(result.shown), style="bold")
-        for prediction in result.ranking[:3]:
+    def _table(self, result: Result, stats: Stats) -> Group:
+        table = _grid(_NAME, overflow="fold")
+        head = Text(printable(result.shown), style="bold")
+        table.add_row(Text("paused" if stats.paused else "label", style="bold"), head)
+        keys = Text(HELP if self._keys.active else "Ctrl-C quits", style="dim")
+        figures = _grid(_NAME, overflow="ellipsis")
+        self._figures(figures, result, stats)
+        return Group(table, self._bars(result.ranking[:3]), figures, Text(), keys)
+
+    def _bars(self, ranking: Sequence[Prediction]) -> Table:
+        """Draw the best classes, with names in full where there is room."""
+        names = [printable(prediction.label) for prediction in ranking]
+        room = max(_NAME, self._console.width - _BAR - len("  100.0%") - 2)
+        # Never narrower again, so that bars do not move whenever another class comes.
+        self._widest = min(room, max(self._widest, *map(cell_len, names)))
+        table = _grid(self._widest, overflow="ellipsis")
+        for name, prediction in zip(names, ranking, strict=True):
             filled = round(prediction.score * _BAR)
             bar = "█" * filled + "░" * (_BAR - filled)
-            table.add_row(printable(prediction.label), f"{bar} {prediction.score:6.1%}")
+            table.add_row(name, f"{bar} {prediction.score:6.1%}")
+        return table
+
+    def _figures(self, table: Table, result: Result, stats: Stats) -> None:
         if result.steady:
             table.add_row("this frame", printable(of_this_frame(result)), style="dim")
         table.add_row("", "")
@@ -111,13 +130,18 @@ class TerminalSink(Sink):
             table.add_row(stage, f"p50 {spread.p50_ms:8.3f} ms   p99 {spread.p99_ms:8.3f} ms")
         if stats.known:
             right = f"{stats.correct / stats.known:.1%} of {stats.known:,}"
-            if result.steady:
-                right = f"{stats.steady_correct / stats.known:.1%} of {stats.known:,}; single frames {right}"
             table.add_row("right", right)
+            if words := stats.following.words:
+                table.add_row("smoothed", words)
         if stats.unknown:
             table.add_row("unknown", f"{stats.unknown / stats.frames:.1%} of {stats.frames:,}")
-        table.add_row("", HELP if self._keys.active else "Ctrl-C quits", style="dim")
-        return table
+
+
+def _grid(width: int, overflow: OverflowMethod) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(width=width, no_wrap=True)
+    table.add_column(no_wrap=overflow != "fold", overflow=overflow)
+    return table
 
 
 def of_this_frame(result: Result) -> str:

@@ -29,7 +29,7 @@ def test_ratio_finds_the_true_factor_inside_its_interval():
     fast = [[rng.gauss(1, 0.1) for _ in range(25)] for _ in range(40)]
     ratio = ratio_of_medians(slow, fast)
     assert ratio.low < 3 < ratio.high
-    assert ratio.high - ratio.low < 0.2
+    assert ratio.high - ratio.low < 0.3
     assert ratio_of_medians(slow, fast) == ratio, "the same seed gives the same interval"
 
 
@@ -52,7 +52,7 @@ def test_two_runs_apart_have_a_ratio_with_an_interval():
     found = ratio_of_runs(now, before)
     assert found.low < 1.3 < found.high
     assert found.low <= found.value <= found.high
-    assert found.high - found.low < 0.05
+    assert found.high - found.low < 0.2
     same = ratio_of_runs(before, before)
     assert same.low < 1 < same.high
     with pytest.raises(ValueError, match="at least one"):

@@ -164,7 +164,7 @@ def test_every_way_gives_the_same_pixels(tmp_path, run_cli):
 
 @pytest.mark.parametrize("background", ["white", "black"])
 def test_a_bundle_says_which_ground(tmp_path, run_cli, digits_folder, background):
-    from edgecnn.evaluate import evaluate
+    from edgecnn.evaluating import evaluate
 
     manifest = json.loads((digits_folder / "bundle.json").read_text())
     manifest["input"]["background"] = background

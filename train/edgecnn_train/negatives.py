@@ -59,10 +59,10 @@ class GeneratedSource:
         self._source = source
         self._pictures = dict(zip((i.id for i in items), pictures, strict=True))
 
-    def read(self, item: Item) -> Picture:
+    def read(self, item: Item, least: int | None = None) -> Picture:
         """Read one picture; those that were made have the model's size."""
         made = self._pictures.get(item.id)
-        return self._source.read(item) if made is None else made
+        return self._source.read(item, least) if made is None else made
 
 
 def load_negatives(data: DataSet, recipe: Recipe, count: int = COUNT) -> Negatives:

@@ -53,7 +53,8 @@ class Verified:
 def verify(data: DataSet, variants: Mapping[str, Classifier], synthetic_frames: int = 0) -> Verified:
     """Run all variants, int8 and float32 among them, over the test split, read again from its source."""
     truth = data.test.labels
-    pictures = (data.source.read(item) for item in data.test.items)
+    least = variants["int8"].least_side
+    pictures = (data.source.read(item, least) for item in data.test.items)
     answers = np.array([[_best(c, picture) for c in variants.values()] for picture in pictures])
     named = dict(zip(variants, answers.T, strict=True))
     scores = {name: score(truth, answer, data.labels) for name, answer in named.items()}

@@ -100,7 +100,7 @@ class WebSink(Sink):
     def show(self, result: Result, stats: Stats) -> None:
         """Leave a result for the viewers."""
         self._newest, self._site.frame = result, result.frame
-        self._site.result_s = time.monotonic()
+        self._site.result_s, self._site.least_side = time.monotonic(), stats.least_side
         self._encoder.put(result.frame)
         if time.monotonic() >= self._due:
             self._tell(result, stats)

@@ -19,6 +19,7 @@ from starlette.routing import Route
 from edgecnn.command import Classify, Command, Pause, Switch
 from edgecnn.errors import EdgeCnnError
 from edgecnn.frame import Frame
+from edgecnn.image_file import reduction
 from edgecnn.json_text import to_json
 from edgecnn.sink.web.admission import MOST_BYTES, Uploads, read_body
 from edgecnn.sink.web.guard import Guard
@@ -75,6 +76,8 @@ class Site:
         The newest frame, as it was framed.
     result_s
         When the newest result came, on the monotonic clock.
+    least_side
+        What the model needs of an image that is sent in; see `Classifier.least_side`.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class Site:
         self._encoding = asyncio.Semaphore(1)
         self._png: tuple[float, Frame, bytes] | None = None
         self.result_s = time.monotonic()
+        self.least_side: int | None = None
 
     def app(self, token: str | None) -> Guard:
         """Return it as an ASGI application, behind its guard."""
@@ -148,7 +152,8 @@ class Site:
     async def _classify(self, request: Request) -> Response:
         async with self._uploads.take(request) as data:
             try:
-                pixels = await run_in_threadpool(self._decoder.decode, data, "the image")
+                times = reduction(data, self.least_side)
+                pixels = await run_in_threadpool(self._decoder.decode, data, "the image", reduce=times)
             except EdgeCnnError as error:
                 raise HTTPException(422, str(error)) from error
             command = Classify(Frame(pixels, time.monotonic_ns(), 0, "-"), Future())

@@ -7,7 +7,7 @@ import edgecnn
 from edgecnn.bench import Contestant
 from edgecnn.bench.accuracy import judged, knowledge
 from edgecnn.dataset import open_source
-from edgecnn.evaluate import choose, evaluate
+from edgecnn.evaluating import choose, evaluate
 from tests.edgecnn.bench.test_contest import compared
 
 

@@ -19,6 +19,7 @@ from edgecnn.errors import OutputError
 from edgecnn.frame import Box, Frame, Prediction, Result, Steady, Timings
 from edgecnn.sink import lines, open_view
 from edgecnn.sink.jsonl import JsonlSink
+from edgecnn.sink.keys import HELP
 from edgecnn.sink.table import CsvSink
 from edgecnn.sink.terminal import TerminalSink, plain_line
 from edgecnn.sink.window import annotate, why_no_window
@@ -185,6 +186,23 @@ def test_without_a_terminal_it_prints_a_plain_line_a_second(stats):
     assert "\x1b" not in out.getvalue()
 
 
+def test_keys_and_long_names_are_whole_at_eighty_columns(stats):
+    name = "hand-held computer, hand-held microcomputer"
+    named = replace(result(), predictions=[Prediction(name, 3, 0.7), Prediction("cat", 1, 0.2)])
+    with TerminalSink(Console(file=io.StringIO(), width=80, force_terminal=True)) as sink:
+        sink._keys.active = True
+        console = Console(file=io.StringIO(), width=80)
+        with console.capture() as captured:
+            console.print(sink._table(named, stats))
+            console.print(sink._table(replace(named, predictions=named.predictions[1:]), stats))
+        sink._keys.active = False
+    words = " ".join(captured.get().split())
+    assert " ".join(HELP.split()) in words
+    assert f"{name} █" in words
+    assert "…" not in words
+    assert max(map(len, captured.get().splitlines())) <= 80
+
+
 def test_in_a_terminal_it_stays_within_eighty_columns(stats):
     out = io.StringIO()
     with TerminalSink(Console(file=out, width=80, force_terminal=True, legacy_windows=False)) as sink:
@@ -265,7 +283,8 @@ def test_the_steady_answer_is_shown_and_the_frames_own_beside_it(stats):
     for shown in (result(), late, later):
         counted.add(shown, dropped=0)
     assert (counted.changes, counted.steady_changes) == (0, 1)
-    assert (counted.correct, counted.steady_correct, counted.known) == (3, 1, 3)
+    assert (counted.correct, counted.known, counted.following.reached) == (3, 3, 0)
+    counted.add(replace(late, steady=Steady("7", averaged)), dropped=0)
     with TerminalSink(Console(file=io.StringIO())) as sink:
         table = Console(file=io.StringIO(), width=80)
         with table.capture() as captured:
@@ -273,7 +292,8 @@ def test_the_steady_answer_is_shown_and_the_frames_own_beside_it(stats):
     lines = [" ".join(line.split()) for line in captured.get().splitlines()]
     assert lines[0] == "label größe"
     assert "this frame 7 0.750" in lines
-    assert "right 33.3% of 3; single frames 100.0% of 3" in lines
+    assert "right 100.0% of 4" in lines
+    assert "smoothed each 2.0 frames late, then 100.0% right" in lines
     assert not np.array_equal(annotate(late, stats), annotate(later, stats))
 
 

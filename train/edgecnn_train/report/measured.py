@@ -10,7 +10,7 @@ from edgecnn.bench import Contestant
 from edgecnn.bench import measure as measure_latency
 from edgecnn.board import describe_board
 from edgecnn.corruption import NAMES
-from edgecnn.evaluate import choose, evaluate
+from edgecnn.evaluating import choose, evaluate
 from edgecnn.loader import load
 
 if TYPE_CHECKING:
@@ -56,9 +56,9 @@ class _TestSplit:
         self.background = data.input.background
         self._source = data.source
 
-    def read(self, item: Item) -> NDArray[np.uint8]:
+    def read(self, item: Item, least: int | None = None) -> NDArray[np.uint8]:
         """Read one picture."""
-        return self._source.read(item)
+        return self._source.read(item, least)
 
 
 def measure(folder: Path, data: DataSet, recipe: Recipe, network: Any) -> Measured:

@@ -44,7 +44,8 @@ def worst_offenders(
     """
     ranked = []
     for place in wrong:
-        best = classifier.classify(data.source.read(data.test.items[place]), 1)[0]
+        image = data.source.read(data.test.items[place], classifier.least_side)
+        best = classifier.classify(image, 1)[0]
         ranked.append((-best.score, place, best.label))
     return tuple(
         Offender(

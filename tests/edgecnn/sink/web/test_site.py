@@ -7,11 +7,13 @@ import cv2
 import numpy as np
 import pytest
 
+import edgecnn
 from edgecnn.sink.web import site
 from edgecnn.sink.web.encoder import LONGEST, encode
 from tests.conftest import draw_seven, until
 from tests.edgecnn.sink.web.conftest import serve
 from tests.edgecnn.test_live import frame
+from tests.pictures import textured
 
 
 def pictures(connection, count: int) -> list[np.ndarray]:
@@ -98,6 +100,19 @@ def test_classify_answers_as_the_command_does(served):
     assert answer["predictions"][0]["label"] == "7"
     assert set(answer) - {"unknown"} == {"source", "frame", "predictions", "latency_ms"}
     assert len(answer["predictions"]) == 3
+
+
+def test_a_large_photo_gets_the_scores_that_its_file_gets(served, tmp_path):
+    """Both are decoded at the size that the model needs."""
+    image = cv2.cvtColor(textured(480), cv2.COLOR_GRAY2BGR)
+    path = tmp_path / "photo.jpg"
+    cv2.imwrite(str(path), image)
+    with edgecnn.load("digits") as classifier:
+        expected = [p.as_dict() for p in classifier.classify(path, 3)]
+        in_full = [p.as_dict() for p in classifier.classify(cv2.imread(str(path)), 3)]
+    until(lambda: json.loads(served.ask("/healthz")[2])["frames"], "a first result")
+    assert json.loads(served.ask("/classify", "POST", path.read_bytes())[2])["predictions"] == expected
+    assert expected != in_full
 
 
 @pytest.mark.parametrize(

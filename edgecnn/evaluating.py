@@ -1,6 +1,6 @@
 """How well models know labelled pictures, as they are and corrupted, without any training library.
 
-Every picture is read and prepared once, and corrupted once for all variants of a model.
+Every picture is read as `classify` reads it, prepared once, and corrupted once for all variants of a model.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgecnn.corruption import NAMES, STRENGTHS, digest
+from edgecnn.corruption import NAMES, SCENES, STRENGTHS, digest
 from edgecnn.corruption.views import Corrupter, View
 from edgecnn.dataset import foreign_files, plain_name
 from edgecnn.errors import AnswerError, DataError, ImageError, LabelsError, ModelError, OptionError
@@ -81,6 +81,8 @@ def evaluate(
     view = View(first.model.input, first.model.file.inputs[0])
     others = _second_objects(source, seed) if "second_object" in corruptions else []
     corrupter = Corrupter(corruptions, view, seed, others)
+    # Scenes show a subject smaller, so that they need more of its pixels.
+    scenes = bool(SCENES.keys() & set(corruptions))
     truths: list[int] = []
     named: list[list[int]] = []
     right = {name: np.zeros((len(STRENGTHS), len(classifiers)), np.int64) for name in corruptions}
@@ -94,14 +96,15 @@ def evaluate(
 
     for done, item in enumerate(items, 1):
         try:
-            picture = source.read(item)
+            picture = source.read(item, first.least_side)
+            whole = source.read(item) if scenes else picture
         except (ImageError, DataError) as error:
             skipped.append(str(error))
         else:
             truth, clean = classes[item.label], view(picture)
             truths.append(truth)
             named.append(answers_to(clean, item.id))
-            for name, strength, changed in corrupter(picture, clean, item.id, item.label):
+            for name, strength, changed in corrupter(whole, clean, item.id, item.label):
                 right[name][strength - 1] += [answer == truth for answer in answers_to(changed, item.id)]
         if progress:
             progress(done)

@@ -12,7 +12,7 @@ from edgecnn.corruption import CAPTURE, NAMES, SCENES, STANDARD
 from edgecnn.dataset import Item, open_source
 from edgecnn.engine.fake import FakeEngine
 from edgecnn.errors import AnswerError, DataError, LabelsError, ModelError, OptionError
-from edgecnn.evaluate import choose, evaluate, match_labels, seen_in_training, select
+from edgecnn.evaluating import choose, evaluate, match_labels, seen_in_training, select
 from edgecnn.heatmap import draw_heatmap
 from edgecnn.manifest import Facts
 from tests.models import nan_bundle
