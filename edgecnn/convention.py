@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
+from edgecnn.checked_json import JsonError, parse_json
 from edgecnn.classifier_file import Layout, picture_of
 from edgecnn.errors import ModelError
+from edgecnn.json_text import to_json
 from edgecnn.quant import real_range
+from edgecnn.tflite_names import OWN_METADATA_NAME
 
 if TYPE_CHECKING:
     import os
@@ -29,6 +32,10 @@ RANGE_TOLERANCE = 0.02
 # A range that could be right takes at least this share of what a quantized input can stand for.
 _LEAST_SHARE = 0.1
 TOLD = "as it was told"
+_BY_EXPORT, _BY_SAMPLES = (
+    "as edgecnn exported it",
+    "what Coral's and TFLite's own samples do with a bare file",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,30 @@ class InputSpec:
     layout: Layout = "nhwc"
     channel_ranges: tuple[Range, ...] = ()
     background: Background = "white"
+
+
+# What an exported file says of itself for edgecnn: what TFLite's own metadata have no words for.
+_OWN: dict[str, tuple[str, ...]] = {
+    "fit": get_args(Fit), "resize": get_args(Resize), "color": get_args(Color),
+    "background": get_args(Background),
+}  # fmt: skip
+_MOST_OWN = 4096
+
+
+def write_own(spec: InputSpec) -> bytes:
+    """Return what an exported file says of how images become its input; `find_convention` reads it."""
+    return to_json({key: getattr(spec, key) for key in _OWN}).encode()
+
+
+def _read_own(file: TfliteFile) -> dict[str, Any]:
+    """Return what a file that was exported says of itself, without what is not known here."""
+    content = next((content for name, content in file.notes if name == OWN_METADATA_NAME), b"")
+    try:
+        said = parse_json(content[:_MOST_OWN])
+    except JsonError:  # foreign or damaged: it is not needed
+        return {}
+    said = said if isinstance(said, dict) else {}
+    return {key: said[key] for key, known in _OWN.items() if said.get(key) in known}
 
 
 class Given(NamedTuple):
@@ -136,7 +167,10 @@ def find_convention(file: TfliteFile, given: Given) -> Convention:
     height, width, channels, layout = picture
     if given.color in ("rgb", "bgr") and channels == 1:
         raise ModelError(f"--color {given.color} is for three channels, but the model's input has one")
-    color: Color = given.color or ("gray" if channels == 1 else "rgb")
+    own = _read_own(file)
+    if channels == 1:
+        own.pop("color", None)
+    color: Color = given.color or own.get("color") or ("gray" if channels == 1 else "rgb")
     found = _ranges(file, given, channels)
     notices = list(found.notices)
     shape = f"the shape of its input, {'×'.join(map(str, image.shape))}"
@@ -145,16 +179,18 @@ def find_convention(file: TfliteFile, given: Given) -> Convention:
             f"its input {list(image.shape)} is taken for an image of {width}×{height} {color}: "
             "say --input-size WxH if it is of another size"
         )
+    many = f"its input has {channels} channel{'s' * (channels > 1)}"
     reasons = {
         "range": found.reason,
-        "color": TOLD if given.color else f"its input has {channels} channel{'s' * (channels > 1)}",
-        "fit": TOLD if given.fit else "what Coral's and TFLite's own samples do with a bare file",
+        "color": TOLD if given.color else _BY_EXPORT if "color" in own else many,
+        "fit": TOLD if given.fit else _BY_EXPORT if "fit" in own else _BY_SAMPLES,
         "layout": shape,
     }
     spanned = span(found.ranges) if found.ranges else None
     return Convention(
-        width, height, color, given.fit or "stretch", layout, spanned, reasons,
-        found.ranges if len(found.ranges) > 1 else (), ask=found.ask, notices=tuple(notices),
+        width, height, color, given.fit or own.get("fit", "stretch"), layout, spanned, reasons,
+        found.ranges if len(found.ranges) > 1 else (), own.get("resize", "halved"), found.ask, tuple(notices),
+        own.get("background", "white"),
     )  # fmt: skip
 
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgecnn.convention import write_own
 from edgecnn.errors import ModelError
 from edgecnn.tflite_file import read_tflite
-from edgecnn.tflite_names import DTYPES, OPERATORS
+from edgecnn.tflite_names import DTYPES, OPERATORS, OWN_METADATA_NAME
 from edgecnn.tflite_writer import pack_model, unpack_model, without_metadata, write_metadata
 
 if TYPE_CHECKING:
@@ -26,10 +27,12 @@ _COLUMNS = 100
 def with_metadata(model: Model) -> bytes:
     """Return the `.tflite` with its labels and its normalization inside, as other programs look for them.
 
-    What has both already is returned as it is.
+    And with what edgecnn alone goes by, such as how images are cut. What has all that is returned as it is.
     """
     known = model.file.metadata
-    whole = known.labels == model.labels and known.mean and known.std
+    # What was compiled for the Edge TPU is better left as its compiler wrote it.
+    own = model.file.edge_tpu or (OWN_METADATA_NAME, write_own(model.input)) in model.file.notes
+    whole = own and known.labels == model.labels and known.mean and known.std
     return model.data if whole else _described(without_metadata(model.data), model)
 
 
@@ -222,6 +225,7 @@ def _described(content: bytes, model: Model) -> bytes:
         color=model.input.color,
         value_range=model.input.value_range,
         channel_ranges=model.input.channel_ranges,
+        own=write_own(model.input),
     )
 
 

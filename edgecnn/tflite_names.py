@@ -6,6 +6,8 @@ holds one against the other. Importing that module takes longer than reading a m
 
 # What the entry of a model that leads to its metadata is called.
 METADATA_NAME = "TFLITE_METADATA"
+# What edgecnn adds for itself: what the standard metadata have no words for.
+OWN_METADATA_NAME = "edgecnn"
 
 _OPERATORS = """
 ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import flatbuffers
 
 from edgecnn.tflite_metadata import LABELS_FILE
-from edgecnn.tflite_names import METADATA_NAME
+from edgecnn.tflite_names import METADATA_NAME, OWN_METADATA_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -85,31 +85,39 @@ def write_metadata(
     color: str,
     value_range: tuple[float, float],
     channel_ranges: Sequence[tuple[float, float]] = (),
+    own: bytes = b"",
 ) -> bytes:
     """Return the model with metadata and labels inside; its answers do not change.
 
     `value_range` is what pixels 0 and 255 become, or each one of `channel_ranges` where channels differ;
-    written as the mean and deviation of (pixel − mean) / std.
+    written as the mean and deviation of (pixel − mean) / std. `own` is what edgecnn alone reads, see
+    `edgecnn.convention`.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
     graph = unpack_model(model)
-    graph.metadata = graph.metadata or []
-    entry = next((m for m in graph.metadata if m.name == METADATA_NAME.encode()), None)
-    if entry is None:
-        entry = schema.MetadataT()
-        entry.name, entry.buffer = METADATA_NAME, len(graph.buffers)
-        graph.metadata.append(entry)
-        graph.buffers.append(schema.BufferT())
-    graph.buffers[entry.buffer].data = list(
-        _build(name, description, license_text, color, channel_ranges or (value_range,))
-    )
+    described = _build(name, description, license_text, color, channel_ranges or (value_range,))
+    _set_metadata(graph, METADATA_NAME, described)
+    if own:
+        _set_metadata(graph, OWN_METADATA_NAME, own)
     packed = io.BytesIO()
     packed.write(pack_model(graph))
     with zipfile.ZipFile(packed, "a", zipfile.ZIP_STORED) as archive:
         # A fixed date, so that the same model gives the same bytes.
         archive.writestr(zipfile.ZipInfo(LABELS_FILE, (1980, 1, 1, 0, 0, 0)), "\n".join(labels) + "\n")
     return packed.getvalue()
+
+
+def _set_metadata(graph: Any, name: str, content: bytes) -> None:
+    """Set one of a model's metadata, in its own buffer."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph.metadata = graph.metadata or []
+    entry = next((m for m in graph.metadata if m.name in (name, name.encode())), None)
+    if entry is None:
+        entry = schema.MetadataT()
+        entry.name, entry.buffer = name, len(graph.buffers)
+        graph.metadata.append(entry)
+        graph.buffers.append(schema.BufferT())
+    graph.buffers[entry.buffer].data = list(content)
 
 
 def _object(builder: flatbuffers.Builder, size: int, fields: dict[int, tuple[str, Any]]) -> int:

@@ -26,9 +26,37 @@ def plain(shared, labels):
     return open_model(path, given=Given(labels))
 
 
-def test_a_shipped_model_is_exported_as_it_is():
-    for variant in ("int8", "float32"):
-        assert with_metadata(open_model("cifar10", variant)) == shipped("cifar10", variant)
+@pytest.mark.parametrize("name", ["digits", "cifar10", "waste"])
+@pytest.mark.parametrize("variant", ["int8", "float32"])
+def test_an_exported_model_is_the_bundles_in_all_that_an_image_goes_through(name, variant, tmp_path):
+    path = tmp_path / "out.tflite"
+    model = open_model(name, variant)
+    path.write_bytes(with_metadata(model))
+    with edgecnn.load(path) as exported, edgecnn.load(name, variant) as own:
+        assert exported.model.input == own.model.input
+        assert exported.labels == own.labels
+        for picture in PICTURES[:5]:
+            assert np.array_equal(exported.probabilities(picture), own.probabilities(picture))
+        assert with_metadata(exported.model) == path.read_bytes()
+
+
+def test_what_is_told_goes_before_what_an_export_says(tmp_path):
+    path = tmp_path / "out.tflite"
+    path.write_bytes(with_metadata(open_model("waste")))
+    assert open_model(path).input.fit == "crop"
+    told = open_model(path, given=Given(fit="pad", color="bgr")).input
+    assert (told.fit, told.color) == ("pad", "bgr")
+
+
+@pytest.mark.parametrize(
+    "own",
+    [b"", b"{", b"[]", b'{"fit": "x", "color": 1, "resize": null}', b'{"fit": ["crop"]}', b"\xff" * 5000],
+)
+def test_what_an_export_says_may_be_damaged(tmp_path, monkeypatch, own):
+    monkeypatch.setattr("edgecnn.exporting.write_own", lambda _: own)
+    path = tmp_path / "out.tflite"
+    path.write_bytes(with_metadata(open_model("waste")))
+    assert (open_model(path).input.fit, open_model(path).input.color) == ("stretch", "rgb")
 
 
 def test_labels_and_normalization_get_inside(plain, tmp_path):

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgecnn.convention import write_own
 from edgecnn.errors import OutputError
 from edgecnn.output_file import write_file
 from edgecnn.output_folder import find_target, hold, require_replaceable
@@ -166,6 +167,7 @@ def with_metadata(
         labels=labels,
         color=image.color,
         value_range=image.value_range,
+        own=write_own(image),
     )
 
 
