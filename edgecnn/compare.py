@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from edgecnn.arena import arena_bytes
 from edgecnn.bench import STAGES, Contestant, measure
+from edgecnn.figure_text import figure_texts
 from edgecnn.heatmap import require_matplotlib
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from matplotlib.figure import Figure
 
@@ -130,12 +131,13 @@ def draw_comparison(rows: Sequence[Row]) -> bytes:
     out. Raises MissingExtra.
     """
     require_matplotlib()
-    file = io.BytesIO()
-    _comparison(rows).savefig(file, dpi=110, format="png", metadata={"Software": None})
-    return file.getvalue()
+    with figure_texts([*(row.model for row in rows), "…"]) as write:
+        file = io.BytesIO()
+        _comparison(rows, write).savefig(file, dpi=110, format="png", metadata={"Software": None})
+        return file.getvalue()
 
 
-def _comparison(rows: Sequence[Row]) -> Figure:
+def _comparison(rows: Sequence[Row], write: Callable[[str], str] = str) -> Figure:
     from matplotlib import colormaps
     from matplotlib.figure import Figure
 
@@ -152,7 +154,7 @@ def _comparison(rows: Sequence[Row]) -> Figure:
         axes.plot(*zip(*places, strict=True), color=color, linewidth=1, linestyle=":")
         for row, (x, y) in zip(of_model, places, strict=True):
             axes.plot([x, row.latency["inference"].p99_ms], [y, y], color=color, linewidth=1, alpha=0.5)
-            text = f"{_shortened(name)} {row.variant}, {row.file_bytes / 1024:.0f} KiB".replace("$", r"\$")
+            text = f"{write(_shortened(name))} {row.variant}, {row.file_bytes / 1024:.0f} KiB"
             marker = markers.get(row.variant, "D")
             axes.plot(x, y, marker=marker, color=color, linestyle="none", label=text)
     axes.set_xscale("log")

@@ -10,6 +10,7 @@ import numpy as np
 
 from edgecnn.corruption import CAPTURE, NAMES, SCENES, STANDARD, STRENGTHS
 from edgecnn.errors import MissingExtra
+from edgecnn.figure_text import figure_texts
 
 if TYPE_CHECKING:
     from edgecnn.evaluation import Evaluation
@@ -30,6 +31,12 @@ def draw_heatmap(result: Evaluation) -> bytes:
     `result` must have corruptions. Raises MissingExtra.
     """
     require_matplotlib()
+    title = f"{result.model} on {result.data}, {result.pictures:,} pictures"
+    with figure_texts([title]) as write:
+        return _heatmap(result, write(title))
+
+
+def _heatmap(result: Evaluation, title: str) -> bytes:
     from matplotlib.figure import Figure
 
     names = [name for name in NAMES if name in result.corrupted]
@@ -52,8 +59,7 @@ def draw_heatmap(result: Evaluation) -> bytes:
             if first:
                 axes.axhline(first - 0.5, color="black", linewidth=1.5)
     figure.colorbar(image, ax=panels.tolist(), label="top-1, %")
-    title = f"{result.model} on {result.data}, {result.pictures:,} pictures"
-    figure.suptitle(title.replace("$", r"\$"), fontsize=10)
+    figure.suptitle(title, fontsize=10)
     file = io.BytesIO()
     figure.savefig(file, dpi=110, format="png", metadata={"Software": None})
     return file.getvalue()

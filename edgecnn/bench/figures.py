@@ -7,6 +7,7 @@ import re
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from edgecnn.figure_text import figure_texts
 from edgecnn.heatmap import require_matplotlib
 from edgecnn.latency import percentile
 from edgecnn.markup import Html
@@ -63,7 +64,8 @@ def _svg(report: Report, title: str, draw: Callable[[Any, Report], None], height
         "axes.axisbelow": True,
     }
     file = io.StringIO()
-    with rc_context(style):
+    # The browser chooses the fonts of what stays text.
+    with rc_context(style), figure_texts(()):
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")
         draw(figure.subplots(), report)
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})

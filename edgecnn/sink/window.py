@@ -17,6 +17,7 @@ from edgecnn.frame import UNKNOWN
 from edgecnn.printable import printable
 from edgecnn.sink import Sink
 from edgecnn.sink.keys import commands
+from edgecnn.text_drawing import put_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -152,8 +153,6 @@ def _bar(strip: NDArray[np.uint8], prediction: Prediction, row: int, scale: floa
 
 
 def _text(strip: NDArray[np.uint8], text: str, y: float, size: float, color: tuple[int, int, int]) -> None:
-    # OpenCV's fonts know ASCII only.
-    plain = printable(text[:_MOST_DRAWN]).encode("ascii", "replace").decode()
     thickness = max(1, round(1.5 * size))
     origin = (int(12 * strip.shape[0] / 64), int(y))
-    cv2.putText(strip, plain, origin, cv2.FONT_HERSHEY_SIMPLEX, size, color, thickness, cv2.LINE_AA)
+    put_text(strip, printable(text[:_MOST_DRAWN]), origin, size, color, thickness)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,8 @@ import cv2
 import numpy as np
 
 from edgecnn.cli.output import write_bytes, write_new_bytes
+from edgecnn.printable import printable
+from edgecnn.text_drawing import drawable, put_text, text_width
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,12 +20,6 @@ if TYPE_CHECKING:
 
 _MARGIN, _LINE = 8, 16
 _INK, _PALE, _PAPER = (40, 40, 40), (120, 120, 120), (255, 255, 255)
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
-# Letters that Unicode does not take apart into a plain one and a mark.
-_PLAIN = str.maketrans({
-    "ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L",
-    "đ": "d", "Đ": "D", "ð": "d", "þ": "th", "×": "x", "–": "-", "—": "-", "…": "...",
-})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +51,7 @@ def contact_sheet(sections: Sequence[Section], side: int = 96, columns: int = 10
     columns
         How many pictures stand side by side at most; a cell is never broken.
 
-    Captions and titles may hold any text; what OpenCV can't draw is replaced as in `drawable`.
+    Captions and titles may hold any text; what can't be drawn here is replaced as in `drawable`.
     """
     rows = [row for section in sections for row in _rows(section, side, columns)]
     width = max([320, *(row.shape[1] for row in rows)])
@@ -67,23 +62,16 @@ def contact_sheet(sections: Sequence[Section], side: int = 96, columns: int = 10
 def drawable_labels(labels: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     """Return names that can be drawn, one for each label and no two the same, and a legend.
 
-    OpenCV draws ASCII only: `äpfel` becomes `apfel`, and what has no such likeness, or would get the name of
-    another label, becomes `#3`, its number; the legend tells what those mean.
+    What no font here has is drawn by its likeness, such as `apfel` for `äpfel`; what has none, or would get
+    the name of another label, becomes `#3`, its number; the legend tells what those mean.
     """
     plain = [drawable(label) for label in labels]
     clear = [
-        p.count("?") == label.count("?") and plain.count(p) == 1
+        p.count("[") == label.count("[") and plain.count(p) == 1
         for p, label in zip(plain, labels, strict=True)
     ]
     names = [p if good else f"#{k}" for k, (p, good) in enumerate(zip(plain, clear, strict=True))]
     return names, {n: x for n, x, good in zip(names, labels, clear, strict=True) if not good}
-
-
-def drawable(text: str) -> str:
-    """Return a text's likeness in ASCII, `?` for what has none."""
-    apart = unicodedata.normalize("NFKD", text.translate(_PLAIN))
-    bare = "".join(c for c in apart if not unicodedata.combining(c))
-    return "".join(c if " " <= c <= "~" else "?" for c in bare)
 
 
 def write_png(path: Path, sheet: NDArray[np.uint8], *, new: bool = False) -> Path:
@@ -108,9 +96,10 @@ def _rows(section: Section, side: int, columns: int) -> list[NDArray[np.uint8]]:
         if rows[-1] and sum(c.shape[1] for c in rows[-1]) + picture.shape[1] > room:
             rows.append([])
         rows[-1].append(picture)
-    text = drawable(section.title)
-    title = _blank((_LINE if text else 0) + _MARGIN + 4, max(320, 9 * len(text) + 2 * _MARGIN))
-    cv2.putText(title, text, (_MARGIN, _LINE + 4), _FONT, 0.5, _INK, 1, cv2.LINE_AA)
+    text = drawable(printable(section.title))
+    width = max(320, text_width(text, 0.5) + 2 * _MARGIN) if text else 320
+    title = _blank((_LINE if text else 0) + _MARGIN + 4, width)
+    put_text(title, text, (_MARGIN, _LINE + 4), 0.5, _INK)
     return [title, *(np.hstack([_blank(row[0].shape[0], _MARGIN), *row]) for row in rows if row)]
 
 
@@ -120,12 +109,12 @@ def _cell(cell: Cell, side: int, line: int) -> NDArray[np.uint8]:
     pictures[-2:], pictures[:, side :: side + 2], pictures[:, side + 1 :: side + 2] = 255, 255, 255
     canvas = _blank(side + 2 + line, pictures.shape[1] + _MARGIN)
     canvas[: side + 2, : pictures.shape[1]] = pictures
-    text = drawable(cell.caption)
-    while text and cv2.getTextSize(text, _FONT, 0.36, 1)[0][0] > pictures.shape[1]:
+    text = drawable(printable(cell.caption))
+    while text and text_width(text, 0.36) > pictures.shape[1]:
         text = text.removesuffix("..")[:-1] + ".."
         if len(text) <= 3:
             break
-    cv2.putText(canvas, text, (0, side + 12), _FONT, 0.36, _PALE, 1, cv2.LINE_AA)
+    put_text(canvas, text, (0, side + 12), 0.36, _PALE)
     return canvas
 
 

@@ -266,7 +266,8 @@ def test_the_command_writes_text_json_sheet_and_manifest(run_cli, photos, tmp_pa
     body = ran.out.split(str(sheet))[0]
     assert all(len(line) <= 80 for line in body.splitlines()[1:]), body
     assert ran.out.index("ERROR") < ran.out.index("WARNING")
-    assert "#1 on the sheet is 猫" in ran.out
+    # OpenCV 4 has no font for it.
+    assert ("#1 on the sheet is 猫" in ran.out) is not hasattr(cv2, "FontFace")
     assert f"edgecnn train photos --data {table}" in ran.out
     assert cv2.imread(str(sheet)).shape[2] == 3
     assert len(open_source(table).items) == 41

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
+from edgecnn.figure_text import figure_texts
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -49,20 +51,23 @@ def confusion_matrix(result: Verified, labels: tuple[str, ...]) -> bytes:
     """Draw int8's answers on the test split, true classes down, named classes across."""
     shares = result.confusion / result.confusion.sum(axis=1, keepdims=True).clip(1)
     side = min(30.0, max(4.0, 0.5 * len(labels) + 1.5))
-    names = [label.replace("$", r"\$") for label in labels]  # a pair of them would be read as mathematics
-    figure = Figure(figsize=(side, side), layout="constrained")
-    axes = figure.subplots()
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.set(
-        xticks=range(len(labels)), yticks=range(len(labels)), yticklabels=names,
-        xlabel="named by int8", ylabel="true", title=f"{result.int8_top1:.2%} of {result.pictures:,}",
-    )  # fmt: skip
-    axes.set_xticklabels(names, rotation=45 if max(map(len, labels)) > 3 else 0, ha="center")
-    if len(labels) <= 30:
-        for (row, column), count in _cells(result):
-            color = "white" if shares[row, column] > 0.5 else "black"
-            axes.text(column, row, str(count), ha="center", va="center", fontsize=8, color=color)
-    return _png(figure)
+    with figure_texts(labels) as write:
+        names = [write(label) for label in labels]
+        # Likenesses of two labels may be the same.
+        names = [f"#{k} {name}" if names.count(name) > 1 else name for k, name in enumerate(names)]
+        figure = Figure(figsize=(side, side), layout="constrained")
+        axes = figure.subplots()
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        axes.set(
+            xticks=range(len(labels)), yticks=range(len(labels)), yticklabels=names,
+            xlabel="named by int8", ylabel="true", title=f"{result.int8_top1:.2%} of {result.pictures:,}",
+        )  # fmt: skip
+        axes.set_xticklabels(names, rotation=45 if max(map(len, names)) > 3 else 0, ha="center")
+        if len(labels) <= 30:
+            for (row, column), count in _cells(result):
+                color = "white" if shares[row, column] > 0.5 else "black"
+                axes.text(column, row, str(count), ha="center", va="center", fontsize=8, color=color)
+        return _png(figure)
 
 
 def reliability_diagram(variant: CalibratedVariant) -> bytes:
