@@ -28,6 +28,7 @@ from edgecnn.manifest import (
     Variant,
     read_manifest,
 )
+from edgecnn.printable import printable
 from edgecnn.regular_file import read_regular
 from edgecnn.scores import Found, Scores
 from edgecnn.tflite_file import TfliteFile, read_tflite
@@ -78,6 +79,12 @@ class Bundle(NamedTuple):
     scores: Scores | None = None
     thresholds: tuple[float, ...] = ()
     output: str | None = None
+
+    def __repr__(self) -> str:
+        """Say in one line what it knows and which variants it has."""
+        variants = "; ".join(map(str, self.variants.values()))
+        size = f"{self.input.width}×{self.input.height} {self.input.color}"
+        return printable(f"Bundle({self.name}: {len(self.labels):,} classes, {size}; {variants})")
 
     def default_variant(self) -> str:
         """Return the variant that is meant where none is named: int8, or the only one that runs anywhere."""

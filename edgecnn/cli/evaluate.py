@@ -120,19 +120,10 @@ def check_outputs(json_file: str | None, plot: str | None) -> None:
 def open_variants(
     stack: ExitStack, model: str, engine: str, threads: str, given: Given
 ) -> dict[str, Classifier]:
-    """Open int8 and float32 of a bundle where it has them, else all that it has; a file is what it is.
+    """Open what is measured of a model; see `evaluated`."""
+    from edgecnn.evaluating import evaluated
 
-    What was compiled for the Edge TPU is left out.
-    """
-    from edgecnn.bundle import find, read_bundle
-
-    path = find(model)
-    names: list[str | None] = [None]
-    if path.is_dir():
-        bundle = read_bundle(path)
-        there = bundle.portable or tuple(bundle.variants)
-        names = [v for v in ("int8", "float32") if v in there] or list(there)
-    opened = (open_classifier(model, name, engine, threads, given) for name in names)
+    opened = (open_classifier(model, name, engine, threads, given) for name in evaluated(model))
     classifiers = (stack.enter_context(classifier) for classifier in opened)
     return {classifier.model.variant: classifier for classifier in classifiers}
 
@@ -149,7 +140,7 @@ def evaluate_on(
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
     from edgecnn.corruption import NAMES
-    from edgecnn.evaluating import choose, evaluate, match_labels, seen_in_training, select
+    from edgecnn.evaluating import choose, evaluate_variants, match_labels, seen_in_training, select
 
     known = next(iter(classifiers.values())).model
     match_labels(source.labels, known.labels, known.name, name)
@@ -170,7 +161,7 @@ def evaluate_on(
     )
     with bar:
         task = bar.add_task("evaluating", total=len(items))
-        result = evaluate(
+        result = evaluate_variants(
             classifiers,
             source,
             items,
