@@ -48,6 +48,7 @@ _NAMED = 5
 # What fits on a screen: classes in the table, and across the confusion matrix.
 _MOST_CLASSES = 30
 _WIDEST_MATRIX = 12
+_LEAST_HEAD = 4
 
 
 @app.command()
@@ -245,7 +246,7 @@ def _confusion(result: Evaluation) -> tuple[str, Table]:
     name, score = next(iter(result.variants.items()))
     labels, counts = [printable(label) for label in result.labels], score.confusion
     if len(labels) <= _WIDEST_MATRIX:
-        table = _table("", *(printable(label[:4]) for label in result.labels))
+        table = _table("", *_heads(labels, counts.max(initial=1)))
         for label, row in zip(labels, counts.tolist(), strict=True):
             table.add_row(label, *(str(n) if n else "·" for n in row))
         return f"{name}: true classes down, named ones across", table
@@ -254,6 +255,20 @@ def _confusion(result: Evaluation) -> tuple[str, Table]:
     for n, i, j in sorted(wrong, reverse=True)[:_WIDEST_MATRIX]:
         table.add_row(labels[i], labels[j], str(n))
     return f"what {name} confuses most", table
+
+
+def _heads(labels: list[str], most: int) -> list[str]:
+    """Cut labels to what fits across the screen beside themselves, to four letters at least."""
+    from rich.cells import cell_len, set_cell_size
+
+    def wide(cut: int) -> int:
+        columns = (max(min(cell_len(label), cut), len(str(most))) for label in labels)
+        return max(map(cell_len, labels)) + sum(columns) + 2 * len(labels) + 2
+
+    longest = max(map(cell_len, labels))
+    width = open_console().width
+    cut = next((n for n in range(longest, _LEAST_HEAD, -1) if wide(n) <= width), _LEAST_HEAD)
+    return [label if cell_len(label) <= cut else set_cell_size(label, cut).rstrip() for label in labels]
 
 
 def _corruptions(result: Evaluation) -> tuple[str, Table]:
