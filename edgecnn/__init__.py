@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edgecnn.bundle import Bundle, list_bundles
+    from edgecnn.camera import open_camera
     from edgecnn.classifier import Classifier
     from edgecnn.errors import EdgeCnnError
+    from edgecnn.evaluating import evaluate
     from edgecnn.frame import Frame, Prediction, Result, Timings
     from edgecnn.loader import load
 
@@ -34,20 +36,27 @@ __all__ = [
     "Prediction",
     "Result",
     "Timings",
+    "evaluate",
     "list_bundles",
     "load",
+    "open_camera",
+    "train",
 ]
 
 _HOMES = {
-    "Bundle": "bundle",
-    "Classifier": "classifier",
-    "EdgeCnnError": "errors",
-    "Frame": "frame",
-    "Prediction": "frame",
-    "Result": "frame",
-    "Timings": "frame",
-    "list_bundles": "bundle",
-    "load": "loader",
+    "Bundle": "edgecnn.bundle",
+    "Classifier": "edgecnn.classifier",
+    "EdgeCnnError": "edgecnn.errors",
+    "Frame": "edgecnn.frame",
+    "Prediction": "edgecnn.frame",
+    "Result": "edgecnn.frame",
+    "Timings": "edgecnn.frame",
+    "evaluate": "edgecnn.evaluating",
+    "list_bundles": "edgecnn.bundle",
+    "load": "edgecnn.loader",
+    "open_camera": "edgecnn.camera",
+    # By name alone: the runtime never imports the trainer, which says what it lacks without its extra.
+    "train": "edgecnn_train.training",
 }
 
 
@@ -58,4 +67,4 @@ def __dir__() -> list[str]:
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'edgecnn' has no attribute {name!r}")
-    return getattr(import_module(f"edgecnn.{_HOMES[name]}"), name)
+    return getattr(import_module(_HOMES[name]), name)

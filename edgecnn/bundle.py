@@ -6,7 +6,6 @@ name, a bundle's folder, or a bare `.tflite` file.
 
 from __future__ import annotations
 
-import difflib
 import errno
 import hashlib
 import os
@@ -28,6 +27,8 @@ from edgecnn.manifest import (
     Variant,
     read_manifest,
 )
+from edgecnn.nearby import did_you_mean, nearest
+from edgecnn.printable import printable
 from edgecnn.regular_file import read_regular
 from edgecnn.scores import Found, Scores
 from edgecnn.tflite_file import TfliteFile, read_tflite
@@ -78,6 +79,12 @@ class Bundle(NamedTuple):
     scores: Scores | None = None
     thresholds: tuple[float, ...] = ()
     output: str | None = None
+
+    def __repr__(self) -> str:
+        """Say in one line what it knows and which variants it has."""
+        variants = "; ".join(map(str, self.variants.values()))
+        size = f"{self.input.width}×{self.input.height} {self.input.color}"
+        return printable(f"Bundle({self.name}: {len(self.labels):,} classes, {size}; {variants})")
 
     def default_variant(self) -> str:
         """Return the variant that is meant where none is named: int8, or the only one that runs anywhere."""
@@ -214,12 +221,14 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
     if os.path.isdir(path):  # noqa: PTH112
         raise ModelNotFound(f"{text} is a folder without {MANIFEST}, so it is no bundle")
     if path.suffix == ".tflite":
-        raise ModelNotFound(f"no model file {text!r} here: check the path")
+        raise ModelNotFound(f"no model file {text!r} here: check the path{did_you_mean(text)}")
     known = [folder.name for folder in bundle_folders()]
-    near = difflib.get_close_matches(text, known, 1, 0.7)
-    did = f"did you mean {near[0]!r}? Else " if near else ""
+    near = nearest(text, known)
+    did = f"did you mean {near!r}? Else " if near else ""
+    path_meant = "" if near else did_you_mean(text)
     raise ModelNotFound(
-        f"no model {text!r}: {did}give a .tflite file, a bundle's folder, or one of {', '.join(known)}"
+        f"no model {text!r}: {did}give a .tflite file, a bundle's folder, or one of "
+        f"{', '.join(known)}{path_meant}"
     )
 
 

@@ -10,6 +10,7 @@ from edgecnn.errors import AnswerError, ImageError
 from edgecnn.frame import Prediction, Result, Timings
 from edgecnn.image_input import read_input
 from edgecnn.preprocess import Preprocessor
+from edgecnn.printable import printable
 from edgecnn.scores import MULTI_LABEL_THRESHOLD
 from edgecnn.smooth import HOLD, SMOOTH, Smoother
 
@@ -81,6 +82,15 @@ class Classifier:
             logits=model.scores == "logits",
             temperature=1.0 if self.multi_label else model.confidence.temperature,
             name=f"{model.name} {model.variant}",
+        )
+
+    def __repr__(self) -> str:
+        """Say which model runs on what, in one line."""
+        model, size = self.model, self.model.input
+        return printable(
+            f"Classifier({model.name} {model.variant} on {self.engine.name}, {self.threads} "
+            f"thread{'s' * (self.threads != 1)}: {len(self.labels):,} classes, "
+            f"{size.width}×{size.height} {size.color})"
         )
 
     @property

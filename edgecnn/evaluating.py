@@ -6,16 +6,21 @@ Every picture is read as `classify` reads it, prepared once, and corrupted once 
 from __future__ import annotations
 
 import contextlib
+import os
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgecnn.bundle import find, read_bundle
+from edgecnn.classifier import Classifier
 from edgecnn.corruption import NAMES, SCENES, STRENGTHS, digest
 from edgecnn.corruption.views import Corrupter, View
-from edgecnn.dataset import foreign_files, plain_name
+from edgecnn.dataset import data_name, foreign_files, locate, open_source, plain_name
 from edgecnn.errors import AnswerError, DataError, ImageError, LabelsError, ModelError, OptionError
 from edgecnn.evaluation import Evaluation, score
+from edgecnn.loader import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,8 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgecnn.bundle import Bundle
-    from edgecnn.classifier import Classifier
-    from edgecnn.dataset import Item, Source
+    from edgecnn.dataset import Item, LayoutName, Source
 
 # How many pictures are kept as second objects, of as many classes as there are.
 SECOND_OBJECTS = 64
@@ -33,6 +37,72 @@ _NAMED = 5
 
 
 def evaluate(
+    model: str | os.PathLike[str] | Classifier,
+    data: str | os.PathLike[str],
+    *,
+    split: str | None = None,
+    limit: int | None = None,
+    layout: LayoutName = "auto",
+    corruptions: Sequence[str] = (),
+    seed: int = 0,
+    progress: Callable[[int], None] | None = None,
+    **options: Any,
+) -> Evaluation:
+    """Measure a model on labelled images, as `edgecnn evaluate` does.
+
+    Parameters
+    ----------
+    model
+        A bundle's name or folder, of which int8 and float32 are measured; a `.tflite` file; or a classifier
+        that is open, which is measured alone and stays open.
+    data
+        A folder, zip, CSV or IDX folder, or a name in $EDGECNN_DATA.
+    split
+        `train`, `validation`, `test` or `all`; for None the official test images, or all where there are
+        none.
+    limit
+        At most so many images, of every class its share.
+    layout
+        What the folders of the data are: `splits` with classes inside, `classes`, or `auto`.
+    corruptions, seed, progress
+        As of `evaluate_variants`.
+    options
+        What else `edgecnn.load` takes, such as `labels` for a bare file.
+
+    Raises
+    ------
+    ModelError, LabelsError, DataError, OptionError
+        Each with one clear line.
+    """
+    path = locate(os.fspath(data))
+    source = open_source(path, layout)
+    name = data_name(path)
+    items = choose(select(source.items, split, name), limit)
+    with ExitStack() as stack:
+        if isinstance(model, Classifier):
+            classifiers = {model.model.variant: model}
+        else:
+            opened = [stack.enter_context(load(model, v, **options)) for v in evaluated(model)]
+            classifiers = {c.model.variant: c for c in opened}
+        return evaluate_variants(
+            classifiers, source, items, data=name, corruptions=corruptions, seed=seed, progress=progress
+        )
+
+
+def evaluated(model: str | os.PathLike[str]) -> list[str | None]:
+    """Return which variants are measured: int8 and float32 of a bundle where it has them, else all it has.
+
+    What was compiled for the Edge TPU is left out; a file is what it is, None.
+    """
+    path = find(model)
+    if not path.is_dir():
+        return [None]
+    bundle = read_bundle(path)
+    there = bundle.portable or tuple(bundle.variants)
+    return [v for v in ("int8", "float32") if v in there] or list(there)
+
+
+def evaluate_variants(
     classifiers: Mapping[str, Classifier],
     source: Source,
     items: Sequence[Item],

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from edgecnn.printable import printable
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -56,6 +58,10 @@ class Frame:
     roi: Box | None = None
     encoded: bytes | None = None
     small: NDArray[np.uint8] | None = None
+
+    def __repr__(self) -> str:
+        height, width = self.pixels.shape[:2]
+        return f"Frame({width}×{height} pixels, {self.index} of {printable(self.source)})"
 
     def wall_time(self) -> datetime:
         """Return when it was captured, by the clock on the wall, in the local time zone."""
@@ -170,6 +176,12 @@ class Result:
     steady: Steady | None = None
     seen: Box | None = None
     found: tuple[str, ...] | None = None
+
+    def __repr__(self) -> str:
+        """Say the answer, the best classes and where they come from, in one line."""
+        best = ", ".join(f"{p.label} {p.score:.3f}" for p in self.predictions[:3])
+        of = f"{self.frame.index} of {self.frame.source}" if self.frame.index else self.frame.source
+        return printable(f"Result({self.label}: {best}; {of}, {self.timings.total_ms:.2f} ms)")
 
     @property
     def label(self) -> str:

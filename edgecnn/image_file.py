@@ -19,6 +19,7 @@ from edgecnn.image_header import Claim, check_claim, read_claim
 from edgecnn.image_header.jpeg import jpeg_size
 from edgecnn.image_names import USUAL, describe_left_out, sort_names
 from edgecnn.memory import memory_limit
+from edgecnn.nearby import did_you_mean
 from edgecnn.regular_file import read_regular
 
 if TYPE_CHECKING:
@@ -112,7 +113,8 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
     try:
         return read_regular(path, most)
     except OSError as error:
-        raise ImageError(f"{path} can't be read: {error.strerror}") from error
+        meant = did_you_mean(path) if isinstance(error, FileNotFoundError) else ""
+        raise ImageError(f"{path} can't be read: {error.strerror}{meant}") from error
 
 
 def decode_image(

@@ -54,6 +54,10 @@ class Variant(NamedTuple):
     macs: int
     accuracy: float | None
 
+    def __str__(self) -> str:
+        right = "" if self.accuracy is None else f", {self.accuracy:.1%} right"
+        return f"{self.name} {self.bytes / 1024:,.0f} KiB{right}"
+
     @property
     def compiled(self) -> bool:
         """Whether it was compiled for Coral's Edge TPU, and so runs nowhere else."""

@@ -61,7 +61,15 @@ def open_console(**options: Any) -> Console:
     from rich.segment import Segment
 
     class PrintableConsole(Console):
-        """A console all of whose text is printable, that of live displays too."""
+        """A console all of whose text is printable, that of live displays too.
+
+        `soft_wrap` leaves lines whole in a file or pipe; in a terminal, which would break them anywhere, they
+        are broken between words.
+        """
+
+        def print(self, *objects: Any, soft_wrap: bool | None = None, **options: Any) -> None:
+            """Print as Rich does."""
+            super().print(*objects, soft_wrap=soft_wrap and not self.is_terminal, **options)
 
         def render(self, renderable: Any, options: Any = None) -> Iterator[Segment]:
             for segment in super().render(renderable, options):

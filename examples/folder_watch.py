@@ -8,7 +8,6 @@ from pathlib import Path
 
 import edgecnn
 from edgecnn.errors import ImageError
-from edgecnn.image_file import read_image
 from edgecnn.image_names import is_image_name
 
 inbox, outbox = map(Path, sys.argv[1:3])
@@ -18,7 +17,7 @@ with edgecnn.load("digits") as classifier:
     for _ in rounds:
         for path in sorted(filter(is_image_name, inbox.iterdir())):
             try:
-                predictions = classifier.classify(read_image(path), top=1)
+                predictions = classifier.classify(path, top=1)
             except ImageError as error:  # still being written, perhaps: the next round tries again
                 print(error, file=sys.stderr)
                 continue

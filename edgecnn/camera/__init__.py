@@ -21,6 +21,7 @@ from edgecnn.address import mask_secrets
 from edgecnn.board import describe_board
 from edgecnn.errors import CameraError
 from edgecnn.image_names import VIDEO_EXTENSIONS
+from edgecnn.nearby import did_you_mean
 
 if TYPE_CHECKING:
     import threading
@@ -165,8 +166,10 @@ def open_camera(sources: str, mode: Mode | None = None) -> Camera:
                 return _open(candidate, mode or Mode())
             except CameraError as error:
                 reasons.append(str(error))
-    hint = "" if "synthetic" in sources else "; `--source synthetic` needs no camera"
-    raise CameraError(mask_secrets(f"no source opens: {'; '.join(reasons) or 'none was given'}{hint}"))
+    why = "; ".join(reasons) or "none was given"
+    end = " " if why.endswith("?") else "; "
+    hint = "" if "synthetic" in sources else f"{end}`--source synthetic` needs no camera"
+    raise CameraError(mask_secrets(f"no source opens: {why}{hint}"))
 
 
 def open_recovering(sources: str, mode: Mode, say: Callable[[str], None], ended: threading.Event) -> Camera:
@@ -286,7 +289,7 @@ def _open(source: str, mode: Mode) -> Camera:
     else:
         path = Path(source)
         if not os.path.exists(path):  # noqa: PTH110 - pathlib's raises where a folder may not be entered
-            raise CameraError(f"{source}: no such file, and no other kind of source")
+            raise CameraError(f"{source}: no such file, and no other kind of source{did_you_mean(source)}")
         kind = "opencv" if is_video_file(path) else "files"
     module, factory = CAMERAS[kind]
     camera: Camera = getattr(importlib.import_module(module), factory)(source, mode)

@@ -70,6 +70,17 @@ class LazyGroup(typer.core.TyperGroup):
         _bound_numbers(command)
         return command
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Name the command that is most like what was typed."""
+        from edgecnn.nearby import nearest
+
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = nearest(args[0], COMMANDS)
+            raise UsageError(
+                f"No such command {args[0]!r}." + (f" Did you mean {near!r}?" if near else ""), ctx
+            )
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's signature
         """Write the help's list of commands from the table."""
         with formatter.section("Commands"):
@@ -188,8 +199,9 @@ def _call() -> int:
         echo(error.format_message(), err=True)
         return 2
     except UsageError as error:
-        hint = f"; `{error.ctx.command_path} --help` lists what there is" if error.ctx else ""
         text = error.format_message().rstrip(".")
+        end = " " if text.endswith("?") else "; "
+        hint = f"{end}`{error.ctx.command_path} --help` lists what there is" if error.ctx else ""
         if len(text) > _LONGEST:
             text = f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 2 :]}"
         raise OptionError(text + hint) from error

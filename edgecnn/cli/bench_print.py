@@ -29,7 +29,10 @@ def print_report(result: Report, console: Console) -> None:
         console.print(doubt, style="yellow", soft_wrap=True)
     from edgecnn.bench.words import machine, notes
 
-    about: tuple[Table | str, ...] = (*_costs(result), *notes(result), *machine(result))
+    tables = (list(_costs(result, columns)) for columns in range(_MOST_COLUMNS, 0, -1))
+    fitting = (some for some in tables if all(_width(table, console) <= console.width for table in some))
+    costs = next(fitting, None) or list(_costs(result, 1))
+    about: tuple[Table | str, ...] = (*costs, *notes(result), *machine(result))
     for part in (*_speed(result), *about, *_operators(result), *_changes(result)):
         if isinstance(part, str):
             console.print(part, soft_wrap=True)
@@ -39,13 +42,17 @@ def print_report(result: Report, console: Console) -> None:
 
 def _print_table(table: Table, console: Console) -> None:
     """Print a table, wider than the screen rather than with a figure cut off."""
-    from rich.measure import Measurement
-
     screen = console.width
-    least = Measurement.get(console, console.options.update(max_width=_WIDEST), table).minimum
-    console.width = max(screen, least)
+    console.width = max(screen, _width(table, console))
     console.print(table)
     console.width = screen
+
+
+def _width(table: Table, console: Console) -> int:
+    """Return how wide a table is at least."""
+    from rich.measure import Measurement
+
+    return Measurement.get(console, console.options.update(max_width=_WIDEST), table).minimum
 
 
 def _doubts(result: Report) -> Iterator[str]:
@@ -102,14 +109,14 @@ def _ratios(result: Report) -> Table:
     return table
 
 
-def _costs(result: Report) -> Iterator[Table]:
-    """Give tables of what contestants cost beside time in the steady state, a column each."""
+def _costs(result: Report, most: int) -> Iterator[Table]:
+    """Give tables of what contestants cost beside time in the steady state, a column each, `most` in one."""
     from edgecnn.bench.words import costs
 
     columns = {name: costs(result, c) for name, c in result.names.items()}
     names = list(columns)
-    for first in range(0, len(names), _MOST_COLUMNS):
-        some = names[first : first + _MOST_COLUMNS]
+    for first in range(0, len(names), most):
+        some = names[first : first + most]
         table = _table("", *(name.replace(", ", "\n") for name in some))
         for head in dict.fromkeys(head for name in some for head in columns[name]):
             table.add_row(head, *(columns[name].get(head, "") for name in some))

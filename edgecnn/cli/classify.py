@@ -22,7 +22,9 @@ from edgecnn.cli.options import (
     ThreadsOption,
     ThresholdOption,
     VariantOption,
+    is_strange,
     open_classifier,
+    other_models,
     parse_given,
 )
 from edgecnn.errors import AnswerError, CameraError, ImageError
@@ -66,7 +68,8 @@ def classify(
     first label is `unknown`. What can't be read is one line on stderr; the rest goes on, and the exit code
     is 1.
     """
-    failed = False
+    failed = strange = False
+    fits = 0
     given = parse_given(labels, value_range, fit, color, scores, output, input_size)
     with open_classifier(model, variant, engine, threads, given, threshold) as classifier:
         for path in paths:
@@ -82,6 +85,12 @@ def classify(
                     say(f"{frame.source}: {error}")
                     continue
                 echo(to_json(result.as_dict()) if as_json else _line(result))
+                if is_strange(result, classifier):
+                    strange = True
+                else:
+                    fits += 1
+        if strange and not fits:
+            say(other_models(classifier))
     if failed:
         raise typer.Exit(1)
 

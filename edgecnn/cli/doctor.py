@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import textwrap
 from typing import Annotated
 
 import typer
@@ -26,9 +29,9 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSO
     for finding in examine():
         found.append(finding)
         if not as_json:
-            echo(f"{_SIGNS[finding.status]}  {finding.name}: {printable(finding.found)}")
+            _tell(f"{_SIGNS[finding.status]}  {finding.name}: {printable(finding.found)}")
             if finding.mend:
-                echo(f"      → {finding.mend}")
+                _tell(f"      → {finding.mend}")
     failures, warnings = (sum(f.status is s for f in found) for s in (Status.failure, Status.warning))
     if as_json:
         echo(to_json([f.as_dict() for f in found], indent=1))
@@ -37,3 +40,14 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSO
         echo(f"{verdict}; failures: {failures}, warnings: {warnings}")
     if failures:
         raise typer.Exit(1)
+
+
+def _tell(line: str) -> None:
+    """Print a line, in a terminal broken between words, with what follows below its beginning."""
+    if sys.stdout is not None and sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns
+        line = textwrap.fill(
+            line, width, subsequent_indent=" " * 8, break_long_words=False, break_on_hyphens=False,
+            drop_whitespace=True, replace_whitespace=False,
+        )  # fmt: skip
+    echo(line)

@@ -48,6 +48,7 @@ _NAMED = 5
 # What fits on a screen: classes in the table, and across the confusion matrix.
 _MOST_CLASSES = 30
 _WIDEST_MATRIX = 12
+_LEAST_HEAD = 4
 
 
 @app.command()
@@ -120,19 +121,10 @@ def check_outputs(json_file: str | None, plot: str | None) -> None:
 def open_variants(
     stack: ExitStack, model: str, engine: str, threads: str, given: Given
 ) -> dict[str, Classifier]:
-    """Open int8 and float32 of a bundle where it has them, else all that it has; a file is what it is.
+    """Open what is measured of a model; see `evaluated`."""
+    from edgecnn.evaluating import evaluated
 
-    What was compiled for the Edge TPU is left out.
-    """
-    from edgecnn.bundle import find, read_bundle
-
-    path = find(model)
-    names: list[str | None] = [None]
-    if path.is_dir():
-        bundle = read_bundle(path)
-        there = bundle.portable or tuple(bundle.variants)
-        names = [v for v in ("int8", "float32") if v in there] or list(there)
-    opened = (open_classifier(model, name, engine, threads, given) for name in names)
+    opened = (open_classifier(model, name, engine, threads, given) for name in evaluated(model))
     classifiers = (stack.enter_context(classifier) for classifier in opened)
     return {classifier.model.variant: classifier for classifier in classifiers}
 
@@ -149,7 +141,7 @@ def evaluate_on(
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
     from edgecnn.corruption import NAMES
-    from edgecnn.evaluating import choose, evaluate, match_labels, seen_in_training, select
+    from edgecnn.evaluating import choose, evaluate_variants, match_labels, seen_in_training, select
 
     known = next(iter(classifiers.values())).model
     match_labels(source.labels, known.labels, known.name, name)
@@ -170,7 +162,7 @@ def evaluate_on(
     )
     with bar:
         task = bar.add_task("evaluating", total=len(items))
-        result = evaluate(
+        result = evaluate_variants(
             classifiers,
             source,
             items,
@@ -254,7 +246,7 @@ def _confusion(result: Evaluation) -> tuple[str, Table]:
     name, score = next(iter(result.variants.items()))
     labels, counts = [printable(label) for label in result.labels], score.confusion
     if len(labels) <= _WIDEST_MATRIX:
-        table = _table("", *(printable(label[:4]) for label in result.labels))
+        table = _table("", *_heads(labels, counts.max(initial=1)))
         for label, row in zip(labels, counts.tolist(), strict=True):
             table.add_row(label, *(str(n) if n else "·" for n in row))
         return f"{name}: true classes down, named ones across", table
@@ -263,6 +255,20 @@ def _confusion(result: Evaluation) -> tuple[str, Table]:
     for n, i, j in sorted(wrong, reverse=True)[:_WIDEST_MATRIX]:
         table.add_row(labels[i], labels[j], str(n))
     return f"what {name} confuses most", table
+
+
+def _heads(labels: list[str], most: int) -> list[str]:
+    """Cut labels to what fits across the screen beside themselves, to four letters at least."""
+    from rich.cells import cell_len, set_cell_size
+
+    def wide(cut: int) -> int:
+        columns = (max(min(cell_len(label), cut), len(str(most))) for label in labels)
+        return max(map(cell_len, labels)) + sum(columns) + 2 * len(labels) + 2
+
+    longest = max(map(cell_len, labels))
+    width = open_console().width
+    cut = next((n for n in range(longest, _LEAST_HEAD, -1) if wide(n) <= width), _LEAST_HEAD)
+    return [label if cell_len(label) <= cut else set_cell_size(label, cut).rstrip() for label in labels]
 
 
 def _corruptions(result: Evaluation) -> tuple[str, Table]:

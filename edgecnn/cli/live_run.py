@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from edgecnn import DEFAULT_MODEL
 from edgecnn.address import mask_secrets
 from edgecnn.camera import Mode, open_recovering
-from edgecnn.cli.options import choice
+from edgecnn.cli.options import choice, other_models, saw_nothing_known
 from edgecnn.errors import OutputError
 from edgecnn.image_file import UPLOAD_MEGAPIXELS
 from edgecnn.quiet import say
@@ -132,7 +132,7 @@ def _run(
         stack.enter_context(Reloader(asked.model, partial(load, strict=True), watch=asked.watch)),
     ]
     signals.running = True
-    return run(
+    summary = run(
         variants,
         camera,
         sinks,
@@ -144,6 +144,9 @@ def _run(
         framing=asked.framing,
         save_to=asked.save_to,
     )
+    if saw_nothing_known(summary, classifier):
+        say(other_models(classifier))
+    return summary
 
 
 def _close_later(sink: Sink, stack: ExitStack, failures: list[str]) -> Sink:

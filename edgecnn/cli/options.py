@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from edgecnn.classifier import Classifier
     from edgecnn.convention import Color, Fit, Given
     from edgecnn.engine import Engine
+    from edgecnn.frame import Result
     from edgecnn.scores import Scores
+    from edgecnn.stats import Summary
 
 ModelOption = Annotated[
     str, typer.Option("--model", "-m", help="A bundle's name or folder, or a .tflite file.", metavar="M")
@@ -272,3 +274,37 @@ def open_classifier(
         for notice in classifier.notices:
             say(notice)
         yield classifier
+
+
+# So many grey levels between the strongest and the weakest channel, in the mean, are colour.
+_COLORED = 25
+# Of so many frames and more this share has to be unknown before another model is proposed.
+_LEAST_FRAMES, _MOSTLY = 30, 0.9
+
+
+def is_strange(result: Result, classifier: Classifier) -> bool:
+    """Whether a model of grey images says that it does not know an image, which is in colour."""
+    if not result.unknown or not _is_grey(classifier):
+        return False
+    pixels = result.frame.region[::8, ::8].astype("int16")
+    return pixels.ndim == 3 and float((pixels.max(axis=2) - pixels.min(axis=2)).mean()) > _COLORED
+
+
+def saw_nothing_known(summary: Summary, classifier: Classifier) -> bool:
+    """Whether a model of grey images did not know what a camera showed nearly all of the time."""
+    mostly = summary.unknown >= _MOSTLY * summary.frames
+    return summary.frames >= _LEAST_FRAMES and mostly and _is_grey(classifier)
+
+
+def _is_grey(classifier: Classifier) -> bool:
+    return classifier.model.bundle is not None and classifier.model.input.color == "gray"
+
+
+def other_models(classifier: Classifier) -> str:
+    """Say what a model knows, and how to choose another one."""
+    model, size = classifier.model, classifier.model.input
+    return (
+        f"{model.name} knows {len(model.labels)} classes ({', '.join(model.labels[:3])}, …) in grey images "
+        f"of {size.width}×{size.height} pixels, and what it was shown looks like none of them: choose "
+        "another with --model, `edgecnn models list` shows them"
+    )

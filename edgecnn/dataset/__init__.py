@@ -17,6 +17,7 @@ from edgecnn.dataset.items import Item, Source, SplitName
 from edgecnn.dataset.layout import LayoutName, plain_name
 from edgecnn.dataset.manifest import ManifestSource
 from edgecnn.errors import DataError
+from edgecnn.nearby import did_you_mean
 from edgecnn.regular_file import open_regular
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def locate(text: str) -> Path:
                 raise DataError(
                     f"no data called {text}: there is no file or folder of that name here, and none in "
                     f"$EDGECNN_DATA{'' if os.environ.get('EDGECNN_DATA') else ', which is not set'}: "
-                    f"give {_EXPECTED}"
+                    f"give {_EXPECTED}{did_you_mean(path)}"
                 ) from None
     return path
 
@@ -90,7 +91,7 @@ def open_source(path: Path, layout: LayoutName = "auto", own: Iterable[Path] = (
                 IdxSource(path) if any(path.glob("*-images-idx3-ubyte*")) else FolderSource(path, layout, own)
             )
         if not _is_there(path):
-            raise DataError(f"no data at {path}: give {_EXPECTED}")
+            raise DataError(f"no data at {path}: give {_EXPECTED}{did_you_mean(path)}")
         with open_regular(path) as file:
             packed = zipfile.is_zipfile(file)
     except OSError as error:

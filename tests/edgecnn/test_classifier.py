@@ -69,8 +69,11 @@ def test_public_names_are_these():
         "Prediction",
         "Result",
         "Timings",
+        "evaluate",
         "list_bundles",
         "load",
+        "open_camera",
+        "train",
     ]
     for name in edgecnn.__all__:
         assert getattr(edgecnn, name).__doc__

@@ -12,7 +12,7 @@ from edgecnn.corruption import CAPTURE, NAMES, SCENES, STANDARD
 from edgecnn.dataset import Item, open_source
 from edgecnn.engine.fake import FakeEngine
 from edgecnn.errors import AnswerError, DataError, LabelsError, ModelError, OptionError
-from edgecnn.evaluating import choose, evaluate, match_labels, seen_in_training, select
+from edgecnn.evaluating import choose, evaluate_variants, match_labels, seen_in_training, select
 from edgecnn.heatmap import draw_heatmap
 from edgecnn.manifest import Facts
 from tests.models import nan_bundle
@@ -33,7 +33,7 @@ def test_it_counts_what_the_classifiers_say(drawn, pair):
     pair["fake"] = pair.pop("float32")
     pair["fake"].engine = FakeEngine(pair["fake"].model, "fake", 1)  # answers by brightness: mostly wrong
     items = select(drawn.items, None)
-    result = evaluate(pair, drawn, items, data="mnist")
+    result = evaluate_variants(pair, drawn, items, data="mnist")
     assert (result.model, result.data, result.pictures, result.skipped) == ("digits", "mnist", 200, ())
     assert result.corrupted == {}
     assert result.mean_under("int8") is None
@@ -58,9 +58,9 @@ def test_it_counts_what_the_classifiers_say(drawn, pair):
 def test_corruptions_are_seeded_and_independent_of_the_other_pictures(drawn, pair):
     items = choose(select(drawn.items, "test"), 6)
     names = ["gaussian_noise", "second_object", "low_resolution"]
-    result = evaluate(pair, drawn, items, corruptions=names)
+    result = evaluate_variants(pair, drawn, items, corruptions=names)
     assert list(result.corrupted) == names
-    singly = [evaluate(pair, drawn, [item], corruptions=names[::-1]) for item in reversed(items)]
+    singly = [evaluate_variants(pair, drawn, [item], corruptions=names[::-1]) for item in reversed(items)]
     for name in names:
         for variant in pair:
             hits = np.mean([one.corrupted[name][variant] for one in singly], axis=0)
@@ -71,7 +71,7 @@ def test_corruptions_are_seeded_and_independent_of_the_other_pictures(drawn, pai
 def test_all_corruptions_become_json_and_a_heat_map(drawn, pair):
     calls = []
     items = choose(select(drawn.items, "test"), 10)
-    result = evaluate(pair, drawn, items, data="mnist", corruptions=NAMES, progress=calls.append)
+    result = evaluate_variants(pair, drawn, items, data="mnist", corruptions=NAMES, progress=calls.append)
     assert calls == list(range(1, 11))
     found = json.loads(json.dumps(result.as_dict()))
     assert list(found) == [
@@ -97,14 +97,14 @@ def test_all_corruptions_become_json_and_a_heat_map(drawn, pair):
 
 
 def test_one_variant_has_no_agreement(drawn, pair):
-    alone = evaluate({"int8": pair["int8"]}, drawn, drawn.items[:5])
+    alone = evaluate_variants({"int8": pair["int8"]}, drawn, drawn.items[:5])
     assert alone.agreement is None
     assert alone.as_dict()["corruptions"] is None
 
 
 def test_what_was_never_there_and_never_named_is_none(drawn, pair):
     zeros = [i for i in drawn.items if i.label == 0][:10]
-    score = evaluate(pair, drawn, zeros).variants["int8"]
+    score = evaluate_variants(pair, drawn, zeros).variants["int8"]
     assert score.classes["0"].precision == 1
     assert score.classes["7"].recall is None
     assert score.classes["7"].precision in (None, 0)
@@ -118,13 +118,13 @@ def test_unreadable_pictures_are_skipped_and_said(tmp_path, pair, drawn):
     broken = tmp_path / "data" / "3" / "broken.png"
     broken.write_bytes(b"no picture")
     source = open_source(tmp_path / "data")
-    result = evaluate(pair, source, source.items, corruptions=["second_object"])
+    result = evaluate_variants(pair, source, source.items, corruptions=["second_object"])
     assert result.pictures == 20
     assert len(result.skipped) == 1
     assert "broken.png" in result.skipped[0]
     only = [i for i in source.items if i.id.endswith("broken.png")]
     with pytest.raises(DataError, match=r"no picture of mine can be read.*broken\.png"):
-        evaluate(pair, source, only, data="mine")
+        evaluate_variants(pair, source, only, data="mine")
 
 
 def test_labels_are_matched_by_name():
@@ -145,12 +145,12 @@ def test_variants_that_see_other_pixels_are_refused(drawn, pair, monkeypatch):
     other = edgecnn.load("mnist-classic")
     other.model = other.model._replace(input=dataclasses.replace(other.model.input, fit="stretch"))
     with other, pytest.raises(ModelError, match="differ in their input"):
-        evaluate({**pair, "other": other}, drawn, drawn.items[:1])
+        evaluate_variants({**pair, "other": other}, drawn, drawn.items[:1])
 
 
 def test_a_corruption_that_is_not_known_is_named(drawn, pair):
     with pytest.raises(OptionError, match="'rain': choose from gaussian_noise"):
-        evaluate(pair, drawn, drawn.items[:1], corruptions=["rain"])
+        evaluate_variants(pair, drawn, drawn.items[:1], corruptions=["rain"])
 
 
 def test_a_choice_is_stratified_nested_and_independent_of_the_order():
@@ -192,7 +192,7 @@ def test_training_pictures_are_spoken_of():
 def test_mnist_under_corruption(shared, pair):
     source = open_source(shared / "data" / "mnist")
     items = choose(select(source.items, None), 100)
-    result = evaluate(pair, source, items, corruptions=NAMES)
+    result = evaluate_variants(pair, source, items, corruptions=NAMES)
     for variant in pair:
         assert result.variants[variant].top1 >= 0.97
         assert result.mean_under(variant) >= 0.94
@@ -211,7 +211,9 @@ def test_mlperf_tinys_resnet_on_cifar10(shared, tmp_path, file, value_range):
     items = choose(select(source.items, None), 500)
     path = shared / "models" / "mlperf_tiny" / f"{file}.tflite"
     with edgecnn.load(path, labels=labels, value_range=value_range) as classifier:
-        result = evaluate({"it": classifier}, source, items, corruptions=["gaussian_noise", "brightness"])
+        result = evaluate_variants(
+            {"it": classifier}, source, items, corruptions=["gaussian_noise", "brightness"]
+        )
     # 87.0 and 87.2 % of all 10,000; the standard error of 500 is 1.5 points.
     assert result.variants["it"].top1 == pytest.approx(0.87, abs=0.045)
     noise, light = result.corrupted["gaussian_noise"]["it"], result.corrupted["brightness"]["it"]
@@ -226,5 +228,5 @@ def test_a_model_that_answers_nan_is_not_evaluated(tmp_path, photo_folder):
     with edgecnn.load(nan_bundle(tmp_path), "float32", labels=tmp_path / "labels.txt") as classifier:
         first = source.items[0]
         with pytest.raises(AnswerError, match="digits float32 answered NaN or infinity") as raised:
-            evaluate({"float32": classifier}, source, source.items)
+            evaluate_variants({"float32": classifier}, source, source.items)
         assert str(raised.value).startswith(first.id)

@@ -14,7 +14,7 @@ from edgecnn.camera.files import FilesCamera
 from edgecnn.classifier import DECODED_SIDES, Classifier
 from edgecnn.convention import InputSpec
 from edgecnn.dataset import open_source
-from edgecnn.evaluating import evaluate
+from edgecnn.evaluating import evaluate_variants
 from edgecnn.image_file import decode_image, reduction
 from edgecnn.live import run
 from edgecnn.preprocess import crop
@@ -148,7 +148,7 @@ def test_evaluate_gives_the_model_the_same(folder, expected, tmp_path, monkeypat
 
     monkeypatch.setattr(Classifier, "classify", watched)
     with edgecnn.load(MODEL) as classifier:
-        evaluate({"int8": classifier}, source, source.items)
+        evaluate_variants({"int8": classifier}, source, source.items)
     assert dict(zip([i.id.rpartition("/")[2] for i in source.items], given, strict=True)) == expected
 
 

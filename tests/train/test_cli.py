@@ -96,7 +96,7 @@ def test_tensorboard_is_asked_for_before_training(run_cli, tmp_path, monkeypatch
 
 def test_a_folder_called_photos_is_data(tmp_path, monkeypatch):
     """`photos` is a recipe too, but one without data of its own."""
-    from edgecnn_train.cli import choose
+    from edgecnn_train.training import choose
 
     monkeypatch.chdir(tmp_path)
     for name in ("photos", "digits"):

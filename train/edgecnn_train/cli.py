@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import re
 import sys
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path  # noqa: TC003 - Typer reads it
+from typing import Annotated
 
 import typer
 
 from edgecnn.cli.options import Layout, LayoutOption
-from edgecnn.errors import MissingExtra, OptionError, OutputError
+from edgecnn.errors import OptionError
 from edgecnn.json_text import to_json
 from edgecnn.printable import echo
-
-if TYPE_CHECKING:
-    from edgecnn_train.recipe import Recipe
+from edgecnn_train.training import train_recipe
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -94,43 +88,17 @@ def train(
     for option, limit in (("kb", budget_kb), ("mmacs", budget_mmacs), ("ms", budget_ms)):
         if limit is not None and not limit > 0:
             raise OptionError(f"--budget-{option} must be above 0, got {limit:g}")
-    chosen, data, name = choose(recipe, data, overrides)
-    chosen = chosen.robustly() if robust else chosen
-    _require_extra()
-    if chosen.private.enabled:
-        from edgecnn_train.accounting import refuse
-
-        refuse(chosen)
-    if tensorboard:
-        _check_logs(tensorboard)
-    from edgecnn.bundle import find
-    from edgecnn.dataset import open_source
-    from edgecnn.quiet import quiet_stderr
-    from edgecnn_train.data import find_recipe_data
-    from edgecnn_train.publish import check_target
-    from edgecnn_train.work import work_folder
-
-    # What can be wrong is found before TensorFlow takes its ten seconds to start.
-    target = (out or Path(name)).absolute()
-    check_target(target)
-    for trained in (*chosen.train.teachers, chosen.train.start):
-        if trained and not trained.endswith(".keras"):
-            find(trained)
-    path, spec = find_recipe_data(chosen.data, data)
-    written = [target, work_folder(target), *([tensorboard] if tensorboard else [])]
-    source = open_source(path, layout.value, written)
     try:
-        with quiet_stderr():  # TensorFlow greets on stderr, whatever its log level
-            from edgecnn_train.cost import Budget
-            from edgecnn_train.pipeline import train as run
-
-        run(
-            replace(chosen, data=spec),
-            source,
-            target,
-            echo,
+        train_recipe(
+            recipe,
+            data,
+            out,
+            overrides,
+            layout=layout.value,
+            robust=robust,
+            say=echo,
             allowed_drop=allow_drop,
-            budget=Budget(budget_kb or 0, budget_mmacs or 0, budget_ms or 0),
+            budget=(budget_kb or 0, budget_mmacs or 0, budget_ms or 0),
             show="bar" if sys.stdout.isatty() else "lines",
             tensorboard=tensorboard,
         )
@@ -139,71 +107,7 @@ def train(
         raise typer.Exit(130) from None
 
 
-def choose(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, Path | None, str]:
-    """Tell a recipe from a folder of photos; see `names_recipe`.
-
-    Returns the recipe, where the user says that the data lie, and what the bundle is called by default.
-    """
-    from edgecnn.dataset import data_name
-    from edgecnn_train.recipe_file import read_recipe
-
-    path = Path(text)
-    if names_recipe(text, data) or not (_is_folder(text) or path.suffix.lower() == ".zip"):
-        chosen = read_recipe(text, overrides)
-        return chosen, data, chosen.name
-    if data is not None:
-        raise OptionError(f"{text} is a folder of photos itself: leave --data out, or name a recipe")
-    name = re.sub(r"[^\w-]+", "-", data_name(path)).strip("-").lower() or "photos"
-    return read_recipe("photos", overrides), path, f"{name}-model"
-
-
-def names_recipe(text: str, data: Path | None) -> bool:
-    """Whether a text is a shipped recipe's name, also where a folder is called so.
-
-    The recipe `photos` has no data of its own, so without other data a folder called `photos` is meant.
-    """
-    from edgecnn_train.recipe_file import shipped_recipes
-
-    return text in shipped_recipes() and not (text == "photos" and data is None and _is_folder(text))
-
-
-def _is_folder(text: str) -> bool:
-    return os.path.isdir(text)  # noqa: PTH112 - pathlib's raises where a folder may not be entered
-
-
 def _adopted(start: str) -> list[str]:
     from edgecnn_train.adopt import adopted
 
     return adopted(start)
-
-
-def _require_extra() -> None:
-    missing = [m for m in ("keras", "tensorflow", "matplotlib") if importlib.util.find_spec(m) is None]
-    if missing:
-        raise MissingExtra(
-            f"training needs {', '.join(missing)}: pip install 'edgecnn[train]' "
-            "(in a clone of the project: pip install '.[train]')"
-        )
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    if backend != "tensorflow":
-        raise OptionError(
-            f"KERAS_BACKEND is {backend!r}, expected 'tensorflow', the one that converts to int8: unset it"
-        )
-
-
-def _check_logs(folder: Path) -> None:
-    """Raise MissingExtra or OutputError where no logs for TensorBoard can be written there."""
-    # TensorFlow 2.21 does not bring it along, and Keras' callback fails without it at the first epoch's end.
-    if importlib.util.find_spec("tensorboard") is None:
-        raise MissingExtra(
-            "--tensorboard needs tensorboard: pip install 'edgecnn[tensorboard]' "
-            "(in a clone of the project: pip install '.[train,tensorboard]')"
-        )
-    made = [p for p in (folder, *folder.parents) if not os.path.lexists(p)]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        # An empty folder would be a class without images, where it lies among the data.
-        for path in made:
-            path.rmdir()
-    except OSError as error:
-        raise OutputError(f"no logs can be written to {folder}: {error.strerror}") from error

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from edgecnn.errors import RecipeError
+from edgecnn.nearby import did_you_mean, nearest
 from edgecnn.regular_file import read_regular
 from edgecnn_train.recipe import Recipe
 
@@ -44,9 +45,11 @@ def read_recipe(name_or_path: str, overrides: list[str] | None = None) -> Recipe
     shipped = shipped_recipes()
     path = shipped.get(name_or_path, Path(name_or_path))
     if not os.path.exists(path):  # noqa: PTH110 - pathlib's raises where a folder may not be entered
+        near = nearest(name_or_path, shipped)
+        meant = f"; did you mean {near!r}?" if near else did_you_mean(name_or_path)
         raise RecipeError(
             f"no recipe {name_or_path!r}: give a .toml file, a folder of pictures, or one of "
-            f"{', '.join(sorted(shipped))}"
+            f"{', '.join(sorted(shipped))}{meant}"
         )
     try:
         tables = tomllib.loads(_short_lines(read_regular(path, MOST_BYTES).decode("utf-8")))

@@ -93,9 +93,9 @@ class WebSink(Sink):
         url = listen.url(self._socket)
         if token and not listen.token_file:
             url += f"?token={token}"
-        console.print(f"web page {url}", soft_wrap=True)
+        console.out(f"web page {url}", highlight=False)  # never broken, so that it can be clicked
         if token and listen.token_file:
-            console.print(f"  the token is in {listen.token_file}", soft_wrap=True)
+            console.out(f"  the token is in {listen.token_file}", highlight=False)
 
     def show(self, result: Result, stats: Stats) -> None:
         """Leave a result for the viewers."""

@@ -7,7 +7,7 @@ import edgecnn
 from edgecnn.bench import Contestant
 from edgecnn.bench.accuracy import judged, knowledge
 from edgecnn.dataset import open_source
-from edgecnn.evaluating import choose, evaluate
+from edgecnn.evaluating import choose, evaluate_variants
 from tests.edgecnn.bench.test_contest import compared
 
 
@@ -22,13 +22,13 @@ def test_top1_and_agreement_with_the_float_variant(idx_folder):
         contestants = [Contestant.of(c) for c in opened]
         apart = judged(contestants)
         assert list(apart) == ["int8 on litert", "float32 on litert", "float32 on fake"]
-        both = knowledge(evaluate(apart, source, items, data="drawn"), apart)
+        both = knowledge(evaluate_variants(apart, source, items, data="drawn"), apart)
         assert both.reference == "float32 on litert"
         assert [both.of(c) for c in contestants] == list(both.variants.values()), "each engine its own"
         assert both.of(contestants[1]).top1 > 0.5 > both.of(contestants[2]).top1
         classifiers = judged([*contestants[:2], contestants[0]])
         assert list(classifiers.values()) == opened[:2], "one for each variant, whatever its threads"
-        evaluation = evaluate(classifiers, source, items, data="drawn")
+        evaluation = evaluate_variants(classifiers, source, items, data="drawn")
         known = knowledge(evaluation, classifiers)
     assert (known.data, known.pictures, known.reference) == ("drawn", 60, "float32")
     assert known.variants["float32"].agreement == 1
@@ -40,7 +40,9 @@ def test_a_report_has_it_beside_the_latency(idx_folder):
     source = open_source(idx_folder)
     with edgecnn.load("digits", "int8", "fake") as one:
         classifiers = {"int8": one}
-        known = knowledge(evaluate(classifiers, source, source.items[:20], data="drawn"), classifiers)
+        known = knowledge(
+            evaluate_variants(classifiers, source, source.items[:20], data="drawn"), classifiers
+        )
     assert known.reference is None
     result = replace(compared([1.0] * 8, [2.0] * 8), knowledge=known)
     data = result.as_dict()

@@ -12,7 +12,7 @@ from edgecnn.cli.options import Layout, LayoutOption
 from edgecnn.errors import DataError, OptionError
 from edgecnn.json_text import to_json
 from edgecnn.printable import echo, open_console
-from edgecnn_train.cli import choose, names_recipe
+from edgecnn_train.training import choose, names_recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

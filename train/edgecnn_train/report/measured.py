@@ -10,7 +10,7 @@ from edgecnn.bench import Contestant
 from edgecnn.bench import measure as measure_latency
 from edgecnn.board import describe_board
 from edgecnn.corruption import NAMES
-from edgecnn.evaluating import choose, evaluate
+from edgecnn.evaluating import choose, evaluate_variants
 from edgecnn.loader import load
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def measure(folder: Path, data: DataSet, recipe: Recipe, network: Any) -> Measur
         robustness = None
         if recipe.verify.corruptions and len(data.test):
             chosen = choose(data.test.items, recipe.verify.corruptions)
-            robustness = evaluate(
+            robustness = evaluate_variants(
                 variants,
                 _TestSplit(data),
                 chosen,
