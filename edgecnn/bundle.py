@@ -248,20 +248,9 @@ def read_bundle(folder: Path) -> Bundle:
             f"{path} and {MANIFEST} name different labels: write the same in both, or copy the bundle again"
         )
     return Bundle(
-        found.name,
-        folder,
-        found.title,
-        found.labels,
-        found.input,
-        found.variants,
-        found.confidence,
-        found.golden,
-        found.facts,
-        found.raw,
-        found.scores,
-        found.thresholds,
-        found.output,
-    )
+        found.name, folder, found.title, found.labels, found.input, found.variants, found.confidence,
+        found.golden, found.facts, found.raw, found.scores, found.thresholds, found.output,
+    )  # fmt: skip
 
 
 def open_model(
