@@ -153,24 +153,25 @@ def test_the_time_that_is_left_is_that_of_the_whole_run(whole):
     assert not last.endswith("ETA 0:00:00"), "folds and the report are still to come"
 
 
-@pytest.mark.parametrize("after", ["fold 1 of 2", "training on all"])
-def test_ctrl_c_keeps_the_first_model_and_the_same_call_goes_on(whole, tmp_path, after):
+def test_ctrl_c_keeps_the_first_model_and_the_same_call_goes_on(whole, tmp_path):
     recipe = read_recipe("photos", QUICK)
     write_photos(tmp_path / "photos")
     source, lines = open_source(tmp_path / "photos"), []
 
-    def say(line):
-        lines.append(line)
-        if line.startswith(after):
-            raise KeyboardInterrupt
+    for after in ("fold 1 of 2", "training on all"):
 
-    with pytest.raises(KeyboardInterrupt):
-        train(recipe, source, tmp_path / "mine", say, show="none")
-    assert lines[-1].endswith("has the first model, trained on 18 of 40 images")
-    first = read_bundle(tmp_path / "mine")
-    assert first.manifest["accuracy"]["folds"] is None
-    with edgecnn.load(tmp_path / "mine") as classifier:
-        assert check(classifier).agrees
+        def say(line, after=after):
+            lines.append(line)
+            if line.startswith(after):
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe, source, tmp_path / "mine", say, show="none")
+        assert lines[-1].endswith("has the first model, trained on 18 of 40 images")
+        first = read_bundle(tmp_path / "mine")
+        assert first.manifest["accuracy"]["folds"] is None
+        with edgecnn.load(tmp_path / "mine") as classifier:
+            assert check(classifier).agrees
     made = train(recipe, source, tmp_path / "mine", lines.append, show="none")
     assert any("going on after epoch 10 of 10" in line for line in lines)
     for variant in ("int8", "float32"):

@@ -84,12 +84,12 @@ def test_a_model_keeps_to_its_budget(name):
     assert int8.macs <= PROMISES[name].most_macs
 
 
-@pytest.mark.parametrize(("hold", "count"), [(1, 300), (30, 1000)])
-def test_digits_holds_in_front_of_the_synthetic_camera(hold, count):
+def test_digits_holds_in_front_of_the_synthetic_camera():
+    """Digits that move; tests/edgecnn/test_classifier.py has one frame of each of many."""
     with (
         edgecnn.load("digits") as classifier,
-        SyntheticCamera(f"synthetic:seed=4711,fps=0,hold={hold}") as camera,
+        SyntheticCamera("synthetic:seed=4711,fps=0,hold=30") as camera,
     ):
-        frames = (camera.draw(i) for i in range(count))
+        frames = [camera.draw(i) for i in range(600)]
         right = sum(classifier.classify(f, 1)[0].label == truth for f, truth in frames)
-    assert right >= 0.97 * count
+    assert right >= 0.97 * len(frames)
