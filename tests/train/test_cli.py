@@ -111,7 +111,7 @@ def test_a_folder_called_photos_is_data(tmp_path, monkeypatch):
     [("photos.v1", "photos-v1-model"), ("photos.v2", "photos-v2-model"), ("Äpfel & Co.", "äpfel-co-model")],
 )
 def test_what_a_bundle_is_called(tmp_path, folder, name):
-    from edgecnn_train.cli import choose
+    from edgecnn_train.training import choose
 
     (tmp_path / folder).mkdir()
     assert choose(str(tmp_path / folder), None, [])[2] == name
@@ -157,9 +157,9 @@ def test_a_run_that_was_stopped_inside_the_data_resumes(run_cli, photo_folder, m
 
 
 def test_logs_that_are_not_written_leave_no_folder(run_cli, photo_folder, monkeypatch):
-    from edgecnn_train.cli import _check_logs
+    from edgecnn_train.training import check_logs
 
     monkeypatch.chdir(photo_folder)
     monkeypatch.setattr(importlib.util, "find_spec", lambda *_: True)
-    _check_logs(Path("logs/run"))
+    check_logs(Path("logs/run"))
     assert sorted(p.name for p in photo_folder.iterdir()) == ["pears", "äpfel"]

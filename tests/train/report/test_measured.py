@@ -15,9 +15,9 @@ def test_robustness_looks_at_the_test_split_alone(data, recipe):
     class Source:
         labels = data.labels
 
-        def read(self, item):
+        def read(self, item, least=None):
             seen.append(item.id)
-            return data.source.read(item)
+            return data.source.read(item, least)
 
         @property
         def items(self):
