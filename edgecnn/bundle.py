@@ -81,10 +81,8 @@ class Bundle(NamedTuple):
     output: str | None = None
 
     def __repr__(self) -> str:
-        """Say in one line what it knows and which variants it has."""
-        variants = "; ".join(map(str, self.variants.values()))
-        size = f"{self.input.width}×{self.input.height} {self.input.color}"
-        return printable(f"Bundle({self.name}: {len(self.labels):,} classes, {size}; {variants})")
+        size = f"{len(self.labels):,} classes, {self.input.width}×{self.input.height} {self.input.color}"
+        return printable(f"Bundle({self.name}: {'; '.join([size, *map(str, self.variants.values())])})")
 
     def default_variant(self) -> str:
         """Return the variant that is meant where none is named: int8, or the only one that runs anywhere."""

@@ -104,7 +104,8 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
     try:
         size = os.stat(path).st_size  # noqa: PTH116 - beside read_regular
     except OSError as error:
-        raise ImageError(f"{path} can't be read: {error.strerror}") from error
+        meant = did_you_mean(path) if isinstance(error, FileNotFoundError) else ""
+        raise ImageError(f"{path} can't be read: {error.strerror}{meant}") from error
     except ValueError:  # a name that no path can have is read_regular's to refuse
         size = 0
     most = most_file_bytes()
@@ -113,8 +114,7 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
     try:
         return read_regular(path, most)
     except OSError as error:
-        meant = did_you_mean(path) if isinstance(error, FileNotFoundError) else ""
-        raise ImageError(f"{path} can't be read: {error.strerror}{meant}") from error
+        raise ImageError(f"{path} can't be read: {error.strerror}") from error
 
 
 def decode_image(

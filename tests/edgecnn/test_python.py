@@ -38,7 +38,7 @@ def test_an_image_is_the_same_in_every_form(classifier, photo, tmp_path, form):
     path = tmp_path / "photo.png"
     cv2.imwrite(str(path), photo)
     rgb = photo[..., ::-1]
-    rgba = np.dstack([rgb, np.full(rgb.shape[:2], 9, np.uint8)])
+    rgba = np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])
     forms = {
         "text": lambda: classifier.classify(str(path)),
         "path": lambda: classifier.classify(path),
@@ -63,6 +63,8 @@ def test_pil_images_of_any_mode_are_read_as_their_files(classifier, photo, mode)
         image = Image.fromarray(photo[..., 0].astype(np.uint16) * 257)
     else:
         image = (grey if mode in ("L", "1") else Image.fromarray(photo)).convert(mode)
+    if mode == "RGBA":
+        image.putalpha(grey)
     buffer = io.BytesIO()
     image.save(buffer, "png")
     assert image.mode == mode

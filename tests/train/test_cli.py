@@ -157,9 +157,9 @@ def test_a_run_that_was_stopped_inside_the_data_resumes(run_cli, photo_folder, m
 
 
 def test_logs_that_are_not_written_leave_no_folder(run_cli, photo_folder, monkeypatch):
-    from edgecnn_train.training import _check_logs
+    from edgecnn_train.training import check_logs
 
     monkeypatch.chdir(photo_folder)
     monkeypatch.setattr(importlib.util, "find_spec", lambda *_: True)
-    _check_logs(Path("logs/run"))
+    check_logs(Path("logs/run"))
     assert sorted(p.name for p in photo_folder.iterdir()) == ["pears", "äpfel"]

@@ -115,7 +115,7 @@ def train_recipe(
 
         refuse(chosen)
     if tensorboard:
-        _check_logs(tensorboard)
+        check_logs(tensorboard)
     from edgecnn.bundle import find
     from edgecnn.dataset import open_source
     from edgecnn.quiet import quiet_stderr
@@ -194,7 +194,7 @@ def require_extra() -> None:
         )
 
 
-def _check_logs(folder: Path) -> None:
+def check_logs(folder: Path) -> None:
     """Raise MissingExtra or OutputError where no logs for TensorBoard can be written there."""
     # TensorFlow 2.21 does not bring it along, and Keras' callback fails without it at the first epoch's end.
     if importlib.util.find_spec("tensorboard") is None:

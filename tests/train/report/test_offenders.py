@@ -13,7 +13,7 @@ SCORES = [0.5, 0.9, 0.7, 0.99, 0.7]
 def data():
     """Five pictures, each as bright as its place."""
     items = tuple(Item(f"p{i}", i % 2, "test") for i in range(5))
-    source = SimpleNamespace(read=lambda item, least: np.full((8, 8), int(item.id[1:]), np.uint8))
+    source = SimpleNamespace(read=lambda item, least=None: np.full((8, 8), int(item.id[1:]), np.uint8))
     test = SimpleNamespace(items=items, labels=np.array([0, 1, 0, 1, 0]))
     return SimpleNamespace(source=source, test=test, labels=("even", "odd"))
 
@@ -24,7 +24,7 @@ def classify(picture, top):
 
 
 def test_the_surest_wrong_answers_come_first():
-    found = worst_offenders(data(), (0, 1, 2, 4), SimpleNamespace(classify=classify, least_side=8), count=3)
+    found = worst_offenders(data(), (0, 1, 2, 4), SimpleNamespace(classify=classify, least_side=8), 3)
     assert [(o.id, o.true, o.named, o.score) for o in found] == [
         ("p1", "odd", "even", 0.9),
         ("p2", "even", "odd", 0.7),
