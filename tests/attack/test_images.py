@@ -42,7 +42,7 @@ def test_one_that_takes_long_is_given_up(commands, tmp_path):
     path.write_bytes(bombs()["clear.gif"])
     outcome = commands.run("classify", path)
     assert outcome.verdict == "refused", outcome
-    assert re.search(r"clear\.gif took longer than 2\S* s to decode", outcome.err)
+    assert re.search(r"clear\.gif took longer than \S+ s to decode", outcome.err)
 
 
 def test_a_data_set_with_bombs_in_it_is_checked_to_its_end(commands, photo_folder):
