@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MASK = "***"
+# A user and a password in front of a host, where somebody left the scheme out.
+_NO_SCHEME = re.compile(r"(?<![^\s,'\"(])[^\s/@:,'\"(]+:[^\s/@]+(?=@[\w\[])")
 # An address that was taken for a path has lost a slash.
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://|\b(https?|rtsps?|rtmps?|srt|ftp):/", re.IGNORECASE)
 # A host, perhaps with its port, and no user before it.
@@ -37,6 +39,8 @@ def mask_secrets(text: str) -> str:
 
     Other texts, and what is masked already, stay as they are.
     """
+    if "@" in text:
+        text = _NO_SCHEME.sub(_MASK, text)
     if ":/" not in text:
         return text
     shown, at = [], 0

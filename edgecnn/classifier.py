@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, overload
 
 from edgecnn.decode import Decoder
-from edgecnn.errors import AnswerError, ImageError
+from edgecnn.errors import AnswerError, ImageError, OptionError
 from edgecnn.frame import Prediction, Result, Timings
 from edgecnn.image_input import read_input
 from edgecnn.preprocess import Preprocessor
@@ -137,6 +137,8 @@ class Classifier:
 
         Raises
         ------
+        OptionError
+            For a `top` below 1.
         ImageError
             For what is no image, or a file that can't be read; of a list, with its place.
         EngineError
@@ -144,6 +146,8 @@ class Classifier:
         AnswerError
             Where the model answers NaN or infinity.
         """
+        if top is not None and not (isinstance(top, int) and top > 0):
+            raise OptionError(f"top is {top!r}, expected a number of classes from 1 on, or None for all")
         if isinstance(image, list | tuple):
             return [
                 self._classify_one(one, top, rgb, f"image {k} of the list: ") for k, one in enumerate(image)

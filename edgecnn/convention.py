@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
-from edgecnn.checked_json import JsonError, parse_json
 from edgecnn.classifier_file import Layout, picture_of
 from edgecnn.errors import ModelError
-from edgecnn.json_text import to_json
+from edgecnn.own_metadata import read_own
 from edgecnn.quant import real_range
-from edgecnn.tflite_names import OWN_METADATA_NAME
 
 if TYPE_CHECKING:
     import os
@@ -61,28 +59,11 @@ class InputSpec:
     background: Background = "white"
 
 
-# What an exported file says of itself for edgecnn: what TFLite's own metadata have no words for.
+# What `own_metadata` may say of an input.
 _OWN: dict[str, tuple[str, ...]] = {
     "fit": get_args(Fit), "resize": get_args(Resize), "color": get_args(Color),
     "background": get_args(Background),
 }  # fmt: skip
-_MOST_OWN = 4096
-
-
-def write_own(spec: InputSpec) -> bytes:
-    """Return what an exported file says of how images become its input; `find_convention` reads it."""
-    return to_json({key: getattr(spec, key) for key in _OWN}).encode()
-
-
-def _read_own(file: TfliteFile) -> dict[str, Any]:
-    """Return what a file that was exported says of itself, without what is not known here."""
-    content = next((content for name, content in file.notes if name == OWN_METADATA_NAME), b"")
-    try:
-        said = parse_json(content[:_MOST_OWN])
-    except JsonError:  # foreign or damaged: it is not needed
-        return {}
-    said = said if isinstance(said, dict) else {}
-    return {key: said[key] for key, known in _OWN.items() if said.get(key) in known}
 
 
 class Given(NamedTuple):
@@ -167,7 +148,8 @@ def find_convention(file: TfliteFile, given: Given) -> Convention:
     height, width, channels, layout = picture
     if given.color in ("rgb", "bgr") and channels == 1:
         raise ModelError(f"--color {given.color} is for three channels, but the model's input has one")
-    own = _read_own(file)
+    said = read_own(file)
+    own: dict[str, Any] = {key: said[key] for key, known in _OWN.items() if said.get(key) in known}
     if channels == 1:
         own.pop("color", None)
     color: Color = given.color or own.get("color") or ("gray" if channels == 1 else "rgb")

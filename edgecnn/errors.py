@@ -13,6 +13,7 @@ one line and exits with code 1.
     │   ├── LabelsError     (ValueError)         labels that do not fit the model's outputs
     │   └── AnswerError     (ValueError)         a model that answered NaN or infinity
     ├── ImageError          (ValueError)         a picture that can't be read or is of the wrong kind
+    │   └── DecoderClosed   (ValueError)         one that came when the run was ending
     ├── CameraError         (OSError)            a source that does not open or stops delivering
     ├── EngineError         (RuntimeError)       an engine that is missing or fails while it runs
     │   ├── EngineLost      (RuntimeError)       one whose process crashed or hung
@@ -56,6 +57,10 @@ class AnswerError(ModelError):
 
 class ImageError(EdgeCnnError, ValueError):
     """A picture that can't be read, or an array of the wrong kind."""
+
+
+class DecoderClosed(ImageError):
+    """An image that was not decoded, because what decodes is ending."""
 
 
 class CameraError(EdgeCnnError, OSError):

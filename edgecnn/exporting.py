@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgecnn.convention import write_own
 from edgecnn.errors import ModelError
+from edgecnn.own_metadata import write_own
 from edgecnn.tflite_file import read_tflite
 from edgecnn.tflite_names import DTYPES, OPERATORS, OWN_METADATA_NAME
 from edgecnn.tflite_writer import pack_model, unpack_model, without_metadata, write_metadata
@@ -31,7 +31,7 @@ def with_metadata(model: Model) -> bytes:
     """
     known = model.file.metadata
     # What was compiled for the Edge TPU is better left as its compiler wrote it.
-    own = model.file.edge_tpu or (OWN_METADATA_NAME, write_own(model.input)) in model.file.notes
+    own = model.file.edge_tpu or (OWN_METADATA_NAME, _own(model)) in model.file.notes
     whole = own and known.labels == model.labels and known.mean and known.std
     return model.data if whole else _described(without_metadata(model.data), model)
 
@@ -225,8 +225,12 @@ def _described(content: bytes, model: Model) -> bytes:
         color=model.input.color,
         value_range=model.input.value_range,
         channel_ranges=model.input.channel_ranges,
-        own=write_own(model.input),
+        own=_own(model),
     )
+
+
+def _own(model: Model) -> bytes:
+    return write_own(model.input, model.confidence, model.labels)
 
 
 def _unsigned(main: Any, index: int) -> int:

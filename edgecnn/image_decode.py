@@ -67,10 +67,12 @@ def decode_checked(
     if image.shape[0] * image.shape[1] > MAX_MEGAPIXELS * 1_000_000:
         raise ImageError(f"{source} has more than {MAX_MEGAPIXELS} megapixels: make it smaller first")
     if alpha is None:
-        return image  # type: ignore[return-value]
-    from edgecnn.transparency import flatten_decoded  # few images are transparent
+        # OpenCV leaves a grey PFM grey, whatever it is told.
+        return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image  # type: ignore[return-value]
+    from edgecnn.transparency import flatten_decoded, upright  # few images are transparent
 
     flat = flatten_decoded(image, alpha, background)
     if flat is not None:
         return flat
-    return decode_checked(data, source, None, quiet=quiet, background=background)
+    plain = decode_checked(data, source, None, quiet=quiet, background=background)
+    return upright(plain, alpha.orientation) if alpha.never_turned else plain

@@ -64,6 +64,8 @@ def read_input(
     if isinstance(image, np.ndarray):
         return _swapped(image) if rgb and image.ndim == 3 and image.shape[2] in (3, 4) else image
     if isinstance(image, str | os.PathLike):
+        if not os.fspath(image):
+            raise ImageError("an image's path is empty")
         return read_image(image, least, background)
     if isinstance(image, PilImage):
         return _from_pil(image)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgecnn.child_process import ChildProcess, end_with_parent
-from edgecnn.errors import ImageError
+from edgecnn.errors import DecoderClosed, ImageError
 from edgecnn.image_header import check_claim, read_claim
 
 if TYPE_CHECKING:
@@ -98,6 +98,10 @@ class ImageWorker:
             except (OSError, ValueError) as error:
                 how = process.ended()
                 self._replace()
+                if self._closed:
+                    raise DecoderClosed(
+                        f"{source} was not decoded to its end: the decoder is closed"
+                    ) from error
                 if how.endswith(signal.SIGXCPU.name):
                     raise _too_slow(source, processor_s) from None
                 raise ImageError(f"{source} can't be decoded: the process that tried to {how}") from error
@@ -109,7 +113,7 @@ class ImageWorker:
         """Return a process that is ready for an image."""
         try:
             if self._closed:
-                raise ImageError(f"{source} can't be decoded: this decoder is closed")
+                raise DecoderClosed(f"{source} can't be decoded: this decoder is closed")
             if self._process is None:
                 self._process = _Process(self._memory)
             self._process.wait_until_ready()

@@ -11,6 +11,7 @@ from edgecnn import golden
 from edgecnn.bundle import Bundle, open_model, read_bundle
 from edgecnn.bundle_writer import write_manifest, write_models
 from edgecnn.classifier_file import is_open
+from edgecnn.confidence import Confidence
 from edgecnn.engine.interpreter import refuse_compiled
 from edgecnn.errors import ModelError, OptionError, OutputError
 from edgecnn.loader import load
@@ -89,12 +90,12 @@ def _taken(target: Path) -> OutputError:
 
 
 def _origin(model: Model, path: Path, variant: str) -> dict[str, Any]:
-    """Return what the manifest says of where it comes from, and of a class that stands for none."""
+    """Return what the manifest says of where it comes from, and of what its scores mean."""
     found: dict[str, Any] = {"imported": {"file": path.name, "bytes": len(model.data)}}
-    background = model.confidence.background
-    if background is not None:
+    temperature, threshold, background = model.confidence
+    if model.confidence != Confidence():
         found["confidence"] = {
-            "variants": {variant: {"temperature": 1.0, "threshold": 0.0}},
-            "unknown": {"background": model.labels[background]},
+            "variants": {variant: {"temperature": temperature, "threshold": threshold}},
+            "unknown": {"background": None if background is None else model.labels[background]},
         }
     return found

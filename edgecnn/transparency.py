@@ -25,7 +25,7 @@ _TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (1, False)
 
 
 def flatten(
-    image: NDArray[Any], background: Background = "white", *, premultiplied: bool = False
+    image: NDArray[Any], background: Background = "white", *, premultiplied: bool = False, depth: int = 16
 ) -> NDArray[np.uint8]:
     """Return an image of H×W×4 (BGRA), uint8 or uint16, on the ground: uint8 H×W×3 (BGR).
 
@@ -33,6 +33,8 @@ def flatten(
     ----------
     premultiplied
         Whether the colours are multiplied by the alpha already.
+    depth
+        How many bits the samples of uint16 have.
     """
     rows, columns = image.shape[:2]
     result = np.empty((rows, columns, 3), np.uint8)
@@ -40,7 +42,7 @@ def flatten(
     for top in range(0, rows, step):
         strip = image[top : top + step].astype(np.uint16)
         if image.dtype == np.uint16:
-            strip >>= 8  # as OpenCV makes 8 bits of 16
+            strip >>= depth - 8  # as OpenCV makes 8 bits of 16
         color, alpha = strip[..., :3], strip[..., 3:]
         ground = _LEVELS[background] * (255 - alpha)
         lit = np.minimum(color, alpha) * 255 if premultiplied else color * alpha
@@ -61,7 +63,7 @@ def flatten_decoded(image: NDArray[Any], alpha: Alpha, background: Background) -
         grey = np.where(image == alpha.clear_grey, np.uint8(_LEVELS[background]), grey)
         flat: NDArray[np.uint8] = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)  # type: ignore[assignment]
     elif image.ndim == 3 and image.shape[2] == 4 and image.dtype in (np.uint8, np.uint16):
-        flat = flatten(image, background, premultiplied=alpha.premultiplied)
+        flat = flatten(image, background, premultiplied=alpha.premultiplied, depth=alpha.depth)
     elif image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8:
         flat = image  # it could have been transparent, and is not
     else:

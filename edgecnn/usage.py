@@ -14,6 +14,7 @@ from edgecnn.classifier_file import as_classifier
 from edgecnn.confidence import Confidence
 from edgecnn.convention import TOLD, Given, find_convention, first_quantized
 from edgecnn.errors import LabelsError, ModelError
+from edgecnn.own_metadata import own_confidence
 from edgecnn.scores import SCORES, Found, classes_of, scores_of_graph
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def usage_of_file(file: TfliteFile, source: str, given: Given, folder: Path | No
     confidence = Confidence()
     try:
         labels, confidence, said = find_labels(file, source, given.labels, folder)
+        confidence = own_confidence(file, labels, confidence)
         notices += said
     except NoLabelsError as error:
         missing.append((error.lack, error.ask))

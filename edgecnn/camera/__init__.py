@@ -135,11 +135,13 @@ class Camera(Protocol):
 def split_sources(text: str) -> list[str]:
     """Split `auto,synthetic:seed=7,fps=0` into its sources; a comma before `key=` stays inside one.
 
-    So does a comma of a URL's query, unless what follows begins as a source does: `http://…?size=640,480`.
+    So does a comma of a URL's query, unless what follows begins as a source does: `http://…?size=640,480`;
+    and one of its password, which an `@` follows.
     """
     found: list[str] = []
     for part in re.split(r",(?![a-z_]+=)", text):
-        if found and re.search(r"://.*\?", found[-1]) and not _SOURCE.match(part):
+        inside = found and re.search(r"://.*\?" if "@" not in part else "://", found[-1])
+        if inside and not _SOURCE.match(part):
             found[-1] += f",{part}"
         else:
             found.append(part)
@@ -278,6 +280,8 @@ def is_video_file(path: Path) -> bool:
 
 
 def _open(source: str, mode: Mode) -> Camera:
+    # FFmpeg knows schemes in small letters alone.
+    source = re.sub(r"^[A-Za-z][A-Za-z0-9+.-]*(?=://)", lambda scheme: scheme[0].lower(), source)
     if (own := source.partition(":")[0]) in ("synthetic", "picamera", "rpicam"):
         kind = own
     elif re.match("https?://", source, re.IGNORECASE):

@@ -34,7 +34,7 @@ _changing = threading.Lock()
 
 def is_network(source: str) -> bool:
     """Whether a source is a URL of something else than a file."""
-    return "://" in source and not source.startswith("file://")
+    return "://" in source and not source.lower().startswith("file://")
 
 
 def check_size(width: float, height: float, source: str) -> None:

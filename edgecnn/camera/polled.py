@@ -32,11 +32,36 @@ def open_stream_or_poll(source: str, mode: Mode | None = None) -> Camera:
 
     Raises CameraError.
     """
-    camera = OpenCvCamera(source, mode)
+    try:
+        camera = OpenCvCamera(source, mode)
+    except CameraError as error:
+        raise CameraError(_why_not(source, mode or Mode()) or str(error)) from error
     if not camera.is_single_image():
         return camera
     camera.close()
     return PolledCamera(source, mode)
+
+
+def _why_not(source: str, mode: Mode) -> str | None:
+    """Return what an address answers in place of a video, None where nobody answers; OpenCV says neither."""
+    url, opener = _opener(source)
+    name = mask_secrets(source)
+    try:
+        with opener.open(url, timeout=mode.stall_s) as answer:
+            kind = answer.headers.get_content_type()
+    except HTTPError as error:
+        error.close()
+        return _refusal(name, error)
+    except (URLError, OSError, ValueError):
+        return None
+    if not kind.startswith("text/"):
+        return None
+    return f"{name} answers with a page ({kind}), expected a video or an image: open it in a browser and see"
+
+
+def _refusal(name: str, error: HTTPError) -> str:
+    hint = ": see the user name and password" if error.code in (401, 403) else ""
+    return f"{name} answers {error.code} ({error.reason}){hint}"
 
 
 class PolledCamera(Camera):
@@ -105,8 +130,7 @@ class PolledCamera(Camera):
                 return self._receive(answer, end)
         except HTTPError as error:
             error.close()
-            hint = ": see the user name and password" if error.code in (401, 403) else ""
-            raise CameraError(f"{self.name} answers {error.code} ({error.reason}){hint}") from error
+            raise CameraError(_refusal(self.name, error)) from error
         except (URLError, OSError, ValueError) as error:  # ValueError: what is no HTTP
             reason = mask_secrets(str(getattr(error, "reason", None) or error))
             raise CameraError(f"{self.name} gives no image: {reason}") from error

@@ -57,11 +57,17 @@ class Alpha(NamedTuple):
         Of a grey image the one level that is transparent, 0 to 255, or to 65,535 where it has 16 bits.
     orientation
         EXIF's orientation, 1 to 8, where the decoder does not apply it to an image that keeps its alpha.
+    never_turned
+        Whether the decoder does not apply it to any other image either.
+    depth
+        How many bits a sample has where the decoder gives uint16.
     """
 
     premultiplied: bool = False
     clear_grey: int | None = None
     orientation: int = 1
+    never_turned: bool = False
+    depth: int = 16
 
 
 class Claim(NamedTuple):

@@ -32,6 +32,8 @@ MASKED = {
     "rtsp://a:my pass@host/": "rtsp://***@host/",
     "auto,rtsp://u:p@a/x,rtsp://u:q@b/y": "auto,rtsp://***@a/x,rtsp://***@b/y",
     "http:/u:p@host/x": "http:/***@host/x",
+    "u:p@host/snapshot.jpg: no such file": "***@host/snapshot.jpg: no such file",
+    "no model 'u:p@host'": "no model '***@host'",
     "no argument (http://host/x?a=1&key=zz).": "no argument (http://host/x?a=1&key=***).",
     "http://u:p@host/?key=1: nobody answers; a@b": "http://***@host/?key=***: nobody answers; a@b",
 }

@@ -9,6 +9,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 import edgecnn
 from edgecnn.bundle import open_model
+from edgecnn.confidence import Confidence
 from edgecnn.convention import Given
 from edgecnn.errors import ModelError
 from edgecnn.exporting import to_c, to_integers, with_metadata
@@ -35,7 +36,9 @@ def test_an_exported_model_is_the_bundles_in_all_that_an_image_goes_through(name
     with edgecnn.load(path) as exported, edgecnn.load(name, variant) as own:
         assert exported.model.input == own.model.input
         assert exported.labels == own.labels
+        assert exported.threshold == own.threshold
         for picture in PICTURES[:5]:
+            assert exported.classify(picture) == own.classify(picture)
             assert np.array_equal(exported.probabilities(picture), own.probabilities(picture))
         assert with_metadata(exported.model) == path.read_bytes()
 
@@ -50,13 +53,24 @@ def test_what_is_told_goes_before_what_an_export_says(tmp_path):
 
 @pytest.mark.parametrize(
     "own",
-    [b"", b"{", b"[]", b'{"fit": "x", "color": 1, "resize": null}', b'{"fit": ["crop"]}', b"\xff" * 5000],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"fit": "x", "color": 1, "resize": null}',
+        b'{"fit": ["crop"]}',
+        b"\xff" * 5000,
+        b'{"temperature": 1e9, "threshold": 0.5}',
+        b'{"temperature": 1, "threshold": "x"}',
+        b'{"temperature": 1, "threshold": 0.5, "unknown": ["x"]}',
+    ],
 )
 def test_what_an_export_says_may_be_damaged(tmp_path, monkeypatch, own):
-    monkeypatch.setattr("edgecnn.exporting.write_own", lambda _: own)
+    monkeypatch.setattr("edgecnn.exporting.write_own", lambda *_: own)
     path = tmp_path / "out.tflite"
     path.write_bytes(with_metadata(open_model("waste")))
     assert (open_model(path).input.fit, open_model(path).input.color) == ("stretch", "rgb")
+    assert open_model(path).confidence == Confidence()
 
 
 def test_labels_and_normalization_get_inside(plain, tmp_path):

@@ -202,3 +202,13 @@ def test_a_missing_file_is_looked_for_once(tmp_path, monkeypatch):
     monkeypatch.setattr("edgecnn.image_file.read_regular", lambda *_: pytest.fail("it was opened too"))
     with pytest.raises(ImageError, match=r"x\.png can't be read: No such file or directory"):
         read_image(tmp_path / "x.png")
+
+
+def test_a_grey_pfm_is_grey_in_three_channels():
+    grey = np.tile(np.linspace(0, 1, 50, dtype=np.float32), (40, 1))
+    data = cv2.imencode(".pfm", grey)[1].tobytes()
+    assert data.startswith(b"Pf")
+    image = decode_image(data, "grey.pfm")
+    assert image.shape == (40, 50, 3)
+    assert image.dtype == np.uint8
+    assert np.array_equal(image[..., 0], image[..., 2])

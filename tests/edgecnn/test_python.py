@@ -198,3 +198,9 @@ def test_training_takes_what_the_command_takes(monkeypatch, drawn, tmp_path):
 def test_a_wrong_setting_is_refused_before_anything_is_loaded(drawn):
     with pytest.raises(RecipeError, match="widht"):
         edgecnn.train(drawn, settings={"input.widht": 32})
+
+
+@pytest.mark.parametrize("top", [0, -1, 1.5, "3"])
+def test_a_number_of_classes_that_is_none_is_one_line(top, seven):
+    with edgecnn.load() as classifier, pytest.raises(edgecnn.EdgeCnnError, match=r"^top is .*, expected"):
+        classifier.classify(str(seven), top)

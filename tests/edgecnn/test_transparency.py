@@ -33,8 +33,8 @@ def saved(pixels: np.ndarray, mode: str, kind: str, **options: object) -> bytes:
     return stream.getvalue()
 
 
-def opencv(suffix: str, pixels: np.ndarray) -> bytes:
-    return cv2.imencode(suffix, pixels)[1].tobytes()
+def opencv(suffix: str, pixels: np.ndarray, *options: int) -> bytes:
+    return cv2.imencode(suffix, pixels, options)[1].tobytes()
 
 
 def png(pixels: np.ndarray, depth: int, color: int, *chunks: tuple[bytes, bytes]) -> bytes:
@@ -123,6 +123,36 @@ def test_opaque_images_are_decoded_as_before():
             assert np.array_equal(decode_image(data, name), plain), name
 
 
+@pytest.mark.skipif(not cv2.haveImageWriter("x.avif"), reason="this OpenCV has no AVIF")
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_avif_that_lies_on_its_side_is_turned(orientation):
+    color = np.full((48, 64, 3), 40, np.uint8)
+    color[:20, :30] = (200, 120, 60)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    expected = np.asarray(ImageOps.exif_transpose(tagged(Image.fromarray(color), exif)))[..., ::-1]
+    clear = np.dstack([color, np.full((48, 64), 255, np.uint8)])
+    for mode, pixels in (("RGB", color), ("RGBA", clear)):
+        # Pillow takes the orientation out of what it is given.
+        image = decode_image(saved(pixels, mode, "avif", exif=exif.tobytes(), quality=95), mode)
+        assert image.shape == expected.shape, mode
+        assert np.abs(image.astype(int) - expected).mean() < 6, mode
+
+
+def tagged(image, exif):
+    buffer = io.BytesIO()
+    image.save(buffer, "png", exif=exif)
+    return Image.open(buffer)
+
+
+@pytest.mark.skipif(not cv2.haveImageWriter("x.avif"), reason="this OpenCV has no AVIF")
+def test_transparent_avif_of_ten_bits():
+    data = opencv(".avif", BGRA.astype(np.uint16) * 4, cv2.IMWRITE_AVIF_DEPTH, 10)
+    image = decode_image(data, "deep")
+    assert image[0, 0].min() >= 254
+    assert image[24, 24].max() <= 0x11
+
+
 @pytest.mark.parametrize("kind", ["png", "webp", "tiff"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_transparent_image_is_turned_as_its_exif_says(kind, orientation):
@@ -164,7 +194,7 @@ def test_every_way_gives_the_same_pixels(tmp_path, run_cli):
 
 @pytest.mark.parametrize("background", ["white", "black"])
 def test_a_bundle_says_which_ground(tmp_path, run_cli, digits_folder, background):
-    from edgecnn.evaluating import evaluate
+    from edgecnn.evaluating import evaluate_variants
 
     manifest = json.loads((digits_folder / "bundle.json").read_text())
     manifest["input"]["background"] = background
@@ -178,7 +208,7 @@ def test_a_bundle_says_which_ground(tmp_path, run_cli, digits_folder, background
         expected = classifier.classify(read_image(path, background=background))
         assert classifier.classify(BGRA) == expected
         source = open_source(tmp_path / "set")
-        evaluate({"int8": classifier}, source, source.items)
+        evaluate_variants({"int8": classifier}, source, source.items)
         assert np.array_equal(source.read(source.items[0]), read_image(path, background=background))
     for arguments in (
         ("classify", path, "--json"),

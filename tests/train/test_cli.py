@@ -156,6 +156,14 @@ def test_a_run_that_was_stopped_inside_the_data_resumes(run_cli, photo_folder, m
     assert bundle.read_bundle(photo_folder / "photos-model").labels == ("pears", "äpfel")
 
 
+def test_logs_are_not_written_among_a_persons_files(run_cli, photo_folder, monkeypatch):
+    """The folder of logs is left out of the data, and a class may not be."""
+    monkeypatch.chdir(photo_folder)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda *_: True)
+    ran = run_cli("train", ".", "--tensorboard", "pears")
+    ran.fails("--tensorboard pears holds pears-", ", which is no log: name an empty or a new folder")
+
+
 def test_logs_that_are_not_written_leave_no_folder(run_cli, photo_folder, monkeypatch):
     from edgecnn_train.training import check_logs
 

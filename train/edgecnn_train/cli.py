@@ -99,7 +99,7 @@ def train(
             say=echo,
             allowed_drop=allow_drop,
             budget=(budget_kb or 0, budget_mmacs or 0, budget_ms or 0),
-            show="bar" if sys.stdout.isatty() else "lines",
+            show="bar" if sys.stdout is not None and sys.stdout.isatty() else "lines",
             tensorboard=tensorboard,
         )
     except KeyboardInterrupt:

@@ -194,6 +194,14 @@ def require_extra() -> None:
         )
 
 
+def _other_than_logs(folder: Path) -> str | None:
+    """Return the name of a file below a folder that TensorBoard's callback did not write."""
+    for _, _, names in os.walk(folder):
+        if other := next((name for name in names if not name.startswith(("events.out.", "."))), None):
+            return other
+    return None
+
+
 def check_logs(folder: Path) -> None:
     """Raise MissingExtra or OutputError where no logs for TensorBoard can be written there."""
     # TensorFlow 2.21 does not bring it along, and Keras' callback fails without it at the first epoch's end.
@@ -203,6 +211,10 @@ def check_logs(folder: Path) -> None:
             "(in a clone of the project: pip install '.[train,tensorboard]')"
         )
     made = [p for p in (folder, *folder.parents) if not os.path.lexists(p)]
+    if other := _other_than_logs(folder):
+        raise OutputError(
+            f"--tensorboard {folder} holds {other}, which is no log: name an empty or a new folder"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # An empty folder would be a class without images, where it lies among the data.

@@ -97,8 +97,10 @@ def _read(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise OutputError(f"{path} can't be read: {getattr(error, 'strerror', error)}") from error
     if len(token) < LEAST_TOKEN or not token.isascii() or not token.isprintable():
+        odd = next((c for c in token if not (c.isascii() and c.isprintable())), None)
+        got = f"has {odd!r} in it" if odd else f"has {len(token)} characters"
         raise OptionError(
-            f"the token in {path} has {len(token)} characters, expected {LEAST_TOKEN} or more, plain ASCII: "
+            f"the token in {path} {got}, expected {LEAST_TOKEN} or more characters, plain ASCII: "
             "delete the file, and a new one is made"
         )
     return token

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from edgecnn.command import Classify, Command, Pause, Switch
-from edgecnn.errors import EdgeCnnError
+from edgecnn.errors import DecoderClosed, EdgeCnnError
 from edgecnn.frame import Frame
 from edgecnn.image_file import reduction
 from edgecnn.json_text import to_json
@@ -154,6 +154,8 @@ class Site:
             try:
                 times = reduction(data, self.least_side)
                 pixels = await run_in_threadpool(self._decoder.decode, data, "the image", reduce=times)
+            except DecoderClosed as error:
+                raise HTTPException(503, "the run has ended") from error
             except EdgeCnnError as error:
                 raise HTTPException(422, str(error)) from error
             command = Classify(Frame(pixels, time.monotonic_ns(), 0, "-"), Future())

@@ -34,6 +34,7 @@ def clip(tmp_path):
         ("synthetic:fps=0, clip.mp4", ["synthetic:fps=0", "clip.mp4"]),
         ("", []),
         ("http://cam/x?size=640,480&q=5,0,synthetic", ["http://cam/x?size=640,480&q=5,0", "synthetic"]),
+        ("http://u:a,b@cam/x,0", ["http://u:a,b@cam/x", "0"]),
         ("rtsp://cam/x?a=1,2,rtsp://other/y,0", ["rtsp://cam/x?a=1,2", "rtsp://other/y", "0"]),
         (
             "http://cam/x?size=1,2, /dev/video0,./clip.mp4",

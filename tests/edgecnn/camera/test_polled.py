@@ -105,6 +105,20 @@ def test_a_wrong_password_is_named_and_not_shown():
     assert "hunter2" not in str(caught.value)
 
 
+def test_what_an_address_answers_in_place_of_a_video_is_said():
+    with HttpCamera(draw_seven(), "admin:right") as server:
+        with pytest.raises(
+            CameraError, match=r"answers 401 \(Unauthorized\): see the user name and password"
+        ):
+            open_camera(server.url("/", "admin:hunter2@"), QUICK)
+        with open_camera(server.url("/live.mjpg", "admin:right@").replace("http", "HTTP"), QUICK) as camera:
+            assert camera.read() is not None
+    with HttpCamera(draw_seven()) as server:
+        server.answer = lambda _: ("text/html; charset=utf-8", b"<form>")
+        with pytest.raises(CameraError, match=r"answers with a page \(text/html\), expected a video"):
+            open_camera(server.url("/login"), QUICK)
+
+
 def test_a_password_is_shown_to_no_other_server():
     with HttpCamera(draw_seven(), "admin:hunter2") as other, HttpCamera(draw_seven()) as server:
         opener = PolledCamera(server.url("/", "admin:hunter2@"), QUICK)._opener

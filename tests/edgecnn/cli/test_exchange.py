@@ -1,5 +1,8 @@
+import json
+
 import pytest
 
+from edgecnn.bundle import find as find_bundle
 from tests import compiler as real
 from tests.models import compiled, float_edges
 
@@ -111,3 +114,18 @@ def test_an_export_never_replaces_its_own_model(run_cli, here, digits_folder, di
     for name in ("int8.tflite", "CARD.md"):
         run_cli("models", "export", digits_folder, "--out", digits_folder / name).fails("is a file of the mo")
     assert digits_file.read_bytes() == before
+
+
+def test_what_was_exported_is_imported_as_it_was(run_cli, here, seven):
+    """Also its scores: their temperature, and the threshold of `unknown`."""
+    assert run_cli("models", "export", "digits").code == 0
+    assert run_cli("models", "import", "digits.tflite", "--name", "again").code == 0
+    answers = []
+    for model in ("digits", "digits.tflite", "./again"):
+        told = json.loads(run_cli("classify", seven, "--json", "--model", model).out)
+        answers.append((told["predictions"], told["unknown"]))
+    assert answers[0] == answers[1] == answers[2]
+    first, again = (json.loads((find_bundle(m) / "bundle.json").read_text()) for m in ("digits", "./again"))
+    assert again["input"] == first["input"]
+    kept = again["confidence"]["variants"]["int8"]
+    assert {key: first["confidence"]["variants"]["int8"][key] for key in kept} == kept

@@ -299,3 +299,10 @@ def test_the_loop_outlives_the_page():
         time.sleep(0.5)
         assert served.sink._site.result_s > before
         assert not served.summary
+
+
+def test_a_photo_that_comes_when_the_run_ends_is_no_bad_photo(served):
+    served.sink._decoder.close()
+    photo = cv2.imencode(".png", draw_seven())[1].tobytes()
+    status, _, body = served.ask("/classify", "POST", photo)
+    assert (status, body) == (503, b"the run has ended")
