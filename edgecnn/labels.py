@@ -27,6 +27,8 @@ _NUMBERED = re.compile(
         (?P<name>\S.*)""",
     re.VERBOSE,
 )
+# So few lines may have the number of their place by chance.
+_FEWEST = 3
 # So many of the numbers of a sound list have to be there for lines with a gap or a double to be a list.
 _SURE, _LIKELY = 0.5, 0.75
 _MOST_LINES = 10
@@ -105,7 +107,11 @@ def _of_lines(lines: list[tuple[int, str]], source: str) -> Entries:
     plain = [Entry(None, line, f"line {k}") for k, line in lines]
     found = [(k, line, _NUMBERED.fullmatch(line)) for k, line in lines]
     numbered = [Entry(int(m["number"]), m["name"].strip(), f"line {k}") for k, _, m in found if m]
-    if not numbered or not _count(numbered, len(lines), all(m["strong"] for _, _, m in found if m)):
+    places = [(i, int(m["number"])) for i, (_, _, m) in enumerate(found) if m]
+    if not numbered or not (
+        _count(numbered, len(lines), all(m["strong"] for _, _, m in found if m))
+        or _count_places(places, len(lines))
+    ):
         return plain
     if len(numbered) < len(lines):
         k, line = next((k, line) for k, line, m in found if not m)
@@ -138,6 +144,13 @@ def _count(entries: Entries, lines: int, strong: bool) -> bool:
     if sum(name[:1].isdecimal() for name in names) * 2 > len(names):
         return False  # "0.5 mm", "12:30"
     return min(n for n in numbers if n is not None) == 0 or _covers(numbers, _SURE if strong else _LIKELY)
+
+
+def _count_places(places: list[tuple[int, int]], lines: int) -> bool:
+    """Whether half of the lines or more have a number, which is always that of their place."""
+    if len(places) < max(_FEWEST, lines / 2):
+        return False
+    return any(all(number == place + start for place, number in places) for start in (0, 1))
 
 
 def _covers(numbers: list[int | None], share: float) -> bool:

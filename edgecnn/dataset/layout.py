@@ -95,11 +95,15 @@ class Layout:
         The folders that hold the classes of a split, with the split; none where there are no splits.
     left_out
         Folders beside the splits that hold images, but no classes.
+    doubtful
+        Without splits: the classes, where all have the same folders inside, as splits in a language that is
+        not known here would.
     """
 
     root: Parts
     splits: dict[Parts, SplitName]
     left_out: tuple[Parts, ...] = ()
+    doubtful: tuple[str, ...] = ()
 
     def place(self, parts: Parts) -> tuple[str, SplitName | None] | None:
         """Return the class and split of a path's parts; None for what lies in no class."""
@@ -113,7 +117,12 @@ class Layout:
         return (plain_name(parts[at]), split) if len(parts) > at + 1 else None
 
     def describe(self, source: str) -> str:
-        """Return a line that says what the splits are taken from; an empty text where there are none."""
+        """Return a line that says what the splits are taken from; an empty text where nothing is to be said."""
+        if self.doubtful:
+            return (
+                f"{source}: takes {_listed(self.doubtful)} for classes, which have the same folders inside: "
+                "if they are splits, call them train, val and test"
+            )
         if not self.splits:
             return ""
         ordered = sorted(self.splits.items(), key=lambda pair: _ORDER.index(pair[1]))
@@ -143,7 +152,7 @@ def read_layout(tree: Node, source: str, wanted: LayoutName = "auto") -> Layout:
         likes = [n for n in filled if any(map(_LIKE_SPLIT.fullmatch, _words(n))) and filled[n].nested]
         if len(set(named.values())) > 1 or len(likes) > 1:
             raise _unclear(node, source, "folders that look like splits, but not with classes inside")
-        return Layout(root, {})
+        return Layout(root, {}, doubtful=_alike(filled))
     foreign = [n for n in others if n not in named and not _is_unlabelled(n, filled[n])]
     if foreign:
         beside = _listed(sorted(nested))
@@ -227,6 +236,13 @@ def _unwrapped_all(places: dict[str, _Place]) -> dict[str, _Place]:
             break
         places = inside
     return places
+
+
+def _alike(folders: dict[str, Node]) -> tuple[str, ...]:
+    """Return the names of folders where all have the same two or more folders inside, and no images."""
+    inside = {frozenset(map(plain_name, node.filled)) for node in folders.values()}
+    same = len(folders) > 1 and len(inside) == 1 and len(next(iter(inside))) > 1
+    return tuple(sorted(folders)) if same and all(node.nested for node in folders.values()) else ()
 
 
 def _is_flat(node: Node) -> bool:

@@ -157,3 +157,11 @@ def test_a_class_in_two_unicode_forms_is_one(make):
     assert source.labels == ("bar", composed)
     assert splits(source) == {(c, s) for c in ("bar", composed) for s in ("train", "test")}
     assert len(source.items) == 4
+
+
+def test_splits_in_another_language_are_pointed_out(make):
+    source = open_source(make("训练/猫", "训练/船", "测试/猫", "测试/船"))
+    assert source.labels == ("测试", "训练")
+    [note] = source.notes
+    assert "takes 测试, 训练 for classes, which have the same folders inside" in note
+    assert open_source(make("cat/1", "dog/2")).notes == ()

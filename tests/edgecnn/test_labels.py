@@ -1,4 +1,5 @@
 import json
+import re
 import unicodedata
 from contextlib import suppress
 
@@ -178,3 +179,12 @@ def test_hostile_texts_end_quickly(text):
 def test_labels_are_in_one_unicode_form(form):
     apart = {key: unicodedata.normalize("NFD", text) for key, text in (("a", "äpfel"), ("b", "café"))}
     assert parse(form.format(**apart)) == ["äpfel", "café"]
+
+
+def test_every_second_line_with_its_own_number_is_a_mistake():
+    names = "airplane 1automobile bird 3cat deer 5dog frog 7horse ship 9truck"
+    text = "\n".join(re.sub(r"(\d)", r"\1 ", name) for name in names.split())
+    with pytest.raises(LabelsError, match="has no number in line 1, 'airplane', but in 5 other lines"):
+        parse_labels(text.encode(), "x")
+    kept = ["series", "3 series", "5 series", "7 series", "9 series"]
+    assert parse_labels("\n".join(kept).encode(), "x") == kept
