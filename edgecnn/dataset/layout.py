@@ -117,7 +117,7 @@ class Layout:
         return (plain_name(parts[at]), split) if len(parts) > at + 1 else None
 
     def describe(self, source: str) -> str:
-        """Return a line that says what the splits are taken from; an empty text where nothing is to be said."""
+        """Return a line that says what the splits are taken from; empty where nothing is to be said."""
         if self.doubtful:
             return (
                 f"{source}: takes {_listed(self.doubtful)} for classes, which have the same folders inside: "
