@@ -31,6 +31,8 @@ __all__ = [
     "list_items",
 ]
 MOST_CLASSES = 10_000
+# Folders one inside the other. An archive can claim tens of thousands for each file.
+MOST_DEPTH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,11 @@ def list_items(
     images, foreign = sort_names((n for n in visible if not n.endswith("/")), peek)
     # Of a folder with nothing but other files it has to be said that it is no class.
     folders = {posixpath.dirname(n) for n in visible}
+    if deep := next((f for f in folders if f.count("/") >= MOST_DEPTH), None):
+        raise DataError(
+            f"{source}: {deep[:40]}… has {deep.count('/') + 1:,} folders one inside the other, "
+            f"{MOST_DEPTH} are read: expected a folder for each class, with images inside"
+        )
     counts = Counter(posixpath.dirname(n) for n in images)
     tree = make_tree(counts, (f for f in folders if f not in counts))
     found = read_layout(tree, source, layout)

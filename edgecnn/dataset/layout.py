@@ -56,20 +56,21 @@ def _words(name: str) -> list[str]:
 
 @dataclass(slots=True)
 class Node:
-    """A folder: how many images lie directly in it, and the folders in it."""
+    """A folder: how many images lie directly in it, how many in all below it, and the folders in it."""
 
     images: int = 0
+    total: int = 0
     folders: dict[str, Node] = field(default_factory=dict)
 
     @property
     def filled(self) -> dict[str, Node]:
         """The folders in it with images anywhere below them."""
-        return {name: node for name, node in self.folders.items() if node.images or node.filled}
+        return {name: node for name, node in self.folders.items() if node.total}
 
     @property
     def nested(self) -> bool:
         """Whether images lie in its folders only."""
-        return not self.images and bool(self.filled)
+        return not self.images and self.total > 0
 
 
 def make_tree(counts: Mapping[str, int], empty: Iterable[str]) -> Node:
@@ -77,8 +78,10 @@ def make_tree(counts: Mapping[str, int], empty: Iterable[str]) -> Node:
     root = Node()
     for path, count in (*counts.items(), *((path, 0) for path in empty)):
         node = root
+        node.total += count
         for part in path.split("/") if path else ():
             node = node.folders.setdefault(part, Node())
+            node.total += count
         node.images += count
     return root
 

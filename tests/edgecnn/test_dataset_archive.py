@@ -169,3 +169,17 @@ def test_what_is_cut_off_or_damaged_ends(method):
             assert len(found) == len(data)
         except (ValueError, zlib.error, lzma.LZMAError, OSError, EOFError):
             pass
+
+
+@pytest.mark.parametrize("depth", [101, 20_000])
+def test_folders_without_an_end_inside_one_another_are_refused(write, depth):
+    data = picture(0)
+    members = [member("cat/a.png", data), member("dog/a.png", data), member("a/" * depth + "a.png", data)]
+    with pytest.raises(DataError, match=r"a/a/a/.* folders one inside the other, 100 are read: expected"):
+        open_source(write(build(members)))
+
+
+def test_many_folders_inside_one_another_are_read(write):
+    data = picture(0)
+    members = [member(f"{'x/' * 90}{name}/a.png", data) for name in ("cat", "dog")]
+    assert open_source(write(build(members))).labels == ("cat", "dog")
