@@ -9,6 +9,7 @@ import numpy as np
 from edgecnn_train.calibrate import reject_fewer
 from edgecnn_train.interval import wilson
 from edgecnn_train.report.tables import recalls
+from edgecnn_train.verify import GUESSING
 
 if TYPE_CHECKING:
     from edgecnn_train.verify import Verified
@@ -25,7 +26,7 @@ _MANY_REJECTED = 0.15
 def headlines(manifest: dict[str, Any], result: Verified) -> tuple[str, ...]:
     """Return what has to be known before the model is used, mostly nothing."""
     found = []
-    if result.int8_top1 <= 1.5 / len(manifest["labels"]):
+    if result.int8_top1 <= GUESSING / len(manifest["labels"]):
         found.append(
             f"With {len(manifest['labels'])} classes this is hardly better than guessing: bring more images, "
             "or train for more epochs (`--epochs`)."
