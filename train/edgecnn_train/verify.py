@@ -129,14 +129,14 @@ def gate(result: Verified, allowed_drop: float = ALLOWED_DROP, agreement: float 
         )
     if differing > 1 and round(result.agreement, 4) < agreement:
         raise GateError(
-            f"not published: {_own_faults(result)}int8 and float name the same class for {result.agreement:.2%} of "
-            f"{result.pictures:,} test pictures, expected {agreement:.2%}; more calibration pictures or "
+            f"not published: {_own_faults(result)}int8 and float name the same class for "
+            f"{result.agreement:.2%} of {result.pictures:,} test pictures, expected {agreement:.2%}; more calibration pictures or "
             "--set quantize.method=qat may help, or accept it with --set verify.agreement=SHARE"
         )
 
 
 def _own_faults(result: Verified) -> str:
-    """Say what is wrong before quantization is: a network that has learnt nothing, or a test of few images."""
+    """Say what is wrong beside quantization: a network that has learnt nothing, a test of few images."""
     classes = len(result.confusion)
     if result.float_top1 <= GUESSING / classes:
         return (
@@ -145,8 +145,8 @@ def _own_faults(result: Verified) -> str:
         )
     if result.pictures < _FEW:
         return (
-            f"{result.pictures:,} test pictures are few, each is {1 / result.pictures:.1%} of them: bring more "
-            "images, or train for more epochs (`--epochs`); "
+            f"{result.pictures:,} test pictures are few, each is {1 / result.pictures:.1%} of them: "
+            "bring more images, or train for more epochs (`--epochs`); "
         )
     return ""
 
