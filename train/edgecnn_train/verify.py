@@ -130,8 +130,9 @@ def gate(result: Verified, allowed_drop: float = ALLOWED_DROP, agreement: float 
     if differing > 1 and round(result.agreement, 4) < agreement:
         raise GateError(
             f"not published: {_own_faults(result)}int8 and float name the same class for "
-            f"{result.agreement:.2%} of {result.pictures:,} test pictures, expected {agreement:.2%}; more calibration pictures or "
-            "--set quantize.method=qat may help, or accept it with --set verify.agreement=SHARE"
+            f"{result.agreement:.2%} of {result.pictures:,} test pictures, expected {agreement:.2%}; "
+            "more calibration pictures or --set quantize.method=qat may help, or accept it with "
+            "--set verify.agreement=SHARE"
         )
 
 
