@@ -98,7 +98,10 @@ class Bundle(NamedTuple):
         """Return a variant's bytes, read once and checked against the manifest's hash."""
         if variant not in self.variants:
             there = ", ".join(self.variants)
-            raise BundleError(f"{self.name} has no variant {variant!r}; it has {there}: choose by --variant")
+            raise BundleError(
+                f"{self.name} has no variant {variant!r}; it has {there}: choose by --variant, in Python by "
+                "`variant=`"
+            )
         entry = self.variants[variant]
         other = f"{self.folder / entry.file} is not the file that {MANIFEST} names"
         try:
@@ -272,8 +275,12 @@ def open_model(
     """
     path, given = find(name_or_path), given or Given()
     if not path.is_dir():
-        use = usage_of_file(read_tflite(data := read_file(path), str(path)), str(path), given, path.parent)
-        use.require(str(path))
+        file = read_tflite(data := read_file(path), str(path))
+        use = usage_of_file(file, str(path), given, path.parent)
+        # Whoever has no Edge TPU should not look for labels first.
+        use.require(
+            f"{path} was compiled for the Edge TPU, runs only with one, and" if file.edge_tpu else str(path)
+        )
         if variant == "float32" != use.variant:
             raise ModelError(f"{path} is {use.variant} itself and has no float32 variant")
         return _model(path.stem, data, use, None)

@@ -248,6 +248,11 @@ def seen_in_training(bundle: Bundle, data: str, items: Sequence[Item]) -> str | 
         return (
             f"note: {bundle.name} was trained on {data}: not only test pictures, so the figures are too good"
         )
+    if facts.by_folds:
+        return (
+            f"note: {bundle.name} was trained on all of {data}, so the figures here are too good: those of "
+            "its card are of folds, networks of the same recipe that were tested on images they had not seen"
+        )
     return (
         f"note: {data} has no official test split, and {bundle.name} was trained on most of it (its own test "
         f"split was drawn with seed {facts.seed}): the figures are too good"

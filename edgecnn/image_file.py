@@ -104,7 +104,8 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
     try:
         size = os.stat(path).st_size  # noqa: PTH116 - beside read_regular
     except OSError as error:
-        meant = did_you_mean(path) if isinstance(error, FileNotFoundError) else ""
+        missing = isinstance(error, FileNotFoundError)
+        meant = (did_you_mean(path) or "; check the path: `ls` shows what is here") if missing else ""
         raise ImageError(f"{path} can't be read: {error.strerror}{meant}") from error
     except ValueError:  # a name that no path can have is read_regular's to refuse
         size = 0

@@ -114,14 +114,17 @@ def _kind(end: str, start: bytes) -> str | None:
 
 def describe_left_out(foreign: Mapping[str, list[str]], where: str) -> str:
     """Return one line that counts files which are not read, with what to do; an empty text for none."""
-    if not foreign:
-        return ""
+    return f"{where}: {left_out_of(foreign)}" if foreign else ""
+
+
+def left_out_of(foreign: Mapping[str, list[str]]) -> str:
+    """Return what `describe_left_out` says without its beginning, for one kind or more."""
     ordered = sorted(foreign.items(), key=lambda pair: -len(pair[1]))
     parts = [
         f"{len(names):,} {kind}{'s' if len(names) > 1 else ''} (such as {names[0]})"
         for kind, names in ordered
     ]
-    return f"{where}: left out {', '.join(parts)}: {cures(foreign)}"
+    return f"left out {', '.join(parts)}: {cures(foreign)}"
 
 
 def cures(kinds: Iterable[str]) -> str:

@@ -62,7 +62,7 @@ def parse_labels(data: bytes, source: str) -> list[str]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise LabelsError(f"{source} is no UTF-8 text: expected one label a line") from error
+        raise LabelsError(f"{source} is no UTF-8 text: save it as UTF-8, one label a line") from error
     split = _lines(text)
     _refuse_controls(split, source)
     entries = read_structure(text)

@@ -101,6 +101,8 @@ class Facts(NamedTuple):
         How many images its accuracies were measured on.
     robustness
         By variant: mean top-1 under the standard corruptions.
+    by_folds
+        Whether it has learned from all of its data, so that folds of other networks had to measure it.
     """
 
     data: str = ""
@@ -109,6 +111,7 @@ class Facts(NamedTuple):
     seed: int | None = None
     test_pictures: int = 0
     robustness: Mapping[str, float] = {}
+    by_folds: bool = False
 
 
 class Manifest(NamedTuple):
@@ -298,6 +301,7 @@ def _facts(root: Field) -> Facts:
     seed = training.find("seed") if training else None
     pictures = accuracy.find("test_pictures") if accuracy else None
     means = robustness.find("mean") if robustness else None
+    folds = accuracy.find("folds") if accuracy else None
     return Facts(
         data=_text_of(data, "name"),
         licence=_text_of(data, "licence"),
@@ -305,6 +309,7 @@ def _facts(root: Field) -> Facts:
         seed=seed.integer(0, _MOST_COUNT) if seed else None,
         test_pictures=pictures.integer(0, _MOST_COUNT) if pictures else 0,
         robustness={name: mean.number(0, 1) for name, mean in means.fields().items()} if means else {},
+        by_folds=folds is not None and folds.value is not None,
     )
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 from edgecnn.dataset.layout import LayoutName, SplitName, make_tree, plain_name, read_layout
 from edgecnn.errors import DataError
 from edgecnn.folder_walk import MOST_ITEMS
-from edgecnn.image_names import USUAL, describe_left_out, is_junk, sort_names
+from edgecnn.image_names import USUAL, describe_left_out, is_junk, left_out_of, sort_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -123,7 +123,7 @@ def list_items(
         else:
             strays.append(name)
     labels = tuple(sorted(classes))
-    check_classes(labels, {label for _, label, _ in placed}, source, foreign)
+    check_classes(labels, {label for _, label, _ in placed}, source, foreign, strays)
     index = {label: i for i, label in enumerate(labels)}
     notes = (found.describe(source), describe_left_out(foreign, source), _stray(strays, source))
     return Listed(
@@ -150,15 +150,25 @@ def _check_name(path: str, source: str) -> None:
 
 
 def check_classes(
-    labels: tuple[str, ...], filled: set[str], source: str, foreign: dict[str, list[str]] | None = None
+    labels: tuple[str, ...],
+    filled: set[str],
+    source: str,
+    foreign: dict[str, list[str]] | None = None,
+    strays: Sequence[str] = (),
 ) -> None:
-    """Raise DataError for fewer than two classes, too many, an empty one, and one that can't be printed."""
+    """Raise DataError for fewer than two classes, too many, an empty one, and one that can't be printed.
+
+    `strays` are images in no folder of a class.
+    """
+    left_out = f"; {left_out_of(foreign)}" if foreign else ""
+    wanted = f"{source}: expected a folder of pictures for each of two or more classes"
+    if not filled and not strays and foreign is not None:
+        raise DataError(f"{wanted}, found no images ({USUAL}){left_out}")
+    if not labels:
+        loose = "images that lie in none: if these are one class, give the folder above"
+        raise DataError(f"{wanted}, found {loose if strays else 'none'}{left_out}")
     if len(labels) < 2:
-        found = f"only {labels[0]!r}" if labels else "none"
-        raise DataError(
-            f"{source}: expected a folder of pictures for each of two or more classes, found {found}"
-            + _besides(foreign or {}, "")
-        )
+        raise DataError(f"{wanted}, found only {labels[0]!r}: add another class{left_out}")
     if len(labels) > MOST_CLASSES:
         raise DataError(
             f"{source} has {len(labels):,} classes, expected at most {MOST_CLASSES:,}: "

@@ -69,6 +69,21 @@ def test_one_class_is_not_enough(photo_folder):
         open_source(photo_folder)
 
 
+def test_one_class_is_told_what_to_give_instead(photo_folder, tmp_path):
+    with pytest.raises(DataError, match="found images that lie in none: .* give the folder above"):
+        open_source(photo_folder / "pears")
+    for path in (photo_folder / "pears").iterdir():
+        path.unlink()
+    (photo_folder / "pears").rmdir()
+    (photo_folder / "äpfel" / "x.heic").write_bytes(b"")
+    with pytest.raises(DataError, match="only 'äpfel': add another class; left out 1 HEIC image .*magick"):
+        open_source(photo_folder)
+    with zipfile.ZipFile(tmp_path / "texts.zip", "w") as archive:
+        archive.writestr("docs/a.txt", "x")
+    with pytest.raises(DataError, match=r"found no images \(JPEG"):
+        open_source(tmp_path / "texts.zip")
+
+
 def test_an_empty_class_is_named(photo_folder):
     (photo_folder / "plums").mkdir()
     with pytest.raises(DataError, match="the class 'plums' has no picture"):
@@ -78,7 +93,7 @@ def test_an_empty_class_is_named(photo_folder):
 def test_what_is_no_data_set_is_refused(tmp_path):
     with pytest.raises(DataError, match="no data at"):
         open_source(tmp_path / "nowhere")
-    with pytest.raises(DataError, match="found none"):
+    with pytest.raises(DataError, match="found no images"):
         open_source(tmp_path)
     (tmp_path / "x.zip").write_text("no zip")
     with pytest.raises(DataError, match="x.zip is no zip archive"):

@@ -185,6 +185,9 @@ def test_training_pictures_are_spoken_of():
     assert seen_in_training(bundle, "other", [train]) is None
     assert "not only test pictures" in seen_in_training(bundle, "mnist", [train, test])
     assert "drawn with seed 0" in seen_in_training(bundle, "mnist", [none])
+    whole = bundle._replace(facts=bundle.facts._replace(by_folds=True))
+    assert "was trained on all of mnist" in seen_in_training(whole, "mnist", [none])
+    assert "card are of folds" in seen_in_training(whole, "mnist", [none])
     bare = bundle._replace(facts=Facts())
     assert seen_in_training(bare, "mnist", [train]) is None
 

@@ -133,6 +133,8 @@ def test_failures_write_nothing_to_stderr_themselves(capfd):
 def test_a_missing_file_and_a_folder_are_named(tmp_path):
     with pytest.raises(ImageError, match=r"nowhere\.png can't be read: No such file"):
         read_image(tmp_path / "nowhere.png")
+    with pytest.raises(ImageError, match="No such file or directory; check the path"):
+        read_image(tmp_path / "zzz" / "y.png")
     with pytest.raises(ImageError, match="a folder"):
         read_image(tmp_path)
 

@@ -8,7 +8,7 @@ import pytest
 from edgecnn.dataset import foreign_files, left_out, open_source
 from edgecnn.errors import DataError, ImageError
 from edgecnn.image_file import find_images, read_image
-from edgecnn.image_names import EXTENSIONS, sort_names
+from edgecnn.image_names import EXTENSIONS, is_junk, sort_names
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
 PICTURE = np.full((8, 8, 3), 90, np.uint8)
@@ -113,3 +113,8 @@ def test_an_image_ending_on_heic_is_named_when_it_is_read(tmp_path):
     path.write_bytes(HEIC)
     with pytest.raises(ImageError, match="is a HEIC image, expected a JPEG, .*AVIF.*: convert it first"):
         read_image(path)
+
+
+def test_only_the_very_names_of_what_systems_write_are_junk():
+    assert all(map(is_junk, ("@eaDir", "Thumbs.db", "__MACOSX", ".DS_Store")))
+    assert not any(map(is_junk, ("Thumbs", "thumbs", "eaDir")))

@@ -142,9 +142,10 @@ def test_what_is_no_list_of_labels_is_one_line(tmp_path):
     path.write_text('{"a": {"b": 1.5}}')
     with pytest.raises(LabelsError, match="has no list of labels"):
         read_labels(path)
-    path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(LabelsError, match="no UTF-8 text"):
-        read_labels(path)
+    for data in (b"\xff\xfe\x00", "a\nb\n".encode("utf-16"), "ä\nb\n".encode("latin-1")):
+        path.write_bytes(data)
+        with pytest.raises(LabelsError, match="no UTF-8 text: save it as UTF-8"):
+            read_labels(path)
     with pytest.raises(LabelsError, match="can't be read"):
         read_labels(tmp_path)
     path.write_bytes(b"x" * (MOST_BYTES + 1))

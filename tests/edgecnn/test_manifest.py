@@ -173,6 +173,8 @@ def test_facts_are_what_the_manifest_says(folder):
     assert facts == Facts(
         "cifar10", "CC BY\n␛[2J", trained=True, seed=0, test_pictures=10000, robustness={"int8": 0.5}
     )
+    change(folder, "accuracy.folds", {"top1": [0.5, 0.6]})
+    assert read_bundle(folder).facts.by_folds
 
 
 def test_a_file_that_is_too_large_is_not_read_whole(folder):

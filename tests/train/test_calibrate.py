@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -129,4 +131,14 @@ def test_what_a_threshold_costs_is_said():
     capped = calibrated(capped=True, asked=0.97, asked_false_reject=0.43).lines()[1]
     assert "a threshold of 0.970, which rejects 43.0%" in capped
     many = calibrated(false_reject=0.12).lines()[1]
-    assert "calls 12.0% of the test pictures unknown" in many
+    assert "calls 12.0% of the test pictures unknown: a higher `unknown.false_accept`" in many
+
+
+@pytest.mark.parametrize("background", [None, "nothing"])
+def test_a_capped_threshold_is_not_answered_with_a_higher_false_accept(background):
+    found = replace(calibrated(capped=True, asked=0.97, false_reject=0.2), background=background)
+    _, capped, many = found.lines()
+    assert "unknown.false_accept" not in capped + many
+    assert "more epochs" in capped
+    assert "--epochs" in many
+    assert ("background_class=true" in capped) is (background is None)

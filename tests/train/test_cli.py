@@ -49,6 +49,7 @@ def test_without_data_it_says_where_to_get_them(run_cli, tmp_path, monkeypatch):
     ("arguments", "parts"),
     [
         (["nowhere"], ["no recipe 'nowhere'", "digits, fashion, mnist, mnist-classic, photos"]),
+        (["./nowhere"], ["no folder or recipe './nowhere'"]),
         (["mnist-classic", "--set", "train.epoch=3"], ["'train.epoch'", "'train.epochs'"]),
         (["mnist-classic", "--data", "/nowhere"], ["no data at /nowhere"]),
         (["mnist-classic", "--out", "/proc/nothing/x"], ["nothing can be written to /proc/nothing"]),

@@ -48,15 +48,19 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(data, recipe, said
     assert np.allclose(weights(resumed), weights(whole), atol=1e-6)
 
 
-def test_another_recipe_starts_anew(data, recipe, said, tmp_path):
+def test_other_settings_and_damage_start_from_the_beginning(data, recipe, said, tmp_path):
     trained(data, small(recipe, epochs=1), tmp_path, said)
     fitted = trained(data, small(recipe, epochs=1, learning_rate=0.01), tmp_path, said)
     assert len(fitted.history) == 1
     assert not any("going on" in s for s in said)
-    assert any("starting anew" in s for s in said)
-    for path in tmp_path.glob("last-*"):
-        path.write_bytes(b"half a checkpoint")
+    assert said.count(f"{tmp_path} is of other settings or data: training starts from the beginning") == 1
+    [last] = tmp_path.glob("last-*")
+    last.write_bytes(b"half a checkpoint")
     assert len(trained(data, small(recipe, epochs=1, learning_rate=0.01), tmp_path, said).history) == 1
+    assert said.count(f"{tmp_path} is damaged: training starts from the beginning") == 1
+    last.unlink()
+    assert len(trained(data, small(recipe, epochs=1, learning_rate=0.01), tmp_path, said).history) == 1
+    assert said.count(f"{tmp_path} lacks a file: training starts from the beginning") == 1
 
 
 def test_a_checkpoint_is_on_the_disk_before_it_replaces_the_last(data, recipe, said, tmp_path, monkeypatch):

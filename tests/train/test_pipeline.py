@@ -349,6 +349,11 @@ def test_a_model_that_agrees_too_little_is_not_published():
     with pytest.raises(GateError, match=r"the same class for 93.00% of 100 test pictures, expected 95.00%"):
         gate(result, agreement=0.95)
     gate(result, agreement=0.93)
+    few = replace(result, pictures=14, agreement=12 / 14)
+    with pytest.raises(GateError, match=r"not published: 14 test pictures are few, .*`--epochs`.*85.71%"):
+        gate(few, agreement=0.95)
+    with pytest.raises(GateError, match=r"not published: the float network itself is hardly .*50.0% right"):
+        gate(replace(few, float_top1=0.5), agreement=0.95)
     gate(replace(result, pictures=10, agreement=0.9), agreement=0.95)
 
 

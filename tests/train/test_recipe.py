@@ -130,3 +130,12 @@ def test_hostile_values_are_one_line_with_file_and_key(tmp_path, text, said):
     with pytest.raises(RecipeError, match=f"^{path}.*{said}") as error:
         read_recipe(str(path))
     assert len(str(error.value)) < 400
+
+
+@pytest.mark.parametrize(("name", "what"), [("x.png", "is an image"), ("x.toml", "is no text in UTF-8")])
+def test_what_is_no_text_is_said_in_plain_words(tmp_path, name, what):
+    path = tmp_path / name
+    path.write_bytes(b"\x89PNG\r\n")
+    with pytest.raises(RecipeError, match=f"{what}: give a recipe .* or a folder") as failed:
+        read_recipe(str(path))
+    assert "codec" not in str(failed.value)

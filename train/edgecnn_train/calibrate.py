@@ -113,14 +113,34 @@ class Calibrated:
                 lines.append(
                     f"warning: {name} lets more negatives pass than {self.false_accept:.1%}: that would take "
                     f"a threshold of {v.asked:.3f}, which rejects {v.asked_false_reject:.1%} of the "
-                    "validation pictures; --set unknown.background_class=true may help"
+                    f"validation pictures; {tell_apart(self.background)}"
                 )
             if v.false_reject > MANY_REJECTED:
                 lines.append(
-                    f"warning: {name} calls {v.false_reject:.1%} of the test pictures unknown: a higher "
-                    "unknown.false_accept rejects fewer"
+                    f"warning: {name} calls {v.false_reject:.1%} of the test pictures unknown: "
+                    f"{reject_fewer(capped=v.capped)}"
                 )
         return lines
+
+
+def reject_fewer(*, capped: bool) -> str:
+    """Return what makes fewer images of the classes unknown.
+
+    A capped threshold is already lower than `unknown.false_accept` asks for, so raising that does nothing.
+    """
+    if capped:
+        return (
+            "its scores for them are hardly higher than for other things; more images of its classes, or "
+            "more epochs (`--epochs`), may help"
+        )
+    return "a higher `unknown.false_accept` makes it fewer, and lets more other things get a name"
+
+
+def tell_apart(background: str | None) -> str:
+    """Return what makes scores for the classes differ more from those for other things."""
+    if background is None:
+        return "more images, more epochs (--epochs) or --set unknown.background_class=true may help"
+    return f"more images, more epochs (--epochs) or more and other images of {background!r} may help"
 
 
 def calibrate(

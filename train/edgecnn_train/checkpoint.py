@@ -114,6 +114,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         self._folder = folder
         self._fingerprint = fingerprint
         self.history: list[dict[str, float]] = []
+        self.refused = ""  # why `load` took nothing from what was there, such as "is damaged"
         self._started = 0.0
 
     @property
@@ -137,6 +138,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         try:
             state = json.loads(read_regular(self._folder / "state.json", _MOST_STATE))
             if state["fingerprint"] != self._fingerprint:
+                self.refused = "is of other settings or data"
                 return None
             self.history = _read_history(state["history"], validated=self._pictures > 0)
             size = sum(math.prod(shape) for shape in shapes)
@@ -151,8 +153,14 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             if any(a.shape != () for a in saved.optimizer[:1]):
                 raise ValueError("no state of an optimizer")
             return saved
+        except FileNotFoundError:
+            # Without a state nothing has begun; else one of the files that it names is lost.
+            self.refused = "lacks a file" if self.history else ""
+            self.history = []
+            return None
         # A power cut leaves some of these, other damage the rest.
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
+            self.refused = "is damaged"
             self.history = []
             return None
 

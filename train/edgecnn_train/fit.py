@@ -85,8 +85,8 @@ def fit(
         model.set_weights(resumed.weights)
         state = resumed.optimizer
         say(f"going on after epoch {len(checkpoint.history)} of {end}, from {work}")
-    elif (work / "state.json").exists():
-        say(f"{work} is damaged, or of another recipe or other data: starting anew")
+    elif checkpoint.refused:
+        say(f"{work} {checkpoint.refused}: training starts from the beginning")
     with progress(show, end, checkpoint, say, plan) as shown:
         for last in sorted({min(spec.freeze, end), end} - {0}):
             done = len(checkpoint.history)

@@ -18,7 +18,7 @@ from edgecnn_train.judge import judge, judge_by_folds, same_answers
 from edgecnn_train.models.classic import default_filters
 from edgecnn_train.negatives import load_negatives
 from edgecnn_train.plan import Plan, Step
-from edgecnn_train.verify import ALLOWED_DROP, gate
+from edgecnn_train.verify import ALLOWED_DROP, gate, together
 from edgecnn_train.work import clear_work, work_folder, working
 
 if TYPE_CHECKING:
@@ -134,7 +134,8 @@ def _with_all(run: Run, whole: DataSet, folds: Folds, first: Published, negative
     def by_folds(variants: dict[str, Classifier]) -> Judged:
         agreement = same_answers(whole, variants)
         say(f"int8 and float32 answer {agreement:.2%} of all images the same")
-        converted = replace(first.judged.result, pictures=len(whole.train), float_top1=1.0, int8_top1=1.0)
+        right = together([fold.result for fold in judged]).float_top1
+        converted = replace(first.judged.result, pictures=len(whole.train), float_top1=right, int8_top1=right)
         gate(replace(converted, agreement=agreement), run.allowed_drop, recipe.verify.agreement)
         return judge_by_folds(judged, whole, recipe, negatives, variants, fitted)
 

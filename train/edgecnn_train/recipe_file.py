@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from edgecnn.errors import RecipeError
+from edgecnn.image_names import is_image_name
 from edgecnn.nearby import did_you_mean, nearest
 from edgecnn.regular_file import read_regular
 from edgecnn_train.recipe import Recipe
@@ -47,15 +48,21 @@ def read_recipe(name_or_path: str, overrides: list[str] | None = None) -> Recipe
     if not os.path.exists(path):  # noqa: PTH110 - pathlib's raises where a folder may not be entered
         near = nearest(name_or_path, shipped)
         meant = f"; did you mean {near!r}?" if near else did_you_mean(name_or_path)
+        what = "folder or recipe" if os.sep in name_or_path else "recipe"
         raise RecipeError(
-            f"no recipe {name_or_path!r}: give a .toml file, a folder of pictures, or one of "
+            f"no {what} {name_or_path!r}: give a .toml file, a folder of pictures, or one of "
             f"{', '.join(sorted(shipped))}{meant}"
         )
     try:
         tables = tomllib.loads(_short_lines(read_regular(path, MOST_BYTES).decode("utf-8")))
     except RecursionError as error:
         raise RecipeError(f"{path} is no recipe: its values lie too deep in one another") from error
-    except ValueError as error:  # what is no TOML, no UTF-8, or a number of thousands of digits
+    except UnicodeDecodeError as error:
+        what = "an image" if is_image_name(path) else "no text in UTF-8"
+        raise RecipeError(
+            f"{path} is {what}: give a recipe (a .toml file), or a folder or zip archive of photos"
+        ) from error
+    except ValueError as error:  # what is no TOML, or a number of thousands of digits
         raise RecipeError(f"{path} is no TOML file: {_cut(str(error))}") from error
     except OSError as error:
         raise RecipeError(

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 # A seed that no training uses; every frame shows another digit.
 SYNTHETIC_SPEC = "synthetic:seed=2026,fps=0,hold=1"
 ALLOWED_DROP = 1.0
+# A network that is right at most so many times as often as chance has learnt next to nothing.
+GUESSING = 1.5
+# Of fewer test pictures, each counts more than a point.
+_FEW = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +122,34 @@ def gate(result: Verified, allowed_drop: float = ALLOWED_DROP, agreement: float 
     by_chance = 0 < lost <= max(1.0, math.sqrt(differing))
     if not by_chance and round(result.drop, 2) > allowed_drop:
         raise GateError(
-            f"not published: int8 is {result.drop:.2f} points below float "
+            f"not published: {_own_faults(result)}int8 is {result.drop:.2f} points below float "
             f"({lost} of {result.pictures:,} test pictures), "
             f"{allowed_drop:g} are allowed; more training or calibration pictures "
             f"(--set quantize.calibration=N) may help, or accept it with --allow-drop {result.drop:.2f}"
         )
     if differing > 1 and round(result.agreement, 4) < agreement:
         raise GateError(
-            f"not published: int8 and float name the same class for {result.agreement:.2%} of "
-            f"{result.pictures:,} test pictures, expected {agreement:.2%}; more calibration pictures or "
-            "--set quantize.method=qat may help, or accept it with --set verify.agreement=SHARE"
+            f"not published: {_own_faults(result)}int8 and float name the same class for "
+            f"{result.agreement:.2%} of {result.pictures:,} test pictures, expected {agreement:.2%}; "
+            "more calibration pictures or --set quantize.method=qat may help, or accept it with "
+            "--set verify.agreement=SHARE"
         )
+
+
+def _own_faults(result: Verified) -> str:
+    """Say what is wrong beside quantization: a network that has learnt nothing, a test of few images."""
+    classes = len(result.confusion)
+    if result.float_top1 <= GUESSING / classes:
+        return (
+            f"the float network itself is hardly better than guessing ({result.float_top1:.1%} right, "
+            f"{classes} classes): train for more epochs (`--epochs`), or with more images; besides, "
+        )
+    if result.pictures < _FEW:
+        return (
+            f"{result.pictures:,} test pictures are few, each is {1 / result.pictures:.1%} of them: "
+            "bring more images, or train for more epochs (`--epochs`); "
+        )
+    return ""
 
 
 def _best(classifier: Classifier, picture: NDArray[np.uint8]) -> int:

@@ -11,8 +11,9 @@ import pytest
 
 import edgecnn
 from edgecnn import bundle, coral
+from edgecnn.convention import Given
 from edgecnn.engine import open_engine, probe
-from edgecnn.errors import EngineError, EngineLost, ModelError, OptionError
+from edgecnn.errors import EngineError, EngineLost, LabelsError, ModelError, OptionError
 from tests.driver import build_driver, needs_compiler
 from tests.edgecnn.engine.test_engine import tensor
 from tests.models import compiled, shipped
@@ -153,6 +154,13 @@ def test_without_a_device_it_is_refused_in_one_line(folder, run_cli, seven, monk
     run_cli("classify", seven, "--model", "digits", "--variant", "int8_edgetpu", "--engine", "litert").fails(
         "compiled for the Edge TPU"
     )
+
+
+def test_a_compiled_file_says_what_it_needs_before_it_asks_for_labels(folder, tmp_path):
+    alone = tmp_path / "alone.tflite"
+    alone.write_bytes((folder / "int8_edgetpu.tflite").read_bytes())
+    with pytest.raises(LabelsError, match="compiled for the Edge TPU, runs only with one, and has no labels"):
+        bundle.open_model(alone, given=Given(value_range=(0.0, 1.0)))
 
 
 def test_a_compiled_variant_of_something_else_is_refused(plugged, folder):

@@ -69,7 +69,13 @@ def test_an_unknown_that_lets_most_negatives_pass_is_a_headline(told):
     assert headlines(told, result) == ()
     assert any(line.startswith("30% of the images of nothing") for line in verdict(told, result))
     variant.update(false_accept=0.05, false_reject=0.4)
-    assert any(line.startswith("40% of the images of its classes") for line in verdict(told, result))
+    assert "a higher `unknown.false_accept`" in verdict(told, result)[-1]
+    variant["capped"] = True
+    assert verdict(told, result)[-1].startswith("40% of the images of its classes")
+    assert "unknown.false_accept" not in verdict(told, result)[-1]
+    told["confidence"]["unknown"]["background"] = "nothing"
+    variant["false_accept"] = 0.94
+    assert "more and other images of `nothing`" in headlines(told, result)[0]
 
 
 def test_guessing_is_a_headline(told):

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgecnn_train.calibrate import reject_fewer
 from edgecnn_train.interval import wilson
 from edgecnn_train.report.tables import recalls
+from edgecnn_train.verify import GUESSING
 
 if TYPE_CHECKING:
     from edgecnn_train.verify import Verified
@@ -19,17 +21,12 @@ _MOST_NAMED = 3
 _USELESS = 0.5
 _LEAKY = 0.15
 _MANY_REJECTED = 0.15
-_ADVICE = (
-    "Train with `--set unknown.background_class=true`, or with images of what it will see besides "
-    "(`--set unknown.negatives=FOLDER`), and do not rely on its answer where there may be none of its "
-    "classes."
-)
 
 
 def headlines(manifest: dict[str, Any], result: Verified) -> tuple[str, ...]:
     """Return what has to be known before the model is used, mostly nothing."""
     found = []
-    if result.int8_top1 <= 1.5 / len(manifest["labels"]):
+    if result.int8_top1 <= GUESSING / len(manifest["labels"]):
         found.append(
             f"With {len(manifest['labels'])} classes this is hardly better than guessing: bring more images, "
             "or train for more epochs (`--epochs`)."
@@ -38,7 +35,7 @@ def headlines(manifest: dict[str, Any], result: Verified) -> tuple[str, ...]:
     if passing > _USELESS:
         found.append(
             f"`unknown` does not work: {passing:.0%} of the images of nothing that it knows get the name of "
-            f"a class. {_ADVICE}"
+            f"a class. {_advice(manifest)}"
         )
     return tuple(found)
 
@@ -55,14 +52,30 @@ def verdict(manifest: dict[str, Any], result: Verified) -> tuple[str, ...]:
     variant = manifest["confidence"]["variants"]["int8"]
     if _LEAKY < variant["false_accept"] <= _USELESS:
         lines.append(
-            f"{variant['false_accept']:.0%} of the images of nothing that it knows get a name. {_ADVICE}"
+            f"{variant['false_accept']:.0%} of the images of nothing that it knows get a name. "
+            f"{_advice(manifest)}"
         )
     if variant["false_reject"] > _MANY_REJECTED:
         lines.append(
-            f"{variant['false_reject']:.0%} of the images of its classes are called unknown: a higher "
-            "`unknown.false_accept` calls fewer so."
+            f"{variant['false_reject']:.0%} of the images of its classes are called unknown: "
+            f"{reject_fewer(capped=variant['capped'])}."
         )
     return tuple(lines)
+
+
+def _advice(manifest: dict[str, Any]) -> str:
+    """Return what to do where too many things get the name of a class."""
+    background = manifest["confidence"]["unknown"]["background"]
+    first = (
+        "with `--set unknown.background_class=true`"
+        if background is None
+        else f"with more and other images of `{background}`"
+    )
+    return (
+        f"Train for more epochs (`--epochs`) and with more images, {first}, or with images of what it will "
+        "see besides (`--set unknown.negatives=FOLDER`); do not rely on its answer where there may be none "
+        "of its classes."
+    )
 
 
 def weak_classes(manifest: dict[str, Any], result: Verified) -> tuple[str, ...]:
