@@ -61,7 +61,7 @@ class Comparison:
     def outcome(self) -> str:
         """The result in words."""
         if not self.inference.interval:
-            return "not measured well enough to say"
+            return "not exact: the machine was not quiet"
         if self.is_faster:
             return "faster"
         return "not faster" if self.is_slower else "not measurably faster"

@@ -71,6 +71,8 @@ def _sum_up(summary: Summary, report: Report, console: Console) -> None:
     comparison = report.comparisons[0]
     ratio = comparison.inference
     words = "" if comparison.is_faster else f"; int8 is {comparison.outcome} here"
+    if not comparison.inference.interval:
+        words = "; not exact, since the machine was not quiet"
     rows.append(
         ("float32 / int8", f"{ratio.value:.2f}×{f' ({ratio.interval})' if ratio.interval else ''}{words}")
     )
