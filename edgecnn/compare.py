@@ -124,6 +124,12 @@ def accuracy(entrant: Entrant, variant: str) -> Accuracy:
     return Accuracy(found.variants[variant].top1, mean, found.data, found.pictures, here=True)
 
 
+def differ_in_data(rows: Sequence[Row]) -> bool:
+    """Whether the known accuracies were measured on different images, so that they can't be compared."""
+    known = [row.accuracy for row in rows if row.accuracy.top1 is not None]
+    return len({(accuracy.data, accuracy.pictures) for accuracy in known}) > 1
+
+
 def draw_comparison(rows: Sequence[Row]) -> bytes:
     """Return a PNG: top-1 over the inference's p50, with a line to its p99; variants of a model are joined.
 
@@ -159,6 +165,8 @@ def _comparison(rows: Sequence[Row], write: Callable[[str], str] = str) -> Figur
             axes.plot(x, y, marker=marker, color=color, linestyle="none", label=text)
     axes.set_xscale("log")
     axes.set(xlabel="inference on this machine, ms: p50, and the line to p99", ylabel="top-1, %")
+    if differ_in_data(rows):
+        axes.set_title("top-1 on different images: --data D measures all models on the same", fontsize=9)
     axes.margins(x=0.1, y=0.1)
     axes.grid(alpha=0.25, which="both")
     if drawn:

@@ -10,9 +10,9 @@ from edgecnn.latency import Spread
 pytest.importorskip("matplotlib")
 
 
-def row(model: str, variant: str, top1: float | None = 0.9) -> Row:
+def row(model: str, variant: str, top1: float | None = 0.9, data: str = "data") -> Row:
     return Row(
-        model=model, variant=variant, accuracy=Accuracy(top1, None, "data", 100, here=True), file_bytes=10**6,
+        model=model, variant=variant, accuracy=Accuracy(top1, None, data, 100, here=True), file_bytes=10**6,
         macs=1, arena_bytes=1, engine="fake", threads=1, latency={"inference": Spread(1.0, 1.0, 1.0, 1.0)},
     )  # fmt: skip
 
@@ -36,6 +36,13 @@ def test_twenty_models_have_twenty_colours():
     figure = _comparison([row(str(i), "int8") for i in range(20)])
     lines = [line for line in figure.axes[0].get_lines() if line.get_marker() == "o"]
     assert len({tuple(line.get_color()) for line in lines}) == 20
+
+
+def test_models_measured_on_different_images_are_said_to_be():
+    same = _comparison([row("a", "int8"), row("b", "int8"), row("c", "int8", None, "other")])
+    assert same.axes[0].get_title() == ""
+    different = _comparison([row("a", "int8"), row("b", "int8", data="other")])
+    assert different.axes[0].get_title().startswith("top-1 on different images")
 
 
 def test_nothing_known_is_drawn_empty():

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 from edgecnn import bundle
+from edgecnn.cli import compare
+from edgecnn.compare import Accuracy, Row
+from edgecnn.latency import Spread
 
 
 @pytest.fixture
@@ -46,6 +49,28 @@ def test_two_bundles_side_by_side(run_cli, tmp_path):
     assert rows[0]["file_bytes"] == bundle.read_bundle(bundle.find("digits")).variants["int8"].bytes
     picture = cv2.imdecode(np.frombuffer(plot.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
     assert picture.std() > 0
+
+
+def row(model, variant):
+    spread = Spread(1.0, 1.0, 1.0, 1.0)
+    return Row(
+        model, variant, Accuracy(0.9, None, "data", 100, here=True), 10**6, 10**6, 10**6, "fake", 1,
+        {"inference": spread, "total": spread},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("columns", "above"), [(80, True), (120, False)])
+def test_names_are_never_broken(capsys, monkeypatch, columns, above):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr(compare, "_WIDTH", columns)
+    name = "my-photos-model-of-last-summer"
+    compare.print_rows([row(name, "int8"), row(name, "float32"), row("b [bold]", "int8")], "board")
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert (name in lines) is above
+    assert any(line.startswith("b [bold]") and ":" not in line for line in lines)
+    table = lines[: next(k for k, line in enumerate(lines) if "top-1 on" in line)]
+    assert max(map(len, table)) <= columns
+    assert sum("top-1" in line for line in table) == 1
 
 
 def test_data_measure_all_models_on_the_same_pictures(run_cli, idx_folder, digits_file):
