@@ -106,7 +106,7 @@ def live(
     flip: Annotated[bool, typer.Option("--flip", help="Mirror the picture, left to right.")] = False,
     watch: Annotated[
         bool,
-        typer.Option("--watch", help="Take the model anew when its files change, as SIGUSR1 does at once."),
+        typer.Option("--watch", help="Reload the model when its files change, as SIGUSR1 does at once."),
     ] = False,
     smooth: Annotated[
         float | None,

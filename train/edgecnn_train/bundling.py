@@ -19,7 +19,7 @@ from edgecnn_train.folds import as_dict
 from edgecnn_train.progress import doing
 from edgecnn_train.quantize import convert
 from edgecnn_train.transfer import NETWORK
-from edgecnn_train.verify import gate
+from edgecnn_train.verify import gate, lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,7 +148,7 @@ def _tell(run: Run, judged: Judged) -> None:
     result, recipe, say = judged.result, run.recipe, run.say
     say(
         f"top-1 int8 {result.int8_top1:.2%}, float32 {result.float_top1:.2%}, "
-        f"drop {result.drop:.2f} points, agreement {result.agreement:.2%}, "
+        f"int8 {lost(result)}, agreement {result.agreement:.2%}, "
         f"float tensors {len(result.float_tensors)}"
     )
     if result.synthetic is not None:

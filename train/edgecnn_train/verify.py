@@ -104,6 +104,11 @@ def together(results: Sequence[Verified]) -> Verified:
     )
 
 
+def lost(result: Verified) -> str:
+    """Return how int8's top-1 differs from float's, in words."""
+    return f"{'loses' if result.drop >= 0 else 'gains'} {abs(result.drop):.2f} points"
+
+
 def gate(result: Verified, allowed_drop: float = ALLOWED_DROP, agreement: float = 0.0) -> None:
     """Raise GateError unless int8 is whole, at most `allowed_drop` points below float, and agrees with it.
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edgecnn_train.report.verdict import headlines, verdict, weak_classes
-from edgecnn_train.verify import Verified
+from edgecnn_train.verify import Verified, lost
 
 HANDS = ["paper", "rock", "scissors"]
 
@@ -27,7 +27,7 @@ def test_a_weak_class_is_named_with_what_it_is_taken_for(told):
     assert verdict(told, result) == (
         "It names 19 of 24 images right (79.2%); with so many tested, 60% to 91% of other images like these "
         "(95 % interval).",
-        "scissors is found 3 times in 8, mostly taken for paper: add photos of it.",
+        "scissors is found 3 times in 8, mostly taken for paper: add photos of scissors.",
     )
     assert headlines(told, result) == ()
 
@@ -81,3 +81,9 @@ def test_an_unknown_that_lets_most_negatives_pass_is_a_headline(told):
 def test_guessing_is_a_headline(told):
     result = replace(of(np.ones((3, 3), int)), int8_top1=0.4)
     assert headlines(told, result)[0].startswith("With 3 classes this is hardly better than guessing")
+
+
+def test_int8_gains_points_where_it_is_better():
+    result = of(np.eye(3, dtype=int) * 10)
+    assert lost(replace(result, int8_top1=0.9, float_top1=0.85)) == "gains 5.00 points"
+    assert lost(replace(result, int8_top1=0.85, float_top1=0.9)) == "loses 5.00 points"

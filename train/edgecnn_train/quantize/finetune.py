@@ -53,7 +53,7 @@ def to_int8_by_training(
     if resumed := checkpoint.load(twin):
         twin.set_weights(resumed.weights)
         if not restore(chosen, twin.trainable_variables, resumed.optimizer):
-            say("the optimizer's state does not fit, and starts anew")
+            say("the optimizer's state does not fit: it starts from the beginning")
         say(f"going on after epoch {len(checkpoint.history)} of {spec.qat_epochs}, from {work}")
     done = len(checkpoint.history)
     compile_network(twin, chosen, train, batches)

@@ -12,6 +12,7 @@ from edgecnn_train.calibrate import MANY_REJECTED
 from edgecnn_train.report import tables
 from edgecnn_train.report.tables import Table
 from edgecnn_train.report.verdict import headlines, verdict
+from edgecnn_train.verify import lost
 
 if TYPE_CHECKING:
     from edgecnn_train.verify import Verified
@@ -89,8 +90,7 @@ def _relatives(augment: dict[str, Any]) -> str:
 def _facts(manifest: dict[str, Any], result: Verified) -> tuple[str, ...]:
     spec = manifest["input"]
     facts = [
-        f"The two agree on {result.agreement:.2%} of the test pictures; int8 "
-        f"{'loses' if result.drop >= 0 else 'gains'} {abs(result.drop):.2f} points.",
+        f"The two agree on {result.agreement:.2%} of the test pictures; int8 {lost(result)}.",
         f"Tensors of the int8 model that are float: {len(result.float_tensors)}.",
         f"Input: {spec['width']}×{spec['height']} {spec['color']}, {spec['fit']}.",
         f"Classes: {', '.join(manifest['labels'])}.",

@@ -98,7 +98,7 @@ def confidence(manifest: dict[str, Any]) -> Table:
             "unknown below a score of",
             [f"{v['threshold']:.3f}" if v["threshold"] else "no threshold" for v in variants.values()],
         ),
-        ("negatives named all the same", [f"{v['false_accept']:.1%}" for v in variants.values()]),
+        ("negatives that get the name of a class", [f"{v['false_accept']:.1%}" for v in variants.values()]),
         ("test pictures called unknown", [f"{v['false_reject']:.1%}" for v in variants.values()]),
     ]
     return Table(("", *variants), tuple((name, *cells) for name, cells in rows))

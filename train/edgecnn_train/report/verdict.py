@@ -89,7 +89,7 @@ def weak_classes(manifest: dict[str, Any], result: Verified) -> tuple[str, ...]:
         row = confusion[labels.index(label)]
         lines.append(
             f"{label} is found {row[labels.index(label)]:,} times in {row.sum():,}, "
-            f"{_taken_for(label, row, labels)}: add photos of it."
+            f"{_taken_for(label, row, labels)}: add photos of {label}."
         )
     if (more := len(weak) - _MOST_NAMED) > 0:
         lines.append(f"{more} more of its classes are found less than {_WEAK * 10:.0f} times in 10.")
