@@ -220,7 +220,9 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
     if os.path.isfile(path / MANIFEST) or os.path.isfile(path):  # noqa: PTH113 - pathlib's raise
         return path
     if os.path.isdir(path):  # noqa: PTH112
-        raise ModelNotFound(f"{text} is a folder without {MANIFEST}, so it is no bundle")
+        made = Path(f"{path}-model")  # what `train` calls the bundle of a folder of photos
+        meant = f": did you mean {os.fspath(made)!r}?" if os.path.isfile(made / MANIFEST) else ""  # noqa: PTH113
+        raise ModelNotFound(f"{text} is a folder without {MANIFEST}, so it is no bundle{meant}")
     if path.suffix == ".tflite":
         raise ModelNotFound(f"no model file {text!r} here: check the path{did_you_mean(text)}")
     known = [folder.name for folder in bundle_folders()]

@@ -207,3 +207,13 @@ def test_ranges_of_real_models_are_found(shared, tmp_path):
     for name in ("mobilenet_v2_1.0_224_quant", "tf2_mobilenet_v2_1.0_224_ptq"):
         model = bundle.open_model(shared / f"models/coral/{name}.tflite")
         assert model.input.value_range == pytest.approx((-1.0, 1.0))
+
+
+def test_a_folder_of_photos_leads_to_the_model_that_was_trained_on_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "few").mkdir()
+    with pytest.raises(ModelNotFound, match="so it is no bundle$"):
+        find("few")
+    shutil.copytree(find("digits"), tmp_path / "few-model")
+    with pytest.raises(ModelNotFound, match="no bundle: did you mean 'few-model'"):
+        find("few")
