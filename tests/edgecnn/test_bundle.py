@@ -213,7 +213,7 @@ def test_a_folder_of_photos_leads_to_the_model_that_was_trained_on_it(tmp_path, 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "few").mkdir()
     with pytest.raises(ModelNotFound, match="so it is no bundle$"):
-        find("few")
-    shutil.copytree(find("digits"), tmp_path / "few-model")
+        bundle.find("few")
+    shutil.copytree(bundle.find("digits"), tmp_path / "few-model")
     with pytest.raises(ModelNotFound, match="no bundle: did you mean 'few-model'"):
-        find("few")
+        bundle.find("few")
