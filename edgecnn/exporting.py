@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgecnn.confidence import Confidence
 from edgecnn.errors import ModelError
-from edgecnn.own_metadata import write_own
+from edgecnn.json_text import to_json
 from edgecnn.tflite_file import read_tflite
 from edgecnn.tflite_names import DTYPES, OPERATORS, OWN_METADATA_NAME
 from edgecnn.tflite_writer import pack_model, unpack_model, without_metadata, write_metadata
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edgecnn.bundle import Model
+    from edgecnn.convention import InputSpec
     from edgecnn.tflite_file import TfliteFile
 
 # int8 and uint8 of the same real value are this far apart, and so are their zero points.
@@ -231,6 +235,15 @@ def _described(content: bytes, model: Model) -> bytes:
 
 def _own(model: Model) -> bytes:
     return write_own(model.input, model.confidence, model.labels)
+
+
+def write_own(spec: InputSpec, confidence: Confidence | None = None, labels: Sequence[str] = ()) -> bytes:
+    """Return what `own_metadata` reads: of a file's input, and of its scores where they are known already."""
+    said: dict[str, Any] = {key: getattr(spec, key) for key in ("fit", "resize", "color", "background")}
+    if confidence is not None and confidence != Confidence():
+        unknown = None if confidence.background is None else labels[confidence.background]
+        said |= {"temperature": confidence.temperature, "threshold": confidence.threshold, "unknown": unknown}
+    return to_json(said).encode()
 
 
 def _unsigned(main: Any, index: int) -> int:

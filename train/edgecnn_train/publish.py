@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgecnn.errors import OutputError
+from edgecnn.exporting import write_own
 from edgecnn.output_file import write_file
 from edgecnn.output_folder import find_target, hold, require_replaceable
 from edgecnn.output_lock import lock, require_unlocked
-from edgecnn.own_metadata import write_own
 from edgecnn.regular_file import read_regular
 from edgecnn.tflite_writer import write_metadata
 from edgecnn_train import work
