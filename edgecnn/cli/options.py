@@ -291,8 +291,11 @@ def is_strange(result: Result, classifier: Classifier) -> bool:
 
 
 def saw_nothing_known(summary: Summary, classifier: Classifier) -> bool:
-    """Whether a model of grey images did not know what a camera showed nearly all of the time."""
-    mostly = summary.unknown >= _MOSTLY * summary.frames
+    """Whether a model of grey images did not know what a camera showed nearly all of the time.
+
+    A source that knows the true labels shows what the model is for, however badly.
+    """
+    mostly = summary.unknown >= _MOSTLY * summary.frames and not summary.known
     return summary.frames >= _LEAST_FRAMES and mostly and _is_grey(classifier)
 
 

@@ -72,11 +72,14 @@ def test_digits_proposes_another_model_for_what_is_none(run_cli, colour, seven):
     assert run_cli("classify", colour, "--model", "cifar10", *sure).err == ""
 
 
-def test_live_proposes_another_model_at_its_end(run_cli):
-    frames = ("live", "--source", "synthetic:fps=0", "--show", "none", "--frames")
-    assert "looks like none of them" in run_cli(*frames, 40, "--threshold", 1).err
-    assert run_cli(*frames, 40).err == ""
-    assert run_cli(*frames, 10, "--threshold", 1).err == ""
+def test_live_proposes_another_model_at_its_end(run_cli, tmp_path):
+    for k in range(40):
+        cv2.imwrite(str(tmp_path / f"{k}.png"), np.full((40, 40), 99, np.uint8))
+    strange = ("live", "--source", tmp_path, "--show", "none", "--threshold", 1, "--frames")
+    assert "looks like none of them" in run_cli(*strange, 40).err
+    assert run_cli(*strange, 10).err == ""
+    true = ("live", "--source", "synthetic:fps=0", "--show", "none", "--frames", 40)
+    assert run_cli(*true, "--threshold", 1).err == "", "which shows digits, however badly"
 
 
 def test_class_names_stand_in_full_where_they_fit(monkeypatch):
