@@ -284,7 +284,7 @@ def _open(source: str, mode: Mode) -> Camera:
     source = re.sub(r"^[A-Za-z][A-Za-z0-9+.-]*(?=://)", lambda scheme: scheme[0].lower(), source)
     if (own := source.partition(":")[0]) in ("synthetic", "picamera", "rpicam"):
         kind = own
-    elif re.match("https?://", source, re.IGNORECASE):
+    elif re.match("https?://", source):
         kind = "polled"
     elif is_device(source) or "://" in source:
         kind = "opencv"

@@ -13,7 +13,6 @@ import time
 import cv2
 import pytest
 
-from tests.attack import options
 from tests.attack.forked import Commands
 from tests.attack.test_terminals import RUNS
 from tests.conftest import until
@@ -36,34 +35,26 @@ REFUSED = ("compile", "train")
 AT_HOME = [run for run in RUNS if run[0] in ("classify", "evaluate", "data", "train")]
 
 
-@pytest.fixture
-def here(tmp_path):
-    place = tmp_path / "here"
-    options.prepare(place)
-    (place / "labels.txt").write_text("\n".join("7890123456"))
-    return place
-
-
 @pytest.mark.parametrize(
     ("around", "runs"),
     [*((home, AT_HOME) for home in HOMES.values()), (PLAIN, list(RUNS)), (NARROW, list(RUNS))],
     ids=[*HOMES, "in plain ASCII", "in 20 columns"],
 )
-def test_every_command_does_what_it_does(tmp_path_factory, here, around, runs):
+def test_every_command_does_what_it_does(tmp_path_factory, folder, around, runs):
     with Commands(tmp_path_factory.getbasetemp(), **around) as commands:
         for run in runs:
-            check(commands, run, here, RUNS[run] if around is not NARROW else "")
+            check(commands, run, folder, RUNS[run] if around is not NARROW else "")
 
 
-def test_with_64_open_files_at_most(commands, here):
+def test_with_64_open_files_at_most(commands, folder):
     for run in RUNS:
-        check(commands, run, here, RUNS[run], files=64)
+        check(commands, run, folder, RUNS[run], files=64)
 
 
-def check(commands, run, here, shown: str, **limits: int) -> None:
+def check(commands, run, folder, shown: str, **limits: int) -> None:
     """Run a command in a fresh copy of the folder; it ends as it does elsewhere."""
-    fresh = here.with_name("fresh")
-    shutil.copytree(here, fresh, ignore=shutil.ignore_patterns("pipe.png"), symlinks=True)
+    fresh = folder.with_name("fresh")
+    shutil.copytree(folder, fresh, ignore=shutil.ignore_patterns("pipe.png"), symlinks=True)
     ran = commands.run(*run, folder=fresh, limit_s=60, **limits)
     shutil.rmtree(fresh)
     assert ran.good, (run, ran)
@@ -71,11 +62,11 @@ def check(commands, run, here, shown: str, **limits: int) -> None:
     assert shown in ran.out, (run, ran)
 
 
-def test_names_that_the_language_can_not_write_are_found_all_the_same(here):
-    (here / "seven.png").rename(here / "größe 杯.png")
+def test_names_that_the_language_can_not_write_are_found_all_the_same(folder):
+    (folder / "seven.png").rename(folder / "größe 杯.png")
     ran = subprocess.run(
         [sys.executable, "-m", "edgecnn", "classify", "größe 杯.png"],
-        cwd=here, env=os.environ | PLAIN, capture_output=True, check=False, timeout=60,
+        cwd=folder, env=os.environ | PLAIN, capture_output=True, check=False, timeout=60,
     )  # fmt: skip
     assert ran.returncode == 0
     assert b"Error" not in ran.stderr

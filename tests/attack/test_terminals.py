@@ -37,14 +37,6 @@ RUNS = {
 LONG = {("bench", *options.BASE["bench"]): "p50", ("models", "compare", "digits"): "top-1"}
 
 
-@pytest.fixture
-def folder(tmp_path):
-    place = tmp_path / "here"
-    options.prepare(place)
-    (place / "labels.txt").write_text("\n".join("7890123456"))
-    return place
-
-
 def name_of(run):
     return " ".join(run)
 

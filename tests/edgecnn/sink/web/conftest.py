@@ -15,6 +15,7 @@ from rich.console import Console
 import edgecnn
 from edgecnn.camera.synthetic import SyntheticCamera
 from edgecnn.live import run
+from edgecnn.sink.web import bucket
 from edgecnn.sink.web.listen import Listen
 from edgecnn.sink.web.server import WebSink
 from edgecnn.variants import Variants
@@ -77,3 +78,11 @@ def serve(listen: Listen | None = None, source: str = "synthetic:fps=60", *, pla
 def served():
     with serve() as running:
         yield running
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Time as the tests set it: `clock[0]`."""
+    now = [1000.0]
+    monkeypatch.setattr(bucket.time, "monotonic", lambda: now[0])
+    return now

@@ -1,17 +1,6 @@
 """An allowance that fills up as time passes."""
 
-import pytest
-
-from edgecnn.sink.web import bucket
 from edgecnn.sink.web.bucket import Bucket, Buckets
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """Time as the tests set it: `clock[0]`."""
-    now = [1000.0]
-    monkeypatch.setattr(bucket.time, "monotonic", lambda: now[0])
-    return now
 
 
 def test_so_many_at_once_and_more_as_time_passes(clock):

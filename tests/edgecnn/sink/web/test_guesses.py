@@ -1,18 +1,7 @@
 """How often a token may be guessed."""
 
-import pytest
-
-from edgecnn.sink.web import bucket
 from edgecnn.sink.web.guesses import ALL, EACH, FIRST, Guesses
 from edgecnn.sink.web.visits import THIS_MACHINE
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """Time as the tests set it: `clock[0]`."""
-    now = [1000.0]
-    monkeypatch.setattr(bucket.time, "monotonic", lambda: now[0])
-    return now
 
 
 def test_one_client_has_ten_and_ten_more_a_minute(clock):
