@@ -12,7 +12,7 @@ test: $(VENV)/.dev  ## everything that can be tested without a device
 	$(BIN)/pytest --numprocesses auto --dist worksteal
 
 test-window: build/window/.done  ## the window on a virtual screen, with opencv-python; Debian: apt install xvfb openbox xdotool wmctrl
-	build/window/bin/pytest tests/edgecnn/sink/test_window.py
+	build/window/bin/pytest tests/edgecnn/live/sink/test_window.py
 
 test-arm64: $(VENV)/.dev  ## the wheel in Raspberry Pi OS' userlands, emulated; Debian's apt and dpkg, some minutes
 	EDGECNN_HW=arm64 $(BIN)/pytest tests/hw/test_arm64.py -v
@@ -29,9 +29,10 @@ test-interop: $(VENV)/.dev build/mediapipe/.done  ## what is exported, in MediaP
 test-legacy: build/legacy/.done  ## the engine tflite-runtime, in an environment of its own with Python 3.11 and numpy 1
 	build/legacy/bin/pytest tests/legacy
 
-lint: $(VENV)/.dev  ## style, names and types
+lint: $(VENV)/.dev  ## style, names, layers and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 	$(BIN)/mypy
 
 format: $(VENV)/.dev  ## mend what can be mended without thinking

@@ -21,11 +21,11 @@ import cv2
 
 import edgecnn
 from edgecnn.bench import bench_frames
-from edgecnn.image_file import decode_image, reduction
+from edgecnn.image.file import decode_image, reduction
 from edgecnn.latency import Spread, ratio_of_medians
 
 if TYPE_CHECKING:
-    from edgecnn.classifier import Classifier
+    from edgecnn.classify.classifier import Classifier
 
 WAYS = ("full", "reduced")
 

@@ -35,15 +35,15 @@ from edgecnn.bench import bench_frames
 from edgecnn.camera import Camera
 from edgecnn.frame import Frame
 from edgecnn.latency import Spread, ratio_of_medians
-from edgecnn.live import run
-from edgecnn.sink.web.listen import Listen
-from edgecnn.sink.web.server import WebSink
+from edgecnn.live.loop import run
+from edgecnn.live.sink.web.listen import Listen
+from edgecnn.live.sink.web.server import WebSink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from edgecnn.classifier import Classifier
-    from edgecnn.sink import Sink
+    from edgecnn.classify.classifier import Classifier
+    from edgecnn.live.sink import Sink
 
 VIEWER = """
 import sys, urllib.request

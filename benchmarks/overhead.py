@@ -27,7 +27,7 @@ from edgecnn.bench import bench_frames
 from edgecnn.latency import percentile, ratio_of_medians
 
 if TYPE_CHECKING:
-    from edgecnn.classifier import Classifier
+    from edgecnn.classify.classifier import Classifier
     from edgecnn.frame import Timings
 
 RUNS = 50

@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, Any
 import cv2
 
 import edgecnn
-from edgecnn.classifier import DECODED_SIDES
+from edgecnn.classify.classifier import DECODED_SIDES
 from edgecnn.dataset import open_source
-from edgecnn.evaluating import choose, match_labels, select
-from edgecnn.preprocess import Preprocessor
+from edgecnn.evaluation.evaluate import choose, match_labels, select
+from edgecnn.image.preprocess import Preprocessor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edgecnn.classifier import Classifier
+    from edgecnn.classify.classifier import Classifier
     from edgecnn.dataset import Item, Source
 
     Right = Callable[[Item, int], bool]

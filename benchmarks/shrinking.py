@@ -28,19 +28,19 @@ import numpy as np
 
 import edgecnn
 from edgecnn.bench import bench_frames
-from edgecnn.convention import InputSpec
+from edgecnn.bundle.convention import InputSpec
 from edgecnn.dataset import open_source
-from edgecnn.evaluating import select
-from edgecnn.preprocess import Preprocessor
-from edgecnn.tflite_file import Tensor
+from edgecnn.evaluation.evaluate import select
+from edgecnn.image.preprocess import Preprocessor
+from edgecnn.tflite.file import Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
-    from edgecnn.classifier import Classifier
-    from edgecnn.convention import Resize
+    from edgecnn.bundle.convention import Resize
+    from edgecnn.classify.classifier import Classifier
 
     Picture = NDArray[np.uint8]
 

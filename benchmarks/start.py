@@ -20,7 +20,7 @@ from pathlib import Path
 import cv2
 
 from edgecnn.bench import bench_frames
-from edgecnn.bundle import find
+from edgecnn.bundle.bundle import find
 from edgecnn.latency import percentile, ratio_of_medians
 
 MINIMAL = """

@@ -24,13 +24,14 @@ import tensorflow as tf
 
 from edgecnn.dataset import open_source
 from edgecnn_train.batches import scaled
-from edgecnn_train.data import DataSet, load_data
+from edgecnn_train.data import load_data
 from edgecnn_train.fit import fit
 from edgecnn_train.models import build
 from edgecnn_train.recipe_file import read_recipe
 
 if TYPE_CHECKING:
     from edgecnn_train.recipe import Recipe
+    from edgecnn_train.splits import DataSet
 
 
 def plain_batches(data: DataSet, recipe: Recipe) -> tf.data.Dataset:

@@ -25,13 +25,13 @@ from ai_edge_litert.interpreter import Interpreter
 
 import edgecnn
 from edgecnn.bench import Contestant, Frames, measure
-from edgecnn.condition import doubts, look
-from edgecnn.preprocess import Preprocessor
+from edgecnn.image.preprocess import Preprocessor
+from edgecnn.machine.condition import doubts, look
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edgecnn.classifier import Classifier
+    from edgecnn.classify.classifier import Classifier
 
 FAKES = ((2.0, 0.5), (5.0, 2.0), (20.0, 4.0))
 FAKE_LIMIT, LOOP_LIMIT = 0.03, 0.05

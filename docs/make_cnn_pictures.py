@@ -21,12 +21,13 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 from PIL import Image
 
-from edgecnn import bundle
+from edgecnn.bundle import bundle
 from edgecnn.dataset import find_data, open_source
-from edgecnn.tflite_file import read_tflite
-from edgecnn_train.data import load_data, stratified
+from edgecnn.tflite.file import read_tflite
+from edgecnn_train.data import load_data
 from edgecnn_train.recipe import AugmentSpec
 from edgecnn_train.recipe_file import read_recipe
+from edgecnn_train.splits import stratified
 
 OUT = Path(__file__).parent / "cnn"
 MAP, SIGNED = "viridis", "RdBu_r"

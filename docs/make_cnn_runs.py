@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from make_cnn_pictures import MAP, SIGNED, an_eight, digits, main, save, show
 
-from edgecnn import bundle
+from edgecnn.bundle import bundle
 from edgecnn_train.batches import Batches, scaled
 from edgecnn_train.cost import cost
 from edgecnn_train.losses import loss

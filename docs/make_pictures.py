@@ -12,9 +12,9 @@ import numpy as np
 
 import edgecnn
 from edgecnn.camera.synthetic import SyntheticCamera
-from edgecnn.live import run
-from edgecnn.sink import Sink
-from edgecnn.sink.window import annotate
+from edgecnn.live.loop import run
+from edgecnn.live.sink import Sink
+from edgecnn.live.sink.window import annotate
 
 MOMENTS = (25, 55, 85, 115, 145, 175)
 

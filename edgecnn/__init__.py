@@ -13,22 +13,23 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from edgecnn.bundle import Bundle, list_bundles
-    from edgecnn.camera import open_camera
-    from edgecnn.classifier import Classifier
-    from edgecnn.errors import EdgeCnnError
-    from edgecnn.evaluating import evaluate
-    from edgecnn.frame import Frame, Prediction, Result, Timings
-    from edgecnn.loader import load
+from edgecnn.defaults import DEFAULT_MODEL, MAX_MEGAPIXELS, VERSION
 
-# The largest image that OpenCV decodes: it reads this once, when it is imported.
-MAX_MEGAPIXELS = 200
+if TYPE_CHECKING:
+    from edgecnn.bundle.bundle import Bundle, list_bundles
+    from edgecnn.camera import open_camera
+    from edgecnn.classify.classifier import Classifier
+    from edgecnn.classify.loader import load
+    from edgecnn.errors import EdgeCnnError
+    from edgecnn.evaluation.evaluate import evaluate
+    from edgecnn.frame import Frame, Prediction, Result, Timings
+
+# OpenCV reads this once, when it is imported.
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_MEGAPIXELS * 1_000_000))
 
-__version__ = "0.1.0"
-DEFAULT_MODEL = "digits"
+__version__ = VERSION
 __all__ = [
+    "DEFAULT_MODEL",
     "Bundle",
     "Classifier",
     "EdgeCnnError",
@@ -44,16 +45,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Bundle": "edgecnn.bundle",
-    "Classifier": "edgecnn.classifier",
+    "Bundle": "edgecnn.bundle.bundle",
+    "Classifier": "edgecnn.classify.classifier",
     "EdgeCnnError": "edgecnn.errors",
     "Frame": "edgecnn.frame",
     "Prediction": "edgecnn.frame",
     "Result": "edgecnn.frame",
     "Timings": "edgecnn.frame",
-    "evaluate": "edgecnn.evaluating",
-    "list_bundles": "edgecnn.bundle",
-    "load": "edgecnn.loader",
+    "evaluate": "edgecnn.evaluation.evaluate",
+    "list_bundles": "edgecnn.bundle.bundle",
+    "load": "edgecnn.classify.loader",
     "open_camera": "edgecnn.camera",
     # By name alone: the runtime never imports the trainer, which says what it lacks without its extra.
     "train": "edgecnn_train.training",
@@ -61,7 +62,7 @@ _HOMES = {
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "DEFAULT_MODEL", "__version__"]
+    return [*__all__, "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -7,7 +7,7 @@ def main() -> None:
     """Run the command line."""
     # What is imported at the start is no garbage, and to look for some takes a tenth of the start's time.
     gc.set_threshold(50_000, 20, 20)
-    from edgecnn.address import hide_arguments
+    from edgecnn.io.address import hide_arguments
 
     hide_arguments()
     from edgecnn.cli import main as run

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from edgecnn.printable import printable
+from edgecnn.io.printable import printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -114,7 +114,7 @@ class Timings(NamedTuple):
 
 
 class Steady(NamedTuple):
-    """What the latest results of a stream amount to; see `edgecnn.smooth`.
+    """What the latest results of a stream amount to; see `edgecnn.classify.smooth`.
 
     Attributes
     ----------

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import edgecnn
 from edgecnn.errors import ImageError
-from edgecnn.image_names import is_image_name
+from edgecnn.image.names import is_image_name
 
 inbox, outbox = map(Path, sys.argv[1:3])
 rounds = range(int(sys.argv[3])) if len(sys.argv) > 3 else count()

@@ -9,8 +9,8 @@ from gpiozero import LED
 
 import edgecnn
 from edgecnn.camera import open_camera
-from edgecnn.live import run
-from edgecnn.sink import Sink
+from edgecnn.live.loop import run
+from edgecnn.live.sink import Sink
 
 label, pin, source, frames = sys.argv[1:] + ["", "17", "auto", "0"][len(sys.argv) - 1 :]
 

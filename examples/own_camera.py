@@ -8,8 +8,8 @@ import cv2
 import edgecnn
 from edgecnn.camera import Camera
 from edgecnn.frame import Frame
-from edgecnn.image_file import read_image
-from edgecnn.live import run
+from edgecnn.image.file import read_image
+from edgecnn.live.loop import run
 
 
 class Turntable(Camera):

@@ -6,8 +6,8 @@ import sys
 
 import edgecnn
 from edgecnn.camera import open_camera
-from edgecnn.live import run
-from edgecnn.sink import Sink
+from edgecnn.live.loop import run
+from edgecnn.live.sink import Sink
 
 
 class Changes(Sink):

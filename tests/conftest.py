@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edgecnn import bundle
+from edgecnn.bundle import bundle
 from edgecnn.cli import main
 from tests.pictures import write_digits, write_photos
 

@@ -9,8 +9,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import flexbuffers
 
-from edgecnn.bundle import find
-from edgecnn.tflite_writer import pack_model
+from edgecnn.bundle.bundle import find
+from edgecnn.tflite.writer import pack_model
 
 
 def shipped(name, variant="int8"):

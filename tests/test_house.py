@@ -5,19 +5,19 @@ import re
 from pathlib import Path
 
 import pytest
+from importlinter.cli import lint_imports
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "edgecnn"
 TRAINER = ROOT / "train" / "edgecnn_train"
 
 
-def rooms() -> list[str]:
-    """The rooms in the order of the table in docs/architecture.md."""
+def rooms() -> set[str]:
+    """The rooms that the table in docs/architecture.md names."""
     text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
-    table = text[text.index("## The rooms of the runtime") : text.index("## The rooms of the trainer")]
-    return [
-        m.removesuffix(".py").removesuffix("/") for m in re.findall(r"^\| `([\w./]+)`", table, re.MULTILINE)
-    ]
+    rows = re.findall(r"^\| (`\w+/`.*?) \|", text, re.MULTILINE)
+    assert len(rows) == 15
+    return {room for row in rows for room in re.findall(r"`(\w+)/`", row)}
 
 
 def imports(path: Path) -> set[str]:
@@ -31,31 +31,28 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-def room_of(module: str) -> str:
-    return module.split(".")[1] if "." in module else ""
-
-
 FILES = sorted(PACKAGE.rglob("*.py"))
+ROOMS = sorted(p for p in PACKAGE.iterdir() if (p / "__init__.py").exists())
 
 
 def test_every_room_is_in_the_table():
-    there = {room_of(".".join(p.relative_to(ROOT).with_suffix("").parts)) for p in FILES}
-    assert there - {"__init__", "__main__"} == set(rooms())
+    assert {room.name for room in ROOMS} == rooms()
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_a_room_imports_only_rooms_above_it(path):
-    order = rooms()
-    here = room_of(".".join(path.relative_to(ROOT).with_suffix("").parts))
-    if here in ("__init__", "__main__"):
-        return
-    used = {room_of(m) for m in imports(path) if m.startswith("edgecnn.")} & set(order)
-    assert not {room for room in used if order.index(room) > order.index(here)}
+def test_few_files_lie_outside_the_rooms():
+    assert len([p for p in PACKAGE.iterdir() if p.is_file()]) <= 10
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_the_runtime_never_imports_the_trainer(path):
-    assert not any(m.split(".")[0] in ("edgecnn_train", "tensorflow", "keras") for m in imports(path))
+@pytest.mark.parametrize("room", ROOMS, ids=lambda p: p.name)
+def test_a_room_says_what_it_is_in_two_sentences_at_most(room):
+    said = ast.get_docstring(ast.parse((room / "__init__.py").read_text("utf-8")))
+    assert said
+    assert 1 <= len(re.findall(r"\.(\s|$)", said.split("\n\n")[0])) <= 2
+
+
+def test_layers_hold():
+    """The contracts of import-linter in pyproject.toml, which `make lint` prints in full."""
+    assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == 0
 
 
 def test_errors_are_drawn_in_their_own_docstring():
@@ -76,14 +73,15 @@ def test_files_stay_small(path):
 
 
 # What may print, open a console or write JSON by itself, beside the rooms that are there for it.
-PRINTS = {"edgecnn/printable.py", "edgecnn/json_text.py"}
+PRINTS = {"edgecnn/io/printable.py", "edgecnn/io/json_text.py"}
 TELLS_ANOTHER_PROCESS = {
-    "edgecnn/cold_start.py", "edgecnn/engine/edgetpu.py", "edgecnn/image_worker.py",
+    "edgecnn/bench/cold_start.py", "edgecnn/engine/edgetpu.py", "edgecnn/image/worker.py",
 }  # fmt: skip
 WRITES_WHAT_IS_CLEAN = {"edgecnn/cli/output.py"}
 KEEPS_FOR_ITSELF = {
-    "edgecnn/cache.py", "edgecnn/loader.py", "edgecnn/output_lock.py", "train/edgecnn_train/checkpoint.py",
-    "train/edgecnn_train/fit.py", "train/edgecnn_train/notes.py", "train/edgecnn_train/quantize/finetune.py",
+    "edgecnn/io/cache.py", "edgecnn/classify/loader.py", "edgecnn/io/lock.py",
+    "train/edgecnn_train/checkpoint.py", "train/edgecnn_train/fit.py",
+    "train/edgecnn_train/notes.py", "train/edgecnn_train/quantize/finetune.py",
 }  # fmt: skip
 FORBIDDEN = {
     "print": "printable.echo", "Console": "printable.open_console", "typer.echo": "printable.echo",

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from edgecnn import bundle
+from edgecnn.bundle import bundle
 from edgecnn.cli import COMMANDS
 from tests.conftest import draw_seven
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgecnn.bench.rows import COLUMNS, csv_text
-from edgecnn.bundle import list_bundles
+from edgecnn.bundle.bundle import list_bundles
 from tests.edgecnn.bench.test_contest import compared
 
 ROOT = Path(__file__).parent.parent

@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.peers.child import Child, WorkerFailed
 from benchmarks.peers.table import OURS, PEERS
-from edgecnn.condition import doubts, look
+from edgecnn.machine.condition import doubts, look
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edgecnn.preprocess import Preprocessor
+    from edgecnn.image.preprocess import Preprocessor
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +84,9 @@ class Network:
         self, dtype: Literal["float32", "uint8", "int8"], layout: Literal["nhwc", "nchw"] = "nhwc"
     ) -> Preprocessor:
         """Return edgecnn's own preprocessing into a tensor of that kind; integers have the scale 1/255."""
-        from edgecnn.convention import InputSpec
-        from edgecnn.preprocess import Preprocessor
-        from edgecnn.tflite_file import Tensor
+        from edgecnn.bundle.convention import InputSpec
+        from edgecnn.image.preprocess import Preprocessor
+        from edgecnn.tflite.file import Tensor
 
         width, height = self.size
         channels = 1 if self.gray else 3

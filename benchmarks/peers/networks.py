@@ -22,11 +22,11 @@ import numpy as np
 from benchmarks.peers import pictures
 from benchmarks.peers.network import Network
 from edgecnn.bench import bench_frames
-from edgecnn.bundle import open_model
-from edgecnn.convention import Given, InputSpec
-from edgecnn.exporting import to_integers
-from edgecnn.loader import load
-from edgecnn.preprocess import Preprocessor
+from edgecnn.bundle.bundle import open_model
+from edgecnn.bundle.convention import Given, InputSpec
+from edgecnn.classify.loader import load
+from edgecnn.exchange.exporting import to_integers
+from edgecnn.image.preprocess import Preprocessor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -141,7 +141,7 @@ def _fill(name: str, source: Source, folder: Path, key: str) -> None:
 
 def _shrunk(spec: InputSpec, frames: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     """Return frames at the network's size, uint8 N×H×W×C."""
-    from edgecnn.tflite_file import Tensor
+    from edgecnn.tflite.file import Tensor
 
     channels = 1 if spec.color == "gray" else 3
     shape = (1, spec.height, spec.width, channels)

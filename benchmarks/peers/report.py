@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from benchmarks.peers.measure import Contestant, Measured
-    from edgecnn.board import Board
+    from edgecnn.machine.board import Board
 
 BEGIN, END = "<!-- peers:begin -->", "<!-- peers:end -->"
 # A waiting worker that computes for a larger share of the time has disturbed the others.

@@ -118,8 +118,8 @@ def _network(name: str, cache: Path, *, onnx: bool) -> Network:
 def _write(results: list[Measured], arguments: argparse.Namespace) -> None:
     import json
 
-    from edgecnn.board import describe_board
     from edgecnn.cli.output import write_text
+    from edgecnn.machine.board import describe_board
 
     board = describe_board()
     settings = {

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from edgecnn.bench.contest import Contestant
-    from edgecnn.classifier import Classifier
-    from edgecnn.evaluation import Evaluation
+    from edgecnn.classify.classifier import Classifier
+    from edgecnn.evaluation.result import Evaluation
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,20 +6,21 @@ import json
 import reprlib
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from edgecnn.bench.report import FORMAT
 from edgecnn.errors import BenchError
+from edgecnn.io.printable import printable
+from edgecnn.io.regular import read_regular
 from edgecnn.latency import BETWEEN_RUNS, Ratio, ratio_of_runs
-from edgecnn.printable import printable
-from edgecnn.regular_file import read_regular
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from edgecnn.bench.contest import Contestant
-    from edgecnn.bench.report import Report
+    from edgecnn.machine.board import Board
 
+# Of the JSON that `bench` writes.
+FORMAT = 1
 # A change of less is none, whatever its interval.
 LEAST_CHANGE = BETWEEN_RUNS
 # Of the file, and of the blocks of a stage: `bench` writes 50 KB, and 40 blocks by default.
@@ -53,6 +54,25 @@ class OldRun:
     frames: str
     doubts: list[str]
     contestants: dict[tuple[str, str, int], Older]
+
+
+class _Run(Protocol):
+    """What is needed of the run that is compared; `names` are the contestants by what to call them."""
+
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def board(self) -> Board: ...
+
+    @property
+    def frames(self) -> str: ...
+
+    @property
+    def names(self) -> Mapping[str, Contestant]: ...
+
+    @property
+    def doubts(self) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +215,7 @@ def require_shared(old: OldRun, contestants: Sequence[Contestant]) -> None:
         raise BenchError(f"{old.source} has nothing of what is to be measured; it has {there or 'nothing'}")
 
 
-def find_changes(old: OldRun, new: Report) -> Changes:
+def find_changes(old: OldRun, new: _Run) -> Changes:
     """Hold a run against an older one, contestant by contestant."""
     rows: list[Change] = []
     differences = _differences(old, new)
@@ -225,7 +245,7 @@ def _change(name: str, stage: str, before: list[float], contestant: Contestant) 
     return Change(name, stage, median(before), median(now), ratio)
 
 
-def _differences(old: OldRun, new: Report) -> list[str]:
+def _differences(old: OldRun, new: _Run) -> list[str]:
     board = new.board.as_dict()
     found = [
         f"another machine: {key.replace('_', ' ')} {_plain(old.board[key])} then, {_plain(board[key])} now"

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from edgecnn.bench.frames import Frames, capture
 from edgecnn.bench.warm_up import WarmUp, warm_up
-from edgecnn.condition import Condition, look
 from edgecnn.latency import BATCHES, Spread
+from edgecnn.machine.condition import Condition, look
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edgecnn.classifier import Classifier
-    from edgecnn.cold_start import ColdStart
-    from edgecnn.energy import Use
+    from edgecnn.bench.cold_start import ColdStart
+    from edgecnn.classify.classifier import Classifier
     from edgecnn.frame import Timings
+    from edgecnn.machine.energy import Use
 
 _T = TypeVar("_T")
 

@@ -7,10 +7,10 @@ import re
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from edgecnn.figure_text import figure_texts
-from edgecnn.heatmap import require_matplotlib
+from edgecnn.evaluation.heatmap import require_matplotlib
+from edgecnn.image.figure_text import figure_texts
+from edgecnn.io.markup import Html
 from edgecnn.latency import percentile
-from edgecnn.markup import Html
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

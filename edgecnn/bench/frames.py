@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edgecnn.address import mask_secrets
 from edgecnn.camera.synthetic import SyntheticCamera
 from edgecnn.errors import CameraError
-from edgecnn.image_file import decode_image, reduction
+from edgecnn.image.file import decode_image, reduction
+from edgecnn.io.address import mask_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,13 +6,13 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from edgecnn.tflite_file import ITEM_BYTES
+from edgecnn.tflite.file import ITEM_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edgecnn.benchmark_model import Timed
-    from edgecnn.tflite_file import TfliteFile
+    from edgecnn.bench.benchmark_model import Timed
+    from edgecnn.tflite.file import TfliteFile
 
 
 @dataclass(frozen=True, slots=True)

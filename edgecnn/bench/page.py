@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edgecnn import __version__
 from edgecnn.bench.figures import draw_figures
 from edgecnn.bench.words import costs, machine, notes, same, verdict
-from edgecnn.markup import Html, fill, joined, table
+from edgecnn.defaults import VERSION
+from edgecnn.io.markup import Html, fill, joined, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +68,7 @@ def draw_page(report: Report) -> str:
     variants = list(dict.fromkeys(c.variant for c in report.contestants))
     about = (
         f"{report.runs:,} runs each, in turn, on the same {report.frames}; "
-        f"{report.when:%Y-%m-%d %H:%M} UTC, edgecnn {__version__}, seed {report.seed}"
+        f"{report.when:%Y-%m-%d %H:%M} UTC, edgecnn {VERSION}, seed {report.seed}"
     )
     return fill(
         _PAGE,

@@ -8,23 +8,21 @@ from datetime import UTC, datetime
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from edgecnn import __version__
-from edgecnn.arena import arena_bytes
+from edgecnn.bench.changes import FORMAT, Changes
 from edgecnn.bench.ratios import Comparison, compare_all, names
-from edgecnn.board import Board, describe_board, peak_memory_mib
-from edgecnn.condition import Condition, doubts
+from edgecnn.defaults import VERSION
+from edgecnn.machine.board import Board, describe_board, peak_memory_mib
+from edgecnn.machine.condition import Condition, doubts
+from edgecnn.tflite.arena import arena_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from edgecnn.bench.accuracy import Accuracy, Knowledge
-    from edgecnn.bench.changes import Changes
     from edgecnn.bench.contest import Contestant
     from edgecnn.bench.operators import Operators
-    from edgecnn.energy import Energy
-    from edgecnn.peak import Peak
-
-FORMAT = 1
+    from edgecnn.bench.peak import Peak
+    from edgecnn.machine.energy import Energy
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ class Report:
 
     @property
     def doubts(self) -> list[str]:
-        """Why the figures are not to be trusted; nothing for a quiet run. See `edgecnn.condition`."""
+        """Why the figures are not to be trusted; nothing for a quiet run. See `edgecnn.machine.condition`."""
         restless = [
             f"{name} was not steady after {c.warm_up.runs:,} runs of warm-up"
             for name, c in self.names.items()
@@ -87,7 +85,7 @@ class Report:
         """Return everything for JSON; docs/bench.md describes the keys."""
         return {
             "format": FORMAT,
-            "edgecnn": __version__,
+            "edgecnn": VERSION,
             "when": self.when.isoformat(timespec="seconds"),
             "model": self.model,
             "board": self.board.as_dict(),

@@ -6,7 +6,7 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
-from edgecnn import __version__
+from edgecnn.defaults import VERSION
 
 if TYPE_CHECKING:
     from edgecnn.bench.report import Report
@@ -28,7 +28,7 @@ def csv_text(result: Report) -> str:
         for stage in c.stages:
             what = (result.model, c.variant, c.engine, c.threads, stage)
             runs = sum(map(len, c.values(stage)))
-            about = (result.frames, c.sha256, c.engine_version, __version__)
+            about = (result.frames, c.sha256, c.engine_version, VERSION)
             machine = (
                 board.model or "",
                 board.cpu,

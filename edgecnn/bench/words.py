@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edgecnn.arena import arena_bytes
 from edgecnn.bench.ratios import Comparison, threads
-from edgecnn.condition import throttle_words
+from edgecnn.machine.condition import throttle_words
+from edgecnn.tflite.arena import arena_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -17,18 +17,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
-from edgecnn.address import mask_secrets
-from edgecnn.board import describe_board
 from edgecnn.errors import CameraError
-from edgecnn.image_names import VIDEO_EXTENSIONS
-from edgecnn.nearby import did_you_mean
+from edgecnn.image.names import VIDEO_EXTENSIONS
+from edgecnn.io.address import mask_secrets
+from edgecnn.io.nearby import did_you_mean
+from edgecnn.machine.board import describe_board
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
     from types import TracebackType
 
-    from edgecnn.convention import Background
+    from edgecnn.bundle.convention import Background
     from edgecnn.frame import Frame
 
 CAMERAS = {

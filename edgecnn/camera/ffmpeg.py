@@ -12,7 +12,7 @@ import cv2
 
 from edgecnn.camera.ffmpeg_memory import limit_blocks
 from edgecnn.errors import CameraError
-from edgecnn.regular_file import open_regular
+from edgecnn.io.regular import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,9 +12,9 @@ from edgecnn.camera import Camera, Mode, is_pattern
 from edgecnn.camera.pace import Pace
 from edgecnn.errors import CameraError, ImageError
 from edgecnn.frame import Frame
-from edgecnn.image_file import Images, decode_image, find_images, read_file, reduction
-from edgecnn.image_names import USUAL, is_image_name, is_junk
-from edgecnn.quiet import say
+from edgecnn.image.file import Images, decode_image, find_images, read_file, reduction
+from edgecnn.image.names import USUAL, is_image_name, is_junk
+from edgecnn.io.quiet import say
 
 
 def _matching(pattern: str) -> Images:

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 
-from edgecnn.address import mask_secrets
 from edgecnn.camera import Camera, Mode, driver_stamp, is_device
 from edgecnn.camera.ffmpeg import check_size, is_network, open_stream, open_video
 from edgecnn.camera.ffmpeg_memory import read_frame
 from edgecnn.errors import CameraError, ImageError
 from edgecnn.frame import Frame
-from edgecnn.image_file import decode_image, reduction
-from edgecnn.image_header.jpeg import jpeg_end
-from edgecnn.quiet import quiet_stderr
+from edgecnn.image.file import decode_image, reduction
+from edgecnn.image.header.jpeg import jpeg_end
+from edgecnn.io.address import mask_secrets
+from edgecnn.io.quiet import quiet_stderr
 
 if TYPE_CHECKING:
     import numpy as np

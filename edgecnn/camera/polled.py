@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from edgecnn.address import mask_secrets
 from edgecnn.camera import Camera, Mode
 from edgecnn.camera.ffmpeg import check_size
 from edgecnn.camera.opencv import OpenCvCamera
 from edgecnn.camera.pace import Pace
 from edgecnn.errors import CameraError, ImageError
 from edgecnn.frame import Frame
-from edgecnn.image_file import decode_image, reduction
-from edgecnn.image_header import read_claim
+from edgecnn.image.file import decode_image, reduction
+from edgecnn.image.header import read_claim
+from edgecnn.io.address import mask_secrets
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse

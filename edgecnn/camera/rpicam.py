@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from edgecnn.camera.pi import PiSource
 from edgecnn.errors import CameraError, ImageError
 from edgecnn.frame import Frame
-from edgecnn.image_file import decode_image, reduction
-from edgecnn.image_header.jpeg import jpeg_end
+from edgecnn.image.file import decode_image, reduction
+from edgecnn.image.header.jpeg import jpeg_end
 
 if TYPE_CHECKING:
     from edgecnn.camera import Mode

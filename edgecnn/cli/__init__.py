@@ -15,11 +15,11 @@ import typer.core
 import typer.main
 from typer._click.exceptions import NoArgsIsHelpError, UsageError
 
-from edgecnn import __version__
+from edgecnn.defaults import VERSION
 from edgecnn.errors import EdgeCnnError, OptionError, OutputError
-from edgecnn.printable import echo
-from edgecnn.quiet import say
-from edgecnn.regular_file import forget_read
+from edgecnn.io.printable import echo
+from edgecnn.io.quiet import say
+from edgecnn.io.regular import forget_read
 
 # More than any number that an option takes has a use for: in seconds it is 31 years.
 MOST_NUMBER = 1_000_000_000
@@ -72,7 +72,7 @@ class LazyGroup(typer.core.TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Name the command that is most like what was typed."""
-        from edgecnn.nearby import nearest
+        from edgecnn.io.nearby import nearest
 
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             near = nearest(args[0], COMMANDS)
@@ -124,7 +124,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        echo(f"edgecnn {__version__}")
+        echo(f"edgecnn {VERSION}")
         raise typer.Exit
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgecnn import DEFAULT_MODEL
 from edgecnn.cli.options import (
     ColorOption,
     FitOption,
@@ -25,9 +24,10 @@ from edgecnn.cli.options import (
     VariantOption,
     parse_given,
 )
+from edgecnn.defaults import DEFAULT_MODEL
 from edgecnn.errors import BenchError, OptionError
-from edgecnn.json_text import to_json
-from edgecnn.printable import echo, open_console, printable_text
+from edgecnn.io.json_text import to_json
+from edgecnn.io.printable import echo, open_console, printable_text
 
 if TYPE_CHECKING:
     from edgecnn.bench import Report
@@ -155,7 +155,7 @@ def bench(
 def check_outputs(outputs: dict[str, str | None]) -> None:
     """Raise OptionError or OutputError for what can't be written, before the work that is to fill it."""
     from edgecnn.cli.output import check_target
-    from edgecnn.heatmap import require_matplotlib
+    from edgecnn.evaluation.heatmap import require_matplotlib
 
     if outputs.get("--html"):
         require_matplotlib()

@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from edgecnn import DEFAULT_MODEL
 from edgecnn.cli.options import Layout, open_classifier, parse_threads
+from edgecnn.defaults import DEFAULT_MODEL
 from edgecnn.errors import OptionError
-from edgecnn.quiet import say
+from edgecnn.io.quiet import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import ExitStack
 
     from edgecnn.bench import Contestant
-    from edgecnn.bundle import Bundle
-    from edgecnn.classifier import Classifier
+    from edgecnn.bench.cold_start import Opening
+    from edgecnn.bundle.bundle import Bundle
+    from edgecnn.bundle.convention import Given
+    from edgecnn.classify.classifier import Classifier
     from edgecnn.cli.options import Split
-    from edgecnn.cold_start import Opening
-    from edgecnn.convention import Given
 
 ALL = "all"
 USUAL = "int8"
@@ -88,7 +88,7 @@ class _Named:
 
 def open_contestants(stack: ExitStack, asked: Asked) -> tuple[list[Opening], list[Contestant]]:
     """Open every variant on every engine with every number of threads; return also how each was opened."""
-    from edgecnn.cold_start import Opening
+    from edgecnn.bench.cold_start import Opening
 
     variants = _variants(asked)
     openings: list[Opening] = []
@@ -135,8 +135,8 @@ def _enter(
 
 def _variants(asked: Asked) -> list[_Named]:
     """Return the one that is judged, then the others. Raises OptionError."""
-    from edgecnn.bundle import find, read_bundle
-    from edgecnn.convention import Given
+    from edgecnn.bundle.bundle import find, read_bundle
+    from edgecnn.bundle.convention import Given
 
     given = asked.given or Given()
     path = find(asked.model)

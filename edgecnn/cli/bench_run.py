@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 
 from edgecnn.cli.bench_open import Asked, open_contestants
 from edgecnn.errors import BenchError, EngineError
-from edgecnn.printable import open_console
-from edgecnn.quiet import say
+from edgecnn.io.printable import open_console
+from edgecnn.io.quiet import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from edgecnn.bench import Contestant, Frames, Report
     from edgecnn.bench.accuracy import Knowledge
+    from edgecnn.bench.cold_start import Opening
     from edgecnn.bench.operators import Operators
-    from edgecnn.cold_start import Opening
-    from edgecnn.energy import Energy
-    from edgecnn.peak import Peak
+    from edgecnn.bench.peak import Peak
+    from edgecnn.machine.energy import Energy
 
 # So long the usual number of blocks takes at least.
 USUAL_BLOCKS, SPREAD_S = 40, 5.0
@@ -71,7 +71,7 @@ def take_energy(
 
     `root` and `vcgencmd` are `find_meter`'s.
     """
-    from edgecnn.energy import Energy, find_meter, measure_energy
+    from edgecnn.machine.energy import Energy, find_meter, measure_energy
 
     def work(contestant: Contestant) -> Callable[[], object]:
         run = contestant.runner(frames)
@@ -94,8 +94,8 @@ def take_energy(
 
 def _operators(contestant: Contestant) -> Operators:
     """Return where a contestant's work is, with times where a tool on the PATH tells them."""
+    from edgecnn.bench.benchmark_model import time_operators
     from edgecnn.bench.operators import operators, with_times
-    from edgecnn.benchmark_model import time_operators
 
     model = contestant.classifier.model
     found = operators(contestant.variant, model.file)
@@ -126,7 +126,7 @@ def _progress(blocks: int) -> Iterator[Callable[[int], None]]:
 
 def _start_cold(openings: Sequence[Opening], contestants: Sequence[Contestant], repeats: int) -> None:
     """Measure each one's cold start; where that fails, say so, and keep what was measured before."""
-    from edgecnn.cold_start import start_cold
+    from edgecnn.bench.cold_start import start_cold
 
     try:
         for contestant, found in zip(contestants, start_cold(openings, repeats), strict=True):
@@ -137,7 +137,7 @@ def _start_cold(openings: Sequence[Opening], contestants: Sequence[Contestant], 
 
 def _peaks(contestants: Sequence[Contestant]) -> dict[int, Peak]:
     """Return the processor's peak for each number of threads with which it computed."""
-    from edgecnn.peak import measure_peak
+    from edgecnn.bench.peak import measure_peak
 
     counts = dict.fromkeys(c.threads for c in contestants if c.macs_per_second() is not None)
     try:
@@ -151,7 +151,7 @@ def _judge(asked: Asked, contestants: Sequence[Contestant]) -> Callable[[], Know
     """Open the data, check that their labels fit, and return what measures the contestants on them."""
     from edgecnn.bench.accuracy import judged, knowledge
     from edgecnn.cli.evaluate import evaluate_on, open_data
-    from edgecnn.evaluating import match_labels
+    from edgecnn.evaluation.evaluate import match_labels
 
     classifiers = judged(contestants)
     name, source = open_data(asked.data or "", asked.layout.value)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgecnn.json_text import to_json
-from edgecnn.printable import echo, printable
+from edgecnn.io.json_text import to_json
+from edgecnn.io.printable import echo, printable
 
 if TYPE_CHECKING:
     from edgecnn.camera.v4l2 import Device, Size

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgecnn import DEFAULT_MODEL
 from edgecnn.cli.options import (
     ColorOption,
     EngineOption,
@@ -27,15 +26,16 @@ from edgecnn.cli.options import (
     other_models,
     parse_given,
 )
+from edgecnn.defaults import DEFAULT_MODEL
 from edgecnn.errors import AnswerError, CameraError, ImageError
-from edgecnn.json_text import to_json
-from edgecnn.printable import echo, printable
-from edgecnn.quiet import say
+from edgecnn.io.json_text import to_json
+from edgecnn.io.printable import echo, printable
+from edgecnn.io.quiet import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from edgecnn.convention import Background
+    from edgecnn.bundle.convention import Background
     from edgecnn.frame import Frame, Result
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -109,7 +109,7 @@ def _frames(path: str, least: int, background: Background) -> Iterator[Frame | I
     import time
 
     from edgecnn.frame import Frame
-    from edgecnn.image_file import decode_image, find_images, read_image, reduction
+    from edgecnn.image.file import decode_image, find_images, read_image, reduction
 
     try:
         if not path:
@@ -139,7 +139,7 @@ def _frames(path: str, least: int, background: Background) -> Iterator[Frame | I
 
 def _stdin() -> bytes:
     """Read an image from stdin, and no more than an image may have. Raises ImageError."""
-    from edgecnn.image_file import most_file_bytes
+    from edgecnn.image.file import most_file_bytes
 
     if sys.stdin is None:
         raise ImageError("stdin is closed: give a file, or an image through a pipe")
@@ -154,7 +154,7 @@ def _stdin() -> bytes:
 
 
 def _is_video(path: str) -> bool:
-    from edgecnn.image_names import is_image_name
+    from edgecnn.image.names import is_image_name
 
     if is_image_name(path):
         return False

@@ -28,16 +28,16 @@ from edgecnn.cli.options import (
     parse_given,
 )
 from edgecnn.errors import OptionError
-from edgecnn.json_text import to_json
-from edgecnn.printable import echo, open_console, printable
+from edgecnn.io.json_text import to_json
+from edgecnn.io.printable import echo, open_console, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.table import Table
 
-    from edgecnn.compare import Entrant, Row
-    from edgecnn.convention import Given
+    from edgecnn.bench.compare import Entrant, Row
+    from edgecnn.bundle.convention import Given
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -76,9 +76,9 @@ def compare_models(
 
     Latencies are measured in turn, on the same 640×480 frames.
     """
-    from edgecnn.board import describe_board
+    from edgecnn.bench.compare import compare, draw_comparison
     from edgecnn.cli.output import write_bytes, write_text
-    from edgecnn.compare import compare, draw_comparison
+    from edgecnn.machine.board import describe_board
 
     if data is None and (corruptions or split or limit):
         raise OptionError("--corruptions, --split and --limit say how to measure on --data D: add it")
@@ -113,9 +113,9 @@ def _entrants(
     given: Given,
 ) -> Iterator[Entrant]:
     """Open every model; what was given is for bare files. Two of one name are told apart by their path."""
-    from edgecnn.bundle import find
-    from edgecnn.compare import Entrant
-    from edgecnn.convention import Given
+    from edgecnn.bench.compare import Entrant
+    from edgecnn.bundle.bundle import find
+    from edgecnn.bundle.convention import Given
 
     if twice := next((m for i, m in enumerate(models) if m in models[:i]), None):
         raise OptionError(f"{twice} is named twice: name each model once")
@@ -135,7 +135,7 @@ def _evaluated(
     corruptions: bool,
 ) -> list[Entrant]:
     """Return the entrants with what they made of the data; labels that do not fit are found first."""
-    from edgecnn.evaluating import match_labels
+    from edgecnn.evaluation.evaluate import match_labels
 
     name, source = open_data(data, layout.value)
     for entrant in entrants:
@@ -149,7 +149,7 @@ def _evaluated(
 
 def _require_accuracy(entrants: list[Entrant]) -> None:
     """Raise OptionError where no bundle says anything that could be drawn."""
-    from edgecnn.compare import accuracy
+    from edgecnn.bench.compare import accuracy
 
     if all(accuracy(e, v).top1 is None for e in entrants for v in e.classifiers):
         raise OptionError("--plot draws accuracy, and none is known: add --data D to measure it")
@@ -229,7 +229,7 @@ class _Table:
 
 def _notes(rows: list[Row]) -> list[str]:
     """Say where the accuracies come from, and whether they can be compared."""
-    from edgecnn.compare import differ_in_data
+    from edgecnn.bench.compare import differ_in_data
 
     known = {row.model: row.accuracy for row in rows if row.accuracy.top1 is not None}
     missing = [name for name in dict.fromkeys(row.model for row in rows) if name not in known]

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgecnn.cli.options import JsonOption  # noqa: TC001 - Typer reads it
-from edgecnn.json_text import to_json
-from edgecnn.printable import echo, open_console
+from edgecnn.io.json_text import to_json
+from edgecnn.io.printable import echo, open_console
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from edgecnn.compiling import Compiled
+    from edgecnn.coral.compiling import Compiled
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -41,7 +41,7 @@ def compile_model(
     inspect` tells beforehand what would be mapped.
     """
     from edgecnn.cli.output import check_target, write_text
-    from edgecnn.compiling import compile_bundle
+    from edgecnn.coral.compiling import compile_bundle
 
     if json_file:
         check_target(json_file)

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgecnn import DEFAULT_MODEL
 from edgecnn.cli.bench_open import Asked
 from edgecnn.cli.bench_print import print_report
 from edgecnn.cli.bench_run import run_bench
 from edgecnn.cli.live_run import Live, print_summary, run_live
 from edgecnn.cli.options import open_classifier
+from edgecnn.defaults import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edgecnn.bench import Report
-    from edgecnn.classifier import Classifier
-    from edgecnn.stats import Summary
+    from edgecnn.classify.classifier import Classifier
+    from edgecnn.live.stats import Summary
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -32,7 +32,7 @@ def demo(
     ] = 15.0,
 ) -> None:
     """Run `edgecnn live --source auto,synthetic`, then a short `edgecnn bench`, and sum up."""
-    from edgecnn.printable import open_console
+    from edgecnn.io.printable import open_console
 
     console = open_console()
     console.print(f"$ edgecnn live --source auto,synthetic --seconds {seconds:g}", style="bold")

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from edgecnn.json_text import to_json
-from edgecnn.printable import echo, printable
+from edgecnn.io.json_text import to_json
+from edgecnn.io.printable import echo, printable
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 

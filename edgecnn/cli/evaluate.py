@@ -27,19 +27,19 @@ from edgecnn.cli.options import (
     parse_given,
 )
 from edgecnn.errors import OptionError
-from edgecnn.json_text import to_json
-from edgecnn.printable import echo, open_console, printable
-from edgecnn.quiet import say
+from edgecnn.io.json_text import to_json
+from edgecnn.io.printable import echo, open_console, printable
+from edgecnn.io.quiet import say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rich.table import Table
 
-    from edgecnn.classifier import Classifier
-    from edgecnn.convention import Given
+    from edgecnn.bundle.convention import Given
+    from edgecnn.classify.classifier import Classifier
     from edgecnn.dataset import LayoutName, Source
-    from edgecnn.evaluation import Evaluation
+    from edgecnn.evaluation.result import Evaluation
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -85,7 +85,7 @@ def evaluate(
     Same pictures, same corruptions, in every run.
     """
     from edgecnn.cli.output import write_bytes, write_text
-    from edgecnn.heatmap import draw_heatmap
+    from edgecnn.evaluation.heatmap import draw_heatmap
 
     if plot and not corruptions:
         raise OptionError("--plot draws what --corruptions measures: add --corruptions")
@@ -109,7 +109,7 @@ def evaluate(
 def check_outputs(json_file: str | None, plot: str | None) -> None:
     """Raise MissingExtra or OutputError for what can't be written, before the work that is to fill it."""
     from edgecnn.cli.output import check_target
-    from edgecnn.heatmap import require_matplotlib
+    from edgecnn.evaluation.heatmap import require_matplotlib
 
     if plot:
         require_matplotlib()
@@ -122,7 +122,7 @@ def open_variants(
     stack: ExitStack, model: str, engine: str, threads: str, given: Given
 ) -> dict[str, Classifier]:
     """Open what is measured of a model; see `evaluated`."""
-    from edgecnn.evaluating import evaluated
+    from edgecnn.evaluation.evaluate import evaluated
 
     opened = (open_classifier(model, name, engine, threads, given) for name in evaluated(model))
     classifiers = (stack.enter_context(classifier) for classifier in opened)
@@ -140,8 +140,8 @@ def evaluate_on(
     """Evaluate a model's variants on the data of that name, and say what the figures can't."""
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
-    from edgecnn.corruption import NAMES
-    from edgecnn.evaluating import choose, evaluate_variants, match_labels, seen_in_training, select
+    from edgecnn.evaluation.corruption import NAMES
+    from edgecnn.evaluation.evaluate import choose, evaluate_variants, match_labels, seen_in_training, select
 
     known = next(iter(classifiers.values())).model
     match_labels(source.labels, known.labels, known.name, name)
@@ -190,7 +190,7 @@ def open_data(text: str, layout: LayoutName = "auto") -> tuple[str, Source]:
 
 def print_result(result: Evaluation) -> None:
     """Print the figures: first the sum, then by class, then by corruption."""
-    from edgecnn.corruption import STANDARD
+    from edgecnn.evaluation.corruption import STANDARD
 
     console = open_console()
 
@@ -273,7 +273,7 @@ def _heads(labels: list[str], most: int) -> list[str]:
 
 def _corruptions(result: Evaluation) -> tuple[str, Table]:
     """Return top-1 by corruption: the first variant by strength, and every variant's mean."""
-    from edgecnn.corruption import STANDARD, STRENGTHS
+    from edgecnn.evaluation.corruption import STANDARD, STRENGTHS
 
     lead = next(iter(result.variants))
     table = _table("corruption", *map(str, STRENGTHS), *(f"mean\n{name}" for name in result.variants))

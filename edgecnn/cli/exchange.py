@@ -20,10 +20,10 @@ from edgecnn.cli.options import (
     parse_given,
 )
 from edgecnn.errors import OptionError
-from edgecnn.printable import echo
+from edgecnn.io.printable import echo
 
 if TYPE_CHECKING:
-    from edgecnn.bundle import Model
+    from edgecnn.bundle.bundle import Model
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -54,11 +54,11 @@ def import_model(
     """
     import os
 
-    from edgecnn.convention import show_ranges
-    from edgecnn.importing import import_model as run
-    from edgecnn.quiet import say
-    from edgecnn.tflite_file import read_tflite
-    from edgecnn.usage import usage_of_file
+    from edgecnn.bundle.convention import show_ranges
+    from edgecnn.bundle.usage import usage_of_file
+    from edgecnn.exchange.importing import import_model as run
+    from edgecnn.io.quiet import say
+    from edgecnn.tflite.file import read_tflite
 
     given = parse_given(labels, value_range, fit, color, scores, output, input_size)
     bundle = run(file, name, given)
@@ -93,7 +93,7 @@ def export_model(
 
     A bare .tflite has to say both itself; `edgecnn models import` makes a bundle of one that does not.
     """
-    from edgecnn.bundle import open_model
+    from edgecnn.bundle.bundle import open_model
 
     if c_array and io is Io.uint8:
         raise OptionError("--c-array is for TensorFlow Lite Micro, which takes no uint8: leave --io out")
@@ -109,13 +109,13 @@ def export_model(
 
 
 def _tflite(model: Model, io: Io) -> bytes:
-    from edgecnn.exporting import to_integers, with_metadata
+    from edgecnn.exchange.exporting import to_integers, with_metadata
 
     return with_metadata(model) if io is Io.same else to_integers(model, io.value)
 
 
 def _c_files(model: Model, target: Path, io: Io) -> dict[str, bytes]:
-    from edgecnn.exporting import to_c
+    from edgecnn.exchange.exporting import to_c
 
     header, source = to_c(model, target.name, int8=io is Io.int8)
     return {f"{target}.h": header.encode(), f"{target}.c": source.encode()}
@@ -128,8 +128,8 @@ def _check(path: str, content: bytes, model: Model, source: str, *, named: bool)
     """
     from edgecnn.cli.output import check_target
     from edgecnn.errors import OutputError
-    from edgecnn.exporting import is_own_c
-    from edgecnn.regular_file import read_regular
+    from edgecnn.exchange.exporting import is_own_c
+    from edgecnn.io.regular import read_regular
 
     there = Path(path).exists()
     inside = there and model.bundle and Path(path).resolve().parent == model.bundle.folder.resolve()

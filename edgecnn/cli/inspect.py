@@ -18,14 +18,14 @@ from edgecnn.cli.options import (
     VariantOption,
     parse_given,
 )
-from edgecnn.json_text import to_json
-from edgecnn.printable import open_console, printable
+from edgecnn.io.json_text import to_json
+from edgecnn.io.printable import open_console, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from edgecnn.inspection import Inspection
-    from edgecnn.tflite_file import Tensor
+    from edgecnn.exchange.inspection import Inspection
+    from edgecnn.tflite.file import Tensor
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -47,9 +47,9 @@ def inspect(
 
     The file is read and never run.
     """
-    from edgecnn.bundle import find, read_bundle, read_file
+    from edgecnn.bundle.bundle import find, read_bundle, read_file
     from edgecnn.cli.output import write_text
-    from edgecnn.inspection import inspect_bundle, inspect_model
+    from edgecnn.exchange.inspection import inspect_bundle, inspect_model
 
     path, given = find(model), parse_given(labels, value_range, fit, color, scores, output, input_size)
     if path.is_dir():
@@ -67,7 +67,7 @@ def print_inspection(found: Inspection, console: Console) -> None:
     """Print what was found, for a person."""
     from rich.table import Table
 
-    from edgecnn.classifier_file import is_open
+    from edgecnn.bundle.classifier_file import is_open
 
     file = found.file
     facts = Table.grid(padding=(0, 2))
@@ -132,7 +132,7 @@ def _print_layers(found: Inspection, console: Console) -> None:
 
 def _images(found: Inspection) -> list[tuple[str, str]]:
     """Return how images would be prepared, and why; what has to be told; and what the scores are."""
-    from edgecnn.convention import show_ranges
+    from edgecnn.bundle.convention import show_ranges
 
     use, scores = found.usage, found.scores
     if use is None or scores is None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgecnn import DEFAULT_MODEL, MAX_MEGAPIXELS
 from edgecnn.camera import STALL_S, Mode
+from edgecnn.classify.smooth import MOST_HOLD, MOST_SMOOTH
 from edgecnn.cli.live_run import Live, Show, print_summary, run_live
 from edgecnn.cli.options import (
     ColorOption,
@@ -28,17 +28,17 @@ from edgecnn.cli.options import (
     parse_given,
     parse_whole,
 )
+from edgecnn.defaults import DEFAULT_MODEL, MAX_MEGAPIXELS
 from edgecnn.errors import OptionError
 from edgecnn.frame import Box
-from edgecnn.image_file import UPLOAD_MEGAPIXELS
-from edgecnn.sink.web.listen import Listen
-from edgecnn.smooth import MOST_HOLD, MOST_SMOOTH
+from edgecnn.image.file import UPLOAD_MEGAPIXELS
+from edgecnn.live.sink.web.listen import Listen
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from edgecnn.classifier import Classifier
-    from edgecnn.framing import Framing
+    from edgecnn.classify.classifier import Classifier
+    from edgecnn.image.framing import Framing
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -178,7 +178,7 @@ def live(
     Keys, in the window and the terminal: q quit, space pause, s save the picture, v switch the variant (int8
     or float32), and in the window f for the full screen.
     """
-    from edgecnn.printable import open_console
+    from edgecnn.io.printable import open_console
 
     if jsonl and csv and jsonl != "-" and os.path.realpath(jsonl) == os.path.realpath(csv):
         raise OptionError(f"--jsonl and --csv both name {jsonl}: give each a file of its own")
@@ -218,7 +218,7 @@ def _framing(roi: str | None, rotate: Rotate, *, flip: bool) -> Framing | None:
     """Read what is done to every picture; None for nothing."""
     if roi is None and rotate is Rotate.none and not flip:
         return None
-    from edgecnn.framing import Framing
+    from edgecnn.image.framing import Framing
 
     box = None
     if roi is not None:

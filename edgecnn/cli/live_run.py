@@ -13,15 +13,15 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
 
-from edgecnn import DEFAULT_MODEL
-from edgecnn.address import mask_secrets
 from edgecnn.camera import Mode, open_recovering
+from edgecnn.classify.smooth import HOLD, SMOOTH
 from edgecnn.cli.options import choice, other_models, saw_nothing_known
+from edgecnn.defaults import DEFAULT_MODEL
 from edgecnn.errors import OutputError
-from edgecnn.image_file import UPLOAD_MEGAPIXELS
-from edgecnn.quiet import say
-from edgecnn.sink.web.listen import Listen
-from edgecnn.smooth import HOLD, SMOOTH
+from edgecnn.image.file import UPLOAD_MEGAPIXELS
+from edgecnn.io.address import mask_secrets
+from edgecnn.io.quiet import say
+from edgecnn.live.sink.web.listen import Listen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edgecnn.camera import Camera
-    from edgecnn.classifier import Classifier
-    from edgecnn.framing import Framing
-    from edgecnn.sink import Sink
-    from edgecnn.stats import Summary
+    from edgecnn.classify.classifier import Classifier
+    from edgecnn.image.framing import Framing
+    from edgecnn.live.sink import Sink
+    from edgecnn.live.stats import Summary
 
 _AT_ITS_HEELS_S = 0.5
 
@@ -86,7 +86,7 @@ def run_live(
     `load` opens a variant of the model by its name: this one, and others for whoever switches; with `strict`,
     one whose files were replaced.
     """
-    from edgecnn.stats import Stats
+    from edgecnn.live.stats import Stats
 
     failures: list[str] = []
     try:
@@ -107,9 +107,9 @@ def _run(
     stack: ExitStack,
     failures: list[str],
 ) -> Summary:
-    from edgecnn.live import run
-    from edgecnn.reloader import Reloader
-    from edgecnn.variants import Variants
+    from edgecnn.classify.variants import Variants
+    from edgecnn.live.loop import run
+    from edgecnn.live.reloader import Reloader
 
     stop = signals.stop
     classifier = stack.enter_context(load(variant))
@@ -169,21 +169,21 @@ def _sinks(
 ) -> Iterator[Sink]:
     """Open what shows and keeps the results; a module is imported when its sink is asked for."""
     if asked.jsonl:
-        from edgecnn.sink.jsonl import JsonlSink
+        from edgecnn.live.sink.jsonl import JsonlSink
 
         yield JsonlSink(asked.jsonl, stop)
     if asked.csv:
-        from edgecnn.sink.table import CsvSink
+        from edgecnn.live.sink.table import CsvSink
 
         yield CsvSink(asked.csv, stop)
     if asked.record:
-        from edgecnn.sink.video import VideoSink
+        from edgecnn.live.sink.video import VideoSink
 
         # A video file keeps its own rate.
         rate = mode.fps or (None if camera.live else camera.fps)
         yield VideoSink(asked.record, live=camera.live, fps=rate, overlay=asked.overlay)
     if view := _view(asked.show):
-        from edgecnn.sink import open_view
+        from edgecnn.live.sink import open_view
 
         options = {"listen": asked.listen, "upload_megapixels": asked.upload_megapixels, "model": model}
         options["background"] = mode.background
@@ -239,7 +239,7 @@ def _view(show: Show) -> str | None:
     if show is Show.none:
         return None
     if show is Show.auto:
-        from edgecnn.sink.window import why_no_window
+        from edgecnn.live.sink.window import why_no_window
 
         return "terminal" if why_no_window() else "window"
     return str(show.value)

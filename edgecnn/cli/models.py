@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgecnn import DEFAULT_MODEL
 from edgecnn.cli import compare, exchange
+from edgecnn.defaults import DEFAULT_MODEL
 from edgecnn.errors import EdgeCnnError
-from edgecnn.printable import echo, open_console
+from edgecnn.io.printable import echo, open_console
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import Console
 
-    from edgecnn.bundle import Bundle
+    from edgecnn.bundle.bundle import Bundle
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
 
@@ -45,7 +45,7 @@ def list_models() -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from edgecnn.bundle import survey_bundles
+    from edgecnn.bundle.bundle import survey_bundles
 
     table = Table(box=box.SIMPLE, pad_edge=False)
     table.add_column("name", no_wrap=True)
@@ -73,7 +73,7 @@ def list_models() -> None:
 @app.command("show")
 def show_model(name: NameArgument = DEFAULT_MODEL) -> None:
     """Show a bundle's card."""
-    from edgecnn.bundle import read_bundle
+    from edgecnn.bundle.bundle import read_bundle
 
     bundle = read_bundle(_folder(name))
     card = _card(bundle)
@@ -89,7 +89,7 @@ def show_model(name: NameArgument = DEFAULT_MODEL) -> None:
 
 def _card(bundle: Bundle) -> str:
     """Return the card, "" of a bundle without one; what can't be read of it is said."""
-    from edgecnn.regular_file import open_regular
+    from edgecnn.io.regular import open_regular
 
     path = bundle.folder / "CARD.md"
     try:
@@ -123,7 +123,7 @@ def verify_models(
     names: Annotated[list[str] | None, typer.Argument(help="Bundles; all of them if left out.")] = None,
 ) -> None:
     """Check every file's hash and run the golden vectors; exit code 1 where one fails."""
-    from edgecnn.bundle import bundle_folders, read_bundle
+    from edgecnn.bundle.bundle import bundle_folders, read_bundle
 
     failed = False
     for folder in [_folder(n) for n in names] if names else bundle_folders():
@@ -150,8 +150,8 @@ def verify_models(
 
 def _verify(bundle: Bundle, variant: str) -> tuple[bool, str]:
     """Return whether a variant answers as it was recorded, and the line that says so."""
-    from edgecnn.golden import check
-    from edgecnn.loader import load
+    from edgecnn.classify.golden import check
+    from edgecnn.classify.loader import load
 
     if bundle.variants[variant].compiled:
         bundle.read(variant)
@@ -164,7 +164,7 @@ def _verify(bundle: Bundle, variant: str) -> tuple[bool, str]:
 
 
 def _folder(name: str) -> Path:
-    from edgecnn.bundle import find
+    from edgecnn.bundle.bundle import find
     from edgecnn.errors import ModelNotFound
 
     path = find(name)
@@ -177,8 +177,8 @@ def _folder(name: str) -> Path:
 
 def _facts(bundle: Bundle) -> list[str]:
     """Return what a bundle without a card is: how images get in, and what comes out."""
-    from edgecnn.bundle import bundle_usage
-    from edgecnn.convention import Given, show_ranges
+    from edgecnn.bundle.bundle import bundle_usage
+    from edgecnn.bundle.convention import Given, show_ranges
 
     spec, labels = bundle.input, bundle.labels
     imported = bundle.manifest.get("imported")

@@ -10,17 +10,17 @@ import typer
 
 from edgecnn.engine import MAX_THREADS
 from edgecnn.errors import OptionError
-from edgecnn.quiet import say
+from edgecnn.io.quiet import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from edgecnn.classifier import Classifier
-    from edgecnn.convention import Color, Fit, Given
+    from edgecnn.bundle.convention import Color, Fit, Given
+    from edgecnn.bundle.scores import Scores
+    from edgecnn.classify.classifier import Classifier
     from edgecnn.engine import Engine
     from edgecnn.frame import Result
-    from edgecnn.scores import Scores
-    from edgecnn.stats import Summary
+    from edgecnn.live.stats import Summary
 
 ModelOption = Annotated[
     str, typer.Option("--model", "-m", help="A bundle's name or folder, or a .tflite file.", metavar="M")
@@ -215,7 +215,7 @@ def parse_given(
     input_size: str | None = None,
 ) -> Given:
     """Read the options that tell of a bare file. Raises OptionError."""
-    from edgecnn.convention import Given
+    from edgecnn.bundle.convention import Given
 
     return Given(
         labels, parse_range(value_range), cast("Fit | None", fit and fit.value),
@@ -249,8 +249,8 @@ def open_classifier(
     """
     import cv2
 
-    from edgecnn.convention import Given
-    from edgecnn.loader import load
+    from edgecnn.bundle.convention import Given
+    from edgecnn.classify.loader import load
 
     given = given or Given()
     count = parse_threads(str(threads))

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from edgecnn.errors import OutputError
-from edgecnn.regular_file import was_read
+from edgecnn.io.regular import was_read
 
 _LONGEST_SHOWN = 100
 
@@ -52,7 +52,7 @@ def write_bytes(target: str, data: bytes) -> None:
     A link stays, and what it leads to is replaced. A pipe or a device is written to, never replaced. Raises
     OutputError.
     """
-    from edgecnn.output_file import write_file
+    from edgecnn.io.atomic import write_file
 
     try:
         path, mode = _find(target)
@@ -70,7 +70,7 @@ def write_new_bytes(path: Path, data: bytes) -> Path:
 
     Raises OutputError.
     """
-    from edgecnn.output_file import write_new
+    from edgecnn.io.atomic import write_new
 
     try:
         return write_new(path, data)

@@ -17,8 +17,8 @@ from edgecnn.dataset.items import Item, Source, SplitName
 from edgecnn.dataset.layout import LayoutName, plain_name
 from edgecnn.dataset.manifest import ManifestSource
 from edgecnn.errors import DataError
-from edgecnn.nearby import did_you_mean
-from edgecnn.regular_file import open_regular
+from edgecnn.io.nearby import did_you_mean
+from edgecnn.io.regular import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -15,9 +15,9 @@ from typing import IO, TYPE_CHECKING
 from edgecnn.dataset.items import Item, list_items
 from edgecnn.dataset.unpack import Deflated, unpack, unpacker
 from edgecnn.errors import DataError
-from edgecnn.image_file import MOST_FILE_BYTES, decode_image, reduction
-from edgecnn.image_names import PEEK_BYTES
-from edgecnn.regular_file import open_regular
+from edgecnn.image.file import MOST_FILE_BYTES, decode_image, reduction
+from edgecnn.image.names import PEEK_BYTES
+from edgecnn.io.regular import open_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edgecnn.convention import Background
+    from edgecnn.bundle.convention import Background
     from edgecnn.dataset.layout import LayoutName
 
 # No image that is this large shrinks more when it is packed: zeros do, to a thousandth.

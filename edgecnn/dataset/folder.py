@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgecnn.dataset.items import Item, list_items
-from edgecnn.folder_walk import peek, walk
-from edgecnn.image_file import read_image
+from edgecnn.image.file import read_image
+from edgecnn.image.folder_walk import peek, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edgecnn.convention import Background
+    from edgecnn.bundle.convention import Background
     from edgecnn.dataset.layout import LayoutName
 
 

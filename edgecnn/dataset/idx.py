@@ -13,7 +13,7 @@ import numpy as np
 from edgecnn.dataset.items import MOST_ITEMS, Item, SplitName
 from edgecnn.dataset.unpack import DEFLATE_RATIO
 from edgecnn.errors import DataError
-from edgecnn.regular_file import open_regular
+from edgecnn.io.regular import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edgecnn.convention import Background
+    from edgecnn.bundle.convention import Background
 
 # Of all files of a set: they are kept in memory. The largest of EMNIST has 638 million.
 MOST_BYTES = 700_000_000

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from edgecnn.dataset.layout import LayoutName, SplitName, make_tree, plain_name, read_layout
 from edgecnn.errors import DataError
-from edgecnn.folder_walk import MOST_ITEMS
-from edgecnn.image_names import USUAL, describe_left_out, is_junk, left_out_of, sort_names
+from edgecnn.image.folder_walk import MOST_ITEMS
+from edgecnn.image.names import USUAL, describe_left_out, is_junk, left_out_of, sort_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edgecnn.convention import Background
+    from edgecnn.bundle.convention import Background
 
 __all__ = [
     "MOST_CLASSES",

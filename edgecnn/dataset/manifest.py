@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from edgecnn.dataset.items import MOST_ITEMS, Item, SplitName, check_classes
 from edgecnn.dataset.layout import plain_name, split_of
 from edgecnn.errors import DataError
-from edgecnn.image_file import read_image
-from edgecnn.regular_file import open_regular
+from edgecnn.image.file import read_image
+from edgecnn.io.regular import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edgecnn.convention import Background
+    from edgecnn.bundle.convention import Background
 
 # Of one line and of its columns: a file without an end of line would be read whole.
 MOST_LINE, MOST_COLUMNS = 1 << 20, 100

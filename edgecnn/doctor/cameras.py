@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from edgecnn.board import describe_board
 from edgecnn.camera import real_cameras
 from edgecnn.camera.v4l2 import describe_device
 from edgecnn.doctor.finding import ok, warning
 from edgecnn.errors import CameraError
+from edgecnn.machine.board import describe_board
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from edgecnn.coral import GET_LIBRARY, LIBRARY, OTHER_BUILDS, find_devices, find_library
+from edgecnn.coral.devices import GET_LIBRARY, LIBRARY, OTHER_BUILDS, find_devices, find_library
 from edgecnn.doctor.finding import ok, warning
 
 if TYPE_CHECKING:

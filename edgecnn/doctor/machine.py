@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgecnn.board import describe_board
-from edgecnn.condition import SINCE_START, throttle_words
 from edgecnn.doctor.finding import failure, ok, warning
+from edgecnn.machine.board import describe_board
+from edgecnn.machine.condition import SINCE_START, throttle_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

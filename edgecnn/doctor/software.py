@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from edgecnn import DEFAULT_MODEL
+from edgecnn.defaults import DEFAULT_MODEL
 from edgecnn.doctor.finding import failure, ok, warning
 
 if TYPE_CHECKING:

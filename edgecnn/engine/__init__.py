@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edgecnn.bundle import Model
+    from edgecnn.bundle.bundle import Model
 
 
 class Engine(Protocol):

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from edgecnn.child_process import ChildProcess, end_with_parent
 from edgecnn.engine import Engine, engine_version, open_engine
 from edgecnn.errors import EdgeCnnError, EngineError, EngineLost, EngineRestarted
+from edgecnn.machine.child_process import ChildProcess, end_with_parent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edgecnn.bundle import Model
+    from edgecnn.bundle.bundle import Model
 
 # An interpreter that starts from a Raspberry Pi's cold SD card takes its time.
 START_S = OPEN_S = 60.0

@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 from ai_edge_litert import interpreter
 
-from edgecnn.bundle import COMPILED
-from edgecnn.classifier_file import as_classifier
-from edgecnn.coral import GET_LIBRARY, LIBRARY, OTHER_BUILDS, find_library, why_no_device
-from edgecnn.edgetpu_file import min_runtime_version
+from edgecnn.bundle.bundle import COMPILED
+from edgecnn.bundle.classifier_file import as_classifier
+from edgecnn.coral.devices import GET_LIBRARY, LIBRARY, OTHER_BUILDS, find_library, why_no_device
+from edgecnn.coral.model_file import min_runtime_version
 from edgecnn.engine.interpreter import InterpreterEngine
 from edgecnn.engine.litert import LitertEngine
 from edgecnn.errors import EdgeCnnError, EngineError, OptionError
-from edgecnn.quiet import quiet_stderr
-from edgecnn.tflite_file import read_tflite
+from edgecnn.io.quiet import quiet_stderr
+from edgecnn.tflite.file import read_tflite
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from edgecnn.bundle import Model
+    from edgecnn.bundle.bundle import Model
 
 _DEVICE = re.compile(r"((usb|pci)?(:\d+)?)?")
 

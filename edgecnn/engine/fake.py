@@ -15,7 +15,7 @@ from edgecnn.spec import parse_spec
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edgecnn.bundle import Model
+    from edgecnn.bundle.bundle import Model
 
 # Sleeping ends late by up to this much, so the rest is waited for awake.
 _AWAKE_S = 0.0002

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from edgecnn.engine import Engine
 from edgecnn.errors import EngineError, ModelError
-from edgecnn.quiet import quiet_stderr
+from edgecnn.io.quiet import quiet_stderr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from edgecnn.bundle import Model
+    from edgecnn.bundle.bundle import Model
 
 
 class InterpreterEngine(Engine):

@@ -10,7 +10,7 @@ from ai_edge_litert.interpreter import Interpreter
 from edgecnn.engine.interpreter import InterpreterEngine, refuse_compiled
 
 if TYPE_CHECKING:
-    from edgecnn.bundle import Model
+    from edgecnn.bundle.bundle import Model
 
 
 class LitertEngine(InterpreterEngine):

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgecnn.cache import Cache
 from edgecnn.engine.child import Process
 from edgecnn.errors import EngineError, EngineLost, ModelError
-from edgecnn.printable import printable
+from edgecnn.io.cache import Cache
+from edgecnn.io.printable import printable
 
 if TYPE_CHECKING:
-    from edgecnn.bundle import Model
+    from edgecnn.bundle.bundle import Model
 
 # For opening a model and running it once, which is well below a second where it can be used live at all.
 PROBE_S = 8.0

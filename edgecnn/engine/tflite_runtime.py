@@ -13,7 +13,7 @@ from edgecnn.engine.interpreter import InterpreterEngine, refuse_compiled
 from edgecnn.errors import EngineError
 
 if TYPE_CHECKING:
-    from edgecnn.bundle import Model
+    from edgecnn.bundle.bundle import Model
 
 if int(np.__version__.partition(".")[0]) > 1:
     # It would fail with a SystemError when the first model is opened.

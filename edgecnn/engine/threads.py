@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgecnn.board import describe_board
-from edgecnn.cache import Cache
 from edgecnn.engine import MAX_THREADS, engine_version, open_engine
-from edgecnn.processor import describe_processor
+from edgecnn.io.cache import Cache
+from edgecnn.machine.board import describe_board
+from edgecnn.machine.processor import describe_processor
 
 if TYPE_CHECKING:
-    from edgecnn.bundle import Model
+    from edgecnn.bundle.bundle import Model
 
 MEASURE_S = 0.6
 WARM_UP = 3

@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from edgecnn.errors import ImageError
-from edgecnn.image_worker import ImageWorker
+from edgecnn.image.worker import ImageWorker
 from tests.attack.forked import Outcome
 
 if TYPE_CHECKING:

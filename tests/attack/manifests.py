@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 
-from edgecnn.bundle import find
+from edgecnn.bundle.bundle import find
 from tests.attack.forked import Commands, Outcome
 from tests.conftest import draw_seven
 

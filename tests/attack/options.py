@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import typer.main
 
-from edgecnn.bundle import find
+from edgecnn.bundle.bundle import find
 from edgecnn.cli import COMMANDS, app
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from edgecnn.bundle import find
+from edgecnn.bundle.bundle import find
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 
-from edgecnn.bundle import find
+from edgecnn.bundle.bundle import find
 
 if TYPE_CHECKING:
     from pathlib import Path

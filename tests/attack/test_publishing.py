@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from edgecnn import moving
-from edgecnn.bundle import find
+from edgecnn.bundle.bundle import find
+from edgecnn.bundle.output_folder import hold
 from edgecnn.errors import EdgeCnnError, OutputError
-from edgecnn.output_folder import hold
-from edgecnn.output_lock import lock_path
+from edgecnn.io import moving
+from edgecnn.io.lock import lock_path
 from edgecnn_train.publish import page_path
 from edgecnn_train.work import work_folder
 from tests.attack import killed, writers

@@ -6,11 +6,11 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING
 
-from edgecnn.bundle import find, read_bundle
-from edgecnn.bundle_writer import write_models
-from edgecnn.compiling import compile_bundle
-from edgecnn.convention import Given, InputSpec
-from edgecnn.importing import import_model
+from edgecnn.bundle.bundle import find, read_bundle
+from edgecnn.bundle.convention import Given, InputSpec
+from edgecnn.bundle.writer import write_models
+from edgecnn.coral.compiling import compile_bundle
+from edgecnn.exchange.importing import import_model
 from edgecnn_train import publish
 from edgecnn_train.work import clear_work, work_folder, working
 from tests.models import compiled, shipped
@@ -65,7 +65,7 @@ def compile_copy(out: Path, elsewhere: Path) -> None:
 
 def whole(folder: Path) -> str:
     """Assert that a folder is a whole bundle, every hash right; return its title, or `compiled`."""
-    from edgecnn.owned_files import find_foreign
+    from edgecnn.bundle.owned_files import find_foreign
 
     bundle = read_bundle(folder)
     for variant in bundle.variants:

@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 
-from edgecnn.bundle import find
+from edgecnn.bundle.bundle import find
 from tests.compiler import Compiler
 
 

@@ -8,8 +8,8 @@ from statistics import fmean
 
 import pytest
 
-from edgecnn.condition import Condition, doubts
 from edgecnn.latency import percentile, ratio_of_medians
+from edgecnn.machine.condition import Condition, doubts
 
 RUNS, BLOCKS, TRUTH = 400, 40, 2.0
 DOC = Path(__file__).parents[2] / "docs" / "bench.md"

@@ -68,7 +68,7 @@ def test_pil_images_of_any_mode_are_read_as_their_files(classifier, photo, mode)
     buffer = io.BytesIO()
     image.save(buffer, "png")
     assert image.mode == mode
-    from edgecnn.image_file import decode_image
+    from edgecnn.image.file import decode_image
 
     assert classifier.classify(image) == classifier.classify(decode_image(buffer.getvalue(), "it"))
 
@@ -111,7 +111,7 @@ def test_what_is_no_image_is_named(classifier, image, words):
 def test_pil_is_not_imported(tmp_path):
     cv2.imwrite(str(tmp_path / "a.png"), draw_seven())
     code = f"""import sys, edgecnn
-assert not {{"numpy", "cv2", "typing_extensions", "edgecnn.loader"}} & set(sys.modules)
+assert not {{"numpy", "cv2", "typing_extensions", "edgecnn.classify.loader"}} & set(sys.modules)
 with edgecnn.load("digits") as classifier:
     print(classifier.classify({str(tmp_path / "a.png")!r}, 1)[0].label)
 assert "PIL" not in sys.modules"""

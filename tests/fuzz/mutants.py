@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from edgecnn.tflite_writer import pack_model, unpack_model
+from edgecnn.tflite.writer import pack_model, unpack_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -26,7 +26,7 @@ from typing import Any, Self
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from edgecnn.bundle import find  # noqa: E402
+from edgecnn.bundle.bundle import find  # noqa: E402
 from tests.fuzz.mutants import mutants  # noqa: E402
 
 MODELS = ("digits/int8.tflite", "cifar10/int8.tflite", "digits/float32.tflite")

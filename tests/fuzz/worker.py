@@ -16,7 +16,7 @@ import numpy as np
 
 import edgecnn
 from edgecnn.errors import EdgeCnnError
-from edgecnn.inspection import inspect_model
+from edgecnn.exchange.inspection import inspect_model
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
 

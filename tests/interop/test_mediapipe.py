@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import edgecnn
-from edgecnn.bundle import open_model
-from edgecnn.exporting import to_integers
+from edgecnn.bundle.bundle import open_model
+from edgecnn.exchange.exporting import to_integers
 
 PYTHON = os.environ.get("EDGECNN_MEDIAPIPE", "")
 pytestmark = pytest.mark.skipif(not PYTHON, reason="needs MediaPipe, 540 MB: make test-interop")

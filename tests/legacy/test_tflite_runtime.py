@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import edgecnn
-from edgecnn import bundle
+from edgecnn.bundle import bundle
+from edgecnn.classify.golden import check, golden_images
 from edgecnn.engine import ENGINES, Entry, open_engine
 from edgecnn.engine.probe import require_sound
 from edgecnn.errors import ModelError
-from edgecnn.golden import check, golden_images
 
 pytestmark = pytest.mark.skipif(
     find_spec("tflite_runtime") is None, reason="needs tflite-runtime, so Python 3.11: make test-legacy"

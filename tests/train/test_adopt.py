@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 
-from edgecnn import bundle
+from edgecnn.bundle import bundle
 from edgecnn.errors import RecipeError
 from edgecnn_train.adopt import adopted
 from edgecnn_train.recipe_file import read_recipe

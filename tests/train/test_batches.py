@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from edgecnn_train.batches import Batches, class_weights, scaled
-from edgecnn_train.data import Split
 from edgecnn_train.losses import soften
 from edgecnn_train.recipe import AugmentSpec, TrainSpec
+from edgecnn_train.splits import Split
 
 COUNT = 21
 LABELS = np.array([0] * 12 + [1] * 6 + [2] * 3)

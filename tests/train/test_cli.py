@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecnn import bundle
+from edgecnn.bundle import bundle
 
 QUICK = ["--epochs", "1", "--set", "calibration=20"]
 

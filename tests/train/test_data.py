@@ -6,8 +6,9 @@ import pytest
 
 from edgecnn.dataset import open_source
 from edgecnn.errors import DataError
-from edgecnn_train.data import find_recipe_data, load_data, stratified
+from edgecnn_train.data import find_recipe_data, load_data
 from edgecnn_train.recipe_file import read_recipe
+from edgecnn_train.splits import stratified
 
 
 def ids(split):
@@ -133,7 +134,7 @@ def test_a_sample_has_every_class_though_pictures_are_sorted_by_class(idx_folder
 
 
 def test_pictures_go_through_the_runtimes_own_preprocessing(photo_folder, said):
-    from edgecnn.preprocess import Preprocessor
+    from edgecnn.image.preprocess import Preprocessor
     from edgecnn_train.data import input_tensor
 
     data = load_data(open_source(photo_folder), read_recipe("photos"), said.append)

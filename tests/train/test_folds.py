@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 import edgecnn
-from edgecnn.bundle import read_bundle
+from edgecnn.bundle.bundle import read_bundle
+from edgecnn.classify.golden import check
 from edgecnn.dataset import Item, open_source
-from edgecnn.golden import check
 from edgecnn_train.data import everything, read_pictures
 from edgecnn_train.folds import fold_items, is_small, make_folds, possible_folds
 from edgecnn_train.pipeline import train

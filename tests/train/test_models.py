@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from edgecnn.convention import InputSpec
+from edgecnn.bundle.convention import InputSpec
 from edgecnn.errors import RecipeError
-from edgecnn.tflite_file import read_tflite
+from edgecnn.tflite.file import read_tflite
 from edgecnn_train.models import FAMILIES, build
 from edgecnn_train.models.classic import default_filters
 from edgecnn_train.models.layers import activation, scaled

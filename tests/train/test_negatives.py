@@ -10,9 +10,11 @@ import pytest
 import edgecnn
 from edgecnn.dataset import open_source
 from edgecnn.errors import DataError
-from edgecnn.preprocess import Preprocessor
+from edgecnn.image.preprocess import Preprocessor
+from edgecnn_train.background import background_of, generated_count
 from edgecnn_train.data import input_tensor, load_data
-from edgecnn_train.negatives import COUNT, KINDS, background_of, generate, generated_count, load_negatives
+from edgecnn_train.generated import KINDS, generate
+from edgecnn_train.negatives import COUNT, load_negatives
 from edgecnn_train.pipeline import train
 from edgecnn_train.recipe_file import read_recipe
 

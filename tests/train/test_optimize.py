@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from edgecnn_train.batches import Batches, class_weights
-from edgecnn_train.data import Split
 from edgecnn_train.losses import loss
 from edgecnn_train.optimize import Schedule, optimizer
 from edgecnn_train.recipe import AugmentSpec, TrainSpec
 from edgecnn_train.recipe_file import read_recipe
+from edgecnn_train.splits import Split
 from tests.train.conftest import losses_of, small
 
 RATE = 0.05

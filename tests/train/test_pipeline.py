@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 import edgecnn
-from edgecnn import bundle
+from edgecnn.bundle import bundle
+from edgecnn.bundle.owned_files import find_foreign
 from edgecnn.camera.handwriting import draw_digit
+from edgecnn.classify.golden import check
 from edgecnn.dataset import open_source
 from edgecnn.errors import GateError, OutputError
-from edgecnn.golden import check
-from edgecnn.owned_files import find_foreign
 from edgecnn_train import publish
 from edgecnn_train.pipeline import train
 from edgecnn_train.recipe import VerifySpec

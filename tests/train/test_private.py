@@ -12,12 +12,13 @@ from edgecnn.dataset import open_source
 from edgecnn.errors import RecipeError
 from edgecnn_train import models, private
 from edgecnn_train.checkpoint import Checkpoint
-from edgecnn_train.data import Split, load_data
+from edgecnn_train.data import load_data
 from edgecnn_train.fit import fit
 from edgecnn_train.negatives import load_negatives
 from edgecnn_train.pipeline import train
 from edgecnn_train.private import PoissonBatches, chain, clipped_sum, noisy_mean
 from edgecnn_train.recipe import AugmentSpec, PrivateSpec, TrainSpec
+from edgecnn_train.splits import Split
 
 needs_accountant = pytest.mark.skipif(
     importlib.util.find_spec("dp_accounting") is None, reason="needs the extra `private`"

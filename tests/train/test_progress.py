@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.live import Live
 
 from edgecnn.dataset import open_source
-from edgecnn.printable import open_console
+from edgecnn.io.printable import open_console
 from edgecnn_train import progress
 from edgecnn_train.data import load_data
 from edgecnn_train.fit import fit

@@ -36,7 +36,7 @@ def test_labels_are_drawn_as_they_are_in_any_script():
 
 
 def test_labels_stay_apart_and_a_legend_tells_what_numbers_mean(monkeypatch):
-    from edgecnn import text_drawing
+    from edgecnn.image import text_drawing
 
     # As with OpenCV 4.
     monkeypatch.setattr(text_drawing, "_font_with", lambda char: "sans" if char.isascii() else None)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import edgecnn
-from edgecnn import bundle
+from edgecnn.bundle import bundle
 from edgecnn.camera.synthetic import SyntheticCamera
 from edgecnn.dataset import find_data, open_source
 from edgecnn_train.data import load_data
@@ -85,7 +85,7 @@ def test_a_model_keeps_to_its_budget(name):
 
 
 def test_digits_holds_in_front_of_the_synthetic_camera():
-    """Digits that move; tests/edgecnn/test_classifier.py has one frame of each of many."""
+    """Digits that move; tests/edgecnn/classify/test_classifier.py has one frame of each of many."""
     with (
         edgecnn.load("digits") as classifier,
         SyntheticCamera("synthetic:seed=4711,fps=0,hold=30") as camera,

@@ -5,8 +5,8 @@ import keras
 import numpy as np
 import pytest
 
-from edgecnn import bundle
-from edgecnn.convention import InputSpec
+from edgecnn.bundle import bundle
+from edgecnn.bundle.convention import InputSpec
 from edgecnn.errors import ModelNotFound, RecipeError
 from edgecnn_train.losses import soften
 from edgecnn_train.models import build

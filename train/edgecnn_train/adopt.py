@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edgecnn.bundle import find, read_bundle
+from edgecnn.bundle.bundle import find, read_bundle
 from edgecnn.errors import RecipeError
-from edgecnn.json_text import to_json
+from edgecnn.io.json_text import to_json
 from edgecnn_train.recipe import ModelSpec
 
 if TYPE_CHECKING:

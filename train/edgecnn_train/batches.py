@@ -14,8 +14,8 @@ from edgecnn_train.augment import active, augment, mix, mixes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from edgecnn_train.data import Split
     from edgecnn_train.recipe import AugmentSpec, TrainSpec
+    from edgecnn_train.splits import Split
 
 Batch = tuple[NDArray[Any], ...]
 

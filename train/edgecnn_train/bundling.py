@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import keras
 
-from edgecnn.board import describe_board
-from edgecnn.bundle import read_bundle
-from edgecnn.bundle_writer import write_manifest, write_models
-from edgecnn.golden import record
-from edgecnn.loader import load
+from edgecnn.bundle.bundle import read_bundle
+from edgecnn.bundle.writer import write_manifest, write_models
+from edgecnn.classify.golden import record
+from edgecnn.classify.loader import load
+from edgecnn.machine.board import describe_board
 from edgecnn_train import publish, report
 from edgecnn_train.folds import as_dict
 from edgecnn_train.progress import doing
@@ -25,10 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from edgecnn.bundle import Bundle
-    from edgecnn.classifier import Classifier
-    from edgecnn.output_folder import Target
-    from edgecnn_train.data import DataSet
+    from edgecnn.bundle.bundle import Bundle
+    from edgecnn.bundle.output_folder import Target
+    from edgecnn.classify.classifier import Classifier
     from edgecnn_train.fit import Fitted
     from edgecnn_train.folds import FoldEstimate
     from edgecnn_train.judge import Judged
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from edgecnn_train.progress import Show
     from edgecnn_train.quantize import Converted
     from edgecnn_train.recipe import Recipe
+    from edgecnn_train.splits import DataSet
 
 
 @dataclass(frozen=True, slots=True)

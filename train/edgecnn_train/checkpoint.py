@@ -18,7 +18,7 @@ import keras
 import numpy as np
 
 from edgecnn.errors import OutputError
-from edgecnn.regular_file import read_regular
+from edgecnn.io.regular import read_regular
 from edgecnn_train.interval import wilson
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import typer
 
 from edgecnn.cli.options import Layout, LayoutOption
 from edgecnn.errors import OptionError
-from edgecnn.json_text import to_json
-from edgecnn.printable import echo
+from edgecnn.io.json_text import to_json
+from edgecnn.io.printable import echo
 from edgecnn_train.training import train_recipe
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgecnn.arena import arena_bytes
 from edgecnn.bench import Contestant, measure
-from edgecnn.bundle import Model
-from edgecnn.classifier import Classifier
+from edgecnn.bundle.bundle import Model
+from edgecnn.classify.classifier import Classifier
 from edgecnn.engine import open_engine
 from edgecnn.errors import RecipeError
-from edgecnn.tflite_file import read_tflite
+from edgecnn.tflite.arena import arena_bytes
+from edgecnn.tflite.file import read_tflite
 from edgecnn_train.models import build
 from edgecnn_train.notes import remember
 from edgecnn_train.publish import with_metadata
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from edgecnn.convention import InputSpec
+    from edgecnn.bundle.convention import InputSpec
     from edgecnn_train.recipe import Recipe
 
 # Widths that a budget chooses from.

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgecnn.convention import InputSpec as RuntimeInput
+from edgecnn.bundle.convention import InputSpec as RuntimeInput
 from edgecnn.dataset import data_name, find_data, foreign_files, left_out
 from edgecnn.errors import DataError, ImageError
-from edgecnn.preprocess import Preprocessor
-from edgecnn.tflite_file import Tensor
+from edgecnn.image.preprocess import Preprocessor
+from edgecnn.tflite.file import Tensor
+from edgecnn_train.background import with_background
 from edgecnn_train.cropping import cropped
-from edgecnn_train.negatives import with_background
+from edgecnn_train.splits import DataSet, Split, stratified
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,31 +28,8 @@ if TYPE_CHECKING:
 # What `auto` chooses from: the sides that the classic family was tried with.
 _SIDES = (28, 32, 48, 64, 96)
 VALUE_RANGE = (0.0, 1.0)
-# With fewer images in some class than this, a fifth of them is too few for a test: folds test all.
-SMALL_CLASS = 50
 # How many of the images that can't be read are named.
 NAMED = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """Pictures as the model sees them: uint8 N×H×W×C, labels int64 N, and the items they came from."""
-
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-    items: tuple[Item, ...]
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def sample(self, count: int, seed: int) -> Split:
-        """Return at most so many pictures, of every class its share, drawn by the seed."""
-        rng = np.random.default_rng([seed, 102])
-        return self.take(np.sort(stratified(self.labels, min(count, len(self)), rng)))
-
-    def take(self, indices: NDArray[np.int64]) -> Split:
-        """Return the pictures at these places."""
-        return Split(self.images[indices], self.labels[indices], tuple(self.items[i] for i in indices))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,46 +42,6 @@ class Pictures:
     input: RuntimeInput
     whole: Split
     skipped: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DataSet:
-    """A data set that is ready for training.
-
-    `calibration` is a part of `train`, or of `validation` in a private run; the other splits share nothing.
-    `skipped` says why for each picture that could not be read. Where folds measure what the network is worth
-    (see `everything`), `validation` and `test` are empty.
-    """
-
-    source: Source
-    input: RuntimeInput
-    train: Split
-    validation: Split
-    test: Split
-    calibration: Split
-    skipped: tuple[str, ...]
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The classes, in the order of the model's outputs."""
-        return self.source.labels
-
-    @property
-    def apart(self) -> Split:
-        """Images that did not set the int8 ranges: the validation split, or where that is empty others."""
-        if len(self.validation):
-            return self.validation
-        used = {item.id for item in self.calibration.items}
-        rest = [i for i, item in enumerate(self.train.items) if item.id not in used]
-        return self.train.take(np.array(rest, np.int64))
-
-    @property
-    def digest(self) -> str:
-        """A fingerprint of the pictures and how they are split."""
-        digest = hashlib.sha256("\n".join(self.labels).encode())
-        for split in (self.train, self.validation, self.test):
-            digest.update("\n".join(i.id for i in split.items).encode() + split.images.tobytes())
-        return digest.hexdigest()
 
 
 def find_recipe_data(spec: DataSpec, path: Path | None) -> tuple[Path, DataSpec]:
@@ -228,17 +165,6 @@ def input_tensor(spec: RuntimeInput) -> Tensor:
     """Return the float input tensor that a model for this input has."""
     channels = 1 if spec.color == "gray" else 3
     return Tensor("image", (1, spec.height, spec.width, channels), "float32", 0.0, 0, 0)
-
-
-def stratified(labels: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Choose `count` places so that every class has its share (largest remainders), drawn by `rng`."""
-    classes, sizes = np.unique(labels, return_counts=True)
-    exact = sizes * (count / len(labels))
-    shares = np.floor(exact).astype(int)
-    for k in np.argsort(shares - exact, kind="stable")[: count - shares.sum()]:
-        shares[k] += 1
-    chosen = [rng.permutation(np.flatnonzero(labels == c))[:n] for c, n in zip(classes, shares, strict=True)]
-    return np.concatenate(chosen).astype(np.int64)
 
 
 def _look(source: Source, count: int = 200) -> tuple[list[int], bool]:

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edgecnn_train.data import DataSet
     from edgecnn_train.plan import Plan
     from edgecnn_train.progress import Show
     from edgecnn_train.recipe import TrainSpec
+    from edgecnn_train.splits import DataSet
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,31 +10,34 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
-from edgecnn.bundle import Model
-from edgecnn.classifier import Classifier
+from edgecnn.bundle.bundle import Model
+from edgecnn.classify.classifier import Classifier
 from edgecnn.engine import open_engine
 from edgecnn.errors import DataError
-from edgecnn.tflite_file import read_tflite
-from edgecnn_train.data import SMALL_CLASS, divide
+from edgecnn.tflite.file import read_tflite
+from edgecnn_train.background import GENERATED
+from edgecnn_train.data import divide
 from edgecnn_train.fit import fit
 from edgecnn_train.judge import judge
 from edgecnn_train.models import build
-from edgecnn_train.negatives import GENERATED, load_negatives
+from edgecnn_train.negatives import load_negatives
 from edgecnn_train.progress import clock, doing
 from edgecnn_train.quantize.variants import files_of
+from edgecnn_train.splits import SMALL_CLASS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from edgecnn.dataset import Item, Source
-    from edgecnn_train.data import DataSet, Pictures
+    from edgecnn_train.data import Pictures
     from edgecnn_train.fit import Fitted
     from edgecnn_train.judge import Judged
     from edgecnn_train.negatives import Negatives
     from edgecnn_train.plan import Plan
     from edgecnn_train.progress import Show
     from edgecnn_train.recipe import Recipe
+    from edgecnn_train.splits import DataSet
 
 
 # Negatives that choose a fold's threshold, and as many that measure it: all folds together have enough.

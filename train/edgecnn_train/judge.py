@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgecnn.classifier import Classifier
-from edgecnn.confidence import Confidence
+from edgecnn.bundle.confidence import Confidence
+from edgecnn.classify.classifier import Classifier
 from edgecnn.engine import open_engine
-from edgecnn_train.calibrate import calibrate, probabilities, published
-from edgecnn_train.report.offenders import worst_first, worst_offenders
+from edgecnn_train.confidence import calibrate, probabilities, published
+from edgecnn_train.offenders import worst_first, worst_offenders
 from edgecnn_train.verify import on_synthetic, together, verify
 
 if TYPE_CHECKING:
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edgecnn_train.calibrate import Calibrated
-    from edgecnn_train.data import DataSet
+    from edgecnn_train.confidence import Calibrated
     from edgecnn_train.fit import Fitted
     from edgecnn_train.negatives import Negatives
+    from edgecnn_train.offenders import Offender
     from edgecnn_train.recipe import Recipe
-    from edgecnn_train.report.offenders import Offender
+    from edgecnn_train.splits import DataSet
     from edgecnn_train.verify import Verified
 
 

@@ -7,8 +7,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from edgecnn.errors import OutputError
-from edgecnn.output_file import write_file
-from edgecnn.regular_file import read_regular
+from edgecnn.io.atomic import write_file
+from edgecnn.io.regular import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from edgecnn.bundle import Bundle
-    from edgecnn.classifier import Classifier
+    from edgecnn.bundle.bundle import Bundle
+    from edgecnn.classify.classifier import Classifier
     from edgecnn.dataset import Source
     from edgecnn_train.bundling import Published
     from edgecnn_train.cost import Budget
-    from edgecnn_train.data import DataSet
     from edgecnn_train.folds import Folds
     from edgecnn_train.judge import Judged
     from edgecnn_train.negatives import Negatives
     from edgecnn_train.progress import Show
     from edgecnn_train.recipe import Recipe
+    from edgecnn_train.splits import DataSet
 
 
 def train(

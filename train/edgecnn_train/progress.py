@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from edgecnn.printable import open_console
+from edgecnn.io.printable import open_console
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -11,24 +11,24 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgecnn.bundle.output_folder import find_target, hold, require_replaceable
 from edgecnn.errors import OutputError
-from edgecnn.exporting import write_own
-from edgecnn.output_file import write_file
-from edgecnn.output_folder import find_target, hold, require_replaceable
-from edgecnn.output_lock import lock, require_unlocked
-from edgecnn.regular_file import read_regular
-from edgecnn.tflite_writer import write_metadata
+from edgecnn.exchange.exporting import write_own
+from edgecnn.io.atomic import write_file
+from edgecnn.io.lock import lock, require_unlocked
+from edgecnn.io.regular import read_regular
+from edgecnn.tflite.writer import write_metadata
 from edgecnn_train import work
 from edgecnn_train.accounting import spent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from edgecnn.convention import InputSpec
-    from edgecnn.output_folder import Draft, Target
-    from edgecnn_train.data import DataSet
+    from edgecnn.bundle.convention import InputSpec
+    from edgecnn.bundle.output_folder import Draft, Target
     from edgecnn_train.fit import Fitted
     from edgecnn_train.recipe import Recipe
+    from edgecnn_train.splits import DataSet
     from edgecnn_train.verify import Verified
 
 CALIBRATION = "calibration.txt"
@@ -77,7 +77,7 @@ def check_target(folder: Path) -> None:
 
 @contextlib.contextmanager
 def claim(folder: Path) -> Iterator[Target]:
-    """Hold a bundle's folder for a training, see `edgecnn.output_folder.hold`. Raises as `check_target`."""
+    """Lock a bundle's folder for a training: `output_folder.hold`. Raises as `check_target`."""
     check_target(folder)
     real = find_target(folder, HINT)
     with contextlib.ExitStack() as stack:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from edgecnn.errors import RecipeError
-from edgecnn.image_names import is_image_name
-from edgecnn.nearby import did_you_mean, nearest
-from edgecnn.regular_file import read_regular
+from edgecnn.image.names import is_image_name
+from edgecnn.io.nearby import did_you_mean, nearest
+from edgecnn.io.regular import read_regular
 from edgecnn_train.recipe import Recipe
 
 

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from edgecnn.cli.output import write_bytes, write_new_bytes
-from edgecnn.printable import printable
-from edgecnn.text_drawing import drawable, put_text, text_width
+from edgecnn.image.text_drawing import drawable, put_text, text_width
+from edgecnn.io.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecnn.errors import MissingExtra, OptionError, OutputError
-from edgecnn.json_text import to_json
+from edgecnn.io.json_text import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from edgecnn.bundle import Bundle
+    from edgecnn.bundle.bundle import Bundle
     from edgecnn.dataset import LayoutName
     from edgecnn_train.progress import Show
     from edgecnn_train.recipe import Recipe
@@ -116,9 +116,9 @@ def train_recipe(
         refuse(chosen)
     if tensorboard:
         check_logs(tensorboard)
-    from edgecnn.bundle import find
+    from edgecnn.bundle.bundle import find
     from edgecnn.dataset import open_source
-    from edgecnn.quiet import quiet_stderr
+    from edgecnn.io.quiet import quiet_stderr
     from edgecnn_train.data import find_recipe_data
     from edgecnn_train.publish import check_target
     from edgecnn_train.work import work_folder

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from edgecnn.bundle import find
+from edgecnn.bundle.bundle import find
 from edgecnn.errors import ModelNotFound, RecipeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from edgecnn.convention import InputSpec
+    from edgecnn.bundle.convention import InputSpec
 
 # The trained float network as Keras keeps it, in every bundle that this trainer writes.
 NETWORK = "network.keras"

@@ -10,15 +10,15 @@ import numpy as np
 
 from edgecnn.camera.synthetic import SyntheticCamera
 from edgecnn.errors import GateError
-from edgecnn.evaluation import score
+from edgecnn.evaluation.result import score
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from edgecnn.classifier import Classifier
-    from edgecnn_train.data import DataSet
+    from edgecnn.classify.classifier import Classifier
+    from edgecnn_train.splits import DataSet
 
 # A seed that no training uses; every frame shows another digit.
 SYNTHETIC_SPEC = "synthetic:seed=2026,fps=0,hold=1"

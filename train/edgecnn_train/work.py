@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from edgecnn.errors import OutputError
-from edgecnn.moving import MARK
-from edgecnn.regular_file import read_regular
+from edgecnn.io.moving import MARK
+from edgecnn.io.regular import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ import edgecnn
 from edgecnn.bench import Contestant
 from edgecnn.bench.accuracy import judged, knowledge
 from edgecnn.dataset import open_source
-from edgecnn.evaluating import choose, evaluate_variants
+from edgecnn.evaluation.evaluate import choose, evaluate_variants
 from tests.edgecnn.bench.test_contest import compared
 
 

@@ -5,7 +5,7 @@ from edgecnn import Timings
 from edgecnn.bench import Contestant, Frames, bench_frames, measure, report
 from edgecnn.bench.rows import csv_text
 from edgecnn.bench.words import verdict
-from edgecnn.condition import look
+from edgecnn.machine.condition import look
 
 
 def contest(first: str, second: str, blocks: int = 8, camera_runs: int = 0):

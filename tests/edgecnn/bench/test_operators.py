@@ -1,6 +1,6 @@
+from edgecnn.bench.benchmark_model import read_profile
 from edgecnn.bench.operators import operators, with_times
-from edgecnn.benchmark_model import read_profile
-from edgecnn.bundle import open_model
+from edgecnn.bundle.bundle import open_model
 from tests.benchmark_model import BUILTIN, XNNPACK, printed
 
 

@@ -8,7 +8,7 @@ from edgecnn.bench.accuracy import Accuracy, Knowledge
 from edgecnn.bench.changes import find_changes, read_run
 from edgecnn.bench.operators import operators
 from edgecnn.bench.page import draw_page
-from edgecnn.bundle import open_model
+from edgecnn.bundle.bundle import open_model
 from tests.edgecnn.bench.test_contest import compared, entered
 
 pytest.importorskip("matplotlib")
@@ -98,7 +98,7 @@ def test_a_restless_run_says_so_on_top(whole):
 
 def test_one_contestant_alone_has_a_page():
     from edgecnn.bench import report
-    from edgecnn.condition import look
+    from edgecnn.machine.condition import look
 
     now = look()
     page = Parsed(draw_page(report("digits", [entered("int8", 1, [1.0] * 8)], (now, now))))

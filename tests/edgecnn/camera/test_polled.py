@@ -13,7 +13,7 @@ from edgecnn.camera.polled import PolledCamera
 from edgecnn.errors import CameraError
 from tests.conftest import draw_seven
 from tests.edgecnn.camera.httpcam import HttpCamera
-from tests.edgecnn.test_transparency import DISC, saved
+from tests.edgecnn.image.test_transparency import DISC, saved
 
 QUICK = Mode(fps=50, stall_s=2)
 

@@ -12,8 +12,8 @@ from edgecnn.camera import Mode, open_recovering, recovery
 from edgecnn.camera.recovery import RecoveringCamera
 from edgecnn.camera.synthetic import SyntheticCamera
 from edgecnn.errors import CameraError
-from edgecnn.live import run
-from edgecnn.sink import Sink
+from edgecnn.live.loop import run
+from edgecnn.live.sink import Sink
 from tests.conftest import until
 from tests.edgecnn.camera.rtsp import RtspCamera
 

@@ -9,14 +9,14 @@ import pytest
 from rich.console import Console
 
 import edgecnn
-from edgecnn import bundle
 from edgecnn.bench import Contestant, Frames, bench_frames, measure, report
+from edgecnn.bundle import bundle
 from edgecnn.cli import bench_run
 from edgecnn.cli.bench_print import print_report
 from edgecnn.cli.bench_run import take_energy
 from tests.benchmark_model import BUILTIN, install, printed
 from tests.edgecnn.bench.test_contest import compared
-from tests.edgecnn.test_energy import RAILS, WATTS, firmware
+from tests.edgecnn.machine.test_energy import RAILS, WATTS, firmware
 
 SHORT = ("--blocks", 8, "--cold-starts", 0)
 QUICK = ("--engine", "fake:delay_ms=0.1", *SHORT)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgecnn import bundle
+from edgecnn.bundle import bundle
 from tests.conftest import draw_seven
 
 

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edgecnn import bundle
+from edgecnn.bench.compare import Accuracy, Row
+from edgecnn.bundle import bundle
 from edgecnn.cli import compare
-from edgecnn.compare import Accuracy, Row
 from edgecnn.latency import Spread
 
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from edgecnn.bundle import find
+from edgecnn.bundle.bundle import find
 from tests import compiler as real
 from tests.conftest import until
 from tests.models import compiled, shipped

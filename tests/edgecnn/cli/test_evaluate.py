@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edgecnn import bundle
+from edgecnn.bundle import bundle
 from edgecnn.cli.evaluate import print_result
-from edgecnn.evaluation import Evaluation, score
+from edgecnn.evaluation.result import Evaluation, score
 
 
 def test_it_prints_both_variants_classes_and_confusion(run_cli, idx_folder):

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from edgecnn.bundle import find as find_bundle
+from edgecnn.bundle.bundle import find as find_bundle
 from tests import compiler as real
 from tests.models import compiled, float_edges
 

@@ -9,7 +9,7 @@ import pytest
 
 from edgecnn.cli import doctor
 from edgecnn.cli.evaluate import _heads
-from edgecnn.printable import open_console
+from edgecnn.io.printable import open_console
 from tests.pictures import textured
 
 

@@ -54,7 +54,7 @@ def test_what_is_no_model_is_one_line(run_cli, tmp_path, content):
 
 
 def test_a_changed_bundle_is_refused(run_cli, tmp_path):
-    from edgecnn.bundle import find
+    from edgecnn.bundle.bundle import find
 
     copy = tmp_path / "copy"
     shutil.copytree(find("digits"), copy)

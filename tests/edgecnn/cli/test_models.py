@@ -7,9 +7,9 @@ import shutil
 
 import pytest
 
-from edgecnn import bundle
+from edgecnn.bundle import bundle
 from edgecnn.cli.models import _print_card
-from edgecnn.printable import open_console, printable, printable_text
+from edgecnn.io.printable import open_console, printable, printable_text
 from tests.models import nan_bundle
 
 

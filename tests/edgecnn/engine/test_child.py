@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from edgecnn import bundle
+from edgecnn.bundle import bundle
 from edgecnn.engine import child, open_engine
 from edgecnn.errors import EngineError, EngineRestarted, ModelError, OptionError
 from tests.edgecnn.engine.test_engine import tensor
@@ -94,7 +94,7 @@ def test_it_ends_with_its_parent(model):
     """Also when that was killed, and the child hangs."""
     code = """
 import sys, threading, time
-from edgecnn import bundle
+from edgecnn.bundle import bundle
 from edgecnn.engine import open_engine
 import numpy as np
 engine = open_engine("fake:hang=1", bundle.open_model("digits"), deadline_ms=60_000)

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import edgecnn
-from edgecnn import bundle, coral
-from edgecnn.convention import Given
+from edgecnn.bundle import bundle
+from edgecnn.bundle.convention import Given
+from edgecnn.coral import devices
 from edgecnn.engine import open_engine, probe
 from edgecnn.errors import EngineError, EngineLost, LabelsError, ModelError, OptionError
 from tests.driver import build_driver, needs_compiler
@@ -32,7 +33,7 @@ def plugged(drivers, monkeypatch):
 
     def plug(does: str, version: int = 14) -> Path:
         path = build_driver(drivers, does, version)
-        monkeypatch.setenv(coral.LIBRARY_VARIABLE, str(path))
+        monkeypatch.setenv(devices.LIBRARY_VARIABLE, str(path))
         return path
 
     return plug
@@ -126,7 +127,7 @@ def test_a_driver_that_hangs_is_left(plugged, folder, monkeypatch):
 def test_a_library_that_is_none_is_said(folder, monkeypatch, tmp_path, capfd):
     broken = tmp_path / "libbroken.so"
     broken.write_bytes(b"\x7fELF and nothing more")
-    monkeypatch.setenv(coral.LIBRARY_VARIABLE, str(broken))
+    monkeypatch.setenv(devices.LIBRARY_VARIABLE, str(broken))
     with pytest.raises(EngineError, match=r"libbroken.so can't be loaded: .*libedgetpu1-std"):
         open_engine("edgetpu", bundle.open_model("digits"))
     assert capfd.readouterr().err == ""
@@ -141,8 +142,8 @@ def test_devices_are_chosen_by_name(plugged, folder):
 
 
 def test_without_a_device_it_is_refused_in_one_line(folder, run_cli, seven, monkeypatch):
-    monkeypatch.delenv(coral.LIBRARY_VARIABLE, raising=False)
-    if coral.find_devices():
+    monkeypatch.delenv(devices.LIBRARY_VARIABLE, raising=False)
+    if devices.find_devices():
         pytest.skip("there is an Edge TPU here")
     ran = run_cli("classify", seven, "--model", "digits", "--engine", "edgetpu")
     ran.fails("edgetpu: no Edge TPU is plugged in")

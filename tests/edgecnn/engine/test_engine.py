@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from edgecnn import bundle
-from edgecnn.convention import Given
+from edgecnn.bundle import bundle
+from edgecnn.bundle.convention import Given
 from edgecnn.engine import ENGINES, open_engine
 from edgecnn.errors import EngineError, ModelError, OptionError
 from edgecnn.latency import percentile

@@ -5,10 +5,10 @@ import json
 import pytest
 
 import edgecnn
-from edgecnn import bundle
-from edgecnn.cache import cache_folder
+from edgecnn.bundle import bundle
 from edgecnn.engine import probe
 from edgecnn.errors import EngineLost, ModelError
+from edgecnn.io.cache import cache_folder
 
 
 @pytest.fixture(autouse=True)

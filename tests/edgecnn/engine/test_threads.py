@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 import edgecnn
-from edgecnn import bundle
-from edgecnn.board import describe_board
-from edgecnn.cache import cache_folder
+from edgecnn.bundle import bundle
 from edgecnn.engine import ENGINES, Engine, Entry
 from edgecnn.engine import threads as measured
 from edgecnn.engine.threads import best_threads
+from edgecnn.io.cache import cache_folder
+from edgecnn.machine.board import describe_board
 
 
 class Scaling(Engine):

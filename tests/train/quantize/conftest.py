@@ -12,9 +12,9 @@ import pytest
 from keras import layers
 
 from edgecnn.dataset import Item
-from edgecnn_train.data import Split
 from edgecnn_train.fit import scaled
 from edgecnn_train.quantize import quantization_aware, to_float32, to_int8, twin_to_int8, without_rounding
+from edgecnn_train.splits import Split
 
 NETWORKS = ("residual", "depthwise", "classic")
 

@@ -3,9 +3,9 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from edgecnn import bundle
-from edgecnn.tflite_file import read_tflite
-from edgecnn.tflite_writer import write_metadata
+from edgecnn.bundle import bundle
+from edgecnn.tflite.file import read_tflite
+from edgecnn.tflite.writer import write_metadata
 from edgecnn_train.quantize import compact
 from tests.train.quantize.conftest import NETWORKS
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import edgecnn
-from edgecnn.tflite_file import read_tflite
+from edgecnn.tflite.file import read_tflite
 from edgecnn_train.quantize import to_dynamic_range, to_float16
 
 

@@ -5,7 +5,7 @@ import tensorflow as tf
 from keras import layers
 
 from edgecnn.errors import RecipeError
-from edgecnn.tflite_file import read_tflite
+from edgecnn.tflite.file import read_tflite
 from edgecnn_train.fit import scaled
 from edgecnn_train.quantize import (
     assert_parity,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgecnn_train.calibrate import Calibrated, CalibratedVariant
+from edgecnn_train.confidence import Calibrated, CalibratedVariant
 from edgecnn_train.reliability import Reliability
 from edgecnn_train.verify import Verified
 

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from edgecnn import bundle
+from edgecnn.bundle import bundle
 from edgecnn_train.report import measure
 
 

@@ -10,8 +10,8 @@ import typer
 
 from edgecnn.cli.options import Layout, LayoutOption
 from edgecnn.errors import DataError, OptionError
-from edgecnn.json_text import to_json
-from edgecnn.printable import echo, open_console
+from edgecnn.io.json_text import to_json
+from edgecnn.io.printable import echo, open_console
 from edgecnn_train.training import choose, names_recipe
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _open(
 ) -> tuple[Recipe, Path, Source]:
     """Find the data: of a recipe, at a path, or by their name in $EDGECNN_DATA."""
     from edgecnn.dataset import left_out, locate, open_source
-    from edgecnn.quiet import say
+    from edgecnn.io.quiet import say
     from edgecnn_train.data import find_recipe_data
     from edgecnn_train.recipe_file import read_recipe
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from edgecnn.image_names import cures
+from edgecnn.image.names import cures
 from edgecnn_train.cropping import MUCH, cropped
-from edgecnn_train.data import SMALL_CLASS
+from edgecnn_train.splits import SMALL_CLASS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ import numpy as np
 
 from edgecnn.dataset import left_out
 from edgecnn.errors import DataError, ImageError
-from edgecnn.preprocess import Preprocessor
+from edgecnn.image.preprocess import Preprocessor
 from edgecnn_train.augment import augment, mix
 from edgecnn_train.batches import scaled
 from edgecnn_train.data import choose_input, input_tensor

@@ -11,7 +11,7 @@ import numpy as np
 
 from edgecnn.dataset import foreign_files
 from edgecnn.errors import DataError, ImageError
-from edgecnn.shrink import shrink
+from edgecnn.image.shrink import shrink
 from edgecnn_train.data import has_color
 
 if TYPE_CHECKING:

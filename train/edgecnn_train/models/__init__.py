@@ -9,7 +9,7 @@ from edgecnn_train.models.mobilenet import ds_cnn, mobilenet_v1, mobilenet_v2
 from edgecnn_train.models.resnet import resnet, resnet8, resnet20
 
 if TYPE_CHECKING:
-    from edgecnn.convention import InputSpec
+    from edgecnn.bundle.convention import InputSpec
     from edgecnn_train.recipe import ModelSpec
 
 FAMILIES = {

@@ -10,7 +10,7 @@ from edgecnn.errors import RecipeError
 from edgecnn_train.models.layers import keras_activation, picture, scaled
 
 if TYPE_CHECKING:
-    from edgecnn.convention import InputSpec
+    from edgecnn.bundle.convention import InputSpec
     from edgecnn_train.recipe import ModelSpec
 
 

@@ -9,7 +9,7 @@ import keras
 from edgecnn.errors import RecipeError
 
 if TYPE_CHECKING:
-    from edgecnn.convention import InputSpec
+    from edgecnn.bundle.convention import InputSpec
     from edgecnn_train.recipe import ModelSpec
 
 # Recipe name → Keras name, where they differ.

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgecnn_train.data import stratified
 from edgecnn_train.quantize.graph import match, read_operators
 from edgecnn_train.quantize.parity import answers
 from edgecnn_train.quantize.ptq import to_int8
+from edgecnn_train.splits import stratified
 
 if TYPE_CHECKING:
-    from edgecnn_train.data import Split
+    from edgecnn_train.splits import Split
 
 # In points of top-1: what int8 may lose to its float twin anywhere.
 ALLOWED_POINTS = 0.5

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.tflite_names import METADATA_NAME
-from edgecnn.tflite_writer import pack_model
+from edgecnn.tflite.names import METADATA_NAME
+from edgecnn.tflite.writer import pack_model
 
 _KEPT_METADATA = (METADATA_NAME.encode(), b"min_runtime_version")
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")

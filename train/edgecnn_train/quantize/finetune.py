@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from edgecnn_train.data import DataSet
     from edgecnn_train.progress import Show
     from edgecnn_train.recipe import Recipe
+    from edgecnn_train.splits import DataSet
 
 # Of the epochs, the last third trains with its ranges held, so that the weights settle in them.
 _FROZEN = 1 / 3

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgecnn.bundle import Model
-from edgecnn.convention import InputSpec
+from edgecnn.bundle.bundle import Model
+from edgecnn.bundle.convention import InputSpec
 from edgecnn.engine import open_engine
 from edgecnn.errors import GateError
-from edgecnn.quant import dequantize, pixel_table
-from edgecnn.tflite_file import read_tflite
+from edgecnn.tflite.file import read_tflite
+from edgecnn.tflite.quant import dequantize, pixel_table
 from edgecnn_train.data import VALUE_RANGE
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 
 from edgecnn.errors import OutputError
-from edgecnn.quiet import quiet_stderr
+from edgecnn.io.quiet import quiet_stderr
 from edgecnn_train.batches import scaled
 
 if TYPE_CHECKING:

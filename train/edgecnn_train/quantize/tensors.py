@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgecnn.quant import real_range
-from edgecnn.quiet import quiet_stderr
+from edgecnn.io.quiet import quiet_stderr
+from edgecnn.tflite.quant import real_range
 from edgecnn_train.batches import scaled
 from edgecnn_train.quantize.graph import Operator, match, read_operators
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edgecnn.edgetpu_ops import check_edge_tpu
+from edgecnn.coral.operators import check_edge_tpu
 from edgecnn_train.quantize.calibration import check_calibration, second_subset
 from edgecnn_train.quantize.compact import compact
 from edgecnn_train.quantize.finetune import to_int8_by_training
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from edgecnn_train.data import DataSet
     from edgecnn_train.progress import Show
     from edgecnn_train.quantize.calibration import CalibrationCheck
     from edgecnn_train.quantize.tensors import QuantizationReport
     from edgecnn_train.recipe import Recipe
+    from edgecnn_train.splits import DataSet
 
 # What to do where another calibration set gives another accuracy.
 _ADVICE = "more of them (--set quantize.calibration=N) or --set quantize.method=qat may help"

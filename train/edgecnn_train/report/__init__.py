@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edgecnn.heatmap import draw_heatmap
+from edgecnn.evaluation.heatmap import draw_heatmap
+from edgecnn_train.offenders import Offender, worst_offenders
 from edgecnn_train.publish import page_path, write_page
 from edgecnn_train.report.card import card
 from edgecnn_train.report.figures import confusion_matrix, reliability_diagram, training_curves
 from edgecnn_train.report.measured import Measured, measure
-from edgecnn_train.report.offenders import Offender, worst_offenders
 from edgecnn_train.report.page import page
 from edgecnn_train.report.verdict import headlines, verdict
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgecnn_train.accounting import privacy
-from edgecnn_train.calibrate import MANY_REJECTED
+from edgecnn_train.confidence import MANY_REJECTED
 from edgecnn_train.report import tables
 from edgecnn_train.report.tables import Table
 from edgecnn_train.report.verdict import headlines, verdict

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from edgecnn.figure_text import figure_texts
+from edgecnn.image.figure_text import figure_texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edgecnn_train.calibrate import CalibratedVariant
+    from edgecnn_train.confidence import CalibratedVariant
     from edgecnn_train.fit import Fitted
     from edgecnn_train.verify import Verified
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edgecnn.arena import arena_bytes
 from edgecnn.bench import Contestant
 from edgecnn.bench import measure as measure_latency
-from edgecnn.board import describe_board
-from edgecnn.corruption import NAMES
-from edgecnn.evaluating import choose, evaluate_variants
-from edgecnn.loader import load
+from edgecnn.classify.loader import load
+from edgecnn.evaluation.corruption import NAMES
+from edgecnn.evaluation.evaluate import choose, evaluate_variants
+from edgecnn.machine.board import describe_board
+from edgecnn.tflite.arena import arena_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgecnn.dataset import Item
-    from edgecnn.evaluation import Evaluation
-    from edgecnn_train.data import DataSet
+    from edgecnn.evaluation.result import Evaluation
     from edgecnn_train.recipe import Recipe
+    from edgecnn_train.splits import DataSet
 
 _BLOCKS = 20
 

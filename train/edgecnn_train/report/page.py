@@ -1,6 +1,6 @@
 """One page about a bundle: self-contained, without scripts, and with nothing to fetch.
 
-Everything that is filled into a template is escaped: see `edgecnn.markup`.
+Everything that is filled into a template is escaped: see `edgecnn.io.markup`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 
-from edgecnn.markup import Html, fill, joined, prose, table
+from edgecnn.io.markup import Html, fill, joined, prose, table
 from edgecnn_train.report import tables
 from edgecnn_train.report.content import Block, Picture, Section, sections
 from edgecnn_train.report.tables import Table
@@ -18,8 +18,8 @@ from edgecnn_train.report.tables import Table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from edgecnn_train.offenders import Offender
     from edgecnn_train.quantize.tensors import QuantizationReport
-    from edgecnn_train.report.offenders import Offender
     from edgecnn_train.verify import Verified
 
 # The policy lets a browser load nothing, should anything ever get past the escaping.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edgecnn.evaluation import class_scores
+from edgecnn.evaluation.result import class_scores
 
 if TYPE_CHECKING:
     from edgecnn_train.quantize.tensors import QuantizationReport

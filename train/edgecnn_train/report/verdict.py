@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgecnn_train.calibrate import reject_fewer
+from edgecnn_train.confidence import reject_fewer
 from edgecnn_train.interval import wilson
 from edgecnn_train.report.tables import recalls
 from edgecnn_train.verify import GUESSING

@@ -1,0 +1,1 @@
+"""A model on disk: its manifest, variants, labels and conventions, and how its folder is written."""

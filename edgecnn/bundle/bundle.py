@@ -1,0 +1,348 @@
+"""A model bundle: a folder with a manifest, labels and the variants of one model.
+
+`bundle.json` is the manifest, which `edgecnn.bundle.manifest` reads. Whatever takes a model takes a bundle's
+name, a bundle's folder, or a bare `.tflite` file.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from edgecnn.bundle.classifier_file import as_classifier, is_open, picture_of
+from edgecnn.bundle.confidence import Confidence
+from edgecnn.bundle.convention import Convention, Given, InputSpec
+from edgecnn.bundle.manifest import (
+    COMPILED,
+    FORMAT,
+    MANIFEST,
+    MOST_BYTES,
+    MOST_FILE_BYTES,
+    Facts,
+    Golden,
+    Variant,
+    read_manifest,
+)
+from edgecnn.bundle.scores import Found, Scores
+from edgecnn.bundle.usage import Usage, check_labels, must_say, scores_notice, scores_of, usage_of_file
+from edgecnn.errors import BundleError, ModelError, ModelNotFound
+from edgecnn.io.nearby import did_you_mean, nearest
+from edgecnn.io.printable import printable
+from edgecnn.io.regular import read_regular
+from edgecnn.tflite.file import TfliteFile, read_tflite
+
+__all__ = [
+    "COMPILED",
+    "FORMAT",
+    "LABELS",
+    "MANIFEST",
+    "Bundle",
+    "Model",
+    "Variant",
+    "bundle_folders",
+    "bundle_usage",
+    "find",
+    "list_bundles",
+    "open_model",
+    "read_bundle",
+    "read_file",
+    "search_path",
+    "survey_bundles",
+]  # fmt: skip
+LABELS = "labels.txt"
+# Which variant is meant where none is named, if there are others.
+USUAL = "int8"
+
+
+class Bundle(NamedTuple):
+    """A bundle's manifest, and the folder it was read from.
+
+    `confidence` has an entry for each variant where the bundle was calibrated; `golden` is None where
+    nothing was recorded; `scores` is None where the graph tells what the output is, `thresholds` are those of
+    a multi-label model's classes, `output` is the name of the output where the model has several. `manifest`
+    is the whole JSON object, whose other keys nobody has checked.
+    """
+
+    name: str
+    folder: Path
+    title: str
+    labels: tuple[str, ...]
+    input: InputSpec
+    variants: dict[str, Variant]
+    confidence: dict[str, Confidence]
+    golden: Golden | None
+    facts: Facts
+    manifest: dict[str, Any]
+    scores: Scores | None = None
+    thresholds: tuple[float, ...] = ()
+    output: str | None = None
+
+    def __repr__(self) -> str:
+        size = f"{len(self.labels):,} classes, {self.input.width}×{self.input.height} {self.input.color}"
+        return printable(f"Bundle({self.name}: {'; '.join([size, *map(str, self.variants.values())])})")
+
+    def default_variant(self) -> str:
+        """Return the variant that is meant where none is named: int8, or the only one that runs anywhere."""
+        names = self.portable or tuple(self.variants)
+        return names[0] if len(names) == 1 else USUAL
+
+    @property
+    def portable(self) -> tuple[str, ...]:
+        """The names of the variants that run on any machine: all but the compiled ones."""
+        return tuple(name for name, variant in self.variants.items() if not variant.compiled)
+
+    def read(self, variant: str) -> bytes:
+        """Return a variant's bytes, read once and checked against the manifest's hash."""
+        if variant not in self.variants:
+            there = ", ".join(self.variants)
+            raise BundleError(
+                f"{self.name} has no variant {variant!r}; it has {there}: choose by --variant, in Python by "
+                "`variant=`"
+            )
+        entry = self.variants[variant]
+        other = f"{self.folder / entry.file} is not the file that {MANIFEST} names"
+        try:
+            data = read_regular(self.folder / entry.file, entry.bytes)
+        except OSError as error:
+            if error.errno == errno.EFBIG:
+                raise BundleError(
+                    f"{other}: {error.strerror}, so its SHA-256 is another one; copy the bundle again"
+                ) from error
+            raise BundleError(
+                f"{self.folder / entry.file} can't be read: {error.strerror}; copy the bundle again"
+            ) from error
+        found = hashlib.sha256(data).hexdigest()
+        if found != entry.sha256:
+            raise BundleError(
+                f"{other}: its SHA-256 is {found[:12]}…, expected {entry.sha256[:12]}…; copy the bundle again"
+            )
+        return data
+
+
+class Model(NamedTuple):
+    """A model that is ready for an engine: its bytes, what they hold, and how to feed it.
+
+    `bundle` is None for a bare file, `scores` until it has run where the graph does not tell what the output
+    is. `thresholds` are those of a multi-label model's classes, none for the usual one. `notices` are lines
+    for a person.
+    """
+
+    name: str
+    variant: str
+    data: bytes
+    file: TfliteFile
+    labels: tuple[str, ...]
+    input: InputSpec
+    bundle: Bundle | None
+    confidence: Confidence = Confidence()
+    scores: Scores | None = "probabilities"
+    thresholds: tuple[float, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+def search_path() -> list[Path]:
+    """Return the folders that hold bundles: $EDGECNN_MODELS, the installed ones, the repository's."""
+    package = Path(__file__).parent.parent
+    folders = [package / "firmware_models", package.parent / "firmware_models"]
+    if custom := os.environ.get("EDGECNN_MODELS"):
+        folders.insert(0, Path(custom))
+    return [f for f in folders if os.path.isdir(f)]  # noqa: PTH112 - pathlib's raises without permission
+
+
+def list_bundles() -> list[Bundle]:
+    """Return every bundle on the search path that can be read, the first of each name, sorted by name."""
+    return survey_bundles()[0]
+
+
+def survey_bundles() -> tuple[list[Bundle], list[str]]:
+    """Return what `list_bundles` does, and why each other one is left out, a line each."""
+    folders, reasons = _look_for_bundles()
+    found = []
+    for folder in folders:
+        try:
+            found.append(read_bundle(folder))
+        except BundleError as error:
+            reasons.append(str(error))
+    return found, reasons
+
+
+def bundle_folders() -> list[Path]:
+    """Return the folder of every bundle on the search path, readable or not, the first of each name."""
+    return _look_for_bundles()[0]
+
+
+def _look_for_bundles() -> tuple[list[Path], list[str]]:
+    """Return the folders of bundles, sorted by name, and which folders can't be looked into."""
+    found: dict[str, Path] = {}
+    reasons = []
+    for folder in search_path():
+        try:
+            names = os.listdir(folder)  # noqa: PTH208
+        except OSError as error:
+            reasons.append(f"{folder} can't be read: {error.strerror}")
+            continue
+        for name in names:
+            # What is hidden is a bundle that is being written, or was when that was cut off.
+            if not name.startswith(".") and _holds_manifest(folder / name):
+                found.setdefault(name, folder / name)
+    return [found[name] for name in sorted(found)], reasons
+
+
+def _holds_manifest(folder: Path) -> bool:
+    """Whether a folder has a manifest of any kind, or may have one that can't be seen."""
+    try:
+        os.lstat(folder / MANIFEST)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def find(name_or_path: str | os.PathLike[str]) -> Path:
+    """Return the folder of a bundle, or the path of a bare `.tflite`.
+
+    Raises
+    ------
+    ModelNotFound
+        Where there is neither; the message names the bundles that there are.
+    """
+    text = os.fspath(name_or_path)
+    path = Path(text)
+    # A name means the installed bundle, also where a folder here happens to be called the same.
+    if text and "/" not in text and os.sep not in text and text not in (".", ".."):
+        for folder in search_path():
+            if os.path.isfile(folder / text / MANIFEST):  # noqa: PTH113 - pathlib's raise
+                return folder / text
+    if os.path.isfile(path / MANIFEST) or os.path.isfile(path):  # noqa: PTH113 - pathlib's raise
+        return path
+    if os.path.isdir(path):  # noqa: PTH112
+        made = Path(f"{path}-model")  # what `train` calls the bundle of a folder of photos
+        meant = f": did you mean {os.fspath(made)!r}?" if os.path.isfile(made / MANIFEST) else ""  # noqa: PTH113
+        raise ModelNotFound(f"{text} is a folder without {MANIFEST}, so it is no bundle{meant}")
+    if path.suffix == ".tflite":
+        raise ModelNotFound(f"no model file {text!r} here: check the path{did_you_mean(text)}")
+    known = [folder.name for folder in bundle_folders()]
+    near = nearest(text, known)
+    did = f"did you mean {near!r}? Else " if near else ""
+    path_meant = "" if near else did_you_mean(text)
+    raise ModelNotFound(
+        f"no model {text!r}: {did}give a .tflite file, a bundle's folder, or one of "
+        f"{', '.join(known)}{path_meant}"
+    )
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Read a bundle's manifest and labels. Raises BundleError where they do not fit together."""
+    path = folder / LABELS
+    found = read_manifest(folder / MANIFEST)
+    try:
+        listed = read_regular(path, MOST_BYTES).decode("utf-8-sig")
+    except OSError as error:
+        raise BundleError(f"{path} can't be read: {error.strerror}; copy the bundle again") from error
+    except UnicodeDecodeError as error:
+        raise BundleError(f"{path} is no UTF-8 text: copy the bundle again") from error
+    # An editor may have left the last line's end out.
+    if listed.removesuffix("\n") != "\n".join(found.labels):
+        raise BundleError(
+            f"{path} and {MANIFEST} name different labels: write the same in both, or copy the bundle again"
+        )
+    return Bundle(
+        found.name, folder, found.title, found.labels, found.input, found.variants, found.confidence,
+        found.golden, found.facts, found.raw, found.scores, found.thresholds, found.output,
+    )  # fmt: skip
+
+
+def open_model(
+    name_or_path: str | os.PathLike[str], variant: str | None = None, given: Given | None = None
+) -> Model:
+    """Read a model and everything that is known of it.
+
+    Parameters
+    ----------
+    name_or_path
+        A bundle's name or folder, or a bare `.tflite`, which is its own only variant.
+    variant
+        Which of a bundle's variants; None for int8, or for the only one that there is.
+    given
+        What a bare file can't say itself. A bundle names everything but takes other labels and scores.
+
+    Raises
+    ------
+    ModelError
+        Or one of its children, with one clear line.
+    """
+    path, given = find(name_or_path), given or Given()
+    if not path.is_dir():
+        file = read_tflite(data := read_file(path), str(path))
+        use = usage_of_file(file, str(path), given, path.parent)
+        # Whoever has no Edge TPU should not look for labels first.
+        use.require(
+            f"{path} was compiled for the Edge TPU, runs only with one, and" if file.edge_tpu else str(path)
+        )
+        if variant == "float32" != use.variant:
+            raise ModelError(f"{path} is {use.variant} itself and has no float32 variant")
+        return _model(path.stem, data, use, None)
+    bundle = read_bundle(path)
+    data, use = bundle_usage(bundle, variant or bundle.default_variant(), given)
+    return _model(bundle.name, data, use, bundle)
+
+
+def _model(name: str, data: bytes, use: Usage, bundle: Bundle | None) -> Model:
+    return Model(
+        name, use.variant, data, use.file, use.labels, use.convention.spec(name), bundle, use.confidence,
+        use.found.scores, bundle.thresholds if bundle else (), use.notices,
+    )  # fmt: skip
+
+
+def bundle_usage(bundle: Bundle, variant: str, given: Given) -> tuple[bytes, Usage]:
+    """Return a variant's bytes, and how it is used: as the manifest says. Raises ModelError."""
+    if option := given.option():
+        raise BundleError(f"{bundle.name} is a bundle, which says how its images are: leave {option} out")
+    data, spec = bundle.read(variant), bundle.input
+    source = str(bundle.folder / bundle.variants[variant].file)
+    file, size = read_tflite(data, source), (spec.width, spec.height)
+    fixed = len(file.inputs) == 1 and len(file.inputs[0].shape) == 4 and not is_open(file.inputs[0])
+    file = as_classifier(file, source, bundle.output, None if fixed else size)
+    there = picture_of(file.inputs[0].shape, size)
+    wrong_color = there is not None and there.channels == 1 and spec.color != "gray"
+    if (
+        there is None
+        or (there.height, there.width, there.layout) != (spec.height, spec.width, spec.layout)
+        or wrong_color
+    ):
+        raise BundleError(
+            f"{source} takes {list(file.inputs[0].shape)}, but {MANIFEST} says "
+            f"{spec.height}×{spec.width} {spec.color}, {spec.layout}"
+        )
+    names = bundle.labels
+    if given.labels:
+        from edgecnn.tflite.labels import read_labels  # only a bare file needs it otherwise
+
+        names = tuple(read_labels(given.labels))
+    check_labels(names, file, str(given.labels or bundle.folder / LABELS))
+    said = f"its {MANIFEST}"
+    found = scores_of(file, source, given.scores or bundle.scores)
+    notices: tuple[str, ...] = ()
+    if bundle.scores and not given.scores:
+        found = Found(bundle.scores, said)
+    elif must_say(found, file):
+        notices = (f"{bundle.name}: {scores_notice(found)}",)
+    convention = Convention(
+        spec.width, spec.height, spec.color, spec.fit, spec.layout, spec.value_range,
+        dict.fromkeys(("range", "color", "fit", "layout"), said), spec.channel_ranges, spec.resize,
+        background=spec.background,
+    )  # fmt: skip
+    confidence = bundle.confidence.get(variant, Confidence())
+    return data, Usage(file, variant, convention, names, confidence, found, notices=notices)
+
+
+def read_file(path: Path) -> bytes:
+    """Return a bare model file's bytes. Raises ModelError."""
+    try:
+        return read_regular(path, MOST_FILE_BYTES)
+    except OSError as error:
+        raise ModelError(f"{path} can't be read: {error.strerror}") from error

@@ -1,0 +1,96 @@
+"""What makes scores mean something: a temperature, and the score below which the answer is `unknown`.
+
+A bundle's manifest may have the table `confidence`, written by the trainer for each variant::
+
+    "confidence": {
+      "variants": {"int8": {"temperature": 1.31, "threshold": 0.62, …}, "float32": {…}},
+      "unknown": {"background": "background" or null, …}
+    }
+
+The runtime reads what stands here; the rest of the table is what was measured, for people.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from edgecnn.io.checked_json import Field
+    from edgecnn.tflite.file import Tensor
+
+# Outside of these a temperature makes every score a one, or all of them equal.
+TEMPERATURES = (0.05, 20.0)
+
+
+class Confidence(NamedTuple):
+    """How one variant's outputs become scores and answers.
+
+    Attributes
+    ----------
+    temperature
+        What logits are divided by before softmax; 1 leaves the model's own probabilities as they are.
+    threshold
+        The answer is unknown where the best score is below it; 0 for never.
+    background
+        The index of the class that stands for everything else: where it is best, the answer is unknown.
+    """
+
+    temperature: float = 1.0
+    threshold: float = 0.0
+    background: int | None = None
+
+
+def read_confidence(
+    table: Field | None, labels: tuple[str, ...], variants: Iterable[str]
+) -> dict[str, Confidence]:
+    """Return each variant's confidence from a manifest's table; none of them for a manifest without one.
+
+    Raises JsonError for what is missing or of the wrong kind.
+    """
+    if table is None or table.value is None:
+        return {}
+    background, index = table("unknown")("background"), None
+    if background.value is not None:
+        if background.value not in labels:
+            raise background.wrong("one of the labels, or null")
+        index = labels.index(background.value)
+    found = {}
+    for name in variants:
+        entry = table("variants")(name)
+        found[name] = Confidence(
+            entry("temperature").number(*TEMPERATURES), entry("threshold").number(0, 1), index
+        )
+    return found
+
+
+def temper(probabilities: NDArray[np.floating[Any]], temperature: float, floor: float) -> NDArray[np.float64]:
+    """Return softmax(log(p) / temperature) over the last axis: temperature scaling of probabilities.
+
+    A softmax's probabilities are the exponentials of its logits up to a factor, so this is softmax(logits /
+    temperature) (Guo et al. 2017, https://arxiv.org/abs/1706.04599), without the logits. The order of the
+    classes stays.
+
+    Parameters
+    ----------
+    floor
+        What smaller probabilities are taken for; see `smallest`.
+    """
+    powers = np.maximum(np.asarray(probabilities, np.float64), floor) ** (1 / temperature)
+    scores: NDArray[np.float64] = powers / np.add.reduce(powers, axis=-1, keepdims=True)
+    return scores
+
+
+def smallest(output: Tensor) -> float:
+    """Return what a probability of zero is taken for.
+
+    A quantized zero is anything below half a step, so it counts as half a step, the most that it can stand
+    for: its class stays possible, and doubt grows with the number of such classes. A float zero is smaller
+    than any float32 and stays next to nothing.
+    """
+    return output.scale / 2 if output.dtype != "float32" else float(np.finfo(np.float64).tiny)

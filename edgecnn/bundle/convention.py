@@ -1,0 +1,324 @@
+"""How an image becomes a model's input: what a bundle says, and what a bare `.tflite` lets one know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+
+from edgecnn.bundle.classifier_file import Layout, picture_of
+from edgecnn.bundle.own_metadata import read_own
+from edgecnn.errors import ModelError
+from edgecnn.tflite.quant import real_range
+
+if TYPE_CHECKING:
+    import os
+
+    from edgecnn.bundle.scores import Scores
+    from edgecnn.tflite.file import Tensor, TfliteFile
+
+Color = Literal["gray", "rgb", "bgr"]
+Fit = Literal["crop", "stretch", "pad"]
+Resize = Literal["halved", "area", "linear", "staged"]
+Background = Literal["white", "black", "gray"]
+# What pixels 0 and 255 become.
+Range = tuple[float, float]
+
+# Ranges that models are trained with, and how far a quantized input's may be off and still be one of them.
+COMMON_RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
+RANGE_TOLERANCE = 0.02
+# A range that could be right takes at least this share of what a quantized input can stand for.
+_LEAST_SHARE = 0.1
+TOLD = "as it was told"
+_BY_EXPORT, _BY_SAMPLES = (
+    "as edgecnn exported it",
+    "what Coral's and TFLite's own samples do with a bare file",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """How an image becomes the model's input.
+
+    `fit` is what happens to the sides' ratio: `crop` cuts out the middle, `stretch` does not keep it, `pad`
+    adds black. With `halved` the middle is up to a fourteenth smaller where that saves an interpolation. A
+    model of three channels whose `color` is `gray` gets the grey image in each of them. `value_range` is
+    what pixels 0 and 255 become before quantization; where channels differ, `channel_ranges` has each one's,
+    in the model's order, and `value_range` spans them. `layout` is the tensor's. `background` is the ground
+    on which transparent images are laid.
+    """
+
+    width: int
+    height: int
+    color: Color
+    fit: Fit
+    resize: Resize
+    value_range: Range
+    layout: Layout = "nhwc"
+    channel_ranges: tuple[Range, ...] = ()
+    background: Background = "white"
+
+
+# What `own_metadata` may say of an input.
+_OWN: dict[str, tuple[str, ...]] = {
+    "fit": get_args(Fit), "resize": get_args(Resize), "color": get_args(Color),
+    "background": get_args(Background),
+}  # fmt: skip
+
+
+class Given(NamedTuple):
+    """What a person says of a bare file, before what the file says of itself; None for nothing.
+
+    `labels` is a file of labels, `value_range` one range or one for each channel, `output` the name or number
+    of the output that has the scores, `size` the width and height of an input that leaves them open.
+    """
+
+    labels: str | os.PathLike[str] | None = None
+    value_range: Range | tuple[Range, ...] | None = None
+    fit: Fit | None = None
+    color: Color | None = None
+    scores: Scores | None = None
+    output: str | None = None
+    size: tuple[int, int] | None = None
+
+    def option(self) -> str | None:
+        """Return the first option that only a bare file takes and that was given, as it is typed."""
+        options = {
+            "--range": self.value_range,
+            "--fit": self.fit,
+            "--color": self.color,
+            "--output": self.output,
+            "--input-size": self.size,
+        }
+        return next((name for name, value in options.items() if value is not None), None)
+
+    def ranges(self) -> tuple[Range, ...]:
+        """Return the ranges that were given: none, one, or one for each channel."""
+        if self.value_range is None:
+            return ()
+        pairs: Any = self.value_range if isinstance(self.value_range[0], Sequence) else [self.value_range]
+        return tuple((float(low), float(high)) for low, high in pairs)
+
+
+class Convention(NamedTuple):
+    """How a file's input is to be filled, with the reason for each part that can differ.
+
+    `value_range` is None where it can't be known and has to be given; `ask` then says how. `notices` are
+    what was inferred, and contradictions, a line each.
+    """
+
+    width: int
+    height: int
+    color: Color
+    fit: Fit
+    layout: Layout
+    value_range: Range | None
+    reasons: dict[str, str]
+    channel_ranges: tuple[Range, ...] = ()
+    resize: Resize = "halved"
+    ask: str = ""
+    notices: tuple[str, ...] = ()
+    background: Background = "white"
+
+    def spec(self, source: str) -> InputSpec:
+        """Return it as what the runtime needs. Raises ModelError where the range is not known."""
+        if self.value_range is None:
+            raise ModelError(f"{source} {self.reasons['range']}: {self.ask}")
+        return InputSpec(
+            self.width, self.height, self.color, self.fit, self.resize, self.value_range, self.layout,
+            self.channel_ranges, self.background,
+        )  # fmt: skip
+
+
+class _Inferred(NamedTuple):
+    ranges: tuple[Range, ...]
+    reason: str
+    ask: str = ""
+    notices: tuple[str, ...] = ()
+
+
+def find_convention(file: TfliteFile, given: Given) -> Convention:
+    """Find how a classifier's input is to be filled, from what was given, else from what its file says.
+
+    `file` is one that `classifier_file` has looked at: its input has the shape that it will run at.
+    """
+    image = file.inputs[0]
+    picture = picture_of(image.shape, given.size)
+    assert picture is not None  # noqa: S101 - or it would not be a classifier
+    height, width, channels, layout = picture
+    if given.color in ("rgb", "bgr") and channels == 1:
+        raise ModelError(f"--color {given.color} is for three channels, but the model's input has one")
+    said = read_own(file)
+    own: dict[str, Any] = {key: said[key] for key, known in _OWN.items() if said.get(key) in known}
+    if channels == 1:
+        own.pop("color", None)
+    color: Color = given.color or own.get("color") or ("gray" if channels == 1 else "rgb")
+    found = _ranges(file, given, channels)
+    notices = list(found.notices)
+    shape = f"the shape of its input, {'×'.join(map(str, image.shape))}"
+    if len(image.shape) != 4:
+        notices.append(
+            f"its input {list(image.shape)} is taken for an image of {width}×{height} {color}: "
+            "say --input-size WxH if it is of another size"
+        )
+    many = f"its input has {channels} channel{'s' * (channels > 1)}"
+    reasons = {
+        "range": found.reason,
+        "color": TOLD if given.color else _BY_EXPORT if "color" in own else many,
+        "fit": TOLD if given.fit else _BY_EXPORT if "fit" in own else _BY_SAMPLES,
+        "layout": shape,
+    }
+    spanned = span(found.ranges) if found.ranges else None
+    return Convention(
+        width, height, color, given.fit or own.get("fit", "stretch"), layout, spanned, reasons,
+        found.ranges if len(found.ranges) > 1 else (), own.get("resize", "halved"), found.ask, tuple(notices),
+        own.get("background", "white"),
+    )  # fmt: skip
+
+
+def span(ranges: tuple[Range, ...]) -> Range:
+    """Return the range from the lowest to the highest value of some."""
+    return min(low for low, _ in ranges), max(high for _, high in ranges)
+
+
+def show_ranges(value_range: Range, channel_ranges: tuple[Range, ...] = ()) -> str:
+    """Return what pixels 0 and 255 become, in words: `0 and 1`."""
+    pairs = channel_ranges or (value_range,)
+    texts = [f"{plain(low)} and {plain(high)}" for low, high in pairs]
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts)}, by channel"
+
+
+def plain(value: float) -> str:
+    """Return a number as a person writes it: no −0, at most six digits."""
+    return f"{value + 0.0:.6g}"
+
+
+def _ranges(file: TfliteFile, given: Given, channels: int) -> _Inferred:
+    """Return the ranges by what was given, else by the file; say where the two contradict each other."""
+    told = given.ranges()
+    if not told:
+        return _inferred(file, channels)
+    if len(told) not in (1, channels):
+        raise ModelError(
+            f"--range has {len(told)} ranges: give one, or one for each of the model's channels, {channels}"
+        )
+    quantized = first_quantized(file)
+    if quantized is None or not quantized.scale:
+        return _Inferred(told, TOLD)
+    holds = real_range(quantized.scale, quantized.zero_point, quantized.dtype)
+    whole = span(told)
+    slack = RANGE_TOLERANCE * (holds[1] - holds[0])
+    lost = whole[0] < holds[0] - slack or whole[1] > holds[1] + slack
+    tiny = whole[1] - whole[0] < _LEAST_SHARE * (holds[1] - holds[0])
+    if not (lost or tiny):
+        return _Inferred(told, TOLD)
+    what = "most pixels become black or white" if lost else "all pixels become nearly the same"
+    return _Inferred(
+        told, TOLD, notices=(
+            f"--range {_typed(told)} contradicts the quantization of its input, which stands for "
+            f"{_typed((holds,))}: {what}; {_advice(holds)}",
+        ),
+    )  # fmt: skip
+
+
+def find_range(file: TfliteFile) -> tuple[Range | None, str]:
+    """Find the range of real values that the model was trained with, and say how that is known."""
+    found = _inferred(file, 3)
+    return (span(found.ranges) if found.ranges else None), found.reason
+
+
+def first_quantized(file: TfliteFile) -> Tensor | None:
+    """Return the quantized tensor that an image arrives in: the input, or what its first operator writes.
+
+    None for a float network.
+    """
+    image = file.inputs[0]
+    if image.dtype != "float32":
+        return image
+    readers = file.readers(file.input_places[0])
+    if len(readers) == 1 and readers[0].name == "QUANTIZE":
+        return file.tensors[readers[0].outputs[0]]
+    return None
+
+
+def _inferred(file: TfliteFile, channels: int) -> _Inferred:
+    """Find the ranges in the metadata, unless the quantization of the input contradicts them, else there."""
+    image, metadata = file.inputs[0], file.metadata
+    quantized = first_quantized(file)
+    if quantized is not None and not quantized.scale:
+        return _Inferred(
+            ((0.0, 255.0),), f"its input takes pixels as they are: {image.dtype} without a scale"
+        )
+    stored = quantized and _common(quantized)
+    mean, std = metadata.mean, metadata.std
+    if mean and std and all(std):
+        means, stds = _each(mean, std)
+        declared = tuple((-m / s, (255 - m) / s) for m, s in zip(means, stds, strict=True))
+        fits = len(declared) in (1, channels)
+        if (
+            fits
+            and all(low < high for low, high in declared)
+            and (not stored or _near(span(declared), stored))
+        ):
+            return _Inferred(declared, f"its metadata: (pixel − {_listed(means)}) / {_listed(stds)}")
+    if quantized is None:
+        return _Inferred(
+            (), "is a float model and does not say which range its input has",
+            "add --range 0..1, --range -1..1 or --range 0..255, the one that it was trained with",
+        )  # fmt: skip
+    where = "its input's quantization" if quantized is image else "its first operator, which quantizes"
+    if stored:
+        return _Inferred(
+            (stored,), f"{where}: scale {quantized.scale:.6g}, zero point {quantized.zero_point}"
+        )
+    holds = real_range(quantized.scale, quantized.zero_point, quantized.dtype)
+    return _Inferred(
+        (), f"has an input that stands for {_typed((holds,))}, which is none of the usual ranges",
+        _advice(holds),
+    )  # fmt: skip
+
+
+def _each(mean: tuple[float, ...], std: tuple[float, ...]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return means and deviations of the same number, one where channels do not differ."""
+    count = max(len(mean), len(std))
+    means, stds = (t * count if len(t) == 1 else t for t in (mean, std))
+    if len(means) != len(stds):
+        return means[:1], stds[:1]
+    alike = len(set(means)) == 1 == len(set(stds))
+    return (means[:1], stds[:1]) if alike else (means, stds)
+
+
+def _listed(values: tuple[float, ...]) -> str:
+    texts = [plain(v) for v in values]
+    return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+
+
+def _advice(holds: Range) -> str:
+    """Return which ranges an input could have been trained with that stands for these values."""
+    slack = RANGE_TOLERANCE * (holds[1] - holds[0])
+    could = [
+        r
+        for r in COMMON_RANGES
+        if r[0] >= holds[0] - slack
+        and r[1] <= holds[1] + slack
+        and r[1] - r[0] >= _LEAST_SHARE * (holds[1] - holds[0])
+    ]
+    options = [f"--range {_typed((r,))}" for r in (holds, *could)]
+    listed = f"{', '.join(options[:-1])} or {options[-1]}" if len(options) > 1 else options[0]
+    return f"add {listed}, the one that it was trained with"
+
+
+def _typed(ranges: tuple[Range, ...]) -> str:
+    """Return ranges as `--range` takes them."""
+    return ",".join(f"{low + 0.0:.4g}..{high + 0.0:.4g}" for low, high in ranges)
+
+
+def _common(image: Tensor) -> Range | None:
+    """Return the usual range that a quantized tensor stands for."""
+    found = real_range(image.scale, image.zero_point, image.dtype)
+    return next((candidate for candidate in COMMON_RANGES if _near(found, candidate)), None)
+
+
+def _near(a: Range, b: Range) -> bool:
+    allowed = RANGE_TOLERANCE * (b[1] - b[0])
+    return abs(a[0] - b[0]) <= allowed and abs(a[1] - b[1]) <= allowed

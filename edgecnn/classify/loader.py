@@ -1,0 +1,204 @@
+"""Opens a classifier: the model, tried apart where it is new here, its engine, and whether it still answers.
+
+`load` is the public API.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from edgecnn.bundle.bundle import COMPILED, open_model
+from edgecnn.bundle.convention import Given
+from edgecnn.bundle.scores import scores_of_outputs
+from edgecnn.bundle.usage import ASK_FOR_SCORES, remember_scores, remembered_scores, scores_notice
+from edgecnn.classify.classifier import Classifier
+from edgecnn.defaults import DEFAULT_MODEL
+from edgecnn.engine import open_engine
+from edgecnn.errors import AnswerError, BundleError, ModelError, OptionError
+from edgecnn.io.cache import Cache
+from edgecnn.machine.processor import describe_processor
+
+if TYPE_CHECKING:
+    import os
+
+    from edgecnn.bundle.bundle import Model
+    from edgecnn.bundle.convention import Color, Fit, Range
+    from edgecnn.bundle.scores import Scores
+    from edgecnn.engine import Engine
+
+
+def load(  # noqa: PLR0913 - each is an option of its own
+    name_or_path: str | os.PathLike[str] = DEFAULT_MODEL,
+    variant: str | None = None,
+    engine: str = "auto",
+    threads: int | Literal["auto"] = 1,
+    *,
+    labels: str | os.PathLike[str] | None = None,
+    value_range: Range | tuple[Range, ...] | None = None,
+    fit: Fit | None = None,
+    color: Color | None = None,
+    scores: Scores | None = None,
+    output: str | None = None,
+    input_size: tuple[int, int] | None = None,
+    threshold: float | None = None,
+    deadline_ms: float | None = None,
+    strict: bool = False,
+) -> Classifier:
+    """Load a model and make it ready to classify.
+
+    A bare file that this machine has not seen is opened in a child process first, and a bundle that has not
+    run on it is held against its golden vectors: `Classifier.notices` says what whoever uses it should know.
+
+    Parameters
+    ----------
+    name_or_path
+        A bundle's name (`digits`), a bundle's folder, or a bare `.tflite` file.
+    variant
+        Which of a bundle's variants; int8 for None, or the only one. A bare file is what it is.
+    engine
+        `auto`, or a name from `edgecnn.engine.ENGINES` with its options.
+    threads
+        How many threads the engine may use; `auto` for the quickest number, measured once.
+    labels
+        A file of labels, for a bare file without labels inside.
+    value_range
+        What pixels 0 and 255 become, for a bare float model whose file does not say; one pair, or one for
+        each channel.
+    fit, color
+        How a bare file's pictures are fitted and coloured; stretched and RGB for None. See `InputSpec`.
+    scores
+        What the output's numbers are: `probabilities`, `logits` or `multi-label`, a probability of each class
+        by itself; None for what the model says.
+    output
+        The name or number of the output that has the scores, for a bare file with several.
+    input_size
+        Width and height of its images, for a bare file that leaves them open.
+    threshold
+        The score below which the answer is unknown, 0 to 1: 0 for never, None for the bundle's own. A bare
+        file has none. For a multi-label model, the score that every class takes to be found: 0.5 for None,
+        where its bundle has no other.
+    deadline_ms
+        How long an inference may take; see `open_engine`.
+    strict
+        Whether a bundle that answers otherwise than where it was published is an error, not a notice.
+
+    Raises
+    ------
+    ModelError, LabelsError, EngineError, OptionError
+        Each with one clear line.
+    """
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise OptionError(f"the threshold is {threshold!r}, expected a score from 0 (never unknown) to 1")
+    size = None if input_size is None else (input_size[0], input_size[1])
+    given = Given(labels, value_range, fit, color, scores, output, size)
+    model = open_model(name_or_path, variant, given)
+    variant = variant or model.variant
+    either = engine == "auto" and model.bundle is not None and variant.endswith(COMPILED)
+    if either:
+        # `auto` takes the compiled form by itself where there is a device, and else what it was made from.
+        model = open_model(name_or_path, variant.removesuffix(COMPILED), given)
+    apart = deadline_ms is not None
+    if model.bundle is None and not apart and not model.file.edge_tpu and not engine.startswith("fake"):
+        from edgecnn.engine.probe import require_sound
+
+        require_sound(model, engine, 1)
+    notices = list(model.notices)
+    if threads == "auto":
+        from edgecnn.engine.threads import best_threads
+
+        best = best_threads(model, engine)
+        threads = best.count
+        notices.append(str(best))
+    opened = open_engine(engine, model, threads, deadline_ms)
+    if either and opened.name != "edgetpu":
+        reason = "; ".join(opened.passed_over[:1])
+        notices.append(f"{model.name} {variant} runs as {model.variant} on {opened.name}: {reason}")
+    if opened.warning:
+        notices.append(opened.warning)
+    try:
+        model, found = _settle(model, opened)
+        notices += found
+        classifier = Classifier(model, opened, threads, threshold, tuple(notices))
+        if model.bundle is not None and (strict or not apart):
+            differs = _still_answers(classifier)
+            if differs and strict:
+                raise BundleError(differs[0])
+            classifier.notices += differs
+    except BaseException:
+        opened.close()
+        raise
+    return classifier
+
+
+def _settle(model: Model, engine: Engine) -> tuple[Model, list[str]]:
+    """Find what a model's outputs are, where the graph did not tell, by what it gives for generated inputs.
+
+    Returns the model that knows it, and lines that say so. The verdict is remembered by the hash of the file.
+    Raises ModelError where they do not tell it either.
+    """
+    if model.scores is not None:
+        return model, []
+    if engine.name.startswith("fake"):
+        return model._replace(scores="probabilities"), []
+    from edgecnn.classify.golden import try_outputs
+
+    found = remembered_scores(model.file)
+    if found is None:
+        found = scores_of_outputs(try_outputs(model, engine), model.file.outputs[0].scale)
+        remember_scores(model.file, found)
+    if found.scores is None:
+        raise ModelError(f"{model.name} does not tell what its scores are: {found.reason}; {ASK_FOR_SCORES}")
+    return model._replace(scores=found.scores), [f"{model.name}: {scores_notice(found)}"]
+
+
+def _still_answers(classifier: Classifier) -> tuple[str, ...]:
+    """Hold a bundle against its golden vectors where it has not run here before; say where it differs."""
+    model, engine = classifier.model, classifier.engine
+    recorded = model.bundle.golden if model.bundle else None
+    if engine.name == "fake" or recorded is None:
+        return ()
+    expected = recorded._replace(outputs={model.variant: recorded.outputs.get(model.variant, ())})
+    digest = hashlib.sha256(model.data + json.dumps(expected).encode())
+    key = f"{digest.hexdigest()} {engine.name} {engine.version} {describe_processor()}"
+    cache = Cache("golden")
+    known = _remembered(cache.get(key))
+    if known is None:
+        from edgecnn.classify import golden  # once on each machine
+
+        try:
+            found = golden.check(classifier)
+            known = _Agreement(found.agrees, round(found.largest_difference, 6))
+        except AnswerError:
+            known = _Agreement(agrees=False, largest_difference=None)
+        except BundleError:
+            return ()  # `models verify` says so
+        cache.put(key, known._asdict())
+    if known.agrees:
+        return ()
+    how = f"scores differ by up to {known.largest_difference}"
+    if known.largest_difference is None:
+        how = "it answers NaN or infinity"
+    return (
+        f"{model.name} {model.variant} does not answer here as where it was published: {how} on its golden "
+        f"inputs, with {engine.name} {engine.version}; see `edgecnn models verify {model.name}`",
+    )
+
+
+class _Agreement(NamedTuple):
+    """What is remembered of golden vectors; a `largest_difference` of None stands for NaN or infinity."""
+
+    agrees: bool
+    largest_difference: float | None
+
+
+def _remembered(kept: dict[str, Any] | None) -> _Agreement | None:
+    """Return what this program remembered; None for anything else, which is worked out again."""
+    match kept:
+        case {"agrees": bool(agrees), "largest_difference": float(largest)} if 0 <= largest < math.inf:
+            return _Agreement(agrees, largest)
+        case {"agrees": False, "largest_difference": None}:
+            return _Agreement(agrees=False, largest_difference=None)
+    return None

@@ -1,0 +1,57 @@
+"""Steady answers of a model that may find several classes in an image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgecnn.classify.smooth import BAND, HOLD, SMOOTH, Smoother
+from edgecnn.frame import Prediction, Steady
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class LabelsSmoother(Smoother):
+    """A `Smoother` for a model that may find several classes in an image: each comes and goes by itself.
+
+    A class is found while its average reaches its threshold. It comes when `hold` results in a row ask for
+    it, and goes when as many ask for that; to go, its average has to be 0.05 below the threshold.
+
+    Parameters
+    ----------
+    thresholds
+        The score that each class takes, in the order of the labels.
+    labels, smooth, hold
+        As of `Smoother`.
+    """
+
+    def __init__(
+        self, labels: tuple[str, ...], thresholds: tuple[float, ...], smooth: float = SMOOTH, hold: int = HOLD
+    ) -> None:
+        super().__init__(labels, 0.0, None, smooth, hold)
+        self._thresholds = np.array(thresholds, np.float64)
+        self._found = np.zeros(len(labels), bool)
+        self._asking = np.zeros(len(labels), np.int64)
+
+    def __call__(
+        self, scores: NDArray[np.float64], top: int | None = None, captured_ns: int | None = None
+    ) -> Steady:
+        """Return the labels that stand, and the `top` best classes by their averages; see `Smoother`."""
+        if captured_ns is not None:
+            self._forget_after_a_gap(captured_ns)
+        if self._scores is None:
+            self._scores = scores.copy()
+            self._found, self._asking = scores >= self._thresholds, np.zeros_like(self._asking)
+        else:
+            self._scores += (1 - self._smooth) * (scores - self._scores)
+            wanted = self._scores >= self._thresholds - BAND * self._found
+            self._asking = np.where(wanted != self._found, self._asking + 1, 0)
+            changed = self._asking >= self._hold
+            self._found = np.where(changed, wanted, self._found)
+            self._asking[changed] = 0
+        order = (-self._scores).argsort(kind="stable").tolist()
+        predictions = [Prediction(self._labels[i], i, float(self._scores[i])) for i in order[:top]]
+        found = tuple(self._labels[i] for i in order if self._found[i])
+        return Steady(", ".join(found) or None, predictions, found)

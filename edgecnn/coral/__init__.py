@@ -1,0 +1,1 @@
+"""The Edge TPU of Coral: devices, operators, and compiling for it."""

@@ -1,0 +1,8 @@
+"""The version, and what a command uses where nothing is said."""
+
+from __future__ import annotations
+
+VERSION = "0.1.0"
+DEFAULT_MODEL = "digits"
+# The largest image that is decoded.
+MAX_MEGAPIXELS = 200

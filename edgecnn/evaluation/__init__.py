@@ -1,0 +1,1 @@
+"""Accuracy of a model on labelled images, clean and corrupted."""

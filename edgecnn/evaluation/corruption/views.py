@@ -1,0 +1,95 @@
+"""The corrupted views of a picture: simple corruptions at the model's size, scenes before it is shrunk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+
+from edgecnn.errors import DataError
+from edgecnn.evaluation.corruption import CAPTURE, SCENES, STANDARD, STRENGTHS, generator
+from edgecnn.image.preprocess import Preprocessor, crop
+from edgecnn.image.shrink import shrink
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edgecnn.bundle.convention import InputSpec
+    from edgecnn.tflite.file import Tensor
+
+# Scenes are composed at most at this many times the model's size: a subject at a quarter has all its pixels.
+SCENE_SCALE = 4
+_SIMPLE = STANDARD | CAPTURE
+
+
+class View:
+    """Brings pictures to what a model sees, in the channels that pictures travel in."""
+
+    def __init__(self, spec: InputSpec, tensor: Tensor) -> None:
+        self._spec = spec
+        self._preprocess = Preprocessor(spec, tensor)
+
+    def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the picture at the model's size: H×W, or H×W×3 BGR. Classifying it changes no pixel."""
+        pixels = self._preprocess.pixels(picture)
+        if pixels.ndim == 2:
+            return pixels.copy()
+        return cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)  # type: ignore[return-value]
+
+    def frame(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return what scenes are composed from: cropped as the model crops, not much larger than it needs."""
+        spec = self._spec
+        if spec.fit == "crop":
+            picture = crop(picture, spec)
+        height, width = picture.shape[:2]
+        size = min(width, SCENE_SCALE * spec.width), min(height, SCENE_SCALE * spec.height)
+        return shrink(picture, *size, spec.resize)
+
+
+class Corrupter:
+    """Makes all views of a picture that some corruptions ask for.
+
+    Parameters
+    ----------
+    names
+        Corruptions and scenes, from the package's tables.
+    view
+        What the model sees.
+    seed
+        With a picture's id, the corruption's name and its strength it decides every pixel.
+    others
+        Pictures with the number of their class, to stand beside others; of two or more classes where
+        `second_object` is among the names, else DataError is raised.
+    """
+
+    def __init__(
+        self, names: Sequence[str], view: View, seed: int, others: Sequence[tuple[int, NDArray[np.uint8]]]
+    ) -> None:
+        self._names = names
+        self._view = view
+        self._seed = seed
+        self._others = [(label, view.frame(picture)) for label, picture in others]
+        self._scenes = bool(SCENES.keys() & set(names))
+        if "second_object" in names and len({label for label, _ in others}) < 2:
+            raise DataError("second objects need readable pictures of two or more classes")
+
+    def __call__(
+        self, picture: NDArray[np.uint8], clean: NDArray[np.uint8], picture_id: str, label: int
+    ) -> Iterator[tuple[str, int, NDArray[np.uint8]]]:
+        """Yield name, strength and view; `clean` is the picture's own view, `label` its class' number."""
+        frame = self._view.frame(picture) if self._scenes else picture
+        for name in self._names:
+            for strength in STRENGTHS:
+                rng = generator(self._seed, picture_id, name, strength)
+                if name in _SIMPLE:
+                    yield name, strength, _SIMPLE[name](clean, strength, rng)
+                else:
+                    other = self._other(label, rng) if name == "second_object" else frame
+                    yield name, strength, self._view(SCENES[name](frame, strength, rng, other))
+
+    def _other(self, label: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+        candidates = [picture for other, picture in self._others if other != label]
+        return candidates[rng.integers(len(candidates))]

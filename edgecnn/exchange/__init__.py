@@ -1,0 +1,1 @@
+"""Imports, exports and inspects models of other programs."""

@@ -1,0 +1,335 @@
+"""Models for other programs: with standard metadata, with uint8 in and out, as C source."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgecnn.bundle.confidence import Confidence
+from edgecnn.errors import ModelError
+from edgecnn.io.json_text import to_json
+from edgecnn.tflite.file import read_tflite
+from edgecnn.tflite.names import DTYPES, OPERATORS, OWN_METADATA_NAME
+from edgecnn.tflite.writer import pack_model, unpack_model, without_metadata, write_metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edgecnn.bundle.bundle import Model
+    from edgecnn.bundle.convention import InputSpec
+    from edgecnn.tflite.file import TfliteFile
+
+# int8 and uint8 of the same real value are this far apart, and so are their zero points.
+_SIGN = 128
+_COLUMNS = 100
+
+
+def with_metadata(model: Model) -> bytes:
+    """Return the `.tflite` with its labels and its normalization inside, as other programs look for them.
+
+    And with what edgecnn alone goes by, such as how images are cut. What has all that is returned as it is.
+    """
+    known = model.file.metadata
+    # What was compiled for the Edge TPU is better left as its compiler wrote it.
+    own = model.file.edge_tpu or (OWN_METADATA_NAME, _own(model)) in model.file.notes
+    whole = own and known.labels == model.labels and known.mean and known.std
+    return model.data if whole else _described(without_metadata(model.data), model)
+
+
+def to_integers(model: Model, dtype: str) -> bytes:
+    """Return a quantized model with int8 or uint8 in and out, and metadata.
+
+    Operators that only bring the input to integers, and the scores back, are taken off first. For the other
+    sign a QUANTIZE operator in front of the network and one behind it shift the values by 128. Answers stay
+    the same. Raises ModelError for a float network, one of uint8 throughout that is to be int8, and one that
+    was compiled.
+    """
+    _refuse_compiled(model)
+    graph = unpack_model(without_metadata(model.data))
+    main = graph.subgraphs[0]
+    _keep_output(main, model.file.output)
+    _strip_input(graph, main)
+    _strip_output(graph, main)
+    if dtype == "uint8":
+        _wrap(graph, main)
+    image, scores = main.tensors[int(main.inputs[0])], main.tensors[int(main.outputs[0])]
+    for tensor in (image, scores):
+        if DTYPES[tensor.type] == "float32":
+            name = (tensor.name or b"").decode()
+            raise ModelError(
+                f"{model.name} {model.variant} has the float tensor {name}: only int8 becomes {dtype}"
+            )
+        if DTYPES[tensor.type] != dtype:
+            raise ModelError(
+                f"{model.name} {model.variant} is {DTYPES[tensor.type]} throughout, as of TensorFlow 1: "
+                f"for {dtype} convert it again with TensorFlow 2"
+            )
+    return _described(pack_model(graph), model)
+
+
+def to_c(model: Model, name: str, *, int8: bool = False) -> tuple[str, str]:
+    """Return a C header and a source with the bare model and its labels, for TensorFlow Lite Micro.
+
+    Raises ModelError for what was compiled for the Edge TPU, and for what its kernels refuse.
+
+    Parameters
+    ----------
+    name
+        The files' name without its ending, which the source includes the header by.
+    int8
+        Whether the model gets int8 in and out first; see `to_integers`.
+    """
+    _refuse_compiled(model, micro=True)
+    data = without_metadata(to_integers(model, "int8") if int8 else model.data)
+    file = read_tflite(data, model.name)
+    _refuse_foreign_to_micro(model, file)
+    symbol = re.sub(r"\W", "_", name, flags=re.ASCII)
+    symbol = f"model_{symbol}" if symbol[:1].isdigit() else symbol
+    image = file.inputs[0]
+    numbers = textwrap.indent(textwrap.fill(", ".join(map(str, data)), _COLUMNS), "    ")
+    values = {
+        "symbol": symbol,
+        "name": name,
+        "guard": f"{symbol.upper()}_H_",
+        "title": re.sub(r"\W", " ", model.name),
+        "input": f"{image.dtype} {'x'.join(map(str, image.shape))}",
+        "bytes": len(data),
+        "labels": len(model.labels),
+        "numbers": numbers,
+        "strings": "\n".join(f"    {_c_string(label)}," for label in model.labels),
+    }
+    return _stamped(_HEADER.format(**values)), _stamped(_SOURCE.format(**values))
+
+
+def is_own_c(content: bytes) -> bool:
+    """Whether a file's content is a header or a source that `to_c` made, and nobody changed."""
+    head, _, rest = content.partition(b"\n")
+    return head == _stamp(rest.decode("utf-8", "replace")).encode()
+
+
+def _stamp(text: str) -> str:
+    """Return the first line of a C file: by it edgecnn knows one of its own that it may replace."""
+    return f"// Written by edgecnn models export, {hashlib.sha256(text.encode()).hexdigest()[:32]}"
+
+
+def _stamped(text: str) -> str:
+    return f"{_stamp(text)}\n{text}"
+
+
+def _refuse_foreign_to_micro(model: Model, file: TfliteFile) -> None:
+    """Raise ModelError for what TensorFlow Lite Micro's kernels refuse, with the way out."""
+    where = f"{model.name} {model.variant}"
+    another = f"--variant int8 where the bundle has it{_others(model)}"
+    used = [file.tensors[k] for k in {k for op in file.graph for k in (*op.inputs, *op.outputs)}]
+    unsigned = [t for t in used if t.dtype == "uint8" and not t.constant]
+    edges = {t.name for t in (*file.inputs, *file.outputs)}
+    if unsigned and {t.name for t in unsigned} <= edges and _has_signed(file):
+        raise ModelError(
+            f"{where} has uint8 in or out, which TensorFlow Lite Micro's kernels refuse: add --io int8"
+        )
+    if unsigned or any(t.dtype == "uint8" and t.scale for t in used):
+        raise ModelError(
+            f"{where} is uint8 throughout, which TensorFlow Lite Micro's kernels refuse: convert it again to "
+            f"int8 with TensorFlow 2, or take {another}"
+        )
+    if any(t.dtype == "float16" for t in used):
+        raise ModelError(
+            f"{where} has float16 weights, which TensorFlow Lite Micro's kernels refuse: take {another}"
+        )
+    for operator in file.graph:
+        if operator.name not in _WEIGHTED or len(operator.inputs) < 2:
+            continue
+        values, weights = (file.tensors[k] for k in operator.inputs[:2])
+        if values.dtype == "float32" and weights.dtype in ("int8", "uint8", "int4"):
+            raise ModelError(
+                f"{where} has {weights.dtype} weights for float values (dynamic range), which TensorFlow "
+                f"Lite Micro's kernels refuse: take {another}"
+            )
+
+
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
+
+
+def _has_signed(file: TfliteFile) -> bool:
+    return any(t.dtype == "int8" and not t.constant for t in file.tensors)
+
+
+def _others(model: Model) -> str:
+    there = [name for name in (model.bundle.portable if model.bundle else ()) if name != model.variant]
+    return f" (it has {', '.join(there)})" if there else ""
+
+
+def _refuse_compiled(model: Model, *, micro: bool = False) -> None:
+    """Raise ModelError for what was compiled; `micro` takes what Vela made for an Ethos-U."""
+    if model.file.edge_tpu or (model.file.ethos_u and not micro):
+        target = "the Edge TPU" if model.file.edge_tpu else "Arm's Ethos-U by Vela"
+        raise ModelError(
+            f"{model.name} {model.variant} was compiled for {target} and takes no other form: "
+            "export the variant that it was compiled from"
+        )
+
+
+def _keep_output(main: Any, place: int) -> None:
+    """Leave only one of the graph's outputs."""
+    main.outputs = np.array([main.outputs[place]], np.int32)
+
+
+def _code(graph: Any, operator: Any) -> str:
+    code = graph.operatorCodes[operator.opcodeIndex]
+    return OPERATORS[max(code.builtinCode, code.deprecatedBuiltinCode)]
+
+
+def _strip_input(graph: Any, main: Any) -> None:
+    """Take off what only quantizes the input."""
+    image = int(main.inputs[0])
+    readers = [o for o in main.operators if image in o.inputs]
+    if len(readers) == 1 and _code(graph, readers[0]) == "QUANTIZE" and image not in main.outputs:
+        inner = int(readers[0].outputs[0])
+        main.operators.remove(readers[0])
+        _replace(graph, image, inner)
+
+
+def _strip_output(graph: Any, main: Any) -> None:
+    """Take off what only brings the scores to another type."""
+    scores = int(main.outputs[0])
+    writer = next((o for o in main.operators if scores in o.outputs), None)
+    if writer is None or _code(graph, writer) not in ("DEQUANTIZE", "QUANTIZE"):
+        return
+    if any(scores in o.inputs for o in main.operators):
+        return
+    main.operators.remove(writer)
+    _replace(graph, scores, int(writer.inputs[0]))
+
+
+def _wrap(graph: Any, main: Any) -> None:
+    """Put operators in front and behind that bring uint8 to int8 and back, where the network is int8."""
+    image, scores = int(main.inputs[0]), int(main.outputs[0])
+    if DTYPES[main.tensors[image].type] == "int8":
+        outer = _unsigned(main, image)
+        main.operators.insert(0, _quantize(graph, outer, image))
+        _replace(graph, image, outer)
+    if DTYPES[main.tensors[scores].type] == "int8":
+        outer = _unsigned(main, scores)
+        main.operators.append(_quantize(graph, scores, outer))
+        _replace(graph, scores, outer)
+
+
+def _described(content: bytes, model: Model) -> bytes:
+    manifest = model.bundle.manifest if model.bundle else {}
+    return write_metadata(
+        content,
+        name=manifest.get("title", model.name),
+        description=f"{model.name}, {model.variant}",
+        license_text=manifest.get("data", {}).get("licence", ""),
+        labels=model.labels,
+        color=model.input.color,
+        value_range=model.input.value_range,
+        channel_ranges=model.input.channel_ranges,
+        own=_own(model),
+    )
+
+
+def _own(model: Model) -> bytes:
+    return write_own(model.input, model.confidence, model.labels)
+
+
+def write_own(spec: InputSpec, confidence: Confidence | None = None, labels: Sequence[str] = ()) -> bytes:
+    """Return what `own_metadata` reads: of a file's input, and of its scores where they are known already."""
+    said: dict[str, Any] = {key: getattr(spec, key) for key in ("fit", "resize", "color", "background")}
+    if confidence is not None and confidence != Confidence():
+        unknown = None if confidence.background is None else labels[confidence.background]
+        said |= {"temperature": confidence.temperature, "threshold": confidence.threshold, "unknown": unknown}
+    return to_json(said).encode()
+
+
+def _unsigned(main: Any, index: int) -> int:
+    """Add the uint8 twin of an int8 tensor, which no buffer holds, and return its place."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    inner = main.tensors[index]
+    twin, quantization = schema.TensorT(), schema.QuantizationParametersT()
+    quantization.scale = inner.quantization.scale
+    quantization.zeroPoint = inner.quantization.zeroPoint + _SIGN
+    twin.shape, twin.type, twin.buffer = inner.shape, schema.TensorType.UINT8, 0
+    twin.name, twin.quantization = inner.name, quantization
+    inner.name = inner.name + b"_int8"
+    main.tensors.append(twin)
+    return len(main.tensors) - 1
+
+
+def _quantize(graph: Any, source: int, target: int) -> Any:
+    """Return a QUANTIZE operator from one tensor to the other."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    codes = [code.builtinCode for code in graph.operatorCodes]
+    if schema.BuiltinOperator.QUANTIZE not in codes:
+        code = schema.OperatorCodeT()
+        code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.QUANTIZE
+        graph.operatorCodes.append(code)
+        codes.append(code.builtinCode)
+    operator = schema.OperatorT()
+    operator.opcodeIndex = codes.index(schema.BuiltinOperator.QUANTIZE)
+    operator.inputs, operator.outputs = np.array([source], np.int32), np.array([target], np.int32)
+    return operator
+
+
+def _replace(graph: Any, old: int, new: int) -> None:
+    """Let the graph's own inputs and outputs, and their signatures, name another tensor."""
+    main = graph.subgraphs[0]
+    main.inputs = np.array([new if i == old else i for i in main.inputs], np.int32)
+    main.outputs = np.array([new if i == old else i for i in main.outputs], np.int32)
+    for signature in graph.signatureDefs or ():
+        for entry in (*(signature.inputs or ()), *(signature.outputs or ())):
+            if entry.tensorIndex == old:
+                entry.tensorIndex = new
+
+
+def _c_string(text: str) -> str:
+    """Return a C string literal: ASCII, with every other byte of the UTF-8 as three octal digits."""
+    escaped = (
+        chr(b) if 32 <= b < 127 and chr(b) not in '"\\?' else f"\\{b:03o}" for b in text.encode("utf-8")
+    )
+    return f'"{"".join(escaped)}"'
+
+
+_HEADER = """\
+// {title}, {input}: a model for TensorFlow Lite Micro, and its labels.
+#ifndef {guard}
+#define {guard}
+
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
+extern const unsigned char {symbol}_model[{bytes}];
+extern const unsigned int {symbol}_model_bytes;
+extern const char *const {symbol}_labels[{labels}];
+extern const unsigned int {symbol}_label_count;
+
+#ifdef __cplusplus
+}}
+#endif
+
+#endif
+"""
+_SOURCE = """\
+#include "{name}.h"
+
+#ifdef __cplusplus
+alignas(16)
+#else
+_Alignas(16)
+#endif
+const unsigned char {symbol}_model[{bytes}] = {{
+{numbers}
+}};
+const unsigned int {symbol}_model_bytes = {bytes};
+const char *const {symbol}_labels[{labels}] = {{
+{strings}
+}};
+const unsigned int {symbol}_label_count = {labels};
+"""

@@ -1,0 +1,101 @@
+"""Makes a bundle of anyone's `.tflite`: its labels, how pictures are prepared, its hash, golden vectors."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgecnn.bundle.bundle import Bundle, open_model, read_bundle
+from edgecnn.bundle.classifier_file import is_open
+from edgecnn.bundle.confidence import Confidence
+from edgecnn.bundle.output_folder import find_target, hold, recover
+from edgecnn.bundle.writer import write_manifest, write_models
+from edgecnn.classify import golden
+from edgecnn.classify.loader import load
+from edgecnn.engine.interpreter import refuse_compiled
+from edgecnn.errors import ModelError, OptionError, OutputError
+from edgecnn.tflite.file import read_tflite
+
+if TYPE_CHECKING:
+    from edgecnn.bundle.bundle import Model
+    from edgecnn.bundle.convention import Given
+
+_HINT = "choose another --name"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def bundle_target(name: str) -> Path:
+    """Return the folder of a new bundle: in `$EDGECNN_MODELS`, or here.
+
+    Raises OptionError for what is no name, OutputError where it is taken.
+    """
+    if not _NAME.fullmatch(name):
+        raise OptionError(f"--name is {name!r}, expected letters, digits, dots, - and _, such as my-model")
+    target = Path(os.environ.get("EDGECNN_MODELS") or ".").absolute() / name
+    real = find_target(target, _HINT)
+    if os.path.lexists(target):
+        recover(real)
+        raise _taken(target)
+    return target
+
+
+def import_model(path: str | os.PathLike[str], name: str, given: Given) -> Bundle:
+    """Make a bundle of a model file, which stays as it is inside.
+
+    Its one variant is `float32` where the network is, else `int8`, whether that is signed or not, and also
+    where its input and output are float around it. Golden vectors are what it answers here and now.
+
+    Raises
+    ------
+    ModelError
+        Where it can't be a bundle, or does not run.
+    OutputError
+        Where the bundle can't be written.
+    """
+    if Path(path).is_dir():
+        raise ModelError(f"{path} is a folder: give a .tflite file")
+    target = bundle_target(name)
+    model = open_model(path, given=given)
+    if model.file.ethos_u:
+        refuse_compiled(model)
+    variant = "float32" if model.variant == "float32" else "int8"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{target.parent} can't be made: {error.strerror}") from error
+    with hold(find_target(target, _HINT), _HINT) as held, held.fill() as draft:
+        folder = draft.folder
+        manifest = write_models(folder, name, name, model.labels, model.input, {variant: model.data})
+        manifest |= _origin(model, Path(path), variant)
+        if is_open(read_tflite(model.data, str(path)).inputs[0]):
+            manifest["variants"][variant]["macs"] = 0  # what the file says is of one pixel
+        if given.output is not None:
+            manifest["output"] = given.output
+        if model.scores is not None:
+            manifest["scores"] = model.scores
+        write_manifest(folder, manifest)
+        with load(folder, variant) as classifier:
+            manifest["scores"] = classifier.model.scores
+            manifest["golden"] = golden.record({variant: classifier})
+        write_manifest(folder, manifest)
+        if draft.publish(replace=False):
+            raise _taken(target)
+    return read_bundle(target)
+
+
+def _taken(target: Path) -> OutputError:
+    return OutputError(f"{target} is there already: {_HINT}, or move it away")
+
+
+def _origin(model: Model, path: Path, variant: str) -> dict[str, Any]:
+    """Return what the manifest says of where it comes from, and of what its scores mean."""
+    found: dict[str, Any] = {"imported": {"file": path.name, "bytes": len(model.data)}}
+    temperature, threshold, background = model.confidence
+    if model.confidence != Confidence():
+        found["confidence"] = {
+            "variants": {variant: {"temperature": temperature, "threshold": threshold}},
+            "unknown": {"background": None if background is None else model.labels[background]},
+        }
+    return found

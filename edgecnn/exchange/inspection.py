@@ -1,0 +1,218 @@
+"""What a `.tflite` file is and how it would be fed: everything that can be known without running it."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from edgecnn.bundle.bundle import Bundle, bundle_usage
+from edgecnn.bundle.convention import Given
+from edgecnn.bundle.usage import Usage, remembered_scores, usage_of_file
+from edgecnn.coral.operators import check_edge_tpu
+from edgecnn.errors import ModelError
+from edgecnn.tflite.arena import arena_bytes
+from edgecnn.tflite.file import read_tflite
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edgecnn.bundle.scores import Found
+    from edgecnn.coral.operators import EdgeTpuFit
+    from edgecnn.tflite.file import Tensor, TfliteFile
+
+# Operators whose constants are shapes, axes and paddings: no parameters that are learned.
+_ARRANGING = (
+    "RESHAPE", "PAD", "PADV2", "MIRROR_PAD", "MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD",
+    "TRANSPOSE", "STRIDED_SLICE", "SLICE", "SPLIT", "SPLIT_V", "SQUEEZE", "EXPAND_DIMS", "RESIZE_BILINEAR",
+    "RESIZE_NEAREST_NEIGHBOR", "ARG_MAX", "ARG_MIN", "TILE", "GATHER", "TOPK_V2", "BROADCAST_TO", "SHAPE",
+    "FILL", "SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One operator: what it writes, its multiplications, its parameters, and why it would leave the Edge TPU.
+
+    A parameter that several operators read is the first one's.
+    """
+
+    index: int
+    operator: str
+    shape: tuple[int, ...]
+    dtype: str
+    macs: int
+    parameters: int
+    off_edge_tpu: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What there is to say of a file.
+
+    `no_classifier` is the reason why it is no image classifier, empty where it is one. `usage` is how it is
+    used, None for what is no classifier: what `classify` does with it.
+    """
+
+    source: str
+    bytes: int
+    sha256: str
+    file: TfliteFile
+    layers: tuple[Layer, ...]
+    arena_bytes: int
+    edge_tpu: EdgeTpuFit
+    no_classifier: str
+    usage: Usage | None
+
+    @property
+    def operators(self) -> dict[str, int]:
+        """How often each operator occurs, the most frequent first."""
+        return dict(Counter(self.file.operators).most_common())
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers were learned: weights and biases."""
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def edge_tpu_summary(self) -> str:
+        """One line: what of it an Edge TPU would take."""
+        if self.file.edge_tpu:
+            count = len(self.layers) - self.file.operators.count("edgetpu-custom-op")
+            stay = f"{count} operator{'s' * (count != 1)} stay{'s' * (count == 1)} on the CPU"
+            return f"compiled for it, and runs nowhere else; {stay}"
+        if self.file.ethos_u:
+            return "none: Vela compiled it for Arm's Ethos-U, which only TensorFlow Lite Micro runs"
+        return self.edge_tpu.summary
+
+    @property
+    def scores(self) -> Found | None:
+        """What its outputs are: by the graph, else by what running it told; None for no classifier."""
+        if self.usage is None:
+            return None
+        found = self.usage.found
+        return found if found.scores else remembered_scores(self.usage.file) or found
+
+    def _pictures(self) -> dict[str, Any] | None:
+        """Return how images get in, for JSON."""
+        if self.usage is None:
+            return None
+        way = self.usage.convention
+        names = (
+            "width", "height", "color", "fit", "resize", "background", "layout", "value_range",
+            "channel_ranges",
+        )  # fmt: skip
+        return {name: getattr(way, name) for name in names} | {"reasons": way.reasons}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all of it for JSON; sizes in bytes."""
+        file, metadata = self.file, self.file.metadata
+        return {
+            "file": self.source,
+            "bytes": self.bytes,
+            "sha256": self.sha256,
+            "inputs": [_tensor(t) for t in file.inputs],
+            "outputs": [_tensor(t) for t in file.outputs],
+            "operators": self.operators,
+            "parameters": self.parameters,
+            "macs": file.macs,
+            "arena_bytes": self.arena_bytes,
+            "float_tensors": list(file.float_tensors),
+            "metadata": {"labels": bool(metadata.labels), "mean": metadata.mean, "std": metadata.std},
+            "no_classifier": self.no_classifier or None,
+            "scores": self.scores._asdict() if self.scores else None,
+            "pictures": self._pictures(),
+            "labels": list(self.usage.labels) if self.usage else [],
+            "missing": [f"{lack}: {ask}" for lack, ask in self.usage.missing] if self.usage else [],
+            "notices": list(self.usage.notices) if self.usage else [],
+            "ethos_u": file.ethos_u,
+            "edge_tpu": {
+                "compiled": file.edge_tpu,
+                "on_cpu": self.edge_tpu.on_cpu,
+                "operators": len(self.layers),
+                "summary": self.edge_tpu_summary,
+            },
+            "layers": [asdict(layer) for layer in self.layers],
+        }
+
+
+def inspect_model(
+    data: bytes, source: str, given: Given | None = None, folder: Path | None = None
+) -> Inspection:
+    """Read a model file without running it.
+
+    Parameters
+    ----------
+    data
+        The file's bytes.
+    source
+        What to call it.
+    given
+        What a person says of it, which comes before what it says itself.
+    folder
+        Where to look for labels beside it; None for nowhere.
+
+    Raises
+    ------
+    ModelError
+        Where it is no TFLite file, or a damaged one. What is no image classifier is inspected all the same.
+    """
+    file = read_tflite(data, source)
+    try:
+        return _inspect(data, source, file, usage_of_file(file, source, given or Given(), folder), "")
+    except ModelError as error:
+        return _inspect(data, source, file, None, str(error).removeprefix(source).lstrip(": "))
+
+
+def inspect_bundle(bundle: Bundle, variant: str, given: Given | None = None) -> Inspection:
+    """Read a bundle's variant without running it: what its manifest says decides. Raises ModelError."""
+    data, usage = bundle_usage(bundle, variant, given or Given())
+    source = str(bundle.folder / bundle.variants[variant].file)
+    return _inspect(data, source, read_tflite(data, source), usage, "")
+
+
+def _inspect(
+    data: bytes, source: str, file: TfliteFile, usage: Usage | None, no_classifier: str
+) -> Inspection:
+    fit = check_edge_tpu(data, source)
+    return Inspection(
+        source, len(data), hashlib.sha256(data).hexdigest(), file, _layers(file, fit), arena_bytes(file),
+        fit, no_classifier, usage,
+    )  # fmt: skip
+
+
+def _layers(file: TfliteFile, fit: EdgeTpuFit) -> tuple[Layer, ...]:
+    reasons = {leaving.index: leaving.reason for leaving in fit.leaving}
+    first = min(fit.behind, default=len(file.graph)) - 1
+    counted: set[int] = set()
+    layers = []
+    for index, operator in enumerate(file.graph):
+        learned = set() if operator.name in _ARRANGING else set(operator.inputs) - counted
+        learned = {i for i in learned if file.tensors[i].constant}
+        counted |= learned
+        written = file.tensors[operator.outputs[0]] if operator.outputs else None
+        behind = f"behind operator {first + 1}" if index in fit.behind else ""
+        layers.append(
+            Layer(
+                index,
+                operator.name,
+                written.shape if written else (),
+                written.dtype if written else "",
+                operator.macs,
+                sum(math.prod(file.tensors[i].shape) for i in learned),
+                reasons.get(index, behind),
+            )
+        )
+    return tuple(layers)
+
+
+def _tensor(tensor: Tensor) -> dict[str, Any]:
+    return {
+        "name": tensor.name,
+        "dtype": tensor.dtype,
+        "shape": list(tensor.shape),
+        "scale": tensor.scale or None,
+        "zero_point": tensor.zero_point if tensor.scale else None,
+    }

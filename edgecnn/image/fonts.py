@@ -1,0 +1,94 @@
+"""Fonts of this system by the characters that they have, and what stands in for characters that none has."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import unicodedata
+from functools import cache
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from edgecnn.io.quiet import say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LISTING_S = 5
+_MOST = 5
+# Fontconfig is asked for so many characters at most in a process.
+_MOST_ASKED = 200
+_SPECIAL = re.compile(r"bold|italic|oblique|mono|condensed|serif|light|thin|black", re.IGNORECASE)
+# Letters that Unicode does not take apart into a plain one and a mark.
+_PLAIN = str.maketrans({
+    "ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L",
+    "đ": "d", "Đ": "D", "ð": "d", "þ": "th", "×": "x", "–": "-", "—": "-", "…": "...",
+})  # fmt: skip
+_asked: set[str] = set()
+_told: set[str] = set()
+
+
+@cache
+def fonts_with(char: str) -> tuple[str, ...]:
+    """Return the files of up to five outline fonts that have a character, plain ones first.
+
+    None where there is no fontconfig (`fc-list`), and after many questions.
+    """
+    program = shutil.which("fc-list")
+    _asked.add(char)
+    if program is None or len(_asked) > _MOST_ASKED:
+        return ()
+    pattern = f":charset={ord(char):x}:scalable=true:color=false"
+    try:
+        ran = subprocess.run(  # noqa: S603 - the program's own path
+            [program, "-f", "%{file}\n", pattern], stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, errors="replace", timeout=_LISTING_S, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    found = {line for line in ran.stdout.splitlines() if line.endswith((".ttf", ".otf", ".ttc"))}
+    return tuple(sorted(found, key=lambda path: (bool(_SPECIAL.search(path)), path))[:_MOST])
+
+
+def likeness(text: str, has: Callable[[str], bool]) -> str:
+    """Return a text in which each run of characters that no font has is replaced by something readable.
+
+    `é` becomes `e`, 🐱 `[cat face]`, हिन्दी `[devanagari]`. Joiners, and marks on what is replaced, go.
+    """
+    if all(map(has, text)):
+        return text
+    return "".join(
+        part if there else _words(part)
+        for there, part in ((k, "".join(run)) for k, run in groupby(text, has))
+    )
+
+
+def tell_once(text: str, shown: str) -> None:
+    """Say on stderr that a text is drawn by its likeness; the first time in a process."""
+    if not _told:
+        _told.add(text)
+        say(
+            f"no font here has all characters of {text!r}, which is drawn as {shown!r}: install one that has "
+            "them, such as by `sudo apt install fonts-noto-core fonts-noto-cjk`"
+        )
+
+
+def _words(run: str) -> str:
+    """Describe characters that can't be drawn: by plain letters, else by name or script."""
+    bare = "".join(
+        c for c in unicodedata.normalize("NFKD", run.translate(_PLAIN)) if not unicodedata.combining(c)
+    )
+    if bare.isascii():
+        return bare
+    words = []
+    for char in bare:
+        kind, name = unicodedata.category(char), unicodedata.name(char, "").lower()
+        if kind[0] in "LN" and not char.isascii():
+            words.append(f"[{name.split()[0] if name else 'unknown letter'}]")
+        elif kind[0] == "S" and kind != "Sk" and not char.isascii():
+            words.append(f"[{name or 'unknown sign'}]")
+        elif char.isascii():
+            words.append(char)
+    # One word for each run of letters of a script.
+    return "".join(word for word, _ in groupby(words)) or "[unknown]"

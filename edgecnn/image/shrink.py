@@ -1,0 +1,195 @@
+"""How a picture gets a model's size: the stages of each method, and the one way to carry them out.
+
+Shrinking costs more than many a small model. How quick and how good each method is, and what it does to
+accuracy, is measured by `benchmarks/shrinking.py`; docs/benchmarks.md has the figures.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edgecnn.bundle.convention import Resize
+
+# `halved` goes by how many pixels to a side are left for one of the model. From ten on, 4×4 samples cost
+# less than to touch every pixel; they lie at most five pixels apart, and are taken from five rows or more: to
+# fetch the others from memory takes longer. The other side of a squeezed picture may have a little more.
+_ENOUGH_TO_SAMPLE, _MOST_TO_SAMPLE, _MOST_ASIDE, _ENOUGH_ROWS = 10, 20, 24, 5
+# From four on OpenCV's exact average of 2×2 pixels, the quickest that it has, and also where it leaves nearly
+# one: cubic interpolation keeps that sharp, where linear would blur it and sampling would cost more.
+_ENOUGH_TO_HALVE, _NEARLY_ONE = 4, 1.3
+# What is squeezed more along one side than along the other is averaged exactly, which is slow.
+_MOST_SQUEEZED = 4
+# Where halves alone would do if a little less of the picture were kept: this part of a side may be left out.
+_MOST_TRIMMED = 14
+# `staged` takes at most so many samples to a side for one pixel of the model.
+_MOST_SAMPLES = 4
+
+
+class Stage(NamedTuple):
+    """One call of `cv2.resize`: of which part of what came before, to which size, and how."""
+
+    rows: slice
+    columns: slice
+    width: int
+    height: int
+    interpolation: int
+
+
+def stages(rows: int, columns: int, width: int, height: int, method: Resize) -> list[Stage]:
+    """Return what makes a picture of these rows and columns `width`×`height`; nothing where it is already.
+
+    Parameters
+    ----------
+    method
+        `halved` averages 2×2 pixels, again and again, then interpolates or averages 2×2 linear samples; for
+        much smaller models it averages 4×4. As accurate as `area` in a tenth to a half of its time.
+        `area` averages every pixel, exact and slow. `linear` reads four pixels for each one that it writes,
+        quick and aliasing. `staged` takes n×n linear samples (n from 2 to 4) and averages them; bundles that
+        name it keep it. Enlarging is linear.
+    """
+    if (columns, rows) == (width, height):
+        return []
+    if method == "halved":
+        return _halved(rows, columns, width, height)
+    if method == "area" and (columns > width or rows > height):
+        return _averaged(rows, columns, width, height)
+    if method == "staged":
+        wide, high = width * _samples(columns / width), height * _samples(rows / height)
+        if (wide, high) != (width, height):
+            return [_whole(wide, high, cv2.INTER_LINEAR), _whole(width, height, cv2.INTER_AREA)]
+    return [_whole(width, height, cv2.INTER_LINEAR)]
+
+
+def trimmed(rows: int, columns: int, width: int, height: int, method: Resize) -> tuple[int, int]:
+    """Return how many rows and columns of the middle to keep so that `halved` need not interpolate.
+
+    The model's size times a power of two where that leaves out at most a fourteenth of either side: 448 of
+    480 for 224. Averages of 2×2 are exact and take half of the time. Else all rows and columns. A picture
+    that was decoded at half of its size keeps the same part.
+    """
+    times = min(rows / height, columns / width)
+    if method != "halved" or times < 1:
+        return rows, columns
+    even = 1 << (int(times).bit_length() - 1)
+    kept = even * height, even * width
+    if all(_MOST_TRIMMED * (side - part) <= side for side, part in zip((rows, columns), kept, strict=True)):
+        return kept
+    return rows, columns
+
+
+def _halved(rows: int, columns: int, width: int, height: int) -> list[Stage]:
+    least, most = sorted((rows / height, columns / width))
+    sampled = least >= _ENOUGH_TO_SAMPLE and most <= 2 * least
+    found = []
+    while _is_to_be_halved(rows / height, columns / width, sampled=sampled):
+        # Exactly half, without a last odd row or column: anything else is not OpenCV's quick case.
+        rows, columns = rows // 2, columns // 2
+        found.append(Stage(slice(0, 2 * rows), slice(0, 2 * columns), columns, rows, cv2.INTER_AREA))
+    if sampled:
+        step = max(1, int(rows / height / _ENOUGH_ROWS))
+        kept = slice(step // 2, None, step)
+        found.append(Stage(kept, slice(None), 4 * width, 4 * height, cv2.INTER_LINEAR))
+        return [*found, *(_whole(n * width, n * height, cv2.INTER_AREA) for n in (2, 1))]
+    if (columns, rows) == (width, height):
+        return found
+    most = max(rows / height, columns / width)
+    if most > _MOST_SQUEEZED:
+        return [*found, *_averaged(rows, columns, width, height)]
+    if most <= _NEARLY_ONE:
+        # What was not halved has noise and detail that cubic interpolation would sharpen.
+        return [*found, _whole(width, height, cv2.INTER_CUBIC if found else cv2.INTER_LINEAR)]
+    found.append(_whole(2 * width, 2 * height, cv2.INTER_LINEAR))
+    return [*found, _whole(width, height, cv2.INTER_AREA)]
+
+
+def _averaged(rows: int, columns: int, width: int, height: int) -> list[Stage]:
+    """Average each side that shrinks; OpenCV does so only where none grows at the same time."""
+    wide, high = min(columns, width), min(rows, height)
+    enlarged = [] if (wide, high) == (width, height) else [_whole(width, height, cv2.INTER_LINEAR)]
+    return [_whole(wide, high, cv2.INTER_AREA), *enlarged]
+
+
+def _is_to_be_halved(down: float, across: float, *, sampled: bool) -> bool:
+    left = min(down, across)
+    if sampled:
+        return left > _MOST_TO_SAMPLE or max(down, across) > _MOST_ASIDE
+    return left >= _ENOUGH_TO_HALVE or 2 <= left <= 2 * _NEARLY_ONE
+
+
+def _whole(width: int, height: int, interpolation: int) -> Stage:
+    return Stage(slice(None), slice(None), width, height, interpolation)
+
+
+def _samples(ratio: float) -> int:
+    """Return how many samples to a side one pixel takes: at most 2.5 pixels apart, up to the limit."""
+    return 1 if ratio <= 1.25 else min(_MOST_SAMPLES, max(2, math.ceil(ratio / 2.5)))
+
+
+class Shrinker:
+    """Shrinks pictures of one shape, and converts their colour on the way; its buffers are reused.
+
+    Parameters
+    ----------
+    shape
+        The pictures' H×W, or H×W×channels.
+    width, height
+        What they become; its result is overwritten by the next picture, and the picture itself where nothing
+        is to be done.
+    conversion
+        OpenCV's code of the colour's conversion, None for none. Done where it costs least: grey is averaged
+        in a third of the time of colour, so it comes after the first stage; others come last.
+    result
+        Where the shrunk picture is to lie; a buffer of its own for None.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        width: int,
+        height: int,
+        method: Resize,
+        conversion: int | None = None,
+        result: NDArray[np.uint8] | None = None,
+    ) -> None:
+        self.shape = shape
+        found = stages(shape[0], shape[1], width, height, method)
+        channels = shape[2:]
+        to_grey = conversion in (cv2.COLOR_BGR2GRAY, cv2.COLOR_BGRA2GRAY)
+        convert_after = min(1, len(found)) if to_grey else len(found)
+        # What each step is: a stage, or the code of a conversion; and where its result goes.
+        self._steps: list[tuple[Stage | int, NDArray[np.uint8]]] = []
+        size = shape[:2]
+        for k in range(len(found) + 1):
+            if k == convert_after and conversion is not None:
+                channels = () if to_grey else (3,)
+                self._steps.append((conversion, np.empty((*size, *channels), np.uint8)))
+            if k < len(found):
+                size = found[k].height, found[k].width
+                self._steps.append((found[k], np.empty((*size, *channels), np.uint8)))
+        if self._steps and result is not None:
+            self._steps[-1] = self._steps[-1][0], result
+
+    def __call__(self, image: Any) -> Any:
+        """Return the picture, uint8 of the size asked for."""
+        for step, result in self._steps:
+            if isinstance(step, int):
+                image = cv2.cvtColor(image, step, dst=result)
+            else:
+                rows, columns, width, height, interpolation = step
+                image = cv2.resize(
+                    image[rows, columns], (width, height), dst=result, interpolation=interpolation
+                )
+        return image
+
+
+def shrink(image: NDArray[np.uint8], width: int, height: int, method: Resize) -> NDArray[np.uint8]:
+    """Return one picture, H×W or H×W×channels, at another size; see `stages` for the methods."""
+    shrunk: NDArray[np.uint8] = Shrinker(image.shape, width, height, method)(image)
+    return shrunk

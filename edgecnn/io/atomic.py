@@ -1,0 +1,117 @@
+"""Writes a file as a whole or not at all, through a hidden file beside it that takes its name."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from edgecnn.io.moving import (
+    exchange_at_once,
+    flush_folder,
+    hidden_name,
+    is_hidden_name,
+    move_new,
+    move_to_free,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+def write_file(path: Path, data: bytes, *, ours: Callable[[Path], bool] | None = None) -> None:
+    """Write a whole file; one that is there is replaced and keeps its permissions.
+
+    Parameters
+    ----------
+    path
+        A regular file or nothing; of a link, what it leads to.
+    ours
+        Whether a file may be replaced; None for any.
+
+    Raises
+    ------
+    OSError
+        FileExistsError where the file that is there may not be replaced.
+    """
+    with _hidden_file(path, data) as fresh:
+        if ours is None:
+            fresh.replace(path)
+        else:
+            _replace_ours(fresh, path, ours)
+        flush_folder(path.parent)
+
+
+def write_new(path: Path, data: bytes) -> Path:
+    """Write a whole file where nothing is, else as `NAME-2.EXT` and so on, and return its path.
+
+    Raises OSError.
+    """
+    with _hidden_file(path, data) as fresh:
+        try:
+            move_new(fresh, path)
+        except FileExistsError:
+            path = move_to_free(fresh, path)
+        flush_folder(path.parent)
+    return path
+
+
+def _replace_ours(fresh: Path, path: Path, ours: Callable[[Path], bool]) -> None:
+    with suppress(FileExistsError):
+        move_new(fresh, path)
+        return
+    if ours(path):
+        if not exchange_at_once(fresh, path):
+            fresh.replace(path)
+            return
+        # Whatever took the name a moment ago is looked at where nobody else writes.
+        if ours(fresh):
+            return
+        try:
+            exchange_at_once(fresh, path)
+        except OSError:
+            move_to_free(fresh, path)
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+
+
+@contextmanager
+def _hidden_file(path: Path, data: bytes) -> Iterator[Path]:
+    """Write a hidden file beside `path` and onto the disk; remove it at the end, and what a kill left."""
+    import fcntl
+
+    _remove_left_behind(path)
+    hidden = path.with_name(hidden_name(path.name))
+    handle = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            with suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed nobody takes it for left behind
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            with suppress(OSError):
+                hidden.chmod(stat.S_IMODE(path.stat().st_mode))
+            yield hidden
+    finally:
+        with suppress(OSError):
+            hidden.unlink()
+
+
+def _remove_left_behind(path: Path) -> None:
+    import fcntl
+
+    with suppress(OSError):
+        for left in list(path.parent.iterdir()):
+            if not is_hidden_name(left.name, path.name):
+                continue
+            with suppress(OSError):
+                handle = os.open(left, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    if stat.S_ISREG(os.fstat(handle).st_mode):
+                        left.unlink()
+                finally:
+                    os.close(handle)

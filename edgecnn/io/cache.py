@@ -1,0 +1,81 @@
+"""What was worked out once on this machine: verdicts on models, numbers of threads, golden runs.
+
+JSON files in `$XDG_CACHE_HOME/edgecnn`, or `~/.cache/edgecnn`. Anyone may remove them at any time; a folder
+that can't be written costs the time to work it out again, and is no error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from edgecnn.io.regular import read_regular
+
+# A thousand entries of our own have less than half of this.
+MOST_ENTRIES, MOST_BYTES = 1000, 1 << 20
+
+
+def cache_folder() -> Path | None:
+    """Return where it is kept; None where there is no home, as for some services."""
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "edgecnn"
+    try:
+        return Path.home() / ".cache" / "edgecnn"
+    except RuntimeError:
+        return None
+
+
+class Cache:
+    """One of the files: a table of keys with what is known of each, the last 1,000 of them.
+
+    Parameters
+    ----------
+    name
+        The file's name without `.json`.
+    """
+
+    def __init__(self, name: str) -> None:
+        folder = cache_folder()
+        self.path = folder / f"{name}.json" if folder else None
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """Return what is known of a key, or None. A damaged file knows nothing.
+
+        Anyone may have written it: whoever asks checks the values.
+        """
+        found = self._read().get(key)
+        return found if isinstance(found, dict) else None
+
+    def put(self, key: str, value: dict[str, Any]) -> None:
+        """Keep what is known of a key."""
+        if self.path is None:
+            return
+        entries = self._read()
+        entries.pop(key, None)
+        entries[key] = value
+        newest = dict(list(entries.items())[-MOST_ENTRIES:])
+        temporary = None
+        with suppress(OSError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            import tempfile  # only where something is new here
+
+            handle, temporary = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(newest, file, indent=1)
+            Path(temporary).replace(self.path)
+            return
+        if temporary is not None:
+            with suppress(OSError):
+                Path(temporary).unlink()
+
+    def _read(self) -> dict[str, Any]:
+        if self.path is None:
+            return {}
+        try:
+            entries = json.loads(read_regular(self.path, MOST_BYTES))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return entries if isinstance(entries, dict) else {}

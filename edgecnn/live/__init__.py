@@ -1,0 +1,1 @@
+"""The running loop, the commands that it obeys, and the sinks that it feeds."""

@@ -1,0 +1,313 @@
+"""The live loop: one thread captures, a one-slot mailbox keeps the newest frame, the loop classifies it."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from edgecnn.classify.variants import Variants
+from edgecnn.errors import (
+    AnswerError,
+    CameraError,
+    EdgeCnnError,
+    EngineError,
+    EngineRestarted,
+    OutputError,
+)
+from edgecnn.image.snapshot import save_frame
+from edgecnn.io.quiet import say
+from edgecnn.live.command import Classify, Command, Pause, Quit, Replace, Save, Switch
+from edgecnn.live.stats import Stats, Summary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from edgecnn.camera import Camera
+    from edgecnn.classify.classifier import Classifier
+    from edgecnn.frame import Frame
+    from edgecnn.image.framing import Framing
+    from edgecnn.live.sink import Sink
+
+FIRST_FRAME_S = 15.0
+_POLL_S = 0.1
+_REST_S = 0.002
+
+
+class Mailbox:
+    """One slot between the capture thread and the loop.
+
+    For a live camera the newest frame replaces the one that nobody took (counted as dropped); with
+    `keep_all` the camera waits instead.
+    """
+
+    def __init__(self, *, keep_all: bool) -> None:
+        self.keep_all = keep_all
+        self._changed = threading.Condition()
+        self._frame: Frame | None = None
+        self._error: BaseException | None = None
+        self.closed = False
+        self.dropped = 0
+
+    def put(self, frame: Frame) -> None:
+        """Leave a frame, with `keep_all` when the slot is free.
+
+        After one that replaced another it rests for 2 ms, or until the slot is free: no camera is as quick.
+        """
+        with self._changed:
+            while self.keep_all and self._frame is not None and not self.closed:
+                self._changed.wait()
+            late = self._frame is not None and not self.closed
+            self.dropped += late
+            self._frame = frame
+            self._changed.notify_all()
+            if late:
+                # A source that never waits would take processor and interpreter from the loop.
+                self._changed.wait(_REST_S)
+
+    def get(self, timeout: float) -> Frame | None:
+        """Take the newest frame, or None when none comes in time.
+
+        After the last frame was taken, raises what ended the capture thread, or EOFError at a plain end.
+        """
+        with self._changed:
+            if self._frame is None and not self.closed:
+                self._changed.wait(timeout)
+            frame, self._frame = self._frame, None
+            self._changed.notify_all()
+            if frame is None and self.closed:
+                raise self._error or EOFError
+            return frame
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Say that no more frames come, and why if it was not the end."""
+        with self._changed:
+            self.closed = True
+            self._error = error
+            self._changed.notify_all()
+
+
+def run(
+    classifier: Classifier | Variants,
+    camera: Camera,
+    sinks: Sequence[Sink],
+    *,
+    seconds: float | None = None,
+    frames: int | None = None,
+    stop: threading.Event | None = None,
+    top: int = 3,
+    smooth: float = 0.0,
+    hold: int = 1,
+    framing: Framing | None = None,
+    save_to: str = ".",
+) -> Summary:
+    """Classify what the camera sees until it ends, a limit is reached, or someone asks to stop.
+
+    Parameters
+    ----------
+    classifier
+        What classifies; with `Variants`, whoever watches can switch between them.
+    seconds
+        How long, from the first frame on.
+    frames
+        How many frames at most.
+    stop
+        Set it from a signal handler or another thread; it is set when the loop has ended.
+    smooth, hold
+        For a steady answer beside each frame's own; see `Smoother`. The defaults do nothing.
+    framing
+        How frames are turned, and what of them is classified.
+    save_to
+        The folder for the pictures that whoever watches saves.
+
+    Raises
+    ------
+    CameraError
+        Where the camera fails while it runs.
+    EngineError, OutputError
+        Where the engine or a sink fails.
+    """
+    stop = stop or threading.Event()
+    mailbox = Mailbox(keep_all=not camera.live)
+    variants = classifier if isinstance(classifier, Variants) else Variants(classifier)
+    loop = _Loop(variants, mailbox, camera, sinks, top, smooth, hold, framing, save_to)
+    with _capturing(camera, mailbox, stop):
+        loop.run(stop, seconds, frames)
+    return loop.stats.summary(camera.description)
+
+
+@contextmanager
+def _capturing(camera: Camera, mailbox: Mailbox, stop: threading.Event) -> Iterator[None]:
+    """Have a thread of its own read the camera into the mailbox; joins it, and sets `stop`."""
+    thread = threading.Thread(target=_capture, args=(camera, mailbox, stop), name="capture", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        mailbox.close()
+        camera.interrupt()
+        thread.join(timeout=FIRST_FRAME_S)
+
+
+def _capture(camera: Camera, mailbox: Mailbox, ended: threading.Event) -> None:
+    try:
+        while not ended.is_set() and (frame := camera.read()) is not None:
+            mailbox.put(frame)
+        mailbox.close()
+    except BaseException as error:  # noqa: BLE001 - raised again in the loop's thread
+        mailbox.close(error)
+
+
+class _Loop:
+    """Takes frames from the mailbox, classifies and shows them, and obeys whoever watches."""
+
+    def __init__(
+        self,
+        variants: Variants,
+        mailbox: Mailbox,
+        camera: Camera,
+        sinks: Sequence[Sink],
+        top: int,
+        smooth: float,
+        hold: int,
+        framing: Framing | None,
+        save_to: str,
+    ) -> None:
+        self._variants, self._mailbox, self._sinks, self._top = variants, mailbox, sinks, top
+        self._camera = camera
+        # Who looks at pictures, or says in pixels what of them counts, needs them as they come.
+        self._watched = any(sink.needs_picture for sink in sinks)
+        self._smooth, self._hold, self._framing, self._save_to = smooth, hold, framing, save_to
+        self._newest: Frame | None = None
+        self._quit = False
+        self.stats = Stats()
+        self.stats.variants = variants.names
+        self._begin()
+
+    def _begin(self) -> None:
+        """Start with the current variant: its smoother begins anew, and its latencies are kept apart."""
+        self._classifier = self._variants.current
+        self.stats.least_side = self._classifier.least_side
+        self._camera.need(None if self._framing else self.stats.least_side, whole=self._watched)
+        steady = self._smooth or self._hold > 1
+        self._smoother = self._classifier.smoother(self._smooth, self._hold) if steady else None
+        self._warned = False
+        self.stats.run(self._classifier.model.variant)
+
+    def run(self, stop: threading.Event, seconds: float | None, frames: int | None) -> None:
+        patience = time.monotonic() + FIRST_FRAME_S
+        end = float("inf")
+        while not stop.is_set() and time.monotonic() < end:
+            try:
+                frame = self._next(stop)
+            except EOFError:
+                return
+            if frame is not None:
+                if self._newest is None and seconds is not None:
+                    end = time.monotonic() + seconds
+                if self._newest is None or not self.stats.paused:
+                    # What is shown while it is paused stays the one to be saved.
+                    self._newest = self._framing(frame) if self._framing else frame
+                if not self.stats.paused:
+                    self._classify(self._newest)
+            elif self._newest is None and time.monotonic() > patience:
+                raise CameraError(f"the camera opened but gave no picture in {FIRST_FRAME_S:.0f} s")
+            self._obey()
+            seen = self.stats.frames + self.stats.unanswered
+            if self._quit or (frames is not None and seen >= frames):
+                return
+
+    def _next(self, stop: threading.Event) -> Frame | None:
+        """Take the newest frame, or none for a while; a file waits while the loop is paused."""
+        if self.stats.paused and self._mailbox.keep_all:
+            stop.wait(_POLL_S)
+            return None
+        return self._mailbox.get(_POLL_S)
+
+    def _classify(self, frame: Frame) -> None:
+        if frame.truth is not None and frame.truth not in self._classifier.labels:
+            # A source that draws digits knows nothing of a model that names something else.
+            frame = replace(frame, truth=None)
+        try:
+            result = self._classifier.classify_frame(frame, self._top, self._smoother)
+        except EngineRestarted as error:
+            say(str(error))
+            self.stats.restarts += 1
+            return
+        except AnswerError as error:
+            if not self._warned:
+                say(f"{error}; such frames are left out and counted")
+            self._warned = True
+            self.stats.unanswered += 1
+            return
+        self.stats.add(result, self._mailbox.dropped)
+        for sink in self._sinks:
+            sink.show(result, self.stats)
+
+    def _obey(self) -> None:
+        for command in [command for sink in self._sinks for command in sink.poll(self.stats)]:
+            self._do(command)
+
+    def _do(self, command: Command) -> None:
+        match command:
+            case Quit():
+                self._quit = True
+            case Pause(on):
+                self.stats.paused = not self.stats.paused if on is None else on
+            case Save() if self._newest is not None:
+                self._save(self._newest)
+            case Switch():
+                self._switch(command)
+            case Classify():
+                self._classify_apart(command)
+            case Replace():
+                self._replace(command)
+
+    def _classify_apart(self, command: Classify) -> None:
+        """Classify a picture that is not the camera's. Raises EngineError where the engine is lost."""
+        reply = command.reply
+        if not reply.set_running_or_notify_cancel():
+            return  # nobody waits for it any more
+        try:
+            reply.set_result(self._classifier.classify_frame(command.frame, self._top))
+        except EdgeCnnError as error:
+            reply.set_exception(error)
+            self.stats.restarts += isinstance(error, EngineRestarted)
+            if isinstance(error, EngineError) and not isinstance(error, EngineRestarted):
+                raise
+
+    def _save(self, frame: Frame) -> None:
+        try:
+            say(f"saved {save_frame(frame, self._save_to)}")
+        except OutputError as error:
+            self.stats.unsaved += 1
+            self.stats.why_unsaved = str(error)
+            say(str(error))
+
+    def _replace(self, command: Replace) -> None:
+        self._variants.replace(command.classifier, command.opened)
+        self.stats.variants = self._variants.names
+        self._begin()
+        model = command.classifier.model
+        digest = hashlib.sha256(model.data).hexdigest()
+        say(f"the model was replaced: {model.name} {model.variant}, SHA-256 {digest[:12]}…")
+
+    def _switch(self, command: Switch) -> None:
+        if command.reply is not None and not command.reply.set_running_or_notify_cancel():
+            return
+        try:
+            name = self._variants.switch(command.variant).model.variant
+        except EdgeCnnError as error:
+            if command.reply is None:
+                say(str(error))
+            else:
+                command.reply.set_exception(error)
+            return
+        if self._variants.current is not self._classifier:
+            self._begin()
+        if command.reply is not None:
+            command.reply.set_result(name)

@@ -1,0 +1,140 @@
+"""Takes a model whose files were replaced into a running loop, once it is sound; else the old one goes on."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from edgecnn.bundle.bundle import find
+from edgecnn.errors import EdgeCnnError, ModelNotFound
+from edgecnn.io.printable import printable
+from edgecnn.io.quiet import say
+from edgecnn.live.command import Command, Replace
+from edgecnn.live.sink import Sink
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+    from types import FrameType
+
+    from edgecnn.classify.classifier import Classifier
+    from edgecnn.frame import Result
+    from edgecnn.live.stats import Stats
+
+LOOK_S = 1.0
+Fingerprint = tuple[tuple[str, int, int, int], ...]
+
+
+class Reloader(Sink):
+    """Opens the model again when SIGUSR1 asks for it, and with `watch` when its files have changed.
+
+    It is opened in a thread of its own, so that the loop goes on meanwhile, and given to the loop as a
+    command. What can't be opened is said in a line, once for each change; the thread lives on, whatever the
+    error was, so that a sound model that is put there later is taken.
+
+    Parameters
+    ----------
+    model
+        A bundle's name or folder, or a `.tflite` file.
+    load
+        Opens a variant by its name, and only if it answers as where it was published.
+    """
+
+    needs_picture = False
+
+    def __init__(
+        self, model: str, load: Callable[[str], AbstractContextManager[Classifier]], *, watch: bool
+    ) -> None:
+        self._model, self._load, self._watch = model, load, watch
+        self._known = self._last = fingerprint(model)
+        self._variant = self._said = ""
+        self._wake, self._ended, self._asked = threading.Event(), False, False
+        self._lock = threading.Lock()
+        self._ready: Replace | None = None
+        self._before: object = None
+        self._handles = hasattr(signal, "SIGUSR1") and (threading.current_thread() is threading.main_thread())
+        if self._handles:
+            self._before = signal.signal(signal.SIGUSR1, self._ask)
+        self._thread = threading.Thread(target=self._run, name="reload", daemon=True)
+        self._thread.start()
+
+    def show(self, result: Result, stats: Stats) -> None:
+        """Results are not its affair."""
+
+    def poll(self, stats: Stats) -> Sequence[Command]:
+        """Give the loop what is ready."""
+        self._variant = stats.variant
+        if self._ready is None:
+            return ()
+        with self._lock:
+            ready, self._ready = self._ready, None
+        return [ready] if ready else ()
+
+    def close(self) -> None:
+        """End the thread, and let go what the loop did not take; may be called twice."""
+        self._ended = True
+        self._wake.set()
+        self._thread.join()
+        if self._handles:
+            self._handles = False
+            signal.signal(signal.SIGUSR1, self._before)  # type: ignore[arg-type]
+        with self._lock:
+            ready, self._ready = self._ready, None
+        if ready:
+            ready.opened.close()
+
+    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+        self._asked = True
+        self._wake.set()
+
+    def _run(self) -> None:
+        while not self._ended:
+            self._wake.wait(LOOK_S if self._watch else None)
+            self._wake.clear()
+            asked, self._asked = self._asked, False
+            if self._ended or not self._variant:
+                continue
+            try:
+                if asked or self._changed():
+                    self._said = ""
+                    self._open()
+            except Exception as error:  # noqa: BLE001 - without this thread no model would ever be taken again
+                self._refuse(error)
+
+    def _changed(self) -> bool:
+        """Whether the files are others than those that were tried last, and the same as a moment ago."""
+        if not self._watch:
+            return False
+        now = fingerprint(self._model)
+        still, self._last = now == self._last, now
+        return still and now != self._known and now is not None
+
+    def _open(self) -> None:
+        self._known = fingerprint(self._model)
+        with ExitStack() as stack:
+            classifier = stack.enter_context(self._load(self._variant))
+            ready = Replace(classifier, stack.pop_all())
+        with self._lock:
+            waiting, self._ready = self._ready, ready
+        if waiting:
+            waiting.opened.close()
+
+    def _refuse(self, error: Exception) -> None:
+        """Say why the old model goes on, unless that was said of the same files."""
+        kind = "" if isinstance(error, EdgeCnnError) else f"{type(error).__name__}: "
+        reason = printable(" ".join(f"{kind}{error}".split()))
+        if reason != self._said:
+            self._said = reason
+            say(f"the old model goes on, since the new one can't be taken: {reason}")
+
+
+def fingerprint(model: str) -> Fingerprint | None:
+    """Return what tells a model's files from others; None while they are not there."""
+    try:
+        path = find(model)
+        files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+        return tuple((p.name, s.st_ino, s.st_size, s.st_mtime_ns) for p in files if (s := p.stat()))
+    except (OSError, ModelNotFound):
+        return None

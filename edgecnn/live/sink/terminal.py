@@ -1,0 +1,169 @@
+"""The live view in a terminal: steady over SSH at 80 columns, plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import time
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.console import Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from edgecnn.io.printable import printable
+from edgecnn.live.command import Command, Quit
+from edgecnn.live.sink import Sink
+from edgecnn.live.sink.keys import HELP, TerminalKeys, commands
+from edgecnn.live.stats import RECENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import Console, OverflowMethod
+
+    from edgecnn.frame import Prediction, Result
+    from edgecnn.live.stats import Stats
+
+REDRAW_S = 0.1
+PLAIN_LINE_S = 1.0
+# How wide a bar is, and at least the names beside it.
+_BAR, _NAME = 24, 12
+
+
+class TerminalSink(Sink):
+    """Redraws ten times a second; the keys work where someone is at the terminal.
+
+    The console is one of `edgecnn.io.printable.open_console`.
+    """
+
+    needs_picture = False
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live: Live | None = None
+        self._next = 0.0
+        self._newest: Result | None = None
+        self._paused = self._gone = False
+        self._widest = _NAME
+        console.print("the picture itself: --show web has it for any browser", style="dim", soft_wrap=True)
+        if console.is_terminal and not console.is_dumb_terminal:
+            self._live = Live(console=console, auto_refresh=False, transient=True)
+            self._live.start()
+        self._keys = TerminalKeys()  # last: nothing gives the terminal back when this fails
+
+    def show(self, result: Result, stats: Stats) -> None:
+        """Draw, if it is time to."""
+        self._newest = result
+        if time.monotonic() >= self._next:
+            self._draw(result, stats)
+
+    def poll(self, stats: Stats) -> Sequence[Command]:
+        """Look at the keys; a terminal that was closed ends the loop."""
+        if self._newest and self._live and stats.paused != self._paused:
+            self._draw(self._newest, stats)
+        pressed = ""
+        with self._terminal():
+            pressed = self._keys.pressed()
+        return [Quit()] if self._gone else commands(pressed)
+
+    def _draw(self, result: Result, stats: Stats) -> None:
+        self._next = time.monotonic() + (REDRAW_S if self._live else PLAIN_LINE_S)
+        self._paused = stats.paused
+        with self._terminal():
+            if self._live:
+                self._live.update(self._table(result, stats), refresh=True)
+            else:
+                self._console.print(printable(plain_line(result, stats)), soft_wrap=True)
+
+    @contextlib.contextmanager
+    def _terminal(self) -> Iterator[None]:
+        """Note that the terminal was closed instead of failing."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            self._gone = True
+
+    def close(self) -> None:
+        """Give the terminal back as it was."""
+        self._keys.close()
+        live, self._live = self._live, None
+        if live:
+            with contextlib.suppress(OSError):
+                live.stop()
+
+    def _table(self, result: Result, stats: Stats) -> Group:
+        table = _grid(_NAME, overflow="fold")
+        head = Text(printable(result.shown), style="bold")
+        table.add_row(Text("paused" if stats.paused else "label", style="bold"), head)
+        keys = Text(HELP if self._keys.active else "Ctrl-C quits", style="dim")
+        figures = _grid(_NAME, overflow="ellipsis")
+        self._figures(figures, result, stats)
+        return Group(table, self._bars(result.ranking[:3]), figures, Text(), keys)
+
+    def _bars(self, ranking: Sequence[Prediction]) -> Table:
+        """Draw the best classes, with names in full where there is room."""
+        names = [printable(prediction.label) for prediction in ranking]
+        room = max(_NAME, self._console.width - _BAR - len("  100.0%") - 2)
+        # Never narrower again, so that bars do not move whenever another class comes.
+        self._widest = min(room, max(self._widest, *map(cell_len, names)))
+        table = _grid(self._widest, overflow="ellipsis")
+        for name, prediction in zip(names, ranking, strict=True):
+            filled = round(prediction.score * _BAR)
+            bar = "█" * filled + "░" * (_BAR - filled)
+            table.add_row(name, f"{bar} {prediction.score:6.1%}")
+        return table
+
+    def _figures(self, table: Table, result: Result, stats: Stats) -> None:
+        if result.steady:
+            table.add_row("this frame", printable(of_this_frame(result)), style="dim")
+        table.add_row("", "")
+        seen = f"{stats.frames:,} frames, {stats.rate():.1f} a second, {stats.dropped:,} dropped"
+        table.add_row("seen", seen)
+        if stats.variant:
+            table.add_row("variant", stats.variant)
+        for stage, spread in stats.spreads(RECENT).items():
+            table.add_row(stage, f"p50 {spread.p50_ms:8.3f} ms   p99 {spread.p99_ms:8.3f} ms")
+        if stats.known:
+            right = f"{stats.correct / stats.known:.1%} of {stats.known:,}"
+            table.add_row("right", right)
+            if words := stats.following.words:
+                table.add_row("smoothed", words)
+        if stats.unknown:
+            table.add_row("unknown", f"{stats.unknown / stats.frames:.1%} of {stats.frames:,}")
+
+
+def _grid(width: int, overflow: OverflowMethod) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(width=width, no_wrap=True)
+    table.add_column(no_wrap=overflow != "fold", overflow=overflow)
+    return table
+
+
+def of_this_frame(result: Result) -> str:
+    """Return the answer of the newest frame alone, and its best score."""
+    best = result.predictions[0]
+    return f"{result.label}, nearest {best.label} {best.score:.3f}" if result.unknown else _scored(best)
+
+
+def plain_line(result: Result, stats: Stats) -> str:
+    """Return one line about now, for logs and pipes."""
+    best = result.ranking[0]
+    # Where the answer is not the class of the best score, both are said.
+    answer = "" if best.label == result.shown else f"{result.shown}  "
+    frame = f"  frame {of_this_frame(result)}" if result.steady else ""
+    timings = result.timings
+    right = f"  right {stats.correct / stats.known:.1%}" if stats.known else ""
+    return (
+        f"{answer}{_scored(best)}{frame}  {stats.rate():.1f} fps  dropped {stats.dropped}  "
+        f"preprocess {timings.preprocess_ms:.3f} ms  inference {timings.inference_ms:.3f} ms  "
+        f"decode {timings.decode_ms:.3f} ms{right}"
+    )
+
+
+def _scored(prediction: Prediction) -> str:
+    return f"{prediction.label} {prediction.score:.3f}"

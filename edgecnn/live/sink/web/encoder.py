@@ -1,0 +1,77 @@
+"""Turns the newest frame into a JPEG once, however many wait for it, and not at all for nobody."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import cv2
+
+if TYPE_CHECKING:
+    from edgecnn.frame import Frame
+    from edgecnn.live.sink.web.latest import Latest
+
+# A picture for a person: more of them, or larger ones, cost the loop its processor.
+MOST_FPS = 25.0
+LONGEST = 1280
+QUALITY = 80
+LOOK_S = 0.2
+
+
+class Encoder:
+    """Encodes in a thread of its own: OpenCV lets go of the interpreter meanwhile, so the loop goes on."""
+
+    def __init__(self, pictures: Latest[bytes]) -> None:
+        self._pictures = pictures
+        self._changed = threading.Condition()
+        self._frame: Frame | None = None
+        self._ended = False
+        self._thread = threading.Thread(target=self._run, name="encode", daemon=True)
+        self._thread.start()
+
+    def put(self, frame: Frame) -> None:
+        """Leave the newest frame."""
+        with self._changed:
+            self._frame = frame
+            self._changed.notify()
+
+    def close(self) -> None:
+        """End the thread; may be called twice."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _is_wanted(self) -> bool:
+        return self._frame is not None and self._pictures.waiting > 0
+
+    def _run(self) -> None:
+        due = 0.0
+        while True:
+            with self._changed:
+                # Nobody tells that somebody looks.
+                self._changed.wait_for(lambda: self._ended or self._is_wanted(), LOOK_S)
+                if self._ended:
+                    return
+                if not self._is_wanted():
+                    continue
+                # A newer one may come while it is too early for this one.
+                if (early := due - time.monotonic()) > 0 and self._changed.wait_for(
+                    lambda: self._ended, early
+                ):
+                    return
+                frame, self._frame = self._frame, None
+            due = time.monotonic() + 1 / MOST_FPS
+            if frame is not None:
+                self._pictures.put(encode(frame))
+
+
+def encode(frame: Frame) -> bytes:
+    """Return a frame's picture as a JPEG of at most 1280 pixels each way."""
+    pixels = frame.pixels
+    height, width = pixels.shape[:2]
+    if (longest := max(height, width)) > LONGEST:
+        size = max(1, width * LONGEST // longest), max(1, height * LONGEST // longest)
+        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    return cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()

@@ -1,0 +1,226 @@
+"""Who may use the page: whoever has the token, from a page of ours, by a name that is this machine's.
+
+A request's head decides. A request that is refused ends its connection, and its body is not read.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import re
+import socket
+import time
+from importlib.resources import files
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+
+from edgecnn.io.quiet import say
+from edgecnn.live.sink.web.admission import length_of, read_body
+from edgecnn.live.sink.web.guesses import Guesses
+from edgecnn.live.sink.web.visits import client_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+COOKIE = "edgecnn-token"
+# How often a wrong token is said to the person at the machine.
+SAY_S = 10.0
+_MOST_FORM = 4096
+# What stands before the token in a request, and how often each is looked for: a head may be full of them.
+_MARKS, _MOST_MARKS = (b"bearer ", b"token="), 4
+_VALUE = re.compile(rb" *([^\s;&]*)")
+HEADERS = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "cross-origin-resource-policy": "same-origin",
+    # With no-referrer a browser calls the origin of our own form null.
+    "referrer-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+    "cache-control": "no-store",
+}
+_ENCODED = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+_CLOSE = (b"connection", b"close")
+
+
+class Guard:
+    """ASGI middleware in front of all pages.
+
+    Parameters
+    ----------
+    token
+        What has to be shown: in the header `Authorization: Bearer`, or by the cookie that the page sets after
+        `/?token=` or the form. None lets everybody in who gets here.
+    bodies
+        How many bytes the body of a POST may have, by path; elsewhere there is none.
+    """
+
+    def __init__(self, app: ASGIApp, token: str | None, bodies: Mapping[str, int]) -> None:
+        self._app, self._token = app, token
+        self._cookie = hmac.digest((token or "").encode(), b"the page's cookie", "sha256").hex()
+        self._bodies = {**bodies, "/token": _MOST_FORM}
+        name = socket.gethostname().lower()
+        self._names = {"localhost", name, f"{name}.local", socket.getfqdn().lower()}
+        self._guesses = Guesses()
+        self._said, self._wrong = 0.0, 0
+
+    def shows_token(self, client: str, head: bytes) -> bool:
+        """Whether the beginning of a request shows the token, at a glance; always, where none is asked for.
+
+        It says no more than an answer would: a token that would not be looked at is not seen here either.
+        """
+        if self._token is None:
+            return True
+        known = [self._cookie]
+        if not self._guesses.are_too_many(client) or self._guesses.is_trusted(client):
+            known.append(self._token)
+        return any(hmac.compare_digest(one, right.encode()) for one in _glance(head) for right in known)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or let the app do so; every answer gets the headers that browsers protect it by."""
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        unread = length_of(request) > self._most(request)
+
+        async def safely(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), *_ENCODED]
+                if message["status"] >= 400 or unread:
+                    message["headers"].append(_CLOSE)
+            await send(message)
+
+        try:
+            answer = (
+                self._is_foreign(request) or self._has_odd_body(request) or await self._ask_token(request)
+            )
+        except ClientDisconnect:
+            return
+        except HTTPException as error:
+            answer = PlainTextResponse(error.detail, error.status_code)
+        if answer is None:
+            scope["state"]["let_in"]()
+        await (answer or self._app)(scope, receive, safely)
+
+    def _is_foreign(self, request: Request) -> Response | None:
+        """Return the answer to a request that another page made a browser send."""
+        host = request.headers.get("host", "")
+        # The cookie does not follow a name that was pointed here from elsewhere.
+        if self._token is None and not self._is_ours(host):
+            return PlainTextResponse(f"this machine is not called {host!r}", 421)
+        origin = request.headers.get("origin")
+        if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
+            return PlainTextResponse("this comes from another page", 403)
+        return None
+
+    def _most(self, request: Request) -> int:
+        """Return how long a request's body may be."""
+        return self._bodies.get(request.scope["path"], 0) if request.method == "POST" else 0
+
+    def _has_odd_body(self, request: Request) -> Response | None:
+        """Return the answer to a request whose body has no length, or is too long."""
+        if "transfer-encoding" in request.headers:
+            return PlainTextResponse("a body needs its length: Content-Length", 411)
+        if 0 < (most := self._most(request)) < length_of(request):
+            return PlainTextResponse(f"the body is too long: at most {most:,} bytes", 413)
+        return None
+
+    async def _ask_token(self, request: Request) -> Response | None:
+        """Return the answer to a request without the right token, or that brings it for the first time."""
+        if self._token is None:
+            return None
+        client = client_of(request.client.host if request.client else "unknown")
+        if (typed := await _typed(request)) is None and self._has_cookie(request):
+            self._guesses.trust(client)
+            return None
+        offered = _in_header(request) if typed is None else typed
+        too_many = self._guesses.are_too_many(client)
+        is_looked_at = not too_many or self._guesses.is_trusted(client)
+        if is_looked_at and hmac.compare_digest(offered.encode(), self._token.encode()):
+            self._guesses.trust(client)
+            return None if typed is None else self._with_cookie()
+        if offered:
+            self._guesses.count(client)
+        if offered or COOKIE in request.cookies:
+            self._say_wrong(request)
+        if offered and too_many:
+            return PlainTextResponse("too many wrong tokens: wait a minute", 429, {"retry-after": "60"})
+        return _form(request)
+
+    def _has_cookie(self, request: Request) -> bool:
+        # It is made of the token and can't be guessed, so it is looked at however often it was wrong.
+        shown = "" if _in_header(request) else request.cookies.get(COOKIE, "")
+        return hmac.compare_digest(shown.encode(), self._cookie.encode())
+
+    def _with_cookie(self) -> Response:
+        answer = RedirectResponse("/", 303)
+        answer.set_cookie(COOKIE, self._cookie, httponly=True, samesite="strict", max_age=365 * 86400)
+        return answer
+
+    def _is_ours(self, host: str) -> bool:
+        """Whether a browser that uses this name means this machine: see DNS rebinding.
+
+        Addresses are no names, so they can't be rebound.
+        """
+        name = host.lower().rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host.lower()
+        try:
+            ipaddress.ip_address(name.strip("[]"))
+        except ValueError:
+            return name in self._names
+        return True
+
+    def _say_wrong(self, request: Request) -> None:
+        """Say that somebody guesses."""
+        self._wrong += 1
+        if time.monotonic() - self._said >= SAY_S:
+            who = request.client.host if request.client else "somebody"
+            say(f"wrong token from {who}" + (f", {self._wrong} in all" if self._wrong > 1 else ""))
+            self._said = time.monotonic()
+
+
+async def _typed(request: Request) -> str | None:
+    """Return the token in the page's address or from the form."""
+    path = request.scope["path"]
+    if path == "/" and "token" in request.query_params:
+        return request.query_params["token"]
+    if path == "/token" and request.method == "POST":
+        body = (await read_body(request)).decode("utf-8", "replace")
+        return parse_qs(body).get("token", [""])[0].strip()
+    return None
+
+
+def _form(request: Request) -> Response:
+    """Return the answer to a request without a token: the form for a person, which has the page's style."""
+    if request.scope["path"] == "/style.css":
+        return Response(_static("style.css"), media_type="text/css")
+    if "text/html" in request.headers.get("accept", ""):
+        return HTMLResponse(_static("token.html"), 401)
+    return PlainTextResponse("a token is needed: Authorization: Bearer TOKEN", 401)
+
+
+def _static(name: str) -> bytes:
+    return files(__package__).joinpath("static", name).read_bytes()
+
+
+def _in_header(request: Request) -> str:
+    """Return the token in the header, else nothing."""
+    kind, _, value = request.headers.get("authorization", "").partition(" ")
+    return value.strip() if kind.lower() == "bearer" else ""
+
+
+def _glance(head: bytes) -> Iterator[bytes]:
+    """Yield what may be tokens in the beginning of a request, without parsing it."""
+    lowered = head.lower()
+    for mark in _MARKS:
+        at = 0
+        for _ in range(_MOST_MARKS):
+            if (found := lowered.find(mark, at)) < 0:
+                break
+            at = found + len(mark)
+            if value := _VALUE.match(head, at):
+                yield value[1]

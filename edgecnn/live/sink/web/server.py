@@ -1,0 +1,154 @@
+"""The sink behind the page: the loop leaves results here, a thread of its own serves them."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import socket
+import threading
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+import uvicorn
+
+from edgecnn.image.file import UPLOAD_MEGAPIXELS, most_upload_memory
+from edgecnn.image.worker import ImageWorker
+from edgecnn.io.quiet import say
+from edgecnn.live.sink import Sink
+from edgecnn.live.sink.web.connection import Connection
+from edgecnn.live.sink.web.encoder import Encoder
+from edgecnn.live.sink.web.latest import Latest
+from edgecnn.live.sink.web.pace import Pace
+from edgecnn.live.sink.web.site import Site, as_event
+from edgecnn.live.sink.web.status import status_of
+from edgecnn.live.sink.web.visits import Visits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from edgecnn.bundle.convention import Background
+    from edgecnn.frame import Result
+    from edgecnn.live.command import Command
+    from edgecnn.live.sink.web.guard import Guard
+    from edgecnn.live.sink.web.listen import Listen
+    from edgecnn.live.stats import Stats
+
+# How often viewers are told, and how often for metrics alone.
+TELL_S, IDLE_S = 0.1, 1.0
+# Connections that are taken at once, and that the system keeps until then: fewer at once than there may be
+# strangers, so that each is read before others push it out.
+AT_ONCE, QUEUE = 32, 512
+
+
+class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for sock in sockets or ():
+            sock.listen(QUEUE)
+
+
+class WebSink(Sink):
+    """Serves the live view over HTTP until it is closed; prints its address, and the token once.
+
+    The loop only leaves what is newest: pictures are encoded, and viewers served, in two other threads.
+    Images that are sent in have at most so many megapixels, and are decoded in a process of their own, on
+    the background where they are transparent. The page names the model and this machine.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        listen: Listen,
+        upload_megapixels: float = UPLOAD_MEGAPIXELS,
+        background: Background = "white",
+        model: str = "",
+    ) -> None:
+        self._names = {"model": model, "machine": socket.gethostname()}
+        token = listen.token()
+        self._socket = listen.open()
+        self._asked: queue.SimpleQueue[Command] = queue.SimpleQueue()
+        self._due = 0.0
+        self._newest: Result | None = None
+        self._paused = False
+        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+        loop = self._runner.get_loop()
+        self._pictures: Latest[bytes] = Latest(loop)
+        self._events: Latest[str] = Latest(loop)
+        self._decoder = ImageWorker(upload_megapixels, most_upload_memory(), background)
+        self._site = Site(self._pictures, self._events, self._asked.put, self._decoder)
+        self._server = _Server(_config(self._site.app(token)))
+        self._encoder = Encoder(self._pictures)
+        self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
+        self._thread.start()
+        try:
+            self._introduce(listen, token, console)
+        except BaseException:
+            self.close()
+            raise
+
+    def _introduce(self, listen: Listen, token: str | None, console: Console) -> None:
+        url = listen.url(self._socket)
+        if token and not listen.token_file:
+            url += f"?token={token}"
+        console.out(f"web page {url}", highlight=False)  # never broken, so that it can be clicked
+        if token and listen.token_file:
+            console.out(f"  the token is in {listen.token_file}", highlight=False)
+
+    def show(self, result: Result, stats: Stats) -> None:
+        """Leave a result for the viewers."""
+        self._newest, self._site.frame = result, result.frame
+        self._site.result_s, self._site.least_side = time.monotonic(), stats.least_side
+        self._encoder.put(result.frame)
+        if time.monotonic() >= self._due:
+            self._tell(result, stats)
+
+    def poll(self, stats: Stats) -> Sequence[Command]:
+        """Return what the viewers asked for; tell them when that has changed something."""
+        if self._newest and stats.paused != self._paused:
+            self._tell(self._newest, stats)
+        asked = []
+        while not self._asked.empty():
+            asked.append(self._asked.get_nowait())
+        return asked
+
+    def _tell(self, result: Result, stats: Stats) -> None:
+        self._site.status = status = status_of(result, stats) | self._names
+        self._paused = stats.paused
+        self._due = time.monotonic() + (TELL_S if self._events.readers else IDLE_S)
+        self._events.put(as_event(status))
+
+    def close(self) -> None:
+        """Let the viewers go, and stop listening; may be called twice."""
+        self._encoder.close()
+        self._pictures.end()
+        self._events.end()
+        self._server.should_exit = True
+        self._decoder.close()
+        self._thread.join()
+        self._socket.close()
+
+    def _serve(self) -> None:
+        try:
+            with self._runner:
+                self._runner.run(self._server.serve(sockets=[self._socket]))
+        except Exception as error:  # noqa: BLE001 - the loop goes on without viewers
+            say(f"the web page ended: {error}")
+
+
+def _config(app: Guard) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=cast("Any", partial(Connection, Visits(), Pace(app.shows_token))),
+        backlog=AT_ONCE,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=1,
+    )

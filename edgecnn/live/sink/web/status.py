@@ -1,0 +1,78 @@
+"""What the page and Prometheus are told of a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from edgecnn.live.stats import RECENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prometheus_client.metrics_core import Metric
+
+    from edgecnn.frame import Result
+    from edgecnn.live.stats import Stats
+
+
+def status_of(result: Result, stats: Stats) -> dict[str, Any]:
+    """Return a result as `live --jsonl` has it, with the answer that is shown and the state of the run.
+
+    Called in the loop's thread: it alone may look into `stats`.
+    """
+    height, width = result.frame.pixels.shape[:2]
+    status = result.as_dict() | {
+        "shown": result.shown,
+        "ranking": [p.as_dict() for p in result.ranking],
+        "size": [width, height],
+        "seen": list(result.seen) if result.seen else None,
+        "age_ms": round(result.age_ms, 3),
+        "truth": result.frame.truth,
+    }
+    return status | {
+        "stats": {
+            "frames": stats.frames,
+            "dropped": stats.dropped,
+            "unknown": stats.unknown,
+            "known": stats.known,
+            "correct": stats.correct,
+            "fps": round(stats.rate(), 2),
+            "paused": stats.paused,
+            "variant": stats.variant,
+            "variants": list(stats.variants),
+            "latency_ms": {stage: spread.as_dict() for stage, spread in stats.spreads(RECENT).items()},
+        }
+    }
+
+
+class Metrics:
+    """The same as Prometheus' metrics: a collector, asked by prometheus-client."""
+
+    def __init__(self, status: dict[str, Any]) -> None:
+        self._status = status
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield each metric with its help; nothing before the first result."""
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        if not self._status:
+            return
+        stats = self._status["stats"]
+        yield CounterMetricFamily("edgecnn_frames", "Frames that were classified.", stats["frames"])
+        yield CounterMetricFamily("edgecnn_dropped_frames", "Frames that were passed over.", stats["dropped"])
+        yield CounterMetricFamily("edgecnn_unknown_frames", "Frames that got no label.", stats["unknown"])
+        yield GaugeMetricFamily("edgecnn_frames_per_second", "Over the latest 60 frames.", stats["fps"])
+        yield GaugeMetricFamily("edgecnn_paused", "Whether it is paused.", stats["paused"])
+        latency = GaugeMetricFamily(
+            "edgecnn_latency_seconds",
+            f"Percentiles of the latest {RECENT} frames, by stage.",
+            labels=["stage", "quantile", "variant"],
+        )
+        for stage, spread in stats["latency_ms"].items():
+            for name, milliseconds in spread.items():
+                quantile = "0" if name == "min" else str(int(name[1:]) / 100)
+                latency.add_metric([stage, quantile, stats["variant"]], round(milliseconds / 1e3, 7))
+        yield latency
+        answer = GaugeMetricFamily("edgecnn_label", "The label that is shown: 1.", labels=["label"])
+        answer.add_metric([self._status["shown"]], 1)
+        yield answer

@@ -1,0 +1,1 @@
+"""The state of this computer: its board and processor, load, heat, memory and energy."""

@@ -1,0 +1,92 @@
+"""Which machine this is, and the state it is in. Reads /proc and /sys; what is not there is None."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from edgecnn.machine.processor import Processor, describe_processor
+
+_CPU0 = Path("/sys/devices/system/cpu/cpu0/cpufreq")
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A machine.
+
+    `model` is the board's name where the firmware tells it, such as a Raspberry Pi's. `cpu`, `cpu_family` and
+    `instructions` are those of `edgecnn.machine.processor.Processor`.
+    """
+
+    model: str | None
+    cpu: str
+    cpu_family: str
+    instructions: tuple[str, ...]
+    cores: int
+    architecture: str
+    system: str
+    python: str
+    governor: str | None
+    temperature_c: float | None
+
+    @property
+    def summary(self) -> str:
+        """One line for a person."""
+        cpu = str(Processor(self.cpu, self.cpu_family, self.instructions))
+        return ", ".join(filter(None, [self.model, cpu, f"{self.cores} cores", self.system]))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all fields for JSON."""
+        return asdict(self)
+
+
+def describe_board() -> Board:
+    """Look at this machine."""
+    processor = describe_processor()
+    return Board(
+        model=_read("/proc/device-tree/model"),
+        cpu=processor.name,
+        cpu_family=processor.family,
+        instructions=processor.instructions,
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        architecture=platform.machine(),
+        system=_system_name(),
+        python=platform.python_version(),
+        governor=_read(_CPU0 / "scaling_governor"),
+        temperature_c=_temperature(),
+    )
+
+
+def peak_memory_mib() -> float:
+    """Return the most memory that this process has held so far, in MiB."""
+    # Linux counts what the parent held before exec in ru_maxrss too; VmHWM is this program's own.
+    for line in (_read("/proc/self/status") or "").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 2**10
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def _read(path: str | Path) -> str | None:
+    try:
+        return Path(path).read_text("utf-8", "replace").strip("\0\n ") or None
+    except OSError:
+        return None
+
+
+def _system_name() -> str:
+    try:
+        return str(platform.freedesktop_os_release()["PRETTY_NAME"])
+    except (OSError, KeyError):
+        return f"{platform.system()} {platform.release()}"
+
+
+def _temperature() -> float | None:
+    value = _read("/sys/class/thermal/thermal_zone0/temp")
+    return int(value) / 1000 if value and value.lstrip("-").isdigit() else None

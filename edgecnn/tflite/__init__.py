@@ -1,0 +1,1 @@
+"""Reads, checks and writes TensorFlow Lite files as data; never runs one."""

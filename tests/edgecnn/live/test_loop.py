@@ -1,0 +1,366 @@
+import threading
+import time
+from concurrent.futures import Future
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+import edgecnn
+from edgecnn.camera.files import FilesCamera
+from edgecnn.camera.synthetic import SyntheticCamera
+from edgecnn.classify.variants import Variants
+from edgecnn.errors import CameraError, EngineError, ImageError, OptionError
+from edgecnn.frame import Box, Frame
+from edgecnn.image.framing import Framing
+from edgecnn.live import loop
+from edgecnn.live.command import Classify, Pause, Quit, Save, Switch
+from edgecnn.live.loop import Mailbox, run
+from edgecnn.live.sink import Sink
+from edgecnn.live.stats import WINDOW, Stats
+from tests.conftest import draw_seven
+from tests.models import nan_bundle
+
+
+class Keep(Sink):
+    """A sink that keeps what it is shown, and asks for the commands `after` so many results, each once."""
+
+    def __init__(self, fail_after: int | None = None, after: dict | None = None) -> None:
+        self.results, self.variants = [], []
+        self._fail, self._after = fail_after, after or {}
+
+    def show(self, result, stats):
+        self.results.append(result)
+        self.variants.append(stats.variant)
+        if self._fail and len(self.results) >= self._fail:
+            raise OSError("the sink broke")
+
+    def poll(self, stats):
+        return self._after.pop(len(self.results), [])
+
+
+class Broken(SyntheticCamera):
+    """A camera whose cable is pulled."""
+
+    def read(self):
+        frame = super().read()
+        if frame.index == 5:
+            raise CameraError("the cable was pulled")
+        return frame
+
+
+def frame(index: int) -> Frame:
+    return Frame(np.zeros((2, 2, 3), np.uint8), time.monotonic_ns(), index, "test")
+
+
+@pytest.fixture
+def quick():
+    with edgecnn.load("digits") as classifier:
+        yield classifier
+
+
+def test_it_classifies_and_counts(quick):
+    sink = Keep()
+    with SyntheticCamera("synthetic:seed=3,fps=0") as camera:
+        summary = run(quick, camera, [sink], frames=60)
+    assert summary.frames == len(sink.results) == 60
+    assert summary.known == 60
+    assert summary.accuracy >= 0.95
+    assert set(summary.spreads["int8"]) == {"preprocess", "inference", "decode", "total", "age"}
+    assert all(r.age_ms >= r.timings.total_ms for r in sink.results)
+
+
+def test_seconds_count_from_the_first_frame(quick):
+    with SyntheticCamera("synthetic:fps=50") as camera:
+        summary = run(quick, camera, [], seconds=0.5)
+    assert summary.seconds > 0.3
+    assert summary.frames > 1
+
+
+def test_the_newest_frame_wins_with_a_slow_model():
+    sink = Keep()
+    with (
+        edgecnn.load("digits", engine="fake:delay_ms=60") as slow,
+        SyntheticCamera("synthetic:fps=60") as camera,
+    ):
+        summary = run(slow, camera, [sink], frames=10)
+    indices = [r.frame.index for r in sink.results]
+    assert indices == sorted(set(indices))
+    skipped = indices[-1] + 1 - len(indices)
+    assert skipped > 0, "the model is slower than the camera"
+    assert summary.dropped >= skipped, "every frame that was passed over is counted"
+
+
+def test_a_file_source_never_drops(tmp_path, quick):
+    for i in range(9):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), np.full((40, 40, 3), i, np.uint8))
+    sink = Keep()
+    with edgecnn.load("digits", engine="fake:delay_ms=10") as slow, FilesCamera(str(tmp_path)) as camera:
+        summary = run(slow, camera, [sink])
+    assert [r.frame.index for r in sink.results] == list(range(9))
+    assert summary.dropped == 0
+    assert summary.accuracy is None
+
+
+def test_a_person_a_signal_or_a_limit_ends_it(quick):
+    with SyntheticCamera("synthetic:fps=0") as camera:
+        assert run(quick, camera, [Keep(after={4: [Quit()]})]).frames == 4
+        stop = threading.Event()
+        stop.set()
+        assert run(quick, camera, [], stop=stop).frames == 0
+
+
+def test_a_camera_that_fails_ends_it_with_its_reason(quick):
+    sink = Keep()
+    with Broken("synthetic:fps=100") as camera, pytest.raises(CameraError, match="cable was pulled"):
+        run(quick, camera, [sink])
+    assert sink.results[-1].frame.index == 4, "what was captured before is classified"
+
+
+def test_a_camera_without_pictures_is_said(quick, monkeypatch):
+    monkeypatch.setattr(loop, "FIRST_FRAME_S", 0.3)
+
+    class Waiting(SyntheticCamera):
+        def read(self):
+            time.sleep(1)
+
+    with Waiting() as camera, pytest.raises(CameraError, match="gave no picture"):
+        run(quick, camera, [])
+
+
+def test_a_sink_that_fails_ends_it_and_the_thread(quick):
+    with SyntheticCamera("synthetic:fps=0") as camera, pytest.raises(OSError, match="the sink broke"):
+        run(quick, camera, [Keep(fail_after=3)])
+
+
+def test_the_mailbox_replaces_or_waits():
+    box = Mailbox(keep_all=False)
+    for i in range(3):
+        box.put(frame(i))
+    assert box.get(0).index == 2
+    assert box.dropped == 2
+    assert box.get(0.01) is None
+    box.close(CameraError("gone"))
+    with pytest.raises(CameraError, match="gone"):
+        box.get(1)
+
+    box = Mailbox(keep_all=False)
+    box.put(frame(3))
+    box.close()
+    assert box.get(0).index == 3, "the last frame is taken before the end"
+    with pytest.raises(EOFError):
+        box.get(0)
+
+    box = Mailbox(keep_all=True)
+    box.put(frame(0))
+    second = threading.Thread(target=box.put, args=(frame(1),))
+    second.start()
+    assert box.get(1).index == 0
+    second.join(2)
+    assert not second.is_alive()
+    assert box.get(1).index == 1
+    assert box.dropped == 0
+
+
+def test_stats_do_not_grow_for_ever():
+    stats = Stats()
+    result = edgecnn.Result(frame(0), [edgecnn.Prediction("1", 1, 1.0)], edgecnn.Timings(1, 2, 3), 7)
+    for _ in range(WINDOW + 100):
+        stats.add(result, 0)
+    assert stats.frames == WINDOW + 100
+    assert all(len(values) == WINDOW for values in stats._latencies[""].values())
+    assert stats.spreads()["total"].p50_ms == 6
+
+
+def test_a_truth_that_is_no_label_of_the_model_does_not_count(digits_file, tmp_path):
+    labels = tmp_path / "labels.txt"
+    labels.write_text("abcdefghij".replace("", "\n").strip())
+    with edgecnn.load(digits_file, labels=labels) as classifier, SyntheticCamera("synthetic:fps=0") as camera:
+        assert run(classifier, camera, [], frames=3).accuracy is None
+
+
+class Paused(Keep):
+    """Asks for a pause after three results, and to go on after so many polls."""
+
+    polls = 0
+
+    def poll(self, stats):
+        if not stats.paused:
+            return [Pause()] if len(self.results) == 3 and not self.polls else []
+        self.polls += 1
+        return [Pause(on=False)] if self.polls == 5 else []
+
+
+def test_a_pause_skips_frames_of_a_camera_and_none_of_files(quick, tmp_path):
+    with SyntheticCamera("synthetic:fps=100") as camera:
+        sink = Paused()
+        run(quick, camera, [sink], frames=6)
+    indices = [r.frame.index for r in sink.results]
+    assert sink.polls == 5
+    assert indices[3] > indices[2] + 1, "the camera went on"
+    for i in range(6):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), np.full((40, 40, 3), i, np.uint8))
+    with FilesCamera(str(tmp_path)) as camera:
+        sink = Paused()
+        run(quick, camera, [sink])
+    assert [r.frame.index for r in sink.results] == list(range(6))
+    assert sink.polls == 5
+
+
+def test_a_picture_is_saved_as_it_was_framed(quick, tmp_path, capsys):
+    sink = Keep(after={2: [Save()]})
+    with SyntheticCamera("synthetic:fps=0") as camera:
+        run(quick, camera, [sink], frames=3, framing=Framing(90), save_to=str(tmp_path))
+    (path,) = tmp_path.iterdir()
+    assert path.suffix == ".png"
+    assert np.array_equal(cv2.imread(str(path)), sink.results[1].frame.pixels)
+    assert f"saved {path}" in capsys.readouterr().err
+
+
+def test_a_picture_that_cannot_be_saved_is_said_and_the_loop_goes_on(quick, tmp_path, capsys):
+    with SyntheticCamera("synthetic:fps=0") as camera:
+        sink = Keep(after={1: [Save()]})
+        summary = run(quick, camera, [sink], frames=3, save_to=str(tmp_path / "nowhere"))
+    assert "can't be written: No such file" in capsys.readouterr().err
+    (failure,) = summary.failures
+    assert failure.startswith("pictures not saved: 1; ")
+
+
+def test_where_all_was_written_nothing_failed(quick, tmp_path):
+    with SyntheticCamera("synthetic:fps=0") as camera:
+        summary = run(quick, camera, [Keep(after={1: [Save()]})], frames=3, save_to=str(tmp_path))
+    assert summary.failures == ()
+
+
+def test_variants_are_switched_and_measured_apart():
+    asked = Switch("float32", Future())
+    wrong = Switch("int4", Future())
+    sink = Keep(after={3: [asked], 6: [Switch()], 8: [wrong]})
+    with (
+        edgecnn.load("digits") as first,
+        Variants(first, lambda name: edgecnn.load("digits", name)) as variants,
+        SyntheticCamera("synthetic:fps=0") as camera,
+    ):
+        summary = run(variants, camera, [sink], frames=10, smooth=0.4, hold=4)
+    assert sink.variants == ["int8"] * 3 + ["float32"] * 3 + ["int8"] * 4
+    assert asked.reply.result(0) == "float32"
+    with pytest.raises(OptionError, match="no variant 'int4': choose int8, float32"):
+        wrong.reply.result(0)
+    assert list(summary.spreads) == ["int8", "float32"]
+    assert summary.frames == 10
+
+
+def test_a_variant_that_cannot_be_opened_is_said_and_the_loop_goes_on(quick, capsys):
+    def load(name):
+        raise EngineError("there is no such engine today")
+
+    sink = Keep(after={2: [Switch()]})
+    with Variants(quick, load) as variants, SyntheticCamera("synthetic:fps=0") as camera:
+        assert run(variants, camera, [sink], frames=4).frames == 4
+    assert sink.variants == ["int8"] * 4
+    assert "no such engine today" in capsys.readouterr().err
+
+
+def test_a_bare_file_has_no_other_variant(digits_file, capsys):
+    with edgecnn.load(digits_file) as bare, SyntheticCamera("synthetic:fps=0") as camera:
+        assert run(bare, camera, [Keep(after={2: [Switch()]})], frames=3).frames == 3
+    assert "no other variant" in capsys.readouterr().err
+
+
+def test_a_picture_from_outside_is_classified_between_two_frames(quick):
+    outside = Classify(replace(frame(0), pixels=draw_seven()), Future())
+    broken = Classify(replace(frame(0), pixels=np.zeros(3)), Future())
+    sink = Keep(after={2: [outside, broken]})
+    with SyntheticCamera("synthetic:fps=0") as camera:
+        summary = run(quick, camera, [sink], frames=4)
+    assert summary.frames == len(sink.results) == 4
+    assert outside.reply.result(0).label == "7"
+    with pytest.raises(ImageError):
+        broken.reply.result(0)
+
+
+class Figures(Keep):
+    """A sink that does not look at pictures."""
+
+    needs_picture = False
+
+
+def photos(folder, count: int = 3):
+    """JPEG files with large noise on them, 640×480."""
+    for k in range(count):
+        small = np.random.default_rng(k).integers(0, 256, (12, 16, 3), np.uint8)
+        picture = cv2.resize(small, (640, 480), interpolation=cv2.INTER_CUBIC)
+        cv2.imwrite(str(folder / f"{k}.jpg"), picture)
+    return str(folder)
+
+
+def test_pictures_come_smaller_where_nobody_looks_at_them(quick, tmp_path):
+    seen = {}
+    for sinks in ((Figures(),), (Figures(), Keep())):
+        with FilesCamera(photos(tmp_path)) as camera:
+            run(quick, camera, sinks)
+        seen[len(sinks)] = sinks[0].results
+    assert {r.frame.pixels.shape for r in seen[2]} == {(480, 640, 3)}
+    assert {r.frame.pixels.shape for r in seen[1]} == {(60, 80, 3)}
+    assert [r.predictions for r in seen[1]] == [r.predictions for r in seen[2]]
+
+
+def test_who_names_a_region_in_pixels_gets_pictures_as_they_are(quick, tmp_path):
+    sink = Figures()
+    with FilesCamera(photos(tmp_path)) as camera:
+        run(quick, camera, [sink], framing=Framing(roi=Box(600, 400, 40, 80)))
+    assert {r.frame.pixels.shape for r in sink.results} == {(480, 640, 3)}
+
+
+def test_a_saved_picture_is_whole_whatever_was_classified(quick, tmp_path):
+    source = photos(tmp_path, 1)
+    sink = Figures(after={1: [Save()]})
+    with FilesCamera(source) as camera:
+        run(quick, camera, [sink], save_to=str(tmp_path))
+    saved = cv2.imread(str(next(tmp_path.glob("edgecnn-*.png"))))
+    assert np.array_equal(saved, cv2.imread(str(tmp_path / "0.jpg")))
+
+
+def test_another_variant_is_asked_for_by_its_own_size(tmp_path):
+    """What stands in for a camera keeps what it was asked for."""
+
+    class Asked(SyntheticCamera):
+        sides = ()
+
+        def need(self, side, *, whole=False):
+            assert not whole
+            self.sides = (*self.sides, side)
+
+    def load(variant):
+        return edgecnn.load("digits", variant)
+
+    with Asked("synthetic:fps=0") as camera, load("int8") as first, Variants(first, load) as variants:
+        run(variants, camera, [Figures(after={2: [Switch()]})], frames=5)
+    assert camera.sides == (56, 56)
+
+
+def test_frames_that_are_answered_with_nan_are_said_once_and_counted(tmp_path, capsys):
+    """They count for a limit of frames too: with a model that knows nothing else, it would never end."""
+    sink = Keep()
+    camera = SyntheticCamera("synthetic:seed=3,fps=0")
+    with camera, edgecnn.load(nan_bundle(tmp_path), "float32") as broken:
+        summary = run(broken, camera, [sink], frames=20, smooth=0.4, hold=4)
+    assert (summary.frames, summary.unanswered, sink.results) == (0, 20, [])
+    assert capsys.readouterr().err.count("digits float32 answered NaN or infinity") == 1
+
+
+def test_after_nan_the_other_variant_goes_on(tmp_path, capsys):
+    folder = nan_bundle(tmp_path)
+
+    def load(name):
+        return edgecnn.load(folder, name)
+
+    sink = Keep(after={5: [Switch("float32")]})
+    sink.poll = lambda stats, poll=sink.poll: [Switch("int8")] if stats.unanswered == 3 else poll(stats)
+    camera = SyntheticCamera("synthetic:seed=3,fps=0")
+    with camera, load("int8") as first, Variants(first, load) as variants:
+        summary = run(variants, camera, [sink], frames=30, smooth=0.4, hold=4)
+    assert summary.unanswered == 3
+    assert summary.frames == 27
+    assert all(0 <= p.score <= 1 for r in sink.results for p in r.steady.predictions)

@@ -1,0 +1,84 @@
+"""The background class: images of everything else, generated or the user's own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgecnn.dataset import Item
+from edgecnn_train.generated import KINDS, generate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from edgecnn.bundle.convention import Background
+    from edgecnn.dataset import Source, SplitName
+    from edgecnn_train.recipe import Recipe
+    from edgecnn_train.splits import Split
+
+    Picture = NDArray[np.uint8]
+
+GENERATED = "generated"
+BACKGROUND = "background"
+# A folder of pictures by one of these names can be the background class.
+_NAMES = (BACKGROUND, "unknown")
+
+
+class GeneratedSource:
+    """A source with one class more, whose pictures were made and are kept in memory."""
+
+    background: Background = "white"  # what is read has the source's own
+
+    def __init__(self, source: Source, items: Sequence[Item], pictures: Iterable[Picture]) -> None:
+        self.labels = (*source.labels, BACKGROUND)
+        self.items = [*source.items, *items]
+        self._source = source
+        self._pictures = dict(zip((i.id for i in items), pictures, strict=True))
+
+    def read(self, item: Item, least: int | None = None) -> Picture:
+        """Read one picture; those that were made have the model's size."""
+        made = self._pictures.get(item.id)
+        return self._source.read(item, least) if made is None else made
+
+
+def background_of(recipe: Recipe, labels: Sequence[str]) -> int | None:
+    """Return the index of the class that stands for everything else, where the recipe asks for one."""
+    named = (i for i, label in enumerate(labels) if label.casefold() in _NAMES)
+    return next(named, None) if recipe.unknown.background_class else None
+
+
+def with_background(
+    source: Source, parts: dict[SplitName, Split], recipe: Recipe
+) -> tuple[Source, dict[SplitName, Split]]:
+    """Add the background class that the recipe asks for, unless the data have one of that name.
+
+    Each split gets as many made pictures as its classes have in the mean, made from that split's own.
+    """
+    if not recipe.unknown.background_class or background_of(recipe, source.labels) is not None:
+        return source, parts
+    label = len(source.labels)
+    grown, items = dict(parts), list[Item]()
+    pictures: list[Picture] = []
+    for k, (name, split) in enumerate(parts.items()):
+        count = max(len(KINDS), round(len(split) / label))
+        images = generate(count, split.images, np.random.default_rng([recipe.train.seed, 200 + k]))
+        made = tuple(Item(f"{GENERATED}/{name}/{i}", label, name) for i in range(count))
+        grown[name] = replace(
+            split,
+            images=np.concatenate([split.images, images]),
+            labels=np.concatenate([split.labels, np.full(count, label, np.int64)]),
+            items=split.items + made,
+        )
+        items += made
+        # Sources give BGR; what the model sees is RGB, or grey.
+        pictures += list(np.ascontiguousarray(images[..., ::-1]))
+    return GeneratedSource(source, items, pictures), grown
+
+
+def generated_count(split: Split, background: int | None) -> int:
+    """Return how many of a split's pictures, all of the background class, were made."""
+    return sum(i.label == background and i.id.startswith(f"{GENERATED}/") for i in split.items)

@@ -1,0 +1,74 @@
+"""The test images that a model gets most wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edgecnn.classify.classifier import Classifier
+    from edgecnn_train.splits import DataSet
+
+MOST = 25
+# The longer side of what is kept of each: large enough to see what it shows.
+_SIDE = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Offender:
+    """A test image that was named wrongly: uint8 H×W (grey) or H×W×3 (BGR), and where it came from."""
+
+    id: str
+    true: str
+    named: str
+    score: float
+    picture: NDArray[np.uint8]
+
+
+def worst_offenders(
+    data: DataSet, wrong: Sequence[int], classifier: Classifier, count: int = MOST
+) -> tuple[Offender, ...]:
+    """Return the wrong answers with the highest scores, the highest first.
+
+    Parameters
+    ----------
+    wrong
+        Places in the test split that the classifier names wrongly; each image is read again.
+    """
+    ranked = []
+    for place in wrong:
+        image = data.source.read(data.test.items[place], classifier.least_side)
+        best = classifier.classify(image, 1)[0]
+        ranked.append((-best.score, place, best.label))
+    return tuple(
+        Offender(
+            data.test.items[place].id,
+            data.labels[data.test.labels[place]],
+            named,
+            -score,
+            _small(data.source.read(data.test.items[place])),
+        )
+        for score, place, named in sorted(ranked)[:count]
+    )
+
+
+def worst_first(offenders: Iterable[Offender], count: int = MOST) -> tuple[Offender, ...]:
+    """Return the first of several networks' offenders, the highest score first."""
+    return tuple(sorted(offenders, key=lambda o: -o.score)[:count])
+
+
+def _small(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return an image at the size that is shown; small ones are enlarged with square pixels."""
+    height, width = picture.shape[:2]
+    scale = _SIDE / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST if scale > 4 else cv2.INTER_CUBIC
+    small: NDArray[np.uint8] = cv2.resize(picture, size, interpolation=method)  # type: ignore[assignment]
+    return small

@@ -1,0 +1,90 @@
+"""Splits of a dataset as arrays, and how they are drawn."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edgecnn.bundle.convention import InputSpec
+    from edgecnn.dataset import Item, Source
+
+# With fewer images in some class than this, a fifth of them is too few for a test: folds test all.
+SMALL_CLASS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Pictures as the model sees them: uint8 N×H×W×C, labels int64 N, and the items they came from."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    items: tuple[Item, ...]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def sample(self, count: int, seed: int) -> Split:
+        """Return at most so many pictures, of every class its share, drawn by the seed."""
+        rng = np.random.default_rng([seed, 102])
+        return self.take(np.sort(stratified(self.labels, min(count, len(self)), rng)))
+
+    def take(self, indices: NDArray[np.int64]) -> Split:
+        """Return the pictures at these places."""
+        return Split(self.images[indices], self.labels[indices], tuple(self.items[i] for i in indices))
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """A data set that is ready for training.
+
+    `calibration` is a part of `train`, or of `validation` in a private run; the other splits share nothing.
+    `skipped` says why for each picture that could not be read. Where folds measure what the network is worth
+    (see `everything`), `validation` and `test` are empty.
+    """
+
+    source: Source
+    input: InputSpec
+    train: Split
+    validation: Split
+    test: Split
+    calibration: Split
+    skipped: tuple[str, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes, in the order of the model's outputs."""
+        return self.source.labels
+
+    @property
+    def apart(self) -> Split:
+        """Images that did not set the int8 ranges: the validation split, or where that is empty others."""
+        if len(self.validation):
+            return self.validation
+        used = {item.id for item in self.calibration.items}
+        rest = [i for i, item in enumerate(self.train.items) if item.id not in used]
+        return self.train.take(np.array(rest, np.int64))
+
+    @property
+    def digest(self) -> str:
+        """A fingerprint of the pictures and how they are split."""
+        digest = hashlib.sha256("\n".join(self.labels).encode())
+        for split in (self.train, self.validation, self.test):
+            digest.update("\n".join(i.id for i in split.items).encode() + split.images.tobytes())
+        return digest.hexdigest()
+
+
+def stratified(labels: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Choose `count` places so that every class has its share (largest remainders), drawn by `rng`."""
+    classes, sizes = np.unique(labels, return_counts=True)
+    exact = sizes * (count / len(labels))
+    shares = np.floor(exact).astype(int)
+    for k in np.argsort(shares - exact, kind="stable")[: count - shares.sum()]:
+        shares[k] += 1
+    chosen = [rng.permutation(np.flatnonzero(labels == c))[:n] for c, n in zip(classes, shares, strict=True)]
+    return np.concatenate(chosen).astype(np.int64)
