@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 
 from edgecnn.bench.rows import COLUMNS
-from edgecnn.cli.output import write_text
+from edgecnn.io.output import write_text
 
 FOLDER = Path(__file__).parent / "reference"
 MODELS = ("digits", "fashion", "cifar10", "signs", "waste")

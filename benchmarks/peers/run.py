@@ -118,7 +118,7 @@ def _network(name: str, cache: Path, *, onnx: bool) -> Network:
 def _write(results: list[Measured], arguments: argparse.Namespace) -> None:
     import json
 
-    from edgecnn.cli.output import write_text
+    from edgecnn.io.output import write_text
     from edgecnn.machine.board import describe_board
 
     board = describe_board()

@@ -154,8 +154,8 @@ def bench(
 
 def check_outputs(outputs: dict[str, str | None]) -> None:
     """Raise OptionError or OutputError for what can't be written, before the work that is to fill it."""
-    from edgecnn.cli.output import check_target
     from edgecnn.evaluation.heatmap import require_matplotlib
+    from edgecnn.io.output import check_target
 
     if outputs.get("--html"):
         require_matplotlib()
@@ -175,7 +175,7 @@ def write_outputs(result: Report, outputs: dict[str, str | None]) -> None:
     """Write each output that was asked for."""
     from edgecnn.bench.page import draw_page
     from edgecnn.bench.rows import csv_text
-    from edgecnn.cli.output import write_text
+    from edgecnn.io.output import write_text
 
     texts = {
         "--json": lambda: to_json(result.as_dict(), indent=1) + "\n",

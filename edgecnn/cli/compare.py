@@ -77,7 +77,7 @@ def compare_models(
     Latencies are measured in turn, on the same 640×480 frames.
     """
     from edgecnn.bench.compare import compare, draw_comparison
-    from edgecnn.cli.output import write_bytes, write_text
+    from edgecnn.io.output import write_bytes, write_text
     from edgecnn.machine.board import describe_board
 
     if data is None and (corruptions or split or limit):

@@ -40,8 +40,8 @@ def compile_model(
     Needs Google's edgetpu_compiler, for 64-bit x86 Debian; without it, this says how to get it. `edgecnn
     inspect` tells beforehand what would be mapped.
     """
-    from edgecnn.cli.output import check_target, write_text
     from edgecnn.coral.compiling import compile_bundle
+    from edgecnn.io.output import check_target, write_text
 
     if json_file:
         check_target(json_file)

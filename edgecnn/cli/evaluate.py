@@ -84,8 +84,8 @@ def evaluate(
 
     Same pictures, same corruptions, in every run.
     """
-    from edgecnn.cli.output import write_bytes, write_text
     from edgecnn.evaluation.heatmap import draw_heatmap
+    from edgecnn.io.output import write_bytes, write_text
 
     if plot and not corruptions:
         raise OptionError("--plot draws what --corruptions measures: add --corruptions")
@@ -108,8 +108,8 @@ def evaluate(
 
 def check_outputs(json_file: str | None, plot: str | None) -> None:
     """Raise MissingExtra or OutputError for what can't be written, before the work that is to fill it."""
-    from edgecnn.cli.output import check_target
     from edgecnn.evaluation.heatmap import require_matplotlib
+    from edgecnn.io.output import check_target
 
     if plot:
         require_matplotlib()

@@ -126,9 +126,9 @@ def _check(path: str, content: bytes, model: Model, source: str, *, named: bool)
 
     `named` says that --out names this very file.
     """
-    from edgecnn.cli.output import check_target
     from edgecnn.errors import OutputError
     from edgecnn.exchange.exporting import is_own_c
+    from edgecnn.io.output import check_target
     from edgecnn.io.regular import read_regular
 
     there = Path(path).exists()
@@ -147,7 +147,7 @@ def _check(path: str, content: bytes, model: Model, source: str, *, named: bool)
 
 
 def _write(path: str, content: bytes) -> None:
-    from edgecnn.cli.output import write_bytes
+    from edgecnn.io.output import write_bytes
 
     write_bytes(path, content)
     echo(f"{path}: {len(content):,} bytes")

@@ -48,8 +48,8 @@ def inspect(
     The file is read and never run.
     """
     from edgecnn.bundle.bundle import find, read_bundle, read_file
-    from edgecnn.cli.output import write_text
     from edgecnn.exchange.inspection import inspect_bundle, inspect_model
+    from edgecnn.io.output import write_text
 
     path, given = find(model), parse_given(labels, value_range, fit, color, scores, output, input_size)
     if path.is_dir():

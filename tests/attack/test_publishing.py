@@ -371,7 +371,7 @@ def test_a_kill_at_any_system_call_leaves_a_whole_bundle(name, steps, in_memory,
 
 @traced
 def test_a_kill_leaves_a_file_as_it_was_or_whole(tmp_path):
-    from edgecnn.cli.output import write_bytes
+    from edgecnn.io.output import write_bytes
 
     path = tmp_path / "model.tflite"
     number, was_killed, seen = 0, True, set()

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edgecnn.cli.output import write_bytes, write_new_bytes
 from edgecnn.image.text_drawing import drawable, put_text, text_width
+from edgecnn.io.output import write_bytes, write_new_bytes
 from edgecnn.io.printable import printable
 
 if TYPE_CHECKING:

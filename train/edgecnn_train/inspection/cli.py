@@ -71,7 +71,7 @@ def check_data(
     """
     from rich.progress import Progress
 
-    from edgecnn.cli.output import write_text
+    from edgecnn.io.output import write_text
     from edgecnn_train.inspection import check as room
     from edgecnn_train.sheet import contact_sheet, write_png
 

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from edgecnn.cli.output import check_target, write_bytes, write_text
 from edgecnn.errors import OutputError
+from edgecnn.io.output import check_target, write_bytes, write_text
 
 
 def fails(target, message):
