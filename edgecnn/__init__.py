@@ -13,7 +13,8 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from edgecnn.defaults import DEFAULT_MODEL, MAX_MEGAPIXELS, VERSION
+from edgecnn.defaults import DEFAULT_MODEL as DEFAULT_MODEL
+from edgecnn.defaults import MAX_MEGAPIXELS, VERSION
 
 if TYPE_CHECKING:
     from edgecnn.bundle.bundle import Bundle, list_bundles
@@ -29,7 +30,6 @@ os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_MEGAPIXELS * 1_000_0
 
 __version__ = VERSION
 __all__ = [
-    "DEFAULT_MODEL",
     "Bundle",
     "Classifier",
     "EdgeCnnError",
@@ -62,7 +62,7 @@ _HOMES = {
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return [*__all__, "DEFAULT_MODEL", "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -16,7 +16,7 @@ from edgecnn.tflite.file import read_tflite
 from edgecnn.tflite.flatbuffer import Flatbuffer, FlatbufferError, read_schema
 from tests.models import edited, shipped
 
-SHIPPED = sorted(Path(bundle.__file__).parents[1].glob("firmware_models/*/*.tflite"))
+SHIPPED = sorted(Path(bundle.__file__).parents[2].glob("firmware_models/*/*.tflite"))
 
 
 def refused(data: bytes) -> str:
