@@ -21,7 +21,7 @@ import cv2
 
 import edgecnn
 from edgecnn.bench import bench_frames
-from edgecnn.image.file import decode_image, reduction
+from edgecnn.image.file import decode_reduced, reduction
 from edgecnn.latency import Spread, ratio_of_medians
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ WAYS = ("full", "reduced")
 
 def camera_to_label(classifier: Classifier, jpeg: bytes, least: int | None) -> str:
     """Do what `live` does with a camera's frame, and return the label."""
-    picture = decode_image(jpeg, "a frame", quiet=False, reduce=reduction(jpeg, least))
-    return classifier.classify(picture, 1)[0].label
+    image, _ = decode_reduced(jpeg, "a frame", least, quiet=False)
+    return classifier.classify(image, 1)[0].label
 
 
 def measure(model: str, blocks: int, runs: int) -> dict[str, object]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgecnn.camera.synthetic import SyntheticCamera
 from edgecnn.errors import CameraError
-from edgecnn.image.file import decode_image, reduction
+from edgecnn.image.file import decode_reduced
 from edgecnn.io.address import mask_secrets
 
 if TYPE_CHECKING:
@@ -79,4 +79,4 @@ def capture(jpeg: bytes, least: int | None = None) -> NDArray[np.uint8]:
 
     `least` is how long its shorter side has to be at least, None for the full size.
     """
-    return decode_image(jpeg, "a frame", quiet=False, reduce=reduction(jpeg, least))
+    return decode_reduced(jpeg, "a frame", least, quiet=False)[0]

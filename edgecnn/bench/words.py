@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgecnn.bench.ratios import Comparison, threads
-from edgecnn.machine.condition import throttle_words
+from edgecnn.machine.throttling import describe_throttling
 from edgecnn.tflite.arena import arena_bytes
 
 if TYPE_CHECKING:
@@ -103,6 +103,6 @@ def machine(result: Report) -> list[str]:
     if before.temperature_c is not None and after.temperature_c is not None:
         state.append(f"{before.temperature_c:.0f} °C before, {after.temperature_c:.0f} after")
     if after.throttled is not None:
-        now, since = throttle_words(after.throttled)
+        now, since = describe_throttling(after.throttled)
         state.append(f"throttled: {', '.join(now) or 'no'}; since it started: {', '.join(since) or 'no'}")
     return [board.summary, *(["; ".join(state)] if state else [])]

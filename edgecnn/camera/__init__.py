@@ -15,18 +15,18 @@ import shutil
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol
 
 from edgecnn.errors import CameraError
 from edgecnn.image.names import VIDEO_EXTENSIONS
 from edgecnn.io.address import mask_secrets
+from edgecnn.io.closing import Closing
 from edgecnn.io.nearby import did_you_mean
 from edgecnn.machine.board import describe_board
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
-    from types import TracebackType
 
     from edgecnn.bundle.convention import Background
     from edgecnn.frame import Frame
@@ -73,7 +73,7 @@ class Mode:
     background: Background = "white"
 
 
-class Camera(Protocol):
+class Camera(Closing, Protocol):
     """Gives frames to one thread; whoever opened it closes it.
 
     A class that inherits it needs `name`, `live` and `read` alone.
@@ -122,14 +122,6 @@ class Camera(Protocol):
     def close(self) -> None:
         """Release the device; may be called twice."""
         return
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def split_sources(text: str) -> list[str]:

@@ -12,7 +12,7 @@ from edgecnn.camera import Camera, Mode, is_pattern
 from edgecnn.camera.pace import Pace
 from edgecnn.errors import CameraError, ImageError
 from edgecnn.frame import Frame
-from edgecnn.image.file import Images, decode_image, find_images, read_file, reduction
+from edgecnn.image.file import Images, decode_image, decode_reduced, find_images, read_file
 from edgecnn.image.names import USUAL, is_image_name, is_junk
 from edgecnn.io.quiet import say
 
@@ -78,13 +78,10 @@ class FilesCamera(Camera):
         return None
 
     def _decode(self, data: bytes, path: Path, index: int) -> Frame:
-        times = reduction(data, self._least)
-        image = decode_image(data, str(path), reduce=times, background=self._background)
-        if times == 1:
-            return Frame(image, 0, index, str(path))
-        if self._whole:
+        image, encoded = decode_reduced(data, str(path), self._least, background=self._background)
+        if self._whole and encoded:
             return Frame(decode_image(data, str(path)), 0, index, str(path), small=image)
-        return Frame(image, 0, index, str(path), encoded=data)
+        return Frame(image, 0, index, str(path), encoded=encoded)
 
     def need(self, side: int | None, *, whole: bool = False) -> None:
         """Decode JPEG files no larger than this needs, and those that are looked at in full too."""

@@ -17,7 +17,7 @@ from edgecnn.camera.ffmpeg import check_size, is_network, open_stream, open_vide
 from edgecnn.camera.ffmpeg_memory import read_frame
 from edgecnn.errors import CameraError, ImageError
 from edgecnn.frame import Frame
-from edgecnn.image.file import decode_image, reduction
+from edgecnn.image.file import decode_reduced
 from edgecnn.image.header.jpeg import jpeg_end
 from edgecnn.io.address import mask_secrets
 from edgecnn.io.quiet import quiet_stderr
@@ -56,9 +56,7 @@ class JpegFrames:
         if not self._ends:
             self._ends = jpeg_end(data) is not None
         whole = data if self._ends else data + _JPEG_END
-        times = reduction(whole, self.least)
-        picture = decode_image(whole, "a frame", quiet=False, reduce=times)
-        return picture, whole if times > 1 else None
+        return decode_reduced(whole, "a frame", self.least, quiet=False)
 
 
 class OpenCvCamera(Camera):

@@ -14,7 +14,7 @@ from edgecnn.camera.opencv import OpenCvCamera
 from edgecnn.camera.pace import Pace
 from edgecnn.errors import CameraError, ImageError
 from edgecnn.frame import Frame
-from edgecnn.image.file import decode_image, reduction
+from edgecnn.image.file import decode_reduced
 from edgecnn.image.header import read_claim
 from edgecnn.io.address import mask_secrets
 
@@ -105,14 +105,15 @@ class PolledCamera(Camera):
             try:
                 claim = read_claim(data, self.name)
                 check_size(claim.width, claim.height, self.name)
-                times = reduction(data, self._least)
-                pixels = decode_image(data, self.name, quiet=False, reduce=times, background=self._background)
+                pixels, encoded = decode_reduced(
+                    data, self.name, self._least, quiet=False, background=self._background
+                )
             except ImageError as error:
                 if time.monotonic() > end:
                     raise CameraError(f"{self.name} gives no image: {error}") from error
                 continue
             index, self._index = self._index, self._index + 1
-            return Frame(pixels, captured, index, self.name, encoded=data if times > 1 else None)
+            return Frame(pixels, captured, index, self.name, encoded=encoded)
 
     def need(self, side: int | None, *, whole: bool = False) -> None:
         """Decode JPEG images no larger than this needs."""

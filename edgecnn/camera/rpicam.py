@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import shutil
 import subprocess
 import tempfile
 import time
@@ -14,20 +13,14 @@ from typing import TYPE_CHECKING
 from edgecnn.camera.pi import PiSource
 from edgecnn.errors import CameraError, ImageError
 from edgecnn.frame import Frame
-from edgecnn.image.file import decode_image, reduction
+from edgecnn.image.file import decode_reduced
 from edgecnn.image.header.jpeg import jpeg_end
+from edgecnn.machine.rpicam import PROGRAMS, find_program
 
 if TYPE_CHECKING:
     from edgecnn.camera import Mode
 
-# Its name before Raspberry Pi OS bookworm was libcamera-vid; the options are the same.
-PROGRAMS = ("rpicam-vid", "libcamera-vid")
 _MOST_BYTES = 32 << 20
-
-
-def find_program() -> str | None:
-    """Return the path of the program that is installed, or None."""
-    return next(filter(None, map(shutil.which, PROGRAMS)), None)
 
 
 class RpicamCamera(PiSource):
@@ -89,11 +82,9 @@ class RpicamCamera(PiSource):
         while True:
             jpeg, captured = self._take(deadline, patience)
             index, self._index = self._index, self._index + 1
-            times = reduction(jpeg, self._least)
             with contextlib.suppress(ImageError):
-                picture = decode_image(jpeg, self.name, quiet=False, reduce=times)
-                encoded = jpeg if times > 1 else None
-                return Frame(picture, captured, index, self.name, encoded=encoded)
+                image, encoded = decode_reduced(jpeg, self.name, self._least, quiet=False)
+                return Frame(image, captured, index, self.name, encoded=encoded)
 
     def _take(self, deadline: float, patience: float) -> tuple[bytes, int]:
         """Return the newest whole JPEG file of the pipe and when its last bytes were read."""

@@ -12,11 +12,11 @@ from edgecnn.errors import AnswerError, ImageError, OptionError
 from edgecnn.frame import Prediction, Result, Timings
 from edgecnn.image.input import read_input
 from edgecnn.image.preprocess import Preprocessor
+from edgecnn.io.closing import Closing
 from edgecnn.io.printable import printable
 
 if TYPE_CHECKING:
     import os
-    from types import TracebackType
 
     import numpy as np
     from numpy.typing import NDArray
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 DECODED_SIDES = 2
 
 
-class Classifier:
+class Classifier(Closing):
     """Classifies pictures with one model on one engine. A context manager; use it from one thread.
 
     Attributes
@@ -244,14 +244,6 @@ class Classifier:
     def close(self) -> None:
         """Close the engine; may be called twice."""
         self.engine.close()
-
-    def __enter__(self) -> Classifier:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _thresholds(model: Model, threshold: float | None) -> tuple[float, ...]:

@@ -6,16 +6,16 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from edgecnn.errors import OptionError
+from edgecnn.io.closing import Closing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
-    from types import TracebackType
 
     from edgecnn.classify.classifier import Classifier
 
 
-class Variants:
+class Variants(Closing):
     """Opens a bundle's variants when they are first asked for, and keeps them: switching back is quick.
 
     A context manager, which closes those that it opened; the first one stays its opener's.
@@ -82,10 +82,6 @@ class Variants:
             classifier.close()
         before.close()
 
-    def __enter__(self) -> Variants:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Close all but the first; may be called twice."""
         self._stack.close()

@@ -27,7 +27,8 @@ from edgecnn.cli.options import (
 from edgecnn.defaults import DEFAULT_MODEL
 from edgecnn.errors import BenchError, OptionError
 from edgecnn.io.json_text import to_json
-from edgecnn.io.printable import echo, open_console, printable_text
+from edgecnn.io.output import exit_on_interrupt
+from edgecnn.io.printable import open_console, printable_text
 
 if TYPE_CHECKING:
     from edgecnn.bench import Report
@@ -138,11 +139,8 @@ def bench(
         ops=ops,
         compare=compare,
     )
-    try:
+    with exit_on_interrupt():
         result = run_bench(asked)
-    except KeyboardInterrupt:
-        echo("\nstopped; nothing was written", err=True)
-        raise typer.Exit(130) from None
     write_outputs(result, outputs)
     if "-" not in outputs.values():
         print_report(result, open_console())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,8 +13,6 @@ if TYPE_CHECKING:
     from edgecnn.camera.v4l2 import Device, Size
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
-
-_LISTING_S = 15.0
 
 
 @app.command()
@@ -69,17 +66,13 @@ def _size(size: Size) -> str:
 
 def _own_cameras(source: str) -> list[str]:
     """Ask the Raspberry Pi's own program, which knows what picamera2 sees too."""
-    from edgecnn.camera.rpicam import find_program
+    from edgecnn.machine.program import NOT_STARTED, TIMED_OUT
+    from edgecnn.machine.rpicam import find_program, list_cameras
 
     program = find_program()
     if program is None:
         return ["rpicam-vid, which lists them, is not installed: sudo apt install rpicam-apps-lite"]
-    try:
-        ran = subprocess.run(  # noqa: S603 - the program's own path
-            [program, "--list-cameras"],
-            capture_output=True, text=True, errors="replace", timeout=_LISTING_S, check=False,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return [f"{source} does not answer: {error}"]
-    said = [line.rstrip() for line in (ran.stdout or ran.stderr).splitlines() if line.strip()]
-    return said or ["no camera"]
+    output, lines = list_cameras(program)
+    if output.code in (NOT_STARTED, TIMED_OUT):
+        return [f"{source} does not answer: {output.stderr}"]
+    return lines or ["no camera"]

@@ -109,7 +109,7 @@ def _frames(path: str, least: int, background: Background) -> Iterator[Frame | I
     import time
 
     from edgecnn.frame import Frame
-    from edgecnn.image.file import decode_image, find_images, read_image, reduction
+    from edgecnn.image.file import decode_reduced, find_images, read_image
 
     try:
         if not path:
@@ -118,7 +118,7 @@ def _frames(path: str, least: int, background: Background) -> Iterator[Frame | I
             )
         if path == "-":
             data = _stdin()
-            pixels = decode_image(data, "stdin", reduce=reduction(data, least), background=background)
+            pixels, _ = decode_reduced(data, "stdin", least, background=background)
             yield Frame(pixels, time.monotonic_ns(), 0, "-")
             return
         if _is_video(path):

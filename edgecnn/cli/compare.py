@@ -29,7 +29,8 @@ from edgecnn.cli.options import (
 )
 from edgecnn.errors import OptionError
 from edgecnn.io.json_text import to_json
-from edgecnn.io.printable import echo, open_console, printable
+from edgecnn.io.output import exit_on_interrupt
+from edgecnn.io.printable import open_console, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,17 +85,13 @@ def compare_models(
         raise OptionError("--corruptions, --split and --limit say how to measure on --data D: add it")
     check_outputs(json_file, plot)
     given = parse_given(labels, value_range, fit, color, scores, output, input_size)
-    try:
-        with ExitStack() as stack:
-            entrants = list(_entrants(stack, models, engine, threads, given))
-            if data is not None:
-                entrants = _evaluated(entrants, data, split, limit, layout, corruptions)
-            elif plot:
-                _require_accuracy(entrants)
-            rows = compare(entrants)
-    except KeyboardInterrupt:
-        echo("\nstopped; nothing was written", err=True)
-        raise typer.Exit(130) from None
+    with exit_on_interrupt(), ExitStack() as stack:
+        entrants = list(_entrants(stack, models, engine, threads, given))
+        if data is not None:
+            entrants = _evaluated(entrants, data, split, limit, layout, corruptions)
+        elif plot:
+            _require_accuracy(entrants)
+        rows = compare(entrants)
     board = describe_board()
     if json_file != "-":
         print_rows(rows, board.summary)

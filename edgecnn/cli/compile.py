@@ -8,7 +8,8 @@ import typer
 
 from edgecnn.cli.options import JsonOption  # noqa: TC001 - Typer reads it
 from edgecnn.io.json_text import to_json
-from edgecnn.io.printable import echo, open_console
+from edgecnn.io.output import exit_on_interrupt
+from edgecnn.io.printable import open_console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,11 +46,8 @@ def compile_model(
 
     if json_file:
         check_target(json_file)
-    try:
+    with exit_on_interrupt():
         made = compile_bundle(name, compiled=compiled, out=out, min_mapped=min_mapped, timeout_s=timeout)
-    except KeyboardInterrupt:
-        echo("\nstopped; nothing was written", err=True)
-        raise typer.Exit(130) from None
     if json_file != "-":
         print_compiled(made, out or name, open_console(soft_wrap=True))
     if json_file:

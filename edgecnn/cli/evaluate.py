@@ -28,6 +28,7 @@ from edgecnn.cli.options import (
 )
 from edgecnn.errors import OptionError
 from edgecnn.io.json_text import to_json
+from edgecnn.io.output import exit_on_interrupt
 from edgecnn.io.printable import echo, open_console, printable
 from edgecnn.io.quiet import say
 
@@ -91,13 +92,9 @@ def evaluate(
         raise OptionError("--plot draws what --corruptions measures: add --corruptions")
     check_outputs(json_file, plot)
     given = parse_given(labels, value_range, fit, color, scores, output, input_size)
-    try:
-        with ExitStack() as stack:
-            classifiers = open_variants(stack, model, engine, threads, given)
-            result = evaluate_on(classifiers, *open_data(data, layout.value), corruptions, split, limit)
-    except KeyboardInterrupt:
-        echo("\nstopped; nothing was written", err=True)
-        raise typer.Exit(130) from None
+    with exit_on_interrupt(), ExitStack() as stack:
+        classifiers = open_variants(stack, model, engine, threads, given)
+        result = evaluate_on(classifiers, *open_data(data, layout.value), corruptions, split, limit)
     if json_file != "-":
         print_result(result)
     if json_file:

@@ -14,18 +14,19 @@ from edgecnn.dataset.archive import ZipSource
 from edgecnn.dataset.folder import FolderSource
 from edgecnn.dataset.idx import IdxSource
 from edgecnn.dataset.items import Item, Source, SplitName
-from edgecnn.dataset.layout import LayoutName, plain_name
+from edgecnn.dataset.layout import LayoutName
 from edgecnn.dataset.manifest import ManifestSource
 from edgecnn.errors import DataError
 from edgecnn.io.nearby import did_you_mean
 from edgecnn.io.regular import open_regular
+from edgecnn.io.unicode_form import plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
     "FolderSource", "IdxSource", "Item", "LayoutName", "ManifestSource", "Source", "SplitName", "ZipSource",
-    "data_name", "find_data", "foreign_files", "left_out", "locate", "open_source", "plain_name",
+    "data_name", "find_data", "foreign_files", "left_out", "locate", "open_source",
 ]  # fmt: skip
 _EXPECTED = "a folder, a zip archive, a CSV manifest, or a folder of IDX files"
 

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING
 from edgecnn.dataset.items import Item, list_items
 from edgecnn.dataset.unpack import Deflated, unpack, unpacker
 from edgecnn.errors import DataError
-from edgecnn.image.file import MOST_FILE_BYTES, decode_image, reduction
+from edgecnn.image.file import MOST_FILE_BYTES, decode_reduced
 from edgecnn.image.names import PEEK_BYTES
 from edgecnn.io.regular import open_regular
 
@@ -84,8 +84,7 @@ class ZipSource:
             raise DataError(
                 f"{self._path}: {item.id} can't be unpacked: {str(error) or 'it is cut off'}; pack it again"
             ) from error
-        reduce = reduction(data, least)
-        return decode_image(data, f"{self._path}:{item.id}", reduce=reduce, background=self.background)
+        return decode_reduced(data, f"{self._path}:{item.id}", least, background=self.background)[0]
 
     def _unpack(self, info: zipfile.ZipInfo) -> bytes:
         """Return a member's bytes: zipfile finds them, but what it unpacks with knows no limits."""

@@ -7,10 +7,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from edgecnn.dataset.layout import LayoutName, SplitName, make_tree, plain_name, read_layout
+from edgecnn.dataset.layout import LayoutName, SplitName, make_tree, read_layout
 from edgecnn.errors import DataError
 from edgecnn.image.folder_walk import MOST_ITEMS
 from edgecnn.image.names import USUAL, describe_left_out, is_junk, left_out_of, sort_names
+from edgecnn.io.unicode_form import plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

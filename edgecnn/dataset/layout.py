@@ -7,11 +7,11 @@ looks like splits and is not understood is refused: a model of the classes "trai
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from edgecnn.errors import DataError
+from edgecnn.io.unicode_form import plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,11 +32,6 @@ _JOINED = re.compile(r"(.+?)(set|data)")
 _LIKE_SPLIT = re.compile(r"(train|test|val|eval|dev|holdout|fold|split|pred|unseen|unlabel).*")
 _UNLABELLED = re.compile(r"pred.*|predict.*|unlabel.*|unseen")
 _SHOWN = 6
-
-
-def plain_name(name: str) -> str:
-    """Return a name in the one form in which names are compared (Unicode's NFC): macOS writes another."""
-    return unicodedata.normalize("NFC", name)
 
 
 def split_of(name: str) -> SplitName | None:

@@ -10,10 +10,11 @@ import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from edgecnn.dataset.items import MOST_ITEMS, Item, SplitName, check_classes
-from edgecnn.dataset.layout import plain_name, split_of
+from edgecnn.dataset.layout import split_of
 from edgecnn.errors import DataError
 from edgecnn.image.file import read_image
 from edgecnn.io.regular import open_regular
+from edgecnn.io.unicode_form import plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

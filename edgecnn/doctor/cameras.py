@@ -10,13 +10,13 @@ from edgecnn.camera.v4l2 import describe_device
 from edgecnn.doctor.finding import ok, warning
 from edgecnn.errors import CameraError
 from edgecnn.machine.board import describe_board
+from edgecnn.machine.rpicam import find_program, list_cameras
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from edgecnn.doctor.finding import Finding, System
 
-_LISTING_S = 20.0
 _GROUP = "sudo usermod -aG video $USER, then log out and in"
 
 
@@ -51,15 +51,15 @@ def _device(path: str) -> Finding:
 def _own(system: System) -> Iterator[Finding]:
     """Say how a Raspberry Pi's own camera does; nothing on other boards without its programs."""
     pi = "Raspberry Pi" in (describe_board().model or "")
-    program = system.which("rpicam-vid") or system.which("libcamera-vid")
+    program = find_program(system.programs)
     if program:
-        code, said, error = system.run([program, "--list-cameras"], _LISTING_S)
-        lines = [line.strip() for line in (said or error).splitlines() if line.strip()]
-        if code == 0 and not any("No cameras" in line for line in lines):
+        output, lines = list_cameras(program)
+        lines = [line.strip() for line in lines]
+        if output.code == 0 and not any("No cameras" in line for line in lines):
             yield ok("camera rpicam", next((line for line in lines if line[:1].isdigit()), "there"))
         elif pi:
             yield warning(
-                "camera rpicam", lines[0] if lines else f"{program} ended with {code}",
+                "camera rpicam", lines[0] if lines else f"{program} ended with {output.code}",
                 "check the ribbon cable at both ends, then sudo reboot",
             )  # fmt: skip
     elif pi:

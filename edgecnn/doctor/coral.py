@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgecnn.coral.devices import GET_LIBRARY, LIBRARY, OTHER_BUILDS, find_devices, find_library
 from edgecnn.doctor.finding import ok, warning
+from edgecnn.machine.program import run_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +38,7 @@ def examine(system: System) -> Iterator[Finding]:
 
 def _ask(system: System, library: Path) -> Finding:
     """Ask the library for its version, and for its device; in another process, which it may crash."""
-    code, said, complaint = system.run(
+    code, said, complaint = run_program(
         [sys.executable, "-P", "-m", "edgecnn.engine.edgetpu", str(library)], _ASK_S
     )
     if code == 0:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from edgecnn.machine.system_files import read_system_file
 
 
 class Status(StrEnum):
@@ -73,10 +74,7 @@ class System:
 
     def read(self, path: str) -> str | None:
         """Return a file's text without surrounding blanks, or None."""
-        try:
-            return (self.root / path).read_text("utf-8", "replace").strip("\0\n ") or None
-        except OSError:
-            return None
+        return read_system_file(self.root / path)
 
     def glob(self, pattern: str) -> list[Path]:
         """Return the paths under the root that fit, sorted."""
@@ -85,19 +83,3 @@ class System:
     def which(self, program: str) -> str | None:
         """Return a program's path, or None."""
         return shutil.which(program, path=self.programs)
-
-    def run(self, command: list[str], limit_s: float) -> tuple[int, str, str]:
-        """Run a program: its exit code (negative for a signal), and what it wrote to stdout and stderr.
-
-        124 where it had not ended in time, 127 where it can't be started.
-        """
-        try:
-            ran = subprocess.run(  # noqa: S603 - programs of this table, never a shell
-                command, capture_output=True, text=True, errors="replace", timeout=limit_s, check=False,
-                stdin=subprocess.DEVNULL,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            return 124, "", f"did not end within {limit_s:g} s"
-        except OSError as error:
-            return 127, "", str(error)
-        return ran.returncode, ran.stdout, ran.stderr

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from edgecnn.doctor.finding import failure, ok, warning
 from edgecnn.machine.board import describe_board
-from edgecnn.machine.condition import SINCE_START, throttle_words
+from edgecnn.machine.system_files import read_temperature
+from edgecnn.machine.throttling import SINCE_START, ask_throttled, describe_throttling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,9 +75,7 @@ def _governor(system: System) -> Iterator[Finding]:
 
 
 def _temperature(system: System) -> Iterator[Finding]:
-    value = system.read("sys/class/thermal/thermal_zone0/temp")
-    if value and value.lstrip("-").isdigit():
-        degrees = int(value) / 1000
+    if (degrees := read_temperature(system.root)) is not None:
         hot = degrees >= HOT_C
         text = f"{degrees:.0f} °C"
         yield warning("temperature", f"{text}: it slows down", _COOL) if hot else ok("temperature", text)
@@ -86,21 +85,18 @@ def _throttling(system: System) -> Iterator[Finding]:
     program = system.which("vcgencmd")
     if program is None:
         return
-    code, said, _ = system.run([program, "get_throttled"], 10)
-    value = re.search(r"throttled=(0x[0-9a-fA-F]+)", said)
-    if code or value is None:
-        answer = said.strip() or f"exit code {code}"
+    bits, answer = ask_throttled(program)
+    if bits is None:
         yield warning("power", f"vcgencmd get_throttled does not answer: {answer}", "sudo reboot")
         return
-    bits = int(value[1], 16)
-    now, before = throttle_words(bits)
+    now, before = describe_throttling(bits)
     if not now and not before:
         yield ok("power", "no under-voltage and no throttling since the start")
         return
     told = [f"now: {', '.join(now)}"] if now else []
     told += [f"since the start: {', '.join(before)}"] if before else []
     low = bits & (1 | 1 << SINCE_START)
-    yield warning("power", f"{'; '.join(told)} ({value[1]})", _POWER if low else _COOL)
+    yield warning("power", f"{'; '.join(told)} ({bits:#x})", _POWER if low else _COOL)
 
 
 def _memory(system: System) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgecnn.defaults import DEFAULT_MODEL
 from edgecnn.doctor.finding import failure, ok, warning
+from edgecnn.machine.program import run_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,14 +43,14 @@ def examine(system: System) -> Iterator[Finding]:
         )
     yield from _legacy(system)
     if not broken:
-        yield _runs(system)
+        yield _runs()
 
 
 def _import(system: System, name: str, module: str, package: str) -> Finding:
     """Import a module in another process, which may crash."""
     names = _OPENCVS if name == "opencv" else (package,)
     version = next((system.packages[n] for n in names if n in system.packages), None)
-    code, _, said = system.run([sys.executable, "-c", f"import {module}"], _IMPORT_S)
+    code, _, said = run_program([sys.executable, "-c", f"import {module}"], _IMPORT_S)
     if code == 0:
         return ok(name, version or "there, from the system's packages")
     last = (said.strip().splitlines() or ["it said nothing"])[-1]
@@ -74,10 +75,10 @@ def _legacy(system: System) -> Iterator[Finding]:
         yield ok("tflite-runtime", f"{version}; edgecnn uses LiteRT, which is quicker")
 
 
-def _runs(system: System) -> Finding:
+def _runs() -> Finding:
     """Run the default model on its golden inputs."""
     verify = [sys.executable, "-m", "edgecnn", "models", "verify", DEFAULT_MODEL]
-    code, _, said = system.run(verify, _IMPORT_S)
+    code, _, said = run_program(verify, _IMPORT_S)
     if code == 0:
         return ok("model", f"{DEFAULT_MODEL} runs, and answers as where it was trained")
     last = (said.strip().splitlines() or [f"it ended with {code} and said nothing"])[-1]

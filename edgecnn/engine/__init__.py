@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from edgecnn.errors import EngineError, EngineLost, ModelError, OptionError
+from edgecnn.io.closing import Closing
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from numpy.typing import NDArray
 
     from edgecnn.bundle.bundle import Model
 
 
-class Engine(Protocol):
+class Engine(Closing, Protocol):
     """Runs one model in one thread at a time; whoever opened it closes it.
 
     Attributes
@@ -47,14 +46,6 @@ class Engine(Protocol):
     def close(self) -> None:
         """Release the model; may be called twice."""
         return
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class Entry(NamedTuple):

@@ -16,11 +16,12 @@ import numpy as np
 from edgecnn.bundle.bundle import find, read_bundle
 from edgecnn.classify.classifier import Classifier
 from edgecnn.classify.loader import load
-from edgecnn.dataset import data_name, foreign_files, locate, open_source, plain_name
+from edgecnn.dataset import data_name, foreign_files, locate, open_source
 from edgecnn.errors import AnswerError, DataError, ImageError, LabelsError, ModelError, OptionError
 from edgecnn.evaluation.corruption import NAMES, SCENES, STRENGTHS, digest
 from edgecnn.evaluation.corruption.views import Corrupter, View
 from edgecnn.evaluation.result import Evaluation, score
+from edgecnn.io.unicode_form import plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -95,8 +95,7 @@ def read_image(
     ImageError
         Where it can't be read or decoded.
     """
-    data = read_file(path)
-    return decode_image(data, str(path), reduce=reduction(data, least), background=background)
+    return decode_reduced(read_file(path), str(path), least, background=background)[0]
 
 
 def read_file(path: str | os.PathLike[str]) -> bytes:
@@ -142,6 +141,21 @@ def decode_image(
         data, source, reduce=reduce, background=background, limit_s=_PATIENCE * processor_s,
         processor_s=processor_s,
     )  # fmt: skip
+
+
+def decode_reduced(
+    data: bytes, source: str, least: int | None, *, quiet: bool = True, background: Background = "white"
+) -> tuple[NDArray[np.uint8], bytes | None]:
+    """Decode an image at the size that a model needs; see `reduction` and `decode_image`.
+
+    Returns
+    -------
+    pixels, encoded
+        uint8 H×W×3 BGR; and `data` where the file's image is larger, to decode it in full later, else None.
+    """
+    times = reduction(data, least)
+    pixels = decode_image(data, source, quiet=quiet, reduce=times, background=background)
+    return pixels, data if times > 1 else None
 
 
 def _limit_s(claim: Claim) -> float:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 import unicodedata
 from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from edgecnn.io.quiet import say
+from edgecnn.machine.program import run_program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,14 +40,8 @@ def fonts_with(char: str) -> tuple[str, ...]:
     if program is None or len(_asked) > _MOST_ASKED:
         return ()
     pattern = f":charset={ord(char):x}:scalable=true:color=false"
-    try:
-        ran = subprocess.run(  # noqa: S603 - the program's own path
-            [program, "-f", "%{file}\n", pattern], stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, errors="replace", timeout=_LISTING_S, check=False,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
-        return ()
-    found = {line for line in ran.stdout.splitlines() if line.endswith((".ttf", ".otf", ".ttc"))}
+    listing = run_program([program, "-f", "%{file}\n", pattern], _LISTING_S).stdout
+    found = {line for line in listing.splitlines() if line.endswith((".ttf", ".otf", ".ttc"))}
     return tuple(sorted(found, key=lambda path: (bool(_SPECIAL.search(path)), path))[:_MOST])
 
 

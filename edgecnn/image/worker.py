@@ -21,11 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 from edgecnn.errors import DecoderClosed, ImageError
 from edgecnn.image.header import check_claim, read_claim
+from edgecnn.io.closing import Closing
 from edgecnn.machine.child_process import ChildProcess, end_with_parent
 
 if TYPE_CHECKING:
-    from typing import Self
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -40,7 +39,7 @@ _LENGTH = 4
 _MOST_HEAD = 1 << 16
 
 
-class ImageWorker:
+class ImageWorker(Closing):
     """Decodes in a child process, which is started when it is first needed and kept; a context manager.
 
     A process that overruns or crashes is replaced. Threads may share a worker: it decodes one image at a
@@ -145,12 +144,6 @@ class ImageWorker:
             if self._process is not None:
                 self._process.end()
             self._process = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _too_slow(source: str, limit_s: float) -> ImageError:

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def write_file(path: Path, data: bytes, *, ours: Callable[[Path], bool] | None = None) -> None:
+def write_file(
+    path: Path,
+    data: bytes,
+    *,
+    ours: Callable[[Path], bool] | None = None,
+    mode: int = 0o644,
+    flush: bool = True,
+) -> None:
     """Write a whole file; one that is there is replaced and keeps its permissions.
 
     Parameters
@@ -31,18 +38,23 @@ def write_file(path: Path, data: bytes, *, ours: Callable[[Path], bool] | None =
         A regular file or nothing; of a link, what it leads to.
     ours
         Whether a file may be replaced; None for any.
+    mode
+        The permissions of a new file.
+    flush
+        Whether to wait until the file is on the disk, so that a power cut leaves the old or the new one.
 
     Raises
     ------
     OSError
         FileExistsError where the file that is there may not be replaced.
     """
-    with _hidden_file(path, data) as fresh:
+    with _hidden_file(path, data, mode, flush) as fresh:
         if ours is None:
             fresh.replace(path)
         else:
             _replace_ours(fresh, path, ours)
-        flush_folder(path.parent)
+        if flush:
+            flush_folder(path.parent)
 
 
 def write_new(path: Path, data: bytes) -> Path:
@@ -78,20 +90,21 @@ def _replace_ours(fresh: Path, path: Path, ours: Callable[[Path], bool]) -> None
 
 
 @contextmanager
-def _hidden_file(path: Path, data: bytes) -> Iterator[Path]:
-    """Write a hidden file beside `path` and onto the disk; remove it at the end, and what a kill left."""
+def _hidden_file(path: Path, data: bytes, mode: int = 0o644, flush: bool = True) -> Iterator[Path]:
+    """Write a hidden file next to `path`; remove it at the end, and those of writers that were killed."""
     import fcntl
 
     _remove_left_behind(path)
     hidden = path.with_name(hidden_name(path.name))
-    handle = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    handle = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(handle, "wb") as file:
             with suppress(OSError):
                 fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed nobody takes it for left behind
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            if flush:
+                os.fsync(file.fileno())
             with suppress(OSError):
                 hidden.chmod(stat.S_IMODE(path.stat().st_mode))
             yield hidden

@@ -57,19 +57,12 @@ class Cache:
         entries.pop(key, None)
         entries[key] = value
         newest = dict(list(entries.items())[-MOST_ENTRIES:])
-        temporary = None
         with suppress(OSError):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            import tempfile  # only where something is new here
+            from edgecnn.io.atomic import write_file  # only where something is new here
 
-            handle, temporary = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(newest, file, indent=1)
-            Path(temporary).replace(self.path)
-            return
-        if temporary is not None:
-            with suppress(OSError):
-                Path(temporary).unlink()
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # Losing it in a power cut costs less than a wait for the disk.
+            write_file(self.path, json.dumps(newest, indent=1).encode(), mode=0o600, flush=False)
 
     def _read(self) -> dict[str, Any]:
         if self.path is None:

@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import stat
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgecnn.errors import OutputError
+from edgecnn.io.printable import echo
 from edgecnn.io.regular import was_read
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _LONGEST_SHOWN = 100
+
+
+@contextmanager
+def exit_on_interrupt(message: str = "nothing was written") -> Iterator[None]:
+    """Exit with code 130 and `stopped; MESSAGE` on stderr where Ctrl-C interrupts the block."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        echo(f"\nstopped; {message}", err=True)
+        raise SystemExit(128 + signal.SIGINT) from None
 
 
 def check_target(target: str) -> None:

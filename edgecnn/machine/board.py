@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.machine.processor import Processor, describe_processor
+from edgecnn.machine.system_files import read_system_file, read_temperature
 
 _CPU0 = Path("/sys/devices/system/cpu/cpu0/cpufreq")
 
@@ -48,7 +49,7 @@ def describe_board() -> Board:
     """Look at this machine."""
     processor = describe_processor()
     return Board(
-        model=_read("/proc/device-tree/model"),
+        model=read_system_file("/proc/device-tree/model"),
         cpu=processor.name,
         cpu_family=processor.family,
         instructions=processor.instructions,
@@ -56,15 +57,15 @@ def describe_board() -> Board:
         architecture=platform.machine(),
         system=_system_name(),
         python=platform.python_version(),
-        governor=_read(_CPU0 / "scaling_governor"),
-        temperature_c=_temperature(),
+        governor=read_system_file(_CPU0 / "scaling_governor"),
+        temperature_c=read_temperature(),
     )
 
 
 def peak_memory_mib() -> float:
     """Return the most memory that this process has held so far, in MiB."""
     # Linux counts what the parent held before exec in ru_maxrss too; VmHWM is this program's own.
-    for line in (_read("/proc/self/status") or "").splitlines():
+    for line in (read_system_file("/proc/self/status") or "").splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 2**10
     import resource
@@ -73,20 +74,8 @@ def peak_memory_mib() -> float:
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def _read(path: str | Path) -> str | None:
-    try:
-        return Path(path).read_text("utf-8", "replace").strip("\0\n ") or None
-    except OSError:
-        return None
-
-
 def _system_name() -> str:
     try:
         return str(platform.freedesktop_os_release()["PRETTY_NAME"])
     except (OSError, KeyError):
         return f"{platform.system()} {platform.release()}"
-
-
-def _temperature() -> float | None:
-    value = _read("/sys/class/thermal/thermal_zone0/temp")
-    return int(value) / 1000 if value and value.lstrip("-").isdigit() else None

@@ -8,30 +8,23 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from edgecnn.machine.system_files import read_system_file, read_temperature
+from edgecnn.machine.throttling import SINCE_START, ask_throttled, describe_throttling
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# https://www.raspberrypi.com/documentation/computers/os.html#get_throttled: now, and since the start.
-THROTTLED = {
-    0: "under-voltage",
-    1: "the clock is held down",
-    2: "throttled",
-    3: "at the soft limit of temperature",
-}
-SINCE_START = 16
 # When a run is not quiet: the share of a core that others took, of the clock that is left, and how far the
 # quartiles of its blocks' medians may lie apart.
 MOST_OTHERS = 0.10
 LEAST_CLOCK = 0.90
 MOST_UNREST = 0.10
-_ASK_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,36 +51,15 @@ class Condition:
 def look(root: Path = Path("/"), vcgencmd: str | None = None) -> Condition:
     """Look at the machine now; it takes some milliseconds, on a Raspberry Pi ten."""
     own = os.times()
+    program = vcgencmd or shutil.which("vcgencmd")
     return Condition(
         at_s=time.monotonic(),
-        busy_s=_busy(_read(root / "proc/stat")),
+        busy_s=_busy(read_system_file(root / "proc/stat")),
         own_s=own.user + own.system + own.children_user + own.children_system,
         clock_mhz=_clock(root),
-        temperature_c=_temperature(root),
-        throttled=throttle_bits(vcgencmd or shutil.which("vcgencmd")),
+        temperature_c=read_temperature(root),
+        throttled=ask_throttled(program)[0] if program else None,
     )
-
-
-def throttle_bits(vcgencmd: str | None) -> int | None:
-    """Ask a Raspberry Pi's firmware whether it holds the processor back; None where there is no answer."""
-    if vcgencmd is None:
-        return None
-    try:
-        said = subprocess.run(  # noqa: S603 - a fixed program, no shell
-            [vcgencmd, "get_throttled"], capture_output=True, text=True, errors="replace", timeout=_ASK_S,
-            check=False, stdin=subprocess.DEVNULL,
-        ).stdout  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    found = re.search(r"throttled=(0x[0-9a-fA-F]+)", said)
-    return int(found[1], 16) if found else None
-
-
-def throttle_words(bits: int) -> tuple[list[str], list[str]]:
-    """Return in words what is now, and what was since the machine started."""
-    now = [text for bit, text in THROTTLED.items() if bits >> bit & 1]
-    before = [text for bit, text in THROTTLED.items() if bits >> (bit + SINCE_START) & 1]
-    return now, before
 
 
 def doubts(before: Condition, after: Condition, blocks: Mapping[str, Sequence[Sequence[float]]]) -> list[str]:
@@ -106,7 +78,7 @@ def doubts(before: Condition, after: Condition, blocks: Mapping[str, Sequence[Se
     bits = (before.throttled or 0) | (after.throttled or 0)
     if before.throttled is not None and after.throttled is not None:
         bits |= (after.throttled & ~before.throttled) >> SINCE_START  # what began and ended in between
-    if now := throttle_words(bits)[0]:
+    if now := describe_throttling(bits)[0]:
         found.append(f"the processor is held back: {', '.join(now)}")
     if before.clock_mhz and after.clock_mhz and after.clock_mhz < LEAST_CLOCK * before.clock_mhz:
         found.append(f"the clock fell from {before.clock_mhz:.0f} to {after.clock_mhz:.0f} MHz")
@@ -149,20 +121,8 @@ def _busy(stat: str | None) -> float | None:
 def _clock(root: Path) -> float | None:
     """Return the clock of the quickest core in MHz."""
     files = root.glob("sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq")
-    clocks = [int(text) / 1000 for path in files if (text := _read(path)) and text.isdecimal()]
+    clocks = [int(text) / 1000 for path in files if (text := read_system_file(path)) and text.isdecimal()]
     if not clocks:
-        text = _read(root / "proc/cpuinfo") or ""
+        text = read_system_file(root / "proc/cpuinfo") or ""
         clocks = [float(mhz) for mhz in re.findall(r"^cpu MHz\s*: ([\d.]+)", text, re.MULTILINE)]
     return max(clocks, default=None)
-
-
-def _temperature(root: Path) -> float | None:
-    value = _read(root / "sys/class/thermal/thermal_zone0/temp")
-    return int(value) / 1000 if value and value.lstrip("-").isdecimal() else None
-
-
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text("utf-8", "replace").strip()
-    except OSError:
-        return None

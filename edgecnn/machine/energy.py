@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 import threading
 import time
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edgecnn.errors import BenchError
+from edgecnn.machine.program import run_program
+from edgecnn.machine.system_files import read_system_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -117,7 +118,7 @@ def find_meter(root: Path = Path("/"), vcgencmd: str | None = None) -> Meter:
     zones = [
         zone
         for zone in sorted((root / "sys/class/powercap").glob("intel-rapl:*"))
-        if _ZONE.fullmatch(zone.name) and (_read(zone / "name") or "").startswith("package")
+        if _ZONE.fullmatch(zone.name) and (read_system_file(zone / "name") or "").startswith("package")
     ]
     if zones:
         rapl = Rapl(tuple(zones))
@@ -198,22 +199,9 @@ class Pmic:
 
     def watts(self) -> float | None:
         """Return the power of all rails whose volts and amperes it tells, or None."""
-        try:
-            said = subprocess.run(  # noqa: S603 - a fixed program, no shell
-                [self.program, "pmic_read_adc"], capture_output=True, text=True, errors="replace",
-                timeout=_ASK_S, check=False, stdin=subprocess.DEVNULL,
-            ).stdout  # fmt: skip
-        except (OSError, subprocess.TimeoutExpired):
-            return None
+        said = run_program([self.program, "pmic_read_adc"], _ASK_S).stdout
         rails: dict[str, dict[str, float]] = {}
         for rail, unit, value in _RAIL.findall(said):
             rails.setdefault(rail, {})[unit] = float(value)
         powers = [rail["A"] * rail["V"] for rail in rails.values() if len(rail) == 2]
         return sum(powers) if powers else None
-
-
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text("utf-8", "replace").strip()
-    except OSError:
-        return None

@@ -10,6 +10,8 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgecnn.machine.system_files import read_system_file
+
 CPUINFO = Path("/proc/cpuinfo")
 
 # What Linux calls an instruction set in /proc/cpuinfo, and its name, the most capable one last.
@@ -60,10 +62,7 @@ class Processor:
 def describe_processor(cpuinfo: str | None = None) -> Processor:
     """Describe this machine's processor, or the one of a text such as `/proc/cpuinfo`."""
     if cpuinfo is None:
-        try:
-            cpuinfo = CPUINFO.read_text("utf-8", "replace")
-        except OSError:
-            cpuinfo = ""
+        cpuinfo = read_system_file(CPUINFO) or ""
     fields: dict[str, str] = {}
     parts = set()  # several where small and large cores share a chip
     for line in cpuinfo.splitlines():

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from edgecnn.errors import LabelsError
 from edgecnn.io.regular import read_regular
+from edgecnn.io.unicode_form import plain_name
 from edgecnn.tflite.label_forms import Entries, Entry, read_structure, read_table
 
 if TYPE_CHECKING:
@@ -69,18 +70,13 @@ def parse_labels(data: bytes, source: str) -> list[str]:
     if entries is not None:
         names = _in_order(entries, source)
         _refuse_controls(names, source, "label")  # which an escape may stand for
-        return _in_one_form(names)
+        return list(map(plain_name, names))
     if text.lstrip()[:1] in ("{", "[") and Path(source).suffix.lower() in (".json", ".yaml", ".yml"):
         raise LabelsError(f"{source} has no list of labels: expected a list, a map of numbers, or `names`")
     if len(split) > MOST_LABELS:
         raise LabelsError(f"{source} has {len(split):,} lines, expected at most {MOST_LABELS:,} labels")
     lines = [(k, line.strip()) for k, line in enumerate(split, 1) if line.strip()]
-    return _in_one_form(_unquoted(_in_order(_of_lines(lines, source), source)))
-
-
-def _in_one_form(names: list[str]) -> list[str]:
-    """Return names in Unicode's NFC: macOS names folders in another form, which looks the same."""
-    return [unicodedata.normalize("NFC", name) for name in names]
+    return list(map(plain_name, _unquoted(_in_order(_of_lines(lines, source), source))))
 
 
 def _lines(text: str) -> list[str]:

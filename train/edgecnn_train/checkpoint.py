@@ -18,6 +18,7 @@ import keras
 import numpy as np
 
 from edgecnn.errors import OutputError
+from edgecnn.io.moving import flush_folder
 from edgecnn.io.regular import read_regular
 from edgecnn_train.interval import wilson
 
@@ -203,7 +204,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         _keep(state, json.dumps(kept).encode())
         state.replace(self._folder / "state.json")
         # Before the epoch's files that it names take the place of the last epoch's.
-        _flush(self._folder)
+        flush_folder(self._folder)
         named = {self._last(), self._best()}
         for old in list(self._folder.iterdir()):
             if _ARRAYS.fullmatch(old.name) and old not in named:
@@ -230,15 +231,6 @@ def _keep(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _flush(folder: Path) -> None:
-    """Write to the disk what a folder's files are called."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def read_arrays(path: Path, most: int | None = None) -> dict[str, NDArray[Any]]:

@@ -11,6 +11,7 @@ import typer
 from edgecnn.cli.options import Layout, LayoutOption
 from edgecnn.errors import OptionError
 from edgecnn.io.json_text import to_json
+from edgecnn.io.output import exit_on_interrupt
 from edgecnn.io.printable import echo
 from edgecnn_train.training import train_recipe
 
@@ -88,7 +89,7 @@ def train(
     for option, limit in (("kb", budget_kb), ("mmacs", budget_mmacs), ("ms", budget_ms)):
         if limit is not None and not limit > 0:
             raise OptionError(f"--budget-{option} must be above 0, got {limit:g}")
-    try:
+    with exit_on_interrupt("the same command goes on after the last whole epoch"):
         train_recipe(
             recipe,
             data,
@@ -102,9 +103,6 @@ def train(
             show="bar" if sys.stdout is not None and sys.stdout.isatty() else "lines",
             tensorboard=tensorboard,
         )
-    except KeyboardInterrupt:
-        echo("\nstopped; the same command goes on after the last whole epoch", err=True)
-        raise typer.Exit(130) from None
 
 
 def _adopted(start: str) -> list[str]:

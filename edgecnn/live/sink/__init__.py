@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol
+
+from edgecnn.io.closing import Closing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
     from rich.console import Console
 
@@ -22,7 +23,7 @@ VIEWS = {
 }
 
 
-class Sink(Protocol):
+class Sink(Closing, Protocol):
     """Takes every result. A class that inherits it needs `show` alone; whoever opened a sink closes it.
 
     All is called in the loop's thread and has to be quick.
@@ -50,14 +51,6 @@ class Sink(Protocol):
     def close(self) -> None:
         """Close the window, file or screen; may be called twice."""
         return
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def open_view(name: str, console: Console, **options: Any) -> Sink:

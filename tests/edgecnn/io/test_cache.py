@@ -21,6 +21,7 @@ def test_what_is_kept_is_found_again_and_last_said_counts(folder):
     assert Cache("table").get("c") is None
     assert Cache("other").get("a") is None
     assert [p.name for p in folder.iterdir()] == ["table.json"], "nothing temporary is left"
+    assert (folder / "table.json").stat().st_mode & 0o777 == 0o600, "it is nobody else's business"
 
 
 def test_the_oldest_are_forgotten(monkeypatch):

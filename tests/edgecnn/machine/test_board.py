@@ -11,7 +11,3 @@ def test_this_machine_is_described():
 
 def test_peak_memory_is_that_of_a_python_process():
     assert 10 < board.peak_memory_mib() < 100_000
-
-
-def test_what_is_not_there_is_none():
-    assert board._read("/nowhere/at/all") is None

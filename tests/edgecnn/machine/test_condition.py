@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from edgecnn.machine.condition import Condition, doubts, look, throttle_bits, throttle_words
+from edgecnn.machine.condition import Condition, doubts, look
 
 QUIET = Condition(at_s=0, busy_s=100, own_s=5, clock_mhz=1800, temperature_c=50, throttled=0)
 LATER = replace(QUIET, at_s=10, busy_s=110, own_s=15)
@@ -59,16 +59,6 @@ def test_the_clock_of_a_desktop_is_that_of_its_quickest_core(machine):
 def test_what_is_not_there_is_none(machine):
     found = look(machine(proc__stat="nothing"), "/nowhere/vcgencmd")
     assert (found.busy_s, found.clock_mhz, found.temperature_c, found.throttled) == (None, None, None, None)
-
-
-@pytest.mark.parametrize("says", ["exit 1", "echo VCHI initialization failed", "echo throttled="])
-def test_a_firmware_that_does_not_answer_tells_nothing(tmp_path, says):
-    assert throttle_bits(firmware(tmp_path, says)) is None
-
-
-def test_bits_in_words():
-    assert throttle_words(0x50005) == (["under-voltage", "throttled"], ["under-voltage", "throttled"])
-    assert throttle_words(0) == ([], [])
 
 
 def test_a_quiet_run_raises_no_doubts():

@@ -10,6 +10,7 @@ import ipaddress
 import re
 import socket
 import time
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
@@ -17,6 +18,7 @@ from urllib.parse import parse_qs
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
 
 from edgecnn.io.quiet import say
 from edgecnn.live.sink.web.admission import length_of, read_body
@@ -46,6 +48,12 @@ HEADERS = {
 }
 _ENCODED = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 _CLOSE = (b"connection", b"close")
+
+
+@cache
+def static_files() -> StaticFiles:
+    """Return what serves the page's own files; `/` is `index.html`."""
+    return StaticFiles(packages=[(__package__, "static")], html=True)
 
 
 class Guard:
@@ -130,7 +138,7 @@ class Guard:
             return PlainTextResponse(f"the body is too long: at most {most:,} bytes", 413)
         return None
 
-    async def _ask_token(self, request: Request) -> Response | None:
+    async def _ask_token(self, request: Request) -> ASGIApp | None:
         """Return the answer to a request without the right token, or that brings it for the first time."""
         if self._token is None:
             return None
@@ -165,7 +173,8 @@ class Guard:
     def _is_ours(self, host: str) -> bool:
         """Whether a browser that uses this name means this machine: see DNS rebinding.
 
-        Addresses are no names, so they can't be rebound.
+        An address is no name and can't be rebound, so each one passes, which Starlette's
+        TrustedHostMiddleware can't say: it has a list of names.
         """
         name = host.lower().rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host.lower()
         try:
@@ -194,17 +203,13 @@ async def _typed(request: Request) -> str | None:
     return None
 
 
-def _form(request: Request) -> Response:
+def _form(request: Request) -> ASGIApp:
     """Return the answer to a request without a token: the form for a person, which has the page's style."""
-    if request.scope["path"] == "/style.css":
-        return Response(_static("style.css"), media_type="text/css")
+    if request.scope["path"] == "/style.css" and request.method in ("GET", "HEAD"):
+        return static_files()
     if "text/html" in request.headers.get("accept", ""):
-        return HTMLResponse(_static("token.html"), 401)
+        return HTMLResponse(files(__package__).joinpath("static", "token.html").read_bytes(), 401)
     return PlainTextResponse("a token is needed: Authorization: Bearer TOKEN", 401)
-
-
-def _static(name: str) -> bytes:
-    return files(__package__).joinpath("static", name).read_bytes()
 
 
 def _in_header(request: Request) -> str:

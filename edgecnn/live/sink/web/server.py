@@ -139,6 +139,9 @@ class WebSink(Sink):
 
 
 def _config(app: Guard) -> uvicorn.Config:
+    # uvicorn's own limits are too weak here: at `limit_concurrency` the owner gets 503 while others hold the
+    # connections (`Visits` ends the stalest one), and `timeout_keep_alive` does not count before the first
+    # request. `h11_max_incomplete_event_size` belongs to the parser that `Connection` replaces.
     return uvicorn.Config(
         app,
         http=cast("Any", partial(Connection, Visits(), Pace(app.shows_token))),

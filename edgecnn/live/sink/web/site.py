@@ -6,7 +6,6 @@ import asyncio
 import time
 from concurrent.futures import Future
 from contextlib import suppress
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -22,7 +21,7 @@ from edgecnn.image.file import reduction
 from edgecnn.io.json_text import to_json
 from edgecnn.live.command import Classify, Command, Pause, Switch
 from edgecnn.live.sink.web.admission import MOST_BYTES, Uploads, read_body
-from edgecnn.live.sink.web.guard import Guard
+from edgecnn.live.sink.web.guard import Guard, static_files
 from edgecnn.live.sink.web.status import Metrics
 
 if TYPE_CHECKING:
@@ -38,11 +37,8 @@ if TYPE_CHECKING:
 PATIENCE_S = 30.0
 # Without a new result for so long, the run is not well.
 STALE_S = 15.0
-_STATIC = {
-    "/": ("index.html", "text/html"),
-    "/page.js": ("page.js", "text/javascript"),
-    "/style.css": ("style.css", "text/css"),
-}
+# Only these of the folder: `token.html` is the guard's.
+_STATIC = ("/", "/page.js", "/style.css")
 _BOUNDARY = b"edgecnn-frame"
 _END = "event: end\ndata: the run has ended\n\n"
 # How many bytes may be posted.
@@ -100,7 +96,7 @@ class Site:
         """Return it as an ASGI application, behind its guard."""
         site = Starlette(
             routes=[
-                *(Route(path, self._static) for path in _STATIC),
+                *(Route(path, static_files()) for path in _STATIC),
                 Route("/stream.mjpg", self._stream),
                 Route("/events", self._follow),
                 Route("/snapshot.png", self._snapshot),
@@ -112,10 +108,6 @@ class Site:
             ]
         )
         return Guard(site, token, _BODIES)
-
-    async def _static(self, request: Request) -> Response:
-        name, kind = _STATIC[request.scope["path"]]
-        return Response(files(__package__).joinpath("static", name).read_bytes(), media_type=kind)
 
     async def _stream(self, _: Request) -> Response:
         return Stream(self._parts(), media_type=f"multipart/x-mixed-replace; boundary={_BOUNDARY.decode()}")

@@ -185,6 +185,14 @@ def test_pages_load_nothing_from_elsewhere(served, path):
     assert b"https://" not in body
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/token.html", "/../site.py", "/%2e%2e/site.py", "/page.js/../../site.py", "//etc/passwd", "/static"],
+)
+def test_no_other_file_is_served(served, path):
+    assert served.ask(path)[0] == 404
+
+
 def test_stuck_viewers_never_slow_the_loop(served):
     """Twenty viewers who read nothing, and one who does: the pictures go on, each encoded once."""
     stuck = []
