@@ -2,18 +2,18 @@ import numpy as np
 import pytest
 
 from edgecnn_train.cropping import cropped
-from edgecnn_train.recipe import InputSpec
+from edgecnn_train.recipe import RecipeInput
 
 
 @pytest.mark.parametrize(
     ("width", "height", "spec", "left_out"),
     [
-        (160, 90, InputSpec(), 0.4375),
-        (90, 160, InputSpec(), 0.4375),
-        (160, 90, InputSpec(64, 36), None),
-        (64, 64, InputSpec(64, 36), 0.4375),
-        (100, 90, InputSpec(), None),
-        (160, 90, InputSpec(fit="pad"), None),
+        (160, 90, RecipeInput(), 0.4375),
+        (90, 160, RecipeInput(), 0.4375),
+        (160, 90, RecipeInput(64, 36), None),
+        (64, 64, RecipeInput(64, 36), 0.4375),
+        (100, 90, RecipeInput(), None),
+        (160, 90, RecipeInput(fit="pad"), None),
     ],
 )
 def test_what_a_crop_leaves_out(width, height, spec, left_out):
@@ -22,7 +22,7 @@ def test_what_a_crop_leaves_out(width, height, spec, left_out):
 
 
 def test_it_is_said_with_what_the_other_fits_do():
-    crop = cropped(np.array([90, 90, 90, 100]), np.array([160, 160, 160, 100]), InputSpec())
+    crop = cropped(np.array([90, 90, 90, 100]), np.array([160, 160, 160, 100]), RecipeInput())
     assert str(crop).startswith("the centre crop leaves out 44% of an image in the median (left and right)")
     assert str(crop).endswith("and 15% or more of 75% of them")
     assert "--set input.fit=pad shows all of an image, at 56% of the size and between bars" in crop.advice

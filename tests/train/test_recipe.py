@@ -1,6 +1,13 @@
+import pickle
+import subprocess
+import sys
+from copy import deepcopy
+from dataclasses import FrozenInstanceError, asdict, fields, replace
+
 import pytest
 
 from edgecnn.errors import RecipeError
+from edgecnn_train.recipe import AugmentSpec, TrainSpec
 from edgecnn_train.recipe_file import known_keys, read_recipe, shipped_recipes
 
 
@@ -52,7 +59,7 @@ def test_settings_override_the_file():
         ("synthetic_frames=-1", ["0 or more"]),
         ("false_accept=1.5", ["unknown.false_accept is 1.5", "0 to 1"]),
         ("max_false_reject=1", ["unknown.max_false_reject is 1.0", "below 1"]),
-        ("negatives=", ["unknown.negatives is ''", "a folder or a data set"]),
+        ("negatives=", ["unknown.negatives is ''", "a folder or a dataset"]),
         ("background_class=yes", ["unknown.background_class is 'yes'", "true or false"]),
         ("train=3", ["'train'"]),
         ("width", ["expected key=value"]),
@@ -116,7 +123,7 @@ def test_long_lines_are_not_parsed(tmp_path):
         ("[model]\nfilters = " + "[" * 900 + "]" * 900, "more than 1,000 characters"),
         (
             "[model]\nfilters = " + "[" * 450 + "]" * 450,
-            "(no recipe: its values lie too deep|expected a list)",
+            "(no recipe: its values are nested too deeply|expected a list)",
         ),
         ("[model]\ndense = [" + "1," * 200 + "]", "model.dense has 200 values, expected at most 100"),
         ('title = "\\u001b[2J"', r"title is '\\x1b\[2J', expected a text that can be printed"),
@@ -139,3 +146,36 @@ def test_what_is_no_text_is_said_in_plain_words(tmp_path, name, what):
     with pytest.raises(RecipeError, match=f"{what}: give a recipe .* or a folder") as failed:
         read_recipe(str(path))
     assert "codec" not in str(failed.value)
+
+
+def test_values_are_checked_when_a_recipe_is_made_or_changed_in_python():
+    recipe = read_recipe("photos")
+    with pytest.raises(RecipeError, match="train.epochs is 0, expected 1 or more"):
+        replace(recipe.train, epochs=0)
+    with pytest.raises(RecipeError, match="train.freeze is 9, expected 0 to train.epochs"):
+        TrainSpec(epochs=5, freeze=9)
+    with pytest.raises(RecipeError, match="robust.noise is -1.0, expected 0 to 255"):
+        replace(recipe, robust=AugmentSpec(noise=-1.0))
+    with pytest.raises(RecipeError, match="no key 'train.epoch'"):
+        TrainSpec(epoch=1)
+
+
+def test_the_amounts_of_augmentation_are_a_frozen_dataclass():
+    amounts = AugmentSpec(noise=3.0)
+    changed = replace(amounts, flip=True)
+    assert (changed.noise, changed.flip, changed.blur, amounts.flip) == (3.0, True, 0.0, False)
+    assert {"noise", "clean", "mixup"} <= {f.name for f in fields(AugmentSpec)} == asdict(amounts).keys()
+    assert (changed == AugmentSpec(noise=3.0, flip=True)) & (hash(changed) != hash(amounts))
+    assert deepcopy(changed) == pickle.loads(pickle.dumps(changed)) == changed
+    with pytest.raises(FrozenInstanceError):
+        amounts.noise = 1.0
+    with pytest.raises(TypeError, match="nois"):
+        AugmentSpec(nois=1.0)
+    with pytest.raises(AttributeError):
+        amounts.nois  # noqa: B018
+
+
+def test_a_recipe_without_pydantic_says_how_to_get_it():
+    code = "import sys; sys.modules['pydantic'] = None; import edgecnn_train.recipe_file"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "MissingExtra: recipes need pydantic: pip install 'edgecnn[train]'" in done.stderr

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edgecnn_train.recipe import InputSpec
+    from edgecnn_train.recipe import RecipeInput
 
 # A crop of 4:3 photos to a square leaves out a quarter.
 _WORTH_SAYING = 0.15
@@ -47,7 +47,7 @@ class Crop:
 
 
 def cropped(
-    heights: NDArray[np.integer[Any]], widths: NDArray[np.integer[Any]], spec: InputSpec
+    heights: NDArray[np.integer[Any]], widths: NDArray[np.integer[Any]], spec: RecipeInput
 ) -> Crop | None:
     """Return what the recipe's crop leaves out; None for another fit, or where it is little.
 

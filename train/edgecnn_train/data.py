@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgecnn.bundle.convention import InputSpec as RuntimeInput
+from edgecnn.bundle.convention import InputSpec
 from edgecnn.dataset import data_name, find_data, foreign_files, left_out
 from edgecnn.errors import DataError, ImageError
 from edgecnn.image.preprocess import Preprocessor
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgecnn.dataset import Item, Source, SplitName
-    from edgecnn_train.recipe import DataSpec, InputSpec, Recipe
+    from edgecnn_train.recipe import DataSpec, Recipe, RecipeInput
 
 # What `auto` chooses from: the sides that the classic family was tried with.
 _SIDES = (28, 32, 48, 64, 96)
@@ -39,7 +39,7 @@ class Pictures:
     `skipped` says why for each that could not be read, files of kinds that are not read among them.
     """
 
-    input: RuntimeInput
+    input: InputSpec
     whole: Split
     skipped: tuple[str, ...]
 
@@ -131,7 +131,7 @@ def everything(source: Source, pictures: Pictures, recipe: Recipe) -> DataSet:
     return DataSet(source, pictures.input, train, none, none, chosen, pictures.skipped)
 
 
-def choose_input(source: Source, wanted: InputSpec, say: Callable[[str], None]) -> RuntimeInput:
+def choose_input(source: Source, wanted: RecipeInput, say: Callable[[str], None]) -> InputSpec:
     """Fill in what the recipe leaves to the pictures: the size from the median side, grey if all are grey.
 
     The source gets the recipe's background.
@@ -147,7 +147,7 @@ def choose_input(source: Source, wanted: InputSpec, say: Callable[[str], None]) 
         if color == "auto":
             color = "rgb" if colored else "gray"
             say(f"input colour {color}: {'some' if colored else 'no'} pictures have colour")
-    return RuntimeInput(
+    return InputSpec(
         width, height, color, wanted.fit, wanted.resize, VALUE_RANGE, background=wanted.background
     )
 
@@ -161,7 +161,7 @@ def has_color(picture: NDArray[np.uint8]) -> bool:
     return bool(np.mean(spread) > 4)
 
 
-def input_tensor(spec: RuntimeInput) -> Tensor:
+def input_tensor(spec: InputSpec) -> Tensor:
     """Return the float input tensor that a model for this input has."""
     channels = 1 if spec.color == "gray" else 3
     return Tensor("image", (1, spec.height, spec.width, channels), "float32", 0.0, 0, 0)

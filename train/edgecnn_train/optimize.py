@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from edgecnn_train.registry import OPTIMIZERS, SCHEDULES
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -19,14 +21,13 @@ _NOT_DECAYED = ["bias", "gamma", "beta"]
 
 
 def optimizer(spec: TrainSpec, steps_per_epoch: int) -> Any:
-    """Return the recipe's optimizer, Keras' own.
+    """Return the recipe's optimizer.
 
-    `gradient_descent` follows the gradient of all training pictures at once: SGD that accumulates an epoch's
-    gradients before each update. `momentum` and `nesterov` are SGD with a momentum of 0.9 (Polyak 1964,
-    Nesterov 1983). Weight decay is decoupled (Loshchilov & Hutter 2019) and leaves biases and batch
-    normalization alone.
+    `gradient_descent` follows the gradient of the whole training split: SGD that accumulates an epoch's
+    gradients before each update. Weight decay is decoupled (Loshchilov & Hutter 2019) and leaves biases and
+    batch normalization alone.
     """
-    # How many batches there are to an update: Keras' schedules and moving averages count batches.
+    # Batches per update: Keras' schedules and moving averages count batches.
     every = steps_per_epoch if spec.optimizer == "gradient_descent" else 1
     updates = steps_per_epoch // every
     rate: Any = spec.learning_rate
@@ -38,27 +39,32 @@ def optimizer(spec: TrainSpec, steps_per_epoch: int) -> Any:
         shared["weight_decay"] = spec.weight_decay
     if every > 1:
         shared["gradient_accumulation_steps"] = every
-    table = {
-        "gradient_descent": lambda: keras.optimizers.SGD(rate, **shared),
-        "sgd": lambda: keras.optimizers.SGD(rate, **shared),
-        "momentum": lambda: keras.optimizers.SGD(rate, momentum=0.9, **shared),
-        "nesterov": lambda: keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, **shared),
-        "adagrad": lambda: keras.optimizers.Adagrad(rate, **shared),
-        "rmsprop": lambda: keras.optimizers.RMSprop(rate, **shared),
-        "adam": lambda: keras.optimizers.Adam(rate, **shared),
-        "adamw": lambda: keras.optimizers.AdamW(rate, **({"weight_decay": 0.004} | shared)),
-    }
-    chosen = table[spec.optimizer]()
-    # Keras does not save this with a model: whoever loads one makes the optimizer anew.
+    chosen = OPTIMIZERS[spec.optimizer](rate, **shared)
+    # Keras does not save this with a model: an optimizer is made again when one is loaded.
     chosen.exclude_from_weight_decay(var_names=_NOT_DECAYED)
     return chosen
 
 
-def restore(chosen: Any, weights: Sequence[Any], state: Sequence[NDArray[Any]]) -> bool:
-    """Build an optimizer for these trainable weights and let it go on from another's variables.
+def momentum(rate: Any, **shared: Any) -> Any:
+    """Return SGD with momentum (Polyak 1964)."""
+    return keras.optimizers.SGD(rate, momentum=0.9, **shared)
 
-    Where they are of other layers only the first goes over, which counts the batches. Returns whether all
-    did.
+
+def nesterov(rate: Any, **shared: Any) -> Any:
+    """Return SGD with Nesterov's momentum (1983)."""
+    return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, **shared)
+
+
+def adamw(rate: Any, **shared: Any) -> Any:
+    """Return AdamW (Loshchilov & Hutter 2019), with Keras' weight decay where the recipe has none."""
+    return keras.optimizers.AdamW(rate, **({"weight_decay": 0.004} | shared))
+
+
+def restore(chosen: Any, weights: Sequence[Any], state: Sequence[NDArray[Any]]) -> bool:
+    """Build an optimizer for these trainable weights and continue from another one's variables.
+
+    If those are of other layers, only the first one is restored, which counts the batches. Returns whether
+    all were restored.
     """
     chosen.build(weights)
     fits = [tuple(v.shape) for v in chosen.variables] == [v.shape for v in state]
@@ -69,12 +75,10 @@ def restore(chosen: Any, weights: Sequence[Any], state: Sequence[NDArray[Any]]) 
 
 @keras.saving.register_keras_serializable("edgecnn")
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
-    """The learning rate over a run of `total` updates, of which the first `warmup` rise to it linearly.
+    """The learning rate over a run of `total` updates, of which the first `warmup` rise linearly.
 
-    With t from 0 to 1 over what follows the warm-up: `constant` stays; `step` is a tenth from 1/2 on and a
-    hundredth from 3/4 on (He et al. 2016); `cosine` is (1 + cos πt) / 2 (Loshchilov & Hutter 2017);
-    `one_cycle` rises from a 25th over the first 30 % and falls to a millionth, both along a cosine (Smith &
-    Topin 2018, without the momentum's cycle). An update takes `every` batches.
+    `kind` names a row of `SCHEDULES`, which gets t from 0 to 1 over the updates after the warm-up. An update
+    takes `every` batches.
     """
 
     def __init__(self, kind: str, peak: float, total: int, warmup: int = 0, every: int = 1) -> None:
@@ -87,21 +91,12 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
         ops = keras.ops
         step = ops.floor(ops.cast(step, "float32") / self._every)
         t = ops.clip((step - self._warmup) / max(1, self._total - self._warmup), 0.0, 1.0)
-        if self._kind == "cosine":
-            factor = (1 + ops.cos(np.pi * t)) / 2
-        elif self._kind == "step":
-            factor = ops.where(t < 0.5, 1.0, ops.where(t < 0.75, 0.1, 0.01))
-        elif self._kind == "one_cycle":
-            rise = 1 - (1 - 1 / 25) * (1 + ops.cos(np.pi * t / 0.3)) / 2
-            fall = 1e-6 + (1 - 1e-6) * (1 + ops.cos(np.pi * (t - 0.3) / 0.7)) / 2
-            factor = ops.where(t < 0.3, rise, fall)
-        else:
-            factor = ops.ones_like(t)
+        factor = SCHEDULES[self._kind](t)
         ramp = ops.minimum(1.0, (step + 1) / self._warmup) if self._warmup else 1.0
         return self._peak * factor * ramp
 
     def get_config(self) -> dict[str, Any]:
-        """Return what makes the schedule again."""
+        """Return the arguments that make an equal schedule."""
         return {
             "kind": self._kind,
             "peak": self._peak,
@@ -109,3 +104,27 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
             "warmup": self._warmup,
             "every": self._every,
         }
+
+
+def step(t: Any) -> Any:
+    """Return 1, a tenth from 1/2 on and a hundredth from 3/4 on (He et al. 2016)."""
+    return keras.ops.where(t < 0.5, 1.0, keras.ops.where(t < 0.75, 0.1, 0.01))
+
+
+def cosine(t: Any) -> Any:
+    """Return (1 + cos πt) / 2 (Loshchilov & Hutter 2017)."""
+    return (1 + keras.ops.cos(np.pi * t)) / 2
+
+
+def one_cycle(t: Any) -> Any:
+    """Rise from a 25th over the first 30 %, fall to a millionth, both along a cosine.
+
+    Smith & Topin 2018, without the momentum's cycle.
+    """
+    rise = 1 - (1 - 1 / 25) * (1 + keras.ops.cos(np.pi * t / 0.3)) / 2
+    fall = 1e-6 + (1 - 1e-6) * (1 + keras.ops.cos(np.pi * (t - 0.3) / 0.7)) / 2
+    return keras.ops.where(t < 0.3, rise, fall)
+
+
+OPTIMIZERS.require()
+SCHEDULES.require()

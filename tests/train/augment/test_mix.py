@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from edgecnn_train.augment.mix import cutmix, mix, mixup
+from edgecnn_train.augment import mix
+from edgecnn_train.augment.mix import cutmix, mixup
 from edgecnn_train.recipe import AugmentSpec
 
 COUNT, SIDE = 200, 12

@@ -3,7 +3,8 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from edgecnn_train.augment import active, augment, homographies
+from edgecnn_train.augment import active, augment
+from edgecnn_train.augment.single import homographies
 from edgecnn_train.recipe import AugmentSpec
 from edgecnn_train.recipe_file import read_recipe
 from tests.pictures import digit
@@ -74,10 +75,10 @@ def test_geometry_keeps_the_digit_in_the_picture():
 
 def test_a_shift_moves_by_at_most_its_share_and_rotation_about_the_middle():
     rng = np.random.default_rng(0)
-    for matrix in homographies(50, 28, 28, AugmentSpec(shift=0.1), rng):
+    for matrix in homographies(50, (28, 28), rng, shift=0.1):
         assert np.allclose(matrix[:2, :2], np.eye(2))
         assert np.abs(matrix[:2, 2]).max() <= 2.8
-    for matrix in homographies(50, 28, 28, AugmentSpec(rotate=90), rng):
+    for matrix in homographies(50, (28, 28), rng, rotate=90):
         middle = matrix @ [13.5, 13.5, 1]
         assert np.allclose(middle[:2] / middle[2], 13.5)
 
@@ -165,11 +166,9 @@ def test_noise_grows_to_its_strength_and_blur_takes_detail_away():
 
 def test_rotation_and_scale_stay_within_their_bounds():
     rng = np.random.default_rng(0)
-    for matrix in homographies(200, 32, 32, AugmentSpec(rotate=15), rng):
+    for matrix in homographies(200, (32, 32), rng, rotate=15):
         assert abs(np.rad2deg(np.arctan2(matrix[1, 0], matrix[0, 0]))) <= 15
         assert np.linalg.det(matrix[:2, :2]) == pytest.approx(1)
-    zooms = [
-        np.sqrt(np.linalg.det(m[:2, :2])) for m in homographies(200, 32, 32, AugmentSpec(scale=0.2), rng)
-    ]
+    zooms = [np.sqrt(np.linalg.det(m[:2, :2])) for m in homographies(200, (32, 32), rng, scale=0.2)]
     assert np.exp(-0.2) <= min(zooms) < 0.9
     assert 1.1 < max(zooms) <= np.exp(0.2)

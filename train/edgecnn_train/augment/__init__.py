@@ -1,7 +1,8 @@
-"""Changes training pictures: `single` one by one, `randaugment` at random, `mix` with one another."""
+"""Changes training images: `single` one by one, `randaugment` at random, `mix` with one another.
 
-from edgecnn_train.augment.mix import cutmix, mix, mixes, mixup
-from edgecnn_train.augment.randaugment import randaugment
-from edgecnn_train.augment.single import active, augment, homographies
+`apply` applies those that a recipe names.
+"""
 
-__all__ = ["active", "augment", "cutmix", "homographies", "mix", "mixes", "mixup", "randaugment"]
+from edgecnn_train.augment.apply import active, augment, mix, mixes
+
+__all__ = ["active", "augment", "mix", "mixes"]

@@ -1,7 +1,7 @@
-"""RandAugment (Cubuk et al. 2020): some changes, drawn anew for each picture, all of one magnitude.
+"""RandAugment (Cubuk et al. 2020): some changes, drawn for each image, all of one magnitude.
 
 Keras' layer of that name draws the same changes for a whole batch and computes all fourteen of them each
-time, which takes longer than a training step of a small network; this one draws for each picture.
+time, which takes longer than a training step of a small network; this one draws separately for each image.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Picture = NDArray[np.uint8]
-    Change = Callable[[Picture, float], Picture]
+    Image = NDArray[np.uint8]
+    Change = Callable[[Image, float], Image]
 
-# How many changes a picture gets, as in the paper.
+# How many changes an image gets, as in the paper.
 COUNT = 2
 
 
@@ -31,10 +31,10 @@ def randaugment(images: NDArray[np.uint8], magnitude: float, rng: np.random.Gene
     drawn = rng.integers(len(names), size=(len(images), COUNT))
     signs = rng.choice([-1.0, 1.0], size=(len(images), COUNT))
     for i, (chosen, sign) in enumerate(zip(drawn, signs, strict=True)):
-        picture = changed[i]
+        image = changed[i]
         for k, s in zip(chosen, sign, strict=True):
-            picture = CHANGES[names[k]](picture, s * magnitude / 10).reshape(picture.shape)
-        changed[i] = picture
+            image = CHANGES[names[k]](image, s * magnitude / 10).reshape(image.shape)
+        changed[i] = image
     return changed
 
 
@@ -45,69 +45,69 @@ def _table(values: NDArray[np.float64]) -> NDArray[np.uint8]:
 _LEVELS = np.arange(256.0)
 
 
-def _autocontrast(picture: Picture, amount: float) -> Picture:  # noqa: ARG001 - it has no magnitude
-    low, high = int(picture.min()), int(picture.max())
-    return picture if high <= low else _table((_LEVELS - low) * 255 / (high - low))[picture]
+def _autocontrast(image: Image, amount: float) -> Image:  # noqa: ARG001 - has no magnitude
+    low, high = int(image.min()), int(image.max())
+    return image if high <= low else _table((_LEVELS - low) * 255 / (high - low))[image]
 
 
-def _equalize(picture: Picture, amount: float) -> Picture:  # noqa: ARG001 - it has no magnitude
-    flat = picture.reshape(*picture.shape[:2], -1)
+def _equalize(image: Image, amount: float) -> Image:  # noqa: ARG001 - has no magnitude
+    flat = image.reshape(*image.shape[:2], -1)
     return np.dstack([cv2.equalizeHist(np.ascontiguousarray(flat[..., c])) for c in range(flat.shape[2])])
 
 
-def _blend(other: NDArray[np.float64] | float, picture: Picture, amount: float) -> Picture:
+def _blend(other: NDArray[np.float64] | float, image: Image, amount: float) -> Image:
     factor = 1 + 0.9 * amount
-    return _table(other + factor * (picture.astype(np.float64) - other))
+    return _table(other + factor * (image.astype(np.float64) - other))
 
 
-def _color(picture: Picture, amount: float) -> Picture:
-    return _blend(picture.mean(axis=2, keepdims=True), picture, amount)
+def _color(image: Image, amount: float) -> Image:
+    return _blend(image.mean(axis=2, keepdims=True), image, amount)
 
 
-def _contrast(picture: Picture, amount: float) -> Picture:
-    return _blend(float(picture.mean()), picture, amount)
+def _contrast(image: Image, amount: float) -> Image:
+    return _blend(float(image.mean()), image, amount)
 
 
-def _brightness(picture: Picture, amount: float) -> Picture:
-    return _table(_LEVELS * (1 + 0.9 * amount))[picture]
+def _brightness(image: Image, amount: float) -> Image:
+    return _table(_LEVELS * (1 + 0.9 * amount))[image]
 
 
-def _sharpness(picture: Picture, amount: float) -> Picture:
-    smooth = cv2.filter2D(picture, cv2.CV_64F, np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]]) / 13)
-    return _blend(np.asarray(smooth, np.float64).reshape(picture.shape), picture, amount)
+def _sharpness(image: Image, amount: float) -> Image:
+    smooth = cv2.filter2D(image, cv2.CV_64F, np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]]) / 13)
+    return _blend(np.asarray(smooth, np.float64).reshape(image.shape), image, amount)
 
 
-def _posterize(picture: Picture, amount: float) -> Picture:
+def _posterize(image: Image, amount: float) -> Image:
     kept = np.uint8(256 - (1 << round(4 * abs(amount))))
-    return np.bitwise_and(picture, kept, dtype=np.uint8)
+    return np.bitwise_and(image, kept, dtype=np.uint8)
 
 
-def _solarize(picture: Picture, amount: float) -> Picture:
+def _solarize(image: Image, amount: float) -> Image:
     limit = 256 * (1 - abs(amount))
-    return _table(np.where(limit > _LEVELS, _LEVELS, 255 - _LEVELS))[picture]
+    return _table(np.where(limit > _LEVELS, _LEVELS, 255 - _LEVELS))[image]
 
 
-def _identity(picture: Picture, amount: float) -> Picture:  # noqa: ARG001
-    return picture
+def _identity(image: Image, amount: float) -> Image:  # noqa: ARG001
+    return image
 
 
-def _affine(picture: Picture, xx: float, xy: float, yx: float, yy: float) -> Picture:
-    """Shear or turn about the middle; what comes in from outside is grey."""
-    height, width = picture.shape[:2]
+def _affine(image: Image, xx: float, xy: float, yx: float, yy: float) -> Image:
+    """Shear or turn about the middle; pixels from outside are gray."""
+    height, width = image.shape[:2]
     x, y = (width - 1) / 2, (height - 1) / 2
-    return _move(picture, [[xx, xy, x - xx * x - xy * y], [yx, yy, y - yx * x - yy * y]])
+    return _move(image, [[xx, xy, x - xx * x - xy * y], [yx, yy, y - yx * x - yy * y]])
 
 
-def _move(picture: Picture, matrix: list[list[float]]) -> Picture:
-    height, width = picture.shape[:2]
+def _move(image: Image, matrix: list[list[float]]) -> Image:
+    height, width = image.shape[:2]
     return cv2.warpAffine(  # type: ignore[return-value]
-        picture, np.array(matrix), (width, height), borderValue=(128, 128, 128)
+        image, np.array(matrix), (width, height), borderValue=(128, 128, 128)
     )
 
 
-def _rotate(picture: Picture, amount: float) -> Picture:
+def _rotate(image: Image, amount: float) -> Image:
     cosine, sine = math.cos(math.radians(30 * amount)), math.sin(math.radians(30 * amount))
-    return _affine(picture, cosine, sine, -sine, cosine)
+    return _affine(image, cosine, sine, -sine, cosine)
 
 
 # The fourteen changes of the paper, each with an amount of -1 to 1; ranges are those of its code.

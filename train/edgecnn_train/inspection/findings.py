@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from edgecnn_train.inspection.duplicates import Duplicates
     from edgecnn_train.inspection.label_noise import LabelVotes
     from edgecnn_train.inspection.survey import Survey
-    from edgecnn_train.recipe import DataSpec, InputSpec
+    from edgecnn_train.recipe import DataSpec, RecipeInput
 
 Level = Literal["error", "warning", "note"]
 FEWEST_TO_TRAIN = 3
@@ -273,7 +273,7 @@ def shapes(seen: Survey) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def crops(seen: Survey, spec: InputSpec) -> Iterator[Finding]:
+def crops(seen: Survey, spec: RecipeInput) -> Iterator[Finding]:
     """Images of which the centre crop leaves out a part that may count."""
     if crop := cropped(seen.heights, seen.widths, spec):
         level: Level = "warning" if crop.left_out >= MUCH else "note"

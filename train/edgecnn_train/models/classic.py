@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from edgecnn.errors import RecipeError
-from edgecnn_train.models.layers import keras_activation, picture, scaled
+from edgecnn_train.models.layers import picture, scaled
+from edgecnn_train.registry import ACTIVATIONS
 
 if TYPE_CHECKING:
     from edgecnn.bundle.convention import InputSpec
@@ -22,7 +23,7 @@ def classic(spec: ModelSpec, image: InputSpec, classes: int) -> Any:
     """
     filters = spec.filters or default_filters(min(image.width, image.height), spec.kernel)
     pool = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}[spec.pool]
-    kind = keras_activation(spec.activation)
+    kind = ACTIVATIONS[spec.activation]
     x = inputs = picture(image)
     for i, count in enumerate(filters, 1):
         if min(x.shape[1], x.shape[2]) <= spec.kernel:
@@ -33,7 +34,7 @@ def classic(spec: ModelSpec, image: InputSpec, classes: int) -> Any:
         x = keras.layers.Conv2D(
             scaled(count, spec.width),
             spec.kernel,
-            activation=keras_activation(spec.activation),
+            activation=kind,
             name=f"conv{i}",
         )(x)
         x = pool(2, name=f"pool{i}")(x)

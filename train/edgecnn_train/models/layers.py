@@ -1,4 +1,4 @@
-"""What the families are made of: every layer has a name that says where it stands."""
+"""The layers of all families: each gets a name that says where it is in the network."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from edgecnn.errors import RecipeError
+from edgecnn_train.registry import ACTIVATIONS
 
 if TYPE_CHECKING:
     from edgecnn.bundle.convention import InputSpec
     from edgecnn_train.recipe import ModelSpec
-
-# Recipe name → Keras name, where they differ.
-_ACTIVATIONS = {"hard_swish": "hard_silu"}
 
 
 def picture(image: InputSpec) -> Any:
@@ -38,18 +36,13 @@ def check_stages(filters: tuple[int, ...], blocks: tuple[int, ...]) -> None:
         )
 
 
-def keras_activation(kind: str) -> str:
-    """Return Keras' name of an activation."""
-    return _ACTIVATIONS.get(kind, kind)
-
-
 def activation(x: Any, name: str, kind: str) -> Any:
     """Apply an activation by its recipe name; `linear` changes nothing."""
     if kind == "linear":
         return x
     if kind == "relu":
         return keras.layers.ReLU(name=name)(x)
-    return keras.layers.Activation(keras_activation(kind), name=name)(x)
+    return keras.layers.Activation(ACTIVATIONS[kind], name=name)(x)
 
 
 def convolution(x: Any, filters: int, kernel: int, stride: int, kind: str, name: str) -> Any:
