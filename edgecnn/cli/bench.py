@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -23,6 +23,7 @@ from edgecnn.cli.options import (
     SplitOption,
     VariantOption,
     parse_given,
+    parse_threads,
 )
 from edgecnn.defaults import DEFAULT_MODEL
 from edgecnn.errors import BenchError, OptionError
@@ -110,9 +111,9 @@ def bench(
 
     A machine that was throttled, or that had something else to do, is told at the top.
     """
-    from edgecnn.cli.bench_open import Asked, parse_counts, parse_engines, parse_names
+    from edgecnn.bench.contestants import Asked
+    from edgecnn.bench.session import run_bench
     from edgecnn.cli.bench_print import print_report
-    from edgecnn.cli.bench_run import run_bench
 
     if data is None and (split or limit):
         raise OptionError("--split and --limit say which of the pictures of --data D: add it")
@@ -124,18 +125,18 @@ def bench(
     asked = Asked(
         model=model,
         variant=variant,
-        against=None if against is None else parse_names(against, "--against"),
-        engines=parse_engines(engine),
-        threads=parse_counts(threads),
+        against=None if against is None else _parse_names(against, "--against"),
+        engines=_parse_engines(engine),
+        threads=_parse_counts(threads),
         given=parse_given(labels, value_range, fit, color, scores, output, input_size),
         source=source,
         blocks=blocks,
         seed=seed,
         cold_starts=cold_starts,
         data=data,
-        split=split,
+        split=split and split.value,
         limit=limit,
-        layout=layout,
+        layout=layout.value,
         ops=ops,
         compare=compare,
     )
@@ -148,6 +149,29 @@ def bench(
         raise BenchError(
             f"not a quiet run: {'; '.join(result.doubts)}; close other programs, cool it, try again"
         )
+
+
+def _parse_counts(text: str) -> tuple[int | Literal["auto"], ...]:
+    """Read `1,2`. Raises OptionError."""
+    return tuple(dict.fromkeys(parse_threads(part) for part in text.split(",")))
+
+
+def _parse_names(text: str, option: str) -> tuple[str, ...]:
+    """Read `float32,float16`. Raises OptionError."""
+    names = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    if not all(names):
+        raise OptionError(f"{option} is {text!r}, expected names with commas between them")
+    return names
+
+
+def _parse_engines(text: str) -> tuple[str, ...]:
+    """Read `litert,fake:delay_ms=5,jitter_ms=1`; a comma before `key=` separates nothing."""
+    from edgecnn.camera import split_sources
+
+    names = tuple(dict.fromkeys(split_sources(text)))
+    if not names:
+        raise OptionError("--engine is empty: name one, or leave it out")
+    return names
 
 
 def check_outputs(outputs: dict[str, str | None]) -> None:

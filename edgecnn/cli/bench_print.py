@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from edgecnn.cli.options import choice
+from edgecnn.engine.choice import choice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgecnn.classify.advice import is_strange, other_models
+from edgecnn.classify.opening import open_classifier
 from edgecnn.cli.options import (
     ColorOption,
     EngineOption,
@@ -21,10 +23,8 @@ from edgecnn.cli.options import (
     ThreadsOption,
     ThresholdOption,
     VariantOption,
-    is_strange,
-    open_classifier,
-    other_models,
     parse_given,
+    parse_threads,
 )
 from edgecnn.defaults import DEFAULT_MODEL
 from edgecnn.errors import AnswerError, CameraError, ImageError
@@ -71,7 +71,8 @@ def classify(
     failed = strange = False
     fits = 0
     given = parse_given(labels, value_range, fit, color, scores, output, input_size)
-    with open_classifier(model, variant, engine, threads, given, threshold) as classifier:
+    count = parse_threads(threads)
+    with open_classifier(model, variant, engine, count, given, threshold) as classifier:
         for path in paths:
             for frame in _frames(path, classifier.least_side, classifier.model.input.background):
                 if isinstance(frame, Exception):

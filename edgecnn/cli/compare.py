@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgecnn.cli.evaluate import check_outputs, evaluate_on, open_data, open_variants
+from edgecnn.cli.evaluate import check_outputs
 from edgecnn.cli.options import (
     ColorOption,
     EngineOption,
@@ -22,10 +21,10 @@ from edgecnn.cli.options import (
     OutputOption,
     RangeOption,
     ScoresOption,
-    Split,
     SplitOption,
     ThreadsOption,
     parse_given,
+    parse_threads,
 )
 from edgecnn.errors import OptionError
 from edgecnn.io.json_text import to_json
@@ -33,12 +32,9 @@ from edgecnn.io.output import exit_on_interrupt
 from edgecnn.io.printable import open_console, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rich.table import Table
 
-    from edgecnn.bench.compare import Entrant, Row
-    from edgecnn.bundle.convention import Given
+    from edgecnn.bench.compare import Row
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -78,6 +74,7 @@ def compare_models(
     Latencies are measured in turn, on the same 640×480 frames.
     """
     from edgecnn.bench.compare import compare, draw_comparison
+    from edgecnn.bench.entrants import evaluate_entrants, open_entrants, require_accuracy
     from edgecnn.io.output import write_bytes, write_text
     from edgecnn.machine.board import describe_board
 
@@ -85,12 +82,15 @@ def compare_models(
         raise OptionError("--corruptions, --split and --limit say how to measure on --data D: add it")
     check_outputs(json_file, plot)
     given = parse_given(labels, value_range, fit, color, scores, output, input_size)
+    count = parse_threads(threads)
     with exit_on_interrupt(), ExitStack() as stack:
-        entrants = list(_entrants(stack, models, engine, threads, given))
+        entrants = list(open_entrants(stack, models, engine, count, given))
         if data is not None:
-            entrants = _evaluated(entrants, data, split, limit, layout, corruptions)
+            entrants = evaluate_entrants(
+                entrants, data, split and split.value, limit, layout.value, corruptions
+            )
         elif plot:
-            _require_accuracy(entrants)
+            require_accuracy(entrants)
         rows = compare(entrants)
     board = describe_board()
     if json_file != "-":
@@ -100,56 +100,6 @@ def compare_models(
         write_text(json_file, to_json(result, indent=1) + "\n")
     if plot:
         write_bytes(plot, draw_comparison(rows))
-
-
-def _entrants(
-    stack: ExitStack,
-    models: list[str],
-    engine: str,
-    threads: str,
-    given: Given,
-) -> Iterator[Entrant]:
-    """Open every model; what was given is for bare files. Two of one name are told apart by their path."""
-    from edgecnn.bench.compare import Entrant
-    from edgecnn.bundle.bundle import find
-    from edgecnn.bundle.convention import Given
-
-    if twice := next((m for i, m in enumerate(models) if m in models[:i]), None):
-        raise OptionError(f"{twice} is named twice: name each model once")
-    told = [Given() if find(text).is_dir() else given for text in models]
-    opened = [open_variants(stack, text, engine, threads, g) for text, g in zip(models, told, strict=True)]
-    names = [next(iter(classifiers.values())).model.name for classifiers in opened]
-    for text, name, classifiers in zip(models, names, opened, strict=True):
-        yield Entrant(name if names.count(name) == 1 else text, classifiers)
-
-
-def _evaluated(
-    entrants: list[Entrant],
-    data: str,
-    split: Split | None,
-    limit: int | None,
-    layout: Layout,
-    corruptions: bool,
-) -> list[Entrant]:
-    """Return the entrants with what they made of the data; labels that do not fit are found first."""
-    from edgecnn.evaluation.evaluate import match_labels
-
-    name, source = open_data(data, layout.value)
-    for entrant in entrants:
-        known = next(iter(entrant.classifiers.values()))
-        match_labels(source.labels, known.labels, entrant.name, name)
-    return [
-        replace(e, evaluation=evaluate_on(e.classifiers, name, source, corruptions, split, limit))
-        for e in entrants
-    ]
-
-
-def _require_accuracy(entrants: list[Entrant]) -> None:
-    """Raise OptionError where no bundle says anything that could be drawn."""
-    from edgecnn.bench.compare import accuracy
-
-    if all(accuracy(e, v).top1 is None for e in entrants for v in e.classifiers):
-        raise OptionError("--plot draws accuracy, and none is known: add --data D to measure it")
 
 
 def print_rows(rows: list[Row], board: str) -> None:

@@ -6,11 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgecnn.cli.bench_open import Asked
-from edgecnn.cli.bench_print import print_report
-from edgecnn.cli.bench_run import run_bench
-from edgecnn.cli.live_run import Live, print_summary, run_live
-from edgecnn.cli.options import open_classifier
 from edgecnn.defaults import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -32,13 +27,19 @@ def demo(
     ] = 15.0,
 ) -> None:
     """Run `edgecnn live --source auto,synthetic`, then a short `edgecnn bench`, and sum up."""
+    from edgecnn.bench.contestants import Asked
+    from edgecnn.bench.session import run_bench
+    from edgecnn.classify.opening import open_classifier
+    from edgecnn.cli.bench_print import print_report
+    from edgecnn.cli.live_print import print_summary
     from edgecnn.io.printable import open_console
+    from edgecnn.live.session import Live, run_live
 
     console = open_console()
     console.print(f"$ edgecnn live --source auto,synthetic --seconds {seconds:g}", style="bold")
 
     def load(variant: str, *, strict: bool = False) -> AbstractContextManager[Classifier]:
-        return open_classifier(DEFAULT_MODEL, variant, "auto", "1", strict=strict)
+        return open_classifier(DEFAULT_MODEL, variant, "auto", 1, strict=strict)
 
     summary = run_live(load, "int8", Live("auto,synthetic", seconds=seconds), console)
     print_summary(summary, console)

@@ -20,32 +20,23 @@ from edgecnn.cli.options import (
     OutputOption,
     RangeOption,
     ScoresOption,
-    Split,
     SplitOption,
     ThreadsOption,
-    open_classifier,
     parse_given,
+    parse_threads,
 )
 from edgecnn.errors import OptionError
 from edgecnn.io.json_text import to_json
 from edgecnn.io.output import exit_on_interrupt
 from edgecnn.io.printable import echo, open_console, printable
-from edgecnn.io.quiet import say
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from rich.table import Table
 
-    from edgecnn.bundle.convention import Given
-    from edgecnn.classify.classifier import Classifier
-    from edgecnn.dataset import LayoutName, Source
     from edgecnn.evaluation.result import Evaluation
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
-# How many of the pictures that can't be read are named.
-_NAMED = 5
 # What fits on a screen: classes in the table, and across the confusion matrix.
 _MOST_CLASSES = 30
 _WIDEST_MATRIX = 12
@@ -86,15 +77,18 @@ def evaluate(
     Same pictures, same corruptions, in every run.
     """
     from edgecnn.evaluation.heatmap import draw_heatmap
+    from edgecnn.evaluation.session import evaluate_on, open_data, open_variants
     from edgecnn.io.output import write_bytes, write_text
 
     if plot and not corruptions:
         raise OptionError("--plot draws what --corruptions measures: add --corruptions")
     check_outputs(json_file, plot)
     given = parse_given(labels, value_range, fit, color, scores, output, input_size)
+    count = parse_threads(threads)
     with exit_on_interrupt(), ExitStack() as stack:
-        classifiers = open_variants(stack, model, engine, threads, given)
-        result = evaluate_on(classifiers, *open_data(data, layout.value), corruptions, split, limit)
+        classifiers = open_variants(stack, model, engine, count, given)
+        source = open_data(data, layout.value)
+        result = evaluate_on(classifiers, *source, corruptions, split and split.value, limit)
     if json_file != "-":
         print_result(result)
     if json_file:
@@ -113,76 +107,6 @@ def check_outputs(json_file: str | None, plot: str | None) -> None:
     for target in (json_file, plot):
         if target:
             check_target(target)
-
-
-def open_variants(
-    stack: ExitStack, model: str, engine: str, threads: str, given: Given
-) -> dict[str, Classifier]:
-    """Open what is measured of a model; see `evaluated`."""
-    from edgecnn.evaluation.evaluate import evaluated
-
-    opened = (open_classifier(model, name, engine, threads, given) for name in evaluated(model))
-    classifiers = (stack.enter_context(classifier) for classifier in opened)
-    return {classifier.model.variant: classifier for classifier in classifiers}
-
-
-def evaluate_on(
-    classifiers: Mapping[str, Classifier],
-    name: str,
-    source: Source,
-    corruptions: bool,
-    split: Split | None,
-    limit: int | None,
-) -> Evaluation:
-    """Evaluate a model's variants on the data of that name, and say what the figures can't."""
-    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    from edgecnn.evaluation.corruption import NAMES
-    from edgecnn.evaluation.evaluate import choose, evaluate_variants, match_labels, seen_in_training, select
-
-    known = next(iter(classifiers.values())).model
-    match_labels(source.labels, known.labels, known.name, name)
-    items = choose(select(source.items, split.value if split else None, name), limit)
-    if known.scores == "multi-label":
-        rule = "an image counts as right where its class has the highest score"
-        echo(f"note: {known.name} is multi-label: {rule}", err=True)
-    if known.bundle and (note := seen_in_training(known.bundle, name, items)):
-        echo(printable(note), err=True)
-    console = open_console(stderr=True)
-    bar = Progress(
-        *Progress.get_default_columns()[:2],
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    with bar:
-        task = bar.add_task("evaluating", total=len(items))
-        result = evaluate_variants(
-            classifiers,
-            source,
-            items,
-            data=name,
-            corruptions=NAMES if corruptions else (),
-            progress=lambda done: bar.update(task, completed=done),
-        )
-    for reason in result.skipped[:_NAMED]:
-        echo(printable(f"skipped: {reason}"), err=True)
-    if len(result.skipped) > _NAMED:
-        echo(f"skipped {len(result.skipped)} of {len(items)} pictures", err=True)
-    return result
-
-
-def open_data(text: str, layout: LayoutName = "auto") -> tuple[str, Source]:
-    """Open the data, and say what they are called."""
-    from edgecnn.dataset import data_name, left_out, locate, open_source
-
-    path = locate(text)
-    source = open_source(path, layout)
-    for note in left_out(source):
-        say(note)
-    return data_name(path), source
 
 
 def print_result(result: Evaluation) -> None:

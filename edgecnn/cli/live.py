@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgecnn.camera import STALL_S, Mode
+from edgecnn.classify.opening import open_classifier
 from edgecnn.classify.smooth import MOST_HOLD, MOST_SMOOTH
-from edgecnn.cli.live_run import Live, Show, print_summary, run_live
+from edgecnn.cli.live_print import print_summary
 from edgecnn.cli.options import (
     ColorOption,
     EngineOption,
@@ -24,14 +25,15 @@ from edgecnn.cli.options import (
     ThreadsOption,
     ThresholdOption,
     VariantOption,
-    open_classifier,
     parse_given,
+    parse_threads,
     parse_whole,
 )
 from edgecnn.defaults import DEFAULT_MODEL, MAX_MEGAPIXELS
 from edgecnn.errors import OptionError
 from edgecnn.frame import Box
 from edgecnn.image.file import UPLOAD_MEGAPIXELS
+from edgecnn.live.session import Live, Show, run_live
 from edgecnn.live.sink.web.listen import Listen
 
 if TYPE_CHECKING:
@@ -199,9 +201,10 @@ def live(
     )  # fmt: skip
 
     given = parse_given(labels, value_range, fit, color, scores, output, input_size)
+    count = parse_threads(threads)
 
     def load(name: str | None, *, strict: bool = False) -> AbstractContextManager[Classifier]:
-        return open_classifier(model, name, engine, threads, given, threshold, deadline, strict=strict)
+        return open_classifier(model, name, engine, count, given, threshold, deadline, strict=strict)
 
     print_summary(run_live(load, variant, asked, console), console)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
@@ -10,17 +9,10 @@ import typer
 
 from edgecnn.engine import MAX_THREADS
 from edgecnn.errors import OptionError
-from edgecnn.io.quiet import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from edgecnn.bundle.convention import Color, Fit, Given
     from edgecnn.bundle.scores import Scores
-    from edgecnn.classify.classifier import Classifier
-    from edgecnn.engine import Engine
-    from edgecnn.frame import Result
-    from edgecnn.live.stats import Summary
 
 ModelOption = Annotated[
     str, typer.Option("--model", "-m", help="A bundle's name or folder, or a .tflite file.", metavar="M")
@@ -222,92 +214,3 @@ def parse_given(
         cast("Color | None", color and color.value), cast("Scores | None", scores and scores.value),
         output, parse_input_size(input_size),
     )  # fmt: skip
-
-
-def choice(engine: Engine) -> str | None:
-    """Say what `auto` chose, and why not another one; None where an engine was named."""
-    if not engine.passed_over:
-        return None
-    return f"engine {engine.name}, chosen by auto; not {'; not '.join(engine.passed_over)}"
-
-
-@contextmanager
-def open_classifier(
-    model: str,
-    variant: str | None,
-    engine: str,
-    threads: str | int,
-    given: Given | None = None,
-    threshold: float | None = None,
-    deadline_ms: float | None = None,
-    *,
-    strict: bool = False,
-) -> Iterator[Classifier]:
-    """Open what the shared options name, and say what is to be known of it.
-
-    OpenCV gets as many threads as the model.
-    """
-    import cv2
-
-    from edgecnn.bundle.convention import Given
-    from edgecnn.classify.loader import load
-
-    given = given or Given()
-    count = parse_threads(str(threads))
-    with load(
-        model,
-        variant,
-        engine,
-        count,
-        labels=given.labels,
-        value_range=given.value_range,
-        fit=given.fit,
-        color=given.color,
-        scores=given.scores,
-        output=given.output,
-        input_size=given.size,
-        threshold=threshold,
-        deadline_ms=deadline_ms,
-        strict=strict,
-    ) as classifier:
-        cv2.setNumThreads(classifier.threads)
-        for notice in classifier.notices:
-            say(notice)
-        yield classifier
-
-
-# So many grey levels between the strongest and the weakest channel, in the mean, are colour.
-_COLORED = 25
-# Of so many frames and more this share has to be unknown before another model is proposed.
-_LEAST_FRAMES, _MOSTLY = 30, 0.9
-
-
-def is_strange(result: Result, classifier: Classifier) -> bool:
-    """Whether a model of grey images says that it does not know an image, which is in colour."""
-    if not result.unknown or not _is_grey(classifier):
-        return False
-    pixels = result.frame.region[::8, ::8].astype("int16")
-    return pixels.ndim == 3 and float((pixels.max(axis=2) - pixels.min(axis=2)).mean()) > _COLORED
-
-
-def saw_nothing_known(summary: Summary, classifier: Classifier) -> bool:
-    """Whether a model of grey images did not know what a camera showed nearly all of the time.
-
-    A source that knows the true labels shows what the model is for, however badly.
-    """
-    mostly = summary.unknown >= _MOSTLY * summary.frames and not summary.known
-    return summary.frames >= _LEAST_FRAMES and mostly and _is_grey(classifier)
-
-
-def _is_grey(classifier: Classifier) -> bool:
-    return classifier.model.bundle is not None and classifier.model.input.color == "gray"
-
-
-def other_models(classifier: Classifier) -> str:
-    """Say what a model knows, and how to choose another one."""
-    model, size = classifier.model, classifier.model.input
-    return (
-        f"{model.name} knows {len(model.labels)} classes ({', '.join(model.labels[:3])}, …) in grey images "
-        f"of {size.width}×{size.height} pixels, and what it was shown looks like none of them: choose "
-        "another with --model, `edgecnn models list` shows them"
-    )

@@ -9,11 +9,10 @@ import pytest
 from rich.console import Console
 
 import edgecnn
-from edgecnn.bench import Contestant, Frames, bench_frames, measure, report
+from edgecnn.bench import Contestant, Frames, bench_frames, measure, report, session
+from edgecnn.bench.session import take_energy
 from edgecnn.bundle import bundle
-from edgecnn.cli import bench_run
 from edgecnn.cli.bench_print import print_report
-from edgecnn.cli.bench_run import take_energy
 from tests.benchmark_model import BUILTIN, install, printed
 from tests.edgecnn.bench.test_contest import compared
 from tests.edgecnn.machine.test_energy import RAILS, WATTS, firmware
@@ -25,7 +24,7 @@ QUICK = ("--engine", "fake:delay_ms=0.1", *SHORT)
 @pytest.fixture(autouse=True)
 def _without_rests(monkeypatch):
     """Figures are not what is tested here."""
-    monkeypatch.setattr(bench_run, "SPREAD_S", 0.0)
+    monkeypatch.setattr(session, "SPREAD_S", 0.0)
 
 
 def test_it_compares_and_writes_json(run_cli, tmp_path):

@@ -1,4 +1,4 @@
-"""Runs what `edgecnn bench` was asked for: measures the contestants in turn, and then works out the rest."""
+"""A run of `edgecnn bench`: opens the contestants, measures them interleaved, and compares them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgecnn.cli.bench_open import Asked, open_contestants
+from edgecnn.bench.contestants import Asked, open_contestants
 from edgecnn.errors import BenchError, EngineError
 from edgecnn.io.printable import open_console
 from edgecnn.io.quiet import say
@@ -150,11 +150,11 @@ def _peaks(contestants: Sequence[Contestant]) -> dict[int, Peak]:
 def _judge(asked: Asked, contestants: Sequence[Contestant]) -> Callable[[], Knowledge]:
     """Open the data, check that their labels fit, and return what measures the contestants on them."""
     from edgecnn.bench.accuracy import judged, knowledge
-    from edgecnn.cli.evaluate import evaluate_on, open_data
     from edgecnn.evaluation.evaluate import match_labels
+    from edgecnn.evaluation.session import evaluate_on, open_data
 
     classifiers = judged(contestants)
-    name, source = open_data(asked.data or "", asked.layout.value)
+    name, source = open_data(asked.data or "", asked.layout)
     first = contestants[0].classifier.model
     match_labels(source.labels, first.labels, first.name, name)
     return lambda: knowledge(

@@ -1,29 +1,27 @@
-"""Runs `edgecnn live` and the live part of `edgecnn demo`: opens what was asked for, loops, sums up."""
+"""A live run: opens the model, the camera and the sinks, runs the loop, and closes them."""
 
 from __future__ import annotations
 
-import os
-import signal
-import stat
-import threading
-import time
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
 
 from edgecnn.camera import Mode, open_recovering
+from edgecnn.classify.advice import is_grey, other_models
 from edgecnn.classify.smooth import HOLD, SMOOTH
-from edgecnn.cli.options import choice, other_models, saw_nothing_known
 from edgecnn.defaults import DEFAULT_MODEL
+from edgecnn.engine.choice import choice
 from edgecnn.errors import OutputError
 from edgecnn.image.file import UPLOAD_MEGAPIXELS
 from edgecnn.io.address import mask_secrets
 from edgecnn.io.quiet import say
+from edgecnn.live.signals import StoppedEarly, stop_on_signals
 from edgecnn.live.sink.web.listen import Listen
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterator
 
     from rich.console import Console
@@ -31,10 +29,12 @@ if TYPE_CHECKING:
     from edgecnn.camera import Camera
     from edgecnn.classify.classifier import Classifier
     from edgecnn.image.framing import Framing
+    from edgecnn.live.signals import Signals
     from edgecnn.live.sink import Sink
     from edgecnn.live.stats import Summary
 
-_AT_ITS_HEELS_S = 0.5
+# Of so many frames and more this share has to be unknown before another model is proposed.
+_LEAST_FRAMES, _MOSTLY = 30, 0.9
 
 
 class Show(StrEnum):
@@ -91,9 +91,9 @@ def run_live(
     failures: list[str] = []
     try:
         with ExitStack() as stack:
-            stop = stack.enter_context(_stop_on_signals())
+            stop = stack.enter_context(stop_on_signals())
             summary = _run(load, variant, asked, console, stop, stack, failures)
-    except _StoppedEarly:
+    except StoppedEarly:
         summary = Stats().summary(mask_secrets(asked.source))
     return replace(summary, failures=(*summary.failures, *failures))
 
@@ -103,7 +103,7 @@ def _run(
     variant: str | None,
     asked: Live,
     console: Console,
-    signals: _Signals,
+    signals: Signals,
     stack: ExitStack,
     failures: list[str],
 ) -> Summary:
@@ -144,9 +144,18 @@ def _run(
         framing=asked.framing,
         save_to=asked.save_to,
     )
-    if saw_nothing_known(summary, classifier):
+    if _saw_nothing_known(summary, classifier):
         say(other_models(classifier))
     return summary
+
+
+def _saw_nothing_known(summary: Summary, classifier: Classifier) -> bool:
+    """Whether a model of grey images did not know what a camera showed nearly all of the time.
+
+    A source that knows the true labels shows what the model is for, however badly.
+    """
+    mostly = summary.unknown >= _MOSTLY * summary.frames and not summary.known
+    return summary.frames >= _LEAST_FRAMES and mostly and is_grey(classifier)
 
 
 def _close_later(sink: Sink, stack: ExitStack, failures: list[str]) -> Sink:
@@ -190,50 +199,6 @@ def _sinks(
         yield open_view(view, console, **(options if view == "web" else {}))
 
 
-def print_summary(summary: Summary, console: Console) -> None:
-    """Print what the run amounted to. Raises OutputError where something was not written."""
-    console.print(", ".join(_counts(summary)), soft_wrap=True)
-    if summary.smoothed:
-        console.print(f"  smoothed: {_changes(summary.steady_changes)}{_following(summary)}", soft_wrap=True)
-    for variant, spreads in summary.spreads.items():
-        if len(summary.spreads) > 1:
-            console.print(f"  {variant}")
-        for stage, spread in spreads.items():
-            console.print(f"  {stage:<10}  p50 {spread.p50_ms:9.3f} ms   p99 {spread.p99_ms:9.3f} ms")
-    if summary.failures:
-        raise OutputError("; ".join(summary.failures))
-
-
-def _counts(summary: Summary) -> list[str]:
-    """Return what was counted, each with its number."""
-    counted = [f"{summary.frames:,} frames in {summary.seconds:.1f} s", f"{summary.rate:.1f} a second"]
-    counted.append(f"{summary.dropped:,} dropped")
-    if summary.accuracy is not None:
-        counted.append(f"{summary.accuracy:.1%} of {summary.known:,} labels right")
-    if summary.unknown:
-        counted.append(f"{summary.unknown:,} unknown")
-    if summary.restarts:
-        counted.append(f"{summary.restarts:,} lost to a restart of the engine")
-    if summary.unanswered:
-        counted.append(f"{summary.unanswered:,} answered with NaN or infinity")
-    if summary.smoothed:
-        counted.append(_changes(summary.changes))
-    return counted
-
-
-def _following(summary: Summary) -> str:
-    """Say how smoothed labels follow the truth, where that is known."""
-    f = summary.following
-    if not summary.known:
-        return ""
-    missed = f"{f.missed:,} ended before that" if f.missed else ""
-    return "; ".join(filter(None, (f" for {f.true_changes:,} of the truth", f.words, missed)))
-
-
-def _changes(count: int) -> str:
-    return f"{count:,} change{'s' * (count != 1)} of label"
-
-
 def _view(show: Show) -> str | None:
     """Choose the view: a window only where one can really be shown."""
     if show is Show.none:
@@ -243,67 +208,3 @@ def _view(show: Show) -> str | None:
 
         return "terminal" if why_no_window() else "window"
     return str(show.value)
-
-
-class _StoppedEarly(BaseException):
-    """A signal came before the loop ran: whatever is waited for, such as a camera or a pipe, is left."""
-
-
-class _Signals:
-    """What signals have asked for; `running` says that the loop itself looks at `stop`."""
-
-    def __init__(self) -> None:
-        self.stop = threading.Event()
-        self.running = False
-
-
-@contextmanager
-def _stop_on_signals() -> Iterator[_Signals]:
-    """Have Ctrl-C, SIGTERM and a closed terminal end the loop between two frames.
-
-    Before it runs they raise `_StoppedEarly` instead.
-
-    A second Ctrl-C or SIGTERM has its usual effect, but not one that comes at the first one's heels: who runs
-    us in a process group, as `timeout` does, sends to it and to us. Where hanging up is ignored (`nohup`), it
-    stays so.
-    """
-    signals = _Signals()
-    if threading.current_thread() is not threading.main_thread():
-        yield signals
-        return
-
-    first: dict[int, float] = {}
-
-    def end(number: int, _: object) -> None:
-        early = not (signals.running or signals.stop.is_set())
-        signals.stop.set()
-        if time.monotonic() - first.setdefault(number, time.monotonic()) > _AT_ITS_HEELS_S:
-            signal.signal(number, saved[signal.Signals(number)])
-            signal.raise_signal(number)
-        if number == getattr(signal, "SIGHUP", None):
-            _leave_terminal()
-        if early:
-            raise _StoppedEarly
-
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        numbers.append(signal.SIGHUP)
-    saved = {s: signal.getsignal(s) for s in numbers}
-    for number in numbers:
-        signal.signal(number, end)
-    try:
-        yield signals
-    finally:
-        for number, handler in saved.items():
-            signal.signal(number, handler)
-
-
-def _leave_terminal() -> None:
-    """Send to nowhere what would go to a terminal that is closed, where each write fails."""
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for handle in (0, 1, 2):
-        with suppress(OSError):
-            # A terminal that hung up is none any more, and fails as a device.
-            if stat.S_ISCHR(os.fstat(handle).st_mode):
-                os.dup2(nowhere, handle)
-    os.close(nowhere)

@@ -1,11 +1,11 @@
-"""What `edgecnn bench` was asked for, and the contestants that it opens for that."""
+"""What a run of `edgecnn bench` measures, and the contestants that it opens for that."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from edgecnn.cli.options import Layout, open_classifier, parse_threads
+from edgecnn.classify.opening import open_classifier
 from edgecnn.defaults import DEFAULT_MODEL
 from edgecnn.errors import OptionError
 from edgecnn.io.quiet import say
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edgecnn.bundle.bundle import Bundle
     from edgecnn.bundle.convention import Given
     from edgecnn.classify.classifier import Classifier
-    from edgecnn.cli.options import Split
+    from edgecnn.dataset import LayoutName
 
 ALL = "all"
 USUAL = "int8"
@@ -72,9 +72,9 @@ class Asked:
     ops: bool = False
     compare: str | None = None
     data: str | None = None
-    split: Split | None = None
+    split: str | None = None
     limit: int | None = None
-    layout: Layout = Layout.auto
+    layout: LayoutName = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,26 +179,3 @@ def _usual(bundle: Bundle | None, variant: str) -> list[str]:
     """Return what a variant is compared with where nobody says: float32, else int8, where there is one."""
     there = bundle.portable if bundle else ()
     return [name for name in ("float32", USUAL) if name in there and name != variant][:1]
-
-
-def parse_counts(text: str) -> tuple[int | Literal["auto"], ...]:
-    """Read `1,2`. Raises OptionError."""
-    return tuple(dict.fromkeys(parse_threads(part) for part in text.split(",")))
-
-
-def parse_names(text: str, option: str) -> tuple[str, ...]:
-    """Read `float32,float16`. Raises OptionError."""
-    names = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
-    if not all(names):
-        raise OptionError(f"{option} is {text!r}, expected names with commas between them")
-    return names
-
-
-def parse_engines(text: str) -> tuple[str, ...]:
-    """Read `litert,fake:delay_ms=5,jitter_ms=1`; a comma before `key=` separates nothing."""
-    from edgecnn.camera import split_sources
-
-    names = tuple(dict.fromkeys(split_sources(text)))
-    if not names:
-        raise OptionError("--engine is empty: name one, or leave it out")
-    return names

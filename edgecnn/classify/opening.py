@@ -1,0 +1,58 @@
+"""Opens a classifier for a command or a run."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal
+
+from edgecnn.io.quiet import say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from edgecnn.bundle.convention import Given
+    from edgecnn.classify.classifier import Classifier
+
+
+@contextmanager
+def open_classifier(
+    model: str,
+    variant: str | None,
+    engine: str,
+    threads: int | Literal["auto"],
+    given: Given | None = None,
+    threshold: float | None = None,
+    deadline_ms: float | None = None,
+    *,
+    strict: bool = False,
+) -> Iterator[Classifier]:
+    """Open a classifier for a command: its notices are printed to stderr.
+
+    OpenCV gets as many threads as the model. See `load` for the arguments and errors.
+    """
+    import cv2
+
+    from edgecnn.bundle.convention import Given
+    from edgecnn.classify.loader import load
+
+    given = given or Given()
+    with load(
+        model,
+        variant,
+        engine,
+        threads,
+        labels=given.labels,
+        value_range=given.value_range,
+        fit=given.fit,
+        color=given.color,
+        scores=given.scores,
+        output=given.output,
+        input_size=given.size,
+        threshold=threshold,
+        deadline_ms=deadline_ms,
+        strict=strict,
+    ) as classifier:
+        cv2.setNumThreads(classifier.threads)
+        for notice in classifier.notices:
+            say(notice)
+        yield classifier
