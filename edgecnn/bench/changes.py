@@ -16,7 +16,7 @@ from edgecnn.latency import BETWEEN_RUNS, Ratio, ratio_of_runs
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from edgecnn.bench.contest import Contestant
+    from edgecnn.bench.interleaved import Candidate
     from edgecnn.machine.board import Board
 
 # Of the JSON that `bench` writes.
@@ -25,7 +25,7 @@ FORMAT = 1
 LEAST_CHANGE = BETWEEN_RUNS
 # Of the file, and of the blocks of a stage: `bench` writes 50 KB, and 40 blocks by default.
 _MOST_BYTES, _MOST_BLOCKS = 4 << 20, 10_000
-# How many contestants an error names.
+# How many candidates an error names.
 _NAMED = 5
 # A day: what is longer is no latency.
 _MOST_MS = 86_400_000
@@ -35,7 +35,7 @@ _COMMON = ("model", "cpu", "cpu_family", "instructions", "cores", "architecture"
 
 @dataclass(frozen=True, slots=True)
 class Older:
-    """One contestant of an older run; its blocks' medians in ms by stage."""
+    """One candidate of an older run; its blocks' medians in ms by stage."""
 
     engine_version: str | None
     sha256: str
@@ -44,7 +44,7 @@ class Older:
 
 @dataclass(frozen=True, slots=True)
 class OldRun:
-    """What is needed of an older run's JSON; contestants by variant, engine and threads."""
+    """What is needed of an older run's JSON; candidates by variant, engine and threads."""
 
     source: str
     when: str
@@ -53,11 +53,11 @@ class OldRun:
     board: dict[str, Any]
     frames: str
     doubts: list[str]
-    contestants: dict[tuple[str, str, int], Older]
+    candidates: dict[tuple[str, str, int], Older]
 
 
 class _Run(Protocol):
-    """What is needed of the run that is compared; `names` are the contestants by what to call them."""
+    """What is needed of the run that is compared; `names` are the candidates by what to call them."""
 
     @property
     def model(self) -> str: ...
@@ -69,7 +69,7 @@ class _Run(Protocol):
     def frames(self) -> str: ...
 
     @property
-    def names(self) -> Mapping[str, Contestant]: ...
+    def names(self) -> Mapping[str, Candidate]: ...
 
     @property
     def doubts(self) -> Sequence[str]: ...
@@ -77,9 +77,9 @@ class _Run(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One stage of one contestant: the medians in ms, and how many times as long it takes now."""
+    """One stage of one candidate: the medians in ms, and how many times as long it takes now."""
 
-    contestant: str
+    candidate: str
     stage: str
     before_ms: float
     now_ms: float
@@ -95,7 +95,7 @@ class Change:
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
         return {
-            "contestant": self.contestant,
+            "contestant": self.candidate,
             "stage": self.stage,
             "before_ms": round(self.before_ms, 5),
             "now_ms": round(self.now_ms, 5),
@@ -164,10 +164,10 @@ def read_run(path: str) -> OldRun:
         doubts = [_typed({"doubts": doubt}, "doubts", str) for doubt in _typed(raw, "doubts", list)]
         board = _typed(raw, "board", dict)
         common = {key: _typed(board, key, str, int, list, type(None)) for key in _COMMON if key in board}
-        contestants = dict(map(_older, _typed(raw, "results", list)))
+        candidates = dict(map(_older, _typed(raw, "results", list)))
     except ValueError as error:
         raise BenchError(f"{path} is a damaged report: {error}; measure again") from error
-    return OldRun(path, when, model, edgecnn, common, frames, doubts, contestants)
+    return OldRun(path, when, model, edgecnn, common, frames, doubts, candidates)
 
 
 def _older(result: Any) -> tuple[tuple[str, str, int], Older]:
@@ -206,21 +206,21 @@ def _short(value: Any) -> str:
     return reprlib.repr(value)
 
 
-def require_shared(old: OldRun, contestants: Sequence[Contestant]) -> None:
+def require_shared(old: OldRun, candidates: Sequence[Candidate]) -> None:
     """Raise BenchError where an older run has none of these."""
-    if not any((c.variant, c.engine, c.threads) in old.contestants for c in contestants):
-        names = [f"{v} on {e} with {t} threads" for v, e, t in old.contestants]
+    if not any((c.variant, c.engine, c.threads) in old.candidates for c in candidates):
+        names = [f"{v} on {e} with {t} threads" for v, e, t in old.candidates]
         more = [f"{len(names) - _NAMED} more"] if len(names) > _NAMED else []
         there = "; ".join([*names[:_NAMED], *more])
         raise BenchError(f"{old.source} has nothing of what is to be measured; it has {there or 'nothing'}")
 
 
 def find_changes(old: OldRun, new: _Run) -> Changes:
-    """Hold a run against an older one, contestant by contestant."""
+    """Hold a run against an older one, candidate by candidate."""
     rows: list[Change] = []
     differences = _differences(old, new)
     for name, c in new.names.items():
-        before = old.contestants.get((c.variant, c.engine, c.threads))
+        before = old.candidates.get((c.variant, c.engine, c.threads))
         if before is None:
             differences.append(f"{name} was not in that run")
             continue
@@ -237,8 +237,8 @@ def find_changes(old: OldRun, new: _Run) -> Changes:
     return Changes(old.source, old.when, tuple(differences), tuple(rows), quiet)
 
 
-def _change(name: str, stage: str, before: list[float], contestant: Contestant) -> Change:
-    now = [median(block) for block in contestant.values(stage)]
+def _change(name: str, stage: str, before: list[float], candidate: Candidate) -> Change:
+    now = [median(block) for block in candidate.values(stage)]
     # Nothing takes no time: a stage below the clock's step does not divide.
     least = 1e-6
     ratio = ratio_of_runs([max(v, least) for v in now], [max(v, least) for v in before])

@@ -1,4 +1,4 @@
-"""What it takes until the first label: Python, the imports, opening the model, and the first picture.
+"""What it takes until the first label: Python, the imports, opening the model, and the first image.
 
 Run as `python -m edgecnn.bench.cold_start ENGINE OPENING` this module is the process that is measured; it
 starts with nothing imported but what counts the time.
@@ -62,7 +62,7 @@ class ColdStart:
     """One start or the medians of several, in ms, and the most memory that such a process held, in MiB.
 
     `python` is the interpreter itself, `load` opens the model and builds its interpreter, `first` is the
-    first picture with all its stages; `total` goes from the process' start to the label.
+    first image with all its stages; `total` goes from the process' start to the label.
     """
 
     python_ms: float
@@ -144,7 +144,7 @@ def _start(opening: Opening) -> ColdStart:
 
 
 def _be_started(runs_on: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Import, load, classify one picture; return the moments and the most memory that was held."""
+    """Import, load, classify one image; return the moments and the most memory that was held."""
     import importlib
 
     import cv2
@@ -159,11 +159,11 @@ def _be_started(runs_on: str, arguments: dict[str, Any]) -> dict[str, Any]:
     imported = time.monotonic_ns()
     with load(**arguments) as classifier:
         loaded = time.monotonic_ns()
-        picture = np.zeros((480, 640, 3), np.uint8)
-        classifier.classify(picture, 1)
+        image = np.zeros((480, 640, 3), np.uint8)
+        classifier.classify(image, 1)
         first = time.monotonic_ns()
         for _ in range(_MEMORY_RUNS):
-            classifier.classify(picture, 1)
+            classifier.classify(image, 1)
         return {
             "stamps_ns": [_BEGAN_NS, imported, loaded, first],
             "peak_memory_mib": peak_memory_mib(),

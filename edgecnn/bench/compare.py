@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edgecnn.bench import STAGES, Contestant, measure
+from edgecnn.bench import STAGES, Candidate, measure
 from edgecnn.evaluation.heatmap import require_matplotlib
 from edgecnn.image.figure_text import figure_texts
 from edgecnn.tflite.arena import arena_bytes
@@ -26,7 +26,7 @@ _LONGEST_NAME = 40
 
 @dataclass(frozen=True, slots=True)
 class Entrant:
-    """One model with its open variants, and what it made of labelled pictures where it was asked."""
+    """One model with its open variants, and what it made of labelled images where it was asked."""
 
     name: str
     classifiers: Mapping[str, Classifier]
@@ -34,7 +34,7 @@ class Entrant:
 
 
 @dataclass(frozen=True, slots=True)
-class Accuracy:
+class KnownAccuracy:
     """Top-1 and the mean top-1 under the standard corruptions, 0 to 1, where they are known.
 
     `data` and `pictures` are what top-1 was measured on; `here` says that it was now, not by the bundle's
@@ -54,7 +54,7 @@ class Row:
 
     model: str
     variant: str
-    accuracy: Accuracy
+    accuracy: KnownAccuracy
     file_bytes: int
     macs: int
     arena_bytes: int
@@ -87,41 +87,41 @@ def compare(entrants: Sequence[Entrant], *, blocks: int = 40) -> list[Row]:
 
     `blocks` is how often each of them has its turn; see `edgecnn.bench.measure`.
     """
-    contestants = {
-        (entrant.name, variant): Contestant.of(classifier)
+    candidates = {
+        (entrant.name, variant): Candidate.of(classifier)
         for entrant in entrants
         for variant, classifier in entrant.classifiers.items()
     }
-    measure(list(contestants.values()), blocks=blocks)
+    measure(list(candidates.values()), blocks=blocks)
     rows = []
     for entrant in entrants:
         for variant, classifier in entrant.classifiers.items():
-            contestant, file = contestants[entrant.name, variant], classifier.model.file
+            candidate, file = candidates[entrant.name, variant], classifier.model.file
             rows.append(
                 Row(
                     model=entrant.name,
                     variant=variant,
                     accuracy=accuracy(entrant, variant),
-                    file_bytes=contestant.file_bytes,
+                    file_bytes=candidate.file_bytes,
                     macs=file.macs,
                     arena_bytes=arena_bytes(file),
-                    engine=contestant.engine,
-                    threads=contestant.threads,
-                    latency={stage: contestant.spread(stage) for stage in STAGES},
+                    engine=candidate.engine,
+                    threads=candidate.threads,
+                    latency={stage: candidate.spread(stage) for stage in STAGES},
                 )
             )
     return rows
 
 
-def accuracy(entrant: Entrant, variant: str) -> Accuracy:
+def accuracy(entrant: Entrant, variant: str) -> KnownAccuracy:
     """Return what is known of a variant's accuracy: measured here, else what its bundle says, if anything."""
     told = _told(entrant.classifiers[variant], variant)
     if entrant.evaluation is None:
         return told
     found = entrant.evaluation
     mean = found.mean_under(variant)
-    # A bundle's robustness is one of other pictures, so it does not stand beside figures of these.
-    return Accuracy(found.variants[variant].top1, mean, found.data, found.pictures, here=True)
+    # A bundle's robustness is one of other images, so it does not stand beside figures of these.
+    return KnownAccuracy(found.variants[variant].top1, mean, found.data, found.pictures, here=True)
 
 
 def differ_in_data(rows: Sequence[Row]) -> bool:
@@ -178,13 +178,13 @@ def _shortened(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else f"{name[:18]}…{name[-18:]}"
 
 
-def _told(classifier: Classifier, variant: str) -> Accuracy:
+def _told(classifier: Classifier, variant: str) -> KnownAccuracy:
     """Return what a bundle's manifest says of its own accuracy; a bare file says nothing."""
     bundle = classifier.model.bundle
     if bundle is None:
-        return Accuracy(None, None, "", 0, here=False)
+        return KnownAccuracy(None, None, "", 0, here=False)
     facts = bundle.facts
-    return Accuracy(
+    return KnownAccuracy(
         bundle.variants[variant].accuracy,
         facts.robustness.get(variant),
         facts.data,

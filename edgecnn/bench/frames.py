@@ -1,4 +1,4 @@
-"""The frames that everything is measured on: as pictures, and as a webcam delivers them."""
+"""The frames that everything is measured on: as images, and as a webcam delivers them."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ MOST_PIXELS = 65_500
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """Pictures, uint8 H×W×3 BGR, the same ones as JPEG files, and what they are, for a person."""
+    """Images, uint8 H×W×3 BGR, the same ones as JPEG files, and what they are, for a person."""
 
-    pictures: tuple[NDArray[np.uint8], ...]
+    images: tuple[NDArray[np.uint8], ...]
     jpegs: tuple[bytes, ...]
     about: str
 
     @classmethod
-    def of(cls, pictures: Iterable[NDArray[np.uint8]], origin: str) -> Frames:
-        """Compress some pictures of `origin`; at least one is needed."""
+    def of(cls, images: Iterable[NDArray[np.uint8]], origin: str) -> Frames:
+        """Compress some images of `origin`; at least one is needed."""
         import cv2
 
-        kept = tuple(pictures)
+        kept = tuple(images)
         if any(max(p.shape[:2]) > MOST_PIXELS for p in kept):
             raise CameraError(
-                f"a picture {origin} has a side of more than {MOST_PIXELS:,} pixels, the most of a JPEG"
+                f"an image {origin} has a side of more than {MOST_PIXELS:,} pixels, the most of a JPEG"
             )
         encoded = (cv2.imencode(".jpg", p, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1] for p in kept)
         sizes = sorted({f"{p.shape[1]}×{p.shape[0]}" for p in kept})
@@ -55,7 +55,7 @@ class Frames:
 
     @classmethod
     def read(cls, source: str) -> Frames:
-        """Return the first frames of a folder, picture, video or camera. Raises CameraError."""
+        """Return the first frames of a folder, image, video or camera. Raises CameraError."""
         from edgecnn.camera import open_guarded
 
         name = mask_secrets(source)
@@ -69,13 +69,13 @@ class Frames:
 
 
 def bench_frames() -> list[NDArray[np.uint8]]:
-    """Return the synthetic ones as pictures."""
+    """Return the synthetic ones as images."""
     with SyntheticCamera("synthetic:seed=1,fps=0,hold=1") as camera:
         return [camera.draw(i)[0] for i in range(FRAME_COUNT)]
 
 
 def capture(jpeg: bytes, least: int | None = None) -> NDArray[np.uint8]:
-    """Return the picture of a webcam's compressed frame, as the camera's room decodes it.
+    """Return the image of a webcam's compressed frame, as the camera's room decodes it.
 
     `least` is how long its shorter side has to be at least, None for the full size.
     """

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class OperatorCost:
     """One operator: what it writes, its multiplications, and the bytes that pass.
 
     Weights are read; activations are read and written. `ms` is None where nobody told.
@@ -40,7 +40,7 @@ class Operators:
     """
 
     variant: str
-    costs: tuple[Cost, ...]
+    costs: tuple[OperatorCost, ...]
     others: tuple[Timed, ...] = ()
     untimed: str = ""
 
@@ -78,7 +78,7 @@ def operators(variant: str, file: TfliteFile) -> Operators:
             for constant in (True, False)
         }
         shape = written[0].shape if written else ()
-        costs.append(Cost(index, operator.name, shape, operator.macs, size[True], size[False]))
+        costs.append(OperatorCost(index, operator.name, shape, operator.macs, size[True], size[False]))
     return Operators(variant, tuple(costs))
 
 

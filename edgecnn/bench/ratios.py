@@ -1,4 +1,4 @@
-"""How many times as fast one contestant is as another: for variants, engines and numbers of threads."""
+"""How many times as fast one candidate is as another: for variants, engines and numbers of threads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edgecnn.latency import Ratio, ratio_of_medians
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from edgecnn.bench.contest import Contestant
+    from edgecnn.bench.interleaved import Candidate
 
 By = Literal["variant", "engine", "threads"]
 # The stages whose ratio is worked out, where they were measured.
@@ -22,8 +22,8 @@ class Comparison:
     """How many times as fast `one` is as `other`: other's p50 / one's. They differ in `by` alone."""
 
     by: By
-    one: Contestant
-    other: Contestant
+    one: Candidate
+    other: Candidate
     ratios: dict[str, Ratio]
 
     @property
@@ -33,7 +33,7 @@ class Comparison:
 
     @property
     def total(self) -> Ratio:
-        """The ratio from picture to label."""
+        """The ratio from image to label."""
         return self.ratios["total"]
 
     @property
@@ -83,32 +83,32 @@ class Comparison:
         }
 
 
-def compare_all(contestants: Sequence[Contestant]) -> list[Comparison]:
-    """Hold contestants against one another that differ in one thing alone.
+def compare_all(candidates: Sequence[Candidate]) -> list[Comparison]:
+    """Hold candidates against one another that differ in one thing alone.
 
     The first one's variant is held against each other variant; each further engine, and each further number
     of threads, against the first one.
     """
-    lead = contestants[0]
+    lead = candidates[0]
     found = [
         _compare("variant", one, other)
-        for one in contestants
-        for other in contestants
+        for one in candidates
+        for other in candidates
         if one.variant == lead.variant != other.variant
         and (one.engine, one.threads) == (other.engine, other.threads)
     ]
-    found += _with_first("engine", contestants, lambda c: (c.variant, c.threads))
-    return found + _with_first("threads", contestants, lambda c: (c.variant, c.engine))
+    found += _with_first("engine", candidates, lambda c: (c.variant, c.threads))
+    return found + _with_first("threads", candidates, lambda c: (c.variant, c.engine))
 
 
 def _with_first(
-    by: By, contestants: Sequence[Contestant], alike: Callable[[Contestant], object]
+    by: By, candidates: Sequence[Candidate], alike: Callable[[Candidate], object]
 ) -> list[Comparison]:
-    firsts: dict[object, Contestant] = {}
-    return [_compare(by, c, first) for c in contestants if (first := firsts.setdefault(alike(c), c)) is not c]
+    firsts: dict[object, Candidate] = {}
+    return [_compare(by, c, first) for c in candidates if (first := firsts.setdefault(alike(c), c)) is not c]
 
 
-def _compare(by: By, one: Contestant, other: Contestant) -> Comparison:
+def _compare(by: By, one: Candidate, other: Candidate) -> Comparison:
     stages = [stage for stage in COMPARED if stage in one.stages]
     ratios = {stage: ratio_of_medians(other.values(stage), one.values(stage)) for stage in stages}
     return Comparison(by, one, other, ratios)
@@ -119,7 +119,7 @@ def threads(count: int) -> str:
     return f"{count} thread{'s' * (count > 1)}"
 
 
-def names(contestants: Sequence[Contestant]) -> list[str]:
+def names(candidates: Sequence[Candidate]) -> list[str]:
     """Return what to call each of them: the engine is named where there are several."""
-    several = len({c.engine for c in contestants}) > 1
-    return [", ".join([c.variant, *([c.engine] if several else []), threads(c.threads)]) for c in contestants]
+    several = len({c.engine for c in candidates}) > 1
+    return [", ".join([c.variant, *([c.engine] if several else []), threads(c.threads)]) for c in candidates]

@@ -18,16 +18,16 @@ from edgecnn.tflite.arena import arena_bytes
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from edgecnn.bench.accuracy import Accuracy, Knowledge
-    from edgecnn.bench.contest import Contestant
+    from edgecnn.bench.accuracy import Accuracies, VariantAccuracy
+    from edgecnn.bench.interleaved import Candidate
     from edgecnn.bench.operators import Operators
     from edgecnn.bench.peak import Peak
     from edgecnn.machine.energy import Energy
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """A whole run. The first contestant is the one that the others are held against.
+class BenchResult:
+    """A whole run. The first candidate is the one that the others are held against.
 
     `when` is in UTC; `frames` says what was measured on; `seed` decided the order of the turns. Where they
     were asked for: `peaks` has the int8 peak of the processor by the number of threads, `knowledge` what
@@ -40,26 +40,26 @@ class Report:
     board: Board
     frames: str
     seed: int
-    contestants: Sequence[Contestant]
+    candidates: Sequence[Candidate]
     comparisons: Sequence[Comparison]
     peak_memory_mib: float
     before: Condition
     after: Condition
     peaks: Mapping[int, Peak] = field(default_factory=dict)
-    knowledge: Knowledge | None = None
+    accuracies: Accuracies | None = None
     energy: Energy | None = None
     operators: Operators | None = None
     changes: Changes | None = None
 
     @property
-    def names(self) -> dict[str, Contestant]:
-        """The contestants by what to call them."""
-        return dict(zip(names(self.contestants), self.contestants, strict=True))
+    def names(self) -> dict[str, Candidate]:
+        """The candidates by what to call them."""
+        return dict(zip(names(self.candidates), self.candidates, strict=True))
 
     @property
     def runs(self) -> int:
-        """How many runs of each contestant count."""
-        return sum(map(len, self.contestants[0].blocks))
+        """How many runs of each candidate count."""
+        return sum(map(len, self.candidates[0].blocks))
 
     @property
     def doubts(self) -> list[str]:
@@ -72,14 +72,14 @@ class Report:
         blocks = {name: c.values("total") for name, c in self.names.items()}
         return [*doubts(self.before, self.after, blocks), *restless]
 
-    def share_of_peak(self, contestant: Contestant) -> float | None:
-        """Return a contestant's multiplications a second as a share of the int8 peak with as many threads."""
-        peak, achieved = self.peaks.get(contestant.threads), contestant.macs_per_second()
+    def share_of_peak(self, candidate: Candidate) -> float | None:
+        """Return a candidate's multiplications a second as a share of the int8 peak with as many threads."""
+        peak, achieved = self.peaks.get(candidate.threads), candidate.macs_per_second()
         return achieved / peak.macs_per_second if peak and achieved is not None else None
 
-    def accuracy(self, contestant: Contestant) -> Accuracy | None:
-        """Return what is known of a contestant's accuracy."""
-        return self.knowledge.of(contestant) if self.knowledge else None
+    def accuracy(self, candidate: Candidate) -> VariantAccuracy | None:
+        """Return what is known of a candidate's accuracy."""
+        return self.accuracies.of(candidate) if self.accuracies else None
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything for JSON; docs/bench.md describes the keys."""
@@ -94,17 +94,17 @@ class Report:
             "frames": self.frames,
             "seed": self.seed,
             "runs": self.runs,
-            "results": [self._contestant(c) for c in self.contestants],
+            "results": [self._candidate(c) for c in self.candidates],
             "ratios": [c.as_dict() for c in self.comparisons],
             "peaks": [peak.as_dict() for peak in self.peaks.values()],
-            "data": self.knowledge and self.knowledge.as_dict(),
+            "data": self.accuracies and self.accuracies.as_dict(),
             "energy": self.energy and self.energy.as_dict(),
             "operators": self.operators and self.operators.as_dict(),
             "changes": self.changes and self.changes.as_dict(),
             "peak_memory_mib": round(self.peak_memory_mib, 1),
         }
 
-    def _contestant(self, c: Contestant) -> dict[str, Any]:
+    def _candidate(self, c: Candidate) -> dict[str, Any]:
         achieved, share, known = c.macs_per_second(), self.share_of_peak(c), self.accuracy(c)
         return _of(c) | {
             "macs_per_second": None if achieved is None else round(achieved),
@@ -115,26 +115,26 @@ class Report:
 
 def report(
     model: str,
-    contestants: Sequence[Contestant],
+    candidates: Sequence[Candidate],
     conditions: tuple[Condition, Condition],
     frames: str = "",
     seed: int = 0,
     **known: Any,
-) -> Report:
-    """Compare contestants that were measured; `conditions` are those before and after.
+) -> BenchResult:
+    """Compare candidates that were measured; `conditions` are those before and after.
 
     Ratios of a run that was not quiet have no intervals.
 
-    `known` is what else of a `Report` was found.
+    `known` is what else of a `BenchResult` was found.
     """
-    found = Report(
+    found = BenchResult(
         model=model,
         when=datetime.now(UTC),
         board=describe_board(),
         frames=frames,
         seed=seed,
-        contestants=contestants,
-        comparisons=compare_all(contestants),
+        candidates=candidates,
+        comparisons=compare_all(candidates),
         peak_memory_mib=peak_memory_mib(),
         before=conditions[0],
         after=conditions[1],
@@ -145,7 +145,7 @@ def report(
     return found
 
 
-def _of(c: Contestant) -> dict[str, Any]:
+def _of(c: Candidate) -> dict[str, Any]:
     return {
         "variant": c.variant,
         "threads": c.threads,

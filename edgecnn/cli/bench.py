@@ -31,7 +31,7 @@ from edgecnn.io.output import exit_on_interrupt
 from edgecnn.io.printable import open_console, printable_text
 
 if TYPE_CHECKING:
-    from edgecnn.bench import Report
+    from edgecnn.bench import BenchResult
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -169,7 +169,7 @@ def check_outputs(outputs: dict[str, str | None]) -> None:
                 raise OptionError(f"{other} and {option} name the same file, {target}: give each its own")
 
 
-def write_outputs(result: Report, outputs: dict[str, str | None]) -> None:
+def write_outputs(result: BenchResult, outputs: dict[str, str | None]) -> None:
     """Write each output that was asked for."""
     from edgecnn.bench.page import draw_page
     from edgecnn.bench.rows import csv_text

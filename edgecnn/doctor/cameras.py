@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgecnn.camera import real_cameras
 from edgecnn.camera.v4l2 import describe_device
-from edgecnn.doctor.finding import ok, warning
+from edgecnn.doctor.diagnosis import ok, warning
 from edgecnn.errors import CameraError
 from edgecnn.machine.board import describe_board
 from edgecnn.machine.rpicam import find_program, list_cameras
@@ -15,13 +15,13 @@ from edgecnn.machine.rpicam import find_program, list_cameras
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from edgecnn.doctor.finding import Finding, System
+    from edgecnn.doctor.diagnosis import Diagnosis, System
 
 _GROUP = "sudo usermod -aG video $USER, then log out and in"
 
 
-def examine(system: System) -> Iterator[Finding]:
-    """Say which cameras can be used, and where a picture can be shown."""
+def examine(system: System) -> Iterator[Diagnosis]:
+    """Say which cameras can be used, and where an image can be shown."""
     devices = [source for source in real_cameras() if source.startswith("/dev/")]
     own = list(_own(system))
     for path in devices:
@@ -36,7 +36,7 @@ def examine(system: System) -> Iterator[Finding]:
     yield _display(system)
 
 
-def _device(path: str) -> Finding:
+def _device(path: str) -> Diagnosis:
     if not os.access(path, os.R_OK | os.W_OK):
         return warning(f"camera {path}", "you may not open it", _GROUP)
     try:
@@ -48,7 +48,7 @@ def _device(path: str) -> Finding:
     return ok(f"camera {path}", text)
 
 
-def _own(system: System) -> Iterator[Finding]:
+def _own(system: System) -> Iterator[Diagnosis]:
     """Say how a Raspberry Pi's own camera does; nothing on other boards without its programs."""
     pi = "Raspberry Pi" in (describe_board().model or "")
     program = find_program(system.programs)
@@ -66,7 +66,7 @@ def _own(system: System) -> Iterator[Finding]:
         yield warning("camera rpicam", "rpicam-vid is not installed", "sudo apt install rpicam-apps-lite")
 
 
-def _display(system: System) -> Finding:
+def _display(system: System) -> Diagnosis:
     named = [system.environment[k] for k in ("DISPLAY", "WAYLAND_DISPLAY") if system.environment.get(k)]
     if not named:
         return ok("display", "none: live shows itself in the terminal, or to a browser by --show web")

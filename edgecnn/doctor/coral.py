@@ -6,19 +6,19 @@ import sys
 from typing import TYPE_CHECKING
 
 from edgecnn.coral.devices import GET_LIBRARY, LIBRARY, OTHER_BUILDS, find_devices, find_library
-from edgecnn.doctor.finding import ok, warning
+from edgecnn.doctor.diagnosis import ok, warning
 from edgecnn.machine.program import run_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from edgecnn.doctor.finding import Finding, System
+    from edgecnn.doctor.diagnosis import Diagnosis, System
 
 _ASK_S = 20.0
 
 
-def examine(system: System) -> Iterator[Finding]:
+def examine(system: System) -> Iterator[Diagnosis]:
     """Say how an Edge TPU does; one line where there is none."""
     devices, library = find_devices(system.root), find_library(system.root)
     if not devices:
@@ -36,7 +36,7 @@ def examine(system: System) -> Iterator[Finding]:
         yield _ask(system, library)
 
 
-def _ask(system: System, library: Path) -> Finding:
+def _ask(system: System, library: Path) -> Diagnosis:
     """Ask the library for its version, and for its device; in another process, which it may crash."""
     code, said, complaint = run_program(
         [sys.executable, "-P", "-m", "edgecnn.engine.edgetpu", str(library)], _ASK_S

@@ -6,13 +6,13 @@ import sys
 from typing import TYPE_CHECKING
 
 from edgecnn.defaults import DEFAULT_MODEL
-from edgecnn.doctor.finding import failure, ok, warning
+from edgecnn.doctor.diagnosis import failure, ok, warning
 from edgecnn.machine.program import run_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from edgecnn.doctor.finding import Finding, System
+    from edgecnn.doctor.diagnosis import Diagnosis, System
 
 _PIP = f"{sys.executable} -m pip"
 _OPENCVS = tuple(
@@ -27,13 +27,13 @@ _NEEDED = {
 _IMPORT_S = 120.0
 
 
-def examine(system: System) -> Iterator[Finding]:
+def examine(system: System) -> Iterator[Diagnosis]:
     """Say what is installed, whether it can be imported, and whether a model runs."""
     there = [name for name in _OPENCVS if name in system.packages]
     broken = False
     for name, (module, package) in _NEEDED.items():
         found = _import(system, name, module, package)
-        broken = broken or found.mend != ""
+        broken = broken or found.fix != ""
         yield found
     if len(there) > 1:
         yield failure(
@@ -46,7 +46,7 @@ def examine(system: System) -> Iterator[Finding]:
         yield _runs()
 
 
-def _import(system: System, name: str, module: str, package: str) -> Finding:
+def _import(system: System, name: str, module: str, package: str) -> Diagnosis:
     """Import a module in another process, which may crash."""
     names = _OPENCVS if name == "opencv" else (package,)
     version = next((system.packages[n] for n in names if n in system.packages), None)
@@ -59,7 +59,7 @@ def _import(system: System, name: str, module: str, package: str) -> Finding:
     return failure(name, f"{version or 'not installed'}: {how}: {last}", f"{_PIP} install {again}{package}")
 
 
-def _legacy(system: System) -> Iterator[Finding]:
+def _legacy(system: System) -> Iterator[Diagnosis]:
     """Say what tflite-runtime, where it is, can't stand."""
     version = system.packages.get("tflite-runtime")
     if version is None:
@@ -75,7 +75,7 @@ def _legacy(system: System) -> Iterator[Finding]:
         yield ok("tflite-runtime", f"{version}; edgecnn uses LiteRT, which is quicker")
 
 
-def _runs() -> Finding:
+def _runs() -> Diagnosis:
     """Run the default model on its golden inputs."""
     verify = [sys.executable, "-m", "edgecnn", "models", "verify", DEFAULT_MODEL]
     code, _, said = run_program(verify, _IMPORT_S)

@@ -72,7 +72,7 @@ def exchange_at_once(one: Path, other: Path) -> bool:
 def move_to_free(source: Path, wanted: Path) -> Path:
     """Rename to `wanted-2`, or to the first number after it that nothing has; return the new path.
 
-    Of a picture's file, the number goes in front of its ending.
+    Of an image's file, the number goes in front of its ending.
     """
     stem, ending = (wanted.stem, ".png") if wanted.suffix == ".png" else (wanted.name, "")
     for number in range(2, _MOST_FREE_NAMES):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-# C0 and DEL have pictures in Unicode (␛ for escape). The others are: C1; line and paragraph separators; what
+# C0 and DEL have images in Unicode (␛ for escape). The others are: C1; line and paragraph separators; what
 # turns the direction of a text around, so that a name looks like another one (CVE-2021-42574), and the
 # deprecated formats beside it; interlinear annotations, which hide text; lone surrogates, which are bytes of
 # a file's name that are not UTF-8 and can't be encoded. What ordinary names need stays: joiners and tags in

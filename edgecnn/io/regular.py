@@ -31,7 +31,7 @@ def was_read(path: str | os.PathLike[str]) -> bool:
 
 
 def forget_read() -> None:
-    """Begin anew to remember which files were read."""
+    """Begin again to remember which files were read."""
     _read.clear()
 
 

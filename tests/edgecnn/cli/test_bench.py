@@ -9,13 +9,13 @@ import pytest
 from rich.console import Console
 
 import edgecnn
-from edgecnn.bench import Contestant, Frames, bench_frames, measure, report
+from edgecnn.bench import Candidate, Frames, bench_frames, measure, report
 from edgecnn.bundle import bundle
 from edgecnn.cli import bench_run
 from edgecnn.cli.bench_print import print_report
 from edgecnn.cli.bench_run import take_energy
 from tests.benchmark_model import BUILTIN, install, printed
-from tests.edgecnn.bench.test_contest import compared
+from tests.edgecnn.bench.test_interleaved import compared
 from tests.edgecnn.machine.test_energy import RAILS, WATTS, firmware
 
 SHORT = ("--blocks", 8, "--cold-starts", 0)
@@ -267,11 +267,11 @@ def test_a_machine_that_tells_its_energy_is_shown_with_it(tmp_path):
         edgecnn.load("digits", "int8", "fake:delay_ms=1") as a,
         edgecnn.load("digits", "float32", "fake") as b,
     ):
-        contestants = [Contestant.of(a), Contestant.of(b)]
+        candidates = [Candidate.of(a), Candidate.of(b)]
         frames = Frames.of(bench_frames()[:2], "synthetic")
-        conditions = measure(contestants, blocks=8, frames=frames)
-        told = take_energy(contestants, frames, tmp_path, firmware(tmp_path, RAILS))
-        result = report("digits", contestants, conditions, frames.about, energy=told)
+        conditions = measure(candidates, blocks=8, frames=frames)
+        told = take_energy(candidates, frames, tmp_path, firmware(tmp_path, RAILS))
+        result = report("digits", candidates, conditions, frames.about, energy=told)
         console = Console(file=io.StringIO(), width=100)
         print_report(result, console)
     said = console.file.getvalue()

@@ -1,4 +1,4 @@
-"""Contestants, and the contest: all of them in turn, in blocks, in an order that is shuffled anew."""
+"""Candidates, and the contest: all of them in turn, in blocks, in an order that is shuffled again."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-# From a picture to its label.
+# From an image to its label.
 STAGES: dict[str, Callable[[Timings], float]] = {
     "preprocess": lambda t: t.preprocess_ms,
     "inference": lambda t: t.inference_ms,
     "decode": lambda t: t.decode_ms,
     "total": lambda t: t.total_ms,
 }
-# From a webcam's compressed frame: to the picture, and to its label.
+# From a webcam's compressed frame: to the image, and to its label.
 CAMERA_STAGES: dict[str, Callable[[float, Timings], float]] = {
     "capture": lambda ms, _: ms,
     "camera": lambda ms, t: ms + t.total_ms,
@@ -48,7 +48,7 @@ WARM_S = 0.05
 
 
 @dataclass(slots=True)
-class Contestant:
+class Candidate:
     """One model on one engine with one number of threads, and its latencies, block by block.
 
     `camera_blocks` has the runs that began with a compressed frame: how long that took to decode in ms, and
@@ -67,7 +67,7 @@ class Contestant:
     energy: Use | None = None
 
     @classmethod
-    def of(cls, classifier: Classifier, engine: str | None = None) -> Contestant:
+    def of(cls, classifier: Classifier, engine: str | None = None) -> Candidate:
         """Enter a classifier; a bare file is called by its own name, the engine `engine` or by its own."""
         model = classifier.model
         name = model.variant if model.bundle else f"{model.name} ({model.variant})"
@@ -109,53 +109,53 @@ class Contestant:
             return None
         return self.macs / (self.spread("inference").p50_ms / 1e3)
 
-    def get_ready(self, frames: Frames) -> None:
+    def run_warm_up(self, frames: Frames) -> None:
         """Run until it is steady; see `edgecnn.bench.warm_up`."""
-        self.take_threads()
+        self.set_opencv_threads()
         run = self.runner(frames)
         self.warm_up = warm_up(lambda: run().total_ms)
 
-    def get_warm(self, frames: Frames) -> None:
+    def run_briefly(self, frames: Frames) -> None:
         """Run for a moment after a rest: clock and caches come back."""
-        self.take_threads()
+        self.set_opencv_threads()
         run, end = self.runner(frames), time.monotonic() + WARM_S
         while time.monotonic() < end:
             run()
 
     def runner(self, frames: Frames) -> Callable[[], Timings]:
-        """Return what classifies the next picture whenever it is called."""
-        pictures = cycle(frames.pictures)
-        return lambda: self._run(next(pictures))
+        """Return what classifies the next image whenever it is called."""
+        images = cycle(frames.images)
+        return lambda: self._run(next(images))
 
-    def take_turn(self, pictures: Sequence[NDArray[np.uint8]], jpegs: Iterable[bytes]) -> None:
-        """Run over the pictures, then over the compressed ones, and keep both as a block."""
-        self.take_threads()
+    def run_block(self, images: Sequence[NDArray[np.uint8]], jpegs: Iterable[bytes]) -> None:
+        """Run over the images, then over the compressed ones, and keep both as a block."""
+        self.set_opencv_threads()
         for i in range(SETTLE_RUNS):
-            self._run(pictures[i % len(pictures)])
-        self.blocks.append([self._run(picture) for picture in pictures])
+            self._run(images[i % len(images)])
+        self.blocks.append([self._run(image) for image in images])
         camera = [self._run_compressed(jpeg) for jpeg in jpegs]
         if camera:
             self.camera_blocks.append(camera)
 
-    def take_threads(self) -> None:
+    def set_opencv_threads(self) -> None:
         """Give OpenCV as many threads as the model; they belong to the whole process."""
         import cv2
 
         if cv2.getNumThreads() != self.threads:
             cv2.setNumThreads(self.threads)
 
-    def _run(self, picture: NDArray[np.uint8]) -> Timings:
-        return self.classifier.classify_timed(picture, 1)[1]
+    def _run(self, image: NDArray[np.uint8]) -> Timings:
+        return self.classifier.classify_timed(image, 1)[1]
 
     def _run_compressed(self, jpeg: bytes) -> tuple[float, Timings]:
         start = time.perf_counter_ns()
-        picture = capture(jpeg, self.classifier.least_side)
+        image = capture(jpeg, self.classifier.least_side)
         captured = time.perf_counter_ns()
-        return (captured - start) / 1e6, self._run(picture)
+        return (captured - start) / 1e6, self._run(image)
 
 
 def measure(
-    contestants: Sequence[Contestant],
+    candidates: Sequence[Candidate],
     *,
     blocks: int = 40,
     runs_per_block: int = 25,
@@ -165,10 +165,10 @@ def measure(
     spread_s: float = 0.0,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[Condition, Condition]:
-    """Run all contestants in turn, keep their latencies, and return how the machine did before and after.
+    """Run all candidates in turn, keep their latencies, and return how the machine did before and after.
 
-    Every block, each one classifies the same frames, in an order that is shuffled anew, so that a machine
-    that changes its clock meanwhile changes it for all. Runs before a contestant is steady are not counted,
+    Every block, each one classifies the same frames, in an order that is shuffled again, so that a machine
+    that changes its clock meanwhile changes it for all. Runs before a candidate is steady are not counted,
     nor are the first of each turn.
 
     Parameters
@@ -188,20 +188,20 @@ def measure(
     frames = frames or Frames.synthetic()
     threads = cv2.getNumThreads()
     try:
-        for contestant in contestants:
-            contestant.get_ready(frames)
+        for candidate in candidates:
+            candidate.run_warm_up(frames)
         before = look()
-        order = list(contestants)
+        order = list(candidates)
         shuffle = random.Random(seed).shuffle  # noqa: S311 - nothing secret
         batch = -(-blocks // BATCHES)
         for block in range(blocks):
             if spread_s and block and block % batch == 0:
                 _wait(before.at_s + spread_s * block / blocks, order, frames)
             shuffle(order)
-            pictures = _some(frames.pictures, block, runs_per_block)
+            images = _some(frames.images, block, runs_per_block)
             jpegs = _some(frames.jpegs, block, camera_runs)
-            for contestant in order:
-                contestant.take_turn(pictures, jpegs)
+            for candidate in order:
+                candidate.run_block(images, jpegs)
             if progress:
                 progress(block + 1)
         return before, look()
@@ -209,12 +209,12 @@ def measure(
         cv2.setNumThreads(threads)
 
 
-def _wait(until_s: float, contestants: Sequence[Contestant], frames: Frames) -> None:
+def _wait(until_s: float, candidates: Sequence[Candidate], frames: Frames) -> None:
     """Wait for a moment of the monotonic clock, then get everybody warm again."""
     if (left := until_s - time.monotonic()) > 0:
         time.sleep(left)
-        for contestant in contestants:
-            contestant.get_warm(frames)
+        for candidate in candidates:
+            candidate.run_briefly(frames)
 
 
 def _some(frames: Sequence[_T], block: int, runs: int) -> list[_T]:
