@@ -26,7 +26,7 @@ from ai_edge_litert.interpreter import Interpreter
 import edgecnn
 from edgecnn.bench import Candidate, Frames, measure
 from edgecnn.image.preprocess import Preprocessor
-from edgecnn.machine.condition import doubts, look
+from edgecnn.machine.condition import doubts, read_condition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,11 +117,11 @@ def main() -> int:
     parser.add_argument("--blocks", type=int, default=40)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
-    before = look()
+    before = read_condition()
     true = [fake_is_true(delay, jitter, arguments.blocks) for delay, jitter in FAKES]
     with edgecnn.load(arguments.model, engine="litert", labels=arguments.labels) as classifier:
         true.append(loop_agrees(classifier, arguments.blocks))
-    for doubt in doubts(before, look(), {}):
+    for doubt in doubts(before, read_condition(), {}):
         print(f"not a quiet run: {doubt}")
     print("all within the limits" if all(true) else "something is further off than it may be")
     return 0 if all(true) else 1

@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.peers.child import Child, WorkerFailed
 from benchmarks.peers.table import OURS, PEERS
-from edgecnn.machine.condition import doubts, look
+from edgecnn.machine.condition import doubts, read_condition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -103,10 +103,10 @@ def measure(
         _open_all(result, children)
         for peer in list(children):
             _prepare(result, peer, children, runs)
-        before = look()
+        before = read_condition()
         _run_blocks(result, children, blocks, seed)
     ours = [c.blocks for c in result.candidates if c.peer == OURS]
-    result.doubts = doubts(before, look(), {"edgecnn": ours[0]} if ours else {})
+    result.doubts = doubts(before, read_condition(), {"edgecnn": ours[0]} if ours else {})
     return result
 
 

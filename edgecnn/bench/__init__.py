@@ -1,4 +1,4 @@
-"""What models cost on this very machine: measured in turn, in one run, on the same frames."""
+"""Speed on this machine: candidates are measured interleaved, in one run, on the same frames."""
 
 from edgecnn.bench.frames import Frames, bench_frames
 from edgecnn.bench.interleaved import CAMERA_STAGES, STAGES, Candidate, measure

@@ -1,4 +1,4 @@
-"""What the speed costs: how well each candidate knows labelled images, beside its latency."""
+"""The accuracy of each candidate on labelled images, to show next to its latency."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class VariantAccuracy:
-    """Top-1, and on which share of the images it names the class that the float variant names.
+    """Top-1, and the share of images with the same best class as the float variant.
 
-    Both are 0 to 1; there is no agreement where no float variant takes part.
+    Both are 0 to 1; agreement is None without a float variant.
     """
 
     top1: float
@@ -33,9 +33,9 @@ class VariantAccuracy:
 
 @dataclass(frozen=True, slots=True)
 class Accuracies:
-    """What was measured on which images; `reference` is the float variant that the others agree with.
+    """The accuracies on some data; `reference` is the float variant that agreement refers to.
 
-    `variants` are by the keys of `classifiers_by_variant`.
+    `variants` has the keys of `classifiers_by_variant`.
     """
 
     data: str
@@ -44,7 +44,7 @@ class Accuracies:
     variants: dict[str, VariantAccuracy]
 
     def of(self, candidate: Candidate) -> VariantAccuracy | None:
-        """Return what is known of a candidate."""
+        """Return a candidate's accuracy."""
         return self.variants.get(_on_its_engine(candidate)) or self.variants.get(candidate.variant)
 
     def as_dict(self) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def _on_its_engine(candidate: Candidate) -> str:
 
 
 def accuracies_of(evaluation: Evaluation, classifiers: Mapping[str, Classifier]) -> Accuracies:
-    """Return what an evaluation of these classifiers says of each."""
+    """Return the accuracies from an evaluation of these classifiers."""
     reference = next((name for name, c in classifiers.items() if _is_float(c)), None)
     return Accuracies(
         evaluation.data,
@@ -83,5 +83,5 @@ def accuracies_of(evaluation: Evaluation, classifiers: Mapping[str, Classifier])
 
 
 def _is_float(classifier: Classifier) -> bool:
-    """Whether nothing of a model is rounded: its numbers are float32, its shapes and axes integers."""
+    """Whether no tensor of a model is quantized: numbers are float32, shapes and axes integers."""
     return {t.dtype for t in classifier.model.file.tensors} <= {"float32", "int32", "int64", "bool"}

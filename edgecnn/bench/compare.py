@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from edgecnn.evaluation.result import Evaluation
     from edgecnn.latency import Spread
 
-# Of a name in the plot: longer ones are cut in the middle.
+# The longest name in the plot: longer ones are cut in the middle.
 _LONGEST_NAME = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Entrant:
-    """One model with its open variants, and what it made of labelled images where it was asked."""
+    """One model with its open variants, and its evaluation on labelled images where there is one."""
 
     name: str
     classifiers: Mapping[str, Classifier]
@@ -37,8 +37,8 @@ class Entrant:
 class KnownAccuracy:
     """Top-1 and the mean top-1 under the standard corruptions, 0 to 1, where they are known.
 
-    `data` and `pictures` are what top-1 was measured on; `here` says that it was now, not by the bundle's
-    training.
+    Top-1 was measured on `pictures` images of `data`: with `here` in this run, else when the bundle was
+    trained.
     """
 
     top1: float | None
@@ -83,9 +83,9 @@ class Row:
 
 
 def compare(entrants: Sequence[Entrant], *, blocks: int = 40) -> list[Row]:
-    """Measure the latencies of all variants of all models in turn, and put them beside what else is known.
+    """Measure the latencies of all variants of all models, interleaved, and add their other properties.
 
-    `blocks` is how often each of them has its turn; see `edgecnn.bench.measure`.
+    `blocks` is the number of blocks of each variant; see `edgecnn.bench.measure`.
     """
     candidates = {
         (entrant.name, variant): Candidate.of(classifier)
@@ -114,13 +114,13 @@ def compare(entrants: Sequence[Entrant], *, blocks: int = 40) -> list[Row]:
 
 
 def accuracy(entrant: Entrant, variant: str) -> KnownAccuracy:
-    """Return what is known of a variant's accuracy: measured here, else what its bundle says, if anything."""
-    told = _told(entrant.classifiers[variant], variant)
+    """Return a variant's accuracy: measured in this run, else as its bundle states it, if it does."""
+    stated = _stated(entrant.classifiers[variant], variant)
     if entrant.evaluation is None:
-        return told
+        return stated
     found = entrant.evaluation
     mean = found.mean_under(variant)
-    # A bundle's robustness is one of other images, so it does not stand beside figures of these.
+    # A bundle's robustness was measured on other images, so it is not mixed with results on these.
     return KnownAccuracy(found.variants[variant].top1, mean, found.data, found.pictures, here=True)
 
 
@@ -133,7 +133,7 @@ def differ_in_data(rows: Sequence[Row]) -> bool:
 def draw_comparison(rows: Sequence[Row]) -> bytes:
     """Return a PNG: top-1 over the inference's p50, with a line to its p99; variants of a model are joined.
 
-    The names stand beside the axes, because points may lie on one another. Rows without an accuracy are left
+    The names stand next to the axes, because points may overlap. Rows without an accuracy are left
     out. Raises MissingExtra.
     """
     require_matplotlib()
@@ -148,7 +148,7 @@ def _comparison(rows: Sequence[Row], write: Callable[[str], str] = str) -> Figur
     from matplotlib.figure import Figure
 
     markers = {"int8": "o", "uint8": "s", "float32": "^"}
-    tab20 = [colormaps["tab20"](i) for i in range(20)]  # each dark one with a light one behind it
+    tab20 = [colormaps["tab20"](i) for i in range(20)]  # each dark color is followed by a light one
     colors = tab20[::2] + tab20[1::2]
     drawn = [row for row in rows if row.accuracy.top1 is not None]
     figure = Figure(figsize=(10, max(5.0, 0.2 * len(drawn) + 1)), layout="constrained")
@@ -178,8 +178,8 @@ def _shortened(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else f"{name[:18]}…{name[-18:]}"
 
 
-def _told(classifier: Classifier, variant: str) -> KnownAccuracy:
-    """Return what a bundle's manifest says of its own accuracy; a bare file says nothing."""
+def _stated(classifier: Classifier, variant: str) -> KnownAccuracy:
+    """Return the accuracy that a bundle's manifest states; none for a bare file."""
     bundle = classifier.model.bundle
     if bundle is None:
         return KnownAccuracy(None, None, "", 0, here=False)

@@ -1,4 +1,4 @@
-"""The plots of a run as SVG that takes the page's own colour of text, with the extra `report`."""
+"""The plots of a run as SVG that takes the page's text color, with the extra `report`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from edgecnn.bench.report import BenchResult
 
-# Stands for the colour of the page's text, which is another one by day than by night.
+# Placeholder for the page's text color, which depends on the color scheme.
 _INK = "#010203"
 # Neither too light for a white page nor too dark for a black one.
 _COLORS = ("#3b82c4", "#e07b39", "#46a05f", "#b3589a", "#b8941f", "#6f78d8", "#d0506a", "#3f9f9f")
@@ -27,21 +27,21 @@ _WIDTH = 4.6
 
 
 def draw_figures(report: BenchResult) -> Iterator[tuple[str, Html]]:
-    """Give each plot with what it shows. Raises MissingExtra."""
+    """Yield each plot's title and SVG. Raises MissingExtra."""
     require_matplotlib()
     plots: list[tuple[str, Callable[[Any, BenchResult], None], float]] = [
         ("The median by stage, from image to label", _stages, 1.2 + 0.42 * len(report.candidates)),
-        ("Latencies of the inference: the share of runs that took at most so long", _distribution, 3.2),
-        ("Block by block: each one's median inference, 1 is its own median", _over_time, 2.8),
+        ("Inference latency: the share of runs that took at most this long", _distribution, 3.2),
+        ("Block by block: the median inference relative to the candidate's median", _over_time, 2.8),
     ]
     if report.comparisons:
         height = 1.0 + 0.32 * len(report.comparisons)
-        plots.insert(1, ("How many times as fast, inference alone, with the 95 % interval", _ratios, height))
+        plots.insert(1, ("Speed ratio of the inference, with the 95 % interval", _ratios, height))
     if report.candidates[0].camera_blocks:
         height = 1.2 + 0.42 * len(report.candidates)
         plots.append(("The median by stage, from a webcam's frame to label", _camera, height))
     if report.accuracies:
-        plots.append(("What speed costs: top-1 over the median inference", _accuracy, 3.2))
+        plots.append(("Accuracy and speed: top-1 over the median inference", _accuracy, 3.2))
     for title, draw, height in plots:
         yield title, _svg(report, title, draw, height)
 
@@ -64,7 +64,7 @@ def _svg(report: BenchResult, title: str, draw: Callable[[Any, BenchResult], Non
         "axes.axisbelow": True,
     }
     file = io.StringIO()
-    # The browser chooses the fonts of what stays text.
+    # Text stays text, so the browser chooses its font.
     with rc_context(style), figure_texts(()):
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")
         draw(figure.subplots(), report)

@@ -1,4 +1,4 @@
-"""Candidates, and the contest: all of them in turn, in blocks, in an order that is shuffled again."""
+"""The interleaved measurement: all candidates run block by block, in an order shuffled for each block."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from edgecnn.bench.frames import Frames, capture
 from edgecnn.bench.warm_up import WarmUp, warm_up
 from edgecnn.latency import BATCHES, Spread
-from edgecnn.machine.condition import Condition, look
+from edgecnn.machine.condition import Condition, read_condition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -34,16 +34,16 @@ STAGES: dict[str, Callable[[Timings], float]] = {
     "decode": lambda t: t.decode_ms,
     "total": lambda t: t.total_ms,
 }
-# From a webcam's compressed frame: to the image, and to its label.
+# From a webcam's compressed frame to the image, and to its label.
 CAMERA_STAGES: dict[str, Callable[[float, Timings], float]] = {
     "capture": lambda ms, _: ms,
     "camera": lambda ms, t: ms + t.total_ms,
 }
-# Engines whose multiplications are this processor's own.
+# Engines that run on this machine's processor.
 CPU_ENGINES = ("litert", "tflite-runtime")
-# Runs at the beginning of a turn that do not count: another model has just had the caches.
+# The first runs of each block do not count: another model has just used the caches.
 SETTLE_RUNS = 2
-# How long each one runs uncounted after a rest.
+# How long each candidate runs uncounted after a pause.
 WARM_S = 0.05
 
 
@@ -51,8 +51,8 @@ WARM_S = 0.05
 class Candidate:
     """One model on one engine with one number of threads, and its latencies, block by block.
 
-    `camera_blocks` has the runs that began with a compressed frame: how long that took to decode in ms, and
-    the rest. What else is known of it is None until it was measured.
+    `camera_blocks` has the runs that began with a compressed frame: the time to decode it in ms, and the
+    other stages. Other results are None until they are measured.
     """
 
     variant: str
@@ -68,19 +68,19 @@ class Candidate:
 
     @classmethod
     def of(cls, classifier: Classifier, engine: str | None = None) -> Candidate:
-        """Enter a classifier; a bare file is called by its own name, the engine `engine` or by its own."""
+        """Create one; a bare file keeps its own name, and `engine` replaces the name of the engine."""
         model = classifier.model
         name = model.variant if model.bundle else f"{model.name} ({model.variant})"
         return cls(name, classifier.threads, engine or classifier.engine.name, len(model.data), classifier)
 
     @property
     def engine_version(self) -> str:
-        """The version of what runs it; "" where it has none."""
+        """The engine's version; "" where it has none."""
         return self.classifier.engine.version
 
     @property
     def sha256(self) -> str:
-        """The hash of the model's file."""
+        """The SHA-256 of the model's file."""
         return hashlib.sha256(self.classifier.model.data).hexdigest()
 
     @property
@@ -90,7 +90,7 @@ class Candidate:
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """What was measured of it, in the order in which a frame passes."""
+        """The measured stages, in the order in which a frame passes them."""
         return ("capture", *STAGES, "camera") if self.camera_blocks else tuple(STAGES)
 
     def values(self, stage: str) -> list[list[float]]:
@@ -104,31 +104,31 @@ class Candidate:
         return Spread.of([v for block in self.values(stage) for v in block])
 
     def macs_per_second(self) -> float | None:
-        """Return what it achieved in an inference, by the median; None for what no CPU computed."""
+        """Return its multiplications a second, from the median inference; None where no CPU computed them."""
         if self.classifier.engine.name not in CPU_ENGINES or not self.blocks:
             return None
         return self.macs / (self.spread("inference").p50_ms / 1e3)
 
     def run_warm_up(self, frames: Frames) -> None:
-        """Run until it is steady; see `edgecnn.bench.warm_up`."""
+        """Run until the latency is stable; see `edgecnn.bench.warm_up`."""
         self.set_opencv_threads()
         run = self.runner(frames)
         self.warm_up = warm_up(lambda: run().total_ms)
 
     def run_briefly(self, frames: Frames) -> None:
-        """Run for a moment after a rest: clock and caches come back."""
+        """Run for a moment after a pause, so that clock and caches recover."""
         self.set_opencv_threads()
         run, end = self.runner(frames), time.monotonic() + WARM_S
         while time.monotonic() < end:
             run()
 
     def runner(self, frames: Frames) -> Callable[[], Timings]:
-        """Return what classifies the next image whenever it is called."""
+        """Return a function that classifies the next image at each call."""
         images = cycle(frames.images)
         return lambda: self._run(next(images))
 
     def run_block(self, images: Sequence[NDArray[np.uint8]], jpegs: Iterable[bytes]) -> None:
-        """Run over the images, then over the compressed ones, and keep both as a block."""
+        """Run over the images, then over the JPEG files, and keep the timings of both as a block."""
         self.set_opencv_threads()
         for i in range(SETTLE_RUNS):
             self._run(images[i % len(images)])
@@ -138,7 +138,7 @@ class Candidate:
             self.camera_blocks.append(camera)
 
     def set_opencv_threads(self) -> None:
-        """Give OpenCV as many threads as the model; they belong to the whole process."""
+        """Set OpenCV's number of threads, which belongs to the whole process, to the model's."""
         import cv2
 
         if cv2.getNumThreads() != self.threads:
@@ -165,21 +165,20 @@ def measure(
     spread_s: float = 0.0,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[Condition, Condition]:
-    """Run all candidates in turn, keep their latencies, and return how the machine did before and after.
+    """Measure all candidates interleaved, keep their latencies, and return the condition before and after.
 
-    Every block, each one classifies the same frames, in an order that is shuffled again, so that a machine
-    that changes its clock meanwhile changes it for all. Runs before a candidate is steady are not counted,
-    nor are the first of each turn.
+    In every block each candidate classifies the same frames, in a newly shuffled order, so that a change of
+    the machine's clock affects all of them. Warm-up runs do not count, nor do the first runs of each block.
 
     Parameters
     ----------
     camera_runs
-        How many more frames of a block begin compressed, as a webcam delivers them.
+        How many more frames of a block start as JPEG files, as a webcam delivers them.
     seed
-        Decides the order.
+        Random seed of the order.
     spread_s
-        How long the whole takes at least: a quick model's blocks would else all be of one fraction of a
-        second, and know nothing of how the machine drifts.
+        How long the whole measurement takes at least: all blocks of a fast model would otherwise lie within a
+        fraction of a second and miss the machine's drift.
     progress
         Called after each block with the number of blocks that are done.
     """
@@ -190,7 +189,7 @@ def measure(
     try:
         for candidate in candidates:
             candidate.run_warm_up(frames)
-        before = look()
+        before = read_condition()
         order = list(candidates)
         shuffle = random.Random(seed).shuffle  # noqa: S311 - nothing secret
         batch = -(-blocks // BATCHES)
@@ -204,13 +203,13 @@ def measure(
                 candidate.run_block(images, jpegs)
             if progress:
                 progress(block + 1)
-        return before, look()
+        return before, read_condition()
     finally:
         cv2.setNumThreads(threads)
 
 
 def _wait(until_s: float, candidates: Sequence[Candidate], frames: Frames) -> None:
-    """Wait for a moment of the monotonic clock, then get everybody warm again."""
+    """Wait until a time of the monotonic clock, then let each candidate run briefly."""
     if (left := until_s - time.monotonic()) > 0:
         time.sleep(left)
         for candidate in candidates:

@@ -1,4 +1,4 @@
-"""A run as one page: plots and tables, without scripts, with nothing to fetch, by day and by night."""
+"""A run as one HTML page: plots and tables, without scripts or external files, for light and dark mode."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from edgecnn.bench.report import BenchResult
 
 _MOST_VERDICTS = 2
-# The policy lets a browser load nothing, should anything ever get past the escaping.
+# The policy lets a browser load nothing, in case anything gets past the escaping.
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -64,10 +64,10 @@ $machine
 
 
 def draw_page(report: BenchResult) -> str:
-    """Return the page. Raises MissingExtra where there is no matplotlib."""
+    """Return the page's HTML. Raises MissingExtra without matplotlib."""
     variants = list(dict.fromkeys(c.variant for c in report.candidates))
     about = (
-        f"{report.runs:,} runs each, in turn, on the same {report.frames}; "
+        f"{report.runs:,} runs each, interleaved, on the same {report.frames}; "
         f"{report.when:%Y-%m-%d %H:%M} UTC, edgecnn {VERSION}, seed {report.seed}"
     )
     return fill(
@@ -88,7 +88,7 @@ def draw_page(report: BenchResult) -> str:
 
 
 def _short(report: BenchResult) -> list[str]:
-    """Return the ratios in words, of the variants alone where they are many; the table has all."""
+    """Return the ratios in words, of the variants alone where there are many; the table has all."""
     if len(report.comparisons) <= _MOST_VERDICTS:
         return summarize_ratios(report)
     return summarize_ratios(report, lambda c: c.by == "variant")
@@ -109,10 +109,10 @@ def _sections(report: BenchResult) -> Iterator[Html]:
     yield _section("Latency, ms", _latencies(report))
     if report.comparisons:
         quiet = ", with the 95 % interval" if not report.doubts else ""
-        yield _section(f"How many times as fast{quiet}", _ratios(report))
-    yield _section("What it costs besides", _costs(report))
+        yield _section(f"Speed ratio{quiet}", _ratios(report))
+    yield _section("Other costs", _costs(report))
     if report.changes:
-        yield _section("Since an older run", _changes(report))
+        yield _section("Changes since an older run", _changes(report))
     if report.operators:
         yield _section(f"Operators of {report.operators.variant}", _operators(report))
 

@@ -1,4 +1,4 @@
-"""How many times as fast one candidate is as another: for variants, engines and numbers of threads."""
+"""Speed ratios between candidates: for variants, engines and numbers of threads."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from edgecnn.bench.interleaved import Candidate
 
 By = Literal["variant", "engine", "threads"]
-# The stages whose ratio is worked out, where they were measured.
+# The stages that are compared, where they were measured.
 COMPARED = ("inference", "total", "camera")
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How many times as fast `one` is as `other`: other's p50 / one's. They differ in `by` alone."""
+    """How many times as fast `one` is as `other`: other's p50 / one's. They differ only in `by`."""
 
     by: By
     one: Candidate
@@ -38,7 +38,7 @@ class Comparison:
 
     @property
     def names(self) -> tuple[str, str]:
-        """Both, by what they differ in."""
+        """Both candidates, named by their difference."""
         if self.by == "threads":
             return threads(self.one.threads), threads(self.other.threads)
         return (self.one.variant, self.other.variant) if self.by == "variant" else self._engines
@@ -67,11 +67,11 @@ class Comparison:
         return "not faster" if self.is_slower else "not measurably faster"
 
     def without_intervals(self) -> Comparison:
-        """Return it for a run that was not quiet."""
+        """Return it without intervals, for a run that was not quiet."""
         return replace(self, ratios={stage: r.without_interval() for stage, r in self.ratios.items()})
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it for JSON; `variant`, `engine` and `threads` are those of the one."""
+        """Return it for JSON; `variant`, `engine` and `threads` are those of `one`."""
         return {
             "by": self.by,
             "of": list(self.names),
@@ -84,10 +84,10 @@ class Comparison:
 
 
 def compare_all(candidates: Sequence[Candidate]) -> list[Comparison]:
-    """Hold candidates against one another that differ in one thing alone.
+    """Compare candidates that differ in one thing only.
 
-    The first one's variant is held against each other variant; each further engine, and each further number
-    of threads, against the first one.
+    The first candidate's variant is compared with each other variant; each further engine, and each further
+    number of threads, with the first one.
     """
     lead = candidates[0]
     found = [
@@ -120,6 +120,6 @@ def threads(count: int) -> str:
 
 
 def names(candidates: Sequence[Candidate]) -> list[str]:
-    """Return what to call each of them: the engine is named where there are several."""
+    """Return each candidate's name in reports; it has the engine where there are several."""
     several = len({c.engine for c in candidates}) > 1
     return [", ".join([c.variant, *([c.engine] if several else []), threads(c.threads)]) for c in candidates]

@@ -1,4 +1,4 @@
-"""What a run found, and the object that becomes JSON."""
+"""The result of a whole run, and its JSON."""
 
 from __future__ import annotations
 
@@ -27,12 +27,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BenchResult:
-    """A whole run. The first candidate is the one that the others are held against.
+    """The result of a whole run. The others are compared with the first candidate.
 
-    `when` is in UTC; `frames` says what was measured on; `seed` decided the order of the turns. Where they
-    were asked for: `peaks` has the int8 peak of the processor by the number of threads, `knowledge` what
-    speed costs in accuracy, `energy` who told it, `operators` where the first one's work is, and `changes`
-    what is other than in an older run.
+    `when` is in UTC; `frames` describes the frames; `seed` is that of the order. Optional results: `peaks`,
+    the processor's int8 peak by number of threads; `accuracies`; `energy`, its meter; `operators` of the
+    first candidate; `changes` since an older run.
     """
 
     model: str
@@ -53,24 +52,24 @@ class BenchResult:
 
     @property
     def names(self) -> dict[str, Candidate]:
-        """The candidates by what to call them."""
+        """The candidates by their names in reports."""
         return dict(zip(names(self.candidates), self.candidates, strict=True))
 
     @property
     def runs(self) -> int:
-        """How many runs of each candidate count."""
+        """The number of counted runs of each candidate."""
         return sum(map(len, self.candidates[0].blocks))
 
     @property
     def doubts(self) -> list[str]:
-        """Why the figures are not to be trusted; nothing for a quiet run. See `edgecnn.machine.condition`."""
-        restless = [
-            f"{name} was not steady after {c.warm_up.runs:,} runs of warm-up"
+        """Why not to trust the results; nothing for a quiet run. See `edgecnn.machine.condition`."""
+        unsteady = [
+            f"{name} was not stable after {c.warm_up.runs:,} runs of warm-up"
             for name, c in self.names.items()
             if c.warm_up and not c.warm_up.steady
         ]
         blocks = {name: c.values("total") for name, c in self.names.items()}
-        return [*doubts(self.before, self.after, blocks), *restless]
+        return [*doubts(self.before, self.after, blocks), *unsteady]
 
     def share_of_peak(self, candidate: Candidate) -> float | None:
         """Return a candidate's multiplications a second as a share of the int8 peak with as many threads."""
@@ -78,7 +77,7 @@ class BenchResult:
         return achieved / peak.macs_per_second if peak and achieved is not None else None
 
     def accuracy(self, candidate: Candidate) -> VariantAccuracy | None:
-        """Return what is known of a candidate's accuracy."""
+        """Return a candidate's accuracy, if it was measured."""
         return self.accuracies.of(candidate) if self.accuracies else None
 
     def as_dict(self) -> dict[str, Any]:
@@ -121,11 +120,9 @@ def report(
     seed: int = 0,
     **known: Any,
 ) -> BenchResult:
-    """Compare candidates that were measured; `conditions` are those before and after.
+    """Compare measured candidates; `conditions` are those before and after.
 
-    Ratios of a run that was not quiet have no intervals.
-
-    `known` is what else of a `BenchResult` was found.
+    Ratios of a run that was not quiet have no intervals. `known` are the other fields of `BenchResult`.
     """
     found = BenchResult(
         model=model,
@@ -167,5 +164,5 @@ def _of(c: Candidate) -> dict[str, Any]:
 
 
 def _significant(value: float, digits: int = 5) -> float:
-    """Round to so many significant digits: quick models have small figures."""
+    """Round to significant digits: fast models have small latencies."""
     return round(value, digits - 1 - math.floor(math.log10(value))) if value > 0 else 0.0

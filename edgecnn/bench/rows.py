@@ -1,4 +1,4 @@
-"""The figures of a run as CSV, which the files of `benchmarks/reference/` are made of."""
+"""The results of a run as CSV, as in `benchmarks/reference/`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COLUMNS = (
 
 
 def csv_text(result: BenchResult) -> str:
-    """Return the figures as CSV, one row for each candidate and stage, with the columns `COLUMNS`."""
+    """Return the results as CSV, one row for each candidate and stage, with the columns `COLUMNS`."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)

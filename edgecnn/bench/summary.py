@@ -1,4 +1,4 @@
-"""What a run's figures mean, in words: the same on the screen and on the page."""
+"""The results of a run in words, for the terminal and the HTML page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def summarize_ratios(result: BenchResult, which: Callable[[Comparison], bool] = lambda _: True) -> list[str]:
-    """Say in words what the ratios mean, of those comparisons that are wanted."""
+    """Return a sentence for each comparison that `which` accepts."""
     lines = []
     for c in filter(which, result.comparisons):
         one, other = c.names
@@ -39,7 +39,7 @@ def _times(ratio: Ratio) -> str:
 
 
 def shared_settings(result: BenchResult, c: Comparison) -> str:
-    """Return what both of a comparison are; the engine where there are several."""
+    """Return what both candidates of a comparison share; the engine where there are several."""
     alike = {"variant": c.one.variant, "engine": c.one.engine, "threads": threads(c.one.threads)}
     if len({each.engine for each in result.candidates}) == 1:
         del alike["engine"]
@@ -48,19 +48,19 @@ def shared_settings(result: BenchResult, c: Comparison) -> str:
 
 
 def costs(result: BenchResult, c: Candidate) -> dict[str, str]:
-    """Return what is known of a candidate beside its latencies, as it is shown."""
+    """Return a candidate's other results, apart from latency, as texts by their names."""
     found = {
         "file, KiB": f"{c.file_bytes / 1024:.1f}",
         "activations (planned), KiB": f"{arena_bytes(c.classifier.model.file) / 1024:.1f}",
     }
     if cold := c.cold_start:
-        found["a process of its own, at most, MiB"] = f"{cold.peak_memory_mib:.0f}"
+        found["peak memory of its own process, MiB"] = f"{cold.peak_memory_mib:.0f}"
         found["cold start to the first label, ms"] = f"{cold.total_ms:.0f}"
         found["  Python and imports, ms"] = f"{cold.python_ms + cold.import_ms:.0f}"
         found["  load, ms"] = f"{cold.load_ms:.1f}"
         found["  first image, ms"] = f"{cold.first_ms:.2f}"
     if c.warm_up:
-        found["runs until steady"] = f"{c.warm_up.runs:,}" if c.warm_up.steady else "never steady"
+        found["warm-up runs until stable"] = f"{c.warm_up.runs:,}" if c.warm_up.steady else "never stable"
     if (achieved := c.macs_per_second()) is not None:
         found["GMAC a second"] = f"{achieved / 1e9:.1f}"
     if (share := result.share_of_peak(c)) is not None:
@@ -76,16 +76,16 @@ def costs(result: BenchResult, c: Candidate) -> dict[str, str]:
 
 
 def notes(result: BenchResult) -> Iterator[str]:
-    """Say what the shares in the table are of."""
+    """Explain the values in the table."""
     for peak in result.peaks.values():
         yield (
             f"int8 peak, {threads(peak.threads)}: {peak.macs_per_second / 1e9:.0f} GMAC a second, the most "
-            f"that LiteRT reached here on products of matrices ({peak.product}); one inference is "
+            f"that LiteRT reached here on matrix products ({peak.product}); one inference is "
             f"{result.candidates[0].macs / 1e6:.2f} million MACs"
         )
     if energy := result.energy:
-        told = f"energy by {energy.meter}: idle {energy.idle_w:.2f} W" if energy.meter else ""
-        yield told or f"energy: not measured, {energy.unknown}"
+        measured = f"energy by {energy.meter}: idle {energy.idle_w:.2f} W" if energy.meter else ""
+        yield measured or f"energy: not measured, {energy.unknown}"
     if known := result.accuracies:
         agreed = f"; agreement with {known.reference}" if known.reference else ""
         yield f"top-1 on {known.data}, {known.pictures:,} images{agreed}"
@@ -93,7 +93,7 @@ def notes(result: BenchResult) -> Iterator[str]:
 
 
 def machine(result: BenchResult) -> list[str]:
-    """Say what it ran on, and how that did."""
+    """Describe the machine and its condition."""
     board, before, after = result.board, result.before, result.after
     state = []
     if board.governor:

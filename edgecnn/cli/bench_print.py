@@ -67,7 +67,7 @@ def _speed(result: BenchResult) -> Iterator[Table | str]:
     """Give the latencies and their ratios: a few in words, more as a table."""
     from edgecnn.bench.summary import summarize_ratios
 
-    yield f"{result.model}: {result.runs:,} runs each, in turn, on the same {result.frames}"
+    yield f"{result.model}: {result.runs:,} runs each, interleaved, on the same {result.frames}"
     yield _latencies(result)
     yield from dict.fromkeys(filter(None, (choice(c.classifier.engine) for c in result.candidates)))
     if len(result.comparisons) > _MOST_VERDICTS:

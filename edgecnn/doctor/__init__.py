@@ -1,4 +1,4 @@
-"""What works on this machine, and what to do about the rest."""
+"""Checks what works on this machine, and how to fix the rest."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Diagnosis", "Status", "System", "examine"]
 
-# The rooms of the house are examined one by one: where OpenCV is missing, the rest is still said.
+# Imported one by one: where OpenCV is missing, the others still report.
 PARTS = ("machine", "software", "cameras", "coral")
 
 
 def examine(system: System | None = None) -> Iterator[Diagnosis]:
-    """Yield one finding after the other, as they are made; it takes seconds."""
+    """Examine the machine and yield each diagnosis as soon as it is made; takes seconds."""
     system = system or System()
     for part in PARTS:
         try:

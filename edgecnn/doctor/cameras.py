@@ -21,7 +21,7 @@ _GROUP = "sudo usermod -aG video $USER, then log out and in"
 
 
 def examine(system: System) -> Iterator[Diagnosis]:
-    """Say which cameras can be used, and where an image can be shown."""
+    """Report which cameras work, and where images can be shown."""
     devices = [source for source in real_cameras() if source.startswith("/dev/")]
     own = list(_own(system))
     for path in devices:
@@ -30,7 +30,7 @@ def examine(system: System) -> Iterator[Diagnosis]:
     if not devices and not own:
         yield warning(
             "camera",
-            "none is there (no /dev/video*)",
+            "no camera found (no /dev/video*)",
             "plug one in: lsusb, dmesg | tail; edgecnn live --source synthetic needs none",
         )
     yield _display(system)
@@ -38,7 +38,7 @@ def examine(system: System) -> Iterator[Diagnosis]:
 
 def _device(path: str) -> Diagnosis:
     if not os.access(path, os.R_OK | os.W_OK):
-        return warning(f"camera {path}", "you may not open it", _GROUP)
+        return warning(f"camera {path}", "you have no permission to open it", _GROUP)
     try:
         device = describe_device(path)
     except CameraError as error:
@@ -49,14 +49,14 @@ def _device(path: str) -> Diagnosis:
 
 
 def _own(system: System) -> Iterator[Diagnosis]:
-    """Say how a Raspberry Pi's own camera does; nothing on other boards without its programs."""
+    """Report on a Raspberry Pi's own camera; nothing on other boards without its programs."""
     pi = "Raspberry Pi" in (describe_board().model or "")
     program = find_program(system.programs)
     if program:
         output, lines = list_cameras(program)
         lines = [line.strip() for line in lines]
         if output.code == 0 and not any("No cameras" in line for line in lines):
-            yield ok("camera rpicam", next((line for line in lines if line[:1].isdigit()), "there"))
+            yield ok("camera rpicam", next((line for line in lines if line[:1].isdigit()), "found"))
         elif pi:
             yield warning(
                 "camera rpicam", lines[0] if lines else f"{program} ended with {output.code}",
@@ -69,7 +69,7 @@ def _own(system: System) -> Iterator[Diagnosis]:
 def _display(system: System) -> Diagnosis:
     named = [system.environment[k] for k in ("DISPLAY", "WAYLAND_DISPLAY") if system.environment.get(k)]
     if not named:
-        return ok("display", "none: live shows itself in the terminal, or to a browser by --show web")
+        return ok("display", "none: live shows its images in the terminal, or in a browser with --show web")
     headless = "opencv-python-headless" in system.packages
-    extra = "; this OpenCV shows no windows (the README says how to have one)" if headless else ""
+    extra = "; this OpenCV shows no windows (the README says how to get one)" if headless else ""
     return ok("display", f"{', '.join(named)}{extra}")

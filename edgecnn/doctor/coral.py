@@ -1,4 +1,4 @@
-"""Coral's Edge TPU: its device, its library, and who may use them."""
+"""Coral's Edge TPU: its device, its library and their permissions."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _ASK_S = 20.0
 
 
 def examine(system: System) -> Iterator[Diagnosis]:
-    """Say how an Edge TPU does; one line where there is none."""
+    """Report on the Edge TPU; one line without a device."""
     devices, library = find_devices(system.root), find_library(system.root)
     if not devices:
-        there = f", though {library} is there" if library else ""
-        yield ok("coral", f"no device{there}: models run on the CPU")
+        installed = f", though {library} is installed" if library else ""
+        yield ok("coral", f"no device{installed}: models run on the CPU")
         return
     for device in devices:
         if device.usable:
             yield ok("coral", device.description)
         else:
-            yield warning("coral", f"{device.description}; you may not use it", device.mend)
+            yield warning("coral", f"{device.description}; you have no permission to use it", device.mend)
     if library is None:
         yield warning("coral library", f"{LIBRARY} is not installed", GET_LIBRARY)
     else:
@@ -37,7 +37,7 @@ def examine(system: System) -> Iterator[Diagnosis]:
 
 
 def _ask(system: System, library: Path) -> Diagnosis:
-    """Ask the library for its version, and for its device; in another process, which it may crash."""
+    """Ask the library for its version and its device, in another process, because it may crash."""
     code, said, complaint = run_program(
         [sys.executable, "-P", "-m", "edgecnn.engine.edgetpu", str(library)], _ASK_S
     )
@@ -48,5 +48,5 @@ def _ask(system: System, library: Path) -> Diagnosis:
         return warning(
             "coral library", f"{library} crashes (signal {-code}) with ai-edge-litert {litert}", OTHER_BUILDS
         )
-    last = (complaint.strip().splitlines() or [f"it ended with {code} and said nothing"])[-1]
+    last = (complaint.strip().splitlines() or [f"it ended with {code} and printed nothing"])[-1]
     return warning("coral library", f"{library}: {last}", "plug the device in again; " + OTHER_BUILDS)

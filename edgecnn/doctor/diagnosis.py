@@ -62,7 +62,7 @@ def installed() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """The machine as the doctor sees it: its files under `root`, its programs, its Python packages.
+    """The machine to examine: its files under `root`, its programs, its Python packages.
 
     Another root, path or set of packages stands for another machine.
     """
@@ -77,7 +77,7 @@ class System:
         return read_system_file(self.root / path)
 
     def glob(self, pattern: str) -> list[Path]:
-        """Return the paths under the root that fit, sorted."""
+        """Return the paths under the root that match, sorted."""
         return sorted(self.root.glob(pattern))
 
     def which(self, program: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The machine: 64 bit, Python, clock, heat, power, memory, disk."""
+"""The machine: 64 bit, Python, clock, temperature, power, memory, disk."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ PYTHONS = ((3, 11), (3, 13))
 HOT_C = 80.0
 LEAST_MEMORY_MIB = 150
 LEAST_DISK_MIB = 200
-_POWER = "use the power supply that is made for this Raspberry Pi, and a hub with its own for hungry devices"
+_POWER = "use the power supply that is made for this Raspberry Pi, and a powered hub for other devices"
 _COOL = "give it a heat sink or a fan"
 
 
 def examine(system: System) -> Iterator[Diagnosis]:
-    """Say how the machine is."""
+    """Report on the machine."""
     board = describe_board()
     yield ok("machine", board.summary)
     yield _bits(board.architecture)
@@ -57,7 +57,7 @@ def _python(version: tuple[int, int]) -> Diagnosis:
     if version < oldest:
         return failure("python", f"{text} is too old", asked)
     if version > newest:
-        return warning("python", f"{text} is newer than what was tried", asked)
+        return warning("python", f"{text} is newer than the tested versions", asked)
     return ok("python", f"{text}, {sys.executable}")
 
 
@@ -93,10 +93,10 @@ def _throttling(system: System) -> Iterator[Diagnosis]:
     if not now and not before:
         yield ok("power", "no under-voltage and no throttling since the start")
         return
-    told = [f"now: {', '.join(now)}"] if now else []
-    told += [f"since the start: {', '.join(before)}"] if before else []
+    texts = [f"now: {', '.join(now)}"] if now else []
+    texts += [f"since the start: {', '.join(before)}"] if before else []
     low = bits & (1 | 1 << SINCE_START)
-    yield warning("power", f"{'; '.join(told)} ({bits:#x})", _POWER if low else _COOL)
+    yield warning("power", f"{'; '.join(texts)} ({bits:#x})", _POWER if low else _COOL)
 
 
 def _memory(system: System) -> Iterator[Diagnosis]:

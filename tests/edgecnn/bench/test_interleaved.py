@@ -5,7 +5,7 @@ from edgecnn import Timings
 from edgecnn.bench import Candidate, Frames, bench_frames, measure, report
 from edgecnn.bench.rows import csv_text
 from edgecnn.bench.summary import summarize_ratios
-from edgecnn.machine.condition import look
+from edgecnn.machine.condition import read_condition
 
 
 def measured(first: str, second: str, blocks: int = 8, camera_runs: int = 0):
@@ -30,7 +30,7 @@ def entered(variant: str, threads: int, values: list[float], engine: str | None 
 
 
 def compared(int8_ms: list[float], float_ms: list[float]):
-    now = look()
+    now = read_condition()
     return report("digits", [entered("int8", 1, int8_ms), entered("float32", 1, float_ms)], (now, now))
 
 
@@ -84,15 +84,15 @@ def test_the_report_has_the_machine_and_the_files():
     assert [ratio[limit] is None for limit in ("low", "high")] == [bool(data["doubts"])] * 2
 
 
-def test_a_restless_run_says_so():
+def test_an_unstable_run_says_so():
     quiet = compared([1.0, 1.01, 0.99, 1.0] * 5, [2.0, 2.01, 1.99, 2.0] * 5)
     assert quiet.doubts == []
-    restless = compared([1.0, 1.5, 1.0, 1.5] * 5, [2.0] * 20)
-    assert restless.doubts == ["int8, 1 thread is restless: its blocks' quartiles lie 35% apart"]
-    assert restless.as_dict()["doubts"] == restless.doubts
+    unstable = compared([1.0, 1.5, 1.0, 1.5] * 5, [2.0] * 20)
+    assert unstable.doubts == ["int8, 1 thread is unstable: its blocks' quartiles lie 35% apart"]
+    assert unstable.as_dict()["doubts"] == unstable.doubts
 
 
-def test_a_restless_run_states_no_interval():
+def test_an_unstable_run_states_no_interval():
     result = compared([1.0, 1.5] * 10, [2.0] * 20)
     ratio = result.as_dict()["ratios"][0]
     assert (ratio["inference"]["low"], ratio["inference"]["high"], ratio["faster"]) == (None, None, False)
@@ -121,7 +121,7 @@ def test_the_csv_has_a_row_for_each_stage():
 
 def test_each_variant_engine_and_number_of_threads_is_compared_with_the_first():
     speeds = {("int8", 1, "a"): 1.0, ("float32", 1, "a"): 3.0, ("int8", 2, "a"): 0.5, ("int8", 1, "b"): 4.0}
-    now = look()
+    now = read_condition()
     candidates = [entered(v, n, [ms] * 8, engine) for (v, n, engine), ms in speeds.items()]
     result = report("digits", candidates, (now, now))
     found = {(c.by, *c.names): c.inference.value for c in result.comparisons}
@@ -201,4 +201,4 @@ def test_a_model_that_never_becomes_steady_is_told():
 
     result = compared([1.0] * 8, [2.0] * 8)
     result.candidates[1].warm_up = WarmUp(400, 2000, steady=False)
-    assert replace(result).doubts == ["float32, 1 thread was not steady after 400 runs of warm-up"]
+    assert replace(result).doubts == ["float32, 1 thread was not stable after 400 runs of warm-up"]

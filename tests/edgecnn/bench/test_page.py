@@ -64,7 +64,7 @@ def test_a_page_has_all_of_a_run(whole):
     page = Parsed(draw_page(whole))
     for part in (
         "digits: int8 against float32", "2.00×", "98.00%", "90.00%", "CONV_2D", "faster", "capture",
-        "What speed costs", "Block by block", whole.board.cpu,
+        "Accuracy and speed", "Block by block", whole.board.cpu,
     ):  # fmt: skip
         assert part in page.text, part
     assert page.tags.count("svg") == 6
@@ -92,7 +92,7 @@ def test_names_are_escaped_everywhere():
     assert page.text.count(HOSTILE) > 3
 
 
-def test_a_restless_run_says_so_on_top(whole):
+def test_an_unstable_run_says_so_on_top(whole):
     page = draw_page(compared([1.0, 1.5] * 10, [2.0] * 20))
     assert page.index("This was not a quiet run") < page.index("<figure>")
     assert "This was not a quiet run" not in draw_page(whole)
@@ -100,8 +100,8 @@ def test_a_restless_run_says_so_on_top(whole):
 
 def test_one_candidate_alone_has_a_page():
     from edgecnn.bench import report
-    from edgecnn.machine.condition import look
+    from edgecnn.machine.condition import read_condition
 
-    now = look()
+    now = read_condition()
     page = Parsed(draw_page(report("digits", [entered("int8", 1, [1.0] * 8)], (now, now))))
     assert page.tags.count("svg") == 3

@@ -40,7 +40,7 @@ def test_it_compares_and_writes_json(run_cli, tmp_path):
         "p99",
         "capture",
         "camera",
-        "runs until steady",
+        "warm-up runs until stable",
         "cold start to the first label",
         "of the int8 peak",
         "2 threads",

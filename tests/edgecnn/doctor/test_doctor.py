@@ -38,7 +38,7 @@ def named(findings, name):
 def test_this_machine_runs():
     found = list(examine())
     assert not [f for f in found if f.status is Status.failure]
-    assert named(found, "model")[0].found == "digits runs, and answers as where it was trained"
+    assert named(found, "model")[0].found == "digits runs, with the same answers as where it was trained"
     assert {"machine", "python", "numpy", "opencv", "litert", "display"} <= {f.name for f in found}
     assert all(bool(f.fix) == (f.status is not Status.ok) for f in found)
 
@@ -49,7 +49,7 @@ def test_this_machine_runs():
         ("throttled=0x0", Status.ok, ["no under-voltage"]),
         ("throttled=0x50005", Status.warning, ["now: under-voltage, throttled", "start: under-voltage"]),
         ("throttled=0x80008", Status.warning, ["now: at the soft limit of temperature"]),
-        ("throttled=0x20000", Status.warning, ["since the start: the clock is held down (0x20000)"]),
+        ("throttled=0x20000", Status.warning, ["since the start: the clock is limited (0x20000)"]),
         ("VCHI initialization failed", Status.warning, ["does not answer: VCHI"]),
     ],
 )
