@@ -54,7 +54,7 @@ with urllib.request.urlopen(sys.argv[1] + "stream.mjpg") as stream:
 
 
 class Ready(Camera):
-    """Gives pictures that lie ready in memory, and never waits."""
+    """Gives images that lie ready in memory, and never waits."""
 
     name, live = "memory", True
 
@@ -68,7 +68,7 @@ class Ready(Camera):
 
 
 class Buffered(Camera):
-    """Gives 30 pictures a second through a driver's four buffers; while none is free, pictures are lost."""
+    """Gives 30 images a second through a driver's four buffers; while none is free, images are lost."""
 
     name, live = "driver", True
 
@@ -129,7 +129,7 @@ def watched() -> Iterator[WebSink]:
         (url,) = re.findall(r"http://\S+", out.getvalue())
         with subprocess.Popen([sys.executable, "-c", VIEWER, url], stderr=subprocess.DEVNULL) as viewer:
             try:
-                while not sink._pictures.readers:
+                while not sink._images.readers:
                     time.sleep(0.05)
                 yield sink
             finally:

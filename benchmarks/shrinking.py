@@ -1,10 +1,10 @@
-"""What each way of shrinking a camera's picture costs, in time and in accuracy.
+"""What each way of shrinking a camera's image costs, in time and in accuracy.
 
-    python benchmarks/shrinking.py [--data ../shared/data] [--pictures N] [--network cifar10=NET.tflite …]
+    python benchmarks/shrinking.py [--data ../shared/data] [--images N] [--network cifar10=NET.tflite …]
 
-Test pictures of CIFAR-10 and of the hand signs are enlarged to the height of a 640×480 frame (cubic), shrunk
+Test images of CIFAR-10 and of the hand signs are enlarged to the height of a 640×480 frame (cubic), shrunk
 in every way to the model's size, and classified by the shipped int8 models, or by a network of another size
-that was trained on the same data (--network, pixels from 0 to 1). Enlarged pictures are smooth, as
+that was trained on the same data (--network, pixels from 0 to 1). Enlarged images are smooth, as
 no camera's are, and hardly show what is lost; so each is seen three times: as it is; with the noise of a
 dark room (normal, of deviation 12, then JPEG at quality 85); and with detail that is too fine for the model
 (noise that falls with its frequency, of deviation 10), as sharp lenses see it.
@@ -42,33 +42,33 @@ if TYPE_CHECKING:
     from edgecnn.bundle.convention import Resize
     from edgecnn.classify.classifier import Classifier
 
-    Picture = NDArray[np.uint8]
+    Pixels = NDArray[np.uint8]
 
 SIDE = 480
 MODELS = {"cifar10": "cifar10.zip", "signs": "sign_digits.zip"}
 CONDITIONS = ("as it is", "noise", "detail")
 
 
-def resized(picture: Any, side: int, interpolation: int) -> Any:
-    return cv2.resize(picture, (side, side), interpolation=interpolation)
+def resized(image: Any, side: int, interpolation: int) -> Any:
+    return cv2.resize(image, (side, side), interpolation=interpolation)
 
 
 def ours(method: Resize) -> Callable[[Any, int], Any]:
-    """Return one of edgecnn's own ways, with what it leaves out of the picture."""
+    """Return one of edgecnn's own ways, with what it leaves out of the image."""
 
     @cache
     def prepared(side: int) -> Preprocessor:
         spec = InputSpec(side, side, "bgr", "crop", method, (0.0, 1.0))
         return Preprocessor(spec, Tensor("image", (1, side, side, 3), "uint8", 1 / 255, 0, 1))
 
-    return lambda picture, side: prepared(side).pixels(picture)
+    return lambda image, side: prepared(side).pixels(image)
 
 
 def sampled(count: int) -> Callable[[Any, int], Any]:
     """Return a way that averages count×count linear samples by halves."""
 
-    def way(picture: Any, side: int) -> Any:
-        found = resized(picture, side * count, cv2.INTER_LINEAR)
+    def way(image: Any, side: int) -> Any:
+        found = resized(image, side * count, cv2.INTER_LINEAR)
         while found.shape[0] > side:
             found = resized(found, found.shape[0] // 2, cv2.INTER_AREA)
         return found
@@ -76,16 +76,16 @@ def sampled(count: int) -> Callable[[Any, int], Any]:
     return way
 
 
-def nearest(picture: Any, side: int) -> Any:
+def nearest(image: Any, side: int) -> Any:
     """Average 4×4 pixels, none interpolated."""
-    found = resized(picture, 4 * side, cv2.INTER_NEAREST)
+    found = resized(image, 4 * side, cv2.INTER_NEAREST)
     return resized(resized(found, 2 * side, cv2.INTER_AREA), side, cv2.INTER_AREA)
 
 
-def halves_then_linear(picture: Any, side: int) -> Any:
-    while picture.shape[0] >= 2 * side:
-        picture = resized(picture, picture.shape[0] // 2, cv2.INTER_AREA)
-    return resized(picture, side, cv2.INTER_LINEAR)
+def halves_then_linear(image: Any, side: int) -> Any:
+    while image.shape[0] >= 2 * side:
+        image = resized(image, image.shape[0] // 2, cv2.INTER_AREA)
+    return resized(image, side, cv2.INTER_LINEAR)
 
 
 WAYS: dict[str, Callable[[Any, int], Any]] = {
@@ -110,8 +110,8 @@ def details(seed: int, side: int) -> NDArray[np.float32]:
     return np.asarray(seen / seen.std(), np.float32)[..., None]
 
 
-def seen_by_a_camera(picture: Any, condition: str, index: int, textures: list[Any]) -> Any:
-    big = resized(picture, SIDE, cv2.INTER_CUBIC)
+def seen_by_a_camera(image: Any, condition: str, index: int, textures: list[Any]) -> Any:
+    big = resized(image, SIDE, cv2.INTER_CUBIC)
     if condition == "noise":
         noise = np.random.default_rng(index).normal(0, 12, (SIDE, SIDE, 1))
         noisy = np.clip(big + noise, 0, 255).astype(np.uint8)
@@ -123,7 +123,7 @@ def seen_by_a_camera(picture: Any, condition: str, index: int, textures: list[An
     return big
 
 
-def pictures(model: str, data: Path, limit: int) -> Iterator[tuple[str, Any]]:
+def images(model: str, data: Path, limit: int) -> Iterator[tuple[str, Any]]:
     source = open_source(data / MODELS[model])
     items = select(source.items, "test") if any(i.split for i in source.items) else list(source.items)
     for k in np.random.default_rng(0).permutation(len(items))[:limit]:
@@ -146,12 +146,12 @@ def accuracies(model: str, network: Path | None, data: Path, limit: int) -> dict
     with opened(model, network, data) as classifier:
         side = classifier.model.input.width
         textures = [details(seed, side) for seed in range(16)]
-        for count, (truth, picture) in enumerate(pictures(model, data, limit), 1):
+        for count, (truth, image) in enumerate(images(model, data, limit), 1):
             for condition in CONDITIONS:
-                big = seen_by_a_camera(picture, condition, count, textures)
+                big = seen_by_a_camera(image, condition, count, textures)
                 for name, way in WAYS.items():
                     right[condition][name] += classifier.classify(way(big, side), 1)[0].label == truth
-    print(f"{model}: {count:,} pictures, {side}×{side}")
+    print(f"{model}: {count:,} images, {side}×{side}")
     return {c: {name: hits / count for name, hits in found.items()} for c, found in right.items()}
 
 
@@ -174,7 +174,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, help="where cifar10.zip and sign_digits.zip lie")
-    parser.add_argument("--pictures", type=int, default=10_000)
+    parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--network", nargs="*", default=[], metavar="DATA=FILE", help="cifar10= or signs=")
     arguments = parser.parse_args()
     networks = {model: Path(file) for model, _, file in (n.partition("=") for n in arguments.network)}
@@ -187,7 +187,7 @@ def main() -> None:
     for name in WAYS:
         print(f"| {name} | " + " | ".join(f"{table[side][name]:.0f}" for side in sides) + " |")
     for model in (networks or MODELS) if arguments.data else ():
-        found = accuracies(model, networks.get(model), arguments.data, arguments.pictures)
+        found = accuracies(model, networks.get(model), arguments.data, arguments.images)
         exact = next(iter(WAYS))
         for name in WAYS:
             cells = (

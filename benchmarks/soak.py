@@ -4,7 +4,7 @@
 
 Each second it reads the process' memory, threads and open files. The memory is what it holds between two
 frames: what it has allocated, since pages of files count as resident too and come and go as the system
-likes; the least of many looks, since a picture on its way takes tens of megabytes for a moment; and with the
+likes; the least of many looks, since an image on its way takes tens of megabytes for a moment; and with the
 C library told to give such blocks back at once, since else it keeps as many as it likes. After `--settle`
 minutes it fits a line to it by least squares; the slope has its standard error with it. Exits with 1 where
 memory grows by more than `--limit` MiB an hour (the slope less two standard errors), or where threads or open

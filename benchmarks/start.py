@@ -48,16 +48,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=30)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        picture, script = Path(folder, "one.jpg"), Path(folder, "minimal.py")
-        cv2.imwrite(str(picture), bench_frames()[0])
+        image, script = Path(folder, "one.jpg"), Path(folder, "minimal.py")
+        cv2.imwrite(str(image), bench_frames()[0])
         script.write_text(MINIMAL)
         commands = {
-            "edgecnn classify": [str(Path(sys.executable).with_name("edgecnn")), "classify", str(picture)],
+            "edgecnn classify": [str(Path(sys.executable).with_name("edgecnn")), "classify", str(image)],
             "minimal script": [
                 sys.executable,
                 str(script),
                 str(find("digits") / "int8.tflite"),
-                str(picture),
+                str(image),
             ],
         }
         took: dict[str, list[list[float]]] = {name: [] for name in commands}

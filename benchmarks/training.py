@@ -2,7 +2,7 @@
 
     python benchmarks/training.py --data ../shared/data [--rounds 3]
 
-Both train the same network with the same optimizer and batch size on the same pictures, in turn within one
+Both train the same network with the same optimizer and batch size on the same images, in turn within one
 run. Each round takes two epochs of each; the first has the tracing of the graph in it and is left out. The
 plain `fit` takes arrays where nothing is augmented, and else the fastest tf.data pipeline that we know:
 uint8 in memory, shuffled, augmented as whole batches, prefetched. What both take includes validation;
@@ -50,7 +50,7 @@ def plain_batches(data: DataSet, recipe: Recipe) -> tf.data.Dataset:
         )
         across += tf.where(sign < 0, width - 1.0, 0.0)
         zero, one = tf.zeros([count]), tf.ones([count])
-        pictures = tf.raw_ops.ImageProjectiveTransformV3(
+        warped = tf.raw_ops.ImageProjectiveTransformV3(
             images=tf.gather(images, chosen),
             transforms=tf.stack([sign, zero, across, zero, one, down, zero, zero], axis=1),
             output_shape=[height, width],
@@ -58,7 +58,7 @@ def plain_batches(data: DataSet, recipe: Recipe) -> tf.data.Dataset:
             interpolation="NEAREST",
             fill_mode="REFLECT",
         )
-        return tf.cast(pictures, tf.float32) * (1 / 255), tf.gather(labels, chosen)
+        return tf.cast(warped, tf.float32) * (1 / 255), tf.gather(labels, chosen)
 
     order = tf.data.Dataset.range(len(data.train)).shuffle(len(data.train), reshuffle_each_iteration=True)
     batched = order.batch(recipe.train.batch_size)

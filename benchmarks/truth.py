@@ -6,7 +6,7 @@
    another: its median is the delay, and its 99th percentile delay + 0.98·jitter. What bench says of it may
    be 3 % off.
 2. A real model: bench, and a loop as one writes it by hand around LiteRT, with `time.perf_counter` around the
-   invoke, and around the whole way from a 640×480 picture to the best class. The medians may differ by 5 %.
+   invoke, and around the whole way from a 640×480 image to the best class. The medians may differ by 5 %.
 
 Prints both, and ends with exit code 1 where a figure is further off. It needs a quiet machine.
 """
@@ -24,9 +24,9 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 import edgecnn
-from edgecnn.bench import Contestant, Frames, measure
+from edgecnn.bench import Candidate, Frames, measure
 from edgecnn.image.preprocess import Preprocessor
-from edgecnn.machine.condition import doubts, look
+from edgecnn.machine.condition import doubts, read_condition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,9 +42,9 @@ def fake_is_true(delay_ms: float, jitter_ms: float, blocks: int) -> bool:
     """Print what bench says of a fake engine, and whether it is within the limit."""
     engine = f"fake:delay_ms={delay_ms:g},jitter_ms={jitter_ms:g}"
     with edgecnn.load("digits", engine=engine) as classifier:
-        contestant = Contestant.of(classifier)
-        measure([contestant], blocks=blocks)
-    spread = contestant.spread("inference")
+        candidate = Candidate.of(classifier)
+        measure([candidate], blocks=blocks)
+    spread = candidate.spread("inference")
     truths = {"p50": (spread.p50_ms, delay_ms), "p99": (spread.p99_ms, delay_ms + 0.98 * jitter_ms)}
     off = {name: found / true - 1 for name, (found, true) in truths.items()}
     for name, (found, true) in truths.items():
@@ -61,16 +61,16 @@ class Loop:
         self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._output = self._interpreter.get_output_details()[0]["index"]
-        # The pictures are prepared alike, so that only the measuring differs.
+        # The images are prepared alike, so that only the measuring differs.
         self._prepare = Preprocessor(model.input, model.file.inputs[0])
         self._labels, self.answer = model.labels, ""
 
-    def run(self, pictures: Sequence[Any]) -> tuple[list[float], list[float]]:
+    def run(self, images: Sequence[Any]) -> tuple[list[float], list[float]]:
         """Return the latencies of invoke and of the whole way in ms."""
         invokes, wholes = [], []
-        for picture in pictures:
+        for image in images:
             start = time.perf_counter()
-            tensor = self._prepare(picture)
+            tensor = self._prepare(image)
             before = time.perf_counter()
             self._interpreter.set_tensor(self._input, tensor)
             self._interpreter.invoke()
@@ -83,25 +83,25 @@ class Loop:
 
 
 def loop_agrees(classifier: Classifier, blocks: int) -> bool:
-    """Print the medians of bench and of the loop, in turn on the same pictures; whether they agree."""
+    """Print the medians of bench and of the loop, in turn on the same images; whether they agree."""
     frames = Frames.synthetic()
-    contestant, loop = Contestant.of(classifier), Loop(classifier)
-    contestant.get_ready(frames)
-    loop.run(frames.pictures * 10)
+    candidate, loop = Candidate.of(classifier), Loop(classifier)
+    candidate.run_warm_up(frames)
+    loop.run(frames.images * 10)
     invokes: list[float] = []
     wholes: list[float] = []
-    pictures = [frames.pictures[i % len(frames.pictures)] for i in range(RUNS)]
+    images = [frames.images[i % len(frames.images)] for i in range(RUNS)]
     for block in range(blocks):
         for turn in (0, 1) if block % 2 else (1, 0):
             if turn:
-                loop.run(pictures[:2])
-                invoke, whole = loop.run(pictures)
+                loop.run(images[:2])
+                invoke, whole = loop.run(images)
                 invokes, wholes = invokes + invoke, wholes + whole
             else:
-                contestant.take_turn(pictures, ())
+                candidate.run_block(images, ())
     agrees = True
     for stage, values in (("inference", invokes), ("total", wholes)):
-        ours, by_hand = contestant.spread(stage).p50_ms, median(values)
+        ours, by_hand = candidate.spread(stage).p50_ms, median(values)
         off = ours / by_hand - 1
         agrees &= abs(off) <= LOOP_LIMIT
         print(f"{classifier.model.name}, {stage}: bench {ours:.4f} ms, by hand {by_hand:.4f}: {off:+.2%}")
@@ -117,11 +117,11 @@ def main() -> int:
     parser.add_argument("--blocks", type=int, default=40)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
-    before = look()
+    before = read_condition()
     true = [fake_is_true(delay, jitter, arguments.blocks) for delay, jitter in FAKES]
     with edgecnn.load(arguments.model, engine="litert", labels=arguments.labels) as classifier:
         true.append(loop_agrees(classifier, arguments.blocks))
-    for doubt in doubts(before, look(), {}):
+    for doubt in doubts(before, read_condition(), {}):
         print(f"not a quiet run: {doubt}")
     print("all within the limits" if all(true) else "something is further off than it may be")
     return 0 if all(true) else 1

@@ -87,7 +87,7 @@ def test_the_table_stands_between_its_markers(ran):
     assert page.endswith(f"\n{report.END}\n\nafter\n")
     assert "old" not in page
     lines = [line for line in page.splitlines() if line.startswith("| ")]
-    assert len(lines) == 4, "a head and a line for each contestant"
+    assert len(lines) == 4, "a head and a line for each candidate"
     assert len({line.count("|") for line in lines}) == 1
     assert "ai-edge-litert" in page
     assert re.search(

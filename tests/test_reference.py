@@ -10,7 +10,7 @@ import pytest
 
 from edgecnn.bench.rows import COLUMNS, csv_text
 from edgecnn.bundle.bundle import list_bundles
-from tests.edgecnn.bench.test_contest import compared
+from tests.edgecnn.bench.test_interleaved import compared
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "benchmarks" / "reference"

@@ -1,7 +1,7 @@
 """ExecuTorch: int8 by PT2E after training, for its XNNPACK delegate.
 
 The way there is that of its guide (https://docs.pytorch.org/executorch/stable/backends-xnnpack.html); its own
-samples resize with torchvision, that is PIL bilinear on the whole picture, then `ToTensor`
+samples resize with torchvision, that is PIL bilinear on the whole image, then `ToTensor`
 (meta-pytorch/executorch-examples). The network is rebuilt from `float32.onnx`, operator by operator.
 """
 
@@ -42,8 +42,8 @@ def open_network(network: Network) -> Opened:
         return best(method.execute([tensor])[0].numpy())
 
     def theirs(frame: NDArray[np.uint8]) -> tuple[int, float]:
-        picture = Image.fromarray(cv2.cvtColor(frame, conversion))
-        pixels = np.asarray(picture.resize(network.size, Image.Resampling.BILINEAR))
+        image = Image.fromarray(cv2.cvtColor(frame, conversion))
+        pixels = np.asarray(image.resize(network.size, Image.Resampling.BILINEAR))
         nhwc = torch.from_numpy(pixels.reshape(1, *pixels.shape[:2], -1).copy())
         return labelled(nhwc.permute(0, 3, 1, 2).contiguous().float().div(255))
 
@@ -80,7 +80,7 @@ class Rebuilt(torch.nn.Module):
         ]
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Compute the scores, 1×classes, of one picture (1×C×H×W)."""
+        """Compute the scores, 1×classes, of one image (1×C×H×W)."""
         values: dict[str, Any] = {self._input: image}
         for kind, inputs, output, options in self._nodes:
             given = [values[name] if name in values else self._constant(name) for name in inputs]
@@ -138,13 +138,13 @@ def lower(network: Network, target: Path) -> None:
     from executorch.exir import to_edge_transform_and_lower
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
-    pictures = torch.from_numpy(network.calibration("nchw")).split(1)
-    sample = (pictures[0],)
+    images = torch.from_numpy(network.calibration("nchw")).split(1)
+    sample = (images[0],)
     quantizer = XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
     exported = torch.export.export(Rebuilt(network.file("float32.onnx")).eval(), sample).module()
     prepared = prepare_pt2e(exported, quantizer)
-    for picture in pictures:
-        prepared(picture)
+    for image in images:
+        prepared(image)
     program = torch.export.export(convert_pt2e(prepared), sample)
     lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
     target.write_bytes(lowered.to_executorch().buffer)

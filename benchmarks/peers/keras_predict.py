@@ -1,7 +1,7 @@
-"""`keras.Model.predict`, float32, as it is often called for one picture.
+"""`keras.Model.predict`, float32, as it is often called for one image.
 
 The resize is that of Keras' guides (keras.io/api/applications): `keras.utils.load_img(path, target_size=…)`
-and `img_to_array`, which is PIL's nearest-neighbour `resize`; a camera's frame becomes an RGB picture first.
+and `img_to_array`, which is PIL's nearest-neighbour `resize`; a camera's frame becomes an RGB image first.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def open_network(network: Network) -> Opened:
     conversion = cv2.COLOR_BGR2GRAY if network.gray else cv2.COLOR_BGR2RGB
 
     def theirs(frame: NDArray[np.uint8]) -> tuple[int, float]:
-        picture = Image.fromarray(cv2.cvtColor(frame, conversion))
-        pixels = keras.utils.img_to_array(picture.resize(network.size, Image.Resampling.NEAREST)) / 255
+        image = Image.fromarray(cv2.cvtColor(frame, conversion))
+        pixels = keras.utils.img_to_array(image.resize(network.size, Image.Resampling.NEAREST)) / 255
         return best(model.predict(np.expand_dims(pixels, axis=0), verbose=0))
 
     return Opened("float32", lambda frame: best(model.predict(preprocess(frame), verbose=0)), theirs)

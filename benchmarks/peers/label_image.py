@@ -3,8 +3,8 @@
 tensorflow/tensorflow, tensorflow/lite/examples/python/label_image.py: PIL's resize, `np.expand_dims`,
 `set_tensor`, `invoke`, `np.squeeze`, `argsort`. It knows float and uint8, so that with its own resize the
 int8 network gets uint8 in and out, which costs an operator at each end; with edgecnn's preprocessing it takes
-the int8 network as it is. The sample opens its picture with PIL; a camera's frame is BGR and becomes an RGB
-picture first.
+the int8 network as it is. The sample opens its image with PIL; a camera's frame is BGR and becomes an RGB
+image first.
 """
 
 from __future__ import annotations
@@ -68,6 +68,6 @@ def _loop(
 
 
 def pillow(frame: NDArray[np.uint8], network: Network) -> Image.Image:
-    """Return a BGR frame as a picture of PIL's at the network's size; `resize` is bicubic by default."""
+    """Return a BGR frame as an image of PIL's at the network's size; `resize` is bicubic by default."""
     conversion = cv2.COLOR_BGR2GRAY if network.gray else cv2.COLOR_BGR2RGB
     return Image.fromarray(cv2.cvtColor(frame, conversion)).resize(network.size)

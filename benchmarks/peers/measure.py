@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.peers.child import Child, WorkerFailed
 from benchmarks.peers.table import OURS, PEERS
-from edgecnn.machine.condition import doubts, look
+from edgecnn.machine.condition import doubts, read_condition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 # Opening may take a conversion, and the longest of them some minutes.
 OPEN_S = 900.0
-# What a block of one contestant takes at most, unless that is less than the fewest runs.
+# What a block of one candidate takes at most, unless that is less than the fewest runs.
 BLOCK_MS, FEWEST_RUNS = 40.0, 3
 
 
 @dataclass(slots=True)
-class Contestant:
+class PeerCandidate:
     """One peer in one way: with edgecnn's preprocessing (`ours`) or as its samples do (`theirs`).
 
-    `blocks` are latencies in ms; `agreement` is the share of pictures for which it names the float network's
+    `blocks` are latencies in ms; `agreement` is the share of images for which it names the float network's
     best class, and `differences` are how far its scores are from the float network's.
     """
 
@@ -58,7 +58,7 @@ class Measured:
     """
 
     network: Network
-    contestants: list[Contestant]
+    candidates: list[PeerCandidate]
     failures: dict[str, str]
     notes: dict[str, list[str]]
     versions: dict[str, dict[str, str]]
@@ -81,7 +81,7 @@ def measure(
 ) -> Measured:
     """Measure one network with the peers of `pythons`; a peer that fails is left out with its reason.
 
-    Every block, each contestant classifies the same frames, in an order that is shuffled anew.
+    Every block, each candidate classifies the same frames, in an order that is shuffled again.
 
     Parameters
     ----------
@@ -103,10 +103,10 @@ def measure(
         _open_all(result, children)
         for peer in list(children):
             _prepare(result, peer, children, runs)
-        before = look()
+        before = read_condition()
         _run_blocks(result, children, blocks, seed)
-    ours = [c.blocks for c in result.contestants if c.peer == OURS]
-    result.doubts = doubts(before, look(), {"edgecnn": ours[0]} if ours else {})
+    ours = [c.blocks for c in result.candidates if c.peer == OURS]
+    result.doubts = doubts(before, read_condition(), {"edgecnn": ours[0]} if ours else {})
     return result
 
 
@@ -120,8 +120,8 @@ def _open_all(result: Measured, children: dict[str, Child]) -> None:
             _drop(result, children, peer, failure)
             continue
         result.notes[peer], result.versions[peer] = opened["notes"], opened["versions"]
-        result.contestants += [
-            Contestant(peer, way, opened["precision"], 0.0, [], 0, 0) for way in opened["ways"]
+        result.candidates += [
+            PeerCandidate(peer, way, opened["precision"], 0.0, [], 0, 0) for way in opened["ways"]
         ]
 
 
@@ -129,16 +129,16 @@ def _prepare(result: Measured, peer: str, children: dict[str, Child], runs: int)
     """Compare a peer's answers, and run it until it is warm."""
     reference = np.load(result.network.folder / "reference.npy")
     child = children[peer]
-    for contestant in [c for c in result.contestants if c.peer == peer]:
+    for candidate in [c for c in result.candidates if c.peer == peer]:
         try:
-            answers = child.ask(do="check", way=contestant.way)["answers"]
-            warm = child.ask(do="warm_up", way=contestant.way)
+            answers = child.ask(do="check", way=candidate.way)["answers"]
+            warm = child.ask(do="warm_up", way=candidate.way)
         except WorkerFailed as failure:
             _drop(result, children, peer, failure)
             return
-        contestant.agreement, contestant.differences = agreement(answers, reference)
-        contestant.warm_up = warm["runs"]
-        contestant.runs = max(FEWEST_RUNS, min(runs, round(BLOCK_MS * 1e6 / warm["ns"])))
+        candidate.agreement, candidate.differences = agreement(answers, reference)
+        candidate.warm_up = warm["runs"]
+        candidate.runs = max(FEWEST_RUNS, min(runs, round(BLOCK_MS * 1e6 / warm["ns"])))
 
 
 def agreement(answers: Sequence[Any], reference: Any) -> tuple[float, list[float]]:
@@ -153,21 +153,19 @@ def _run_blocks(result: Measured, children: dict[str, Child], blocks: int, seed:
     _rest(result, children)
     start = time.monotonic_ns()
     for block in range(blocks):
-        contestants = list(result.contestants)
-        shuffle(contestants)
-        result.order.append([c.name for c in contestants])
-        for contestant in contestants:
-            if contestant.peer not in children:
+        candidates = list(result.candidates)
+        shuffle(candidates)
+        result.order.append([c.name for c in candidates])
+        for candidate in candidates:
+            if candidate.peer not in children:
                 continue
-            runs = contestant.runs
+            runs = candidate.runs
             try:
-                ran = children[contestant.peer].ask(
-                    do="run", way=contestant.way, start=block * runs, runs=runs
-                )
+                ran = children[candidate.peer].ask(do="run", way=candidate.way, start=block * runs, runs=runs)
             except WorkerFailed as failure:
-                _drop(result, children, contestant.peer, failure)
+                _drop(result, children, candidate.peer, failure)
                 continue
-            contestant.blocks.append([ns / 1e6 for ns in ran["ns"]])
+            candidate.blocks.append([ns / 1e6 for ns in ran["ns"]])
             result.spans.append(tuple(ran["span"]))
     passed_ns = time.monotonic_ns() - start
     result.idle = {peer: ns / passed_ns for peer, ns in _rest(result, children).items()}
@@ -187,5 +185,5 @@ def _rest(result: Measured, children: dict[str, Child]) -> dict[str, int]:
 def _drop(result: Measured, children: dict[str, Child], peer: str, failure: WorkerFailed) -> None:
     """Go on without a peer that has failed."""
     result.failures[peer] = " ".join(str(failure).split())[:300]
-    result.contestants = [c for c in result.contestants if c.peer != peer]
+    result.candidates = [c for c in result.candidates if c.peer != peer]
     children.pop(peer).close()

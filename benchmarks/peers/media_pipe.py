@@ -1,9 +1,9 @@
 """MediaPipe Tasks' ImageClassifier.
 
 It takes float32 and uint8 networks, so that the int8 one has uint8 in and out, an operator more at each end,
-and resizes the whole picture by itself
+and resizes the whole image by itself
 (https://ai.google.dev/edge/mediapipe/solutions/vision/image_classifier/python). With edgecnn's preprocessing
-it gets a picture that has the network's size already.
+it gets an image that has the network's size already.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def open_network(network: Network) -> Opened:
     classifier = ImageClassifier.create_from_options(options)
     preprocess = network.preprocessor("uint8")
 
-    def labelled(picture: NDArray[np.uint8]) -> tuple[int, float]:
-        image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=picture)
+    def labelled(pixels: NDArray[np.uint8]) -> tuple[int, float]:
+        image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=pixels)
         found = classifier.classify(image).classifications[0].categories[0]
         return found.index, found.score
 

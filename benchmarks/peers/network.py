@@ -29,8 +29,8 @@ class Network:
 
     `network.keras`, `float32.tflite`, `int8.tflite`, `uint8.tflite` (the same with uint8 in and out and
     metadata) and `float32.onnx` (N×C×H×W) are one network with the same weights, which takes pixels from
-    0 to 1 and ends in a softmax. `calibration.npy` are pictures at its own size (uint8 N×H×W×C, RGB or grey),
-    `frames.npy` those that are timed and `pictures.npy` those that answers are compared on (uint8
+    0 to 1 and ends in a softmax. `calibration.npy` are images at its own size (uint8 N×H×W×C, RGB or grey),
+    `frames.npy` those that are timed and `images.npy` those that answers are compared on (uint8
     N×480×640×3, BGR), `reference.npy` the probabilities of `float32.tflite` for these (float32 N×classes).
     """
 
@@ -76,9 +76,9 @@ class Network:
         return str(self.folder / name)
 
     def calibration(self, layout: Literal["nhwc", "nchw"]) -> NDArray[np.float32]:
-        """Return the calibration pictures as the network takes them: float32, 0 to 1."""
-        pictures = np.load(self.folder / "calibration.npy").astype(np.float32) / np.float32(255)
-        return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)) if layout == "nchw" else pictures
+        """Return the calibration images as the network takes them: float32, 0 to 1."""
+        images = np.load(self.folder / "calibration.npy").astype(np.float32) / np.float32(255)
+        return np.ascontiguousarray(images.transpose(0, 3, 1, 2)) if layout == "nchw" else images
 
     def preprocessor(
         self, dtype: Literal["float32", "uint8", "int8"], layout: Literal["nhwc", "nchw"] = "nhwc"

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.peers import pictures
+from benchmarks.peers import images as image_sets
 from benchmarks.peers.network import Network
 from edgecnn.bench import bench_frames
 from edgecnn.bundle.bundle import open_model
@@ -31,7 +31,7 @@ from edgecnn.image.preprocess import Preprocessor
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Of the networks without training: the scores of their best class differ from picture to picture.
+# Of the networks without training: the scores of their best class differ from image to image.
 _LOGIT_DEVIATION = 3.0
 # Of batch normalization's outputs, in their deviations, and the deviation of what is added to a shortcut.
 _SHIFT, _BRANCH = 2.0, 0.3
@@ -43,7 +43,7 @@ _LIKELY = 10
 class Source:
     """Where a network comes from: a shipped bundle, or a family of the trainer's with random weights.
 
-    `data` names real pictures, to calibrate and to compare answers on, below $EDGECNN_DATA.
+    `data` names real images, to calibrate and to compare answers on, below $EDGECNN_DATA.
     """
 
     title: str
@@ -91,17 +91,17 @@ def _key(source: Source) -> str:
     """Return what changes when the files have to be made again."""
     here = Path(__file__).parent
     digest = hashlib.sha256(json.dumps(asdict(source)).encode())
-    for file in ("networks.py", "pictures.py", "network.py"):
+    for file in ("networks.py", "images.py", "network.py"):
         digest.update((here / file).read_bytes())
     if source.bundle:
         digest.update(open_model(source.bundle).data)
-    digest.update(pictures.to_compare(source.data)[1].encode())
+    digest.update(image_sets.to_compare(source.data)[1].encode())
     return digest.hexdigest()
 
 
 def _fill(name: str, source: Source, folder: Path, key: str) -> None:
-    real, compared_on = pictures.to_compare(source.data)
-    calibration, calibrated_on = pictures.to_calibrate(source.data)
+    real, compared_on = image_sets.to_compare(source.data)
+    calibration, calibrated_on = image_sets.to_calibrate(source.data)
     if source.bundle:
         bundle = open_model(source.bundle).bundle
         assert bundle is not None  # noqa: S101 - for the type checker
@@ -121,9 +121,9 @@ def _fill(name: str, source: Source, folder: Path, key: str) -> None:
     frames = bench_frames()
     np.save(folder / "calibration.npy", shrunk)
     np.save(folder / "frames.npy", np.stack(frames))
-    np.save(folder / "pictures.npy", np.stack([*frames, *real]))
+    np.save(folder / "images.npy", np.stack([*frames, *real]))
     with load(folder / "float32.tflite", labels=given.labels, value_range=(0.0, 1.0), fit="crop") as model:
-        reference = np.stack([model.probabilities(picture) for picture in (*frames, *real)])
+        reference = np.stack([model.probabilities(image) for image in (*frames, *real)])
     np.save(folder / "reference.npy", reference)
     Network(
         name=name,
@@ -169,11 +169,11 @@ def _write_random(source: Source, spec: InputSpec, shrunk: NDArray[np.uint8], fo
 
 
 def _settle(model: Any, images: NDArray[np.float32]) -> None:
-    """Give random weights the activations of a trained network, so that answers depend on the picture.
+    """Give random weights the activations of a trained network, so that answers depend on the image.
 
-    Deep random networks are chaotic: rounding, or another way to shrink the picture, would decide their
+    Deep random networks are chaotic: rounding, or another way to shrink the image, would decide their
     answers. So depthwise kernels are shifted towards a blur, residual branches weakened, and every batch
-    normalization gets the mean and variance of these pictures, and before a ReLU a shift that keeps most
+    normalization gets the mean and variance of these images, and before a ReLU a shift that keeps most
     values out of its zero. The last layer is scaled, and ten of its classes are likely.
     """
     import keras

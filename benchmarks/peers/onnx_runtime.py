@@ -53,20 +53,20 @@ def quantize(network: Network, target: Path) -> None:
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    class Pictures(CalibrationDataReader):
+    class CalibrationImages(CalibrationDataReader):
         def __init__(self) -> None:
             self._left = iter(network.calibration("nchw"))
 
         def get_next(self) -> dict[str, NDArray[np.float32]] | None:
-            picture = next(self._left, None)
-            return None if picture is None else {"image": picture[None]}
+            image = next(self._left, None)
+            return None if image is None else {"image": image[None]}
 
     prepared = target.with_name("prepared.onnx")
     quant_pre_process(network.file("float32.onnx"), prepared)
     quantize_static(
         prepared,
         target,
-        Pictures(),
+        CalibrationImages(),
         quant_format=QuantFormat.QDQ,
         per_channel=True,
         activation_type=QuantType.QUInt8,

@@ -1,7 +1,7 @@
 """OpenVINO: int8 by NNCF's quantization after training.
 
 The resize is that of openvinotoolkit/openvino, samples/python/hello_classification/hello_classification.py:
-in the graph, by `PrePostProcessor`, linear, from the whole picture as uint8 NHWC. With edgecnn's
+in the graph, by `PrePostProcessor`, linear, from the whole image as uint8 NHWC. With edgecnn's
 preprocessing the graph takes uint8 NHWC at the network's size; both make real numbers and NCHW of it.
 """
 
@@ -58,7 +58,7 @@ def compiled(path: Path, shape: tuple[int, ...], resized_for: Network | None = N
 
 
 def infer(request: Any, tensor: NDArray[Any]) -> tuple[int, float]:
-    """Classify without copying the picture in or the scores out."""
+    """Classify without copying the image in or the scores out."""
     results = request.infer({0: tensor}, share_inputs=True, share_outputs=True)
     return best(results[0])
 
@@ -68,6 +68,6 @@ def quantize(network: Network, target: Path) -> None:
     import nncf
 
     model = ov.Core().read_model(network.file("float32.onnx"))
-    pictures = [picture[None] for picture in network.calibration("nchw")]
-    quantized = nncf.quantize(model, nncf.Dataset(pictures), subset_size=len(pictures))
+    images = [image[None] for image in network.calibration("nchw")]
+    quantized = nncf.quantize(model, nncf.Dataset(images), subset_size=len(images))
     ov.save_model(quantized, target, compress_to_fp16=False)

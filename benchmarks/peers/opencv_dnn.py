@@ -1,6 +1,6 @@
 """OpenCV's own networks, in whichever form and engine they are fastest on this machine.
 
-The resize is that of opencv/opencv, samples/dnn/classification.py: `blobFromImage` from the whole picture.
+The resize is that of opencv/opencv, samples/dnn/classification.py: `blobFromImage` from the whole image.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def open_network(network: Network) -> Opened:
     preprocess = network.preprocessor("float32", "nchw")
 
     def theirs(frame: NDArray[np.uint8]) -> tuple[int, float]:
-        picture = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) if network.gray else frame
-        blob = cv2.dnn.blobFromImage(picture, 1 / 255, network.size, swapRB=not network.gray, crop=False)
+        image = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) if network.gray else frame
+        blob = cv2.dnn.blobFromImage(image, 1 / 255, network.size, swapRB=not network.gray, crop=False)
         return best(_forward(net, blob))
 
     return Opened(name, lambda frame: best(_forward(net, preprocess(frame))), theirs, notes=(*notes, *others))

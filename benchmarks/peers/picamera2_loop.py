@@ -38,7 +38,7 @@ def open_network(network: Network) -> Opened:
         return index, (score - int(np.iinfo(dtype).min)) / 256
 
     def theirs(frame: NDArray[np.uint8]) -> tuple[int, float]:
-        picture = cv2.resize(cv2.cvtColor(frame, conversion), network.size)
-        return labelled(np.expand_dims(picture, axis=0), "uint8")
+        pixels = cv2.resize(cv2.cvtColor(frame, conversion), network.size)
+        return labelled(np.expand_dims(pixels, axis=0), "uint8")
 
     return Opened("int8", lambda frame: labelled(preprocess(frame), "int8"), theirs)

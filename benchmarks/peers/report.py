@@ -14,7 +14,7 @@ from edgecnn.latency import Ratio, Spread, ratio_of_medians
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from benchmarks.peers.measure import Contestant, Measured
+    from benchmarks.peers.measure import Measured, PeerCandidate
     from edgecnn.machine.board import Board
 
 BEGIN, END = "<!-- peers:begin -->", "<!-- peers:end -->"
@@ -24,20 +24,20 @@ MOST_IDLE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One contestant's line: `ratio` is its p50 over edgecnn's in the same blocks; above 1 it is slower."""
+    """One candidate's line: `ratio` is its p50 over edgecnn's in the same blocks; above 1 it is slower."""
 
-    contestant: Contestant
+    candidate: PeerCandidate
     spread: Spread
     ratio: Ratio
 
     @property
     def wins(self) -> bool:
         """Whether it is not proven to be slower than edgecnn."""
-        return self.contestant.peer != OURS and self.ratio.low <= 1
+        return self.candidate.peer != OURS and self.ratio.low <= 1
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
-        c = self.contestant
+        c = self.candidate
         return {
             "peer": c.peer,
             "preprocessing": c.way,
@@ -56,13 +56,13 @@ class Row:
 
 
 def rows(measured: Measured) -> list[Row]:
-    """Return a line for each contestant, edgecnn's own first; none where edgecnn itself has failed."""
-    ours = next((c for c in measured.contestants if c.peer == OURS), None)
+    """Return a line for each candidate, edgecnn's own first; none where edgecnn itself has failed."""
+    ours = next((c for c in measured.candidates if c.peer == OURS), None)
     if ours is None or not ours.blocks:
         return []
     return [
         Row(c, Spread.of([ms for block in c.blocks for ms in block]), ratio_of_medians(c.blocks, ours.blocks))
-        for c in measured.contestants
+        for c in measured.candidates
     ]
 
 
@@ -144,7 +144,7 @@ def _network(m: Measured) -> Iterator[str]:
 
 
 def _line(row: Row) -> str:
-    c, spread, ratio = row.contestant, row.spread, row.ratio
+    c, spread, ratio = row.candidate, row.spread, row.ratio
     ours = c.peer == OURS
     way = "its own" if ours else "edgecnn's" if c.way == "ours" else PEERS[c.peer].resize
     times = "1" if ours else f"{_figure(ratio.value)} ({_figure(ratio.low)} to {_figure(ratio.high)})"
@@ -166,7 +166,7 @@ def _verdict(found: list[Row]) -> str:
     with_whose = {"ours": "with edgecnn's preprocessing", "theirs": "with its own"}
     names = "; ".join(
         f"{PEERS[c.peer].title} ({c.precision}, {with_whose[c.way]}): {ratio.value:.3f}"
-        for c, ratio in ((row.contestant, row.ratio) for row in winners)
+        for c, ratio in ((row.candidate, row.ratio) for row in winners)
     )
     return f"Not slower than edgecnn, or not provably: {names}."
 

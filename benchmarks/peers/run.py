@@ -4,7 +4,7 @@
 
 Run it with the trainer's Python. The first run makes an environment for each peer (several GB, from the
 package index) and the networks, and keeps both in the cache; after that it takes some minutes. Calibration
-and the comparison of answers use the data sets below $EDGECNN_DATA where they are there (mnist, cifar10,
+and the comparison of answers use the datasets below $EDGECNN_DATA where they are there (mnist, cifar10,
 trashnet), else synthetic frames. A peer that can't be installed, converted or run is a line with the reason.
 --markdown fills the section between the markers of a page, such as docs/benchmarks.md.
 """

@@ -11,7 +11,7 @@ class Peer:
 
     `module` in this folder opens a network with it, and `requirements/<module>.txt` makes its environment;
     without that file it runs in this one, the trainer's. `packages` are those whose versions are told.
-    `resize` is what its own samples do with a picture. `python` is the version that its wheels need.
+    `resize` is what its own samples do with an image. `python` is the version that its wheels need.
     `only_listed` leaves out what its packages ask for besides; `needs_onnx` says what it converts from.
     """
 

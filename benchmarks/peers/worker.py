@@ -57,7 +57,7 @@ class Worker:
         network = Network.read(Path(folder))
         self._opened = importlib.import_module(f"benchmarks.peers.{self._module}").open_network(network)
         self._frames = list(np.load(network.folder / "frames.npy"))
-        self._pictures = np.load(network.folder / "pictures.npy", mmap_mode="r")
+        self._images = np.load(network.folder / "images.npy", mmap_mode="r")
         return {
             "precision": self._opened.precision,
             "ways": ["ours", "theirs"] if self._opened.theirs else ["ours"],
@@ -66,11 +66,11 @@ class Worker:
         }
 
     def do_check(self, way: str) -> dict[str, Any]:
-        """Classify the pictures that answers are compared on."""
+        """Classify the images that answers are compared on."""
         import numpy as np
 
         call = (self._opened.exact if way == "ours" else None) or getattr(self._opened, way)
-        return {"answers": [call(np.ascontiguousarray(picture)) for picture in self._pictures]}
+        return {"answers": [call(np.ascontiguousarray(image)) for image in self._images]}
 
     def do_warm_up(self, way: str) -> dict[str, Any]:
         """Run until it is steady; return the median latency in ns and how many runs that took."""

@@ -1,4 +1,4 @@
-"""What the speed costs: how well each contestant knows labelled pictures, beside its latency."""
+"""The accuracy of each candidate on labelled images, to show next to its latency."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from edgecnn.bench.contest import Contestant
+    from edgecnn.bench.interleaved import Candidate
     from edgecnn.classify.classifier import Classifier
     from edgecnn.evaluation.result import Evaluation
 
 
 @dataclass(frozen=True, slots=True)
-class Accuracy:
-    """Top-1, and on which share of the pictures it names the class that the float variant names.
+class VariantAccuracy:
+    """Top-1, and the share of images with the same best class as the float variant.
 
-    Both are 0 to 1; there is no agreement where no float variant takes part.
+    Both are 0 to 1; agreement is None without a float variant.
     """
 
     top1: float
@@ -32,56 +32,56 @@ class Accuracy:
 
 
 @dataclass(frozen=True, slots=True)
-class Knowledge:
-    """What was measured on which pictures; `reference` is the float variant that the others agree with.
+class Accuracies:
+    """The accuracies on some data; `reference` is the float variant that agreement refers to.
 
-    `variants` are by the keys of `judged`.
+    `variants` has the keys of `classifiers_by_variant`.
     """
 
     data: str
     pictures: int
     reference: str | None
-    variants: dict[str, Accuracy]
+    variants: dict[str, VariantAccuracy]
 
-    def of(self, contestant: Contestant) -> Accuracy | None:
-        """Return what is known of a contestant."""
-        return self.variants.get(_on_its_engine(contestant)) or self.variants.get(contestant.variant)
+    def of(self, candidate: Candidate) -> VariantAccuracy | None:
+        """Return a candidate's accuracy."""
+        return self.variants.get(_on_its_engine(candidate)) or self.variants.get(candidate.variant)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
         return {"name": self.data, "pictures": self.pictures, "agreement_with": self.reference}
 
 
-def judged(contestants: Sequence[Contestant]) -> dict[str, Classifier]:
+def classifiers_by_variant(candidates: Sequence[Candidate]) -> dict[str, Classifier]:
     """Return a classifier for each variant on each engine: threads do not change answers.
 
     The key is the variant's name, with its engine (`int8 on litert`) where there are several.
     """
-    several = len({c.engine for c in contestants}) > 1
+    several = len({c.engine for c in candidates}) > 1
     found: dict[str, Classifier] = {}
-    for c in contestants:
+    for c in candidates:
         found.setdefault(_on_its_engine(c) if several else c.variant, c.classifier)
     return found
 
 
-def _on_its_engine(contestant: Contestant) -> str:
-    return f"{contestant.variant} on {contestant.engine}"
+def _on_its_engine(candidate: Candidate) -> str:
+    return f"{candidate.variant} on {candidate.engine}"
 
 
-def knowledge(evaluation: Evaluation, classifiers: Mapping[str, Classifier]) -> Knowledge:
-    """Return what an evaluation of these classifiers says of each."""
+def accuracies_of(evaluation: Evaluation, classifiers: Mapping[str, Classifier]) -> Accuracies:
+    """Return the accuracies from an evaluation of these classifiers."""
     reference = next((name for name, c in classifiers.items() if _is_float(c)), None)
-    return Knowledge(
+    return Accuracies(
         evaluation.data,
         evaluation.pictures,
         reference,
         {
-            name: Accuracy(score.top1, evaluation.agreement_of(name, reference) if reference else None)
+            name: VariantAccuracy(score.top1, evaluation.agreement_of(name, reference) if reference else None)
             for name, score in evaluation.variants.items()
         },
     )
 
 
 def _is_float(classifier: Classifier) -> bool:
-    """Whether nothing of a model is rounded: its numbers are float32, its shapes and axes integers."""
+    """Whether no tensor of a model is quantized: numbers are float32, shapes and axes integers."""
     return {t.dtype for t in classifier.model.file.tensors} <= {"float32", "int32", "int64", "bool"}

@@ -1,6 +1,6 @@
 """Runs TensorFlow Lite's `benchmark_model` where it is installed, for the time of each operator.
 
-LiteRT's Python API tells none. The tool and its options:
+LiteRT's Python API does not report it. The tool and its options:
 https://github.com/tensorflow/tensorflow/blob/master/tensorflow/lite/tools/benchmark/README.md
 """
 
@@ -18,20 +18,20 @@ from edgecnn.errors import BenchError
 PROGRAM = "benchmark_model"
 TIMEOUT_S = 120.0
 _MOST_SAID_BYTES = 1 << 22
-# Its table is read from what it prints: the options that write a file have changed their names over time.
+# Its table is read from the printed output: the options that write a file have changed over time.
 _SECTION = "Operator-wise Profiling Info for Regular Benchmark Runs:"
 _TABLE = re.compile(r"=+ Run Order =+")
 _NODE = re.compile(r":(\d+)$")
-# These are numbered by the delegate, not by the graph.
+# The delegate's own numbers, not the graph's.
 _DELEGATED = "Delegate/"
 
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """One row: the kind of operator in the tool's words, which one, and the time that it takes in a run.
+    """One row: the operator's type as the tool names it, its name, and its time in a run.
 
-    `node` is its place in the graph, None where the tool does not say; of what XNNPACK runs, rows are its own
-    kernels, and `calls` of them in a run may share one.
+    `node` is its index in the graph, None where the tool does not report it. For XNNPACK, rows are its own
+    kernels, and a row may stand for several `calls` in a run.
     """
 
     kind: str
@@ -44,21 +44,23 @@ class Timed:
 def time_operators(
     model: bytes, threads: int, program: str | None = None, timeout_s: float = TIMEOUT_S
 ) -> list[Timed]:
-    """Let `benchmark_model` run a model for some seconds, with XNNPACK as LiteRT has it.
+    """Run a model with `benchmark_model` for some seconds, with XNNPACK as in LiteRT.
 
     Parameters
     ----------
     program
-        Where the tool is; None for the one on the PATH.
+        The tool's path; None for the one on the PATH.
 
     Raises
     ------
     BenchError
-        Where it is not there, fails, or does not end.
+        Where it is not installed, fails, or does not end in time.
     """
     program = program or shutil.which(PROGRAM)
     if program is None:
-        raise BenchError(f"{PROGRAM} is not on the PATH, and LiteRT's Python API has no times of operators")
+        raise BenchError(
+            f"{PROGRAM} is not on the PATH, and LiteRT's Python API does not report times of operators"
+        )
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder, tempfile.TemporaryFile() as said:
         graph = Path(folder, "model.tflite")
         graph.write_bytes(model)
@@ -85,13 +87,13 @@ def time_operators(
     found = read_profile(text)
     if ran.returncode or not found:
         words = [line.strip() for line in text.splitlines() if line.strip()]
-        reason = words[-1] if words else "it said nothing"
+        reason = words[-1] if words else "it printed nothing"
         raise BenchError(f"{PROGRAM} gave no times of operators (exit code {ran.returncode}): {reason}")
     return found
 
 
 def read_profile(text: str) -> list[Timed]:
-    """Return the rows of the table `Run Order` of the regular runs; none where there is no such table."""
+    """Return the rows of the table `Run Order` of the regular runs; none without that table."""
     _, _, behind = text.partition(_SECTION)
     table = _TABLE.search(behind)
     if not table:
@@ -117,6 +119,6 @@ def read_profile(text: str) -> list[Timed]:
 
 
 def _cells(line: str, most: int) -> list[str]:
-    """Split a row at its tabs, which some terminals and logs turn into spaces."""
+    """Split a row at its tabs, which some terminals and logs convert to spaces."""
     parts = re.split(r"\s*\t\s*" if "\t" in line.strip() else r"\s{2,}", line.strip(), maxsplit=max(most, 0))
     return [part.strip() for part in parts]

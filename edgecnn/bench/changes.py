@@ -1,4 +1,4 @@
-"""What has changed since another run, beyond noise: this run against the JSON of an older one."""
+"""Changes since an older run, beyond noise, from its JSON."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from edgecnn.latency import BETWEEN_RUNS, Ratio, ratio_of_runs
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from edgecnn.bench.contest import Contestant
+    from edgecnn.bench.interleaved import Candidate
     from edgecnn.machine.board import Board
 
-# Of the JSON that `bench` writes.
+# The format of the JSON that `bench` writes.
 FORMAT = 1
-# A change of less is none, whatever its interval.
+# A smaller change does not count, whatever its interval.
 LEAST_CHANGE = BETWEEN_RUNS
-# Of the file, and of the blocks of a stage: `bench` writes 50 KB, and 40 blocks by default.
+# Limits of the file, and of the blocks of a stage: `bench` writes 50 KB, and 40 blocks by default.
 _MOST_BYTES, _MOST_BLOCKS = 4 << 20, 10_000
-# How many contestants an error names.
+# The most candidates that an error lists.
 _NAMED = 5
-# A day: what is longer is no latency.
+# A day, longer than any latency.
 _MOST_MS = 86_400_000
 _WORDS = {str: "a text", int: "a whole number", list: "a list", dict: "an object"}
 _COMMON = ("model", "cpu", "cpu_family", "instructions", "cores", "architecture", "governor")
@@ -35,7 +35,7 @@ _COMMON = ("model", "cpu", "cpu_family", "instructions", "cores", "architecture"
 
 @dataclass(frozen=True, slots=True)
 class Older:
-    """One contestant of an older run; its blocks' medians in ms by stage."""
+    """One candidate of an older run; its block medians in ms by stage."""
 
     engine_version: str | None
     sha256: str
@@ -44,7 +44,7 @@ class Older:
 
 @dataclass(frozen=True, slots=True)
 class OldRun:
-    """What is needed of an older run's JSON; contestants by variant, engine and threads."""
+    """The part of an older run's JSON that is compared; candidates by variant, engine and threads."""
 
     source: str
     when: str
@@ -53,11 +53,11 @@ class OldRun:
     board: dict[str, Any]
     frames: str
     doubts: list[str]
-    contestants: dict[tuple[str, str, int], Older]
+    candidates: dict[tuple[str, str, int], Older]
 
 
 class _Run(Protocol):
-    """What is needed of the run that is compared; `names` are the contestants by what to call them."""
+    """The part of the current run that is compared; `names` are the candidates by their names in reports."""
 
     @property
     def model(self) -> str: ...
@@ -69,7 +69,7 @@ class _Run(Protocol):
     def frames(self) -> str: ...
 
     @property
-    def names(self) -> Mapping[str, Contestant]: ...
+    def names(self) -> Mapping[str, Candidate]: ...
 
     @property
     def doubts(self) -> Sequence[str]: ...
@@ -77,9 +77,9 @@ class _Run(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One stage of one contestant: the medians in ms, and how many times as long it takes now."""
+    """One stage of one candidate: the medians in ms, and the ratio of now to before."""
 
-    contestant: str
+    candidate: str
     stage: str
     before_ms: float
     now_ms: float
@@ -95,7 +95,7 @@ class Change:
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
         return {
-            "contestant": self.contestant,
+            "contestant": self.candidate,
             "stage": self.stage,
             "before_ms": round(self.before_ms, 5),
             "now_ms": round(self.now_ms, 5),
@@ -106,9 +106,9 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """All of them, and what differs between the runs besides: a change may be of that.
+    """All changes, and other differences between the runs, which may have caused them.
 
-    Where not both runs were `quiet`, intervals are not shown.
+    Unless both runs were `quiet`, intervals are not shown.
     """
 
     source: str
@@ -119,7 +119,7 @@ class Changes:
 
     @property
     def summary(self) -> str:
-        """One line for a person."""
+        """The result in one line of text."""
         changed = [row for row in self.rows if row.outcome != "same"]
         found = f"{len(changed)} of {len(self.rows)} changed" if changed else "nothing changed"
         return (
@@ -129,7 +129,7 @@ class Changes:
         )
 
     def times(self, row: Change) -> str:
-        """Return how many times as long it takes now, as tables show it."""
+        """Return the ratio of now to before, as tables show it."""
         return row.ratio.in_short if self.quiet else row.ratio.without_interval().in_short
 
     def as_dict(self) -> dict[str, Any]:
@@ -164,10 +164,10 @@ def read_run(path: str) -> OldRun:
         doubts = [_typed({"doubts": doubt}, "doubts", str) for doubt in _typed(raw, "doubts", list)]
         board = _typed(raw, "board", dict)
         common = {key: _typed(board, key, str, int, list, type(None)) for key in _COMMON if key in board}
-        contestants = dict(map(_older, _typed(raw, "results", list)))
+        candidates = dict(map(_older, _typed(raw, "results", list)))
     except ValueError as error:
         raise BenchError(f"{path} is a damaged report: {error}; measure again") from error
-    return OldRun(path, when, model, edgecnn, common, frames, doubts, contestants)
+    return OldRun(path, when, model, edgecnn, common, frames, doubts, candidates)
 
 
 def _older(result: Any) -> tuple[tuple[str, str, int], Older]:
@@ -190,7 +190,7 @@ def _medians(stages: dict[str, Any], stage: str) -> list[float]:
 
 
 def _typed(table: Any, key: str, *kinds: type) -> Any:
-    """Return a value of one of these types, texts as they can be printed.
+    """Return a value of one of these types; texts are made printable.
 
     Raises ValueError, which names the key.
     """
@@ -206,21 +206,21 @@ def _short(value: Any) -> str:
     return reprlib.repr(value)
 
 
-def require_shared(old: OldRun, contestants: Sequence[Contestant]) -> None:
-    """Raise BenchError where an older run has none of these."""
-    if not any((c.variant, c.engine, c.threads) in old.contestants for c in contestants):
-        names = [f"{v} on {e} with {t} threads" for v, e, t in old.contestants]
+def require_shared(old: OldRun, candidates: Sequence[Candidate]) -> None:
+    """Raise BenchError where an older run has none of these candidates."""
+    if not any((c.variant, c.engine, c.threads) in old.candidates for c in candidates):
+        names = [f"{v} on {e} with {t} threads" for v, e, t in old.candidates]
         more = [f"{len(names) - _NAMED} more"] if len(names) > _NAMED else []
         there = "; ".join([*names[:_NAMED], *more])
-        raise BenchError(f"{old.source} has nothing of what is to be measured; it has {there or 'nothing'}")
+        raise BenchError(f"{old.source} has none of the candidates to measure; it has {there or 'nothing'}")
 
 
 def find_changes(old: OldRun, new: _Run) -> Changes:
-    """Hold a run against an older one, contestant by contestant."""
+    """Compare a run with an older one, candidate by candidate."""
     rows: list[Change] = []
     differences = _differences(old, new)
     for name, c in new.names.items():
-        before = old.contestants.get((c.variant, c.engine, c.threads))
+        before = old.candidates.get((c.variant, c.engine, c.threads))
         if before is None:
             differences.append(f"{name} was not in that run")
             continue
@@ -237,9 +237,9 @@ def find_changes(old: OldRun, new: _Run) -> Changes:
     return Changes(old.source, old.when, tuple(differences), tuple(rows), quiet)
 
 
-def _change(name: str, stage: str, before: list[float], contestant: Contestant) -> Change:
-    now = [median(block) for block in contestant.values(stage)]
-    # Nothing takes no time: a stage below the clock's step does not divide.
+def _change(name: str, stage: str, before: list[float], candidate: Candidate) -> Change:
+    now = [median(block) for block in candidate.values(stage)]
+    # A stage may be shorter than the clock's resolution, and 0 can't divide.
     least = 1e-6
     ratio = ratio_of_runs([max(v, least) for v in now], [max(v, least) for v in before])
     return Change(name, stage, median(before), median(now), ratio)
@@ -262,5 +262,5 @@ def _differences(old: OldRun, new: _Run) -> list[str]:
 
 
 def _plain(value: Any) -> str:
-    """Return a machine's property as people read it; JSON has made lists of tuples."""
+    """Return a machine's property as text; JSON turned tuples into lists."""
     return ", ".join(map(str, value)) or "none" if isinstance(value, list | tuple) else str(value)

@@ -1,7 +1,7 @@
-"""What it takes until the first label: Python, the imports, opening the model, and the first picture.
+"""Cold start, the time until the first label: Python, imports, opening the model, first image.
 
-Run as `python -m edgecnn.bench.cold_start ENGINE OPENING` this module is the process that is measured; it
-starts with nothing imported but what counts the time.
+Run as `python -m edgecnn.bench.cold_start ENGINE OPENING`, this module is the measured process, and imports
+nothing but the clock before it starts.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
     from edgecnn.bundle.convention import Given
 
-# A Raspberry Pi that imports from a cold SD card takes its time.
+# Imports from a Raspberry Pi's cold SD card are slow.
 TIMEOUT_S = 120.0
-# Runs before the peak of memory is read, so that all that is allocated late is in it.
+# Runs before the peak memory is read, so that late allocations count.
 _MEMORY_RUNS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What a classifier is opened with; see `edgecnn.classify.loader.load`.
+    """The arguments of a classifier; see `edgecnn.classify.loader.load`.
 
-    `runs_on` is the engine that this chooses, whose import is to be counted as one.
+    `runs_on` is the chosen engine, whose import counts as one of the imports.
     """
 
     model: str
@@ -59,10 +59,10 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class ColdStart:
-    """One start or the medians of several, in ms, and the most memory that such a process held, in MiB.
+    """One start or the medians of several, in ms, and the peak memory of such a process, in MiB.
 
-    `python` is the interpreter itself, `load` opens the model and builds its interpreter, `first` is the
-    first picture with all its stages; `total` goes from the process' start to the label.
+    `python` is the Python interpreter, `load` opens the model, `first` is the first image with all its
+    stages; `total` is from the start of the process to the label.
     """
 
     python_ms: float
@@ -86,10 +86,10 @@ class ColdStart:
 
 
 def start_cold(openings: Sequence[Opening], repeats: int = 3) -> list[ColdStart]:
-    """Start a process for each of them, in turn, several times; return the medians of each.
+    """Start a process for each opening, interleaved, `repeats` times; return the medians of each.
 
-    Files are in the system's cache from the first time on, and what this machine knows of the models is
-    remembered, as it is wherever they were used before. Raises BenchError where a process fails.
+    After the first start, files are in the system's cache, and edgecnn's own cache is filled, as wherever the
+    models were used before. Raises BenchError where a process fails.
     """
     from statistics import median
 
@@ -112,7 +112,7 @@ def start_cold(openings: Sequence[Opening], repeats: int = 3) -> list[ColdStart]
 
 
 def _start(opening: Opening) -> ColdStart:
-    """Start one process, and return what it says."""
+    """Start one process and return its result."""
     import json
     import os
     import subprocess
@@ -129,22 +129,24 @@ def _start(opening: Opening) -> ColdStart:
             env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
-        told = json.loads(ran.stdout) if ran.returncode == 0 else None
+        answer = json.loads(ran.stdout) if ran.returncode == 0 else None
     except subprocess.TimeoutExpired as error:
         raise BenchError(f"a cold start of {opening.model} did not end in {TIMEOUT_S:.0f} s") from error
     except (OSError, ValueError) as error:
         raise BenchError(f"a cold start of {opening.model} can't be measured: {error}") from error
-    if told is None:
+    if answer is None:
         words = [line for line in ran.stderr.splitlines() if line.strip()]
         reason = words[-1] if words else f"exit code {ran.returncode}"
         raise BenchError(f"a cold start of {opening.model} failed: {reason}")
-    stamps = [began_ns, *told["stamps_ns"]]
+    stamps = [began_ns, *answer["stamps_ns"]]
     python, imported, loaded, first = ((b - a) / 1e6 for a, b in pairwise(stamps))
-    return ColdStart(python, imported, loaded, first, (stamps[-1] - began_ns) / 1e6, told["peak_memory_mib"])
+    return ColdStart(
+        python, imported, loaded, first, (stamps[-1] - began_ns) / 1e6, answer["peak_memory_mib"]
+    )
 
 
-def _be_started(runs_on: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Import, load, classify one picture; return the moments and the most memory that was held."""
+def _measure(runs_on: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Import, load, classify one image; return the times (monotonic ns) and the peak memory (MiB)."""
     import importlib
 
     import cv2
@@ -159,11 +161,11 @@ def _be_started(runs_on: str, arguments: dict[str, Any]) -> dict[str, Any]:
     imported = time.monotonic_ns()
     with load(**arguments) as classifier:
         loaded = time.monotonic_ns()
-        picture = np.zeros((480, 640, 3), np.uint8)
-        classifier.classify(picture, 1)
+        image = np.zeros((480, 640, 3), np.uint8)
+        classifier.classify(image, 1)
         first = time.monotonic_ns()
         for _ in range(_MEMORY_RUNS):
-            classifier.classify(picture, 1)
+            classifier.classify(image, 1)
         return {
             "stamps_ns": [_BEGAN_NS, imported, loaded, first],
             "peak_memory_mib": peak_memory_mib(),
@@ -173,4 +175,4 @@ def _be_started(runs_on: str, arguments: dict[str, Any]) -> dict[str, Any]:
 if __name__ == "__main__":
     import json
 
-    sys.stdout.write(json.dumps(_be_started(sys.argv[1], json.loads(sys.argv[2]))))
+    sys.stdout.write(json.dumps(_measure(sys.argv[1], json.loads(sys.argv[2]))))

@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edgecnn.bench import STAGES, Contestant, measure
+from edgecnn.bench import STAGES, Candidate, measure
 from edgecnn.evaluation.heatmap import require_matplotlib
 from edgecnn.image.figure_text import figure_texts
 from edgecnn.tflite.arena import arena_bytes
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from edgecnn.evaluation.result import Evaluation
     from edgecnn.latency import Spread
 
-# Of a name in the plot: longer ones are cut in the middle.
+# The longest name in the plot: longer ones are cut in the middle.
 _LONGEST_NAME = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Entrant:
-    """One model with its open variants, and what it made of labelled pictures where it was asked."""
+    """One model with its open variants, and its evaluation on labelled images where there is one."""
 
     name: str
     classifiers: Mapping[str, Classifier]
@@ -34,11 +34,11 @@ class Entrant:
 
 
 @dataclass(frozen=True, slots=True)
-class Accuracy:
+class KnownAccuracy:
     """Top-1 and the mean top-1 under the standard corruptions, 0 to 1, where they are known.
 
-    `data` and `pictures` are what top-1 was measured on; `here` says that it was now, not by the bundle's
-    training.
+    Top-1 was measured on `pictures` images of `data`: with `here` in this run, else when the bundle was
+    trained.
     """
 
     top1: float | None
@@ -54,7 +54,7 @@ class Row:
 
     model: str
     variant: str
-    accuracy: Accuracy
+    accuracy: KnownAccuracy
     file_bytes: int
     macs: int
     arena_bytes: int
@@ -83,45 +83,45 @@ class Row:
 
 
 def compare(entrants: Sequence[Entrant], *, blocks: int = 40) -> list[Row]:
-    """Measure the latencies of all variants of all models in turn, and put them beside what else is known.
+    """Measure the latencies of all variants of all models, interleaved, and add their other properties.
 
-    `blocks` is how often each of them has its turn; see `edgecnn.bench.measure`.
+    `blocks` is the number of blocks of each variant; see `edgecnn.bench.measure`.
     """
-    contestants = {
-        (entrant.name, variant): Contestant.of(classifier)
+    candidates = {
+        (entrant.name, variant): Candidate.of(classifier)
         for entrant in entrants
         for variant, classifier in entrant.classifiers.items()
     }
-    measure(list(contestants.values()), blocks=blocks)
+    measure(list(candidates.values()), blocks=blocks)
     rows = []
     for entrant in entrants:
         for variant, classifier in entrant.classifiers.items():
-            contestant, file = contestants[entrant.name, variant], classifier.model.file
+            candidate, file = candidates[entrant.name, variant], classifier.model.file
             rows.append(
                 Row(
                     model=entrant.name,
                     variant=variant,
                     accuracy=accuracy(entrant, variant),
-                    file_bytes=contestant.file_bytes,
+                    file_bytes=candidate.file_bytes,
                     macs=file.macs,
                     arena_bytes=arena_bytes(file),
-                    engine=contestant.engine,
-                    threads=contestant.threads,
-                    latency={stage: contestant.spread(stage) for stage in STAGES},
+                    engine=candidate.engine,
+                    threads=candidate.threads,
+                    latency={stage: candidate.spread(stage) for stage in STAGES},
                 )
             )
     return rows
 
 
-def accuracy(entrant: Entrant, variant: str) -> Accuracy:
-    """Return what is known of a variant's accuracy: measured here, else what its bundle says, if anything."""
-    told = _told(entrant.classifiers[variant], variant)
+def accuracy(entrant: Entrant, variant: str) -> KnownAccuracy:
+    """Return a variant's accuracy: measured in this run, else as its bundle states it, if it does."""
+    stated = _stated(entrant.classifiers[variant], variant)
     if entrant.evaluation is None:
-        return told
+        return stated
     found = entrant.evaluation
     mean = found.mean_under(variant)
-    # A bundle's robustness is one of other pictures, so it does not stand beside figures of these.
-    return Accuracy(found.variants[variant].top1, mean, found.data, found.pictures, here=True)
+    # A bundle's robustness was measured on other images, so it is not mixed with results on these.
+    return KnownAccuracy(found.variants[variant].top1, mean, found.data, found.pictures, here=True)
 
 
 def differ_in_data(rows: Sequence[Row]) -> bool:
@@ -133,7 +133,7 @@ def differ_in_data(rows: Sequence[Row]) -> bool:
 def draw_comparison(rows: Sequence[Row]) -> bytes:
     """Return a PNG: top-1 over the inference's p50, with a line to its p99; variants of a model are joined.
 
-    The names stand beside the axes, because points may lie on one another. Rows without an accuracy are left
+    The names stand next to the axes, because points may overlap. Rows without an accuracy are left
     out. Raises MissingExtra.
     """
     require_matplotlib()
@@ -148,7 +148,7 @@ def _comparison(rows: Sequence[Row], write: Callable[[str], str] = str) -> Figur
     from matplotlib.figure import Figure
 
     markers = {"int8": "o", "uint8": "s", "float32": "^"}
-    tab20 = [colormaps["tab20"](i) for i in range(20)]  # each dark one with a light one behind it
+    tab20 = [colormaps["tab20"](i) for i in range(20)]  # each dark color is followed by a light one
     colors = tab20[::2] + tab20[1::2]
     drawn = [row for row in rows if row.accuracy.top1 is not None]
     figure = Figure(figsize=(10, max(5.0, 0.2 * len(drawn) + 1)), layout="constrained")
@@ -178,13 +178,13 @@ def _shortened(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else f"{name[:18]}…{name[-18:]}"
 
 
-def _told(classifier: Classifier, variant: str) -> Accuracy:
-    """Return what a bundle's manifest says of its own accuracy; a bare file says nothing."""
+def _stated(classifier: Classifier, variant: str) -> KnownAccuracy:
+    """Return the accuracy that a bundle's manifest states; none for a bare file."""
     bundle = classifier.model.bundle
     if bundle is None:
-        return Accuracy(None, None, "", 0, here=False)
+        return KnownAccuracy(None, None, "", 0, here=False)
     facts = bundle.facts
-    return Accuracy(
+    return KnownAccuracy(
         bundle.variants[variant].accuracy,
         facts.robustness.get(variant),
         facts.data,

@@ -1,4 +1,4 @@
-"""The plots of a run as SVG that takes the page's own colour of text, with the extra `report`."""
+"""The plots of a run as SVG that takes the page's text color, with the extra `report`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from edgecnn.latency import percentile
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from edgecnn.bench.report import Report
+    from edgecnn.bench.report import BenchResult
 
-# Stands for the colour of the page's text, which is another one by day than by night.
+# Placeholder for the page's text color, which depends on the color scheme.
 _INK = "#010203"
 # Neither too light for a white page nor too dark for a black one.
 _COLORS = ("#3b82c4", "#e07b39", "#46a05f", "#b3589a", "#b8941f", "#6f78d8", "#d0506a", "#3f9f9f")
@@ -26,27 +26,27 @@ _STAGES = {"capture": "#8d93a1", "preprocess": "#46a05f", "inference": "#3b82c4"
 _WIDTH = 4.6
 
 
-def draw_figures(report: Report) -> Iterator[tuple[str, Html]]:
-    """Give each plot with what it shows. Raises MissingExtra."""
+def draw_figures(report: BenchResult) -> Iterator[tuple[str, Html]]:
+    """Yield each plot's title and SVG. Raises MissingExtra."""
     require_matplotlib()
-    plots: list[tuple[str, Callable[[Any, Report], None], float]] = [
-        ("The median by stage, from picture to label", _stages, 1.2 + 0.42 * len(report.contestants)),
-        ("Latencies of the inference: the share of runs that took at most so long", _distribution, 3.2),
-        ("Block by block: each one's median inference, 1 is its own median", _over_time, 2.8),
+    plots: list[tuple[str, Callable[[Any, BenchResult], None], float]] = [
+        ("The median by stage, from image to label", _stages, 1.2 + 0.42 * len(report.candidates)),
+        ("Inference latency: the share of runs that took at most this long", _distribution, 3.2),
+        ("Block by block: the median inference relative to the candidate's median", _over_time, 2.8),
     ]
     if report.comparisons:
         height = 1.0 + 0.32 * len(report.comparisons)
-        plots.insert(1, ("How many times as fast, inference alone, with the 95 % interval", _ratios, height))
-    if report.contestants[0].camera_blocks:
-        height = 1.2 + 0.42 * len(report.contestants)
+        plots.insert(1, ("Speed ratio of the inference, with the 95 % interval", _ratios, height))
+    if report.candidates[0].camera_blocks:
+        height = 1.2 + 0.42 * len(report.candidates)
         plots.append(("The median by stage, from a webcam's frame to label", _camera, height))
-    if report.knowledge:
-        plots.append(("What speed costs: top-1 over the median inference", _accuracy, 3.2))
+    if report.accuracies:
+        plots.append(("Accuracy and speed: top-1 over the median inference", _accuracy, 3.2))
     for title, draw, height in plots:
         yield title, _svg(report, title, draw, height)
 
 
-def _svg(report: Report, title: str, draw: Callable[[Any, Report], None], height: float) -> Html:
+def _svg(report: BenchResult, title: str, draw: Callable[[Any, BenchResult], None], height: float) -> Html:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -64,7 +64,7 @@ def _svg(report: Report, title: str, draw: Callable[[Any, Report], None], height
         "axes.axisbelow": True,
     }
     file = io.StringIO()
-    # The browser chooses the fonts of what stays text.
+    # Text stays text, so the browser chooses its font.
     with rc_context(style), figure_texts(()):
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")
         draw(figure.subplots(), report)
@@ -77,19 +77,19 @@ def _svg(report: Report, title: str, draw: Callable[[Any, Report], None], height
     return Html(re.sub(r' id="([^"]+)"', lambda m: m[0] if m[1] in used else "", text))
 
 
-def _stages(axes: Any, report: Report) -> None:
+def _stages(axes: Any, report: BenchResult) -> None:
     _bars(axes, report, ("preprocess", "inference", "decode"))
 
 
-def _camera(axes: Any, report: Report) -> None:
+def _camera(axes: Any, report: BenchResult) -> None:
     _bars(axes, report, tuple(_STAGES))
 
 
-def _bars(axes: Any, report: Report, stages: tuple[str, ...]) -> None:
+def _bars(axes: Any, report: BenchResult, stages: tuple[str, ...]) -> None:
     names = list(report.names)
     left = [0.0] * len(names)
     for stage in stages:
-        widths = [c.spread(stage).p50_ms for c in report.contestants]
+        widths = [c.spread(stage).p50_ms for c in report.candidates]
         axes.barh(names, widths, left=left, color=_STAGES[stage], label=stage, height=0.62)
         left = [a + b for a, b in zip(left, widths, strict=True)]
     axes.invert_yaxis()
@@ -99,8 +99,8 @@ def _bars(axes: Any, report: Report, stages: tuple[str, ...]) -> None:
                 handlelength=1, columnspacing=1)  # fmt: skip
 
 
-def _ratios(axes: Any, report: Report) -> None:
-    from edgecnn.bench.words import same
+def _ratios(axes: Any, report: BenchResult) -> None:
+    from edgecnn.bench.summary import shared_settings
 
     for i, c in enumerate(report.comparisons):
         r = c.inference
@@ -111,20 +111,20 @@ def _ratios(axes: Any, report: Report) -> None:
         axes.annotate(f"{r.value:.2f}×", (r.value, i), xytext=(0, 6), textcoords="offset points", ha="center",
                       fontsize=8)  # fmt: skip
     axes.axvline(1, color=_INK, linewidth=1, linestyle=":")
-    labels = [f"{' : '.join(c.names)}\n{same(report, c)}" for c in report.comparisons]
+    labels = [f"{' : '.join(c.names)}\n{shared_settings(report, c)}" for c in report.comparisons]
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.4, -0.7)
     axes.margins(x=0.12)
     axes.grid(visible=False, axis="y")
 
 
-def _distribution(axes: Any, report: Report) -> None:
+def _distribution(axes: Any, report: BenchResult) -> None:
     from matplotlib.ticker import StrMethodFormatter
 
     for (name, c), color in zip(report.names.items(), _cycle(len(report.names)), strict=True):
         values = sorted(v for block in c.values("inference") for v in block)
         axes.plot(values, [(i + 1) / len(values) for i in range(len(values))], color=color, label=name)
-    everything = [v for c in report.contestants for block in c.values("inference") for v in block]
+    everything = [v for c in report.candidates for block in c.values("inference") for v in block]
     axes.set_xlim(0.95 * min(everything), 1.1 * max(percentile(everything, 99.5), 1.05 * min(everything)))
     axes.set_xscale("log")
     for which in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
@@ -134,7 +134,7 @@ def _distribution(axes: Any, report: Report) -> None:
     axes.legend(frameon=False, fontsize=8, loc="lower right")
 
 
-def _over_time(axes: Any, report: Report) -> None:
+def _over_time(axes: Any, report: BenchResult) -> None:
     for (name, c), color in zip(report.names.items(), _cycle(len(report.names)), strict=True):
         medians = [median(block) for block in c.values("inference")]
         middle = median(medians) or 1.0
@@ -145,7 +145,7 @@ def _over_time(axes: Any, report: Report) -> None:
     axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=2, frameon=False, fontsize=8)
 
 
-def _accuracy(axes: Any, report: Report) -> None:
+def _accuracy(axes: Any, report: BenchResult) -> None:
     for (name, c), color in zip(report.names.items(), _cycle(len(report.names)), strict=True):
         known = report.accuracy(c)
         if known is None:
@@ -154,7 +154,7 @@ def _accuracy(axes: Any, report: Report) -> None:
         axes.plot([spread.p50_ms, spread.p99_ms], [100 * known.top1] * 2, color=color, alpha=0.4)
         axes.plot(spread.p50_ms, 100 * known.top1, "o", color=color, label=name)
     axes.margins(x=0.1)
-    tops = [100 * a.top1 for c in report.contestants if (a := report.accuracy(c))]
+    tops = [100 * a.top1 for c in report.candidates if (a := report.accuracy(c))]
     axes.set_ylim(min(tops) - 1, max(tops) + 1)
     axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=2, frameon=False, fontsize=8)
     axes.set(xlabel="inference, ms: p50, and the line to p99", ylabel="top-1, %")

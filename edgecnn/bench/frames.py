@@ -1,4 +1,4 @@
-"""The frames that everything is measured on: as pictures, and as a webcam delivers them."""
+"""The frames to measure on: as images, and as the JPEG files that a webcam delivers."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# A frame that a camera has just delivered lies in the cache: eight of 640×480 (7 MB) no longer do everywhere.
+# A camera's new frame is in the processor's cache: eight of 640×480 (7 MB) do not fit everywhere.
 FRAME_COUNT = 4
-# What webcams compress to is not said anywhere; their frames of 640×480 are about as large as these.
+# Webcams do not report their JPEG quality; their frames of 640×480 are about as large as these.
 JPEG_QUALITY = 90
-# Of a side, as libjpeg has it.
+# The longest side of a JPEG in libjpeg.
 MOST_PIXELS = 65_500
 
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """Pictures, uint8 H×W×3 BGR, the same ones as JPEG files, and what they are, for a person."""
+    """Images, uint8 H×W×3 BGR, the same images as JPEG files, and a description for reports."""
 
-    pictures: tuple[NDArray[np.uint8], ...]
+    images: tuple[NDArray[np.uint8], ...]
     jpegs: tuple[bytes, ...]
     about: str
 
     @classmethod
-    def of(cls, pictures: Iterable[NDArray[np.uint8]], origin: str) -> Frames:
-        """Compress some pictures of `origin`; at least one is needed."""
+    def of(cls, images: Iterable[NDArray[np.uint8]], origin: str) -> Frames:
+        """Compress images of `origin`, at least one. Raises CameraError where one is too large for JPEG."""
         import cv2
 
-        kept = tuple(pictures)
+        kept = tuple(images)
         if any(max(p.shape[:2]) > MOST_PIXELS for p in kept):
             raise CameraError(
-                f"a picture {origin} has a side of more than {MOST_PIXELS:,} pixels, the most of a JPEG"
+                f"an image {origin} has a side of more than {MOST_PIXELS:,} pixels, the most of a JPEG"
             )
         encoded = (cv2.imencode(".jpg", p, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1] for p in kept)
         sizes = sorted({f"{p.shape[1]}×{p.shape[0]}" for p in kept})
@@ -50,12 +50,12 @@ class Frames:
 
     @classmethod
     def synthetic(cls) -> Frames:
-        """Return those that are taken where no others are named: 640×480, from the synthetic camera."""
+        """Return the default frames: 640×480, from the synthetic camera."""
         return cls.of(bench_frames(), "synthetic")
 
     @classmethod
     def read(cls, source: str) -> Frames:
-        """Return the first frames of a folder, picture, video or camera. Raises CameraError."""
+        """Return the first frames of a folder, image, video or camera. Raises CameraError."""
         from edgecnn.camera import open_guarded
 
         name = mask_secrets(source)
@@ -69,14 +69,14 @@ class Frames:
 
 
 def bench_frames() -> list[NDArray[np.uint8]]:
-    """Return the synthetic ones as pictures."""
+    """Return the synthetic frames as images."""
     with SyntheticCamera("synthetic:seed=1,fps=0,hold=1") as camera:
         return [camera.draw(i)[0] for i in range(FRAME_COUNT)]
 
 
 def capture(jpeg: bytes, least: int | None = None) -> NDArray[np.uint8]:
-    """Return the picture of a webcam's compressed frame, as the camera's room decodes it.
+    """Decode a webcam's compressed frame as the cameras do.
 
-    `least` is how long its shorter side has to be at least, None for the full size.
+    The shorter side keeps at least `least` pixels; None for the full size.
     """
     return decode_reduced(jpeg, "a frame", least, quiet=False)[0]

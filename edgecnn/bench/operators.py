@@ -1,4 +1,4 @@
-"""Where a model's work is: multiplications and bytes of each operator, and its time where a tool tells."""
+"""The cost of each operator of a model: multiplications and bytes, and its time where a tool reports it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
-    """One operator: what it writes, its multiplications, and the bytes that pass.
+class OperatorCost:
+    """One operator: its output shape, multiplications, and bytes of weights and activations.
 
-    Weights are read; activations are read and written. `ms` is None where nobody told.
+    Activations count as read and written. `ms` is None where it was not measured.
     """
 
     index: int
@@ -33,14 +33,14 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Operators:
-    """All operators of one variant in their order.
+    """All operators of one variant in order.
 
-    `others` are rows of the tool that stand for no operator of the file, such as XNNPACK's kernels, which
-    run several at once. `untimed` says why there are no times; "" where there are.
+    `others` are rows of the tool that match no operator of the file, such as XNNPACK's kernels, which fuse
+    several. `untimed` is the reason for missing times; "" where there are times.
     """
 
     variant: str
-    costs: tuple[Cost, ...]
+    costs: tuple[OperatorCost, ...]
     others: tuple[Timed, ...] = ()
     untimed: str = ""
 
@@ -64,7 +64,7 @@ class Operators:
 
 
 def operators(variant: str, file: TfliteFile) -> Operators:
-    """Return what a file says of its operators."""
+    """Return the operators of a model file, without times."""
     costs = []
     for index, operator in enumerate(file.graph):
         read = [file.tensors[k] for k in operator.inputs]
@@ -78,12 +78,12 @@ def operators(variant: str, file: TfliteFile) -> Operators:
             for constant in (True, False)
         }
         shape = written[0].shape if written else ()
-        costs.append(Cost(index, operator.name, shape, operator.macs, size[True], size[False]))
+        costs.append(OperatorCost(index, operator.name, shape, operator.macs, size[True], size[False]))
     return Operators(variant, tuple(costs))
 
 
 def with_times(found: Operators, timed: Sequence[Timed]) -> Operators:
-    """Put times to the operators that they are of, by place and kind; keep the other rows apart."""
+    """Add times to the operators with the same index and type; keep the other rows in `others`."""
     costs = list(found.costs)
     others = []
     for row in timed:

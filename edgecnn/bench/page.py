@@ -1,21 +1,21 @@
-"""A run as one page: plots and tables, without scripts, with nothing to fetch, by day and by night."""
+"""A run as one HTML page: plots and tables, without scripts or external files, for light and dark mode."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from edgecnn.bench.figures import draw_figures
-from edgecnn.bench.words import costs, machine, notes, same, verdict
+from edgecnn.bench.summary import costs, machine, notes, shared_settings, summarize_ratios
 from edgecnn.defaults import VERSION
 from edgecnn.io.markup import Html, fill, joined, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from edgecnn.bench.report import Report
+    from edgecnn.bench.report import BenchResult
 
 _MOST_VERDICTS = 2
-# The policy lets a browser load nothing, should anything ever get past the escaping.
+# The policy lets a browser load nothing, in case anything gets past the escaping.
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -63,11 +63,11 @@ $machine
 """
 
 
-def draw_page(report: Report) -> str:
-    """Return the page. Raises MissingExtra where there is no matplotlib."""
-    variants = list(dict.fromkeys(c.variant for c in report.contestants))
+def draw_page(report: BenchResult) -> str:
+    """Return the page's HTML. Raises MissingExtra without matplotlib."""
+    variants = list(dict.fromkeys(c.variant for c in report.candidates))
     about = (
-        f"{report.runs:,} runs each, in turn, on the same {report.frames}; "
+        f"{report.runs:,} runs each, interleaved, on the same {report.frames}; "
         f"{report.when:%Y-%m-%d %H:%M} UTC, edgecnn {VERSION}, seed {report.seed}"
     )
     return fill(
@@ -87,14 +87,14 @@ def draw_page(report: Report) -> str:
     )
 
 
-def _short(report: Report) -> list[str]:
-    """Return the ratios in words, of the variants alone where they are many; the table has all."""
+def _short(report: BenchResult) -> list[str]:
+    """Return the ratios in words, of the variants alone where there are many; the table has all."""
     if len(report.comparisons) <= _MOST_VERDICTS:
-        return verdict(report)
-    return verdict(report, lambda c: c.by == "variant")
+        return summarize_ratios(report)
+    return summarize_ratios(report, lambda c: c.by == "variant")
 
 
-def _doubts(report: Report) -> Html:
+def _doubts(report: BenchResult) -> Html:
     if not report.doubts:
         return Html("")
     items = joined(fill("<li>$doubt</li>", doubt=doubt) for doubt in report.doubts)
@@ -105,14 +105,14 @@ def _lines(lines: list[str]) -> Html:
     return joined(fill("<p>$line</p>", line=line) for line in lines)
 
 
-def _sections(report: Report) -> Iterator[Html]:
+def _sections(report: BenchResult) -> Iterator[Html]:
     yield _section("Latency, ms", _latencies(report))
     if report.comparisons:
         quiet = ", with the 95 % interval" if not report.doubts else ""
-        yield _section(f"How many times as fast{quiet}", _ratios(report))
-    yield _section("What it costs besides", _costs(report))
+        yield _section(f"Speed ratio{quiet}", _ratios(report))
+    yield _section("Other costs", _costs(report))
     if report.changes:
-        yield _section("Since an older run", _changes(report))
+        yield _section("Changes since an older run", _changes(report))
     if report.operators:
         yield _section(f"Operators of {report.operators.variant}", _operators(report))
 
@@ -121,8 +121,8 @@ def _section(title: str, content: Html) -> Html:
     return fill("<h2>$title</h2>\n$content", title=title, content=content)
 
 
-def _latencies(report: Report) -> Html:
-    stages = report.contestants[0].stages
+def _latencies(report: BenchResult) -> Html:
+    stages = report.candidates[0].stages
     rows = [
         (name if row == "min" else "", row, *(f"{getattr(s, f'{row}_ms'):.4f}" for s in spreads))
         for name, c in report.names.items()
@@ -132,11 +132,11 @@ def _latencies(report: Report) -> Html:
     return table(("", "", *stages), rows, left=2)
 
 
-def _ratios(report: Report) -> Html:
+def _ratios(report: BenchResult) -> Html:
     heads = tuple(report.comparisons[0].ratios)
     rows = [
         (
-            same(report, c),
+            shared_settings(report, c),
             " : ".join(c.names),
             *(r.in_short for r in c.ratios.values()),
         )
@@ -145,8 +145,8 @@ def _ratios(report: Report) -> Html:
     return table(("", "", *heads), rows, left=2)
 
 
-def _costs(report: Report) -> Html:
-    columns = [costs(report, c) for c in report.contestants]
+def _costs(report: BenchResult) -> Html:
+    columns = [costs(report, c) for c in report.candidates]
     heads = dict.fromkeys(head for column in columns for head in column)
     return table(
         ("", *report.names),
@@ -154,13 +154,13 @@ def _costs(report: Report) -> Html:
     )
 
 
-def _changes(report: Report) -> Html:
+def _changes(report: BenchResult) -> Html:
     found = report.changes
     if found is None:
         return Html("")
     rows = [
         (
-            c.contestant, c.stage, f"{c.before_ms:.4f}", f"{c.now_ms:.4f}",
+            c.candidate, c.stage, f"{c.before_ms:.4f}", f"{c.now_ms:.4f}",
             found.times(c), c.outcome,
         )
         for c in found.rows
@@ -169,7 +169,7 @@ def _changes(report: Report) -> Html:
     return joined([_lines([*found.differences, found.summary]), table(heads, rows, left=2)])
 
 
-def _operators(report: Report) -> Html:
+def _operators(report: BenchResult) -> Html:
     found = report.operators
     if found is None:
         return Html("")

@@ -1,7 +1,7 @@
-"""The most int8 multiplications a second that LiteRT reaches here, measured on products of matrices.
+"""The int8 peak: the most multiplications a second that LiteRT reaches on matrix products.
 
-The models are built here: one operator each, so large that nothing but the product counts, and small enough
-for a processor's cache. No real network reaches this: its layers are smaller, and some only move data.
+The models are built here: one operator each, large enough that only the product counts, and small enough for
+a processor's cache. No real network reaches the peak: its layers are smaller, and some only move data.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Product:
 
     @property
     def macs(self) -> int:
-        """Its multiplications."""
+        """Its number of multiplications."""
         if not self.kernel:
             return self.rows * self.channels * self.outputs
         return self.rows**2 * self.kernel**2 * self.channels * self.outputs
@@ -49,7 +49,7 @@ class Product:
         )
 
 
-# Shapes on which one kernel or another is at its best; which one, depends on the processor.
+# Shapes on which the kernels are fastest; which shape is best depends on the processor.
 PRODUCTS = (
     Product(128, 0, 1024, 1024),
     Product(384, 0, 384, 384),
@@ -60,7 +60,7 @@ PRODUCTS = (
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """What was reached with so many threads, in int8 multiplications a second, and on what."""
+    """The peak with so many threads, in int8 multiplications a second, and the product that reached it."""
 
     threads: int
     macs_per_second: float
@@ -76,17 +76,17 @@ class Peak:
 
 
 def measure_peak(threads: int) -> Peak:
-    """Return the most that was reached on any of `PRODUCTS`, by each one's quickest run; it takes a second.
+    """Return the peak over all `PRODUCTS`, from the fastest run of each; takes a second.
 
-    Raises EngineError where LiteRT is not there, or refuses.
+    Raises EngineError where LiteRT is missing or refuses the model.
     """
-    found = [(p.macs / _quickest(p, threads), p) for p in PRODUCTS]
+    found = [(p.macs / _fastest(p, threads), p) for p in PRODUCTS]
     speed, product = max(found, key=lambda pair: pair[0])
     return Peak(threads, speed, product)
 
 
-def _quickest(product: Product, threads: int) -> float:
-    """Return the time of the quickest run in seconds."""
+def _fastest(product: Product, threads: int) -> float:
+    """Return the time of the fastest run in seconds."""
     rng = np.random.default_rng(0)
     kernel = max(product.kernel, 1)
     weights = rng.integers(-127, 128, (product.outputs, kernel, kernel, product.channels), np.int8)
@@ -105,7 +105,7 @@ def _quickest(product: Product, threads: int) -> float:
 
 
 def open_product(model: bytes, threads: int) -> Any:
-    """Return LiteRT's interpreter of a model, ready to run. Raises EngineError."""
+    """Return LiteRT's interpreter with allocated tensors. Raises EngineError."""
     try:
         from ai_edge_litert.interpreter import Interpreter
 
@@ -118,7 +118,7 @@ def open_product(model: bytes, threads: int) -> Any:
 
 
 def build(product: Product, weights: NDArray[np.int8]) -> bytes:
-    """Return a `.tflite` of one operator.
+    """Return a `.tflite` file with one operator.
 
     Its input is int8 of scale 1/256, its weights of 1/128, and its output of `output_scale`, all with zero
     point 0; the bias is zero.
@@ -169,7 +169,7 @@ def build(product: Product, weights: NDArray[np.int8]) -> bytes:
 
 
 def output_scale(product: Product) -> float:
-    """Return what one step of the output stands for: outputs of random numbers then fill int8's range."""
+    """Return the output's scale with which products of random numbers fill int8's range."""
     summed = max(product.kernel, 1) ** 2 * product.channels
     # A uniform int8 has a deviation of 74; int8 holds three deviations of the sum of their products.
     return 74**2 * math.sqrt(summed) * _INPUT_SCALE * _WEIGHT_SCALE * 3 / 127

@@ -1,4 +1,4 @@
-"""How many times as fast one contestant is as another: for variants, engines and numbers of threads."""
+"""Speed ratios between candidates: for variants, engines and numbers of threads."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from edgecnn.latency import Ratio, ratio_of_medians
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from edgecnn.bench.contest import Contestant
+    from edgecnn.bench.interleaved import Candidate
 
 By = Literal["variant", "engine", "threads"]
-# The stages whose ratio is worked out, where they were measured.
+# The stages that are compared, where they were measured.
 COMPARED = ("inference", "total", "camera")
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How many times as fast `one` is as `other`: other's p50 / one's. They differ in `by` alone."""
+    """How many times as fast `one` is as `other`: other's p50 / one's. They differ only in `by`."""
 
     by: By
-    one: Contestant
-    other: Contestant
+    one: Candidate
+    other: Candidate
     ratios: dict[str, Ratio]
 
     @property
@@ -33,12 +33,12 @@ class Comparison:
 
     @property
     def total(self) -> Ratio:
-        """The ratio from picture to label."""
+        """The ratio from image to label."""
         return self.ratios["total"]
 
     @property
     def names(self) -> tuple[str, str]:
-        """Both, by what they differ in."""
+        """Both candidates, named by their difference."""
         if self.by == "threads":
             return threads(self.one.threads), threads(self.other.threads)
         return (self.one.variant, self.other.variant) if self.by == "variant" else self._engines
@@ -67,11 +67,11 @@ class Comparison:
         return "not faster" if self.is_slower else "not measurably faster"
 
     def without_intervals(self) -> Comparison:
-        """Return it for a run that was not quiet."""
+        """Return it without intervals, for a run that was not quiet."""
         return replace(self, ratios={stage: r.without_interval() for stage, r in self.ratios.items()})
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it for JSON; `variant`, `engine` and `threads` are those of the one."""
+        """Return it for JSON; `variant`, `engine` and `threads` are those of `one`."""
         return {
             "by": self.by,
             "of": list(self.names),
@@ -83,32 +83,32 @@ class Comparison:
         }
 
 
-def compare_all(contestants: Sequence[Contestant]) -> list[Comparison]:
-    """Hold contestants against one another that differ in one thing alone.
+def compare_all(candidates: Sequence[Candidate]) -> list[Comparison]:
+    """Compare candidates that differ in one thing only.
 
-    The first one's variant is held against each other variant; each further engine, and each further number
-    of threads, against the first one.
+    The first candidate's variant is compared with each other variant; each further engine, and each further
+    number of threads, with the first one.
     """
-    lead = contestants[0]
+    lead = candidates[0]
     found = [
         _compare("variant", one, other)
-        for one in contestants
-        for other in contestants
+        for one in candidates
+        for other in candidates
         if one.variant == lead.variant != other.variant
         and (one.engine, one.threads) == (other.engine, other.threads)
     ]
-    found += _with_first("engine", contestants, lambda c: (c.variant, c.threads))
-    return found + _with_first("threads", contestants, lambda c: (c.variant, c.engine))
+    found += _with_first("engine", candidates, lambda c: (c.variant, c.threads))
+    return found + _with_first("threads", candidates, lambda c: (c.variant, c.engine))
 
 
 def _with_first(
-    by: By, contestants: Sequence[Contestant], alike: Callable[[Contestant], object]
+    by: By, candidates: Sequence[Candidate], alike: Callable[[Candidate], object]
 ) -> list[Comparison]:
-    firsts: dict[object, Contestant] = {}
-    return [_compare(by, c, first) for c in contestants if (first := firsts.setdefault(alike(c), c)) is not c]
+    firsts: dict[object, Candidate] = {}
+    return [_compare(by, c, first) for c in candidates if (first := firsts.setdefault(alike(c), c)) is not c]
 
 
-def _compare(by: By, one: Contestant, other: Contestant) -> Comparison:
+def _compare(by: By, one: Candidate, other: Candidate) -> Comparison:
     stages = [stage for stage in COMPARED if stage in one.stages]
     ratios = {stage: ratio_of_medians(other.values(stage), one.values(stage)) for stage in stages}
     return Comparison(by, one, other, ratios)
@@ -119,7 +119,7 @@ def threads(count: int) -> str:
     return f"{count} thread{'s' * (count > 1)}"
 
 
-def names(contestants: Sequence[Contestant]) -> list[str]:
-    """Return what to call each of them: the engine is named where there are several."""
-    several = len({c.engine for c in contestants}) > 1
-    return [", ".join([c.variant, *([c.engine] if several else []), threads(c.threads)]) for c in contestants]
+def names(candidates: Sequence[Candidate]) -> list[str]:
+    """Return each candidate's name in reports; it has the engine where there are several."""
+    several = len({c.engine for c in candidates}) > 1
+    return [", ".join([c.variant, *([c.engine] if several else []), threads(c.threads)]) for c in candidates]

@@ -1,4 +1,4 @@
-"""What a run found, and the object that becomes JSON."""
+"""The result of a whole run, and its JSON."""
 
 from __future__ import annotations
 
@@ -18,21 +18,20 @@ from edgecnn.tflite.arena import arena_bytes
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from edgecnn.bench.accuracy import Accuracy, Knowledge
-    from edgecnn.bench.contest import Contestant
+    from edgecnn.bench.accuracy import Accuracies, VariantAccuracy
+    from edgecnn.bench.interleaved import Candidate
     from edgecnn.bench.operators import Operators
     from edgecnn.bench.peak import Peak
     from edgecnn.machine.energy import Energy
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """A whole run. The first contestant is the one that the others are held against.
+class BenchResult:
+    """The result of a whole run. The others are compared with the first candidate.
 
-    `when` is in UTC; `frames` says what was measured on; `seed` decided the order of the turns. Where they
-    were asked for: `peaks` has the int8 peak of the processor by the number of threads, `knowledge` what
-    speed costs in accuracy, `energy` who told it, `operators` where the first one's work is, and `changes`
-    what is other than in an older run.
+    `when` is in UTC; `frames` describes the frames; `seed` is that of the order. Optional results: `peaks`,
+    the processor's int8 peak by number of threads; `accuracies`; `energy`, its meter; `operators` of the
+    first candidate; `changes` since an older run.
     """
 
     model: str
@@ -40,46 +39,46 @@ class Report:
     board: Board
     frames: str
     seed: int
-    contestants: Sequence[Contestant]
+    candidates: Sequence[Candidate]
     comparisons: Sequence[Comparison]
     peak_memory_mib: float
     before: Condition
     after: Condition
     peaks: Mapping[int, Peak] = field(default_factory=dict)
-    knowledge: Knowledge | None = None
+    accuracies: Accuracies | None = None
     energy: Energy | None = None
     operators: Operators | None = None
     changes: Changes | None = None
 
     @property
-    def names(self) -> dict[str, Contestant]:
-        """The contestants by what to call them."""
-        return dict(zip(names(self.contestants), self.contestants, strict=True))
+    def names(self) -> dict[str, Candidate]:
+        """The candidates by their names in reports."""
+        return dict(zip(names(self.candidates), self.candidates, strict=True))
 
     @property
     def runs(self) -> int:
-        """How many runs of each contestant count."""
-        return sum(map(len, self.contestants[0].blocks))
+        """The number of counted runs of each candidate."""
+        return sum(map(len, self.candidates[0].blocks))
 
     @property
     def doubts(self) -> list[str]:
-        """Why the figures are not to be trusted; nothing for a quiet run. See `edgecnn.machine.condition`."""
-        restless = [
-            f"{name} was not steady after {c.warm_up.runs:,} runs of warm-up"
+        """Why not to trust the results; nothing for a quiet run. See `edgecnn.machine.condition`."""
+        unsteady = [
+            f"{name} was not stable after {c.warm_up.runs:,} runs of warm-up"
             for name, c in self.names.items()
             if c.warm_up and not c.warm_up.steady
         ]
         blocks = {name: c.values("total") for name, c in self.names.items()}
-        return [*doubts(self.before, self.after, blocks), *restless]
+        return [*doubts(self.before, self.after, blocks), *unsteady]
 
-    def share_of_peak(self, contestant: Contestant) -> float | None:
-        """Return a contestant's multiplications a second as a share of the int8 peak with as many threads."""
-        peak, achieved = self.peaks.get(contestant.threads), contestant.macs_per_second()
+    def share_of_peak(self, candidate: Candidate) -> float | None:
+        """Return a candidate's multiplications a second as a share of the int8 peak with as many threads."""
+        peak, achieved = self.peaks.get(candidate.threads), candidate.macs_per_second()
         return achieved / peak.macs_per_second if peak and achieved is not None else None
 
-    def accuracy(self, contestant: Contestant) -> Accuracy | None:
-        """Return what is known of a contestant's accuracy."""
-        return self.knowledge.of(contestant) if self.knowledge else None
+    def accuracy(self, candidate: Candidate) -> VariantAccuracy | None:
+        """Return a candidate's accuracy, if it was measured."""
+        return self.accuracies.of(candidate) if self.accuracies else None
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything for JSON; docs/bench.md describes the keys."""
@@ -94,17 +93,17 @@ class Report:
             "frames": self.frames,
             "seed": self.seed,
             "runs": self.runs,
-            "results": [self._contestant(c) for c in self.contestants],
+            "results": [self._candidate(c) for c in self.candidates],
             "ratios": [c.as_dict() for c in self.comparisons],
             "peaks": [peak.as_dict() for peak in self.peaks.values()],
-            "data": self.knowledge and self.knowledge.as_dict(),
+            "data": self.accuracies and self.accuracies.as_dict(),
             "energy": self.energy and self.energy.as_dict(),
             "operators": self.operators and self.operators.as_dict(),
             "changes": self.changes and self.changes.as_dict(),
             "peak_memory_mib": round(self.peak_memory_mib, 1),
         }
 
-    def _contestant(self, c: Contestant) -> dict[str, Any]:
+    def _candidate(self, c: Candidate) -> dict[str, Any]:
         achieved, share, known = c.macs_per_second(), self.share_of_peak(c), self.accuracy(c)
         return _of(c) | {
             "macs_per_second": None if achieved is None else round(achieved),
@@ -115,26 +114,24 @@ class Report:
 
 def report(
     model: str,
-    contestants: Sequence[Contestant],
+    candidates: Sequence[Candidate],
     conditions: tuple[Condition, Condition],
     frames: str = "",
     seed: int = 0,
     **known: Any,
-) -> Report:
-    """Compare contestants that were measured; `conditions` are those before and after.
+) -> BenchResult:
+    """Compare measured candidates; `conditions` are those before and after.
 
-    Ratios of a run that was not quiet have no intervals.
-
-    `known` is what else of a `Report` was found.
+    Ratios of a run that was not quiet have no intervals. `known` are the other fields of `BenchResult`.
     """
-    found = Report(
+    found = BenchResult(
         model=model,
         when=datetime.now(UTC),
         board=describe_board(),
         frames=frames,
         seed=seed,
-        contestants=contestants,
-        comparisons=compare_all(contestants),
+        candidates=candidates,
+        comparisons=compare_all(candidates),
         peak_memory_mib=peak_memory_mib(),
         before=conditions[0],
         after=conditions[1],
@@ -145,7 +142,7 @@ def report(
     return found
 
 
-def _of(c: Contestant) -> dict[str, Any]:
+def _of(c: Candidate) -> dict[str, Any]:
     return {
         "variant": c.variant,
         "threads": c.threads,
@@ -167,5 +164,5 @@ def _of(c: Contestant) -> dict[str, Any]:
 
 
 def _significant(value: float, digits: int = 5) -> float:
-    """Round to so many significant digits: quick models have small figures."""
+    """Round to significant digits: fast models have small latencies."""
     return round(value, digits - 1 - math.floor(math.log10(value))) if value > 0 else 0.0

@@ -1,4 +1,4 @@
-"""The figures of a run as CSV, which the files of `benchmarks/reference/` are made of."""
+"""The results of a run as CSV, as in `benchmarks/reference/`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from edgecnn.defaults import VERSION
 
 if TYPE_CHECKING:
-    from edgecnn.bench.report import Report
+    from edgecnn.bench.report import BenchResult
 
 COLUMNS = (
     "model", "variant", "engine", "threads", "stage", "min_ms", "p50_ms", "p90_ms", "p99_ms", "runs", "quiet",
@@ -18,13 +18,13 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def csv_text(result: Report) -> str:
-    """Return the figures as CSV, one row for each contestant and stage, with the columns `COLUMNS`."""
+def csv_text(result: BenchResult) -> str:
+    """Return the results as CSV, one row for each candidate and stage, with the columns `COLUMNS`."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     board, quiet = result.board, "no" if result.doubts else "yes"
-    for c in result.contestants:
+    for c in result.candidates:
         for stage in c.stages:
             what = (result.model, c.variant, c.engine, c.threads, stage)
             runs = sum(map(len, c.values(stage)))

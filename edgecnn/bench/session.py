@@ -1,4 +1,4 @@
-"""A run of `edgecnn bench`: opens the contestants, measures them interleaved, and compares them."""
+"""A run of `edgecnn bench`: opens the candidates, measures them interleaved, and compares them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgecnn.bench.contestants import Asked, open_contestants
+from edgecnn.bench.candidates import Asked, open_candidates
 from edgecnn.errors import BenchError, EngineError
 from edgecnn.io.printable import open_console
 from edgecnn.io.quiet import say
@@ -15,8 +15,8 @@ from edgecnn.io.quiet import say
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from edgecnn.bench import Contestant, Frames, Report
-    from edgecnn.bench.accuracy import Knowledge
+    from edgecnn.bench import BenchResult, Candidate, Frames
+    from edgecnn.bench.accuracy import Accuracies
     from edgecnn.bench.cold_start import Opening
     from edgecnn.bench.operators import Operators
     from edgecnn.bench.peak import Peak
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 USUAL_BLOCKS, SPREAD_S = 40, 5.0
 
 
-def run_bench(asked: Asked) -> Report:
-    """Open all contestants, measure them in turn, and compare them."""
+def run_bench(asked: Asked) -> BenchResult:
+    """Open all candidates, measure them in turn, and compare them."""
     from edgecnn.bench import Frames, measure, report
     from edgecnn.bench.changes import find_changes, read_run, require_shared
 
     old = read_run(asked.compare) if asked.compare else None
     frames = Frames.read(asked.source) if asked.source else Frames.synthetic()
     with ExitStack() as stack:
-        openings, contestants = open_contestants(stack, asked)
+        openings, candidates = open_candidates(stack, asked)
         if old:
-            require_shared(old, contestants)
-        judge = _judge(asked, contestants) if asked.data else None
+            require_shared(old, candidates)
+        evaluate = _evaluate(asked, candidates) if asked.data else None
         with _progress(asked.blocks) as done:
             conditions = measure(
-                contestants,
+                candidates,
                 blocks=asked.blocks,
                 camera_runs=asked.camera_runs,
                 seed=asked.seed,
@@ -49,58 +49,58 @@ def run_bench(asked: Asked) -> Report:
                 progress=done,
             )
         if asked.cold_starts:
-            _start_cold(openings, contestants, asked.cold_starts)
+            _start_cold(openings, candidates, asked.cold_starts)
         found = report(
-            contestants[0].classifier.model.name,
-            contestants,
+            candidates[0].classifier.model.name,
+            candidates,
             conditions,
             frames.about,
             asked.seed,
-            peaks=_peaks(contestants) if asked.peak else {},
-            knowledge=judge and judge(),
-            energy=take_energy(contestants, frames) if asked.energy else None,
-            operators=_operators(contestants[0]) if asked.ops else None,
+            peaks=_peaks(candidates) if asked.peak else {},
+            accuracies=evaluate and evaluate(),
+            energy=take_energy(candidates, frames) if asked.energy else None,
+            operators=_operators(candidates[0]) if asked.ops else None,
         )
         return replace(found, changes=find_changes(old, found)) if old else found
 
 
 def take_energy(
-    contestants: Sequence[Contestant], frames: Frames, root: Path = Path("/"), vcgencmd: str | None = None
+    candidates: Sequence[Candidate], frames: Frames, root: Path = Path("/"), vcgencmd: str | None = None
 ) -> Energy:
-    """Measure what each contestant takes, where the machine tells; else say why it does not.
+    """Measure what each candidate takes, where the machine tells; else say why it does not.
 
     `root` and `vcgencmd` are `find_meter`'s.
     """
     from edgecnn.machine.energy import Energy, find_meter, measure_energy
 
-    def work(contestant: Contestant) -> Callable[[], object]:
-        run = contestant.runner(frames)
+    def work(candidate: Candidate) -> Callable[[], object]:
+        run = candidate.runner(frames)
 
         def work_once() -> None:
-            contestant.take_threads()
+            candidate.set_opencv_threads()
             run()
 
         return work_once
 
     try:
         meter = find_meter(root, vcgencmd)
-        uses = measure_energy(meter, [work(c) for c in contestants])
+        uses = measure_energy(meter, [work(c) for c in candidates])
     except BenchError as error:
         return Energy(None, None, str(error))
-    for contestant, use in zip(contestants, uses, strict=True):
-        contestant.energy = use
+    for candidate, use in zip(candidates, uses, strict=True):
+        candidate.energy = use
     return Energy(meter.name, uses[0].idle_w)
 
 
-def _operators(contestant: Contestant) -> Operators:
-    """Return where a contestant's work is, with times where a tool on the PATH tells them."""
+def _operators(candidate: Candidate) -> Operators:
+    """Return where a candidate's work is, with times where a tool on the PATH tells them."""
     from edgecnn.bench.benchmark_model import time_operators
     from edgecnn.bench.operators import operators, with_times
 
-    model = contestant.classifier.model
-    found = operators(contestant.variant, model.file)
+    model = candidate.classifier.model
+    found = operators(candidate.variant, model.file)
     try:
-        return with_times(found, time_operators(model.data, contestant.threads))
+        return with_times(found, time_operators(model.data, candidate.threads))
     except BenchError as error:
         return replace(found, untimed=str(error))
 
@@ -124,22 +124,22 @@ def _progress(blocks: int) -> Iterator[Callable[[int], None]]:
         yield show
 
 
-def _start_cold(openings: Sequence[Opening], contestants: Sequence[Contestant], repeats: int) -> None:
+def _start_cold(openings: Sequence[Opening], candidates: Sequence[Candidate], repeats: int) -> None:
     """Measure each one's cold start; where that fails, say so, and keep what was measured before."""
     from edgecnn.bench.cold_start import start_cold
 
     try:
-        for contestant, found in zip(contestants, start_cold(openings, repeats), strict=True):
-            contestant.cold_start = found
+        for candidate, found in zip(candidates, start_cold(openings, repeats), strict=True):
+            candidate.cold_start = found
     except BenchError as error:
         say(str(error))
 
 
-def _peaks(contestants: Sequence[Contestant]) -> dict[int, Peak]:
+def _peaks(candidates: Sequence[Candidate]) -> dict[int, Peak]:
     """Return the processor's peak for each number of threads with which it computed."""
     from edgecnn.bench.peak import measure_peak
 
-    counts = dict.fromkeys(c.threads for c in contestants if c.macs_per_second() is not None)
+    counts = dict.fromkeys(c.threads for c in candidates if c.macs_per_second() is not None)
     try:
         return {count: measure_peak(count) for count in counts}
     except EngineError as error:
@@ -147,16 +147,16 @@ def _peaks(contestants: Sequence[Contestant]) -> dict[int, Peak]:
         return {}
 
 
-def _judge(asked: Asked, contestants: Sequence[Contestant]) -> Callable[[], Knowledge]:
-    """Open the data, check that their labels fit, and return what measures the contestants on them."""
-    from edgecnn.bench.accuracy import judged, knowledge
+def _evaluate(asked: Asked, candidates: Sequence[Candidate]) -> Callable[[], Accuracies]:
+    """Open the data, check that their labels fit, and return what measures the candidates on them."""
+    from edgecnn.bench.accuracy import accuracies_of, classifiers_by_variant
     from edgecnn.evaluation.evaluate import match_labels
     from edgecnn.evaluation.session import evaluate_on, open_data
 
-    classifiers = judged(contestants)
+    classifiers = classifiers_by_variant(candidates)
     name, source = open_data(asked.data or "", asked.layout)
-    first = contestants[0].classifier.model
+    first = candidates[0].classifier.model
     match_labels(source.labels, first.labels, first.name, name)
-    return lambda: knowledge(
+    return lambda: accuracies_of(
         evaluate_on(classifiers, name, source, False, asked.split, asked.limit), classifiers
     )

@@ -1,4 +1,4 @@
-"""Running until it is steady: caches are full, the clock is up, memory is where it stays."""
+"""Warm-up: running until the latency is stable, with caches, clock and memory settled."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# A batch is long enough for its median to mean something, of a quick model and of a slow one.
+# A batch is long enough for a meaningful median, for a fast model and for a slow one.
 BATCH_RUNS, BATCH_MS, MOST_BATCH_RUNS = 10, 20.0, 1000
 SAME = 0.02
 LIMIT_MS = 2000.0
@@ -17,7 +17,7 @@ LIMIT_MS = 2000.0
 
 @dataclass(frozen=True, slots=True)
 class WarmUp:
-    """How many runs it took, how long these were, and whether they became steady."""
+    """The number of runs, their total time in ms, and whether the latency became stable."""
 
     runs: int
     ms: float
@@ -31,8 +31,8 @@ class WarmUp:
 def warm_up(run: Callable[[], float], limit_ms: float = LIMIT_MS) -> WarmUp:
     """Run in batches until the medians of two in a row differ by at most 2 %.
 
-    A batch is at least 10 runs, and goes on for 20 ms. After two seconds no further one begins, unless it
-    is the second.
+    A batch has at least 10 runs and takes at least 20 ms. After two seconds no further batch begins, except
+    the second one.
 
     Parameters
     ----------

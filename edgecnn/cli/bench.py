@@ -32,7 +32,7 @@ from edgecnn.io.output import exit_on_interrupt
 from edgecnn.io.printable import open_console, printable_text
 
 if TYPE_CHECKING:
-    from edgecnn.bench import Report
+    from edgecnn.bench import BenchResult
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -111,7 +111,7 @@ def bench(
 
     A machine that was throttled, or that had something else to do, is told at the top.
     """
-    from edgecnn.bench.contestants import Asked
+    from edgecnn.bench.candidates import Asked
     from edgecnn.bench.session import run_bench
     from edgecnn.cli.bench_print import print_report
 
@@ -193,7 +193,7 @@ def check_outputs(outputs: dict[str, str | None]) -> None:
                 raise OptionError(f"{other} and {option} name the same file, {target}: give each its own")
 
 
-def write_outputs(result: Report, outputs: dict[str, str | None]) -> None:
+def write_outputs(result: BenchResult, outputs: dict[str, str | None]) -> None:
     """Write each output that was asked for."""
     from edgecnn.bench.page import draw_page
     from edgecnn.bench.rows import csv_text

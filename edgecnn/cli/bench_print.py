@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from edgecnn.bench import Report
+    from edgecnn.bench import BenchResult
 
-# What fits on a screen: contestants with all percentiles, ratios in words, doubts.
+# What fits on a screen: candidates with all percentiles, ratios in words, doubts.
 _MOST_WITH_ALL = 4
 _MOST_VERDICTS = 2
 _MOST_DOUBTS = 4
@@ -23,11 +23,11 @@ _MOST_COLUMNS = 4
 _WIDEST = 1000
 
 
-def print_report(result: Report, console: Console) -> None:
+def print_report(result: BenchResult, console: Console) -> None:
     """Print the tables, the ratios and the machine; names are anybody's text: `console` takes no markup."""
     for doubt in _doubts(result):
         console.print(doubt, style="yellow", soft_wrap=True)
-    from edgecnn.bench.words import machine, notes
+    from edgecnn.bench.summary import machine, notes
 
     tables = (list(_costs(result, columns)) for columns in range(_MOST_COLUMNS, 0, -1))
     fitting = (some for some in tables if all(_width(table, console) <= console.width for table in some))
@@ -55,7 +55,7 @@ def _width(table: Table, console: Console) -> int:
     return Measurement.get(console, console.options.update(max_width=_WIDEST), table).minimum
 
 
-def _doubts(result: Report) -> Iterator[str]:
+def _doubts(result: BenchResult) -> Iterator[str]:
     doubts = result.doubts
     for doubt in doubts[:_MOST_DOUBTS]:
         yield f"not a quiet run: {doubt}"
@@ -63,33 +63,33 @@ def _doubts(result: Report) -> Iterator[str]:
         yield f"not a quiet run: and {len(doubts) - _MOST_DOUBTS} more, which --json FILE has"
 
 
-def _speed(result: Report) -> Iterator[Table | str]:
+def _speed(result: BenchResult) -> Iterator[Table | str]:
     """Give the latencies and their ratios: a few in words, more as a table."""
-    from edgecnn.bench.words import verdict
+    from edgecnn.bench.summary import summarize_ratios
 
-    yield f"{result.model}: {result.runs:,} runs each, in turn, on the same {result.frames}"
+    yield f"{result.model}: {result.runs:,} runs each, interleaved, on the same {result.frames}"
     yield _latencies(result)
-    yield from dict.fromkeys(filter(None, (choice(c.classifier.engine) for c in result.contestants)))
+    yield from dict.fromkeys(filter(None, (choice(c.classifier.engine) for c in result.candidates)))
     if len(result.comparisons) > _MOST_VERDICTS:
         quiet = not result.doubts
         interval = ", with the 95 % interval" if quiet else " (not a quiet run: no intervals)"
         yield f"how many times as fast{interval}"
         yield _ratios(result)
         # What nobody would guess is said in words too.
-        yield from verdict(result, lambda c: c.by == "variant" and c.is_slower)
+        yield from summarize_ratios(result, lambda c: c.by == "variant" and c.is_slower)
     else:
-        yield from verdict(result)
+        yield from summarize_ratios(result)
 
 
-def _latencies(result: Report) -> Table:
-    """Return the percentiles of each stage, a row each; of many contestants without the least ones."""
+def _latencies(result: BenchResult) -> Table:
+    """Return the percentiles of each stage, a row each; of many candidates without the least ones."""
     from rich.text import Text
 
-    lead = result.contestants[0]
-    rows = ["min", "p50", "p90", "p99"][len(result.contestants) > _MOST_WITH_ALL :]
+    lead = result.candidates[0]
+    rows = ["min", "p50", "p90", "p99"][len(result.candidates) > _MOST_WITH_ALL :]
     table = _table("", "ms", *lead.stages)
-    for name, contestant in result.names.items():
-        spreads = [contestant.spread(stage) for stage in lead.stages]
+    for name, candidate in result.names.items():
+        spreads = [candidate.spread(stage) for stage in lead.stages]
         for row, called in zip_longest(rows, name.split(", ")):
             style = "bold" if row == "p50" else ""
             values = [Text(f"{getattr(spread, f'{row}_ms'):.4f}", style) for spread in spreads]
@@ -97,21 +97,21 @@ def _latencies(result: Report) -> Table:
     return table
 
 
-def _ratios(result: Report) -> Table:
+def _ratios(result: BenchResult) -> Table:
     """Return all ratios, a row each."""
-    from edgecnn.bench.words import same
+    from edgecnn.bench.summary import shared_settings
 
     table = _table("", "", "inference", "total")
     table.columns[1].justify = "left"
     for c in result.comparisons:
         cells = [r.in_short for r in (c.inference, c.total)]
-        table.add_row(same(result, c), " : ".join(c.names), *cells)
+        table.add_row(shared_settings(result, c), " : ".join(c.names), *cells)
     return table
 
 
-def _costs(result: Report, most: int) -> Iterator[Table]:
-    """Give tables of what contestants cost beside time in the steady state, a column each, `most` in one."""
-    from edgecnn.bench.words import costs
+def _costs(result: BenchResult, most: int) -> Iterator[Table]:
+    """Give tables of what candidates cost beside time in the steady state, a column each, `most` in one."""
+    from edgecnn.bench.summary import costs
 
     columns = {name: costs(result, c) for name, c in result.names.items()}
     names = list(columns)
@@ -123,7 +123,7 @@ def _costs(result: Report, most: int) -> Iterator[Table]:
         yield table
 
 
-def _operators(result: Report) -> Iterator[Table | str]:
+def _operators(result: BenchResult) -> Iterator[Table | str]:
     """Give the table of operators, and what is known of their times."""
     found = result.operators
     if found is None:
@@ -153,7 +153,7 @@ def _operators(result: Report) -> Iterator[Table | str]:
         yield kernels
 
 
-def _changes(result: Report) -> Iterator[Table | str]:
+def _changes(result: BenchResult) -> Iterator[Table | str]:
     """Give what is other than in an older run."""
     found = result.changes
     if found is None:
@@ -166,7 +166,7 @@ def _changes(result: Report) -> Iterator[Table | str]:
     table.columns[1].justify = "left"
     last = ""
     for row in found.rows:
-        name, last = ("" if row.contestant == last else row.contestant), row.contestant
+        name, last = ("" if row.candidate == last else row.candidate), row.candidate
         word = "" if row.outcome == "same" else row.outcome
         times = f"{row.before_ms:.4f}", f"{row.now_ms:.4f}"
         cells = name, row.stage, *times, found.times(row), word

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from edgecnn.bench import Report
+    from edgecnn.bench import BenchResult
     from edgecnn.classify.classifier import Classifier
     from edgecnn.live.stats import Summary
 
@@ -27,7 +27,7 @@ def demo(
     ] = 15.0,
 ) -> None:
     """Run `edgecnn live --source auto,synthetic`, then a short `edgecnn bench`, and sum up."""
-    from edgecnn.bench.contestants import Asked
+    from edgecnn.bench.candidates import Asked
     from edgecnn.bench.session import run_bench
     from edgecnn.classify.opening import open_classifier
     from edgecnn.cli.bench_print import print_report
@@ -51,7 +51,7 @@ def demo(
     _sum_up(summary, report, console)
 
 
-def _sum_up(summary: Summary, report: Report, console: Console) -> None:
+def _sum_up(summary: Summary, report: BenchResult, console: Console) -> None:
     console.print("\nsummary", style="bold")
     rows = [
         ("source", summary.source),
@@ -65,10 +65,10 @@ def _sum_up(summary: Summary, report: Report, console: Console) -> None:
     live = summary.spreads.get("int8", {}).get("inference")
     if live is not None:
         rows.append(("int8 in live", f"p50 {live.p50_ms:.3f} ms, p99 {live.p99_ms:.3f} ms"))
-    for contestant in report.contestants:
-        spread = contestant.spread("inference")
+    for candidate in report.candidates:
+        spread = candidate.spread("inference")
         figures = f"p50 {spread.p50_ms:.3f} ms, p99 {spread.p99_ms:.3f} ms"
-        rows.append((f"{contestant.variant} in bench", figures))
+        rows.append((f"{candidate.variant} in bench", figures))
     comparison = report.comparisons[0]
     ratio = comparison.inference
     words = "" if comparison.is_faster else f"; int8 is {comparison.outcome} here"

@@ -30,8 +30,8 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSO
         found.append(finding)
         if not as_json:
             _tell(f"{_SIGNS[finding.status]}  {finding.name}: {printable(finding.found)}")
-            if finding.mend:
-                _tell(f"      → {finding.mend}")
+            if finding.fix:
+                _tell(f"      → {finding.fix}")
     failures, warnings = (sum(f.status is s for f in found) for s in (Status.failure, Status.warning))
     if as_json:
         echo(to_json([f.as_dict() for f in found], indent=1))

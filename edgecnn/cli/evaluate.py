@@ -28,7 +28,7 @@ from edgecnn.cli.options import (
 from edgecnn.errors import OptionError
 from edgecnn.io.json_text import to_json
 from edgecnn.io.output import exit_on_interrupt
-from edgecnn.io.printable import echo, open_console, printable
+from edgecnn.io.printable import open_console, printable
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -32,7 +32,7 @@ _EXPECTED = "a folder, a zip archive, a CSV manifest, or a folder of IDX files"
 
 
 def find_data(name: str, path: Path | None, where: str = "") -> Path:
-    """Return where a data set lies: `path`, else $EDGECNN_DATA/<name>, a folder, a zip or a CSV manifest.
+    """Return where a dataset lies: `path`, else $EDGECNN_DATA/<name>, a folder, a zip or a CSV manifest.
 
     `where` tells people where to get it. Raises DataError.
     """
@@ -52,7 +52,7 @@ def find_data(name: str, path: Path | None, where: str = "") -> Path:
 
 
 def locate(text: str) -> Path:
-    """Return where the data lie that a user names: by a data set's name in $EDGECNN_DATA, or by a path.
+    """Return where the data lie that a user names: by a dataset's name in $EDGECNN_DATA, or by a path.
 
     The name goes first: beside where people train there is a bundle of the same name. Raises DataError.
     """

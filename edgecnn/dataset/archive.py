@@ -58,7 +58,7 @@ class ZipSource:
         # The archive doesn't close what it was given.
         weakref.finalize(self, file.close)
         try:
-            self._archive = zipfile.ZipFile(_Wary(file))
+            self._archive = zipfile.ZipFile(_BoundedReads(file))
         except Exception as error:  # zipfile raises whatever the damaged bytes lead to
             file.close()
             raise DataError(
@@ -179,7 +179,7 @@ def _why_not(info: zipfile.ZipInfo) -> str:
     return ""
 
 
-class _Wary(io.RawIOBase):
+class _BoundedReads(io.RawIOBase):
     """A file without long reads: the directory of an archive is one, as long as the archive says."""
 
     def __init__(self, file: IO[bytes]) -> None:

@@ -162,7 +162,7 @@ def check_classes(
     `strays` are images in no folder of a class.
     """
     left_out = f"; {left_out_of(foreign)}" if foreign else ""
-    wanted = f"{source}: expected a folder of pictures for each of two or more classes"
+    wanted = f"{source}: expected a folder of images for each of two or more classes"
     if not filled and not strays and foreign is not None:
         raise DataError(f"{wanted}, found no images ({USUAL}){left_out}")
     if not labels:
@@ -182,7 +182,7 @@ def check_classes(
             )
     if empty := [label for label in labels if label not in filled]:
         raise DataError(
-            f"{source}: the class {empty[0]!r} has no picture ({USUAL}){_besides(foreign or {}, empty[0])}: "
+            f"{source}: the class {empty[0]!r} has no image ({USUAL}){_besides(foreign or {}, empty[0])}: "
             "add some or remove its folder"
         )
 

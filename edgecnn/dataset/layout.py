@@ -82,7 +82,7 @@ def make_tree(counts: Mapping[str, int], empty: Iterable[str]) -> Node:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class FolderLayout:
     """How a tree is read.
 
     Attributes
@@ -132,11 +132,11 @@ class Layout:
         )
 
 
-def read_layout(tree: Node, source: str, wanted: LayoutName = "auto") -> Layout:
+def read_layout(tree: Node, source: str, wanted: LayoutName = "auto") -> FolderLayout:
     """Tell splits from classes. Raises DataError for what looks like splits but is not understood."""
     root, node = _unwrapped(tree, wanted)
     if wanted == "classes":
-        return Layout(root, {})
+        return FolderLayout(root, {})
     filled = node.filled
     named = {name: split for name in filled if (split := split_of(name))}
     inner = {name: _unfolded(filled[name], (*root, name), split) for name, split in named.items()}
@@ -150,7 +150,7 @@ def read_layout(tree: Node, source: str, wanted: LayoutName = "auto") -> Layout:
         likes = [n for n in filled if any(map(_LIKE_SPLIT.fullmatch, _words(n))) and filled[n].nested]
         if len(set(named.values())) > 1 or len(likes) > 1:
             raise _unclear(node, source, "folders that look like splits, but not with classes inside")
-        return Layout(root, {}, doubtful=_alike(filled))
+        return FolderLayout(root, {}, doubtful=_alike(filled))
     foreign = [n for n in others if n not in named and not _is_unlabelled(n, filled[n])]
     if foreign:
         beside = _listed(sorted(nested))
@@ -166,7 +166,7 @@ _Place = tuple[Parts, Node]
 
 def _layout(
     root: Parts, nested: dict[str, _Place], named: dict[str, SplitName], others: list[str], source: str
-) -> Layout:
+) -> FolderLayout:
     places = _unwrapped_all(nested)
     splits: dict[Parts, SplitName] = {}
     for name, (path, node) in places.items():
@@ -176,7 +176,7 @@ def _layout(
             raise DataError(f"{source}: {'/'.join(path)} has {odd[0]!r} beside its classes: {_CURE}")
         splits[path] = named[name]
     _check_shared(places, named, source)
-    return Layout(root, splits, tuple((*root, name) for name in others))
+    return FolderLayout(root, splits, tuple((*root, name) for name in others))
 
 
 _CURE = (
@@ -249,7 +249,7 @@ def _is_flat(node: Node) -> bool:
 
 
 def _is_unlabelled(name: str, node: Node) -> bool:
-    """Whether a folder holds images to be predicted, as some data sets have one: `seg_pred/seg_pred/*`."""
+    """Whether a folder holds images to be predicted, as some datasets have one: `seg_pred/seg_pred/*`."""
     return any(map(_UNLABELLED.fullmatch, _words(name))) and len(node.filled) < 2
 
 

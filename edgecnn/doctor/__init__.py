@@ -1,28 +1,28 @@
-"""What works on this machine, and what to do about the rest."""
+"""Checks what works on this machine, and how to fix the rest."""
 
 from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING
 
-from edgecnn.doctor.finding import Finding, Status, System
+from edgecnn.doctor.diagnosis import Diagnosis, Status, System
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Finding", "Status", "System", "examine"]
+__all__ = ["Diagnosis", "Status", "System", "examine"]
 
-# The rooms of the house are examined one by one: where OpenCV is missing, the rest is still said.
+# Imported one by one: where OpenCV is missing, the others still report.
 PARTS = ("machine", "software", "cameras", "coral")
 
 
-def examine(system: System | None = None) -> Iterator[Finding]:
-    """Yield one finding after the other, as they are made; it takes seconds."""
+def examine(system: System | None = None) -> Iterator[Diagnosis]:
+    """Examine the machine and yield each diagnosis as soon as it is made; takes seconds."""
     system = system or System()
     for part in PARTS:
         try:
             module = importlib.import_module(f"edgecnn.doctor.{part}")
         except ImportError as error:
-            yield Finding(part, Status.warning, f"can't be examined: {error}", "mend what is above first")
+            yield Diagnosis(part, Status.warning, f"can't be examined: {error}", "fix what is above first")
             continue
         yield from module.examine(system)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgecnn.camera import real_cameras
 from edgecnn.camera.v4l2 import describe_device
-from edgecnn.doctor.finding import ok, warning
+from edgecnn.doctor.diagnosis import ok, warning
 from edgecnn.errors import CameraError
 from edgecnn.machine.board import describe_board
 from edgecnn.machine.rpicam import find_program, list_cameras
@@ -15,13 +15,13 @@ from edgecnn.machine.rpicam import find_program, list_cameras
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from edgecnn.doctor.finding import Finding, System
+    from edgecnn.doctor.diagnosis import Diagnosis, System
 
 _GROUP = "sudo usermod -aG video $USER, then log out and in"
 
 
-def examine(system: System) -> Iterator[Finding]:
-    """Say which cameras can be used, and where a picture can be shown."""
+def examine(system: System) -> Iterator[Diagnosis]:
+    """Report which cameras work, and where images can be shown."""
     devices = [source for source in real_cameras() if source.startswith("/dev/")]
     own = list(_own(system))
     for path in devices:
@@ -30,15 +30,15 @@ def examine(system: System) -> Iterator[Finding]:
     if not devices and not own:
         yield warning(
             "camera",
-            "none is there (no /dev/video*)",
+            "no camera found (no /dev/video*)",
             "plug one in: lsusb, dmesg | tail; edgecnn live --source synthetic needs none",
         )
     yield _display(system)
 
 
-def _device(path: str) -> Finding:
+def _device(path: str) -> Diagnosis:
     if not os.access(path, os.R_OK | os.W_OK):
-        return warning(f"camera {path}", "you may not open it", _GROUP)
+        return warning(f"camera {path}", "you have no permission to open it", _GROUP)
     try:
         device = describe_device(path)
     except CameraError as error:
@@ -48,15 +48,15 @@ def _device(path: str) -> Finding:
     return ok(f"camera {path}", text)
 
 
-def _own(system: System) -> Iterator[Finding]:
-    """Say how a Raspberry Pi's own camera does; nothing on other boards without its programs."""
+def _own(system: System) -> Iterator[Diagnosis]:
+    """Report on a Raspberry Pi's own camera; nothing on other boards without its programs."""
     pi = "Raspberry Pi" in (describe_board().model or "")
     program = find_program(system.programs)
     if program:
         output, lines = list_cameras(program)
         lines = [line.strip() for line in lines]
         if output.code == 0 and not any("No cameras" in line for line in lines):
-            yield ok("camera rpicam", next((line for line in lines if line[:1].isdigit()), "there"))
+            yield ok("camera rpicam", next((line for line in lines if line[:1].isdigit()), "found"))
         elif pi:
             yield warning(
                 "camera rpicam", lines[0] if lines else f"{program} ended with {output.code}",
@@ -66,10 +66,10 @@ def _own(system: System) -> Iterator[Finding]:
         yield warning("camera rpicam", "rpicam-vid is not installed", "sudo apt install rpicam-apps-lite")
 
 
-def _display(system: System) -> Finding:
+def _display(system: System) -> Diagnosis:
     named = [system.environment[k] for k in ("DISPLAY", "WAYLAND_DISPLAY") if system.environment.get(k)]
     if not named:
-        return ok("display", "none: live shows itself in the terminal, or to a browser by --show web")
+        return ok("display", "none: live shows its images in the terminal, or in a browser with --show web")
     headless = "opencv-python-headless" in system.packages
-    extra = "; this OpenCV shows no windows (the README says how to have one)" if headless else ""
+    extra = "; this OpenCV shows no windows (the README says how to get one)" if headless else ""
     return ok("display", f"{', '.join(named)}{extra}")

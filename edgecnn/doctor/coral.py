@@ -1,4 +1,4 @@
-"""Coral's Edge TPU: its device, its library, and who may use them."""
+"""Coral's Edge TPU: its device, its library and their permissions."""
 
 from __future__ import annotations
 
@@ -6,38 +6,38 @@ import sys
 from typing import TYPE_CHECKING
 
 from edgecnn.coral.devices import GET_LIBRARY, LIBRARY, OTHER_BUILDS, find_devices, find_library
-from edgecnn.doctor.finding import ok, warning
+from edgecnn.doctor.diagnosis import ok, warning
 from edgecnn.machine.program import run_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from edgecnn.doctor.finding import Finding, System
+    from edgecnn.doctor.diagnosis import Diagnosis, System
 
 _ASK_S = 20.0
 
 
-def examine(system: System) -> Iterator[Finding]:
-    """Say how an Edge TPU does; one line where there is none."""
+def examine(system: System) -> Iterator[Diagnosis]:
+    """Report on the Edge TPU; one line without a device."""
     devices, library = find_devices(system.root), find_library(system.root)
     if not devices:
-        there = f", though {library} is there" if library else ""
-        yield ok("coral", f"no device{there}: models run on the CPU")
+        installed = f", though {library} is installed" if library else ""
+        yield ok("coral", f"no device{installed}: models run on the CPU")
         return
     for device in devices:
         if device.usable:
             yield ok("coral", device.description)
         else:
-            yield warning("coral", f"{device.description}; you may not use it", device.mend)
+            yield warning("coral", f"{device.description}; you have no permission to use it", device.mend)
     if library is None:
         yield warning("coral library", f"{LIBRARY} is not installed", GET_LIBRARY)
     else:
         yield _ask(system, library)
 
 
-def _ask(system: System, library: Path) -> Finding:
-    """Ask the library for its version, and for its device; in another process, which it may crash."""
+def _ask(system: System, library: Path) -> Diagnosis:
+    """Ask the library for its version and its device, in another process, because it may crash."""
     code, said, complaint = run_program(
         [sys.executable, "-P", "-m", "edgecnn.engine.edgetpu", str(library)], _ASK_S
     )
@@ -48,5 +48,5 @@ def _ask(system: System, library: Path) -> Finding:
         return warning(
             "coral library", f"{library} crashes (signal {-code}) with ai-edge-litert {litert}", OTHER_BUILDS
         )
-    last = (complaint.strip().splitlines() or [f"it ended with {code} and said nothing"])[-1]
+    last = (complaint.strip().splitlines() or [f"it ended with {code} and printed nothing"])[-1]
     return warning("coral library", f"{library}: {last}", "plug the device in again; " + OTHER_BUILDS)

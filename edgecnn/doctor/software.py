@@ -1,4 +1,4 @@
-"""Packages: which engines are there, and what stands in each other's way."""
+"""Packages: which engines are installed, and which packages conflict."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import sys
 from typing import TYPE_CHECKING
 
 from edgecnn.defaults import DEFAULT_MODEL
-from edgecnn.doctor.finding import failure, ok, warning
+from edgecnn.doctor.diagnosis import failure, ok, warning
 from edgecnn.machine.program import run_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from edgecnn.doctor.finding import Finding, System
+    from edgecnn.doctor.diagnosis import Diagnosis, System
 
 _PIP = f"{sys.executable} -m pip"
 _OPENCVS = tuple(
     f"opencv-{kind}" for kind in ("python", "python-headless", "contrib-python", "contrib-python-headless")
 )
-# What is imported from a package, and how it is installed again.
+# The module to import, and the package to install.
 _NEEDED = {
     "numpy": ("numpy", "numpy"),
     "opencv": ("cv2", "opencv-python-headless"),
@@ -27,13 +27,13 @@ _NEEDED = {
 _IMPORT_S = 120.0
 
 
-def examine(system: System) -> Iterator[Finding]:
-    """Say what is installed, whether it can be imported, and whether a model runs."""
+def examine(system: System) -> Iterator[Diagnosis]:
+    """Report what is installed, whether it can be imported, and whether a model runs."""
     there = [name for name in _OPENCVS if name in system.packages]
     broken = False
     for name, (module, package) in _NEEDED.items():
         found = _import(system, name, module, package)
-        broken = broken or found.mend != ""
+        broken = broken or found.fix != ""
         yield found
     if len(there) > 1:
         yield failure(
@@ -46,21 +46,21 @@ def examine(system: System) -> Iterator[Finding]:
         yield _runs()
 
 
-def _import(system: System, name: str, module: str, package: str) -> Finding:
+def _import(system: System, name: str, module: str, package: str) -> Diagnosis:
     """Import a module in another process, which may crash."""
     names = _OPENCVS if name == "opencv" else (package,)
     version = next((system.packages[n] for n in names if n in system.packages), None)
     code, _, said = run_program([sys.executable, "-c", f"import {module}"], _IMPORT_S)
     if code == 0:
-        return ok(name, version or "there, from the system's packages")
-    last = (said.strip().splitlines() or ["it said nothing"])[-1]
+        return ok(name, version or "installed, from the system's packages")
+    last = (said.strip().splitlines() or ["it printed nothing"])[-1]
     how = f"crashes (signal {-code})" if code < 0 else "can't be imported"
     again = "--force-reinstall " if version else ""
     return failure(name, f"{version or 'not installed'}: {how}: {last}", f"{_PIP} install {again}{package}")
 
 
-def _legacy(system: System) -> Iterator[Finding]:
-    """Say what tflite-runtime, where it is, can't stand."""
+def _legacy(system: System) -> Iterator[Diagnosis]:
+    """Report packages that tflite-runtime, where it is installed, does not work with."""
     version = system.packages.get("tflite-runtime")
     if version is None:
         return
@@ -72,18 +72,18 @@ def _legacy(system: System) -> Iterator[Finding]:
             f"{_PIP} uninstall -y tflite-runtime",
         )
     else:
-        yield ok("tflite-runtime", f"{version}; edgecnn uses LiteRT, which is quicker")
+        yield ok("tflite-runtime", f"{version}; edgecnn uses LiteRT, which is faster")
 
 
-def _runs() -> Finding:
+def _runs() -> Diagnosis:
     """Run the default model on its golden inputs."""
     verify = [sys.executable, "-m", "edgecnn", "models", "verify", DEFAULT_MODEL]
     code, _, said = run_program(verify, _IMPORT_S)
     if code == 0:
-        return ok("model", f"{DEFAULT_MODEL} runs, and answers as where it was trained")
-    last = (said.strip().splitlines() or [f"it ended with {code} and said nothing"])[-1]
+        return ok("model", f"{DEFAULT_MODEL} runs, with the same answers as where it was trained")
+    last = (said.strip().splitlines() or [f"it ended with {code} and printed nothing"])[-1]
     return failure(
         "model",
-        f"{DEFAULT_MODEL} does not run as it should: {last.removeprefix('edgecnn: ')}",
+        f"{DEFAULT_MODEL} does not run correctly: {last.removeprefix('edgecnn: ')}",
         f"{_PIP} install --force-reinstall edgecnn",
     )

@@ -1,6 +1,6 @@
-"""How well models know labelled pictures, as they are and corrupted, without any training library.
+"""How well models know labelled images, as they are and corrupted, without any training library.
 
-Every picture is read as `classify` reads it, prepared once, and corrupted once for all variants of a model.
+Every image is read as `classify` reads it, prepared once, and corrupted once for all variants of a model.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from edgecnn.bundle.bundle import Bundle
     from edgecnn.dataset import Item, LayoutName, Source
 
-# How many pictures are kept as second objects, of as many classes as there are.
+# How many images are kept as second objects, of as many classes as there are.
 SECOND_OBJECTS = 64
 # How many of the labels that do not fit an error names.
 _NAMED = 5
@@ -113,7 +113,7 @@ def evaluate_variants(
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> Evaluation:
-    """Run all variants of one model over labelled pictures.
+    """Run all variants of one model over labelled images.
 
     Parameters
     ----------
@@ -124,11 +124,11 @@ def evaluate_variants(
     data
         What the data are called in the result.
     corruptions
-        Names from `edgecnn.evaluation.corruption.NAMES`; none for clean pictures alone.
+        Names from `edgecnn.evaluation.corruption.NAMES`; none for clean images alone.
     seed
         With an item's id, the corruption's name and its strength it decides every pixel.
     progress
-        Called after each picture with the number of pictures that are done.
+        Called after each image with the number of images that are done.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def evaluate_variants(
     AnswerError
         Where one of them answers NaN or infinity: it can't be evaluated.
     DataError
-        Where no picture can be read.
+        Where no image can be read.
     OptionError
         For a corruption that is not known.
     """
@@ -159,20 +159,20 @@ def evaluate_variants(
     right = {name: np.zeros((len(STRENGTHS), len(classifiers)), np.int64) for name in corruptions}
     skipped = []
 
-    def answers_to(picture: NDArray[np.uint8], of: str) -> list[int]:
+    def answers_to(image: NDArray[np.uint8], of: str) -> list[int]:
         try:
-            return [index[c.classify(picture, 1)[0].label] for c in classifiers.values()]
+            return [index[c.classify(image, 1)[0].label] for c in classifiers.values()]
         except AnswerError as error:
             raise AnswerError(f"{of}: {error}") from error
 
     for done, item in enumerate(items, 1):
         try:
-            picture = source.read(item, first.least_side)
-            whole = source.read(item) if scenes else picture
+            image = source.read(item, first.least_side)
+            whole = source.read(item) if scenes else image
         except (ImageError, DataError) as error:
             skipped.append(str(error))
         else:
-            truth, clean = classes[item.label], view(picture)
+            truth, clean = classes[item.label], view(image)
             truths.append(truth)
             named.append(answers_to(clean, item.id))
             for name, strength, changed in corrupter(whole, clean, item.id, item.label):
@@ -181,7 +181,7 @@ def evaluate_variants(
             progress(done)
     if not truths:
         reason = f": {skipped[0]}" if skipped else ""
-        raise DataError(f"no picture of {data or 'the data'} can be read{reason}")
+        raise DataError(f"no image of {data or 'the data'} can be read{reason}")
     answers = np.array(named).T
     return Evaluation(
         model=first.model.name,
@@ -239,16 +239,14 @@ def select(items: Sequence[Item], split: str | None, data: str = "") -> list[Ite
 
 
 def seen_in_training(bundle: Bundle, data: str, items: Sequence[Item]) -> str | None:
-    """Say in one line that some of these pictures trained the bundle, where its manifest and names tell."""
+    """Say in one line that some of these images trained the bundle, where its manifest and names tell."""
     facts = bundle.facts
     if not facts.trained or not facts.data or plain_name(facts.data) != plain_name(data):
         return None
     if all(item.split == "test" for item in items):
         return None
     if any(item.split for item in items):
-        return (
-            f"note: {bundle.name} was trained on {data}: not only test pictures, so the figures are too good"
-        )
+        return f"note: {bundle.name} was trained on {data}: not only test images, so the figures are too good"
     if facts.by_folds:
         return (
             f"note: {bundle.name} was trained on all of {data}, so the figures here are too good: those of "
@@ -281,7 +279,7 @@ def match_labels(
 
 
 def _second_objects(source: Source, seed: int) -> list[tuple[int, NDArray[np.uint8]]]:
-    """Read some pictures of every class, to stand beside others."""
+    """Read some images of every class, to stand beside others."""
     found = []
     for item in choose(source.items, SECOND_OBJECTS, seed):
         with contextlib.suppress(ImageError, DataError):
@@ -290,7 +288,7 @@ def _second_objects(source: Source, seed: int) -> list[tuple[int, NDArray[np.uin
 
 
 def _common(classifiers: Mapping[str, Classifier]) -> Classifier:
-    """Return the first classifier; the others must take the same pictures."""
+    """Return the first classifier; the others must take the same images."""
     first, *rest = classifiers.values()
     spec = first.model.input
     ranges: Any = {"value_range": spec.value_range, "channel_ranges": spec.channel_ranges}

@@ -1,4 +1,4 @@
-"""A picture of how a model holds: accuracy by corruption and strength, its variants side by side."""
+"""An image of how a model holds: accuracy by corruption and strength, its variants side by side."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def require_matplotlib() -> None:
     """Raise MissingExtra where the extra `report` is not installed; before a long run, not after it."""
     if importlib.util.find_spec("matplotlib") is None:
         raise MissingExtra(
-            "a picture of the result needs matplotlib: pip install 'edgecnn[report]' "
+            "an image of the result needs matplotlib: pip install 'edgecnn[report]' "
             "(in a clone of the project: pip install '.[report]')"
         )
 
@@ -31,7 +31,7 @@ def draw_heatmap(result: Evaluation) -> bytes:
     `result` must have corruptions. Raises MissingExtra.
     """
     require_matplotlib()
-    title = f"{result.model} on {result.data}, {result.pictures:,} pictures"
+    title = f"{result.model} on {result.data}, {result.pictures:,} images"
     with figure_texts([title]) as write:
         return _heatmap(result, write(title))
 

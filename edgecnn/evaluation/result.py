@@ -26,7 +26,7 @@ class ClassScore:
 
 @dataclass(frozen=True, slots=True)
 class VariantScore:
-    """One variant of the model on the clean pictures.
+    """One variant of the model on the clean images.
 
     `confusion` counts int64 classes×classes: true ones down, named ones across.
     """
@@ -40,10 +40,10 @@ class VariantScore:
 class Evaluation:
     """What came out. Shares are 0 to 1.
 
-    `agreement` is the share of pictures on which all variants name the same class; None for one variant.
+    `agreement` is the share of images on which all variants name the same class; None for one variant.
     `corrupted` is the top-1 by corruption and variant, one figure for each strength. `skipped` says why for
-    each picture that could not be read. `named` has the numbers of the classes that each variant named, int64
-    (pictures,). `left_out` counts the files of kinds that are not read, such as HEIC.
+    each image that could not be read. `named` has the numbers of the classes that each variant named, int64
+    (images,). `left_out` counts the files of kinds that are not read, such as HEIC.
     """
 
     model: str
@@ -58,7 +58,7 @@ class Evaluation:
     left_out: int = 0
 
     def agreement_of(self, one: str, other: str) -> float:
-        """Return the share of pictures on which two variants name the same class."""
+        """Return the share of images on which two variants name the same class."""
         return float(np.mean(self.named[one] == self.named[other]))
 
     def mean_under(self, variant: str) -> float | None:
@@ -88,7 +88,7 @@ class Evaluation:
 
 
 def score(truth: NDArray[np.int64], named: NDArray[np.int64], labels: tuple[str, ...]) -> VariantScore:
-    """Compare the named classes with the true ones, int64 of shape (pictures,), both by number."""
+    """Compare the named classes with the true ones, int64 of shape (images,), both by number."""
     confusion = np.zeros((len(labels), len(labels)), np.int64)
     np.add.at(confusion, (truth, named), 1)
     return VariantScore(float(np.mean(truth == named)), class_scores(confusion, labels), confusion)

@@ -71,7 +71,7 @@ def find_images(path: Path) -> Images:
     images, foreign = sort_names(found.files, lambda name: peek(f"{path}/{name}"))
     left_out = describe_left_out(foreign, str(path))
     if not images:
-        raise ImageError(left_out or f"{path} has no pictures in it ({USUAL})")
+        raise ImageError(left_out or f"{path} has no images in it ({USUAL})")
     notes = (*found.notes(str(path)), left_out)
     return Images(sorted(path / name for name in images), tuple(note for note in notes if note))
 

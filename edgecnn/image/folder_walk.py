@@ -31,7 +31,7 @@ _Key = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FolderListing:
     """What lies below a folder, as paths with / from there on, in order.
 
     `files` are files of any kind, `empty` folders without any, with a / at the end. `again` are links to
@@ -61,7 +61,7 @@ class _Listing:
     file_links: list[str]
 
 
-def walk(folder: Path, own: Iterable[Path] = ()) -> Found:
+def walk(folder: Path, own: Iterable[Path] = ()) -> FolderListing:
     """List a folder with all below it.
 
     Folders come first, then those that links lead to, by the order of the links' names; of two links to one
@@ -116,7 +116,7 @@ def walk(folder: Path, own: Iterable[Path] = ()) -> Found:
     listed = ["/".join((*parts, name)) for parts in sorted(files) for name in files[parts]]
     empty = ["/".join(parts) + "/" for parts in sorted(files) if not files[parts] and parts not in filled]
     own_names = sorted("/".join(parts) for parts in removed)
-    return Found(listed, [e for e in empty if e != "/"], sorted(again), own_names)
+    return FolderListing(listed, [e for e in empty if e != "/"], sorted(again), own_names)
 
 
 def _add_links(

@@ -1,4 +1,4 @@
-"""Puts a camera's pictures upright, and says which part of them counts."""
+"""Puts a camera's images upright, and says which part of them counts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Framing:
     flip
         Whether left and right change places, as in a mirror.
     roi
-        The region of interest in pixels of the picture as it is after both; None for all of it.
+        The region of interest in pixels of the image as it is after both; None for all of it.
     """
 
     def __init__(self, rotate: int = 0, *, flip: bool = False, roi: Box | None = None) -> None:
@@ -36,7 +36,7 @@ class Framing:
         self._rotate, self._flip, self._roi = rotate, flip, roi
 
     def __call__(self, frame: Frame) -> Frame:
-        """Return the frame as it is to be seen. Raises OptionError where the region leaves the picture."""
+        """Return the frame as it is to be seen. Raises OptionError where the region leaves the image."""
         pixels = frame.pixels
         if self._rotate:
             pixels = cv2.rotate(pixels, _ROTATIONS[self._rotate])  # type: ignore[assignment]
@@ -46,7 +46,7 @@ class Framing:
             height, width = pixels.shape[:2]
             if roi.x + roi.width > width or roi.y + roi.height > height:
                 raise OptionError(
-                    f"the region {_say(roi)} reaches beyond the picture, which has {width}×{height} pixels: "
+                    f"the region {_say(roi)} reaches beyond the image, which has {width}×{height} pixels: "
                     "give one inside of it as --roi x,y,width,height"
                 )
         return replace(frame, pixels=pixels, roi=self._roi, small=None)

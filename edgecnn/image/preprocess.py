@@ -1,4 +1,4 @@
-"""A picture becomes the model's input tensor: the one implementation, for training and runtime alike."""
+"""An image becomes the model's input tensor: the one implementation, for training and runtime alike."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     Tensors = NDArray[np.uint8] | NDArray[np.int8] | NDArray[np.float32]
 
-# A stream has one shape of pictures, a camera and a page that takes uploads two; folders may have any.
+# A stream has one shape of images, a camera and a page that takes uploads two; folders may have any.
 _MOST_PLANS = 4
 
-# Picture channels and model colour → the conversion.
+# Image channels and model colour → the conversion.
 _CONVERSIONS = {
     (1, "gray"): None,
     (3, "gray"): cv2.COLOR_BGR2GRAY,
@@ -38,7 +38,7 @@ _CONVERSIONS = {
 
 
 class _Plan(NamedTuple):
-    """What pictures of one shape need: the part that counts, and where a padded one lies in its frame."""
+    """What images of one shape need: the part that counts, and where a padded one lies in its frame."""
 
     part: Box
     shrink: Shrinker
@@ -47,11 +47,11 @@ class _Plan(NamedTuple):
 
 
 class Preprocessor:
-    """Turns pictures into one reused input tensor.
+    """Turns images into one reused input tensor.
 
     The order is crop, shrink, convert the colour, look up the 256 pixel values: only the first stage of
-    shrinking sees the large picture. What a shape of pictures needs is planned once, and no array is
-    allocated as long as pictures keep their shape.
+    shrinking sees the large image. What a shape of images needs is planned once, and no array is
+    allocated as long as images keep their shape.
     """
 
     def __init__(self, spec: InputSpec, tensor: Tensor) -> None:
@@ -62,15 +62,15 @@ class Preprocessor:
         self._table: Any = tables[0] if len(tables) == 1 else np.stack(tables, axis=-1)[:, np.newaxis]
         self._tensor: Tensors = np.empty(tensor.shape, tensor.dtype)
         self._plans: dict[tuple[int, ...], _Plan] = {}
-        # The tensor as a picture, H×W or H×W×3, where it can be seen as one; and its bytes, with the byte
+        # The tensor as an image, H×W or H×W×3, where it can be seen as one; and its bytes, with the byte
         # whose XOR makes them of the pixels where one does.
-        self._target = self._as_picture(self._tensor)
+        self._target = self._as_image(self._tensor)
         self._flipped: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None
         if self._target is not None and len(tables) == 1 and (flip := _flip(tables[0])) is not None:
             self._flipped = self._target.view(np.uint8), flip
 
     def __call__(self, image: NDArray[np.uint8]) -> Tensors:
-        """Return the tensor for a picture; the next call overwrites it.
+        """Return the tensor for an image; the next call overwrites it.
 
         Parameters
         ----------
@@ -95,7 +95,7 @@ class Preprocessor:
         return self._tensor
 
     def seen(self, frame: Frame) -> Box:
-        """Return the part of a frame's picture that the model sees."""
+        """Return the part of a frame's image that the model sees."""
         rows, columns = frame.pixels.shape[:2]
         x, y, width, height = frame.roi or Box(0, 0, columns, rows)
         if self._spec.fit != "crop":
@@ -104,9 +104,9 @@ class Preprocessor:
         return inner._replace(x=x + inner.x, y=y + inner.y)
 
     def pixels(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return the picture as the model sees it before quantization: uint8, H×W (grey) or H×W×3.
+        """Return the image as the model sees it before quantization: uint8, H×W (grey) or H×W×3.
 
-        The next call overwrites it; it is the picture itself where nothing is to be done.
+        The next call overwrites it; it is the image itself where nothing is to be done.
         """
         if isinstance(image, np.ndarray) and image.ndim == 3 and image.shape[2] == 4 and image.size:
             _channels(image)
@@ -124,7 +124,7 @@ class Preprocessor:
         return plan.padded
 
     def _plan(self, image: NDArray[np.uint8]) -> _Plan:
-        """Prepare for pictures of this one's shape. Raises ImageError."""
+        """Prepare for images of this one's shape. Raises ImageError."""
         channels, spec = _channels(image), self._spec
         rows, columns = image.shape[:2]
         width, height = spec.width, spec.height
@@ -145,7 +145,7 @@ class Preprocessor:
         self._plans[image.shape] = plan = _Plan(part, shrink, padded, inner)
         return plan
 
-    def _as_picture(self, tensor: Tensors) -> Any:
+    def _as_image(self, tensor: Tensors) -> Any:
         spec = self._spec
         shape = (spec.height, spec.width) if spec.color == "gray" else (spec.height, spec.width, 3)
         if spec.layout == "nhwc" and tensor.size == math.prod(shape):
@@ -153,7 +153,7 @@ class Preprocessor:
         return None
 
     def _arrange(self, pixels: NDArray[Any]) -> NDArray[Any]:
-        """Return a view of the picture in the tensor's shape."""
+        """Return a view of the image in the tensor's shape."""
         rows, columns = pixels.shape[:2]
         pixels = pixels.reshape(rows, columns, -1)
         if self._spec.layout == "nchw":
@@ -162,14 +162,14 @@ class Preprocessor:
 
 
 def crop(image: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.uint8]:
-    """Return the part of the picture that an input of fit `crop` sees; no copy."""
+    """Return the part of the image that an input of fit `crop` sees; no copy."""
     rows, columns = image.shape[:2]
     left, top, w, h = _middle(columns, rows, spec)
     return image[top : top + h, left : left + w]
 
 
 def _middle(columns: int, rows: int, spec: InputSpec) -> Box:
-    """Return the largest centred part of a picture with the sides' ratio of the input, and of halves."""
+    """Return the largest centred part of an image with the sides' ratio of the input, and of halves."""
     w = min(columns, max(1, round(rows * spec.width / spec.height)))
     h = min(rows, max(1, round(columns * spec.height / spec.width)))
     h, w = trimmed(h, w, spec.width, spec.height, spec.resize)
@@ -177,14 +177,14 @@ def _middle(columns: int, rows: int, spec: InputSpec) -> Box:
 
 
 def _within(image: NDArray[np.uint8], width: int, height: int) -> tuple[int, int]:
-    """Return the largest width and height within the given ones that have the picture's sides' ratio."""
+    """Return the largest width and height within the given ones that have the image's sides' ratio."""
     rows, columns = image.shape[:2]
     scale = min(width / columns, height / rows)
     return max(1, round(columns * scale)), max(1, round(rows * scale))
 
 
 def _frame(spec: InputSpec, width: int, height: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Return a black picture of the model's size, and the view of its middle."""
+    """Return a black image of the model's size, and the view of its middle."""
     whole = np.zeros((spec.height, spec.width, *(() if spec.color == "gray" else (3,))), np.uint8)
     top, left = (spec.height - height) // 2, (spec.width - width) // 2
     return whole, whole[top : top + height, left : left + width]
@@ -202,12 +202,12 @@ def _flip(table: NDArray[Any]) -> NDArray[np.uint8] | None:
 def _channels(image: NDArray[np.uint8]) -> int:
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
         if image is None:
-            raise ImageError("a picture must be a uint8 array, got None: did cv2.imread find its file?")
+            raise ImageError("an image must be a uint8 array, got None: did cv2.imread find its file?")
         kind = getattr(image, "dtype", type(image).__name__)
-        raise ImageError(f"a picture must be a uint8 array with values from 0 to 255, got {kind}")
+        raise ImageError(f"an image must be a uint8 array with values from 0 to 255, got {kind}")
     channels = 1 if image.ndim == 2 else image.shape[-1]
     if image.ndim not in (2, 3) or channels not in (1, 3, 4) or image.size == 0:
         raise ImageError(
-            f"a picture must have the shape H×W, H×W×3 (BGR) or H×W×4 (BGRA), got {list(image.shape)}"
+            f"an image must have the shape H×W, H×W×3 (BGR) or H×W×4 (BGRA), got {list(image.shape)}"
         )
     return int(channels)

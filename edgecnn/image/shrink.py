@@ -1,4 +1,4 @@
-"""How a picture gets a model's size: the stages of each method, and the one way to carry them out.
+"""How an image gets a model's size: the stages of each method, and the one way to carry them out.
 
 Shrinking costs more than many a small model. How quick and how good each method is, and what it does to
 accuracy, is measured by `benchmarks/shrinking.py`; docs/benchmarks.md has the figures.
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 # `halved` goes by how many pixels to a side are left for one of the model. From ten on, 4×4 samples cost
 # less than to touch every pixel; they lie at most five pixels apart, and are taken from five rows or more: to
-# fetch the others from memory takes longer. The other side of a squeezed picture may have a little more.
+# fetch the others from memory takes longer. The other side of a squeezed image may have a little more.
 _ENOUGH_TO_SAMPLE, _MOST_TO_SAMPLE, _MOST_ASIDE, _ENOUGH_ROWS = 10, 20, 24, 5
 # From four on OpenCV's exact average of 2×2 pixels, the quickest that it has, and also where it leaves nearly
 # one: cubic interpolation keeps that sharp, where linear would blur it and sampling would cost more.
 _ENOUGH_TO_HALVE, _NEARLY_ONE = 4, 1.3
 # What is squeezed more along one side than along the other is averaged exactly, which is slow.
 _MOST_SQUEEZED = 4
-# Where halves alone would do if a little less of the picture were kept: this part of a side may be left out.
+# Where halves alone would do if a little less of the image were kept: this part of a side may be left out.
 _MOST_TRIMMED = 14
 # `staged` takes at most so many samples to a side for one pixel of the model.
 _MOST_SAMPLES = 4
@@ -43,7 +43,7 @@ class Stage(NamedTuple):
 
 
 def stages(rows: int, columns: int, width: int, height: int, method: Resize) -> list[Stage]:
-    """Return what makes a picture of these rows and columns `width`×`height`; nothing where it is already.
+    """Return what makes an image of these rows and columns `width`×`height`; nothing where it is already.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def trimmed(rows: int, columns: int, width: int, height: int, method: Resize) ->
     """Return how many rows and columns of the middle to keep so that `halved` need not interpolate.
 
     The model's size times a power of two where that leaves out at most a fourteenth of either side: 448 of
-    480 for 224. Averages of 2×2 are exact and take half of the time. Else all rows and columns. A picture
+    480 for 224. Averages of 2×2 are exact and take half of the time. Else all rows and columns. An image
     that was decoded at half of its size keeps the same part.
     """
     times = min(rows / height, columns / width)
@@ -133,20 +133,20 @@ def _samples(ratio: float) -> int:
 
 
 class Shrinker:
-    """Shrinks pictures of one shape, and converts their colour on the way; its buffers are reused.
+    """Shrinks images of one shape, and converts their colour on the way; its buffers are reused.
 
     Parameters
     ----------
     shape
-        The pictures' H×W, or H×W×channels.
+        The images' H×W, or H×W×channels.
     width, height
-        What they become; its result is overwritten by the next picture, and the picture itself where nothing
+        What they become; its result is overwritten by the next image, and the image itself where nothing
         is to be done.
     conversion
         OpenCV's code of the colour's conversion, None for none. Done where it costs least: grey is averaged
         in a third of the time of colour, so it comes after the first stage; others come last.
     result
-        Where the shrunk picture is to lie; a buffer of its own for None.
+        Where the shrunk image is to lie; a buffer of its own for None.
     """
 
     def __init__(
@@ -177,7 +177,7 @@ class Shrinker:
             self._steps[-1] = self._steps[-1][0], result
 
     def __call__(self, image: Any) -> Any:
-        """Return the picture, uint8 of the size asked for."""
+        """Return the image, uint8 of the size asked for."""
         for step, result in self._steps:
             if isinstance(step, int):
                 image = cv2.cvtColor(image, step, dst=result)
@@ -190,6 +190,6 @@ class Shrinker:
 
 
 def shrink(image: NDArray[np.uint8], width: int, height: int, method: Resize) -> NDArray[np.uint8]:
-    """Return one picture, H×W or H×W×channels, at another size; see `stages` for the methods."""
+    """Return one image, H×W or H×W×channels, at another size; see `stages` for the methods."""
     shrunk: NDArray[np.uint8] = Shrinker(image.shape, width, height, method)(image)
     return shrunk

@@ -1,4 +1,4 @@
-"""Keeps single pictures of a stream."""
+"""Keeps single images of a stream."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def save_frame(frame: Frame, folder: str | os.PathLike[str] = ".") -> Path:
-    """Write a frame's whole picture as a new PNG, named after the time of its capture, and return its path.
+    """Write a frame's whole image as a new PNG, named after the time of its capture, and return its path.
 
     A file of that name stays, and the new one gets a number. Raises OutputError where it can't be written; no
     half file is left.

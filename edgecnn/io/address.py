@@ -1,7 +1,7 @@
-"""Masks what opens a door in an address: user names, passwords, tokens, keys.
+"""Masks the secrets in an address: user names, passwords, tokens, keys.
 
-Addresses of cameras often hold them (`rtsp://user:password@host/`, `http://host/?token=…`). Whoever opens one
-needs all of it; everywhere else it is shown by `mask_secrets`.
+Addresses of cameras often hold them (`rtsp://user:password@host/`, `http://host/?token=…`). Opening
+a camera needs the whole address; everywhere else it is shown by `mask_secrets`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MASK = "***"
-# A user and a password in front of a host, where somebody left the scheme out.
+# A user and a password in front of a host, without a scheme.
 _NO_SCHEME = re.compile(r"(?<![^\s,'\"(])[^\s/@:,'\"(]+:[^\s/@]+(?=@[\w\[])")
-# An address that was taken for a path has lost a slash.
+# An address that was treated as a path has lost a slash.
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://|\b(https?|rtsps?|rtmps?|srt|ftp):/", re.IGNORECASE)
 # A host, perhaps with its port, and no user before it.
 _PLAIN_HOST = re.compile(r"(\[[^\s\]/@]*\]|[^\s:/?#@]*)(:\d{1,5})?:?(?=[/?#\s,;)\]'\"`]|$)")
@@ -37,7 +37,7 @@ _PUNCTUATION = ":,;.)]'\"`>"
 def mask_secrets(text: str) -> str:
     """Return a text with `***` for each user name, password, token and key of the URLs in it.
 
-    Other texts, and what is masked already, stay as they are.
+    Other texts, and masked ones, stay as they are.
     """
     if "@" in text:
         text = _NO_SCHEME.sub(_MASK, text)
@@ -51,7 +51,7 @@ def mask_secrets(text: str) -> str:
 
 
 def hide_arguments() -> None:
-    """Overwrite the secrets in this process's command line, which everybody on the machine can read.
+    """Overwrite the secrets in this process's command line, which every user of the machine can read.
 
     `sys.argv` keeps them. Does nothing where the system has no `/proc`.
     """
@@ -61,7 +61,7 @@ def hide_arguments() -> None:
         # proc_pid_stat(5): where the arguments lie; the name before may hold spaces and brackets.
         fields = Path("/proc/self/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
         begin, end = int(fields[45]), int(fields[46])
-        with open("/proc/self/mem", "r+b", buffering=0) as memory:  # noqa: PTH123 - beside its seek
+        with open("/proc/self/mem", "r+b", buffering=0) as memory:  # noqa: PTH123 - next to its seek
             memory.seek(begin)
             line = memory.read(end - begin)
             hidden = b"\0".join(map(_hide, line.split(b"\0")))
@@ -79,7 +79,7 @@ def _hide(argument: bytes) -> bytes:
 
 
 def _secrets(text: str) -> Iterator[tuple[int, int]]:
-    """Yield where secrets begin and end, in their order."""
+    """Yield the start and end of each secret, in order."""
     from urllib.parse import unquote  # most runs name no URL
 
     done = 0

@@ -1,4 +1,4 @@
-"""Writes a file as a whole or not at all, through a hidden file beside it that takes its name."""
+"""Writes a whole file or none, through a hidden file next to it that is renamed at the end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from edgecnn.io.moving import (
-    exchange_at_once,
+    exchange_in_one_step,
     flush_folder,
     hidden_name,
     is_hidden_name,
@@ -30,12 +30,12 @@ def write_file(
     mode: int = 0o644,
     flush: bool = True,
 ) -> None:
-    """Write a whole file; one that is there is replaced and keeps its permissions.
+    """Write a whole file; an existing one is replaced and keeps its permissions.
 
     Parameters
     ----------
     path
-        A regular file or nothing; of a link, what it leads to.
+        A regular file, or a path that does not exist yet; for a link, its target.
     ours
         Whether a file may be replaced; None for any.
     mode
@@ -46,7 +46,7 @@ def write_file(
     Raises
     ------
     OSError
-        FileExistsError where the file that is there may not be replaced.
+        FileExistsError where the existing file may not be replaced.
     """
     with _hidden_file(path, data, mode, flush) as fresh:
         if ours is None:
@@ -58,7 +58,7 @@ def write_file(
 
 
 def write_new(path: Path, data: bytes) -> Path:
-    """Write a whole file where nothing is, else as `NAME-2.EXT` and so on, and return its path.
+    """Write a whole file under a free name: as `NAME-2.EXT` and so on where it is taken; return its path.
 
     Raises OSError.
     """
@@ -76,14 +76,14 @@ def _replace_ours(fresh: Path, path: Path, ours: Callable[[Path], bool]) -> None
         move_new(fresh, path)
         return
     if ours(path):
-        if not exchange_at_once(fresh, path):
+        if not exchange_in_one_step(fresh, path):
             fresh.replace(path)
             return
-        # Whatever took the name a moment ago is looked at where nobody else writes.
+        # A file that took the name a moment ago is now under the hidden name, where no one else writes.
         if ours(fresh):
             return
         try:
-            exchange_at_once(fresh, path)
+            exchange_in_one_step(fresh, path)
         except OSError:
             move_to_free(fresh, path)
     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
@@ -100,7 +100,9 @@ def _hidden_file(path: Path, data: bytes, mode: int = 0o644, flush: bool = True)
     try:
         with os.fdopen(handle, "wb") as file:
             with suppress(OSError):
-                fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed nobody takes it for left behind
+                fcntl.flock(
+                    file, fcntl.LOCK_EX
+                )  # until it is closed, no other writer removes it as left behind
             file.write(data)
             file.flush()
             if flush:

@@ -1,7 +1,7 @@
-"""What was worked out once on this machine: verdicts on models, numbers of threads, golden runs.
+"""Results that are kept on this machine: checks of models, numbers of threads, golden runs.
 
-JSON files in `$XDG_CACHE_HOME/edgecnn`, or `~/.cache/edgecnn`. Anyone may remove them at any time; a folder
-that can't be written costs the time to work it out again, and is no error.
+JSON files in `$XDG_CACHE_HOME/edgecnn`, or `~/.cache/edgecnn`. They may be removed at any time. A folder that
+can't be written is no error: the results are computed again.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any
 
 from edgecnn.io.regular import read_regular
 
-# A thousand entries of our own have less than half of this.
+# A thousand entries take less than half of this.
 MOST_ENTRIES, MOST_BYTES = 1000, 1 << 20
 
 
 def cache_folder() -> Path | None:
-    """Return where it is kept; None where there is no home, as for some services."""
+    """Return the folder of the cache; None without a home folder, as for some services."""
     if base := os.environ.get("XDG_CACHE_HOME"):
         return Path(base) / "edgecnn"
     try:
@@ -29,7 +29,7 @@ def cache_folder() -> Path | None:
 
 
 class Cache:
-    """One of the files: a table of keys with what is known of each, the last 1,000 of them.
+    """One file: a table of keys and their values, the last 1,000 of them.
 
     Parameters
     ----------
@@ -42,15 +42,15 @@ class Cache:
         self.path = folder / f"{name}.json" if folder else None
 
     def get(self, key: str) -> dict[str, Any] | None:
-        """Return what is known of a key, or None. A damaged file knows nothing.
+        """Return the value of a key, or None; also where the file is damaged.
 
-        Anyone may have written it: whoever asks checks the values.
+        Another program may have written the file, so the caller checks the values.
         """
         found = self._read().get(key)
         return found if isinstance(found, dict) else None
 
     def put(self, key: str, value: dict[str, Any]) -> None:
-        """Keep what is known of a key."""
+        """Keep the value of a key."""
         if self.path is None:
             return
         entries = self._read()
@@ -58,7 +58,7 @@ class Cache:
         entries[key] = value
         newest = dict(list(entries.items())[-MOST_ENTRIES:])
         with suppress(OSError):
-            from edgecnn.io.atomic import write_file  # only where something is new here
+            from edgecnn.io.atomic import write_file  # only where something is new
 
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # Losing it in a power cut costs less than a wait for the disk.

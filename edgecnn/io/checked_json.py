@@ -1,4 +1,4 @@
-"""Reads JSON of others strictly, and checks each value where it is read: an error names the value's place."""
+"""Reads untrusted JSON strictly and checks each value where it is read: an error names the value's place."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _SHOWN = 40
 
 
 class JsonError(ValueError):
-    """What is wrong with a JSON text: its place, what was got, what was expected; not the file's name."""
+    """An error in a JSON text: its place, what was got, what was expected; not the file's name."""
 
 
 def parse_json(data: bytes) -> Any:
     """Return the value of a JSON text in UTF-8, with or without a byte order mark.
 
-    Raises JsonError for what Python's reader takes besides: NaN, infinity, a key that comes twice in one
-    table; and for more than 32 levels.
+    Raises JsonError for what Python's reader accepts in addition: NaN, infinity, a key twice in one table;
+    and for more than 32 levels.
     """
     try:
         text = data.decode("utf-8-sig")
@@ -61,24 +61,24 @@ class Field(NamedTuple):
         return {key: self._below(key, value) for key, value in self.table().items()}
 
     def __call__(self, key: str) -> Field:
-        """Return the field of a key that has to be there."""
+        """Return the field of a required key."""
         table = self.table()
         if key not in table:
             raise JsonError(f"{self.place or 'it'} lacks the key {key!r}")
         return self._below(key, table[key])
 
     def find(self, key: str) -> Field | None:
-        """Return the field of a key; None where there is no such key."""
+        """Return the field of a key; None where it is missing."""
         return self(key) if key in self.table() else None
 
     def text(self, most: int = 1000, least: int = 1) -> str:
-        """Return a text without control characters, of so many characters."""
+        """Return a text of `least` to `most` characters, without control characters."""
         if not _is_text(self.value, least, most):
             raise self.wrong(f"a text of {least:,} to {most:,} characters without control characters")
         return str(self.value)
 
     def texts(self, most: int, longest: int) -> tuple[str, ...]:
-        """Return a list of 1 to `most` texts that are not empty; see `text`."""
+        """Return a list of 1 to `most` texts, none of them blank; see `text`."""
         values = self._list(most)
         for i, value in enumerate(values):
             if not (_is_text(value, 1, longest) and value.strip()):
@@ -88,7 +88,7 @@ class Field(NamedTuple):
         return tuple(values)
 
     def integer(self, low: int, high: int) -> int:
-        """Return a whole number; true and 1.0 are none."""
+        """Return a whole number; true and 1.0 are not whole numbers."""
         if type(self.value) is not int or not low <= self.value <= high:
             raise self.wrong(f"a whole number from {low:,} to {high:,}")
         return self.value
@@ -100,9 +100,9 @@ class Field(NamedTuple):
         return float(self.value)
 
     def numbers(self, count: int, most: float = 1e9) -> tuple[float, ...]:
-        """Return a list of exactly so many finite numbers, each at most `most` from zero."""
+        """Return a list of exactly `count` finite numbers, each at most `most` from zero."""
         values = self._exactly(count, "numbers")
-        # A thousand at once, since this is read at every start.
+        # A thousand in one step, since this is read at every start.
         if set(map(type, values)) <= {int, float} and -most <= min(values) and max(values) <= most:
             floats = tuple(map(float, values))
             if math.isfinite(sum(floats)):
@@ -110,7 +110,7 @@ class Field(NamedTuple):
         return tuple(self._below(i, value).number(-most, most) for i, value in enumerate(values))
 
     def rows(self, count: int) -> list[Field]:
-        """Return the fields of a list of exactly so many values."""
+        """Return the fields of a list of exactly `count` values."""
         values = self._exactly(count, "values")
         return [self._below(i, value) for i, value in enumerate(values)]
 
@@ -151,7 +151,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    """Return a value as an error names it: short, in one line."""
+    """Return a value as shown in an error: short, in one line."""
     if isinstance(value, dict):
         return "a table" if value else "an empty table"
     if isinstance(value, list):

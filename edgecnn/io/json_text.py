@@ -1,4 +1,4 @@
-"""Writes JSON that every reader takes and every terminal survives."""
+"""Writes JSON that every reader accepts and that is safe to print in a terminal."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import math
 import re
 from typing import Any
 
-# JSON escapes C0 by itself. DEL and C1 are allowed in it, but a terminal obeys C1, and text that is turned
-# around deceives; a lone surrogate can't be encoded.
+# JSON escapes C0. DEL and C1 are allowed in it, but a terminal obeys C1, and text whose direction is reversed
+# deceives; a lone surrogate can't be encoded.
 _UNSAFE = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u206f\ufff9-\ufffb\ud800-\udfff]")
 
 
 def to_json(value: Any, indent: int | None = None) -> str:
     """Return a value as JSON: names as they are, control characters escaped, and null for NaN and infinity.
 
-    JSON has no NaN; what Python writes for it by default is refused by most other readers.
+    JSON has no NaN; most other readers refuse what Python writes for it by default.
     """
     try:
         text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)

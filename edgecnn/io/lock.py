@@ -1,4 +1,4 @@
-"""One writer at a time for each bundle's folder: a lock beside it that ends with its process."""
+"""One writer at a time for each bundle's folder: a lock file next to it that ends with its process."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MOST_BYTES = 4096
-# Who only looks whether a folder is locked holds the lock for a moment.
+# A process that only checks whether a folder is locked holds the lock for a moment.
 _PATIENCE_S = 0.5
 
 
 def lock_path(folder: Path) -> Path:
-    """Return where a folder's lock lies. It is removed when its writer ends, unless that is killed."""
+    """Return the path of a folder's lock file. Its writer removes it, unless it is killed."""
     return folder.with_name(f".{folder.name}.edgecnn-lock")
 
 
 @contextmanager
 def lock(folder: Path, hint: str) -> Iterator[bool]:
-    """Hold a folder's lock; gives False where the file system has no locks.
+    """Hold a folder's lock; yield False where the file system has no locks.
 
     Parameters
     ----------
     hint
-        How a message ends: what to type instead.
+        The end of an error message: what to type instead.
 
     Raises
     ------
     OutputError
-        Where another process holds it, with its command and since when; where it can't be made.
+        Where another process holds it, with its command and start time; where it can't be created.
     """
     path = lock_path(folder)
     end = time.monotonic() + _PATIENCE_S
@@ -59,7 +59,7 @@ def lock(folder: Path, hint: str) -> Iterator[bool]:
         yield handle >= 0
     finally:
         if handle >= 0:
-            # While the lock is held, so that nobody else's is removed.
+            # While the lock is held, so that no other process's lock is removed.
             with suppress(OSError):
                 if _is_same(handle, path):
                     path.unlink()
@@ -67,7 +67,7 @@ def lock(folder: Path, hint: str) -> Iterator[bool]:
 
 
 def require_unlocked(folder: Path, hint: str) -> None:
-    """Raise OutputError where another process writes a folder now; leaves nothing behind."""
+    """Raise OutputError where another process is writing a folder; leave no file behind."""
     try:
         handle = os.open(lock_path(folder), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
@@ -83,16 +83,16 @@ def require_unlocked(folder: Path, hint: str) -> None:
 
 
 def _acquire(path: Path) -> int | None:
-    """Return the open lock file; None while another has it, -1 where there are no locks."""
+    """Return the open lock file; None while another process holds it, -1 where there are no locks."""
     how = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     while True:
         try:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | how, 0o644)
         except PermissionError:
-            handle = os.open(path, os.O_RDONLY | how)  # another user's, which can be locked all the same
+            handle = os.open(path, os.O_RDONLY | how)  # another user's file can be locked too
         try:
             if not stat.S_ISREG(os.fstat(handle).st_mode) or not _is_lock(os.pread(handle, _MOST_BYTES, 0)):
-                raise OSError(0, f"{path.name} is there and is no lock of edgecnn's, move it away")
+                raise OSError(0, f"{path.name} exists and is not a lock of edgecnn: move it away")
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -101,7 +101,7 @@ def _acquire(path: Path) -> int | None:
             except OSError:
                 os.close(handle)
                 return -1
-            # The writer before may have removed it between the two calls.
+            # The previous writer may have removed it between the two calls.
             if _is_same(handle, path):
                 with suppress(OSError):
                     os.ftruncate(handle, 0)
@@ -134,7 +134,7 @@ def _describe_self() -> bytes:
 
 
 def _is_lock(content: bytes) -> bool:
-    """Whether a file's content is that of a lock, which may have been cut off by a kill."""
+    """Whether a file's content is that of a lock, which a kill may have truncated."""
     return not content or content.startswith(b'{"edgecnn": "lock"')
 
 
@@ -143,8 +143,9 @@ def _is_held(folder: Path, hint: str) -> OutputError:
     with suppress(OSError, ValueError, RecursionError, KeyError, TypeError):
         handle = os.open(lock_path(folder), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(handle, "rb") as file:
-            told = json.loads(file.read(_MOST_BYTES))
+            holder = json.loads(file.read(_MOST_BYTES))
         who = printable(
-            f"{str(told['command'])[:200]!r} (process {told['pid']} on {told['host']}, since {told['since']})"
+            f"{str(holder['command'])[:200]!r} (process {holder['pid']} on {holder['host']}, "
+            f"since {holder['since']})"
         )
     return OutputError(f"{folder} is being written by {who}: wait until that is done, or {hint}")

@@ -1,6 +1,6 @@
-"""Pages of HTML: templates in which everything is escaped that was not made here.
+"""HTML pages: templates that escape everything that is not `Html`.
 
-Labels, titles and file names are anybody's text; `Html` marks what is markup.
+Labels, titles and file names are untrusted text.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 
 class Html(str):
-    """Markup that was made here; every other text is escaped before it is filled in."""
+    """Markup that was created here; every other text is escaped before it is filled in."""
 
     __slots__ = ()
 
 
 def fill(template: str, **values: str) -> Html:
-    """Fill in values; what is not `Html` is escaped, quotes too."""
+    """Fill in values; those that are not `Html` are escaped, quotes too."""
     safe = {name: v if isinstance(v, Html) else html.escape(v) for name, v in values.items()}
     return Html(Template(template).substitute(safe))
 
 
 def joined(parts: Iterable[Html]) -> Html:
-    """Join what was made here."""
+    """Join markup by line breaks."""
     return Html("\n".join(parts))
 
 
@@ -38,7 +38,7 @@ def prose(text: str) -> Html:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> Html:
-    """Return a table; the first `left` columns hold words, the others figures."""
+    """Return a table; the first `left` columns hold text, the others numbers."""
 
     def row(cells: Sequence[str], tag: str) -> Html:
         words = Html(' class="left"')

@@ -1,8 +1,8 @@
-"""Renames that never lose what is at the target, and files that a power cut does not take away again.
+"""Renames that never lose the file at the target, and writes that survive a power cut.
 
-Linux' `renameat2` does in one step what otherwise takes several: rename only where nothing is, and exchange
-two names (https://man7.org/linux/man-pages/man2/rename.2.html). Where the file system or the system does not
-have it, `exchange` takes three steps, which `edgecnn.bundle.output_folder` finishes after a stop in between.
+Linux' `renameat2` does in one step what otherwise takes several: rename only to a free name, and exchange
+two names (https://man7.org/linux/man-pages/man2/rename.2.html). Where it is
+missing, `exchange` takes three steps, which `edgecnn.bundle.output_folder` finishes after a stop in between.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Lies in each folder that edgecnn fills and may empty again.
+# The name of a file in each folder that edgecnn fills and may empty again.
 MARK = "written-by-edgecnn"
 _AT_FDCWD = -100
 _NOREPLACE, _EXCHANGE = 1, 2
@@ -26,7 +26,7 @@ _MOST_FREE_NAMES = 1000
 
 
 def move_new(source: Path, target: Path) -> None:
-    """Rename a file or folder, and raise FileExistsError where anything has the new name already.
+    """Rename a file or folder; raise FileExistsError where the new name is taken.
 
     Where the system can't do that in one step, an empty folder that appears at `target` in between is
     replaced.
@@ -42,11 +42,11 @@ def move_new(source: Path, target: Path) -> None:
 
 
 def exchange(one: Path, other: Path, spare: Path) -> None:
-    """Let two files or folders exchange their names; both exist all the time where the system can do that.
+    """Exchange the names of two files or folders; both names always exist where the system can do that.
 
     Else `other` becomes `spare`, `one` becomes `other`, and `spare` becomes `one`.
     """
-    if exchange_at_once(one, other):
+    if exchange_in_one_step(one, other):
         return
     other.rename(spare)
     try:
@@ -58,8 +58,8 @@ def exchange(one: Path, other: Path, spare: Path) -> None:
     spare.rename(one)
 
 
-def exchange_at_once(one: Path, other: Path) -> bool:
-    """Let two files or folders exchange their names; return False where the system can't do that."""
+def exchange_in_one_step(one: Path, other: Path) -> bool:
+    """Exchange the names of two files or folders in one step; return False where the system can't."""
     try:
         _renameat2(one, other, _EXCHANGE)
     except OSError as error:
@@ -70,9 +70,9 @@ def exchange_at_once(one: Path, other: Path) -> bool:
 
 
 def move_to_free(source: Path, wanted: Path) -> Path:
-    """Rename to `wanted-2`, or to the first number after it that nothing has; return the new path.
+    """Rename to `wanted-2`, or to the next number that is free; return the new path.
 
-    Of a picture's file, the number goes in front of its ending.
+    In the name of a PNG file, the number goes in front of the ending.
     """
     stem, ending = (wanted.stem, ".png") if wanted.suffix == ".png" else (wanted.name, "")
     for number in range(2, _MOST_FREE_NAMES):
@@ -89,18 +89,18 @@ def flush_file(path: Path) -> None:
 
 
 def flush_folder(path: Path) -> None:
-    """Write to the disk what a folder's files are called; where the file system can't, nothing happens."""
+    """Write a folder's list of names to the disk; do nothing where the file system can't."""
     with suppress(OSError):
         _flush(path, os.O_RDONLY | os.O_DIRECTORY)
 
 
 def hidden_name(name: str) -> str:
-    """Return a new hidden name for what becomes `name` when it is finished; see `is_hidden_name`."""
+    """Return a new hidden name for a file that becomes `name` when it is finished; see `is_hidden_name`."""
     return f".{_shortened(name)}.edgecnn-{secrets.token_hex(8)}"
 
 
 def is_hidden_name(found: str, name: str) -> bool:
-    """Whether `hidden_name` made this name for what was to become `name`."""
+    """Whether `hidden_name` returned this name for a file that was to become `name`."""
     head, mark, digits = found.rpartition(".edgecnn-")
     return (
         head == f".{_shortened(name)}"
@@ -111,7 +111,7 @@ def is_hidden_name(found: str, name: str) -> bool:
 
 
 def _shortened(name: str) -> str:
-    """Return as much of a name as leaves room for the rest: a file's name has at most 255 bytes."""
+    """Cut a name so that the rest of the hidden name fits: a file's name has at most 255 bytes."""
     return os.fsencode(name)[:200].decode("utf-8", "ignore")
 
 
@@ -124,10 +124,10 @@ def _flush(path: Path, how: int) -> None:
 
 
 def _renameat2(source: Path, target: Path, flags: int) -> None:
-    """Call Linux' renameat2. Raises OSError, with ENOSYS where there is no such call."""
+    """Call Linux' renameat2. Raises OSError, with ENOSYS where the call is missing."""
     import ctypes
 
-    # Python announces its own calls like this, and so a watcher of the process sees this one too.
+    # As Python audits its own calls, so that a hook sees this one too.
     sys.audit("edgecnn.renameat2", str(source), str(target), flags)
     library: Any = ctypes.CDLL(None, use_errno=True)
     if not sys.platform.startswith("linux") or not hasattr(library, "renameat2"):

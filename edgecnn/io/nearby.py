@@ -1,4 +1,4 @@
-"""What somebody may have meant who typed a name that is not there."""
+"""Suggestions for a mistyped name."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# How alike two names have to be, 0 to 1; and how many of a folder's are looked at.
+# How similar two names must be, 0 to 1; and how many names of a folder are compared.
 _ALIKE, _MOST_NAMES = 0.7, 10_000
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that is most like this one, or None where none is."""
+    """Return the most similar known name, or None."""
     return next(iter(difflib.get_close_matches(name, list(known), 1, _ALIKE)), None)
 
 
 def did_you_mean(path: str | os.PathLike[str]) -> str:
-    """Return `; did you mean 'shots/cat.jpg'?` for a path that is not there, or nothing.
+    """Return `; did you mean 'shots/cat.jpg'?` for a path that does not exist, or nothing.
 
-    The first part of the path that is missing is replaced by the name in its folder that is most like it;
-    what follows it has to be there then.
+    The first missing part of the path is replaced by the most similar name in its folder; the rest of the
+    path must then exist.
     """
     parts = Path(path).parts
     try:

@@ -32,7 +32,7 @@ def exit_on_interrupt(message: str = "nothing was written") -> Iterator[None]:
 
 
 def check_target(target: str) -> None:
-    """Raise OutputError where a file can't be made, before the work that is to fill it."""
+    """Raise OutputError where a file can't be created, before the work whose result it takes."""
     if target == "-":
         return
     try:
@@ -64,9 +64,9 @@ def write_text(target: str, text: str) -> None:
 
 
 def write_bytes(target: str, data: bytes) -> None:
-    """Write a whole file: to a hidden file first, so that nothing half-written stays.
+    """Write a whole file: to a hidden file first, so that no partial file stays.
 
-    A link stays, and what it leads to is replaced. A pipe or a device is written to, never replaced. Raises
+    A link stays, and its target is replaced. A pipe or a device is written to, never replaced. Raises
     OutputError.
     """
     from edgecnn.io.atomic import write_file
@@ -83,7 +83,7 @@ def write_bytes(target: str, data: bytes) -> None:
 
 
 def write_new_bytes(path: Path, data: bytes) -> Path:
-    """Write a whole file where nothing is, else as `NAME-2.EXT` and so on; return its path.
+    """Write a whole file under a free name: as `NAME-2.EXT` and so on where it is taken; return its path.
 
     Raises OutputError.
     """
@@ -96,11 +96,11 @@ def write_new_bytes(path: Path, data: bytes) -> Path:
 
 
 def _find(target: str) -> tuple[Path, int | None]:
-    """Return what a path leads to, and its mode; None where it is not there yet. Raises OSError."""
+    """Return the target of a path, and its mode; None where it does not exist yet. Raises OSError."""
     try:
         path = Path(target).resolve()
         try:
-            mode = os.stat(target).st_mode  # noqa: PTH116 - of the path as it is: /dev/stdout leads to no path
+            mode = os.stat(target).st_mode  # noqa: PTH116 - of the path as given: /dev/stdout has no target path
         except FileNotFoundError:
             return path, None
     except ValueError as error:
@@ -115,7 +115,7 @@ def _find(target: str) -> tuple[Path, int | None]:
 
 
 def _require_replaceable(path: Path, mode: int | None) -> None:
-    """Raise OSError for a file that may not be written to, and for one that this command has read."""
+    """Raise OSError for a file that may not be written, and for one that this command has read."""
     if mode is None or not stat.S_ISREG(mode):
         return
     if not os.access(path, os.W_OK):
@@ -130,7 +130,7 @@ def _write_special(target: str, data: bytes) -> None:
         handle = os.open(target, os.O_WRONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     except OSError as error:
         if error.errno == errno.ENXIO:
-            raise OSError(errno.ENXIO, "nobody reads from it") from error
+            raise OSError(errno.ENXIO, "no process reads from it") from error
         raise
     with os.fdopen(handle, "wb") as file:
         os.set_blocking(file.fileno(), True)

@@ -1,7 +1,7 @@
-"""Makes texts of others safe to print: a label or a file's name must not command the terminal.
+"""Makes untrusted text safe to print: a label or a file's name must not control the terminal.
 
 A terminal obeys escape sequences wherever they come from: they can clear the screen, set its title, write to
-the clipboard, or show a text that is not there. So each control character is replaced by a visible sign of
+the clipboard, or show a false text. So each control character is replaced by a visible sign of
 the same width.
 """
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-# C0 and DEL have pictures in Unicode (␛ for escape). The others are: C1; line and paragraph separators; what
-# turns the direction of a text around, so that a name looks like another one (CVE-2021-42574), and the
-# deprecated formats beside it; interlinear annotations, which hide text; lone surrogates, which are bytes of
-# a file's name that are not UTF-8 and can't be encoded. What ordinary names need stays: joiners and tags in
-# emoji, variation selectors, and the marks of right-to-left scripts, which override nothing.
+# C0 and DEL have symbols in Unicode (␛ for escape). The others are: C1; line and paragraph separators; what
+# reverses the direction of a text, so that a name looks like another one (CVE-2021-42574), and the
+# deprecated formats next to it; interlinear annotations, which hide text; lone surrogates, which are bytes of
+# a file's name that are not UTF-8 and can't be encoded. Ordinary names keep what they need: joiners and tags
+# in emoji, variation selectors, and the marks of right-to-left scripts, which override nothing.
 _OTHERS = (
     range(0x80, 0xA0), range(0x2028, 0x202F), range(0x2066, 0x2070), range(0xFFF9, 0xFFFC),
     range(0xD800, 0xE000),
@@ -31,20 +31,20 @@ _SIGNS_OF_TEXT = {code: sign for code, sign in _SIGNS.items() if chr(code) not i
 
 
 def printable(text: str) -> str:
-    """Return a name or label, in one line, with a visible sign for each control character.
+    """Return a name or label in one line, with a visible sign for each control character.
 
-    It stays as long as it was; ordinary names stay as they are.
+    Its length does not change; ordinary names are returned as they are.
     """
     return text if text.isprintable() else text.translate(_SIGNS)
 
 
 def printable_text(text: str) -> str:
-    """Return a text of several lines with a visible sign for each control character but new line and tab."""
+    """Return a text with a visible sign for each control character except new line and tab."""
     return text if text.isprintable() else text.translate(_SIGNS_OF_TEXT)
 
 
 def echo(text: str, *, err: bool = False) -> None:
-    """Print a text and a new line to stdout or, with `err`, to stderr, at once; to none that is closed."""
+    """Print a line to stdout or, with `err`, to stderr, and flush; do nothing where that is closed."""
     stream = sys.stderr if err else sys.stdout
     if stream is not None:
         stream.write(printable_text(text) + "\n")
@@ -52,19 +52,19 @@ def echo(text: str, *, err: bool = False) -> None:
 
 
 def open_console(**options: Any) -> Console:
-    """Return a Rich console that prints texts of others as they are, but control characters as visible signs.
+    """Return a Rich console that prints text literally, with a visible sign for each control character.
 
-    `options` are those of `rich.console.Console`. Texts are no markup, `:smile:` is no emoji, and nothing is
-    highlighted unless `options` say so. What Rich writes itself, such as colours, stays.
+    `options` are those of `rich.console.Console`. Markup, emoji codes and highlighting are off unless
+    `options` say otherwise. What Rich writes itself, such as colors, stays.
     """
     from rich.console import Console
     from rich.segment import Segment
 
     class PrintableConsole(Console):
-        """A console all of whose text is printable, that of live displays too.
+        """A console that makes all text printable, in live displays too.
 
-        `soft_wrap` leaves lines whole in a file or pipe; in a terminal, which would break them anywhere, they
-        are broken between words.
+        With `soft_wrap`, lines stay whole in a file or pipe; in a terminal, which would break them anywhere,
+        they are broken between words.
         """
 
         def print(self, *objects: Any, soft_wrap: bool | None = None, **options: Any) -> None:

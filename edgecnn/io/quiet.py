@@ -1,4 +1,4 @@
-"""What is said on stderr: lines of ours, and nothing of native libraries whose errors Python reports."""
+"""Keeps native libraries off stderr, and prints edgecnn's own lines there."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _lock = threading.Lock()
 
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Send file descriptor 2 to nowhere for the time of the block.
+    """Discard what is written to file descriptor 2 during the block.
 
-    For LiteRT and OpenCV, which print lines that no setting of theirs silences. The descriptor belongs to
-    the whole process, so blocks take turns; keep them short.
+    For LiteRT and OpenCV, which print lines that no setting silences. The descriptor belongs to the whole
+    process, so blocks exclude one another; keep them short.
     """
     with _lock:
         if sys.stderr is not None:
@@ -43,9 +43,9 @@ def quiet_stderr() -> Iterator[None]:
 
 
 def say(line: str) -> None:
-    """Write a line for a person to stderr, which may be closed, or on a disk that is full.
+    """Print one line to stderr; do nothing where it is closed or the disk is full.
 
-    It stays one line, whatever is in it; secrets in addresses are masked.
+    New lines become spaces, and secrets in addresses are masked.
     """
     with contextlib.suppress(OSError, ValueError):
         line = " ".join(part.strip() for part in line.split("\n"))

@@ -1,4 +1,4 @@
-"""Opens files that somebody named, and only regular ones: a pipe would block, a device would never end."""
+"""Opens regular files only: a pipe would block, and a device would never end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import stat
 from typing import IO
 
-# Of images that come without an end the first are remembered: 70 MB at most.
+# The first million files are remembered, which takes 70 MB at most.
 _MOST_REMEMBERED = 1_000_000
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
@@ -24,22 +24,22 @@ _read: dict[int, set[int]] = {}
 def was_read(path: str | os.PathLike[str]) -> bool:
     """Whether a file is one that `open_regular` opened since `forget_read`: no output may replace it."""
     try:
-        found = os.stat(path)  # noqa: PTH116 - beside os.open
+        found = os.stat(path)  # noqa: PTH116 - next to os.open
     except (OSError, ValueError):
         return False
     return found.st_ino in _read.get(found.st_dev, ())
 
 
 def forget_read() -> None:
-    """Begin anew to remember which files were read."""
+    """Forget which files were read."""
     _read.clear()
 
 
 def open_regular(path: str | os.PathLike[str], *, remember: bool = True) -> IO[bytes]:
-    """Open a regular file, or a link to one, for reading; without blocking, whatever it is.
+    """Open a regular file, or a link to one, for reading; never block.
 
-    Raises OSError, whose `strerror` can be shown: also for a pipe, device, socket or folder, and for a name
-    that no file can have.
+    Raises OSError, whose `strerror` can be shown, also for a pipe, device, socket or folder, and for an
+    impossible name.
     """
     try:
         # A pipe without a writer would otherwise block here, and a terminal would become ours.
@@ -47,7 +47,7 @@ def open_regular(path: str | os.PathLike[str], *, remember: bool = True) -> IO[b
     except ValueError as error:  # a NUL in the name, or a character that is not in the file system's encoding
         raise OSError(errno.EINVAL, "no file can have this name", os.fspath(path)) from error
     except OSError as error:
-        if error.errno != errno.ENXIO:  # what a socket answers, and a device whose driver is not there
+        if error.errno != errno.ENXIO:  # from a socket, or a device without its driver
             raise
         raise OSError(
             errno.EINVAL, "it is a socket or a device, expected a regular file", os.fspath(path)
@@ -72,9 +72,9 @@ def read_regular(path: str | os.PathLike[str], most: int | None = None, *, remem
     Parameters
     ----------
     most
-        How many bytes it may have; None for any number.
+        The most bytes that it may have; None for any number.
     remember
-        Whether `was_read` is to know of it: not of a file that is looked at to be replaced.
+        Whether `was_read` reports it: not for a file that is only checked before it is replaced.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def read_regular(path: str | os.PathLike[str], most: int | None = None, *, remem
     with open_regular(path, remember=remember) as file:
         if most is None:
             return file.read()
-        # The size that the system reports may be out of date, and is 0 for what the kernel makes up.
+        # The reported size may be out of date, and is 0 for files that the kernel generates.
         data = file.read(most + 1)
         if len(data) > most:
             raise OSError(

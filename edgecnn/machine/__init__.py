@@ -1,1 +1,1 @@
-"""The state of this computer: its board and processor, load, heat, memory and energy."""
+"""The state of this computer: board, processor, load, temperature, memory, energy; child processes."""

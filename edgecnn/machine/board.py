@@ -1,4 +1,4 @@
-"""Which machine this is, and the state it is in. Reads /proc and /sys; what is not there is None."""
+"""Describes this machine from /proc and /sys; None for what they do not report."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _CPU0 = Path("/sys/devices/system/cpu/cpu0/cpufreq")
 class Board:
     """A machine.
 
-    `model` is the board's name where the firmware tells it, such as a Raspberry Pi's. `cpu`, `cpu_family` and
-    `instructions` are those of `edgecnn.machine.processor.Processor`.
+    `model` is the board's name where the firmware reports it, such as a Raspberry Pi's. `cpu`, `cpu_family`
+    and `instructions` are those of `edgecnn.machine.processor.Processor`.
     """
 
     model: str | None
@@ -36,7 +36,7 @@ class Board:
 
     @property
     def summary(self) -> str:
-        """One line for a person."""
+        """The machine in one line of text."""
         cpu = str(Processor(self.cpu, self.cpu_family, self.instructions))
         return ", ".join(filter(None, [self.model, cpu, f"{self.cores} cores", self.system]))
 
@@ -46,7 +46,7 @@ class Board:
 
 
 def describe_board() -> Board:
-    """Look at this machine."""
+    """Describe this machine."""
     processor = describe_processor()
     return Board(
         model=read_system_file("/proc/device-tree/model"),
@@ -63,8 +63,8 @@ def describe_board() -> Board:
 
 
 def peak_memory_mib() -> float:
-    """Return the most memory that this process has held so far, in MiB."""
-    # Linux counts what the parent held before exec in ru_maxrss too; VmHWM is this program's own.
+    """Return the peak memory of this process so far, in MiB."""
+    # Linux includes the parent's memory before exec in ru_maxrss; VmHWM is this program's alone.
     for line in (read_system_file("/proc/self/status") or "").splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 2**10

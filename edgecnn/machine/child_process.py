@@ -1,4 +1,4 @@
-"""Runs a module of ours as a child process that ends with this one, and can be killed whatever it does."""
+"""Runs a module of edgecnn as a child process that ends with this one and can be killed at any time."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from contextlib import suppress
 
 
 class ChildProcess:
-    """`python -m MODULE HANDLE ARGUMENT…`, which gets the open file `handle`.
+    """`python -m MODULE HANDLE ARGUMENT…`, which inherits the open file `handle`.
 
     Parameters
     ----------
     environment
-        Variables that it gets beside those of this process.
+        Environment variables in addition to those of this process.
     quiet
-        Whether its stderr goes nowhere.
+        Whether to discard its stderr.
 
     Raises
     ------
@@ -34,12 +34,12 @@ class ChildProcess:
         environment: dict[str, str] | None = None,
         quiet: bool = False,
     ) -> None:
-        self._child = subprocess.Popen(  # noqa: S603 - no shell, and our own module
-            # -P: a numpy.py in the current folder is not to be imported.
+        self._child = subprocess.Popen(  # noqa: S603 - no shell, and a module of edgecnn
+            # -P: never import a numpy.py from the current folder.
             [sys.executable, "-P", "-m", module, str(handle), *arguments],
             pass_fds=[handle],
             env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))} | (environment or {}),
-            stdin=subprocess.PIPE,  # it ends when this end closes: see `end_with_parent`
+            stdin=subprocess.PIPE,  # it ends when this side closes: see `end_with_parent`
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL if quiet else None,
             start_new_session=True,  # a Ctrl-C in the terminal is for us
@@ -47,22 +47,22 @@ class ChildProcess:
 
     @property
     def pid(self) -> int:
-        """The process' number."""
+        """The process ID."""
         return self._child.pid
 
     def kill(self) -> None:
-        """Kill it, and leave the rest to whoever waits for it."""
+        """Kill it, and leave the waiting to another thread."""
         self._child.kill()
 
     def end(self) -> None:
-        """Kill it, and wait until it is gone."""
+        """Kill it, and wait for its end."""
         self._child.kill()
         self._child.wait()
         assert self._child.stdin is not None  # noqa: S101 - it is a pipe
         self._child.stdin.close()
 
     def ended(self) -> str:
-        """Say how it came to its end."""
+        """Describe how it ended, for a message."""
         with suppress(subprocess.TimeoutExpired):
             code = self._child.wait(1)
             if code < 0:
@@ -71,7 +71,7 @@ class ChildProcess:
 
 
 def end_with_parent() -> None:
-    """In the child: end this process when its parent does, whatever it is at."""
+    """In the child: end this process when its parent ends, whatever it is doing."""
     threading.Thread(target=_wait_for_parent, daemon=True).start()
 
 

@@ -1,6 +1,6 @@
-"""How a machine does around a measurement: clock, heat, throttling, and what else it computes.
+"""The condition of a machine around a measurement: clock, temperature, throttling, other load.
 
-Reads /proc and /sys, and asks a Raspberry Pi's firmware; what is not there is None.
+Reads /proc and /sys, and asks a Raspberry Pi's firmware; None for what they do not report.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from edgecnn.machine.throttling import SINCE_START, ask_throttled, describe_thro
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# When a run is not quiet: the share of a core that others took, of the clock that is left, and how far the
-# quartiles of its blocks' medians may lie apart.
+# A run is not quiet beyond these: the share of a core that other programs took, the share of the clock that
+# remained, and the distance between the quartiles of the blocks' medians, relative to the median.
 MOST_OTHERS = 0.10
 LEAST_CLOCK = 0.90
-MOST_UNREST = 0.10
+MOST_DISTANCE = 0.10
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A moment: `throttled` are the firmware's bits; the seconds are those of all cores, and this process'.
+    """The condition at one moment; `throttled` are the firmware's bits.
 
-    `busy_s` counts what all programs have computed since the machine started, `own_s` this one and those that
-    it started.
+    `busy_s` is the processor time of all programs since the machine started, over all cores; `own_s` that of
+    this process and its children.
     """
 
     at_s: float
@@ -43,13 +43,13 @@ class Condition:
     throttled: int | None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return for JSON what tells how it was, without the counters."""
+        """Return it for JSON, without the counters."""
         kept = ("clock_mhz", "temperature_c", "throttled")
         return {name: value for name, value in asdict(self).items() if name in kept}
 
 
-def look(root: Path = Path("/"), vcgencmd: str | None = None) -> Condition:
-    """Look at the machine now; it takes some milliseconds, on a Raspberry Pi ten."""
+def read_condition(root: Path = Path("/"), vcgencmd: str | None = None) -> Condition:
+    """Read the condition now; takes some milliseconds, on a Raspberry Pi ten."""
     own = os.times()
     program = vcgencmd or shutil.which("vcgencmd")
     return Condition(
@@ -63,21 +63,23 @@ def look(root: Path = Path("/"), vcgencmd: str | None = None) -> Condition:
 
 
 def doubts(before: Condition, after: Condition, blocks: Mapping[str, Sequence[Sequence[float]]]) -> list[str]:
-    """Say why a run is not to be trusted; nothing for a quiet one.
+    """Return the reasons not to trust a run; none for a quiet one.
 
-    It is not quiet where the firmware holds the processor back, where the clock has fallen by more than a
-    tenth, where other programs took more than a tenth of a core, or where half of the blocks' medians of
-    what was measured do not lie within a tenth.
+    A run is not quiet where the firmware throttles the processor, the clock has fallen by more than a tenth,
+    other programs took more than a tenth of a core, or the quartiles of the blocks' medians differ by more
+    than a tenth.
 
     Parameters
     ----------
     blocks
-        What was measured, by its name: latencies, block by block.
+        The latencies of each candidate by its name, block by block.
     """
     found = []
     bits = (before.throttled or 0) | (after.throttled or 0)
     if before.throttled is not None and after.throttled is not None:
-        bits |= (after.throttled & ~before.throttled) >> SINCE_START  # what began and ended in between
+        bits |= (
+            after.throttled & ~before.throttled
+        ) >> SINCE_START  # throttling that began and ended in between
     if now := describe_throttling(bits)[0]:
         found.append(f"the processor is held back: {', '.join(now)}")
     if before.clock_mhz and after.clock_mhz and after.clock_mhz < LEAST_CLOCK * before.clock_mhz:
@@ -86,21 +88,21 @@ def doubts(before: Condition, after: Condition, blocks: Mapping[str, Sequence[Se
     if others is not None and others > MOST_OTHERS:
         found.append(f"other programs took {others:.0%} of a core")
     for name, values in blocks.items():
-        unrest = _unrest(values)
-        if unrest > MOST_UNREST:
-            found.append(f"{name} is restless: its blocks' quartiles lie {unrest:.0%} apart")
+        distance = _quartile_distance(values)
+        if distance > MOST_DISTANCE:
+            found.append(f"{name} is unstable: its blocks' quartiles lie {distance:.0%} apart")
     return found
 
 
 def _others(before: Condition, after: Condition) -> float | None:
-    """Return the share of one core that other programs took in between."""
+    """Return the share of one core that other programs used in between."""
     passed = after.at_s - before.at_s
     if before.busy_s is None or after.busy_s is None or passed <= 0:
         return None
     return max(0.0, after.busy_s - before.busy_s - (after.own_s - before.own_s)) / passed
 
 
-def _unrest(blocks: Sequence[Sequence[float]]) -> float:
+def _quartile_distance(blocks: Sequence[Sequence[float]]) -> float:
     medians = sorted(median(block) for block in blocks if block)
     if len(medians) < 4:
         return 0.0
@@ -110,7 +112,7 @@ def _unrest(blocks: Sequence[Sequence[float]]) -> float:
 
 
 def _busy(stat: str | None) -> float | None:
-    """Return the seconds that all cores were busy, with interrupts and what the host took (steal)."""
+    """Return the busy seconds of all cores, with interrupts and what the host took (steal)."""
     fields = (stat or "").split("\n", 1)[0].split()
     if len(fields) < 9 or fields[0] != "cpu":
         return None
@@ -119,7 +121,7 @@ def _busy(stat: str | None) -> float | None:
 
 
 def _clock(root: Path) -> float | None:
-    """Return the clock of the quickest core in MHz."""
+    """Return the clock of the fastest core in MHz."""
     files = root.glob("sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq")
     clocks = [int(text) / 1000 for path in files if (text := read_system_file(path)) and text.isdecimal()]
     if not clocks:

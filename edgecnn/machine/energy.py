@@ -1,7 +1,7 @@
-"""How much energy a machine takes, where it tells: RAPL's counters, or the PMIC of a Raspberry Pi 5.
+"""Measures energy where the machine reports it: by RAPL's counters, or the PMIC of a Raspberry Pi 5.
 
-RAPL counts what the processor's package takes (https://docs.kernel.org/power/powercap/powercap.html). The
-PMIC tells volts and amperes of the rails behind it: the processor and memory, not USB, nor its own loss.
+RAPL counts the energy of the processor's package (https://docs.kernel.org/power/powercap/powercap.html). The
+PMIC reports volts and amperes of its rails: the processor and memory, not USB, nor its own loss.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from edgecnn.machine.system_files import read_system_file
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-# Long enough for RAPL, which counts every millisecond, and for some dozens of the PMIC's samples.
+# Long enough for RAPL, which counts every millisecond, and for dozens of samples of the PMIC.
 MEASURE_S = 1.0
 _SAMPLE_S = 0.02
 _ASK_S = 5.0
@@ -31,21 +31,21 @@ _RAIL = re.compile(r"(\w+)_([AV]) +(?:current|volt)\(\d+\)=(\d+\.?\d*)[AV]\b")
 
 
 class Meter(Protocol):
-    """Tells how much energy passes while something runs."""
+    """Measures the energy that is used while a function runs."""
 
     @property
     def name(self) -> str:
-        """Who tells."""
+        """The name of the source."""
         ...
 
     def joules(self, work: Callable[[], None]) -> float:
-        """Run something, and return the joules that passed meanwhile. Raises BenchError."""
+        """Run a function and return the joules used meanwhile. Raises BenchError."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What runs took together, beside what the machine takes while it is idle, in watts."""
+    """The energy of several runs together, and the power of the idle machine in watts."""
 
     joules: float
     seconds: float
@@ -54,12 +54,12 @@ class Use:
 
     @property
     def mj_per_run(self) -> float:
-        """All that the machine took for a run, in millijoules."""
+        """All energy of the machine for one run, in millijoules."""
         return self.joules / self.runs * 1e3
 
     @property
     def mj_above_idle(self) -> float:
-        """What a run took beyond what the idle machine takes in that time."""
+        """The energy of one run above that of the idle machine, in millijoules."""
         return (self.joules - self.idle_w * self.seconds) / self.runs * 1e3
 
     def as_dict(self) -> dict[str, Any]:
@@ -74,7 +74,7 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Energy:
-    """Who told and what the idle machine takes in watts; or why nobody tells."""
+    """The meter's name and the idle machine's power in watts; or why no energy was measured."""
 
     meter: str | None
     idle_w: float | None
@@ -89,16 +89,16 @@ class Energy:
 def measure_energy(
     meter: Meter, works: Sequence[Callable[[], object]], seconds: float = MEASURE_S
 ) -> list[Use]:
-    """Let the machine be idle for some time, then run each of the works for as long; return what each took.
+    """Measure the idle machine for `seconds`, then each of the works for as long; return the energy of each.
 
-    Raises BenchError where the meter stops telling.
+    Raises BenchError where the meter stops answering.
     """
     idle = _use(meter, lambda: time.sleep(seconds), 0, 0)
     return [_use(meter, work, seconds, idle.joules / idle.seconds) for work in works]
 
 
 def _use(meter: Meter, work: Callable[[], object], seconds: float, idle_w: float) -> Use:
-    """Run something again and again for so long, at least once."""
+    """Repeat a function for `seconds`, at least once."""
     runs, passed = 0, 0.0
 
     def repeat() -> None:
@@ -114,7 +114,7 @@ def _use(meter: Meter, work: Callable[[], object], seconds: float, idle_w: float
 
 
 def find_meter(root: Path = Path("/"), vcgencmd: str | None = None) -> Meter:
-    """Return what tells of this machine's energy. Raises BenchError with the reason where nothing does."""
+    """Return this machine's energy meter. Raises BenchError with the reason where it has none."""
     zones = [
         zone
         for zone in sorted((root / "sys/class/powercap").glob("intel-rapl:*"))
@@ -129,12 +129,14 @@ def find_meter(root: Path = Path("/"), vcgencmd: str | None = None) -> Meter:
         pmic = Pmic(program)
         if pmic.watts() is not None:
             return pmic
-    raise BenchError("this machine does not tell its energy (no RAPL in /sys/class/powercap, no Pi 5's PMIC)")
+    raise BenchError(
+        "this machine does not report its energy (no RAPL in /sys/class/powercap, no Pi 5's PMIC)"
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Rapl:
-    """The counters of all processor packages, in microjoules; they begin again at their range's end."""
+    """The counters of all processor packages, in microjoules; they wrap around at the end of their range."""
 
     zones: tuple[Path, ...]
     name: str = "RAPL, the processor's package"
@@ -155,7 +157,7 @@ class Rapl:
             return int(path.read_text())
         except PermissionError as error:
             raise BenchError(
-                "RAPL's counters are for root alone: run it by sudo, or "
+                "only root may read RAPL's counters: run it with sudo, or "
                 "sudo chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj"
             ) from error
         except (OSError, ValueError) as error:
@@ -164,16 +166,16 @@ class Rapl:
 
 @dataclass(frozen=True, slots=True)
 class Pmic:
-    """A Raspberry Pi 5's power chip, asked through its firmware again and again while something runs.
+    """A Raspberry Pi 5's power chip, sampled through its firmware while a function runs.
 
-    Asking takes energy too, idle or not, so that it is no part of what is above idle.
+    Sampling uses energy too, idle or not, so it does not count as energy above idle.
     """
 
     program: str
     name: str = "the PMIC's rails"
 
     def joules(self, work: Callable[[], None]) -> float:
-        """Sample beside the work; the mean power by the time is the energy. See `Meter`."""
+        """Sample in a thread during the work; the energy is the mean power times the time. See `Meter`."""
         samples: list[float] = []
         ended = threading.Event()
 
@@ -194,11 +196,11 @@ class Pmic:
             ended.set()
             sampler.join()
         if not samples:
-            raise BenchError("the PMIC stopped telling its volts and amperes")
+            raise BenchError("the PMIC stopped reporting its volts and amperes")
         return fmean(samples) * passed
 
     def watts(self) -> float | None:
-        """Return the power of all rails whose volts and amperes it tells, or None."""
+        """Return the power in watts of all rails that report volts and amperes, or None."""
         said = run_program([self.program, "pmic_read_adc"], _ASK_S).stdout
         rails: dict[str, dict[str, float]] = {}
         for rail, unit, value in _RAIL.findall(said):

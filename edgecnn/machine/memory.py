@@ -1,4 +1,4 @@
-"""How much memory there is for this process: the machine's, its container's, or what a shell allows."""
+"""The memory limit of this process: the machine's, its container's or its shell's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @cache
 def memory_limit() -> int:
-    """Return the most bytes that this process can hold, read once."""
+    """Return the most bytes that this process can allocate, read once."""
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *_cgroup_limits()]
     for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
         soft, _ = resource.getrlimit(kind)
@@ -30,6 +30,6 @@ def _cgroup_limits() -> list[int]:
     for folder in (here, *here.parents):
         try:
             found.append(int((folder / "memory.max").read_text("utf-8")))
-        except (OSError, ValueError):  # there is none, or it says "max"
+        except (OSError, ValueError):  # missing, or "max"
             continue
     return found

@@ -1,7 +1,7 @@
-"""Describes the processor: its name, its design, and the instructions that decide how fast int8 is.
+"""Describes the processor: its name, its design, and the instructions that decide the speed of int8.
 
 int8 networks gain most from instructions that multiply and add bytes: VNNI on x86, dot product (`dotprod`)
-and matrix multiplication (`i8mm`) on Arm. Virtual machines often hide a model's name, but never these.
+and matrix multiplication (`i8mm`) on Arm. Virtual machines often hide the processor's name, but never these.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from edgecnn.machine.system_files import read_system_file
 
 CPUINFO = Path("/proc/cpuinfo")
 
-# What Linux calls an instruction set in /proc/cpuinfo, and its name, the most capable one last.
+# Instruction sets as Linux lists them in /proc/cpuinfo, and their names, the most capable one last.
 _INSTRUCTIONS = {
     "sse4_1": "SSE4.1", "avx2": "AVX2", "avx512f": "AVX-512", "avx_vnni": "AVX-VNNI",
     "avx512_vnni": "AVX-512 VNNI", "amx_int8": "AMX-INT8",
@@ -45,9 +45,9 @@ class Processor:
         As it calls itself, such as `AMD EPYC` or `Cortex-A76`.
     family
         Its design where that is known (`Zen 4`), else the numbers of family and model; empty where the name
-        says it, and where nothing does.
+        includes it, or where nothing is known.
     instructions
-        Those of `AVX2`, `AVX-VNNI`, `AVX-512 VNNI`, `dotprod`, `i8mm` … that it has, weakest first.
+        Which of `AVX2`, `AVX-VNNI`, `AVX-512 VNNI`, `dotprod`, `i8mm` … it has, weakest first.
     """
 
     name: str

@@ -9,7 +9,7 @@ from edgecnn.machine.program import run_program
 # https://www.raspberrypi.com/documentation/computers/os.html#get_throttled: now, and since the start.
 THROTTLED = {
     0: "under-voltage",
-    1: "the clock is held down",
+    1: "the clock is limited",
     2: "throttled",
     3: "at the soft limit of temperature",
 }
@@ -33,7 +33,7 @@ def ask_throttled(vcgencmd: str) -> tuple[int | None, str]:
 
 
 def describe_throttling(bits: int) -> tuple[list[str], list[str]]:
-    """Return in words what holds now, and what held at any time since the machine started."""
+    """Return the texts of the current bits, and of those since the machine started."""
     now = [text for bit, text in THROTTLED.items() if bits >> bit & 1]
     before = [text for bit, text in THROTTLED.items() if bits >> (bit + SINCE_START) & 1]
     return now, before

@@ -150,7 +150,7 @@ def test_what_appears_during_training_stays_and_the_bundle_is_not_lost(steps, ol
 def test_what_appears_after_the_last_look_is_found_behind_the_exchange(tmp_path, monkeypatch):
     out = tmp_path / "mine"
     writers.train(out, "old")
-    exchange, calls = moving.exchange_at_once, []
+    exchange, calls = moving.exchange_in_one_step, []
 
     def late(one, other):
         if other == out and not calls:
@@ -158,7 +158,7 @@ def test_what_appears_after_the_last_look_is_found_behind_the_exchange(tmp_path,
         calls.append(one)
         return exchange(one, other)
 
-    monkeypatch.setattr(moving, "exchange_at_once", late)
+    monkeypatch.setattr(moving, "exchange_in_one_step", late)
     with pytest.raises(OutputError, match=r"holds 'cat.jpg'.*published as .*mine-2"):
         writers.train(out, "new")
     assert (out / "cat.jpg").read_bytes() == b"a cat"
@@ -280,7 +280,7 @@ def test_the_lock_of_a_killed_writer_is_no_obstacle_and_a_persons_file_is_no_loc
     writers.train(out)
     assert not lock_path(out).exists()
     lock_path(out).write_bytes(b"mine")
-    with pytest.raises(OutputError, match="is no lock of edgecnn"):
+    with pytest.raises(OutputError, match="is not a lock of edgecnn"):
         writers.train(out)
     assert lock_path(out).read_bytes() == b"mine"
 

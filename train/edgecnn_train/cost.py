@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgecnn.bench import Contestant, measure
+from edgecnn.bench import Candidate, measure
 from edgecnn.bundle.bundle import Model
 from edgecnn.classify.classifier import Classifier
 from edgecnn.engine import open_engine
@@ -98,9 +98,9 @@ def _disturb(network: Any) -> None:
 def _latency(model: Model) -> float:
     """Measure as `edgecnn bench` does, so that its figure and the card's can be held against this one."""
     with Classifier(model, open_engine("auto", model)) as classifier:
-        contestant = Contestant.of(classifier)
-        measure([contestant], blocks=_BLOCKS)
-    return contestant.spread("inference").p50_ms
+        candidate = Candidate.of(classifier)
+        measure([candidate], blocks=_BLOCKS)
+    return candidate.spread("inference").p50_ms
 
 
 def widest(

@@ -1,15 +1,15 @@
-"""Corruptions that pictures meet, each at five strengths: to measure how well a model holds.
+"""Corruptions that images meet, each at five strengths: to measure how well a model holds.
 
 `STANDARD` are the 15 of Hendrycks & Dietterich 2019, "Benchmarking Neural Network Robustness to Common
 Corruptions and Perturbations" (https://arxiv.org/abs/1903.12261), with the constants published for
 CIFAR-10-C (https://github.com/hendrycks/robustness, make_cifar_c.py), which are meant for 32 pixels. On
-larger pictures every length (radius, shift, flake, block) is multiplied by side/32; noise stays that of
+larger images every length (radius, shift, flake, block) is multiplied by side/32; noise stays that of
 single pixels, and JPEG's blocks are what they are. Where a function deviates from the publication, its
 docstring says so; all of them round to the nearest pixel value, where the publication cuts off. As there,
-pictures are corrupted at the model's own size.
+images are corrupted at the model's own size.
 
 `CAPTURE` and `SCENES` are this project's own: what poor cameras and complex scenes do. Scenes are composed
-from whole pictures.
+from whole images.
 
 A model must not be trained with what it is measured with: keep these out of augmentation.
 """
@@ -35,17 +35,17 @@ STRENGTHS = (1, 2, 3, 4, 5)
 
 
 class Corruption(Protocol):
-    """Changes a picture: uint8 H×W×3 BGR or H×W grey in, a new one of the same shape out."""
+    """Changes an image: uint8 H×W×3 BGR or H×W grey in, a new one of the same shape out."""
 
     def __call__(
         self, image: NDArray[np.uint8], strength: int, rng: np.random.Generator, /
     ) -> NDArray[np.uint8]:
-        """Corrupt one picture at a strength from 1 to 5; all chance comes from `rng`."""
+        """Corrupt one image at a strength from 1 to 5; all chance comes from `rng`."""
         ...
 
 
 class Scene(Protocol):
-    """Composes a picture with another one of another class; shapes as for `Corruption`."""
+    """Composes an image with another one of another class; shapes as for `Corruption`."""
 
     def __call__(
         self, image: NDArray[np.uint8], strength: int, rng: np.random.Generator, other: NDArray[np.uint8], /
@@ -87,7 +87,7 @@ NAMES = (*STANDARD, *CAPTURE, *SCENES)
 
 
 def generator(*identity: object) -> np.random.Generator:
-    """Return the generator for a seed, a picture's id, a corruption and a strength, always the same one."""
+    """Return the generator for a seed, an image's id, a corruption and a strength, always the same one."""
     return np.random.default_rng(int.from_bytes(digest(*identity), "little"))
 
 

@@ -67,7 +67,7 @@ def glass_blur(image: NDArray[np.uint8], strength: int, rng: np.random.Generator
 
 
 def motion_blur(image: NDArray[np.uint8], strength: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Smear the picture in one direction, −45° to 45°, as a camera that moves does."""
+    """Smear the image in one direction, −45° to 45°, as a camera that moves does."""
     radius, sigma = MOTION[strength - 1]
     scale = length_scale(image)
     return smear(image, radius * scale, sigma * scale, rng.uniform(-45, 45))  # type: ignore[return-value]
@@ -99,7 +99,7 @@ def zoom_blur(
     strength: int,
     rng: np.random.Generator,  # noqa: ARG001 - nothing here is left to chance
 ) -> NDArray[np.uint8]:
-    """Average the picture with itself at every zoom from 1.00 up in steps of 0.01."""
+    """Average the image with itself at every zoom from 1.00 up in steps of 0.01."""
     height, width = image.shape[:2]
     x, y = (width - 1) / 2, (height - 1) / 2
     total = image.astype(np.float32)

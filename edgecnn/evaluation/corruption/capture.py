@@ -50,10 +50,10 @@ def occlusion(image: NDArray[np.uint8], strength: int, rng: np.random.Generator)
 
 
 def low_light(image: NDArray[np.uint8], strength: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Take the picture with a half of the light for each stop, on a sensor that counts electrons.
+    """Take the image with a half of the light for each stop, on a sensor that counts electrons.
 
     Pixels become light by a gamma of 2.2. The electrons' number n has the variance n (shot noise, here
-    normal) plus that of reading them; nothing brightens the picture afterwards.
+    normal) plus that of reading them; nothing brightens the image afterwards.
     """
     electrons = _light()[image] * np.float32(FULL_WELL / 2 ** LOW_LIGHT_STOPS[strength - 1])
     deviation = np.sqrt(electrons + np.float32(READ_NOISE**2))
@@ -67,7 +67,7 @@ def over_exposure(
     strength: int,
     rng: np.random.Generator,  # noqa: ARG001 - nothing here is left to chance
 ) -> NDArray[np.uint8]:
-    """Take the picture with twice the light for each stop; what is brighter than white is lost."""
+    """Take the image with twice the light for each stop; what is brighter than white is lost."""
     light = _light() * np.float32(2 ** OVER_EXPOSURE_STOPS[strength - 1])
     table = to_pixels(np.minimum(light, 1) ** np.float32(1 / GAMMA))
     return np.asarray(table[image], np.uint8)

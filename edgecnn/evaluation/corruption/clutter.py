@@ -23,7 +23,7 @@ def draw_clutter(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np
     """
     height, width = shape[:2]
     side, channels = max(height, width), shape[2:]
-    picture = cv2.resize(_colors((3, 3), channels, rng), (width, height), interpolation=cv2.INTER_LINEAR)
+    image = cv2.resize(_colors((3, 3), channels, rng), (width, height), interpolation=cv2.INTER_LINEAR)
     colors = _colors((SHAPES,), (3,), rng).tolist()
     centres = rng.uniform(0, (width, height), (SHAPES, 2))
     sizes = rng.uniform(side / 12, side / 3.5, (SHAPES, 2))
@@ -36,11 +36,11 @@ def draw_clutter(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np
             bar = (sizes[k] * (2, 0.25)).tolist()
             points = cv2.boxPoints((centres[k].tolist(), bar, float(angles[k])))
         else:
-            cv2.ellipse(picture, (centres[k].tolist(), sizes[k].tolist(), float(angles[k])), colors[k], -1)
+            cv2.ellipse(image, (centres[k].tolist(), sizes[k].tolist(), float(angles[k])), colors[k], -1)
             continue
-        cv2.fillPoly(picture, [np.rint(points).astype(np.int32)], colors[k])
+        cv2.fillPoly(image, [np.rint(points).astype(np.int32)], colors[k])
     grain = rng.normal(0, rng.uniform(2, 12), (height, width)).astype(np.float32)
-    rough = picture + per_pixel(grain, shape)
+    rough = image + per_pixel(grain, shape)
     return np.asarray(np.clip(np.rint(rough), 0, 255), np.uint8)
 
 

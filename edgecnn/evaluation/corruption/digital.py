@@ -1,4 +1,4 @@
-"""What processing does to pictures. The constants are those of CIFAR-10-C; see the package's docstring."""
+"""What processing does to images. The constants are those of CIFAR-10-C; see the package's docstring."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def contrast(
     rng: np.random.Generator,  # noqa: ARG001 - nothing here is left to chance
 ) -> NDArray[np.uint8]:
     """Draw every value towards its channel's mean."""
-    picture = to_unit(image)
-    means = picture.mean(axis=(0, 1), keepdims=True)
-    return to_pixels((picture - means) * np.float32(CONTRAST[strength - 1]) + means)
+    values = to_unit(image)
+    means = values.mean(axis=(0, 1), keepdims=True)
+    return to_pixels((values - means) * np.float32(CONTRAST[strength - 1]) + means)
 
 
 def elastic_transform(image: NDArray[np.uint8], strength: int, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Pull three corners of a square apart, then shift every pixel by smooth noise (Simard et al. 2003).
 
     The strengths trade one for the other: the first is all affine, the last is mostly local. The noise is
-    drawn for 32 pixels and enlarged with the picture.
+    drawn for 32 pixels and enlarged with the image.
     """
     amplitude, sigma, corner = ELASTIC[strength - 1]
     height, width = image.shape[:2]

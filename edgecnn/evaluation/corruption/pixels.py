@@ -10,12 +10,12 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# The side of the pictures that the published constants were chosen for.
+# The side of the images that the published constants were chosen for.
 SIDE = 32
 
 
 def to_unit(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the picture as float32 from 0 to 1."""
+    """Return the image as float32 from 0 to 1."""
     return image.astype(np.float32) * np.float32(1 / 255)
 
 
@@ -28,12 +28,12 @@ def to_pixels(values: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
 
 
 def length_scale(image: NDArray[np.uint8]) -> float:
-    """Return what every published length is multiplied by: side/32, and 1 for smaller pictures."""
+    """Return what every published length is multiplied by: side/32, and 1 for smaller images."""
     return max(1.0, float(min(image.shape[:2])) / SIDE)
 
 
 def per_pixel(layer: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Return an H×W layer so that it broadcasts over the channels of a picture of that shape."""
+    """Return an H×W layer so that it broadcasts over the channels of an image of that shape."""
     return layer if len(shape) == 2 else layer[..., None]
 
 

@@ -1,6 +1,6 @@
 """Complex scenes: the subject small, off centre, before clutter, or beside something else.
 
-They are composed from whole pictures, before these are shrunk to the model's size. The constants are this
+They are composed from whole images, before these are shrunk to the model's size. The constants are this
 project's own.
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SMALL_SUBJECT = (0.75, 0.625, 0.5, 0.375, 0.25)
 # How far the subject's middle lies from the frame's, as a share of the side; the frame cuts off the rest.
 OFF_CENTRE = (0.08, 0.14, 0.2, 0.26, 0.32)
-# How strong the clutter is against the picture's own surroundings. The subject has the size of
+# How strong the clutter is against the image's own surroundings. The subject has the size of
 # SMALL_SUBJECT's strength 1, so that the difference between the two is what the clutter costs.
 CLUTTER = (0.2, 0.4, 0.6, 0.8, 1.0)
 # The subject's share of the width; the other object has the rest. The subject stays the larger.
@@ -96,7 +96,7 @@ def _shrink(image: NDArray[np.uint8], share: float) -> NDArray[np.uint8]:
 
 
 def _like(other: NDArray[np.uint8], image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return a picture with as many channels as another."""
+    """Return an image with as many channels as another."""
     if other.ndim == image.ndim:
         return other
     conversion = cv2.COLOR_GRAY2BGR if image.ndim == 3 else cv2.COLOR_BGR2GRAY

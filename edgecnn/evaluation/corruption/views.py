@@ -1,4 +1,4 @@
-"""The corrupted views of a picture: simple corruptions at the model's size, scenes before it is shrunk."""
+"""The corrupted views of an image: simple corruptions at the model's size, scenes before it is shrunk."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ _SIMPLE = STANDARD | CAPTURE
 
 
 class View:
-    """Brings pictures to what a model sees, in the channels that pictures travel in."""
+    """Brings images to what a model sees, in the channels that images travel in."""
 
     def __init__(self, spec: InputSpec, tensor: Tensor) -> None:
         self._spec = spec
         self._preprocess = Preprocessor(spec, tensor)
 
-    def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return the picture at the model's size: H×W, or H×W×3 BGR. Classifying it changes no pixel."""
-        pixels = self._preprocess.pixels(picture)
+    def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the image at the model's size: H×W, or H×W×3 BGR. Classifying it changes no pixel."""
+        pixels = self._preprocess.pixels(image)
         if pixels.ndim == 2:
             return pixels.copy()
         return cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)  # type: ignore[return-value]
 
-    def frame(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def frame(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return what scenes are composed from: cropped as the model crops, not much larger than it needs."""
         spec = self._spec
         if spec.fit == "crop":
-            picture = crop(picture, spec)
-        height, width = picture.shape[:2]
+            image = crop(image, spec)
+        height, width = image.shape[:2]
         size = min(width, SCENE_SCALE * spec.width), min(height, SCENE_SCALE * spec.height)
-        return shrink(picture, *size, spec.resize)
+        return shrink(image, *size, spec.resize)
 
 
 class Corrupter:
-    """Makes all views of a picture that some corruptions ask for.
+    """Makes all views of an image that some corruptions ask for.
 
     Parameters
     ----------
@@ -59,9 +59,9 @@ class Corrupter:
     view
         What the model sees.
     seed
-        With a picture's id, the corruption's name and its strength it decides every pixel.
+        With an image's id, the corruption's name and its strength it decides every pixel.
     others
-        Pictures with the number of their class, to stand beside others; of two or more classes where
+        Images with the number of their class, to stand beside others; of two or more classes where
         `second_object` is among the names, else DataError is raised.
     """
 
@@ -71,19 +71,19 @@ class Corrupter:
         self._names = names
         self._view = view
         self._seed = seed
-        self._others = [(label, view.frame(picture)) for label, picture in others]
+        self._others = [(label, view.frame(image)) for label, image in others]
         self._scenes = bool(SCENES.keys() & set(names))
         if "second_object" in names and len({label for label, _ in others}) < 2:
-            raise DataError("second objects need readable pictures of two or more classes")
+            raise DataError("second objects need readable images of two or more classes")
 
     def __call__(
-        self, picture: NDArray[np.uint8], clean: NDArray[np.uint8], picture_id: str, label: int
+        self, image: NDArray[np.uint8], clean: NDArray[np.uint8], image_id: str, label: int
     ) -> Iterator[tuple[str, int, NDArray[np.uint8]]]:
-        """Yield name, strength and view; `clean` is the picture's own view, `label` its class' number."""
-        frame = self._view.frame(picture) if self._scenes else picture
+        """Yield name, strength and view; `clean` is the image's own view, `label` its class' number."""
+        frame = self._view.frame(image) if self._scenes else image
         for name in self._names:
             for strength in STRENGTHS:
-                rng = generator(self._seed, picture_id, name, strength)
+                rng = generator(self._seed, image_id, name, strength)
                 if name in _SIMPLE:
                     yield name, strength, _SIMPLE[name](clean, strength, rng)
                 else:
@@ -91,5 +91,5 @@ class Corrupter:
                     yield name, strength, self._view(SCENES[name](frame, strength, rng, other))
 
     def _other(self, label: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-        candidates = [picture for other, picture in self._others if other != label]
+        candidates = [image for other, image in self._others if other != label]
         return candidates[rng.integers(len(candidates))]

@@ -23,7 +23,7 @@ SNOW = (
     (0.25, 0.3, 2.25, 0.6, 12, 6, 0.85),
     (0.3, 0.3, 1.25, 0.65, 14, 12, 0.8),
 )
-# Weight of the picture, weight of the frost.
+# Weight of the image, weight of the frost.
 FROST = ((1.0, 0.2), (1.0, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45))
 FROST_TEXTURES = 5
 # The colour of frost, as shares of its brightness in BGR.
@@ -34,7 +34,7 @@ BRIGHTNESS = (0.05, 0.1, 0.15, 0.2, 0.3)
 
 
 def snow(image: NDArray[np.uint8], strength: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Whiten the picture and let streaks of snow fall over it, once as drawn and once turned around.
+    """Whiten the image and let streaks of snow fall over it, once as drawn and once turned around.
 
     The flakes are drawn small and enlarged, instead of drawn large and cut to their middle.
     """
@@ -46,17 +46,17 @@ def snow(image: NDArray[np.uint8], strength: int, rng: np.random.Generator) -> N
     enlarged = cv2.resize(flakes, (width, height), interpolation=cv2.INTER_LINEAR)
     fallen = np.where(enlarged < threshold, np.float32(0), np.minimum(enlarged, 1))
     layer = np.asarray(smear(fallen, radius * scale, sigma * scale, rng.uniform(-135, -45)), np.float32)
-    picture = to_unit(image)
-    grey = picture if image.ndim == 2 else np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY))
-    white = np.maximum(picture, per_pixel(grey * np.float32(1.5) + np.float32(0.5), image.shape))
-    return to_pixels(kept * picture + (1 - kept) * white + per_pixel(layer + layer[::-1, ::-1], image.shape))
+    values = to_unit(image)
+    grey = values if image.ndim == 2 else np.asarray(cv2.cvtColor(values, cv2.COLOR_BGR2GRAY))
+    white = np.maximum(values, per_pixel(grey * np.float32(1.5) + np.float32(0.5), image.shape))
+    return to_pixels(kept * values + (1 - kept) * white + per_pixel(layer + layer[::-1, ::-1], image.shape))
 
 
 def frost(image: NDArray[np.uint8], strength: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Lay a random part of one of five frost textures over the picture.
+    """Lay a random part of one of five frost textures over the image.
 
-    The published textures are photos; these are drawn, so that no picture has to be shipped: branching
-    needles of ice and cloudy patches, three times as large as the picture, the same five in every run.
+    The published textures are photos; these are drawn, so that no image has to be shipped: branching
+    needles of ice and cloudy patches, three times as large as the image, the same five in every run.
     """
     weight, ice = FROST[strength - 1]
     height, width = image.shape[:2]
@@ -104,15 +104,15 @@ def _draw_needle(
 
 
 def fog(image: NDArray[np.uint8], strength: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Add a fractal cloud and darken the sum to the picture's own largest value."""
+    """Add a fractal cloud and darken the sum to the image's own largest value."""
     thickness, decay = FOG[strength - 1]
     height, width = image.shape[:2]
     cloud = plasma(max(height, width), decay, rng)[:height, :width]
-    picture = to_unit(image)
-    largest = float(picture.max())
-    picture += per_pixel(cloud * np.float32(thickness), image.shape)
-    picture *= largest / (largest + thickness)
-    return to_pixels(picture)
+    values = to_unit(image)
+    largest = float(values.max())
+    values += per_pixel(cloud * np.float32(thickness), image.shape)
+    values *= largest / (largest + thickness)
+    return to_pixels(values)
 
 
 def plasma(side: int, decay: float, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -149,9 +149,9 @@ def brightness(
     That multiplies all channels of a pixel by the same factor, new value over old one; black becomes grey.
     """
     added = np.float32(BRIGHTNESS[strength - 1])
-    picture = to_unit(image)
+    values = to_unit(image)
     if image.ndim == 2:
-        return to_pixels(picture + added)
-    value = picture.max(axis=2, keepdims=True)
+        return to_pixels(values + added)
+    value = values.max(axis=2, keepdims=True)
     raised = np.minimum(value + added, 1)
-    return to_pixels(np.where(value > 0, picture * (raised / np.maximum(value, 1e-6)), raised))
+    return to_pixels(np.where(value > 0, values * (raised / np.maximum(value, 1e-6)), raised))

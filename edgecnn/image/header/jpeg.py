@@ -26,7 +26,7 @@ _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 
 
-class Frame(NamedTuple):
+class JpegFrame(NamedTuple):
     """A start of frame; `samples` are how many a pixel has, on average."""
 
     width: int
@@ -37,7 +37,7 @@ class Frame(NamedTuple):
 
 def read(data: bytes | bytearray, reduce: int) -> Claim:
     """Read a whole JPEG; see `read_claim`."""
-    frame: Frame | None = None
+    frame: JpegFrame | None = None
     progressive = partial = False
     scans = segments = 0
     at = 2
@@ -70,7 +70,7 @@ def read(data: bytes | bytearray, reduce: int) -> Claim:
     return _claim(frame, reduce, scans, whole=progressive or partial or scans > 1)
 
 
-def _claim(frame: Frame, reduce: int, scans: int, *, whole: bool) -> Claim:
+def _claim(frame: JpegFrame, reduce: int, scans: int, *, whole: bool) -> Claim:
     """Work out what is needed; `whole` where all coefficients are held until the last scan, 2 bytes each."""
     shown = -(-frame.width // reduce) * -(-frame.height // reduce)
     coefficients = 2 * frame.samples * (frame.width + 64) * (frame.height + 64) if whole else 0
@@ -79,7 +79,7 @@ def _claim(frame: Frame, reduce: int, scans: int, *, whole: bool) -> Claim:
     return Claim(frame.width, frame.height, int(memory) + OVERHEAD, bounded)
 
 
-def _frame(data: bytes | bytearray, at: int) -> Frame:
+def _frame(data: bytes | bytearray, at: int) -> JpegFrame:
     """Read a start of frame, behind its marker."""
     head = data[at : at + 8]
     if len(head) < 8:
@@ -90,7 +90,7 @@ def _frame(data: bytes | bytearray, at: int) -> Frame:
         raise HeaderError(f"is a JPEG with {head[7]} components of impossible sampling: it is damaged")
     most = max(h for h, _ in factors) * max(v for _, v in factors)
     width, height = int.from_bytes(head[5:7], "big"), int.from_bytes(head[3:5], "big")
-    return Frame(width, height, len(factors), sum(h * v for h, v in factors) / most)
+    return JpegFrame(width, height, len(factors), sum(h * v for h, v in factors) / most)
 
 
 def jpeg_size(data: bytes | bytearray) -> tuple[int, int] | None:

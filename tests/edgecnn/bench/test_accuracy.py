@@ -4,11 +4,11 @@ from dataclasses import replace
 import pytest
 
 import edgecnn
-from edgecnn.bench import Contestant
-from edgecnn.bench.accuracy import judged, knowledge
+from edgecnn.bench import Candidate
+from edgecnn.bench.accuracy import accuracies_of, classifiers_by_variant
 from edgecnn.dataset import open_source
 from edgecnn.evaluation.evaluate import choose, evaluate_variants
-from tests.edgecnn.bench.test_contest import compared
+from tests.edgecnn.bench.test_interleaved import compared
 
 
 def test_top1_and_agreement_with_the_float_variant(idx_folder):
@@ -19,17 +19,17 @@ def test_top1_and_agreement_with_the_float_variant(idx_folder):
             stack.enter_context(edgecnn.load("digits", variant, engine))
             for variant, engine in (("int8", "litert"), ("float32", "litert"), ("float32", "fake"))
         ]
-        contestants = [Contestant.of(c) for c in opened]
-        apart = judged(contestants)
+        candidates = [Candidate.of(c) for c in opened]
+        apart = classifiers_by_variant(candidates)
         assert list(apart) == ["int8 on litert", "float32 on litert", "float32 on fake"]
-        both = knowledge(evaluate_variants(apart, source, items, data="drawn"), apart)
+        both = accuracies_of(evaluate_variants(apart, source, items, data="drawn"), apart)
         assert both.reference == "float32 on litert"
-        assert [both.of(c) for c in contestants] == list(both.variants.values()), "each engine its own"
-        assert both.of(contestants[1]).top1 > 0.5 > both.of(contestants[2]).top1
-        classifiers = judged([*contestants[:2], contestants[0]])
+        assert [both.of(c) for c in candidates] == list(both.variants.values()), "each engine its own"
+        assert both.of(candidates[1]).top1 > 0.5 > both.of(candidates[2]).top1
+        classifiers = classifiers_by_variant([*candidates[:2], candidates[0]])
         assert list(classifiers.values()) == opened[:2], "one for each variant, whatever its threads"
         evaluation = evaluate_variants(classifiers, source, items, data="drawn")
-        known = knowledge(evaluation, classifiers)
+        known = accuracies_of(evaluation, classifiers)
     assert (known.data, known.pictures, known.reference) == ("drawn", 60, "float32")
     assert known.variants["float32"].agreement == 1
     assert known.variants["int8"].agreement == evaluation.agreement
@@ -40,11 +40,11 @@ def test_a_report_has_it_beside_the_latency(idx_folder):
     source = open_source(idx_folder)
     with edgecnn.load("digits", "int8", "fake") as one:
         classifiers = {"int8": one}
-        known = knowledge(
+        known = accuracies_of(
             evaluate_variants(classifiers, source, source.items[:20], data="drawn"), classifiers
         )
     assert known.reference is None
-    result = replace(compared([1.0] * 8, [2.0] * 8), knowledge=known)
+    result = replace(compared([1.0] * 8, [2.0] * 8), accuracies=known)
     data = result.as_dict()
     assert data["data"] == {"name": "drawn", "pictures": 20, "agreement_with": None}
     first, second = data["results"]

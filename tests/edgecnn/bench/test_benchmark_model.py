@@ -39,7 +39,7 @@ def test_the_tool_is_asked_about_the_model(tmp_path):
 def test_a_tool_that_fails_is_one_line(tmp_path):
     with pytest.raises(BenchError, match=r"exit code 1\): ERROR: Failed to load the model"):
         time_operators(b"", 1, install(tmp_path, "ERROR: Failed to load the model\n", "exit 1"))
-    with pytest.raises(BenchError, match="it said nothing"):
+    with pytest.raises(BenchError, match="it printed nothing"):
         time_operators(b"", 1, install(tmp_path, ""))
     with pytest.raises(BenchError, match=r"did not end in 0\.5 s"):
         time_operators(b"", 1, install(tmp_path, "", "exec sleep 30"), timeout_s=0.5)

@@ -5,7 +5,7 @@ import pytest
 
 from edgecnn.bench.changes import find_changes, read_run, require_shared
 from edgecnn.errors import BenchError
-from tests.edgecnn.bench.test_contest import compared
+from tests.edgecnn.bench.test_interleaved import compared
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def written(tmp_path):
 
 
 def outcomes(changes):
-    return {(c.contestant, c.stage): c.outcome for c in changes.rows}
+    return {(c.candidate, c.stage): c.outcome for c in changes.rows}
 
 
 def test_what_is_slower_beyond_noise_is_told(written):
@@ -69,16 +69,16 @@ def test_what_differs_besides_is_told(written):
     assert "int8, 1 thread: another model file, 000000000000… then" in told
     assert "int8, 1 thread: fake 1.2.3 then" in told
     assert "float32, 1 thread was not in that run" in told
-    assert {c.contestant for c in found.rows} == {"int8, 1 thread"}
+    assert {c.candidate for c in found.rows} == {"int8, 1 thread"}
 
 
 def test_a_run_that_shares_nothing_is_refused(written):
     new = compared([1.0] * 8, [2.0] * 8)
     old = read_run(written(new))
-    require_shared(old, new.contestants)
-    others = {("float16", "litert", 4): old.contestants["int8", "fake", 1]}
+    require_shared(old, new.candidates)
+    others = {("float16", "litert", 4): old.candidates["int8", "fake", 1]}
     with pytest.raises(BenchError, match="it has float16 on litert with 4 threads"):
-        require_shared(replace(old, contestants=others), new.contestants)
+        require_shared(replace(old, candidates=others), new.candidates)
 
 
 @pytest.mark.parametrize(

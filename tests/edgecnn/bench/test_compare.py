@@ -4,7 +4,7 @@ from itertools import combinations
 
 import pytest
 
-from edgecnn.bench.compare import Accuracy, Row, _comparison, draw_comparison
+from edgecnn.bench.compare import KnownAccuracy, Row, _comparison, draw_comparison
 from edgecnn.latency import Spread
 
 pytest.importorskip("matplotlib")
@@ -12,7 +12,8 @@ pytest.importorskip("matplotlib")
 
 def row(model: str, variant: str, top1: float | None = 0.9, data: str = "data") -> Row:
     return Row(
-        model=model, variant=variant, accuracy=Accuracy(top1, None, data, 100, here=True), file_bytes=10**6,
+        model=model, variant=variant, accuracy=KnownAccuracy(top1, None, data, 100, here=True),
+        file_bytes=10**6,
         macs=1, arena_bytes=1, engine="fake", threads=1, latency={"inference": Spread(1.0, 1.0, 1.0, 1.0)},
     )  # fmt: skip
 

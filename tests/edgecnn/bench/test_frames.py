@@ -10,7 +10,7 @@ from edgecnn.errors import CameraError
 def test_the_synthetic_ones_are_always_the_same():
     one, two = Frames.synthetic(), Frames.synthetic()
     assert one.jpegs == two.jpegs
-    assert len(one.pictures) == len(one.jpegs) == FRAME_COUNT
+    assert len(one.images) == len(one.jpegs) == FRAME_COUNT
     assert one.about == f"{FRAME_COUNT} frames of 640×480, synthetic"
     assert all(p.shape == (480, 640, 3) for p in bench_frames())
 
@@ -18,7 +18,7 @@ def test_the_synthetic_ones_are_always_the_same():
 def test_a_compressed_frame_becomes_its_picture_again():
     frames = Frames.synthetic()
     picture = capture(frames.jpegs[0])
-    assert np.abs(picture.astype(int) - frames.pictures[0]).mean() < 3
+    assert np.abs(picture.astype(int) - frames.images[0]).mean() < 3
 
 
 def test_frames_of_ones_own(photo_folder, tmp_path):

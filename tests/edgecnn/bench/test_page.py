@@ -4,12 +4,12 @@ from html.parser import HTMLParser
 import pytest
 
 from edgecnn import Timings
-from edgecnn.bench.accuracy import Accuracy, Knowledge
+from edgecnn.bench.accuracy import Accuracies, VariantAccuracy
 from edgecnn.bench.changes import find_changes, read_run
 from edgecnn.bench.operators import operators
 from edgecnn.bench.page import draw_page
 from edgecnn.bundle.bundle import open_model
-from tests.edgecnn.bench.test_contest import compared, entered
+from tests.edgecnn.bench.test_interleaved import compared, entered
 
 pytest.importorskip("matplotlib")
 EMPTY = {"meta", "br", "img", "path", "use"}
@@ -49,12 +49,14 @@ def whole(tmp_path):
     import json
 
     result = compared([1.0, 1.01] * 10, [2.0, 2.01] * 10)
-    for c in result.contestants:
+    for c in result.candidates:
         c.camera_blocks = [[(1.5, Timings(0.1, 1.0, 0.1))] for _ in c.blocks]
     old = tmp_path / "old.json"
     old.write_text(json.dumps(compared([2.0] * 8, [2.0] * 8).as_dict()))
-    known = Knowledge("drawn", 50, "float32", {"int8": Accuracy(0.9, 0.98), "float32": Accuracy(0.92, 1.0)})
-    result = replace(result, knowledge=known, operators=operators("int8", open_model("digits").file))
+    known = Accuracies(
+        "drawn", 50, "float32", {"int8": VariantAccuracy(0.9, 0.98), "float32": VariantAccuracy(0.92, 1.0)}
+    )
+    result = replace(result, accuracies=known, operators=operators("int8", open_model("digits").file))
     return replace(result, changes=find_changes(read_run(str(old)), result))
 
 
@@ -62,7 +64,7 @@ def test_a_page_has_all_of_a_run(whole):
     page = Parsed(draw_page(whole))
     for part in (
         "digits: int8 against float32", "2.00×", "98.00%", "90.00%", "CONV_2D", "faster", "capture",
-        "What speed costs", "Block by block", whole.board.cpu,
+        "Accuracy and speed", "Block by block", whole.board.cpu,
     ):  # fmt: skip
         assert part in page.text, part
     assert page.tags.count("svg") == 6
@@ -84,22 +86,22 @@ def test_a_page_needs_nothing_from_elsewhere(whole):
 
 def test_names_are_escaped_everywhere():
     result = compared([1.0] * 8, [2.0] * 8)
-    result.contestants[1].variant = HOSTILE
+    result.candidates[1].variant = HOSTILE
     page = Parsed(draw_page(replace(result, model=HOSTILE)))
     assert "script" not in page.tags
     assert page.text.count(HOSTILE) > 3
 
 
-def test_a_restless_run_says_so_on_top(whole):
+def test_an_unstable_run_says_so_on_top(whole):
     page = draw_page(compared([1.0, 1.5] * 10, [2.0] * 20))
     assert page.index("This was not a quiet run") < page.index("<figure>")
     assert "This was not a quiet run" not in draw_page(whole)
 
 
-def test_one_contestant_alone_has_a_page():
+def test_one_candidate_alone_has_a_page():
     from edgecnn.bench import report
-    from edgecnn.machine.condition import look
+    from edgecnn.machine.condition import read_condition
 
-    now = look()
+    now = read_condition()
     page = Parsed(draw_page(report("digits", [entered("int8", 1, [1.0] * 8)], (now, now))))
     assert page.tags.count("svg") == 3

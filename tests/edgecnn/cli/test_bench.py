@@ -9,12 +9,12 @@ import pytest
 from rich.console import Console
 
 import edgecnn
-from edgecnn.bench import Contestant, Frames, bench_frames, measure, report, session
+from edgecnn.bench import Candidate, Frames, bench_frames, measure, report, session
 from edgecnn.bench.session import take_energy
 from edgecnn.bundle import bundle
 from edgecnn.cli.bench_print import print_report
 from tests.benchmark_model import BUILTIN, install, printed
-from tests.edgecnn.bench.test_contest import compared
+from tests.edgecnn.bench.test_interleaved import compared
 from tests.edgecnn.machine.test_energy import RAILS, WATTS, firmware
 
 SHORT = ("--blocks", 8, "--cold-starts", 0)
@@ -39,7 +39,7 @@ def test_it_compares_and_writes_json(run_cli, tmp_path):
         "p99",
         "capture",
         "camera",
-        "runs until steady",
+        "warm-up runs until stable",
         "cold start to the first label",
         "of the int8 peak",
         "2 threads",
@@ -266,11 +266,11 @@ def test_a_machine_that_tells_its_energy_is_shown_with_it(tmp_path):
         edgecnn.load("digits", "int8", "fake:delay_ms=1") as a,
         edgecnn.load("digits", "float32", "fake") as b,
     ):
-        contestants = [Contestant.of(a), Contestant.of(b)]
+        candidates = [Candidate.of(a), Candidate.of(b)]
         frames = Frames.of(bench_frames()[:2], "synthetic")
-        conditions = measure(contestants, blocks=8, frames=frames)
-        told = take_energy(contestants, frames, tmp_path, firmware(tmp_path, RAILS))
-        result = report("digits", contestants, conditions, frames.about, energy=told)
+        conditions = measure(candidates, blocks=8, frames=frames)
+        told = take_energy(candidates, frames, tmp_path, firmware(tmp_path, RAILS))
+        result = report("digits", candidates, conditions, frames.about, energy=told)
         console = Console(file=io.StringIO(), width=100)
         print_report(result, console)
     said = console.file.getvalue()
@@ -290,7 +290,7 @@ def test_a_run_is_held_against_an_older_one(run_cli, tmp_path):
     assert f"since {old}" in ran.out.replace("\n", "")
     stages = json.loads(new.read_text())["changes"]["stages"]
     assert {c["outcome"] for c in stages if c["stage"] == "inference"} == {"slower"}
-    run_cli("bench", "--compare", old, "--threads", 3).fails("nothing of what is to be measured")
+    run_cli("bench", "--compare", old, "--threads", 3).fails("none of the candidates to measure")
     run_cli("bench", "--compare", tmp_path / "nothing.json").fails("nothing.json can't be read")
 
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edgecnn.bench.compare import Accuracy, Row
+from edgecnn.bench.compare import KnownAccuracy, Row
 from edgecnn.bundle import bundle
 from edgecnn.cli import compare
 from edgecnn.latency import Spread
@@ -54,7 +54,7 @@ def test_two_bundles_side_by_side(run_cli, tmp_path):
 def row(model, variant):
     spread = Spread(1.0, 1.0, 1.0, 1.0)
     return Row(
-        model, variant, Accuracy(0.9, None, "data", 100, here=True), 10**6, 10**6, 10**6, "fake", 1,
+        model, variant, KnownAccuracy(0.9, None, "data", 100, here=True), 10**6, 10**6, 10**6, "fake", 1,
         {"inference": spread, "total": spread},
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ def test_it_says_what_works_here(run_cli):
     assert ran.code == 0
     lines = ran.out.splitlines()
     assert any(line.startswith("ok    litert: ") for line in lines)
-    assert "ok    model: digits runs, and answers as where it was trained" in lines
+    assert "ok    model: digits runs, with the same answers as where it was trained" in lines
     assert lines[-1].startswith("edgecnn runs here; failures: 0, warnings: ")
     for line, following in itertools.pairwise(lines):
         assert line.startswith(("WARN", "FAIL")) == following.startswith("      → ")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edgecnn.doctor import Status, System, cameras, coral, examine, machine, software
-from edgecnn.doctor.finding import installed
+from edgecnn.doctor.diagnosis import installed
 from tests.driver import build_driver, needs_compiler
 
 PACKAGES = {"numpy": "2.4.6", "opencv-python-headless": "4.12.0", "ai-edge-litert": "2.3.0"}
@@ -38,9 +38,9 @@ def named(findings, name):
 def test_this_machine_runs():
     found = list(examine())
     assert not [f for f in found if f.status is Status.failure]
-    assert named(found, "model")[0].found == "digits runs, and answers as where it was trained"
+    assert named(found, "model")[0].found == "digits runs, with the same answers as where it was trained"
     assert {"machine", "python", "numpy", "opencv", "litert", "display"} <= {f.name for f in found}
-    assert all(bool(f.mend) == (f.status is not Status.ok) for f in found)
+    assert all(bool(f.fix) == (f.status is not Status.ok) for f in found)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_this_machine_runs():
         ("throttled=0x0", Status.ok, ["no under-voltage"]),
         ("throttled=0x50005", Status.warning, ["now: under-voltage, throttled", "start: under-voltage"]),
         ("throttled=0x80008", Status.warning, ["now: at the soft limit of temperature"]),
-        ("throttled=0x20000", Status.warning, ["since the start: the clock is held down (0x20000)"]),
+        ("throttled=0x20000", Status.warning, ["since the start: the clock is limited (0x20000)"]),
         ("VCHI initialization failed", Status.warning, ["does not answer: VCHI"]),
     ],
 )
@@ -57,7 +57,7 @@ def test_what_the_firmware_says_of_power_is_decoded(system, said, status, parts)
     (found,) = named(machine.examine(system(programs={"vcgencmd": f"echo '{said}'"})), "power")
     assert found.status is status
     assert all(part in found.found for part in parts)
-    supply = "power supply" in found.mend
+    supply = "power supply" in found.fix
     assert supply == ("50005" in said), "only low voltage is the supply's"
 
 
@@ -87,7 +87,7 @@ def test_clock_heat_and_memory(system):
     found = list(machine.examine(hot))
     for name, part in (("clock", "powersave"), ("temperature", "84 °C"), ("memory", "80 MiB")):
         (one,) = named(found, name)
-        assert (one.status, bool(one.mend)) == (Status.warning, True)
+        assert (one.status, bool(one.fix)) == (Status.warning, True)
         assert part in one.found
 
 
@@ -107,7 +107,7 @@ def test_two_opencvs_are_a_failure_with_the_command_that_mends_it(system):
     two = system(packages=PACKAGES | {"opencv-python": "4.12.0"})
     (broken,) = [f for f in software.examine(two) if f.status is Status.failure]
     assert "opencv-python and opencv-python-headless overwrite" in broken.found
-    assert "pip uninstall -y opencv-python opencv-python-headless && " in broken.mend
+    assert "pip uninstall -y opencv-python opencv-python-headless && " in broken.fix
 
 
 def test_tflite_runtime_and_numpy_2_are_told_apart(system):
@@ -123,10 +123,10 @@ def test_what_can_not_be_imported_is_said_and_how_it_is_mended(system):
     missing = software._import(system(), "litert", "no_such_module", "ai-edge-litert-x")
     assert missing.status is Status.failure
     assert "not installed: can't be imported: ModuleNotFoundError" in missing.found
-    assert missing.mend.endswith("pip install ai-edge-litert-x")
+    assert missing.fix.endswith("pip install ai-edge-litert-x")
     crashing = software._import(system(), "numpy", "os; os.abort()", "numpy")
     assert "crashes (signal 6)" in crashing.found
-    assert crashing.mend.endswith("pip install --force-reinstall numpy")
+    assert crashing.fix.endswith("pip install --force-reinstall numpy")
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_usb_accelerator_is_known_by_both_of_its_names(system, ids, state):
     found = list(coral.examine(system(files)))
     assert found[0].found == f"a USB Accelerator, {state}"
     assert found[1].status is Status.warning
-    assert "libedgetpu1-std" in found[1].mend
+    assert "libedgetpu1-std" in found[1].fix
 
 
 @needs_compiler

@@ -61,7 +61,7 @@ def test_the_longest_name_can_be_written(tmp_path):
 def test_a_pipe_is_written_to_where_somebody_reads(tmp_path):
     path = tmp_path / "pipe"
     os.mkfifo(path)
-    with pytest.raises(OutputError, match="nobody reads from it"):
+    with pytest.raises(OutputError, match="no process reads from it"):
         write_bytes(str(path), b"new")
     got = []
     reader = threading.Thread(target=lambda: got.append(path.read_bytes()))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from edgecnn.machine.condition import Condition, doubts, look
+from edgecnn.machine.condition import Condition, doubts, read_condition
 
 QUIET = Condition(at_s=0, busy_s=100, own_s=5, clock_mhz=1800, temperature_c=50, throttled=0)
 LATER = replace(QUIET, at_s=10, busy_s=110, own_s=15)
@@ -30,7 +30,7 @@ def firmware(tmp_path, says):
 
 
 def test_this_machine_is_looked_at():
-    first, second = look(), look()
+    first, second = read_condition(), read_condition()
     assert second.at_s >= first.at_s
     assert second.own_s >= first.own_s > 0
     assert first.busy_s > 0
@@ -44,7 +44,7 @@ def test_a_raspberry_pi_tells_all(machine, tmp_path):
         sys__class__thermal__thermal_zone0__temp="48312\n",
         proc__stat="cpu  100 10 50 9000 7 3 2 5 0 0\ncpu0 1 1 1 1 1 1 1 1\n",
     )
-    found = look(root, firmware(tmp_path, "echo throttled=0x50005"))
+    found = read_condition(root, firmware(tmp_path, "echo throttled=0x50005"))
     assert found.clock_mhz == 1800
     assert found.temperature_c == pytest.approx(48.312)
     assert found.throttled == 0x50005
@@ -53,11 +53,11 @@ def test_a_raspberry_pi_tells_all(machine, tmp_path):
 
 def test_the_clock_of_a_desktop_is_that_of_its_quickest_core(machine):
     root = machine(proc__cpuinfo="processor: 0\ncpu MHz\t\t: 1200.5\nprocessor: 1\ncpu MHz\t\t: 3400.25\n")
-    assert look(root).clock_mhz == 3400.25
+    assert read_condition(root).clock_mhz == 3400.25
 
 
 def test_what_is_not_there_is_none(machine):
-    found = look(machine(proc__stat="nothing"), "/nowhere/vcgencmd")
+    found = read_condition(machine(proc__stat="nothing"), "/nowhere/vcgencmd")
     assert (found.busy_s, found.clock_mhz, found.temperature_c, found.throttled) == (None, None, None, None)
 
 

@@ -101,9 +101,9 @@ def test_the_time_that_a_slow_answer_takes_is_no_part_of_the_work(tmp_path):
 
 
 def test_a_machine_that_does_not_tell_is_told_so(tmp_path):
-    with pytest.raises(BenchError, match="does not tell its energy"):
+    with pytest.raises(BenchError, match="does not report its energy"):
         find_meter(tmp_path, "/nowhere/vcgencmd")
-    with pytest.raises(BenchError, match="does not tell its energy"):
+    with pytest.raises(BenchError, match="does not report its energy"):
         find_meter(tmp_path, firmware(tmp_path, 'error=1 error_msg="Command not registered"\n'))
 
 
@@ -128,5 +128,5 @@ def test_counters_of_root_alone_say_what_to_do(tmp_path):
 def test_a_pmic_that_falls_silent_is_an_error(tmp_path):
     meter = find_meter(tmp_path, firmware(tmp_path, RAILS))
     (tmp_path / "said").write_text("")
-    with pytest.raises(BenchError, match="stopped telling"):
+    with pytest.raises(BenchError, match="stopped reporting"):
         meter.joules(lambda: None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edgecnn.bench import Contestant
+from edgecnn.bench import Candidate
 from edgecnn.bench import measure as measure_latency
 from edgecnn.classify.loader import load
 from edgecnn.evaluation.corruption import NAMES
@@ -65,15 +65,15 @@ def measure(folder: Path, data: DataSet, recipe: Recipe, network: Any) -> Measur
     """Open a bundle that is whole but for its report, and measure what is still missing."""
     with load(folder, "int8") as int8, load(folder, "float32") as float32:
         variants = {"int8": int8, "float32": float32}
-        contestants = {name: Contestant.of(c) for name, c in variants.items()}
-        measure_latency(list(contestants.values()), blocks=_BLOCKS)
+        candidates = {name: Candidate.of(c) for name, c in variants.items()}
+        measure_latency(list(candidates.values()), blocks=_BLOCKS)
         cost = {
             "parameters": int(network.count_params()),
             "macs": int8.model.file.macs,
             "arena_bytes": {name: arena_bytes(c.model.file) for name, c in variants.items()},
             "latency_ms": {
                 name: {stage: c.spread(stage).as_dict() for stage in ("inference", "total")}
-                for name, c in contestants.items()
+                for name, c in candidates.items()
             },
             "machine": describe_board().summary,
         }

@@ -14,7 +14,7 @@ from edgecnn.live.sink.web.visits import client_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edgecnn.live.sink.web.pace import Pace
+    from edgecnn.live.sink.web.rate_limit import RateLimit
     from edgecnn.live.sink.web.visits import Visits
 
 # How long the head of a request may take, and how long a refused client has to read the answer.
@@ -33,10 +33,10 @@ class Connection(H11Protocol, asyncio.BufferedProtocol):
         The client: see `client_of`.
     """
 
-    def __init__(self, visits: Visits, pace: Pace, **options: Any) -> None:
+    def __init__(self, visits: Visits, rate_limit: RateLimit, **options: Any) -> None:
         super().__init__(**options)
         self.conn = _Parser(h11.SERVER, MOST_HEAD)
-        self._visits, self._pace = visits, pace
+        self._visits, self._rate_limit = visits, rate_limit
         # What came before it was let in; None once it was.
         self._early: bytes | None = b""
         # The guard calls it when it lets a request in.
@@ -58,7 +58,7 @@ class Connection(H11Protocol, asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave the place to others."""
         self._visits.discard(self)
-        self._pace.discard(self)
+        self._rate_limit.discard(self)
         self._stop_head_timer()
         super().connection_lost(exc)
 
@@ -85,7 +85,7 @@ class Connection(H11Protocol, asyncio.BufferedProtocol):
         data = bytes(self._visits.buffer[:nbytes])
         if self._early is None:
             self._take(data)
-        elif self._pace.lets_in(self, data):
+        elif self._rate_limit.lets_in(self, data):
             self._early = None
             self._take(data)
         else:
@@ -93,7 +93,7 @@ class Connection(H11Protocol, asyncio.BufferedProtocol):
             self._transport.pause_reading()
 
     def go_on(self) -> None:
-        """Take up what came before it had to wait: see `Pace`."""
+        """Take up what came before it had to wait: see `RateLimit`."""
         data, self._early = self._early, None
         self._transport.resume_reading()
         self._take(data or b"")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from edgecnn.frame import Frame
     from edgecnn.live.sink.web.latest import Latest
 
-# A picture for a person: more of them, or larger ones, cost the loop its processor.
+# An image for a person: more of them, or larger ones, cost the loop its processor.
 MOST_FPS = 25.0
 LONGEST = 1280
 QUALITY = 80
@@ -22,8 +22,8 @@ LOOK_S = 0.2
 class Encoder:
     """Encodes in a thread of its own: OpenCV lets go of the interpreter meanwhile, so the loop goes on."""
 
-    def __init__(self, pictures: Latest[bytes]) -> None:
-        self._pictures = pictures
+    def __init__(self, images: Latest[bytes]) -> None:
+        self._images = images
         self._changed = threading.Condition()
         self._frame: Frame | None = None
         self._ended = False
@@ -44,7 +44,7 @@ class Encoder:
         self._thread.join()
 
     def _is_wanted(self) -> bool:
-        return self._frame is not None and self._pictures.waiting > 0
+        return self._frame is not None and self._images.waiting > 0
 
     def _run(self) -> None:
         due = 0.0
@@ -64,11 +64,11 @@ class Encoder:
                 frame, self._frame = self._frame, None
             due = time.monotonic() + 1 / MOST_FPS
             if frame is not None:
-                self._pictures.put(encode(frame))
+                self._images.put(encode(frame))
 
 
 def encode(frame: Frame) -> bytes:
-    """Return a frame's picture as a JPEG of at most 1280 pixels each way."""
+    """Return a frame's image as a JPEG of at most 1280 pixels each way."""
     pixels = frame.pixels
     height, width = pixels.shape[:2]
     if (longest := max(height, width)) > LONGEST:

@@ -19,7 +19,7 @@ from edgecnn.live.sink import Sink
 from edgecnn.live.sink.web.connection import Connection
 from edgecnn.live.sink.web.encoder import Encoder
 from edgecnn.live.sink.web.latest import Latest
-from edgecnn.live.sink.web.pace import Pace
+from edgecnn.live.sink.web.rate_limit import RateLimit
 from edgecnn.live.sink.web.site import Site, as_event
 from edgecnn.live.sink.web.status import status_of
 from edgecnn.live.sink.web.visits import Visits
@@ -53,7 +53,7 @@ class _Server(uvicorn.Server):
 class WebSink(Sink):
     """Serves the live view over HTTP until it is closed; prints its address, and the token once.
 
-    The loop only leaves what is newest: pictures are encoded, and viewers served, in two other threads.
+    The loop only leaves what is newest: images are encoded, and viewers served, in two other threads.
     Images that are sent in have at most so many megapixels, and are decoded in a process of their own, on
     the background where they are transparent. The page names the model and this machine.
     """
@@ -75,12 +75,12 @@ class WebSink(Sink):
         self._paused = False
         self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
         loop = self._runner.get_loop()
-        self._pictures: Latest[bytes] = Latest(loop)
+        self._images: Latest[bytes] = Latest(loop)
         self._events: Latest[str] = Latest(loop)
         self._decoder = ImageWorker(upload_megapixels, most_upload_memory(), background)
-        self._site = Site(self._pictures, self._events, self._asked.put, self._decoder)
+        self._site = Site(self._images, self._events, self._asked.put, self._decoder)
         self._server = _Server(_config(self._site.app(token)))
-        self._encoder = Encoder(self._pictures)
+        self._encoder = Encoder(self._images)
         self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
         self._thread.start()
         try:
@@ -123,7 +123,7 @@ class WebSink(Sink):
     def close(self) -> None:
         """Let the viewers go, and stop listening; may be called twice."""
         self._encoder.close()
-        self._pictures.end()
+        self._images.end()
         self._events.end()
         self._server.should_exit = True
         self._decoder.close()
@@ -144,7 +144,7 @@ def _config(app: Guard) -> uvicorn.Config:
     # request. `h11_max_incomplete_event_size` belongs to the parser that `Connection` replaces.
     return uvicorn.Config(
         app,
-        http=cast("Any", partial(Connection, Visits(), Pace(app.shows_token))),
+        http=cast("Any", partial(Connection, Visits(), RateLimit(app.shows_token))),
         backlog=AT_ONCE,
         ws="none",
         lifespan="off",

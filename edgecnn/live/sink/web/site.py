@@ -43,7 +43,7 @@ _BOUNDARY = b"edgecnn-frame"
 _END = "event: end\ndata: the run has ended\n\n"
 # How many bytes may be posted.
 _BODIES = {"/classify": MOST_BYTES, "/variant": 1000, "/pause": 1000}
-# How long a picture counts as the newest: everybody who asks for it meanwhile gets the same.
+# How long an image counts as the newest: everybody who asks for it meanwhile gets the same.
 _SNAPSHOT_S = 0.2
 
 
@@ -78,12 +78,12 @@ class Site:
 
     def __init__(
         self,
-        pictures: Latest[bytes],
+        images: Latest[bytes],
         events: Latest[str],
         ask: Callable[[Command], None],
         decoder: ImageWorker,
     ) -> None:
-        self._pictures, self._events, self._ask, self._decoder = pictures, events, ask, decoder
+        self._images, self._events, self._ask, self._decoder = images, events, ask, decoder
         self.status: dict[str, Any] = {}
         self.frame: Frame | None = None
         self._uploads = Uploads()
@@ -115,7 +115,7 @@ class Site:
     async def _parts(self) -> AsyncIterator[bytes]:
         # A browser shows a part when the next one begins, so each ends with the line that begins the next.
         yield b"--" + _BOUNDARY + b"\r\n"
-        async for jpeg in self._pictures.follow():
+        async for jpeg in self._images.follow():
             head = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(jpeg)
             yield head + jpeg + b"\r\n--" + _BOUNDARY + b"\r\n"
 
@@ -130,7 +130,7 @@ class Site:
 
     async def _snapshot(self, _: Request) -> Response:
         if self.frame is None:
-            raise HTTPException(503, "there is no picture yet")
+            raise HTTPException(503, "there is no image yet")
         async with self._encoding:
             made_s, frame, data = self._png or (-1.0, self.frame, b"")
             if time.monotonic() - made_s > _SNAPSHOT_S:

@@ -54,7 +54,7 @@ def test_nobody_who_looks_costs_no_encoding(served):
     while not served.sink._site.status:
         time.sleep(0.05)
     time.sleep(0.3)
-    assert served.sink._pictures._value is None
+    assert served.sink._images._value is None
 
 
 def test_results_are_told_as_they_come(served):
@@ -203,20 +203,20 @@ def test_stuck_viewers_never_slow_the_loop(served):
         stuck.append(sock)
     encoded = []
     start = time.monotonic()
-    put = served.sink._pictures.put
-    served.sink._pictures.put = lambda jpeg: (encoded.append(jpeg), put(jpeg))
+    put = served.sink._images.put
+    served.sink._images.put = lambda jpeg: (encoded.append(jpeg), put(jpeg))
     with served.connection() as connection:
         assert len(pictures(connection, 20)) == 20
-        assert served.sink._pictures.readers == 21
+        assert served.sink._images.readers == 21
     # Twenty-five a second at most, whoever looks.
     assert len(encoded) <= 25 * (time.monotonic() - start) + 2
     for sock in stuck:
         sock.close()
     for _ in range(100):
-        if not served.sink._pictures.readers:
+        if not served.sink._images.readers:
             break
         time.sleep(0.1)
-    assert served.sink._pictures.readers == 0
+    assert served.sink._images.readers == 0
 
 
 def test_a_viewer_who_takes_nothing_is_given_up(served, monkeypatch):
@@ -225,14 +225,14 @@ def test_a_viewer_who_takes_nothing_is_given_up(served, monkeypatch):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sock.sendall(b"GET /stream.mjpg HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         for _ in range(50):
-            if served.sink._pictures.readers:
+            if served.sink._images.readers:
                 break
             time.sleep(0.1)
         for _ in range(200):
-            if not served.sink._pictures.readers:
+            if not served.sink._images.readers:
                 break
             time.sleep(0.1)
-        assert served.sink._pictures.readers == 0
+        assert served.sink._images.readers == 0
 
 
 def test_for_those_who_take_nothing_nothing_is_encoded(served):
@@ -242,9 +242,9 @@ def test_for_those_who_take_nothing_nothing_is_encoded(served):
         connections = served.sink._server.server_state.connections
         until(lambda: any(c.flow and c.flow.write_paused for c in list(connections)), "it is stuck")
         time.sleep(0.5)
-        before = served.sink._pictures._value
+        before = served.sink._images._value
         time.sleep(0.5)
-        assert served.sink._pictures._value is before
+        assert served.sink._images._value is before
         with served.connection() as connection:
             assert len(pictures(connection, 3)) == 3
 

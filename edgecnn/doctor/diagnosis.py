@@ -1,10 +1,10 @@
-"""What the doctor says of one thing, and what it looks at."""
+"""What `edgecnn doctor` reports of one thing, and the machine that it examines."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
@@ -14,7 +14,7 @@ from edgecnn.machine.system_files import read_system_file
 
 
 class Status(StrEnum):
-    """How bad it is: a failure keeps the main job from running, a warning spoils a part of it."""
+    """A failure stops the main job (classifying live), a warning breaks a part of it."""
 
     ok = "ok"
     warning = "warning"
@@ -22,32 +22,32 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One line: what was looked at, how it is, what was found, and the command or deed that mends it."""
+class Diagnosis:
+    """One line of the report: what was examined, its status, what was found, and how to fix it."""
 
     name: str
     status: Status
     found: str
-    mend: str = ""
+    fix: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
-        return asdict(self)
+        """Return it for JSON, where the fix has the key `mend`."""
+        return {"name": self.name, "status": self.status, "found": self.found, "mend": self.fix}
 
 
-def ok(name: str, found: str) -> Finding:
-    """Return a finding that needs nothing."""
-    return Finding(name, Status.ok, found)
+def ok(name: str, found: str) -> Diagnosis:
+    """Return a diagnosis that needs no fix."""
+    return Diagnosis(name, Status.ok, found)
 
 
-def warning(name: str, found: str, mend: str) -> Finding:
-    """Return one that spoils a part."""
-    return Finding(name, Status.warning, found, mend)
+def warning(name: str, found: str, fix: str) -> Diagnosis:
+    """Return one that breaks a part."""
+    return Diagnosis(name, Status.warning, found, fix)
 
 
-def failure(name: str, found: str, mend: str) -> Finding:
-    """Return one that keeps the main job from running."""
-    return Finding(name, Status.failure, found, mend)
+def failure(name: str, found: str, fix: str) -> Diagnosis:
+    """Return one that stops the main job."""
+    return Diagnosis(name, Status.failure, found, fix)
 
 
 def installed() -> dict[str, str]:
@@ -62,7 +62,7 @@ def installed() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """The machine as the doctor sees it: its files under `root`, its programs, its Python packages.
+    """The machine to examine: its files under `root`, its programs, its Python packages.
 
     Another root, path or set of packages stands for another machine.
     """
@@ -77,7 +77,7 @@ class System:
         return read_system_file(self.root / path)
 
     def glob(self, pattern: str) -> list[Path]:
-        """Return the paths under the root that fit, sorted."""
+        """Return the paths under the root that match, sorted."""
         return sorted(self.root.glob(pattern))
 
     def which(self, program: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What a run's figures mean, in words: the same on the screen and on the page."""
+"""The results of a run in words, for the terminal and the HTML page."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from edgecnn.tflite.arena import arena_bytes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from edgecnn.bench.contest import Contestant
-    from edgecnn.bench.report import Report
+    from edgecnn.bench.interleaved import Candidate
+    from edgecnn.bench.report import BenchResult
     from edgecnn.latency import Ratio
 
 
-def verdict(result: Report, which: Callable[[Comparison], bool] = lambda _: True) -> list[str]:
-    """Say in words what the ratios mean, of those comparisons that are wanted."""
+def summarize_ratios(result: BenchResult, which: Callable[[Comparison], bool] = lambda _: True) -> list[str]:
+    """Return a sentence for each comparison that `which` accepts."""
     lines = []
     for c in filter(which, result.comparisons):
         one, other = c.names
@@ -30,7 +30,7 @@ def verdict(result: Report, which: Callable[[Comparison], bool] = lambda _: True
         whole = f"whole path {_times(c.total)}"
         if camera := c.ratios.get("camera"):
             whole += f", from a webcam's frame {_times(camera)}"
-        lines.append(f"{same(result, c)}: {words}; {whole}")
+        lines.append(f"{shared_settings(result, c)}: {words}; {whole}")
     return lines
 
 
@@ -38,29 +38,29 @@ def _times(ratio: Ratio) -> str:
     return f"{ratio.value:.2f}×" + (f" ({ratio.interval})" if ratio.interval else "")
 
 
-def same(result: Report, c: Comparison) -> str:
-    """Return what both of a comparison are; the engine where there are several."""
+def shared_settings(result: BenchResult, c: Comparison) -> str:
+    """Return what both candidates of a comparison share; the engine where there are several."""
     alike = {"variant": c.one.variant, "engine": c.one.engine, "threads": threads(c.one.threads)}
-    if len({each.engine for each in result.contestants}) == 1:
+    if len({each.engine for each in result.candidates}) == 1:
         del alike["engine"]
     alike.pop(c.by, None)
     return ", ".join(alike.values())
 
 
-def costs(result: Report, c: Contestant) -> dict[str, str]:
-    """Return what is known of a contestant beside its latencies, as it is shown."""
+def costs(result: BenchResult, c: Candidate) -> dict[str, str]:
+    """Return a candidate's other results, apart from latency, as texts by their names."""
     found = {
         "file, KiB": f"{c.file_bytes / 1024:.1f}",
         "activations (planned), KiB": f"{arena_bytes(c.classifier.model.file) / 1024:.1f}",
     }
     if cold := c.cold_start:
-        found["a process of its own, at most, MiB"] = f"{cold.peak_memory_mib:.0f}"
+        found["peak memory of its own process, MiB"] = f"{cold.peak_memory_mib:.0f}"
         found["cold start to the first label, ms"] = f"{cold.total_ms:.0f}"
         found["  Python and imports, ms"] = f"{cold.python_ms + cold.import_ms:.0f}"
         found["  load, ms"] = f"{cold.load_ms:.1f}"
-        found["  first picture, ms"] = f"{cold.first_ms:.2f}"
+        found["  first image, ms"] = f"{cold.first_ms:.2f}"
     if c.warm_up:
-        found["runs until steady"] = f"{c.warm_up.runs:,}" if c.warm_up.steady else "never steady"
+        found["warm-up runs until stable"] = f"{c.warm_up.runs:,}" if c.warm_up.steady else "never stable"
     if (achieved := c.macs_per_second()) is not None:
         found["GMAC a second"] = f"{achieved / 1e9:.1f}"
     if (share := result.share_of_peak(c)) is not None:
@@ -75,25 +75,25 @@ def costs(result: Report, c: Contestant) -> dict[str, str]:
     return found
 
 
-def notes(result: Report) -> Iterator[str]:
-    """Say what the shares in the table are of."""
+def notes(result: BenchResult) -> Iterator[str]:
+    """Explain the values in the table."""
     for peak in result.peaks.values():
         yield (
             f"int8 peak, {threads(peak.threads)}: {peak.macs_per_second / 1e9:.0f} GMAC a second, the most "
-            f"that LiteRT reached here on products of matrices ({peak.product}); one inference is "
-            f"{result.contestants[0].macs / 1e6:.2f} million MACs"
+            f"that LiteRT reached here on matrix products ({peak.product}); one inference is "
+            f"{result.candidates[0].macs / 1e6:.2f} million MACs"
         )
     if energy := result.energy:
-        told = f"energy by {energy.meter}: idle {energy.idle_w:.2f} W" if energy.meter else ""
-        yield told or f"energy: not measured, {energy.unknown}"
-    if known := result.knowledge:
+        measured = f"energy by {energy.meter}: idle {energy.idle_w:.2f} W" if energy.meter else ""
+        yield measured or f"energy: not measured, {energy.unknown}"
+    if known := result.accuracies:
         agreed = f"; agreement with {known.reference}" if known.reference else ""
-        yield f"top-1 on {known.data}, {known.pictures:,} pictures{agreed}"
+        yield f"top-1 on {known.data}, {known.pictures:,} images{agreed}"
     yield f"peak memory of this process, with all of them, {result.peak_memory_mib:.0f} MiB"
 
 
-def machine(result: Report) -> list[str]:
-    """Say what it ran on, and how that did."""
+def machine(result: BenchResult) -> list[str]:
+    """Describe the machine and its condition."""
     board, before, after = result.board, result.before, result.after
     state = []
     if board.governor:

@@ -2,35 +2,35 @@ import pytest
 
 import edgecnn
 from edgecnn import Timings
-from edgecnn.bench import Contestant, Frames, bench_frames, measure, report
+from edgecnn.bench import Candidate, Frames, bench_frames, measure, report
 from edgecnn.bench.rows import csv_text
-from edgecnn.bench.words import verdict
-from edgecnn.machine.condition import look
+from edgecnn.bench.summary import summarize_ratios
+from edgecnn.machine.condition import read_condition
 
 
-def contest(first: str, second: str, blocks: int = 8, camera_runs: int = 0):
+def measured(first: str, second: str, blocks: int = 8, camera_runs: int = 0):
     with edgecnn.load("digits", "int8", first) as a, edgecnn.load("digits", "float32", second) as b:
-        contestants = [Contestant.of(a), Contestant.of(b)]
+        candidates = [Candidate.of(a), Candidate.of(b)]
         frames = Frames.of(bench_frames()[:3], "synthetic")
         done: list[int] = []
         conditions = measure(
-            contestants, blocks=blocks, runs_per_block=5, camera_runs=camera_runs, frames=frames,
+            candidates, blocks=blocks, runs_per_block=5, camera_runs=camera_runs, frames=frames,
             progress=done.append,
         )  # fmt: skip
         assert done == list(range(1, blocks + 1))
-        return report("digits", contestants, conditions, frames.about)
+        return report("digits", candidates, conditions, frames.about)
 
 
-def entered(variant: str, threads: int, values: list[float], engine: str | None = None) -> Contestant:
-    """A contestant whose latencies are known: no clock is in it."""
+def entered(variant: str, threads: int, values: list[float], engine: str | None = None) -> Candidate:
+    """A candidate whose latencies are known: no clock is in it."""
     with edgecnn.load("digits", variant, "fake", threads) as classifier:
-        contestant = Contestant.of(classifier, engine)
-    contestant.blocks = [[Timings(0.1, v, 0.1) for v in (value, value * 1.01)] for value in values]
-    return contestant
+        candidate = Candidate.of(classifier, engine)
+    candidate.blocks = [[Timings(0.1, v, 0.1) for v in (value, value * 1.01)] for value in values]
+    return candidate
 
 
 def compared(int8_ms: list[float], float_ms: list[float]):
-    now = look()
+    now = read_condition()
     return report("digits", [entered("int8", 1, int8_ms), entered("float32", 1, float_ms)], (now, now))
 
 
@@ -42,33 +42,33 @@ def test_a_model_that_takes_twice_as_long_is_twice_as_slow():
     assert result.comparisons[0].is_faster
     assert result.comparisons[0].names == ("int8", "float32")
     assert list(result.names) == ["int8, 1 thread", "float32, 1 thread"]
-    assert "int8 is 2.00×" in verdict(result)[0]
+    assert "int8 is 2.00×" in summarize_ratios(result)[0]
 
 
 def test_int8_that_is_slower_is_not_called_faster():
     result = compared([3.0] * 20, [2.0] * 20)
     assert result.comparisons[0].is_slower
-    assert "int8 is not faster here: 0.67×" in verdict(result)[0]
+    assert "int8 is not faster here: 0.67×" in summarize_ratios(result)[0]
 
 
 def test_a_tie_is_not_called_faster():
     result = compared([1.0, 1.04] * 10, [1.04, 1.0] * 10)
     assert not result.comparisons[0].is_faster
     assert not result.comparisons[0].is_slower
-    assert "int8 is not measurably faster here" in verdict(result)[0]
+    assert "int8 is not measurably faster here" in summarize_ratios(result)[0]
 
 
 def test_blocks_come_in_turn_and_warm_up_is_apart():
-    result = contest("fake", "fake", blocks=6)
+    result = measured("fake", "fake", blocks=6)
     assert result.runs == 30
-    for contestant in result.contestants:
-        assert [len(block) for block in contestant.blocks] == [5] * 6
-        spread = contestant.spread("total")
+    for candidate in result.candidates:
+        assert [len(block) for block in candidate.blocks] == [5] * 6
+        spread = candidate.spread("total")
         assert 0 < spread.p50_ms <= spread.p90_ms <= spread.p99_ms
 
 
 def test_the_report_has_the_machine_and_the_files():
-    data = contest("fake", "fake").as_dict()
+    data = measured("fake", "fake").as_dict()
     assert data["board"]["cores"] >= 1
     assert data["peak_memory_mib"] > 10
     assert set(data["condition"]["before"]) == {"clock_mhz", "temperature_c", "throttled"}
@@ -84,32 +84,32 @@ def test_the_report_has_the_machine_and_the_files():
     assert [ratio[limit] is None for limit in ("low", "high")] == [bool(data["doubts"])] * 2
 
 
-def test_a_restless_run_says_so():
+def test_an_unstable_run_says_so():
     quiet = compared([1.0, 1.01, 0.99, 1.0] * 5, [2.0, 2.01, 1.99, 2.0] * 5)
     assert quiet.doubts == []
-    restless = compared([1.0, 1.5, 1.0, 1.5] * 5, [2.0] * 20)
-    assert restless.doubts == ["int8, 1 thread is restless: its blocks' quartiles lie 35% apart"]
-    assert restless.as_dict()["doubts"] == restless.doubts
+    unstable = compared([1.0, 1.5, 1.0, 1.5] * 5, [2.0] * 20)
+    assert unstable.doubts == ["int8, 1 thread is unstable: its blocks' quartiles lie 35% apart"]
+    assert unstable.as_dict()["doubts"] == unstable.doubts
 
 
-def test_a_restless_run_states_no_interval():
+def test_an_unstable_run_states_no_interval():
     result = compared([1.0, 1.5] * 10, [2.0] * 20)
     ratio = result.as_dict()["ratios"][0]
     assert (ratio["inference"]["low"], ratio["inference"]["high"], ratio["faster"]) == (None, None, False)
-    assert verdict(result) == [
+    assert summarize_ratios(result) == [
         "1 thread: int8 is 1.60× (no interval: not a quiet run) as fast as float32; whole path 1.52×"
     ]
 
 
 def test_blocks_are_spread_over_the_time_that_they_are_to_take(monkeypatch):
     slept = []
-    monkeypatch.setattr("edgecnn.bench.contest.time.sleep", slept.append)
+    monkeypatch.setattr("edgecnn.bench.interleaved.time.sleep", slept.append)
     with edgecnn.load("digits", "int8", "fake") as classifier:
-        contestant = Contestant.of(classifier)
-        measure([contestant], blocks=16, runs_per_block=1, spread_s=800.0)
+        candidate = Candidate.of(classifier)
+        measure([candidate], blocks=16, runs_per_block=1, spread_s=800.0)
     assert len(slept) == 7, "a rest before each of eight batches but the first"
     assert all(100 * k - 90 < rest <= 100 * k for k, rest in enumerate(slept, 1))
-    assert len(contestant.blocks) == 16
+    assert len(candidate.blocks) == 16
 
 
 def test_the_csv_has_a_row_for_each_stage():
@@ -121,9 +121,9 @@ def test_the_csv_has_a_row_for_each_stage():
 
 def test_each_variant_engine_and_number_of_threads_is_compared_with_the_first():
     speeds = {("int8", 1, "a"): 1.0, ("float32", 1, "a"): 3.0, ("int8", 2, "a"): 0.5, ("int8", 1, "b"): 4.0}
-    now = look()
-    contestants = [entered(v, n, [ms] * 8, engine) for (v, n, engine), ms in speeds.items()]
-    result = report("digits", contestants, (now, now))
+    now = read_condition()
+    candidates = [entered(v, n, [ms] * 8, engine) for (v, n, engine), ms in speeds.items()]
+    result = report("digits", candidates, (now, now))
     found = {(c.by, *c.names): c.inference.value for c in result.comparisons}
     assert found == {
         ("variant", "int8", "float32"): pytest.approx(3),
@@ -133,12 +133,12 @@ def test_each_variant_engine_and_number_of_threads_is_compared_with_the_first():
     assert list(result.names) == [
         "int8, a, 1 thread", "float32, a, 1 thread", "int8, a, 2 threads", "int8, b, 1 thread",
     ]  # fmt: skip
-    assert "int8, 1 thread: b is not faster here: 0.25×" in verdict(result)[1]
+    assert "int8, 1 thread: b is not faster here: 0.25×" in summarize_ratios(result)[1]
 
 
 def test_a_webcam_frame_is_decoded_before_it_is_classified():
-    result = contest("fake:delay_ms=1", "fake", blocks=4, camera_runs=3)
-    (one, _) = result.contestants
+    result = measured("fake:delay_ms=1", "fake", blocks=4, camera_runs=3)
+    (one, _) = result.candidates
     assert one.stages == ("capture", "preprocess", "inference", "decode", "total", "camera")
     assert [len(block) for block in one.camera_blocks] == [3] * 4
     for captured, camera in zip(one.values("capture"), one.values("camera"), strict=True):
@@ -167,22 +167,22 @@ def test_each_turn_has_its_own_threads():
     cv2.setNumThreads(3)
     with edgecnn.load("digits", "int8", "fake", 1) as a, edgecnn.load("digits", "int8", "fake", 2) as b:
         one, two = Recorder(a), Recorder(b)
-        measure([Contestant.of(one), Contestant.of(two)], blocks=3, runs_per_block=2)
+        measure([Candidate.of(one), Candidate.of(two)], blocks=3, runs_per_block=2)
     assert (one.seen, two.seen, cv2.getNumThreads()) == ({1}, {2}, 3), "and as before behind it"
     cv2.setNumThreads(before)
 
 
 def test_a_seed_decides_the_order():
     class Turn:
-        """A contestant that notes its turns."""
+        """A candidate that notes its turns."""
 
         def __init__(self, name, order):
             self.name, self.order = name, order
 
-        def get_ready(self, frames):
+        def run_warm_up(self, frames):
             pass
 
-        def take_turn(self, pictures, jpegs):
+        def run_block(self, pictures, jpegs):
             self.order.append(self.name)
 
     def order(seed):
@@ -200,5 +200,5 @@ def test_a_model_that_never_becomes_steady_is_told():
     from edgecnn.bench import WarmUp
 
     result = compared([1.0] * 8, [2.0] * 8)
-    result.contestants[1].warm_up = WarmUp(400, 2000, steady=False)
-    assert replace(result).doubts == ["float32, 1 thread was not steady after 400 runs of warm-up"]
+    result.candidates[1].warm_up = WarmUp(400, 2000, steady=False)
+    assert replace(result).doubts == ["float32, 1 thread was not stable after 400 runs of warm-up"]

@@ -1,4 +1,4 @@
-"""What a run of `edgecnn bench` measures, and the contestants that it opens for that."""
+"""What a run of `edgecnn bench` measures, and the candidates that it opens for that."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import ExitStack
 
-    from edgecnn.bench import Contestant
+    from edgecnn.bench import Candidate
     from edgecnn.bench.cold_start import Opening
     from edgecnn.bundle.bundle import Bundle
     from edgecnn.bundle.convention import Given
@@ -32,24 +32,24 @@ class Asked:
     Attributes
     ----------
     variant, against
-        The variant that is judged, None for int8 or the only one, and the variants, or other `.tflite` files,
-        that it is compared with; None for float32, or for nothing where there is no other.
+        The variant to judge, None for int8 or the only one, and the variants, or other `.tflite` files, that
+        it is compared with; None for float32, or for nothing where there is no other.
     source
         Where the frames come from; None for the synthetic ones.
     blocks
-        How many turns each contestant has.
+        How many turns each candidate has.
     camera_runs
         How many frames of a turn begin compressed, beside those that are pictures already.
     seed
         Decides the order of the turns.
     cold_starts
-        How often a process is started for each contestant; 0 for not at all.
+        How often a process is started for each candidate; 0 for not at all.
     peak
         Whether to measure what the processor can do at most.
     energy
         Whether to measure energy where the machine tells it.
     ops
-        Whether to tell where the work of the variant that is judged is.
+        Whether to tell where the work of that variant is.
     compare
         The JSON of an older run to hold this one against.
     data, split, limit, layout
@@ -86,13 +86,13 @@ class _Named:
     given: Given = field(repr=False)
 
 
-def open_contestants(stack: ExitStack, asked: Asked) -> tuple[list[Opening], list[Contestant]]:
+def open_candidates(stack: ExitStack, asked: Asked) -> tuple[list[Opening], list[Candidate]]:
     """Open every variant on every engine with every number of threads; return also how each was opened."""
     from edgecnn.bench.cold_start import Opening
 
     variants = _variants(asked)
     openings: list[Opening] = []
-    found: list[Contestant] = []
+    found: list[Candidate] = []
     for engine in asked.engines:
         measured: set[int] = set()
         for asked_threads in asked.threads:
@@ -111,30 +111,30 @@ def open_contestants(stack: ExitStack, asked: Asked) -> tuple[list[Opening], lis
 
 
 def _enter(
-    classifier: Classifier, v: _Named, engine: str, engines: Sequence[str], others: Sequence[Contestant]
-) -> Contestant:
-    """Return the contestant under a name that no other has. Raises OptionError for an engine named twice."""
-    from edgecnn.bench import Contestant
+    classifier: Classifier, v: _Named, engine: str, engines: Sequence[str], others: Sequence[Candidate]
+) -> Candidate:
+    """Return the candidate under a name that no other has. Raises OptionError for an engine named twice."""
+    from edgecnn.bench import Candidate
 
     # Two engines with other options, such as fake ones, are told apart by these.
-    contestant = Contestant.of(classifier, engine if ":" in engine and len(engines) > 1 else None)
+    candidate = Candidate.of(classifier, engine if ":" in engine and len(engines) > 1 else None)
 
-    def alike() -> Contestant | None:
-        key = contestant.variant, contestant.engine, contestant.threads
+    def alike() -> Candidate | None:
+        key = candidate.variant, candidate.engine, candidate.threads
         return next((c for c in others if (c.variant, c.engine, c.threads) == key), None)
 
-    if (twin := alike()) and twin.sha256 != contestant.sha256:
-        contestant.variant = f"{v.model} ({classifier.model.variant})"
+    if (twin := alike()) and twin.sha256 != candidate.sha256:
+        candidate.variant = f"{v.model} ({classifier.model.variant})"
     if alike():
         raise OptionError(
-            f"{contestant.variant} on {contestant.engine} with {contestant.threads} threads is named twice "
+            f"{candidate.variant} on {candidate.engine} with {candidate.threads} threads is named twice "
             f"(the last time by --engine {engine}): leave one of them out"
         )
-    return contestant
+    return candidate
 
 
 def _variants(asked: Asked) -> list[_Named]:
-    """Return the one that is judged, then the others. Raises OptionError."""
+    """Return the variant to judge, then the others. Raises OptionError."""
     from edgecnn.bundle.bundle import find, read_bundle
     from edgecnn.bundle.convention import Given
 

@@ -1,4 +1,4 @@
-"""Contestants, and the contest: all of them in turn, in blocks, in an order that is shuffled anew."""
+"""The interleaved measurement: all candidates run block by block, in an order shuffled for each block."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from edgecnn.bench.frames import Frames, capture
 from edgecnn.bench.warm_up import WarmUp, warm_up
 from edgecnn.latency import BATCHES, Spread
-from edgecnn.machine.condition import Condition, look
+from edgecnn.machine.condition import Condition, read_condition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -27,32 +27,32 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-# From a picture to its label.
+# From an image to its label.
 STAGES: dict[str, Callable[[Timings], float]] = {
     "preprocess": lambda t: t.preprocess_ms,
     "inference": lambda t: t.inference_ms,
     "decode": lambda t: t.decode_ms,
     "total": lambda t: t.total_ms,
 }
-# From a webcam's compressed frame: to the picture, and to its label.
+# From a webcam's compressed frame to the image, and to its label.
 CAMERA_STAGES: dict[str, Callable[[float, Timings], float]] = {
     "capture": lambda ms, _: ms,
     "camera": lambda ms, t: ms + t.total_ms,
 }
-# Engines whose multiplications are this processor's own.
+# Engines that run on this machine's processor.
 CPU_ENGINES = ("litert", "tflite-runtime")
-# Runs at the beginning of a turn that do not count: another model has just had the caches.
+# The first runs of each block do not count: another model has just used the caches.
 SETTLE_RUNS = 2
-# How long each one runs uncounted after a rest.
+# How long each candidate runs uncounted after a pause.
 WARM_S = 0.05
 
 
 @dataclass(slots=True)
-class Contestant:
+class Candidate:
     """One model on one engine with one number of threads, and its latencies, block by block.
 
-    `camera_blocks` has the runs that began with a compressed frame: how long that took to decode in ms, and
-    the rest. What else is known of it is None until it was measured.
+    `camera_blocks` has the runs that began with a compressed frame: the time to decode it in ms, and the
+    other stages. Other results are None until they are measured.
     """
 
     variant: str
@@ -67,20 +67,20 @@ class Contestant:
     energy: Use | None = None
 
     @classmethod
-    def of(cls, classifier: Classifier, engine: str | None = None) -> Contestant:
-        """Enter a classifier; a bare file is called by its own name, the engine `engine` or by its own."""
+    def of(cls, classifier: Classifier, engine: str | None = None) -> Candidate:
+        """Create one; a bare file keeps its own name, and `engine` replaces the name of the engine."""
         model = classifier.model
         name = model.variant if model.bundle else f"{model.name} ({model.variant})"
         return cls(name, classifier.threads, engine or classifier.engine.name, len(model.data), classifier)
 
     @property
     def engine_version(self) -> str:
-        """The version of what runs it; "" where it has none."""
+        """The engine's version; "" where it has none."""
         return self.classifier.engine.version
 
     @property
     def sha256(self) -> str:
-        """The hash of the model's file."""
+        """The SHA-256 of the model's file."""
         return hashlib.sha256(self.classifier.model.data).hexdigest()
 
     @property
@@ -90,7 +90,7 @@ class Contestant:
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """What was measured of it, in the order in which a frame passes."""
+        """The measured stages, in the order in which a frame passes them."""
         return ("capture", *STAGES, "camera") if self.camera_blocks else tuple(STAGES)
 
     def values(self, stage: str) -> list[list[float]]:
@@ -104,58 +104,58 @@ class Contestant:
         return Spread.of([v for block in self.values(stage) for v in block])
 
     def macs_per_second(self) -> float | None:
-        """Return what it achieved in an inference, by the median; None for what no CPU computed."""
+        """Return its multiplications a second, from the median inference; None where no CPU computed them."""
         if self.classifier.engine.name not in CPU_ENGINES or not self.blocks:
             return None
         return self.macs / (self.spread("inference").p50_ms / 1e3)
 
-    def get_ready(self, frames: Frames) -> None:
-        """Run until it is steady; see `edgecnn.bench.warm_up`."""
-        self.take_threads()
+    def run_warm_up(self, frames: Frames) -> None:
+        """Run until the latency is stable; see `edgecnn.bench.warm_up`."""
+        self.set_opencv_threads()
         run = self.runner(frames)
         self.warm_up = warm_up(lambda: run().total_ms)
 
-    def get_warm(self, frames: Frames) -> None:
-        """Run for a moment after a rest: clock and caches come back."""
-        self.take_threads()
+    def run_briefly(self, frames: Frames) -> None:
+        """Run for a moment after a pause, so that clock and caches recover."""
+        self.set_opencv_threads()
         run, end = self.runner(frames), time.monotonic() + WARM_S
         while time.monotonic() < end:
             run()
 
     def runner(self, frames: Frames) -> Callable[[], Timings]:
-        """Return what classifies the next picture whenever it is called."""
-        pictures = cycle(frames.pictures)
-        return lambda: self._run(next(pictures))
+        """Return a function that classifies the next image at each call."""
+        images = cycle(frames.images)
+        return lambda: self._run(next(images))
 
-    def take_turn(self, pictures: Sequence[NDArray[np.uint8]], jpegs: Iterable[bytes]) -> None:
-        """Run over the pictures, then over the compressed ones, and keep both as a block."""
-        self.take_threads()
+    def run_block(self, images: Sequence[NDArray[np.uint8]], jpegs: Iterable[bytes]) -> None:
+        """Run over the images, then over the JPEG files, and keep the timings of both as a block."""
+        self.set_opencv_threads()
         for i in range(SETTLE_RUNS):
-            self._run(pictures[i % len(pictures)])
-        self.blocks.append([self._run(picture) for picture in pictures])
+            self._run(images[i % len(images)])
+        self.blocks.append([self._run(image) for image in images])
         camera = [self._run_compressed(jpeg) for jpeg in jpegs]
         if camera:
             self.camera_blocks.append(camera)
 
-    def take_threads(self) -> None:
-        """Give OpenCV as many threads as the model; they belong to the whole process."""
+    def set_opencv_threads(self) -> None:
+        """Set OpenCV's number of threads, which belongs to the whole process, to the model's."""
         import cv2
 
         if cv2.getNumThreads() != self.threads:
             cv2.setNumThreads(self.threads)
 
-    def _run(self, picture: NDArray[np.uint8]) -> Timings:
-        return self.classifier.classify_timed(picture, 1)[1]
+    def _run(self, image: NDArray[np.uint8]) -> Timings:
+        return self.classifier.classify_timed(image, 1)[1]
 
     def _run_compressed(self, jpeg: bytes) -> tuple[float, Timings]:
         start = time.perf_counter_ns()
-        picture = capture(jpeg, self.classifier.least_side)
+        image = capture(jpeg, self.classifier.least_side)
         captured = time.perf_counter_ns()
-        return (captured - start) / 1e6, self._run(picture)
+        return (captured - start) / 1e6, self._run(image)
 
 
 def measure(
-    contestants: Sequence[Contestant],
+    candidates: Sequence[Candidate],
     *,
     blocks: int = 40,
     runs_per_block: int = 25,
@@ -165,21 +165,20 @@ def measure(
     spread_s: float = 0.0,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[Condition, Condition]:
-    """Run all contestants in turn, keep their latencies, and return how the machine did before and after.
+    """Measure all candidates interleaved, keep their latencies, and return the condition before and after.
 
-    Every block, each one classifies the same frames, in an order that is shuffled anew, so that a machine
-    that changes its clock meanwhile changes it for all. Runs before a contestant is steady are not counted,
-    nor are the first of each turn.
+    In every block each candidate classifies the same frames, in a newly shuffled order, so that a change of
+    the machine's clock affects all of them. Warm-up runs do not count, nor do the first runs of each block.
 
     Parameters
     ----------
     camera_runs
-        How many more frames of a block begin compressed, as a webcam delivers them.
+        How many more frames of a block start as JPEG files, as a webcam delivers them.
     seed
-        Decides the order.
+        Random seed of the order.
     spread_s
-        How long the whole takes at least: a quick model's blocks would else all be of one fraction of a
-        second, and know nothing of how the machine drifts.
+        How long the whole measurement takes at least: all blocks of a fast model would otherwise lie within a
+        fraction of a second and miss the machine's drift.
     progress
         Called after each block with the number of blocks that are done.
     """
@@ -188,33 +187,33 @@ def measure(
     frames = frames or Frames.synthetic()
     threads = cv2.getNumThreads()
     try:
-        for contestant in contestants:
-            contestant.get_ready(frames)
-        before = look()
-        order = list(contestants)
+        for candidate in candidates:
+            candidate.run_warm_up(frames)
+        before = read_condition()
+        order = list(candidates)
         shuffle = random.Random(seed).shuffle  # noqa: S311 - nothing secret
         batch = -(-blocks // BATCHES)
         for block in range(blocks):
             if spread_s and block and block % batch == 0:
                 _wait(before.at_s + spread_s * block / blocks, order, frames)
             shuffle(order)
-            pictures = _some(frames.pictures, block, runs_per_block)
+            images = _some(frames.images, block, runs_per_block)
             jpegs = _some(frames.jpegs, block, camera_runs)
-            for contestant in order:
-                contestant.take_turn(pictures, jpegs)
+            for candidate in order:
+                candidate.run_block(images, jpegs)
             if progress:
                 progress(block + 1)
-        return before, look()
+        return before, read_condition()
     finally:
         cv2.setNumThreads(threads)
 
 
-def _wait(until_s: float, contestants: Sequence[Contestant], frames: Frames) -> None:
-    """Wait for a moment of the monotonic clock, then get everybody warm again."""
+def _wait(until_s: float, candidates: Sequence[Candidate], frames: Frames) -> None:
+    """Wait until a time of the monotonic clock, then let each candidate run briefly."""
     if (left := until_s - time.monotonic()) > 0:
         time.sleep(left)
-        for contestant in contestants:
-            contestant.get_warm(frames)
+        for candidate in candidates:
+            candidate.run_briefly(frames)
 
 
 def _some(frames: Sequence[_T], block: int, runs: int) -> list[_T]:

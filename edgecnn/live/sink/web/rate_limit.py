@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 AT_ONCE, PER_S = 50, 20
 
 
-class Paced(Protocol):
+class Limited(Protocol):
     """A connection, as the rules here see it: whose it is, and how it goes on when it is its turn."""
 
     whose: str
@@ -23,7 +23,7 @@ class Paced(Protocol):
         """Take up what came before it had to wait."""
 
 
-class Pace:
+class RateLimit:
     """Lets requests in at once that show the token, and the others of each client at a bounded rate.
 
     Parameters
@@ -36,25 +36,25 @@ class Pace:
         self._shows_token = shows_token
         self._buckets = Buckets(AT_ONCE, PER_S)
         # By client: those that wait, first come first served. A dict, because most leave before their turn.
-        self._waiting: dict[str, dict[Paced, None]] = {}
+        self._waiting: dict[str, dict[Limited, None]] = {}
 
-    def lets_in(self, paced: Paced, head: bytes) -> bool:
+    def lets_in(self, connection: Limited, head: bytes) -> bool:
         """Whether a request is taken up now; else it waits, and its `go_on` is called when it is its turn."""
-        if self._shows_token(paced.whose, head):
+        if self._shows_token(connection.whose, head):
             return True
-        bucket, line = self._buckets.of(paced.whose), self._waiting.get(paced.whose)
+        bucket, line = self._buckets.of(connection.whose), self._waiting.get(connection.whose)
         if line is None and bucket.left() >= 1:
             bucket.take()
             return True
         if line is None:
-            line = self._waiting[paced.whose] = {}
-            self._look_later(paced.whose)
-        line[paced] = None
+            line = self._waiting[connection.whose] = {}
+            self._look_later(connection.whose)
+        line[connection] = None
         return False
 
-    def discard(self, paced: Paced) -> None:
+    def discard(self, connection: Limited) -> None:
         """Forget one that waits, if it does."""
-        self._waiting.get(paced.whose, {}).pop(paced, None)
+        self._waiting.get(connection.whose, {}).pop(connection, None)
 
     def _look_later(self, client: str) -> None:
         asyncio.get_running_loop().call_later(1 / PER_S, self._look, client)

@@ -1,4 +1,4 @@
-"""The pictures: frames to time, pictures to compare answers on, pictures to calibrate with."""
+"""The images: frames to time, images to compare answers on, images to calibrate with."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ if TYPE_CHECKING:
 
     from edgecnn.dataset import Item, Source
 
-# Real pictures to compare on, beside the frames; pictures to calibrate with.
+# Real images to compare on, beside the frames; images to calibrate with.
 COMPARED, CALIBRATED = 64, 200
 # Seeds of the synthetic camera, where there are no real ones: `bench_frames` has 1.
 _COMPARED_SEED, _CALIBRATED_SEED = 2, 3
 
 
 def to_compare(data: str) -> tuple[list[NDArray[np.uint8]], str]:
-    """Return pictures like a camera's, uint8 480×640×3 BGR, and what they are."""
+    """Return images like a camera's, uint8 480×640×3 BGR, and what they are."""
     source = _find(data)
     if source is None:
         return list(_synthetic(_COMPARED_SEED, COMPARED)), f"{COMPARED} others of the synthetic camera"
     held_out = [item for item in source.items if item.split == "test"]
     chosen = _spread(held_out or source.items, COMPARED)
-    return [_like_a_frame(source.read(item)) for item in chosen], f"{len(chosen)} pictures of {data}"
+    return [_like_a_frame(source.read(item)) for item in chosen], f"{len(chosen)} images of {data}"
 
 
 def to_calibrate(data: str) -> tuple[list[NDArray[np.uint8]], str]:
-    """Return pictures like a camera's, none of them one to compare on, and what they are."""
+    """Return images like a camera's, none of them one to compare on, and what they are."""
     source = _find(data)
     if source is None:
         return list(_synthetic(_CALIBRATED_SEED, CALIBRATED)), f"{CALIBRATED} synthetic frames"
     training = [item for item in source.items if item.split == "train"]
     chosen = _spread(training or source.items[1:], CALIBRATED)
-    return [_like_a_frame(source.read(item)) for item in chosen], f"{len(chosen)} pictures of {data}"
+    return [_like_a_frame(source.read(item)) for item in chosen], f"{len(chosen)} images of {data}"
 
 
 def _find(data: str) -> Source | None:
-    """Open a data set below $EDGECNN_DATA; None where it is not there."""
+    """Open a dataset below $EDGECNN_DATA; None where it is not there."""
     try:
         return open_source(find_data(data, None))
     except DataError:
@@ -53,7 +53,7 @@ def _find(data: str) -> Source | None:
 
 
 def _spread(items: list[Item], count: int) -> list[Item]:
-    """Choose evenly from all: sources list their pictures class by class."""
+    """Choose evenly from all: sources list their images class by class."""
     places = np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int)
     return [items[i] for i in places]
 
@@ -64,12 +64,12 @@ def _synthetic(seed: int, count: int) -> Iterator[NDArray[np.uint8]]:
             yield camera.draw(i)[0]
 
 
-def _like_a_frame(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Enlarge a picture to a frame's height, and mirror what it lacks in width."""
-    if picture.ndim == 2:
-        picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)  # type: ignore[assignment]
-    side = min(picture.shape[:2])
-    top, left = (picture.shape[0] - side) // 2, (picture.shape[1] - side) // 2
-    square = cv2.resize(picture[top : top + side, left : left + side], (HEIGHT, HEIGHT))
+def _like_a_frame(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Enlarge an image to a frame's height, and mirror what it lacks in width."""
+    if image.ndim == 2:
+        image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)  # type: ignore[assignment]
+    side = min(image.shape[:2])
+    top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
+    square = cv2.resize(image[top : top + side, left : left + side], (HEIGHT, HEIGHT))
     border = (WIDTH - HEIGHT) // 2
     return cv2.copyMakeBorder(square, 0, 0, border, border, cv2.BORDER_REFLECT_101)  # type: ignore[return-value]

@@ -5,10 +5,10 @@ import socket
 
 import pytest
 
-from edgecnn.live.sink.web import bucket, connection, pace
+from edgecnn.live.sink.web import bucket, connection, rate_limit
 from edgecnn.live.sink.web.guard import COOKIE, Guard
 from edgecnn.live.sink.web.listen import Listen
-from edgecnn.live.sink.web.pace import AT_ONCE, PER_S, Pace
+from edgecnn.live.sink.web.rate_limit import AT_ONCE, PER_S, RateLimit
 from edgecnn.live.sink.web.visits import THIS_MACHINE
 from tests.conftest import until
 from tests.edgecnn.live.sink.web.conftest import serve
@@ -30,7 +30,7 @@ class Later:
     def __init__(self, monkeypatch):
         self.now_s, self._calls = 1000.0, []
         monkeypatch.setattr(bucket.time, "monotonic", lambda: self.now_s)
-        monkeypatch.setattr(pace.asyncio, "get_running_loop", lambda: self)
+        monkeypatch.setattr(rate_limit.asyncio, "get_running_loop", lambda: self)
 
     def call_later(self, delay_s, call, *arguments):
         self._calls.append((self.now_s + delay_s, call, arguments))
@@ -51,52 +51,52 @@ def later(monkeypatch):
 
 
 @pytest.fixture
-def paced():
+def limited():
     """Lets in what begins with the token."""
-    return Pace(lambda _, head: head.startswith(b"token"))
+    return RateLimit(lambda _, head: head.startswith(b"token"))
 
 
-def test_one_client_waits_and_others_do_not(later, paced):
+def test_one_client_waits_and_others_do_not(later, limited):
     gone = []
-    assert all(paced.lets_in(Held(), b"") for _ in range(AT_ONCE))
+    assert all(limited.lets_in(Held(), b"") for _ in range(AT_ONCE))
     waiting = [Held("a", gone) for _ in range(3 * PER_S)]
-    assert not any(paced.lets_in(held, b"") for held in waiting)
-    assert paced.lets_in(Held("b"), b"")
-    assert paced.lets_in(Held("a"), b"token")
+    assert not any(limited.lets_in(held, b"") for held in waiting)
+    assert limited.lets_in(Held("b"), b"")
+    assert limited.lets_in(Held("a"), b"token")
     later.pass_by(1)
     assert abs(len(gone) - PER_S) <= 1
     later.pass_by(3)
     assert gone == waiting, "first come, first served"
-    assert paced.lets_in(Held(), b"")
+    assert limited.lets_in(Held(), b"")
 
 
-def test_a_newcomer_does_not_overtake(later, paced):
+def test_a_newcomer_does_not_overtake(later, limited):
     gone = []
     for _ in range(AT_ONCE + 5):
-        paced.lets_in(Held("a", gone), b"")
+        limited.lets_in(Held("a", gone), b"")
     later.pass_by(1.5 / PER_S)
     late = Held("a", gone)
-    assert not paced.lets_in(late, b"")
+    assert not limited.lets_in(late, b"")
     later.pass_by(1)
     assert len(gone) == 6
     assert gone[-1] is late
 
 
-def test_who_leaves_takes_nobodys_turn(later, paced):
+def test_who_leaves_takes_nobodys_turn(later, limited):
     gone = []
     for _ in range(AT_ONCE):
-        paced.lets_in(Held(), b"")
+        limited.lets_in(Held(), b"")
     for _ in range(1000):
         held = Held("a", gone)
-        assert not paced.lets_in(held, b"")
-        paced.discard(held)
+        assert not limited.lets_in(held, b"")
+        limited.discard(held)
     patient = Held("a", gone)
-    assert not paced.lets_in(patient, b"")
+    assert not limited.lets_in(patient, b"")
     later.pass_by(2 / PER_S)
     assert gone == [patient]
     later.pass_by(10)
-    assert not paced._waiting
-    paced.discard(patient)
+    assert not limited._waiting
+    limited.discard(patient)
 
 
 def guard(token: str | None = TOKEN) -> Guard:
