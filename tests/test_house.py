@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,21 @@ def test_errors_are_drawn_in_their_own_docstring():
 @pytest.mark.parametrize("path", [*FILES, *sorted(TRAINER.rglob("*.py"))], ids=lambda p: p.name)
 def test_files_stay_small(path):
     assert len(path.read_text("utf-8").splitlines()) <= 350
+
+
+# Names that the runtime still uses for two classes.
+TWICE = {
+    "Accuracy", "Device", "Entry", "Found", "Frame", "Layout", "Operator", "Pace", "Picture", "_Wary",
+}  # fmt: skip
+
+
+def test_a_class_name_is_used_once():
+    places = defaultdict(list)
+    for path in [*FILES, *TRAINER.rglob("*.py")]:
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.ClassDef) and node.name not in TWICE:
+                places[node.name].append(str(path.relative_to(ROOT)))
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
 # What may print, open a console or write JSON by itself, beside the rooms that are there for it.

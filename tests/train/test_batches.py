@@ -7,12 +7,12 @@ import pytest
 from edgecnn_train.batches import Batches, class_weights, scaled
 from edgecnn_train.losses import soften
 from edgecnn_train.recipe import AugmentSpec, TrainSpec
-from edgecnn_train.splits import Split
+from edgecnn_train.splits import LabeledImages
 
 COUNT = 21
 LABELS = np.array([0] * 12 + [1] * 6 + [2] * 3)
 IMAGES = np.random.default_rng(0).integers(0, 256, (COUNT, 8, 8, 1)).astype(np.uint8)
-SPLIT = Split(IMAGES, LABELS, (None,) * COUNT)
+SPLIT = LabeledImages(IMAGES, LABELS, (None,) * COUNT)
 SPEC = TrainSpec(batch_size=8)
 
 

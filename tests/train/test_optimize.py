@@ -10,7 +10,7 @@ from edgecnn_train.losses import loss
 from edgecnn_train.optimize import Schedule, optimizer
 from edgecnn_train.recipe import AugmentSpec, TrainSpec
 from edgecnn_train.recipe_file import read_recipe
-from edgecnn_train.splits import Split
+from edgecnn_train.splits import LabeledImages
 from tests.train.conftest import losses_of, small
 
 RATE = 0.05
@@ -103,7 +103,7 @@ def regression(count=10, classes=3, seed=0):
     labels = np.arange(count, dtype=np.int64) % classes
     labels[labels == 2] = np.where(rng.random((labels == 2).sum()) < 0.5, 2, 0)
     labels[-1] = 2
-    split = Split(rng.integers(0, 256, (count, 2, 2, 1)).astype(np.uint8), labels, (None,) * count)
+    split = LabeledImages(rng.integers(0, 256, (count, 2, 2, 1)).astype(np.uint8), labels, (None,) * count)
     inputs = keras.Input((2, 2, 1))
     flat = keras.layers.Flatten()(inputs)
     answer = keras.layers.Dense(classes, "softmax", kernel_initializer="zeros")(flat)

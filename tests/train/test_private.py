@@ -18,7 +18,7 @@ from edgecnn_train.negatives import load_negatives
 from edgecnn_train.pipeline import train
 from edgecnn_train.private import PoissonBatches, chain, clipped_sum, noisy_mean
 from edgecnn_train.recipe import AugmentSpec, PrivateSpec, TrainSpec
-from edgecnn_train.splits import Split
+from edgecnn_train.splits import LabeledImages
 
 needs_accountant = pytest.mark.skipif(
     importlib.util.find_spec("dp_accounting") is None, reason="needs the extra `private`"
@@ -140,7 +140,7 @@ def poisson(count, batch_size):
     """Batches of pictures that bear their own numbers."""
     images = np.zeros((count, 1, 2, 1), np.uint8)
     images[:, 0, 0, 0], images[:, 0, 1, 0] = np.arange(count) % 256, np.arange(count) // 256
-    split = Split(images, np.arange(count) % 3, (None,) * count)
+    split = LabeledImages(images, np.arange(count) % 3, (None,) * count)
     return PoissonBatches(split, AugmentSpec(), TrainSpec(batch_size=batch_size, seed=0))
 
 

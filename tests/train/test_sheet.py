@@ -5,13 +5,15 @@ from edgecnn.dataset import open_source
 from edgecnn.errors import OutputError
 from edgecnn_train.inspection.preview import preview
 from edgecnn_train.recipe_file import read_recipe
-from edgecnn_train.sheet import Cell, Section, contact_sheet, drawable_labels, write_png
+from edgecnn_train.sheet import Cell, SheetSection, contact_sheet, drawable_labels, write_png
 
 
 def test_pictures_are_drawn_whole_in_their_colours():
     red = np.zeros((10, 40, 3), np.uint8)
     red[..., 2] = 255
-    sheet = contact_sheet([Section("a title", (Cell((red, np.zeros((9, 9), np.uint8)), "two"),))], side=40)
+    sheet = contact_sheet(
+        [SheetSection("a title", (Cell((red, np.zeros((9, 9), np.uint8)), "two"),))], side=40
+    )
     assert sheet.dtype == np.uint8
     assert np.count_nonzero((sheet == (0, 0, 255)).all(2)) == 10 * 40
     assert np.count_nonzero((sheet == (0, 0, 0)).all(2)) == 40 * 40
@@ -19,15 +21,15 @@ def test_pictures_are_drawn_whole_in_their_colours():
 
 def test_rows_break_and_a_cell_does_not():
     cells = tuple(Cell((np.zeros((8, 8), np.uint8),) * 2) for _ in range(5))
-    wide = contact_sheet([Section("", cells)], side=40, columns=10)
-    narrow = contact_sheet([Section("", cells)], side=40, columns=4)
+    wide = contact_sheet([SheetSection("", cells)], side=40, columns=10)
+    narrow = contact_sheet([SheetSection("", cells)], side=40, columns=4)
     assert narrow.shape[0] > wide.shape[0]
     assert np.count_nonzero(narrow == 0) == np.count_nonzero(wide == 0)
 
 
 def test_an_empty_sheet_and_captions_of_any_length_are_drawn():
     assert contact_sheet([]).shape[1] == 320
-    contact_sheet([Section("猫" * 300, (Cell((np.zeros((1, 900, 1), np.uint8),), "x" * 300),))])
+    contact_sheet([SheetSection("猫" * 300, (Cell((np.zeros((1, 900, 1), np.uint8),), "x" * 300),))])
 
 
 def test_labels_are_drawn_as_they_are_in_any_script():

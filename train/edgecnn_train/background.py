@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from edgecnn.bundle.convention import Background
     from edgecnn.dataset import Source, SplitName
     from edgecnn_train.recipe import Recipe
-    from edgecnn_train.splits import Split
+    from edgecnn_train.splits import LabeledImages
 
     Picture = NDArray[np.uint8]
 
@@ -52,8 +52,8 @@ def background_of(recipe: Recipe, labels: Sequence[str]) -> int | None:
 
 
 def with_background(
-    source: Source, parts: dict[SplitName, Split], recipe: Recipe
-) -> tuple[Source, dict[SplitName, Split]]:
+    source: Source, parts: dict[SplitName, LabeledImages], recipe: Recipe
+) -> tuple[Source, dict[SplitName, LabeledImages]]:
     """Add the background class that the recipe asks for, unless the data have one of that name.
 
     Each split gets as many made pictures as its classes have in the mean, made from that split's own.
@@ -79,6 +79,6 @@ def with_background(
     return GeneratedSource(source, items, pictures), grown
 
 
-def generated_count(split: Split, background: int | None) -> int:
+def generated_count(split: LabeledImages, background: int | None) -> int:
     """Return how many of a split's pictures, all of the background class, were made."""
     return sum(i.label == background and i.id.startswith(f"{GENERATED}/") for i in split.items)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from edgecnn_train.recipe import AugmentSpec, TrainSpec
-    from edgecnn_train.splits import Split
+    from edgecnn_train.splits import LabeledImages
 
 Batch = tuple[NDArray[Any], ...]
 
@@ -44,7 +44,9 @@ class Batches:
         A Keras model whose answers, softened by the recipe's temperature, stand beside the targets.
     """
 
-    def __init__(self, split: Split, change: AugmentSpec, spec: TrainSpec, teacher: Any = None) -> None:
+    def __init__(
+        self, split: LabeledImages, change: AugmentSpec, spec: TrainSpec, teacher: Any = None
+    ) -> None:
         self._split, self._change, self._spec, self._teacher = split, change, spec, teacher
         self._classes = int(split.labels.max()) + 1
         self.steps = -(-len(split) // spec.batch_size)

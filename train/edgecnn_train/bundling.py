@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from edgecnn_train.progress import Show
     from edgecnn_train.quantize import Converted
     from edgecnn_train.recipe import Recipe
-    from edgecnn_train.splits import DataSet
+    from edgecnn_train.splits import Dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Published(NamedTuple):
 
 def publish_network(
     run: Run,
-    data: DataSet,
+    data: Dataset,
     fitted: Fitted,
     judging: Callable[[dict[str, Classifier]], Judged],
     folds: FoldEstimate | None = None,
@@ -133,7 +133,7 @@ def publish_network(
     return read_bundle(out), Published(judged, measured)
 
 
-def _converted(run: Run, data: DataSet, fitted: Fitted) -> Converted:
+def _converted(run: Run, data: Dataset, fitted: Fitted) -> Converted:
     """Convert the network; training with the rounding of int8 has a display of its own."""
     arguments = fitted.model, data, run.recipe, run.work, run.say, run.show
     if run.recipe.quantize.method == "qat":

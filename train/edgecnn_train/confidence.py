@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from edgecnn.classify.classifier import Classifier
     from edgecnn_train.negatives import Negatives
     from edgecnn_train.recipe import Recipe
-    from edgecnn_train.splits import DataSet
+    from edgecnn_train.splits import Dataset
 
 TEMPERATURE_LIMITS = (0.2, 15.0)
 # How far the logarithm of the temperature may be expected to lie from 0. A validation split of four pictures,
@@ -144,7 +144,7 @@ def tell_apart(background: str | None) -> str:
 
 
 def calibrate(
-    data: DataSet, recipe: Recipe, negatives: Negatives, classifiers: dict[str, Classifier]
+    data: Dataset, recipe: Recipe, negatives: Negatives, classifiers: dict[str, Classifier]
 ) -> Calibrated:
     """Calibrate every variant on the validation split, and measure it on the test split."""
     background = background_of(recipe, data.labels)
@@ -161,7 +161,7 @@ def calibrate(
 
 
 def published(
-    data: DataSet,
+    data: Dataset,
     recipe: Recipe,
     negatives: Negatives,
     classifiers: dict[str, Classifier],
@@ -211,7 +211,7 @@ def _together(pairs: Sequence[tuple[Reliability, Reliability]]) -> tuple[Reliabi
 
 
 def _variant(
-    data: DataSet, recipe: Recipe, negatives: Negatives, classifier: Classifier, background: int | None
+    data: Dataset, recipe: Recipe, negatives: Negatives, classifier: Classifier, background: int | None
 ) -> CalibratedVariant:
     floor = smallest(classifier.model.file.outputs[0])
     pictures = data.validation.images, negatives.choosing, negatives.measuring

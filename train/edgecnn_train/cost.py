@@ -34,7 +34,7 @@ _PICTURES = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class NetworkCost:
     """What a network costs as int8: bytes with labels inside, and milliseconds in the median, one thread."""
 
     parameters: int
@@ -62,7 +62,7 @@ class Budget:
     def __bool__(self) -> bool:
         return bool(self.kb or self.mmacs or self.ms)
 
-    def allows(self, cost: Cost) -> bool:
+    def allows(self, cost: NetworkCost) -> bool:
         """Whether a network keeps to every limit."""
         return (
             (not self.kb or cost.int8_bytes <= self.kb * 1024)
@@ -75,7 +75,7 @@ class Budget:
         return " and ".join(f"{limit:g} {unit}" for limit, unit in limits if limit)
 
 
-def cost(recipe: Recipe, image: InputSpec, labels: Sequence[str]) -> Cost:
+def cost(recipe: Recipe, image: InputSpec, labels: Sequence[str]) -> NetworkCost:
     """Quantize the untrained network and run it: cost depends on its shape, not on what it has learnt."""
     network = build(recipe.model, image, len(labels))
     shape = (_PICTURES, *network.input_shape[1:])
@@ -84,7 +84,7 @@ def cost(recipe: Recipe, image: InputSpec, labels: Sequence[str]) -> Cost:
     content = with_metadata(compact(to_int8(network, pictures)), "int8", recipe, tuple(labels), image)
     file = read_tflite(content, recipe.model.family)
     model = Model(recipe.name, "int8", content, file, tuple(labels), image, None)
-    return Cost(network.count_params(), file.macs, len(content), arena_bytes(file), _latency(model))
+    return NetworkCost(network.count_params(), file.macs, len(content), arena_bytes(file), _latency(model))
 
 
 def _disturb(network: Any) -> None:

@@ -14,7 +14,7 @@ from edgecnn.image.preprocess import Preprocessor
 from edgecnn.tflite.file import Tensor
 from edgecnn_train.background import with_background
 from edgecnn_train.cropping import cropped
-from edgecnn_train.splits import DataSet, Split, stratified
+from edgecnn_train.splits import Dataset, LabeledImages, stratified
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,14 +33,14 @@ NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Pictures:
+class PreparedImages:
     """All pictures of a source as the model sees them.
 
     `skipped` says why for each that could not be read, files of kinds that are not read among them.
     """
 
     input: InputSpec
-    whole: Split
+    whole: LabeledImages
     skipped: tuple[str, ...]
 
 
@@ -57,7 +57,7 @@ def find_recipe_data(spec: DataSpec, path: Path | None) -> tuple[Path, DataSpec]
     return found, spec if name == spec.name else replace(spec, name=name, licence="not stated")
 
 
-def load_data(source: Source, recipe: Recipe, say: Callable[[str], None]) -> DataSet:
+def load_data(source: Source, recipe: Recipe, say: Callable[[str], None]) -> Dataset:
     """Read every picture once and split them.
 
     Pictures that can't be read are said, skipped and counted. Raises DataError where what is left can't be
@@ -66,7 +66,7 @@ def load_data(source: Source, recipe: Recipe, say: Callable[[str], None]) -> Dat
     return divide(source, read_pictures(source, recipe, say), recipe)
 
 
-def read_pictures(source: Source, recipe: Recipe, say: Callable[[str], None]) -> Pictures:
+def read_pictures(source: Source, recipe: Recipe, say: Callable[[str], None]) -> PreparedImages:
     """Read every picture once, at the recipe's size. Raises DataError where a class has too few."""
     for note in left_out(source):
         say(note)
@@ -95,18 +95,18 @@ def read_pictures(source: Source, recipe: Recipe, say: Callable[[str], None]) ->
     images = np.stack(pictures)
     if images.ndim == 3:
         images = images[..., None]
-    whole = Split(images, np.array([i.label for i in items], np.int64), tuple(items))
-    return Pictures(spec, whole, tuple(skipped))
+    whole = LabeledImages(images, np.array([i.label for i in items], np.int64), tuple(items))
+    return PreparedImages(spec, whole, tuple(skipped))
 
 
-def divide(source: Source, pictures: Pictures, recipe: Recipe) -> DataSet:
+def divide(source: Source, pictures: PreparedImages, recipe: Recipe) -> Dataset:
     """Split pictures by what their items say and by the recipe. Raises DataError where that can't be done."""
     rng = np.random.default_rng([recipe.train.seed, 100])
     source, parts = with_background(source, _split(pictures.whole, source.labels, recipe, rng), recipe)
     # Ranges tell of the pictures that set them: what private training protects must not do that.
     pool = parts["validation" if recipe.private.enabled else "train"]
     chosen = stratified(pool.labels, min(recipe.quantize.calibration, len(pool)), rng)
-    return DataSet(
+    return Dataset(
         source,
         pictures.input,
         parts["train"],
@@ -117,7 +117,7 @@ def divide(source: Source, pictures: Pictures, recipe: Recipe) -> DataSet:
     )
 
 
-def everything(source: Source, pictures: Pictures, recipe: Recipe) -> DataSet:
+def everything(source: Source, pictures: PreparedImages, recipe: Recipe) -> Dataset:
     """Return all images as the training split, with empty ones for validation and test.
 
     A fifth of them does not set the int8 ranges, so that there are images to compare the layers on.
@@ -128,7 +128,7 @@ def everything(source: Source, pictures: Pictures, recipe: Recipe) -> DataSet:
     rng = np.random.default_rng([recipe.train.seed, 103])
     count = min(recipe.quantize.calibration, round(0.8 * len(train)))
     chosen = train.take(np.sort(stratified(train.labels, count, rng)))
-    return DataSet(source, pictures.input, train, none, none, chosen, pictures.skipped)
+    return Dataset(source, pictures.input, train, none, none, chosen, pictures.skipped)
 
 
 def choose_input(source: Source, wanted: RecipeInput, say: Callable[[str], None]) -> InputSpec:
@@ -199,8 +199,8 @@ def _classes(labels: Sequence[str]) -> str:
 
 
 def _split(
-    whole: Split, labels: Sequence[str], recipe: Recipe, rng: np.random.Generator
-) -> dict[SplitName, Split]:
+    whole: LabeledImages, labels: Sequence[str], recipe: Recipe, rng: np.random.Generator
+) -> dict[SplitName, LabeledImages]:
     """Take the official splits where there are some, and draw those that are missing."""
     official = np.array([i.split or "train" for i in whole.items])
     if recipe.data.redraw_validation:
@@ -232,7 +232,9 @@ def _split(
     return splits
 
 
-def _draw(whole: Split, pool: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def _draw(
+    whole: LabeledImages, pool: NDArray[np.int64], count: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
     """Draw about `count` places of the pool, every class its share, and whole groups only."""
     labels = whole.labels[pool]
     groups = [whole.items[i].group for i in pool]
@@ -253,7 +255,7 @@ def _draw(whole: Split, pool: NDArray[np.int64], count: int, rng: np.random.Gene
     return np.concatenate(drawn) if drawn else np.array([], np.int64)
 
 
-def _check_groups(whole: Split, parts: dict[SplitName, NDArray[np.int64]]) -> None:
+def _check_groups(whole: LabeledImages, parts: dict[SplitName, NDArray[np.int64]]) -> None:
     """Refuse official splits that tear a group apart: its pictures are neighbours, and the test would lie."""
     home: dict[str, SplitName] = {}
     for name, indices in parts.items():

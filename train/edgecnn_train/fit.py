@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from edgecnn_train.plan import Plan
     from edgecnn_train.progress import Show
     from edgecnn_train.recipe import TrainSpec
-    from edgecnn_train.splits import DataSet
+    from edgecnn_train.splits import Dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Fitted:
 
 def fit(
     model: Any,
-    data: DataSet,
+    data: Dataset,
     recipe: Recipe,
     work: Path,
     say: Callable[[str], None],
@@ -140,7 +140,7 @@ def compile_network(model: Any, chosen: Any, spec: TrainSpec, batches: Batches) 
 _DECIDING = ("input", "model", "train", "augment", "private")
 
 
-def fingerprint(data: DataSet, recipe: Recipe) -> str:
+def fingerprint(data: Dataset, recipe: Recipe) -> str:
     """Return what a checkpoint has to agree with to go on from it.
 
     Keys at their defaults are left out: a checkpoint outlives a new version that has more of them.

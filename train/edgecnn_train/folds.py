@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edgecnn.dataset import Item, Source
-    from edgecnn_train.data import Pictures
+    from edgecnn_train.data import PreparedImages
     from edgecnn_train.fit import Fitted
     from edgecnn_train.judge import Judged
     from edgecnn_train.negatives import Negatives
     from edgecnn_train.plan import Plan
     from edgecnn_train.progress import Show
     from edgecnn_train.recipe import Recipe
-    from edgecnn_train.splits import DataSet
+    from edgecnn_train.splits import Dataset
 
 
 # Negatives that choose a fold's threshold, and as many that measure it: all folds together have enough.
@@ -128,19 +128,19 @@ class Folds:
     """
 
     source: Source
-    parts: tuple[Pictures, ...]
+    parts: tuple[PreparedImages, ...]
     training: tuple[int, ...]
 
     def __len__(self) -> int:
         return len(self.parts)
 
-    def data(self, number: int, recipe: Recipe) -> DataSet:
+    def data(self, number: int, recipe: Recipe) -> Dataset:
         """Return the splits of a fold, from 1."""
         return divide(self.source, self.parts[number - 1], recipe)
 
 
 def make_folds(
-    source: Source, pictures: Pictures, recipe: Recipe, say: Callable[[str], None]
+    source: Source, pictures: PreparedImages, recipe: Recipe, say: Callable[[str], None]
 ) -> Folds | None:
     """Divide images into folds.
 
@@ -163,7 +163,7 @@ def make_folds(
 
 
 def trained(
-    recipe: Recipe, data: DataSet, folder: Path, say: Callable[[str], None], show: Show, plan: Plan
+    recipe: Recipe, data: Dataset, folder: Path, say: Callable[[str], None], show: Show, plan: Plan
 ) -> Fitted:
     """Train the recipe on one fold's training images; what was done already is in `folder`."""
     keras.utils.set_random_seed(recipe.train.seed)
@@ -171,7 +171,7 @@ def trained(
     return fit(network, data, recipe, folder, say, show, plan=plan)
 
 
-def tested(recipe: Recipe, data: DataSet, negatives: Negatives, fitted: Fitted, folder: Path) -> Judged:
+def tested(recipe: Recipe, data: Dataset, negatives: Negatives, fitted: Fitted, folder: Path) -> Judged:
     """Quantize one fold's network and judge it on the images that it never saw, through `Classifier`."""
     if recipe.unknown.negatives == GENERATED:
         negatives = load_negatives(data, recipe, _NEGATIVES)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from edgecnn_train.negatives import Negatives
     from edgecnn_train.offenders import Offender
     from edgecnn_train.recipe import Recipe
-    from edgecnn_train.splits import DataSet
+    from edgecnn_train.splits import Dataset
     from edgecnn_train.verify import Verified
 
 
@@ -46,7 +46,7 @@ class Judged:
 
 
 def judge(
-    data: DataSet,
+    data: Dataset,
     recipe: Recipe,
     negatives: Negatives,
     variants: dict[str, Classifier],
@@ -74,7 +74,7 @@ def judge(
 
 def judge_by_folds(
     folds: Sequence[Judged],
-    data: DataSet,
+    data: Dataset,
     recipe: Recipe,
     negatives: Negatives,
     variants: dict[str, Classifier],
@@ -100,7 +100,7 @@ def judge_by_folds(
     return Judged(fitted, result, calibrated, offenders, own, truth, tuple(folds))
 
 
-def same_answers(data: DataSet, variants: Mapping[str, Classifier]) -> float:
+def same_answers(data: Dataset, variants: Mapping[str, Classifier]) -> float:
     """Return the share of all training images for which int8 and float32 name the same class."""
     named = [probabilities(variants[name], data.train.images).argmax(axis=1) for name in ("int8", "float32")]
     return float(np.mean(named[0] == named[1]))

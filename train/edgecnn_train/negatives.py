@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from edgecnn.bundle.convention import Background
     from edgecnn_train.recipe import Recipe
-    from edgecnn_train.splits import DataSet
+    from edgecnn_train.splits import Dataset
 
     Picture = NDArray[np.uint8]
 
@@ -44,7 +44,7 @@ class Negatives:
     what: str
 
 
-def load_negatives(data: DataSet, recipe: Recipe, count: int = COUNT) -> Negatives:
+def load_negatives(data: Dataset, recipe: Recipe, count: int = COUNT) -> Negatives:
     """Make the recipe's negatives, or read them: at most `count` to choose by, and as many to measure by.
 
     Raises

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgecnn.classify.classifier import Classifier
-    from edgecnn_train.splits import DataSet
+    from edgecnn_train.splits import Dataset
 
 MOST = 25
 # The longer side of what is kept of each: large enough to see what it shows.
@@ -33,7 +33,7 @@ class Offender:
 
 
 def worst_offenders(
-    data: DataSet, wrong: Sequence[int], classifier: Classifier, count: int = MOST
+    data: Dataset, wrong: Sequence[int], classifier: Classifier, count: int = MOST
 ) -> tuple[Offender, ...]:
     """Return the wrong answers with the highest scores, the highest first.
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from edgecnn_train.negatives import Negatives
     from edgecnn_train.progress import Show
     from edgecnn_train.recipe import Recipe
-    from edgecnn_train.splits import DataSet
+    from edgecnn_train.splits import Dataset
 
 
 def train(
@@ -91,10 +91,10 @@ def train(
 
 def _train(
     run: Run,
-    data: DataSet,
+    data: Dataset,
     negatives: Negatives,
     folds: Folds | None,
-    whole: DataSet | None,
+    whole: Dataset | None,
     tensorboard: Path | None,
 ) -> Bundle:
     """Train and publish; of a small set first the network of the first fold, then that of all images."""
@@ -116,7 +116,7 @@ def _train(
         raise
 
 
-def _with_all(run: Run, whole: DataSet, folds: Folds, first: Published, negatives: Negatives) -> Bundle:
+def _with_all(run: Run, whole: Dataset, folds: Folds, first: Published, negatives: Negatives) -> Bundle:
     """Estimate the accuracy by folds, and publish a network that has learned from all images."""
     recipe, say, plan = run.recipe, run.say, run.plan
     say(f"few images: {len(folds) - 1} more trainings to test on all of them, then one that learns from all")
@@ -142,7 +142,7 @@ def _with_all(run: Run, whole: DataSet, folds: Folds, first: Published, negative
     return publish_network(run, whole, fitted, by_folds, found, first.measured)[0]
 
 
-def _sizes(data: DataSet, folds: Folds | None) -> str:
+def _sizes(data: Dataset, folds: Folds | None) -> str:
     counts = (
         f"{len(data.train):,} images for training, {len(data.validation):,} for validation, "
         f"{len(data.test):,} for the test"
@@ -160,7 +160,7 @@ TRAINING = "training"
 TRAINING_ON_ALL = "training on all images"
 
 
-def _plan(recipe: Recipe, data: DataSet, folds: Folds | None, whole: DataSet | None) -> Plan:
+def _plan(recipe: Recipe, data: Dataset, folds: Folds | None, whole: Dataset | None) -> Plan:
     """Return every step of the run."""
 
     def training(name: str, images: int) -> Step:
@@ -176,7 +176,7 @@ def _plan(recipe: Recipe, data: DataSet, folds: Folds | None, whole: DataSet | N
     return Plan(steps)
 
 
-def _settled(recipe: Recipe, data: DataSet) -> Recipe:
+def _settled(recipe: Recipe, data: Dataset) -> Recipe:
     """Return the recipe with what was chosen from the pictures filled in, so that the bundle records it."""
     image = data.input
     color: Literal["gray", "rgb"] = "gray" if image.color == "gray" else "rgb"

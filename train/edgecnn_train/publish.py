@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from edgecnn.bundle.output_folder import Draft, Target
     from edgecnn_train.fit import Fitted
     from edgecnn_train.recipe import Recipe
-    from edgecnn_train.splits import DataSet
+    from edgecnn_train.splits import Dataset
     from edgecnn_train.verify import Verified
 
 CALIBRATION = "calibration.txt"
@@ -173,7 +173,7 @@ def with_metadata(
 
 def describe(
     manifest: dict[str, Any],
-    data: DataSet,
+    data: Dataset,
     recipe: Recipe,
     fitted: Fitted,
     result: Verified,

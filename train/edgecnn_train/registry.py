@@ -129,10 +129,10 @@ SCHEDULES = Registry(
 
 REGISTRIES = (FAMILIES, ACTIVATIONS, LOSSES, OPTIMIZERS, SCHEDULES)
 
-# The steps of augmentation, in order. `crop` and `move` change where pixels are, uint8 N×H×W×C; `shade`
+# The stages of augmentation, in order. `crop` and `move` change where pixels are, uint8 N×H×W×C; `shade`
 # changes their values, float32 N×H×W×C, 0 to 255; `cover` comes last, uint8 again. `mix` combines images,
 # float32 0 to 1, and their targets, float32 N×K.
-Step = Literal["crop", "move", "shade", "cover", "mix"]
+Stage = Literal["crop", "move", "shade", "cover", "mix"]
 
 
 class Augmentation(NamedTuple):
@@ -143,7 +143,7 @@ class Augmentation(NamedTuple):
     order, and returns new images (and targets). It runs where at least one of its amounts is not 0.
     """
 
-    step: Step
+    stage: Stage
     limits: Mapping[str, float]
     code: Code
 
@@ -174,16 +174,16 @@ def augment_limits() -> dict[str, float]:
     return limits | {"clean": 1.0}  # the share of images that no row but crop and flip changes
 
 
-def augmentation(step: Step, **limits: float) -> Callable[[Function], Function]:
+def augmentation(stage: Stage, **limits: float) -> Callable[[Function], Function]:
     """Return a decorator that adds an augmentation, with its keys and their largest amounts.
 
-    It runs after the others of its step. Raises ValueError where a key is taken.
+    It runs after the others of its stage. Raises ValueError where a key is taken.
     """
 
     def add(code: Function) -> Function:
         if taken := limits.keys() & augment_limits().keys():
             raise ValueError(f"[augment] has {', '.join(sorted(taken))} already: choose another name")
-        AUGMENTATIONS.append(Augmentation(step, limits, code))
+        AUGMENTATIONS.append(Augmentation(stage, limits, code))
         return code
 
     return add

@@ -34,14 +34,14 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class SheetSection:
     """A title and the cells below it."""
 
     title: str
     cells: tuple[Cell, ...]
 
 
-def contact_sheet(sections: Sequence[Section], side: int = 96, columns: int = 10) -> NDArray[np.uint8]:
+def contact_sheet(sections: Sequence[SheetSection], side: int = 96, columns: int = 10) -> NDArray[np.uint8]:
     """Draw a sheet: uint8 H×W×3 BGR.
 
     Parameters
@@ -86,7 +86,7 @@ def write_png(path: Path, sheet: NDArray[np.uint8], *, new: bool = False) -> Pat
     return path
 
 
-def _rows(section: Section, side: int, columns: int) -> list[NDArray[np.uint8]]:
+def _rows(section: SheetSection, side: int, columns: int) -> list[NDArray[np.uint8]]:
     """Draw the title and the rows of cells."""
     line = _LINE if any(cell.caption for cell in section.cells) else 4
     drawn = [_cell(cell, side, line) for cell in section.cells]

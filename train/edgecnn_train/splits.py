@@ -19,7 +19,7 @@ SMALL_CLASS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class LabeledImages:
     """Pictures as the model sees them: uint8 N×H×W×C, labels int64 N, and the items they came from."""
 
     images: NDArray[np.uint8]
@@ -29,18 +29,20 @@ class Split:
     def __len__(self) -> int:
         return len(self.items)
 
-    def sample(self, count: int, seed: int) -> Split:
+    def sample(self, count: int, seed: int) -> LabeledImages:
         """Return at most so many pictures, of every class its share, drawn by the seed."""
         rng = np.random.default_rng([seed, 102])
         return self.take(np.sort(stratified(self.labels, min(count, len(self)), rng)))
 
-    def take(self, indices: NDArray[np.int64]) -> Split:
+    def take(self, indices: NDArray[np.int64]) -> LabeledImages:
         """Return the pictures at these places."""
-        return Split(self.images[indices], self.labels[indices], tuple(self.items[i] for i in indices))
+        return LabeledImages(
+            self.images[indices], self.labels[indices], tuple(self.items[i] for i in indices)
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class DataSet:
+class Dataset:
     """A data set that is ready for training.
 
     `calibration` is a part of `train`, or of `validation` in a private run; the other splits share nothing.
@@ -50,10 +52,10 @@ class DataSet:
 
     source: Source
     input: InputSpec
-    train: Split
-    validation: Split
-    test: Split
-    calibration: Split
+    train: LabeledImages
+    validation: LabeledImages
+    test: LabeledImages
+    calibration: LabeledImages
     skipped: tuple[str, ...]
 
     @property
@@ -62,7 +64,7 @@ class DataSet:
         return self.source.labels
 
     @property
-    def apart(self) -> Split:
+    def apart(self) -> LabeledImages:
         """Images that did not set the int8 ranges: the validation split, or where that is empty others."""
         if len(self.validation):
             return self.validation

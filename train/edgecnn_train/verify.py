@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgecnn.classify.classifier import Classifier
-    from edgecnn_train.splits import DataSet
+    from edgecnn_train.splits import Dataset
 
 # A seed that no training uses; every frame shows another digit.
 SYNTHETIC_SPEC = "synthetic:seed=2026,fps=0,hold=1"
@@ -54,7 +54,7 @@ class Verified:
         return (self.float_top1 - self.int8_top1) * 100
 
 
-def verify(data: DataSet, variants: Mapping[str, Classifier], synthetic_frames: int = 0) -> Verified:
+def verify(data: Dataset, variants: Mapping[str, Classifier], synthetic_frames: int = 0) -> Verified:
     """Run all variants, int8 and float32 among them, over the test split, read again from its source."""
     truth = data.test.labels
     least = variants["int8"].least_side

@@ -14,7 +14,7 @@ from keras import layers
 from edgecnn.dataset import Item
 from edgecnn_train.fit import scaled
 from edgecnn_train.quantize import quantization_aware, to_float32, to_int8, twin_to_int8, without_rounding
-from edgecnn_train.splits import Split
+from edgecnn_train.splits import LabeledImages
 
 NETWORKS = ("residual", "depthwise", "classic")
 
@@ -72,7 +72,7 @@ def classic(activation: str = "relu", pool: Any = layers.MaxPooling2D) -> Any:
     return keras.Model(image, layers.Dense(10, activation="softmax", name="probability")(x), name="classic")
 
 
-def patterns(count: int, seed: int) -> Split:
+def patterns(count: int, seed: int) -> LabeledImages:
     """Noisy colour patterns of 8×8 fields, one for each of ten classes."""
     rng = np.random.default_rng(seed)
     labels = np.arange(count) % 10
@@ -80,10 +80,10 @@ def patterns(count: int, seed: int) -> Split:
     clean = np.repeat(np.repeat(fields[labels], 4, 1), 4, 2)
     images = np.clip(clean + rng.normal(0, 90, clean.shape), 0, 255).astype(np.uint8)
     items = tuple(Item(f"{seed}/{i}", int(label), "train") for i, label in enumerate(labels))
-    return Split(images, labels.astype(np.int64), items)
+    return LabeledImages(images, labels.astype(np.int64), items)
 
 
-def train(network: Any, split: Split, epochs: int, rate: float) -> Any:
+def train(network: Any, split: LabeledImages, epochs: int, rate: float) -> Any:
     """Train for a moment; return the history."""
     network.compile(
         keras.optimizers.Adam(rate),
@@ -98,8 +98,8 @@ def train(network: Any, split: Split, epochs: int, rate: float) -> Any:
 class Workshop:
     """Everything the tests of this folder start from, each made once and when it is first asked for."""
 
-    train: Split
-    test: Split
+    train: LabeledImages
+    test: LabeledImages
 
     @cache  # noqa: B019 - lives as long as the tests
     def network(self, name: str) -> Any:

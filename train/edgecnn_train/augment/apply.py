@@ -1,4 +1,4 @@
-"""Applies a recipe's augmentations, step by step; see `AUGMENTATIONS` for the steps and their arrays."""
+"""Applies a recipe's augmentations, stage by stage; see `AUGMENTATIONS` for the stages and their arrays."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgecnn_train.augment.single import mirror
-from edgecnn_train.registry import AUGMENTATIONS, Augmentation, Step, load
+from edgecnn_train.registry import AUGMENTATIONS, Augmentation, Stage, load
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,7 +43,7 @@ def augment(images: NDArray[np.uint8], spec: AugmentSpec, rng: np.random.Generat
 
 def active(spec: AugmentSpec) -> bool:
     """Whether the recipe changes single images at all; `mixes` says whether it mixes them."""
-    return any(_chosen(step, spec) for step in ("crop", "move", "shade", "cover"))
+    return any(_chosen(stage, spec) for stage in ("crop", "move", "shade", "cover"))
 
 
 def mixes(spec: AugmentSpec) -> bool:
@@ -63,16 +63,16 @@ def mix(
     return mixed, shared
 
 
-def _chosen(step: Step, spec: AugmentSpec) -> list[Augmentation]:
-    return [row for row in AUGMENTATIONS if row.step == step and any(_amounts(row, spec))]
+def _chosen(stage: Stage, spec: AugmentSpec) -> list[Augmentation]:
+    return [row for row in AUGMENTATIONS if row.stage == stage and any(_amounts(row, spec))]
 
 
 def _amounts(row: Augmentation, spec: AugmentSpec) -> list[float]:
     return [getattr(spec, key) for key in row.limits]
 
 
-def _apply(step: Step, images: Any, spec: AugmentSpec, rng: np.random.Generator) -> Any:
-    for row in _chosen(step, spec):
+def _apply(stage: Stage, images: Any, spec: AugmentSpec, rng: np.random.Generator) -> Any:
+    for row in _chosen(stage, spec):
         images = load(row.code)(images, *_amounts(row, spec), rng)
     return images
 

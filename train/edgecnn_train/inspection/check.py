@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from edgecnn.dataset import Item, Source, SplitName
     from edgecnn_train.inspection.duplicates import Duplicates
-    from edgecnn_train.inspection.findings import Finding
+    from edgecnn_train.inspection.findings import DatasetFinding
     from edgecnn_train.inspection.label_noise import LabelVotes
     from edgecnn_train.inspection.survey import Survey
     from edgecnn_train.recipe import Recipe
@@ -36,14 +36,14 @@ _STRICT = frozenset({"leak", "conflict", "corrupt"})
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class CheckReport:
     """What a check has seen and found, the worst first."""
 
     path: Path
     seen: Survey
     same: Duplicates
     votes: LabelVotes | None
-    findings: tuple[Finding, ...]
+    findings: tuple[DatasetFinding, ...]
 
     def why_not(self, *, strict: bool) -> str:
         """Say what training can't start with, or what `strict` does not let pass; an empty text for nothing.
@@ -116,7 +116,7 @@ def check(
     recipe: Recipe,
     tick: Callable[[int], None] = lambda _: None,
     say: Callable[[str], None] = lambda _: None,
-) -> Report:
+) -> CheckReport:
     """Check a data set.
 
     Parameters
@@ -151,10 +151,10 @@ def check(
         look.crops(seen, recipe.input),
         look.balance(seen, recipe.data),
     )
-    return Report(path, seen, same, votes, tuple(sorted(found, key=lambda f: _SEVERITY[f.level])))
+    return CheckReport(path, seen, same, votes, tuple(sorted(found, key=lambda f: _SEVERITY[f.level])))
 
 
-def manifest(report: Report, target: Path) -> tuple[str, int]:
+def manifest(report: CheckReport, target: Path) -> tuple[str, int]:
     """Return a CSV manifest with duplicates in one group, and how many pictures it leaves out.
 
     Where a group lies in several official splits, only its pictures in the test split stay (or those in the

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from edgecnn.dataset import LayoutName, Source
-    from edgecnn_train.inspection.check import Report
+    from edgecnn_train.inspection.check import CheckReport
     from edgecnn_train.recipe import Recipe
-    from edgecnn_train.sheet import Section
+    from edgecnn_train.sheet import SheetSection
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 
@@ -165,7 +165,7 @@ def _open(
     return recipe, path, opened
 
 
-def _lines(report: Report) -> Iterator[str]:
+def _lines(report: CheckReport) -> Iterator[str]:
     """Write the report for people: what there is, then what was found, the worst first."""
     seen = report.seen
     yield f"{report.path}: {len(seen):,} pictures in {len(seen.labels)} classes"
@@ -197,7 +197,7 @@ def _wrap(first: str, text: str) -> list[str]:
     )
 
 
-def _table(report: Report) -> Iterator[str]:
+def _table(report: CheckReport) -> Iterator[str]:
     """Write the pictures of each class and split; of many classes the smallest only."""
     rows = report.counts()
     columns = [k for k in rows[0] if k != "label"]
@@ -212,11 +212,11 @@ def _table(report: Report) -> Iterator[str]:
         yield f"and {left_out} larger classes (--json has them all)"
 
 
-def _sections(report: Report, source: Source, seed: int) -> tuple[list[Section], dict[str, str]]:
+def _sections(report: CheckReport, source: Source, seed: int) -> tuple[list[SheetSection], dict[str, str]]:
     """Choose what the contact sheet shows: some of each class, then what was found."""
     import numpy as np
 
-    from edgecnn_train.sheet import Cell, Section, drawable_labels
+    from edgecnn_train.sheet import Cell, SheetSection, drawable_labels
 
     seen, rng = report.seen, np.random.default_rng([seed, 500])
     names, legend = drawable_labels(seen.labels)
@@ -229,7 +229,9 @@ def _sections(report: Report, source: Source, seed: int) -> tuple[list[Section],
     for k, name in list(enumerate(names))[: 2 * _CLASSES_SHOWN]:
         members = np.flatnonzero(classes == k)
         some = np.sort(rng.permutation(members)[:10]).tolist()
-        sections.append(Section(f"{name}: {len(members):,} pictures", tuple(cell((p,), "") for p in some)))
+        sections.append(
+            SheetSection(f"{name}: {len(members):,} pictures", tuple(cell((p,), "") for p in some))
+        )
     looks = {s.picture: s.looks_like for s in report.votes.suspects} if report.votes else {}
     for finding in report.findings:
         cells = []
@@ -243,7 +245,7 @@ def _sections(report: Report, source: Source, seed: int) -> tuple[list[Section],
             cells.append(cell(shown, caption))
         if cells:
             more = f" (the first {_ON_SHEET})" if len(finding.pictures) > _ON_SHEET else ""
-            sections.append(Section(f"{finding.kind}{more}", tuple(cells)))
+            sections.append(SheetSection(f"{finding.kind}{more}", tuple(cells)))
     return sections, legend
 
 

@@ -31,7 +31,7 @@ IMBALANCED = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DatasetFinding:
     """One thing that was found.
 
     `kind` names it for programs, `what` says it, `examples` name pictures or classes, `todo` is what to do
@@ -46,11 +46,11 @@ class Finding:
     pictures: tuple[tuple[int, ...], ...] = ()
 
 
-def unusable_classes(seen: Survey) -> Iterator[Finding]:
+def unusable_classes(seen: Survey) -> Iterator[DatasetFinding]:
     """Classes that training would refuse."""
     counts = np.bincount(seen.classes, minlength=len(seen.labels))
     if few := [f"{label}: {n}" for label, n in zip(seen.labels, counts, strict=True) if n < FEWEST_TO_TRAIN]:
-        yield Finding(
+        yield DatasetFinding(
             "unusable-class", "error",
             f"{_many(len(few), 'class')} with fewer than {FEWEST_TO_TRAIN} readable pictures",
             "Add pictures or remove the class: training needs one each for training, validation and test.",
@@ -58,7 +58,7 @@ def unusable_classes(seen: Survey) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def leaks(seen: Survey, same: Duplicates) -> Iterator[Finding]:
+def leaks(seen: Survey, same: Duplicates) -> Iterator[DatasetFinding]:
     """Pictures of an official split that are in the training split too, or test pictures in validation."""
     splits = seen.splits
     for split, other in (("test", "train"), ("validation", "train"), ("test", "validation")):
@@ -69,7 +69,7 @@ def leaks(seen: Survey, same: Duplicates) -> Iterator[Finding]:
         twins = [(int(p), *same.twin(int(p), there)) for p in places]
         twins.sort(key=lambda t: -t[2])
         exact = sum(likeness == 1.0 for *_, likeness in twins)
-        yield Finding(
+        yield DatasetFinding(
             "leak", "error",
             f"{len(places):,} of {here.sum():,} {split} pictures ({len(places) / here.sum():.2%}) have a "
             f"twin in the {other} split: {exact:,} pixel for pixel, {len(places) - exact:,} nearly the same",
@@ -79,12 +79,12 @@ def leaks(seen: Survey, same: Duplicates) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def conflicts(seen: Survey, same: Duplicates) -> Iterator[Finding]:
+def conflicts(seen: Survey, same: Duplicates) -> Iterator[DatasetFinding]:
     """Pictures that are the same, or nearly, under two labels."""
     classes = seen.classes
     exact = [g for g in same.exact() if len(set(classes[g])) > 1]
     if exact:
-        yield Finding(
+        yield DatasetFinding(
             "conflict", "error",
             f"{_many(len(exact), 'picture')} with more than one label, pixel for pixel",
             "Keep one copy of each, under the right label.",
@@ -94,7 +94,7 @@ def conflicts(seen: Survey, same: Duplicates) -> Iterator[Finding]:
     known = {tuple(g.tolist()) for g in exact}
     near = [g for g in same.groups() if len(set(classes[g])) > 1 and tuple(g.tolist()) not in known]
     if near:
-        yield Finding(
+        yield DatasetFinding(
             "near-conflict", "warning",
             f"{_many(len(near), 'group')} of near duplicates under more than one label",
             "Look at them: one of the labels is likely wrong.",
@@ -103,10 +103,10 @@ def conflicts(seen: Survey, same: Duplicates) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def unreadable(seen: Survey) -> Iterator[Finding]:
+def unreadable(seen: Survey) -> Iterator[DatasetFinding]:
     """Damaged pictures, and files of a kind that is not read."""
     if seen.unreadable:
-        yield Finding(
+        yield DatasetFinding(
             "corrupt", "error",
             f"{_many(len(seen.unreadable), 'picture')} can't be read",
             "Copy them again from where they came, or delete them; training leaves them out.",
@@ -114,7 +114,7 @@ def unreadable(seen: Survey) -> Iterator[Finding]:
         )  # fmt: skip
     if seen.foreign:
         kinds = ", ".join(_many(len(names), kind) for kind, names in seen.foreign.items())
-        yield Finding(
+        yield DatasetFinding(
             "foreign", "warning",
             f"{_many(sum(map(len, seen.foreign.values())), 'file')} of a kind that is not read: {kinds}",
             f"They are left out, unless you {cures(seen.foreign)}.",
@@ -122,13 +122,13 @@ def unreadable(seen: Survey) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def swapped_labels(seen: Survey, votes: LabelVotes | None) -> Iterator[Finding]:
+def swapped_labels(seen: Survey, votes: LabelVotes | None) -> Iterator[DatasetFinding]:
     """Labels that the neighbours contradict."""
     if votes is None:
         return
     names = seen.labels
     if votes.swapped_classes:
-        yield Finding(
+        yield DatasetFinding(
             "swapped-class", "error",
             f"{_many(len(votes.swapped_classes), 'class')} of a split that looks like another of training",
             "Look whether two folders were swapped.",
@@ -136,13 +136,13 @@ def swapped_labels(seen: Survey, votes: LabelVotes | None) -> Iterator[Finding]:
                   for split, a, b, share in votes.swapped_classes),
         )  # fmt: skip
     if not votes.needed:
-        yield Finding(
+        yield DatasetFinding(
             "labels-not-judged", "note",
             "whether labels are swapped can't be told: pictures that look alike here often have two labels",
             f"Nothing, or look through the classes: the neighbours name {votes.accuracy:.0%} of the labels.",
         )  # fmt: skip
     if votes.suspects:
-        yield Finding(
+        yield DatasetFinding(
             "swapped-labels", "warning",
             f"{_many(len(votes.suspects), 'label')} to doubt: {votes.needed} or more of the "
             f"{votes.asked} most similar pictures carry one other label",
@@ -153,7 +153,7 @@ def swapped_labels(seen: Survey, votes: LabelVotes | None) -> Iterator[Finding]:
             tuple((s.picture,) for s in votes.suspects),
         )  # fmt: skip
     if votes.unclear_classes:
-        yield Finding(
+        yield DatasetFinding(
             "unclear-classes", "note",
             "the votes can't tell these classes from others, so their labels were not judged",
             "Nothing, or look through them; a trained model may well tell them apart.",
@@ -161,13 +161,13 @@ def swapped_labels(seen: Survey, votes: LabelVotes | None) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def class_names(seen: Survey) -> Iterator[Finding]:
+def class_names(seen: Survey) -> Iterator[DatasetFinding]:
     """Classes that seem to be one: `Cat`, `cats` and `cat (2)`."""
     alike: dict[str, list[str]] = defaultdict(list)
     for label in seen.labels:
         alike[_stem(label)].append(label)
     if found := [" / ".join(repr(x) for x in group) for group in alike.values() if len(group) > 1]:
-        yield Finding(
+        yield DatasetFinding(
             "class-names", "warning", "classes whose names differ by hardly anything",
             "If they mean the same, put their pictures into one folder.", tuple(found),
         )  # fmt: skip
@@ -179,7 +179,7 @@ def _stem(label: str) -> str:
     return plain[:-1] if len(plain) > 3 and plain.endswith("s") else plain or text
 
 
-def repeats(seen: Survey, same: Duplicates) -> Iterator[Finding]:
+def repeats(seen: Survey, same: Duplicates) -> Iterator[DatasetFinding]:
     """Duplicates that a split still to be drawn could tear apart."""
     groups = same.groups()
     free = seen.splits == ""
@@ -193,7 +193,7 @@ def repeats(seen: Survey, same: Duplicates) -> Iterator[Finding]:
         f"duplicates, {largest} in the largest"
     )
     torn = bool(free.any()) and not all(_grouped(seen, g) for g in groups)
-    yield Finding(
+    yield DatasetFinding(
         "duplicates",
         "warning" if torn else "note",
         what,
@@ -210,7 +210,7 @@ def _grouped(seen: Survey, places: NDArray[np.int64]) -> bool:
     return len(groups) == 1 and None not in groups
 
 
-def balance(seen: Survey, spec: DataSpec) -> Iterator[Finding]:
+def balance(seen: Survey, spec: DataSpec) -> Iterator[DatasetFinding]:
     """Classes of very different sizes, classes with few pictures, and tests too small to tell much."""
     training = np.isin(seen.splits, ("train", ""))
     counts = np.bincount(seen.classes[training], minlength=len(seen.labels))
@@ -218,14 +218,14 @@ def balance(seen: Survey, spec: DataSpec) -> Iterator[Finding]:
     small, large = order[0], order[-1]
     ratio = counts[large] / max(counts[small], 1)
     if ratio >= IMBALANCED:
-        yield Finding(
+        yield DatasetFinding(
             "imbalance", "warning",
             f"out of balance: {ratio:.1f} times as many pictures to train on of {seen.labels[large]} "
             f"({counts[large]:,}) as of {seen.labels[small]} ({counts[small]:,})",
             'Train with --set train.class_weights=balanced, or add pictures of the small classes.',
         )  # fmt: skip
     if few := [f"{seen.labels[c]}: {counts[c]}" for c in order if counts[c] < FEW]:
-        yield Finding(
+        yield DatasetFinding(
             "few", "warning", f"{_many(len(few), 'class')} with fewer than {FEW} pictures to train on",
             "Add pictures, of other things, places and light; a hundred each is a good start.", tuple(few),
         )  # fmt: skip
@@ -235,7 +235,7 @@ def balance(seen: Survey, spec: DataSpec) -> Iterator[Finding]:
     if not official and spec.folds and counts.min() < SMALL_CLASS:
         who, tested = "folds test every image, but there are only", int(training.sum())
     if tested < 100:
-        yield Finding(
+        yield DatasetFinding(
             "small-test", "note",
             f"{who} {tested} images: one of them is "
             f"{100 / tested:.1f} points of accuracy",
@@ -243,14 +243,14 @@ def balance(seen: Survey, spec: DataSpec) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def shapes(seen: Survey) -> Iterator[Finding]:
+def shapes(seen: Survey) -> Iterator[DatasetFinding]:
     """Pictures of an odd size, and classes that size or colour alone would give away."""
     sides, ratios = np.minimum(seen.heights, seen.widths), seen.widths / seen.heights
     typical, usual = float(np.median(sides)), float(np.median(ratios))
     odd = (sides > 4 * typical) | (sides < typical / 4) | (ratios > 2.5 * usual) | (ratios < usual / 2.5)
     places = np.flatnonzero(odd)
     if len(places):
-        yield Finding(
+        yield DatasetFinding(
             "odd-size", "note",
             f"{_many(len(places), 'picture')} of an unusual size or shape",
             "Look whether what is to be seen is still large and in the middle.",
@@ -267,17 +267,17 @@ def shapes(seen: Survey) -> Iterator[Finding]:
     if np.ptp(colored) >= 0.5:
         shortcut.append(_contrast(seen, present, 100 * colored, "{:.0f} % in colour"))
     if shortcut:
-        yield Finding(
+        yield DatasetFinding(
             "shortcut", "warning", "size or colour alone tells some classes apart",
             "A model may learn that instead: add pictures of both kinds to each class.", tuple(shortcut),
         )  # fmt: skip
 
 
-def crops(seen: Survey, spec: RecipeInput) -> Iterator[Finding]:
+def crops(seen: Survey, spec: RecipeInput) -> Iterator[DatasetFinding]:
     """Images of which the centre crop leaves out a part that may count."""
     if crop := cropped(seen.heights, seen.widths, spec):
         level: Level = "warning" if crop.left_out >= MUCH else "note"
-        yield Finding("cropped", level, str(crop), crop.advice)
+        yield DatasetFinding("cropped", level, str(crop), crop.advice)
 
 
 def _contrast(seen: Survey, present: NDArray[np.int64], values: NDArray[np.float64], template: str) -> str:

@@ -13,7 +13,7 @@ from edgecnn.image.preprocess import Preprocessor
 from edgecnn_train.augment import augment, mix
 from edgecnn_train.batches import scaled
 from edgecnn_train.data import choose_input, input_tensor
-from edgecnn_train.sheet import Cell, Section, drawable_labels
+from edgecnn_train.sheet import Cell, SheetSection, drawable_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ MOST_ROWS = 12
 
 def preview(
     source: Source, recipe: Recipe, say: Callable[[str], None], seed: int, changes: int = 8
-) -> tuple[list[Section], dict[str, str]]:
+) -> tuple[list[SheetSection], dict[str, str]]:
     """Return the sections of a contact sheet, one for each of up to 12 training pictures, and a legend.
 
     The first picture of a row is the plain one as the model sees it, the others are changed. Pictures are
@@ -58,7 +58,7 @@ def preview(
     columns = [batch, *(_change(batch, targets, recipe, rng) for _ in range(changes))]
     names, legend = drawable_labels(source.labels)
     cells = [
-        Section(
+        SheetSection(
             "",
             tuple(Cell((_bgr(c[row]),), names[item.label] if k == 0 else "") for k, c in enumerate(columns)),
         )

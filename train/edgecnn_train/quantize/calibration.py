@@ -14,7 +14,7 @@ from edgecnn_train.quantize.ptq import to_int8
 from edgecnn_train.splits import stratified
 
 if TYPE_CHECKING:
-    from edgecnn_train.splits import Split
+    from edgecnn_train.splits import LabeledImages
 
 # In points of top-1: what int8 may lose to its float twin anywhere.
 ALLOWED_POINTS = 0.5
@@ -71,7 +71,7 @@ class CalibrationCheck:
         return dataclasses.asdict(self) | {"suffices": self.suffices}
 
 
-def second_subset(pool: Split, calibration: Split, seed: int) -> Split | None:
+def second_subset(pool: LabeledImages, calibration: LabeledImages, seed: int) -> LabeledImages | None:
     """Draw as many other pictures of the split that calibration is of, stratified; None if none are left."""
     used = {item.id for item in calibration.items}
     left = np.array([i for i, item in enumerate(pool.items) if item.id not in used], np.int64)
@@ -84,9 +84,9 @@ def second_subset(pool: Split, calibration: Split, seed: int) -> Split | None:
 
 def check_calibration(
     model: Any,
-    first: Split,
-    second: Split,
-    test: Split,
+    first: LabeledImages,
+    second: LabeledImages,
+    test: LabeledImages,
     int8: bytes | None = None,
 ) -> CalibrationCheck:
     """Quantize a network with two calibration sets and compare their ranges and answers on `test`.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from edgecnn_train.progress import Show
     from edgecnn_train.recipe import Recipe
-    from edgecnn_train.splits import DataSet
+    from edgecnn_train.splits import Dataset
 
 # Of the epochs, the last third trains with its ranges held, so that the weights settle in them.
 _FROZEN = 1 / 3
@@ -31,7 +31,7 @@ _PARITY_PICTURES = 500
 
 
 def to_int8_by_training(
-    model: Any, data: DataSet, recipe: Recipe, work: Path, say: Callable[[str], None], show: Show
+    model: Any, data: Dataset, recipe: Recipe, work: Path, say: Callable[[str], None], show: Show
 ) -> bytes:
     """Train the network on with the rounding of int8 (Jacob et al. 2018) and return its full-int8 file.
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from edgecnn_train.quantize.calibration import CalibrationCheck
     from edgecnn_train.quantize.tensors import QuantizationReport
     from edgecnn_train.recipe import Recipe
-    from edgecnn_train.splits import DataSet
+    from edgecnn_train.splits import Dataset
 
 # What to do where another calibration set gives another accuracy.
 _ADVICE = "more of them (--set quantize.calibration=N) or --set quantize.method=qat may help"
@@ -43,7 +43,7 @@ class Converted:
 
 
 def int8_of(
-    model: Any, data: DataSet, recipe: Recipe, work: Path, say: Callable[[str], None], show: Show = "none"
+    model: Any, data: Dataset, recipe: Recipe, work: Path, say: Callable[[str], None], show: Show = "none"
 ) -> bytes:
     """Return the full-int8 file in the way that the recipe asks for: after training, or by training on."""
     if recipe.quantize.method == "qat":
@@ -56,7 +56,7 @@ def int8_of(
 
 def convert(
     model: Any,
-    data: DataSet,
+    data: Dataset,
     recipe: Recipe,
     work: Path,
     say: Callable[[str], None],
@@ -81,7 +81,7 @@ def convert(
 
 
 def files_of(
-    model: Any, data: DataSet, recipe: Recipe, work: Path, say: Callable[[str], None], show: Show = "none"
+    model: Any, data: Dataset, recipe: Recipe, work: Path, say: Callable[[str], None], show: Show = "none"
 ) -> dict[str, bytes]:
     """Return the `.tflite` files by variant, without metadata, int8 first."""
     table = {"float32": to_float32, "float16": to_float16, "dynamic_range": to_dynamic_range}
@@ -91,7 +91,7 @@ def files_of(
 
 
 def _with_others(
-    model: Any, data: DataSet, recipe: Recipe, int8: bytes, say: Callable[[str], None]
+    model: Any, data: Dataset, recipe: Recipe, int8: bytes, say: Callable[[str], None]
 ) -> CalibrationCheck | None:
     """Quantize by other pictures of the same split, and tell whether it makes a difference."""
     pool = data.validation if recipe.private.enabled else data.train

@@ -31,7 +31,7 @@ Block = str | tuple[str, ...] | Table | Picture
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class ReportSection:
     """A title and what stands below it."""
 
     title: str
@@ -39,20 +39,20 @@ class Section:
     folded: bool = False
 
 
-def sections(manifest: dict[str, Any], result: Verified) -> list[Section]:
+def sections(manifest: dict[str, Any], result: Verified) -> list[ReportSection]:
     """Return everything but photos; what few people look for is folded away on a page."""
     matrix = Picture("confusion.png", "confusion matrix")
     found = [
-        Section("In short", _verdict(manifest, result)),
-        Section("Where it fails", (tables.classes(manifest, result), matrix)),
-        Section("How well", (tables.accuracy(manifest, result), _facts(manifest, result))),
-        Section("How sure it is", _confidence(manifest, result)),
-        Section("Data", (_data(manifest),)),
-        Section("Training", (_training(manifest), Picture("training.png", "training curves"))),
-        Section("What it costs", (tables.cost(manifest), _cost(manifest)), folded=True),
+        ReportSection("In short", _verdict(manifest, result)),
+        ReportSection("Where it fails", (tables.classes(manifest, result), matrix)),
+        ReportSection("How well", (tables.accuracy(manifest, result), _facts(manifest, result))),
+        ReportSection("How sure it is", _confidence(manifest, result)),
+        ReportSection("Data", (_data(manifest),)),
+        ReportSection("Training", (_training(manifest), Picture("training.png", "training curves"))),
+        ReportSection("What it costs", (tables.cost(manifest), _cost(manifest)), folded=True),
     ]
     if private := manifest["training"].get("private"):
-        found.insert(6, Section("Privacy", privacy(private, manifest["recipe"]["train"]["start"])))
+        found.insert(6, ReportSection("Privacy", privacy(private, manifest["recipe"]["train"]["start"])))
     if "robustness" in manifest:
         pictures = manifest["robustness"]["pictures"]
         text = (
@@ -62,7 +62,7 @@ def sections(manifest: dict[str, Any], result: Verified) -> list[Section]:
             + _relatives(manifest["recipe"]["augment"])
         )
         heat_map = Picture("robustness.png", "accuracy by corruption and strength")
-        found.append(Section("Poor images", (text, tables.robustness(manifest), heat_map)))
+        found.append(ReportSection("Poor images", (text, tables.robustness(manifest), heat_map)))
     return found
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from edgecnn.dataset import Item
     from edgecnn.evaluation.result import Evaluation
     from edgecnn_train.recipe import Recipe
-    from edgecnn_train.splits import DataSet
+    from edgecnn_train.splits import Dataset
 
 _BLOCKS = 20
 
@@ -51,7 +51,7 @@ class Measured:
 class _TestSplit:
     """The data's test split as a source, so that no other picture stands beside a subject either."""
 
-    def __init__(self, data: DataSet) -> None:
+    def __init__(self, data: Dataset) -> None:
         self.labels, self.items = data.labels, list(data.test.items)
         self.background = data.input.background
         self._source = data.source
@@ -61,7 +61,7 @@ class _TestSplit:
         return self._source.read(item, least)
 
 
-def measure(folder: Path, data: DataSet, recipe: Recipe, network: Any) -> Measured:
+def measure(folder: Path, data: Dataset, recipe: Recipe, network: Any) -> Measured:
     """Open a bundle that is whole but for its report, and measure what is still missing."""
     with load(folder, "int8") as int8, load(folder, "float32") as float32:
         variants = {"int8": int8, "float32": float32}

@@ -12,7 +12,7 @@ import cv2
 
 from edgecnn.io.markup import Html, fill, joined, prose, table
 from edgecnn_train.report import tables
-from edgecnn_train.report.content import Block, Picture, Section, sections
+from edgecnn_train.report.content import Block, Picture, ReportSection, sections
 from edgecnn_train.report.tables import Table
 
 if TYPE_CHECKING:
@@ -85,9 +85,11 @@ def page(
             "itself (own SNR); SNR has the errors of the layers before in it."
         )
         found.append(
-            Section("Quantization, layer by layer", (text, tables.quantization(quantization)), folded=True)
+            ReportSection(
+                "Quantization, layer by layer", (text, tables.quantization(quantization)), folded=True
+            )
         )
-    found.append(Section("Settings of the recipe", (tables.recipe(manifest),), folded=True))
+    found.append(ReportSection("Settings of the recipe", (tables.recipe(manifest),), folded=True))
     body = [
         fill('<div class="short">$blocks</div>', blocks=_blocks(first.blocks, pictures)),
         _worst(manifest, offenders),
@@ -96,7 +98,7 @@ def page(
     return fill(_PAGE, title=manifest["title"], name=manifest["name"], sections=joined(body))
 
 
-def _section(section: Section, pictures: Mapping[str, bytes]) -> Html:
+def _section(section: ReportSection, pictures: Mapping[str, bytes]) -> Html:
     shape = "<h2>$title</h2>\n$blocks"
     if section.folded:
         shape = "<details>\n<summary>$title</summary>\n$blocks\n</details>"
