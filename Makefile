@@ -3,13 +3,21 @@ PYTHON ?= $(firstword $(foreach p,python3.12 python3.13 python3.11 python3,$(she
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-window test-arm64 test-vm test-guide test-interop test-legacy lint format models peers clean
+.PHONY: demo test test-slow test-all coverage test-window test-arm64 test-vm test-guide test-interop test-legacy lint format models peers clean
 
 demo: $(VENV)/.runtime  ## a camera (or the synthetic one), live, then int8 against float
 	$(BIN)/edgecnn demo
 
-test: $(VENV)/.dev  ## everything that can be tested without a device
-	$(BIN)/pytest --numprocesses auto --dist worksteal
+test: $(VENV)/.dev  ## what can be tested without a device in a few minutes
+	$(BIN)/pytest --numprocesses auto --dist loadgroup -m 'not slow'
+
+test-slow: $(VENV)/.dev  ## the rest: whole trainings, long runs, thousands of hostile files
+	$(BIN)/pytest --numprocesses auto --dist loadgroup -m slow
+
+test-all: test test-slow  ## everything that can be tested without a device
+
+coverage: $(VENV)/.dev  ## the same, with the branches of both packages that no test takes
+	$(BIN)/pytest --numprocesses auto --dist loadgroup --cov edgecnn --cov edgecnn_train --cov-branch
 
 test-window: build/window/.done  ## the window on a virtual screen, with opencv-python; Debian: apt install xvfb openbox xdotool wmctrl
 	build/window/bin/pytest tests/edgecnn/live/sink/test_window.py

@@ -119,6 +119,14 @@ def digits_file(tmp_path) -> Path:
     return path
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Run the trainer's tests in one process: TensorFlow takes ten seconds to start and 500 MB."""
+    for item in items:
+        if item.nodeid.startswith("tests/train/"):
+            item.add_marker(pytest.mark.xdist_group("trainer"))
+
+
 class Garbage:
     """Has the collector look only at what a test made: TensorFlow alone is half a second of objects."""
 

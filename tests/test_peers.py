@@ -40,6 +40,7 @@ def ran(tmp_path_factory):
     return json.loads((folder / "out.json").read_text("utf-8")), (folder / "page.md").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_every_block_has_everyone_and_no_two_run_at_once(ran):
     (network,) = ran[0]["networks"]
     assert len(network["order"]) == 2

@@ -8,6 +8,7 @@ from tests.attack import archives
 from tests.attack.archives import BZIP2, DEFLATED, GIB, LZMA, Member, build, pack, picture, plain, zeros
 
 
+@pytest.mark.slow
 def test_each_is_answered_or_refused_in_one_line(commands, tmp_path):
     outcomes = archives.run(commands, 32, 7, tmp_path)
     assert [o for o in outcomes if not o.good] == []

@@ -3,9 +3,12 @@
 import struct
 import zlib
 
+import pytest
+
 from tests.attack import idx_files
 
 
+@pytest.mark.slow
 def test_each_is_answered_or_refused_in_one_line(commands, tmp_path):
     outcomes = idx_files.run(commands, 32, 7, tmp_path)
     assert [o for o in outcomes if not o.good] == []

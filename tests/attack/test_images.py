@@ -37,6 +37,7 @@ def test_bombs_and_mutants_are_answered_or_refused(commands, tmp_path):
     assert all(o.good for o in found), (counts(found), [o for o in found if not o.good])
 
 
+@pytest.mark.slow
 def test_one_that_takes_long_is_given_up(commands, tmp_path):
     path = tmp_path / "clear.gif"
     path.write_bytes(bombs()["clear.gif"])
@@ -85,6 +86,7 @@ def ask(port: int, method: str, path: str, body: bytes | None = None) -> tuple[i
         connection.close()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
 def test_a_live_loop_in_512_mb_survives_all_bombs():
     photo = cv2.imencode(".jpg", draw_seven())[1].tobytes()

@@ -1,9 +1,12 @@
 """A bundle that somebody made to harm is refused in one line, or does no harm."""
 
+import pytest
+
 from tests.attack import manifests
 from tests.attack.forked import counts
 
 
+@pytest.mark.slow
 def test_changed_bundles(commands, tmp_path):
     outcomes = manifests.run(commands, 60, 0, tmp_path)
     bad = [o for o in outcomes if not o.good]

@@ -50,6 +50,7 @@ def test_numbers_inside_texts_are_bounded(commands, arguments, said):
     assert len(ran.err) < 700
 
 
+@pytest.mark.slow
 def test_hostile_values(commands, tmp_path):
     outcomes = options.run(commands, 60, 7, tmp_path)
     bad = [o for o in outcomes if not o.good]

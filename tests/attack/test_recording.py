@@ -47,6 +47,7 @@ def playable(path) -> int:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.mkv", "a.mp4", "a.avi"])
 def test_a_limit_of_size_is_noticed_before_the_file_breaks(commands, tmp_path, name):
     ran = commands.run(

@@ -5,6 +5,7 @@ import pytest
 from tests.attack import special_files
 
 
+@pytest.mark.slow
 def test_each_is_answered_or_refused(commands, tmp_path):
     outcomes = special_files.run(commands, 40, 7, tmp_path)
     assert [o for o in outcomes if not o.good] == []

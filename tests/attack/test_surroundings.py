@@ -35,6 +35,7 @@ REFUSED = ("compile", "train")
 AT_HOME = [run for run in RUNS if run[0] in ("classify", "evaluate", "data", "train")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("around", "runs"),
     [*((home, AT_HOME) for home in HOMES.values()), (PLAIN, list(RUNS)), (NARROW, list(RUNS))],
@@ -46,6 +47,7 @@ def test_every_command_does_what_it_does(tmp_path_factory, folder, around, runs)
             check(commands, run, folder, RUNS[run] if around is not NARROW else "")
 
 
+@pytest.mark.slow
 def test_with_64_open_files_at_most(commands, folder):
     for run in RUNS:
         check(commands, run, folder, RUNS[run], files=64)
@@ -120,6 +122,7 @@ def lines(path) -> int:
 FRAMES = (1, 2, 5, 17, 40)
 
 
+@pytest.mark.slow
 def test_live_that_is_killed_leaves_whole_lines_and_no_video_that_looks_whole(tmp_path):
     kept = ("--show", "none", "--jsonl", "a.jsonl", "--csv", "a.csv")
     for number, frames in enumerate(FRAMES):

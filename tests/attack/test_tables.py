@@ -1,8 +1,11 @@
 """A short run of the attacks in `tables.py`."""
 
+import pytest
+
 from tests.attack import tables
 
 
+@pytest.mark.slow
 def test_each_is_answered_or_refused_in_one_line(commands, tmp_path):
     outcomes = tables.run(commands, 32, 7, tmp_path)
     assert [o for o in outcomes if not o.good] == []

@@ -41,12 +41,14 @@ def name_of(run):
     return " ".join(run)
 
 
+@pytest.mark.slow
 def test_texts_of_others_stay_texts(commands, tmp_path):
     outcomes = terminals.run(commands, len(terminals.COMMANDS), 11, tmp_path)
     bad = [o for o in outcomes if not o.good]
     assert not bad, counts(outcomes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)], ids=str)
 def test_closed_streams_change_no_exit_code(commands, folder, closed):
     runs = RUNS | LONG if closed == (0, 1, 2) else RUNS

@@ -49,6 +49,7 @@ def plain(interpreter, image, low, high):
     return int(interpreter.get_tensor(result["index"])[0].argmax())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "value_range"),
     [

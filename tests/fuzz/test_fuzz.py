@@ -12,6 +12,7 @@ from tests.fuzz.run import FINE, MODELS, Outcome, Worker, find, fuzz, table
 PATHS = [find(name.split("/")[0]) / name.split("/")[1] for name in MODELS]
 
 
+@pytest.mark.slow
 def test_broken_models_end_in_a_prediction_or_a_clean_error(tmp_path):
     outcomes = fuzz(PATHS, 108, 7, 10, tmp_path / "kept")
     assert [o for o in outcomes if o.verdict not in FINE] == []

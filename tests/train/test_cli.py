@@ -26,6 +26,7 @@ def test_a_folder_of_photos_becomes_a_bundle(run_cli, photo_folder, tmp_path, mo
     assert run_cli("classify", picture, "--model", "./photos-model").code == 0
 
 
+@pytest.mark.slow
 def test_data_are_found_by_the_environment(run_cli, idx_folder, tmp_path, monkeypatch):
     monkeypatch.setenv("EDGECNN_DATA", str(idx_folder.parent))
     monkeypatch.chdir(tmp_path)
@@ -118,6 +119,7 @@ def test_what_a_bundle_is_called(tmp_path, folder, name):
     assert choose(str(tmp_path / folder), None, [])[2] == name
 
 
+@pytest.mark.slow
 def test_a_bundle_and_logs_inside_the_data_change_nothing(run_cli, photo_folder, monkeypatch):
     """The second run is the same as the first, and no folder that edgecnn wrote is a class of it."""
     monkeypatch.chdir(photo_folder)
@@ -135,6 +137,7 @@ def test_a_bundle_and_logs_inside_the_data_change_nothing(run_cli, photo_folder,
     assert run_cli("data", "check", ".").code == 0
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_inside_the_data_resumes(run_cli, photo_folder, monkeypatch):
     from edgecnn_train.checkpoint import Checkpoint
 

@@ -32,6 +32,7 @@ def test_resnet8_has_the_multiplications_of_mlperf_tinys():
     assert cost(recipe(family="resnet8"), RGB, DIGITS).macs == 12_501_632
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cifar10", "mnist"])
 def test_the_size_before_training_is_the_one_after_it(name):
     bundle = read_bundle(Path("firmware_models", name))
@@ -40,6 +41,7 @@ def test_the_size_before_training_is_the_one_after_it(name):
     assert found.int8_bytes == pytest.approx(bundle.manifest["variants"]["int8"]["bytes"], abs=200)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("budget", "inside"),
     [
@@ -57,6 +59,7 @@ def test_a_budget_chooses_the_widest_network_within_it(budget, inside, said, tmp
     assert f"width {found.model.width:g} is the widest within {budget}" in said[0]
 
 
+@pytest.mark.slow
 def test_what_a_budget_chose_is_kept_for_a_run_that_goes_on(said, tmp_path, monkeypatch):
     first = widest(recipe(filters=(4,)), GREY, DIGITS, Budget(ms=1000), tmp_path, said.append)
     monkeypatch.setattr(costs, "_search", lambda *_: 0.1)

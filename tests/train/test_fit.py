@@ -27,6 +27,7 @@ def test_it_learns_and_a_seed_reproduces_it(data, recipe, said, tmp_path):
     assert first.history[-1]["loss"] < first.history[0]["loss"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "train",
     [
@@ -48,6 +49,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(data, recipe, said
     assert np.allclose(weights(resumed), weights(whole), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_other_settings_and_damage_start_from_the_beginning(data, recipe, said, tmp_path):
     trained(data, small(recipe, epochs=1), tmp_path, said)
     fitted = trained(data, small(recipe, epochs=1, learning_rate=0.01), tmp_path, said)

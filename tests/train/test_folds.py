@@ -110,6 +110,7 @@ def whole(tmp_path_factory):
     return made, lines
 
 
+@pytest.mark.slow
 def test_the_model_is_there_before_the_folds_begin_and_learns_from_all_images_after_them(whole):
     made, lines = whole
     published = [k for k, line in enumerate(lines) if line.startswith("published")]
@@ -153,6 +154,7 @@ def test_the_time_that_is_left_is_that_of_the_whole_run(whole):
     assert not last.endswith("ETA 0:00:00"), "folds and the report are still to come"
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_first_model_and_the_same_call_goes_on(whole, tmp_path):
     recipe = read_recipe("photos", QUICK)
     write_photos(tmp_path / "photos")

@@ -114,6 +114,7 @@ def test_families_have_their_published_size(spec, image, classes, least, most):
 
 
 # Every family in int8, and every activation in one of them.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spec", "image"),
     [

@@ -125,6 +125,7 @@ def test_a_class_that_is_called_generated_was_not_made(photo_folder, said):
     assert generated_count(data.test, None) == 0
 
 
+@pytest.mark.slow
 def test_a_background_class_is_trained_and_answered_with_unknown(idx_folder, tmp_path, said):
     recipe = read_recipe(
         "mnist-classic", ["train.epochs=3", "calibration=50", "background_class=true", "data.validation=0.1"]

@@ -220,6 +220,7 @@ def test_every_optimizer_lowers_the_loss(data, recipe, name):
     assert last < first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["constant", "step", "cosine", "one_cycle"])
 def test_every_schedule_lowers_the_loss(data, recipe, kind):
     spec = small(recipe, schedule=kind, warmup=0.5, learning_rate=0.005, epochs=2, ema=0.9)

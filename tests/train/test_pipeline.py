@@ -176,6 +176,7 @@ def test_the_card_says_what_unknown_means_and_costs(made):
     assert "whatever it sees" not in card
 
 
+@pytest.mark.slow
 def test_a_threshold_that_would_reject_too_much_stays_below_and_is_said(idx_folder, tmp_path):
     from edgecnn_train.recipe_file import read_recipe
 
@@ -195,6 +196,7 @@ def test_a_threshold_that_would_reject_too_much_stays_below_and_is_said(idx_fold
     check_report(made.folder, made.manifest, pictures=3)
 
 
+@pytest.mark.slow
 def test_what_appears_at_the_target_during_training_stays(recipe, idx_folder, tmp_path):
     """The new bundle lies beside it, and its page beside that."""
     quick, out = replace(recipe, train=replace(recipe.train, epochs=1)), tmp_path / "tiny"
@@ -212,6 +214,7 @@ def test_what_appears_at_the_target_during_training_stays(recipe, idx_folder, tm
     assert not list(tmp_path.glob(".*"))
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_files(made, idx_folder, tmp_path):
     from edgecnn_train.recipe_file import read_recipe
 
@@ -243,6 +246,7 @@ def test_the_gate_refuses_a_drop_of_more_than_a_point_unless_it_is_named():
         gate(verified(0.99, 0.99, ("a", "b")), allowed_drop=50)
 
 
+@pytest.mark.slow
 def test_a_refused_model_is_not_published_and_its_training_stays(idx_folder, recipe, tmp_path, said):
     quick = replace(recipe, train=replace(recipe.train, epochs=1))
     with pytest.raises(GateError, match="not published"):
@@ -280,6 +284,7 @@ def test_a_manifest_names_no_folder_of_whoever_trained_it():
     assert table["start"] == "cifar10"
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_leaves_nothing_half_written(idx_folder, tmp_path):
     """A limit on file sizes stands for the full disk: the float model does not fit."""
     code = f"""
@@ -307,6 +312,7 @@ def test_the_calibration_never_looks_at_validation_or_test(made):
     ] == len(ids)
 
 
+@pytest.mark.slow
 def test_quantization_aware_training_and_more_variants(recipe, idx_folder, tmp_path, said):
     wanted = replace(
         recipe,

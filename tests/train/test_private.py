@@ -237,6 +237,7 @@ def test_generated_negatives_of_a_private_run_are_made_from_validation_pictures(
     assert "training pictures" not in made.what
 
 
+@pytest.mark.slow
 @needs_accountant
 def test_a_private_bundle_says_what_it_protects_and_what_not(idx_folder, recipe, said, tmp_path):
     wanted = small(recipe, 0.4)

@@ -65,6 +65,7 @@ def test_every_shipped_model_promises_something():
     assert list(PROMISES) == [b.name for b in bundle.list_bundles()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PROMISES)
 def test_int8_reaches_its_figure_and_stays_by_its_float_twin(test_pictures, name):
     shipped, promise = bundle.read_bundle(bundle.find(name)), PROMISES[name]

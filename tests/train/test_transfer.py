@@ -91,6 +91,7 @@ def moved(recipe, start):
 HELD = ("stem", "stem_bn", "stage1_block1_depthwise", "stage2_block1_pointwise_bn")
 
 
+@pytest.mark.slow
 def test_frozen_layers_stay_as_they_were_and_then_change(data, moved, start, said, tmp_path):
     old = load_network(str(start))
     frozen = trained(data, moved, tmp_path / "frozen", said).model
@@ -110,6 +111,7 @@ def test_averages_begin_with_the_weights_where_layers_are_set_free(data, moved, 
     assert np.allclose(values(fitted.model, "stem")[0], values(old, "stem")[0], atol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_exactly(data, moved, said, tmp_path, stopped):
     """It is stopped inside the frozen phase, and once more between the phases."""
     wanted = replace(moved, train=replace(moved.train, freeze=2, epochs=3))

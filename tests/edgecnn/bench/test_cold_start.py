@@ -5,6 +5,7 @@ from edgecnn.bundle.convention import Given
 from edgecnn.errors import BenchError
 
 
+@pytest.mark.slow
 def test_a_process_says_how_long_it_took_to_the_first_label(digits_file, labels):
     bundle = Opening("digits", "int8", "fake:delay_ms=50", 1, Given(), "fake")
     file = Opening(str(digits_file), "int8", "litert", 2, Given(labels), "litert")

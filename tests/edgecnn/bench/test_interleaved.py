@@ -172,6 +172,7 @@ def test_each_turn_has_its_own_threads():
     cv2.setNumThreads(before)
 
 
+@pytest.mark.slow
 def test_a_seed_decides_the_order():
     class Turn:
         """A candidate that notes its turns."""

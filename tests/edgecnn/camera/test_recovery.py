@@ -209,6 +209,7 @@ def test_a_stream_that_is_cut_off_is_connected_again(tmp_path):
     assert "is back after" in said[1]
 
 
+@pytest.mark.slow
 def test_an_rtsp_camera_that_stalls_and_is_cut_off(monkeypatch):
     monkeypatch.setattr(recovery, "WAITS_S", (0.2,))
     grey, said = np.full((240, 320, 3), 90, np.uint8), []

@@ -47,6 +47,7 @@ def stream(picture: Path, port: int) -> subprocess.Popen:
     return server
 
 
+@pytest.mark.slow
 def test_a_stream_that_is_cut_off_and_comes_back(pictures, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -29,6 +29,7 @@ def test_frames_know_their_truth_and_move():
     assert all(a.captured_ns <= b.captured_ns for a, b in pairwise(frames))
 
 
+@pytest.mark.slow
 def test_every_digit_comes_up_on_light_and_on_dark_paper():
     camera = SyntheticCamera("synthetic:seed=9,fps=0,hold=1")
     drawn = [camera.draw(i) for i in range(80)]

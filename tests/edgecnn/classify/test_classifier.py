@@ -53,6 +53,7 @@ def test_it_closes_twice_and_refuses_what_is_no_picture():
         classifier.classify(draw_seven())
 
 
+@pytest.mark.slow
 def test_the_shipped_default_holds_in_front_of_the_synthetic_camera():
     with edgecnn.load() as classifier, SyntheticCamera("synthetic:seed=77,fps=0,hold=1") as camera:
         frames = [camera.draw(i) for i in range(200)]
@@ -89,6 +90,7 @@ def test_corals_mobilenet_knows_its_own_samples(shared):
             assert {p: classifier.classify(read_image(coral / p), 1)[0].label for p in expected} == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "value_range", "published"),
     [("pretrainedResnet_quant", None, 0.8697), ("pretrainedResnet", (0.0, 255.0), 0.8719)],

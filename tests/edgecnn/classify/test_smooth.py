@@ -105,6 +105,7 @@ def test_impossible_settings_are_refused(smooth, hold):
         Smoother(LABELS, smooth=smooth, hold=hold)
 
 
+@pytest.mark.slow
 def test_the_defaults_do_not_flicker_in_bad_light():
     """The figures behind the defaults: see the comment at SMOOTH."""
     raw, steady, truths = [], [], []

@@ -121,6 +121,7 @@ def test_files_are_there_before_anything_is_printed(tmp_path):
     assert json.loads(file.read_text())["model"] == "digits"
 
 
+@pytest.mark.slow
 def test_a_closed_stdout_is_one_line_and_its_other_name_a_pipe():
     command = [sys.executable, "-m", "edgecnn", "bench", "--engine", "fake", *map(str, SHORT), "--json"]
     closed = subprocess.run(
@@ -261,6 +262,7 @@ def test_energy_is_told_or_why_not(run_cli, tmp_path):
         assert all(r["energy"] is None for r in data["results"])
 
 
+@pytest.mark.slow
 def test_a_machine_that_tells_its_energy_is_shown_with_it(tmp_path):
     with (
         edgecnn.load("digits", "int8", "fake:delay_ms=1") as a,

@@ -115,6 +115,7 @@ def test_a_driver_that_fails_is_a_sentence(plugged, folder, run_cli, seven, does
     assert reason in ran.err
 
 
+@pytest.mark.slow
 def test_a_driver_that_hangs_is_left(plugged, folder, monkeypatch):
     plugged("HANGING")
     monkeypatch.setattr(probe, "PROBE_S", 2.0)

@@ -192,6 +192,7 @@ def test_training_pictures_are_spoken_of():
     assert seen_in_training(bare, "mnist", [train]) is None
 
 
+@pytest.mark.slow
 def test_mnist_under_corruption(shared, pair):
     source = open_source(shared / "data" / "mnist")
     items = choose(select(source.items, None), 100)
@@ -204,6 +205,7 @@ def test_mnist_under_corruption(shared, pair):
     assert low[0] > low[3] > low[4]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "value_range"), [("pretrainedResnet_quant", None), ("pretrainedResnet", (0.0, 255.0))]
 )

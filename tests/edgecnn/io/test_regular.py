@@ -49,6 +49,7 @@ def test_a_name_that_no_file_can_have(tmp_path, name):
     assert error.value.strerror
 
 
+@pytest.mark.slow
 def test_a_large_data_sets_last_image_is_remembered_too(tmp_path):
     for i in range(12_000):
         (tmp_path / str(i)).touch()

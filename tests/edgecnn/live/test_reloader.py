@@ -97,6 +97,7 @@ def test_the_old_one_goes_on_until_it_is_asked(folder, live):
     assert running.said.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_watching_takes_it_by_itself_and_only_when_it_changed(folder, live):
     running = live(folder, "--watch")
     time.sleep(2.5)
@@ -144,6 +145,7 @@ def test_one_that_does_not_verify_is_said_and_left(folder, live, harm, reason):
     assert running.process.returncode == 0
 
 
+@pytest.mark.slow
 def test_a_file_that_is_written_over_in_place(digits_file, live):
     """The bytes are in memory: what happens to the file does not matter until it is whole."""
     other = (find("mnist-classic") / "int8.tflite").read_bytes()
@@ -204,6 +206,7 @@ def deep(folder):
     (folder / "bundle.json").write_text("[" * 100_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", [no_hash, no_text, deep])
 def test_after_a_bad_bundle_a_good_one_is_taken(folder, live, harm):
     good = shutil.copytree(folder, folder.with_name("good"))

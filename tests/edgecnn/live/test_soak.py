@@ -19,6 +19,7 @@ def load(path: Path):
     return module
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux' /proc")
 def test_a_live_run_does_not_grow(tmp_path):
     """By less than 500 bytes for each frame: the 10,000 last latencies, which it keeps, take half of it."""

@@ -28,6 +28,7 @@ def run(content, count=30):
     return np.stack(outputs), interpreter.get_signature_list()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("kind", ["int8", "float32"])
 def test_the_answers_are_the_same_bit_for_bit(workshop, name, kind):
@@ -45,6 +46,7 @@ def test_the_answers_are_the_same_bit_for_bit(workshop, name, kind):
     assert compact(small) == small
 
 
+@pytest.mark.slow
 def test_a_residual_network_gets_a_tenth_smaller(workshop):
     content = workshop.int8("residual")
     assert len(compact(content)) < 0.9 * len(content)

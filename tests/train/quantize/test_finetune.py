@@ -9,6 +9,7 @@ from edgecnn_train.quantize.finetune import to_int8_by_training
 from tests.train.conftest import small
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_exactly(data, recipe, said, tmp_path, monkeypatch):
     """It is stopped while the ranges move, and gives the same file as a run that was not."""
     wanted = small(recipe, epochs=1)

@@ -42,6 +42,7 @@ BLOCKS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("build", "operators"),
     [

@@ -40,6 +40,7 @@ def test_the_figures_are_those_of_the_files_run_by_themselves(workshop):
     assert (last.scale, last.zero_point) == (1 / 256, -128)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "layer"), [("residual", "stage2_conv1_act"), ("depthwise", "b1_dw_act")])
 def test_a_range_that_was_blown_up_is_named_the_worst(workshop, name, layer):
     twin = workshop.copy(workshop.twin(name))

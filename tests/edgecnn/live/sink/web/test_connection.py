@@ -204,6 +204,7 @@ def test_a_slow_body_is_ended(served, monkeypatch):
     assert b"connection: close" in found
 
 
+@pytest.mark.slow
 def test_a_crowd_does_not_keep_anybody_out(served):
     """Three hundred that say nothing: the oldest ones go, and each newcomer is answered."""
     idle = []
