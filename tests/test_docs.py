@@ -11,11 +11,12 @@ from edgecnn_train.recipe_file import read_recipe, shipped_recipes
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMANDS = [
-    pytest.param(line, id=f"{page.name}: {line[:60]}")
+    pytest.param(found[1], id=f"{page.name}: {found[1][:60]}")
     for page in PAGES
     for block in re.findall(r"```sh\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
     for line in block.replace("\\\n", " ").splitlines()
-    if line.startswith("edgecnn ")
+    # Behind a pipe, `sudo` or a variable too.
+    if (found := re.match(r"(?:[^#\n]*\| |sudo |\w+=\S+ )*(edgecnn .+)", line))
 ]
 # Those that have commands of their own.
 GROUPS = ("models", "data")
