@@ -64,7 +64,7 @@ def test_more_noise_and_fewer_updates_give_less_away():
 
 @needs_accountant
 def test_what_can_not_be_private_by_its_size_is_refused():
-    with pytest.raises(RecipeError, match="batch_size is 100, expected at most the 60 training pictures"):
+    with pytest.raises(RecipeError, match="batch_size is 100, expected at most the 60 training images"):
         spent(private(1.1, 1e-5, 100, 1), 60)
     with pytest.raises(RecipeError, match=r"private.delta is 0.001, expected at most 1/2000"):
         spent(private(1.1, 1e-3, 100, 1), 2000)
@@ -77,12 +77,12 @@ def test_what_can_not_be_private_by_its_size_is_refused():
         ("model.family=resnet8", "batch normalization"),
         ("augment.mixup=0.2", "two gradients"),
         ("augment.cutmix=1", "two gradients"),
-        ('train.teachers=["cifar10"]', "may know the same pictures"),
+        ('train.teachers=["cifar10"]', "may know the same images"),
         ("class_weights=balanced", "counts of the classes"),
-        ("optimizer=gradient_descent", "drawn by lot"),
+        ("optimizer=gradient_descent", "drawn at random"),
         ("quantize.method=qat", "adds no noise"),
         ("unknown.background_class=true", "made from others"),
-        ("input.color=auto", "chosen from the pictures"),
+        ("input.color=auto", "chosen from the images"),
     ],
 )
 def test_what_breaks_the_guarantee_is_refused_with_its_reason(setting, reason):

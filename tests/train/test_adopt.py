@@ -19,14 +19,14 @@ def test_a_recipe_takes_family_filters_and_colour_of_a_bundle():
 
 
 def test_what_says_no_settings_is_one_line(tmp_path):
-    with pytest.raises(RecipeError, match=r"\.keras file, which says no settings"):
+    with pytest.raises(RecipeError, match=r"\.keras file, which has no settings"):
         adopted("old.keras")
     copy = tmp_path / "foreign"
     shutil.copytree(bundle.find("digits"), copy)
     manifest = json.loads((copy / "bundle.json").read_text("utf-8"))
     del manifest["recipe"]
     (copy / "bundle.json").write_text(json.dumps(manifest), "utf-8")
-    with pytest.raises(RecipeError, match="does not say of what family its network is"):
+    with pytest.raises(RecipeError, match="does not name the family of its network"):
         adopted(str(copy))
 
 

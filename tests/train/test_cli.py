@@ -15,7 +15,7 @@ def test_a_folder_of_photos_becomes_a_bundle(run_cli, photo_folder, tmp_path, mo
         "train", photo_folder, "--epochs", 3, "--set", "batch_size=4", "--set", "folds=0", "--allow-drop", 100
     )
     assert ran.code == 0, ran.err
-    for expected in ("input size 48×48", "input colour rgb", "broken.jpg", "skipped 1 of 41", "published"):
+    for expected in ("input size 48×48", "input color rgb", "broken.jpg", "skipped 1 of 41", "published"):
         assert expected in ran.out
     made = bundle.read_bundle(tmp_path / "photos-model")
     assert made.labels == ("pears", "äpfel")
@@ -156,7 +156,7 @@ def test_a_run_that_was_stopped_inside_the_data_resumes(run_cli, photo_folder, m
     assert (photo_folder / "photos-model.training" / "state.json").is_file()
     ran = run_cli("train", *options)
     assert ran.code == 0, ran.err
-    assert "on after epoch 1 of 3, from " in ran.out
+    assert "continuing after epoch 1 of 3, from " in ran.out
     assert bundle.read_bundle(photo_folder / "photos-model").labels == ("pears", "äpfel")
 
 
@@ -165,7 +165,7 @@ def test_logs_are_not_written_among_a_persons_files(run_cli, photo_folder, monke
     monkeypatch.chdir(photo_folder)
     monkeypatch.setattr(importlib.util, "find_spec", lambda *_: True)
     ran = run_cli("train", ".", "--tensorboard", "pears")
-    ran.fails("--tensorboard pears holds pears-", ", which is no log: name an empty or a new folder")
+    ran.fails("--tensorboard pears holds pears-", ", which is not a log: name an empty or a new folder")
 
 
 def test_logs_that_are_not_written_leave_no_folder(run_cli, photo_folder, monkeypatch):

@@ -126,12 +126,12 @@ def calibrated(**changes):
 
 def test_what_a_threshold_costs_is_said():
     (line,) = calibrated().lines()
-    assert "unknown below 0.600: 5.0% of the negatives pass, 2.0% of the test pictures do not" in line
+    assert "unknown below 0.600: 5.0% of the negatives pass, 2.0% of the test images do not" in line
     assert "no threshold" in calibrated(threshold=0.0).lines()[0]
     capped = calibrated(capped=True, asked=0.97, asked_false_reject=0.43).lines()[1]
     assert "a threshold of 0.970, which rejects 43.0%" in capped
     many = calibrated(false_reject=0.12).lines()[1]
-    assert "calls 12.0% of the test pictures unknown: a higher `unknown.false_accept`" in many
+    assert "calls 12.0% of the test images unknown: a higher `unknown.false_accept`" in many
 
 
 @pytest.mark.parametrize("background", [None, "nothing"])

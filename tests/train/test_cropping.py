@@ -23,6 +23,6 @@ def test_what_a_crop_leaves_out(width, height, spec, left_out):
 
 def test_it_is_said_with_what_the_other_fits_do():
     crop = cropped(np.array([90, 90, 90, 100]), np.array([160, 160, 160, 100]), RecipeInput())
-    assert str(crop).startswith("the centre crop leaves out 44% of an image in the median (left and right)")
+    assert str(crop).startswith("the center crop leaves out 44% of an image in the median (left and right)")
     assert str(crop).endswith("and 15% or more of 75% of them")
     assert "--set input.fit=pad shows all of an image, at 56% of the size and between bars" in crop.advice

@@ -63,7 +63,7 @@ def test_size_and_colour_are_chosen_from_the_pictures_and_said(photo_folder, idx
     assert any("48×48" in s for s in said)
     data = load_data(open_source(idx_folder), read_recipe("photos"), said.append)
     assert (data.input.width, data.input.color) == (28, "gray")
-    assert any("colour gray" in s for s in said)
+    assert any("color gray" in s for s in said)
 
 
 def test_a_corrupt_picture_is_named_skipped_and_counted(photo_folder, said):
@@ -73,7 +73,7 @@ def test_a_corrupt_picture_is_named_skipped_and_counted(photo_folder, said):
     assert_splits_are_sound(data)
     assert len(data.skipped) == 2
     assert any("broken ü.jpg" in s for s in said)
-    assert "skipped 2 of 42 pictures" in said
+    assert "skipped 2 of 42 images" in said
     assert sum(map(len, (data.train, data.validation, data.test))) == 40
 
 
@@ -91,7 +91,7 @@ def test_only_some_of_many_that_cannot_be_read_are_named(photo_folder, said):
     data = load_data(open_source(photo_folder), read_recipe("photos"), said.append)
     assert len(data.skipped) == 30
     assert sum(line.startswith("skipped: ") for line in said) == 5
-    assert "skipped 30 of 70 pictures" in said
+    assert "skipped 30 of 70 images" in said
 
 
 def test_a_class_that_is_in_no_training_split_is_named(photo_folder, said):
@@ -104,14 +104,14 @@ def test_a_class_that_is_in_no_training_split_is_named(photo_folder, said):
                 (target / path.name).write_bytes(path.read_bytes())
     for label in ("pears", "äpfel"):
         shutil.rmtree(photo_folder / label)
-    with pytest.raises(DataError, match="no train picture is left for the class 'plums': add pictures"):
+    with pytest.raises(DataError, match="no train image is left for the class 'plums': add images"):
         load_data(open_source(photo_folder), read_recipe("photos"), said.append)
 
 
 def test_a_class_with_too_few_readable_pictures_is_named(photo_folder, said):
     for path in sorted((photo_folder / "pears").glob("*"))[2:]:
         path.write_bytes(b"broken")
-    with pytest.raises(DataError, match="'pears' has 2 readable pictures"):
+    with pytest.raises(DataError, match="'pears' has 2 readable images"):
         load_data(open_source(photo_folder), read_recipe("photos"), said.append)
 
 

@@ -43,7 +43,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(data, recipe, said
 
     stopped(2, data, wanted, tmp_path / "stopped", said)
     resumed = trained(data, wanted, tmp_path / "stopped", said)
-    assert any("going on after epoch 2 of 4" in s for s in said)
+    assert any("continuing after epoch 2 of 4" in s for s in said)
     assert len(resumed.history) == 4
     assert resumed.best_epoch == whole.best_epoch
     assert np.allclose(weights(resumed), weights(whole), atol=1e-6)
@@ -54,7 +54,7 @@ def test_other_settings_and_damage_start_from_the_beginning(data, recipe, said, 
     trained(data, small(recipe, epochs=1), tmp_path, said)
     fitted = trained(data, small(recipe, epochs=1, learning_rate=0.01), tmp_path, said)
     assert len(fitted.history) == 1
-    assert not any("going on" in s for s in said)
+    assert not any("continuing" in s for s in said)
     assert said.count(f"{tmp_path} is of other settings or data: training starts from the beginning") == 1
     [last] = tmp_path.glob("last-*")
     last.write_bytes(b"half a checkpoint")

@@ -8,7 +8,7 @@ import edgecnn
 from edgecnn.bundle.bundle import read_bundle
 from edgecnn.classify.golden import check
 from edgecnn.dataset import Item, open_source
-from edgecnn_train.data import everything, read_pictures
+from edgecnn_train.data import everything, read_images
 from edgecnn_train.folds import fold_items, is_small, make_folds, possible_folds
 from edgecnn_train.pipeline import train
 from edgecnn_train.recipe_file import read_recipe
@@ -66,7 +66,7 @@ def test_which_sets_are_small(counts, split, small):
 
 def test_what_measures_a_fold_decided_nothing_about_it(photo_folder, said):
     recipe, source = read_recipe("photos", [*QUICK, "folds=4"]), open_source(photo_folder)
-    pictures = read_pictures(source, recipe, said.append)
+    pictures = read_images(source, recipe, said.append)
     folds = make_folds(source, pictures, recipe, said.append)
     assert len(folds) == 4
     parts = [folds.data(number, recipe) for number in (1, 2, 3, 4)]
@@ -92,10 +92,10 @@ def ids(split):
 def test_groups_make_as_many_folds_as_they_can(photo_folder, said, groups, made):
     source, recipe = open_source(photo_folder), read_recipe("photos", [*QUICK, "folds=5"])
     source.items = [replace(i, group=f"{i.label} {k % groups}") for k, i in enumerate(source.items)]
-    folds = make_folds(source, read_pictures(source, recipe, said.append), recipe, said.append)
+    folds = make_folds(source, read_images(source, recipe, said.append), recipe, said.append)
     assert len(folds or ()) == made
     if groups == 2:
-        assert "no estimate by folds, fold 1 of 2 can't be made: no train picture is left" in said[-1]
+        assert "no estimate by folds, fold 1 of 2 can't be made: no train image is left" in said[-1]
     if groups == 1:
         assert said[-1] == "no estimate by folds: the images of a class are all in one group"
 
@@ -133,7 +133,7 @@ def test_the_card_says_of_what_each_figure_is(whole):
     for part in (
         "# mine",
         "| top-1 by 2 folds, 40 images |",
-        "All figures of accuracy here are of 2 networks of the same recipe",
+        "All accuracies here are of 2 networks of the same recipe",
         "All 40 images are for training; 8 of them set the int8 ranges.",
         "the median of those that were best on each fold's validation images",
         "are of the folds' networks, each with the temperature and threshold that its own",
@@ -175,6 +175,6 @@ def test_ctrl_c_keeps_the_first_model_and_the_same_call_goes_on(whole, tmp_path)
         with edgecnn.load(tmp_path / "mine") as classifier:
             assert check(classifier).agrees
     made = train(recipe, source, tmp_path / "mine", lines.append, show="none")
-    assert any("going on after epoch 10 of 10" in line for line in lines)
+    assert any("continuing after epoch 10 of 10" in line for line in lines)
     for variant in ("int8", "float32"):
         assert made.variants[variant].sha256 == whole[0].variants[variant].sha256

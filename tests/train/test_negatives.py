@@ -33,7 +33,7 @@ def test_every_kind_is_made_in_every_size_and_by_its_seed(shape):
 
 def test_shuffled_pictures_have_their_parents_pixels_in_other_places():
     parent = np.random.default_rng(0).integers(0, 256, (60, 60, 3), np.uint8)
-    place = list(KINDS).index("training pictures with their blocks shuffled")
+    place = list(KINDS).index("training images with their blocks shuffled")
     made = generate(place + 1, parent[None], np.random.default_rng(0))[place]
     assert np.array_equal(np.sort(made.reshape(-1, 3), axis=0), np.sort(parent.reshape(-1, 3), axis=0))
 
@@ -66,9 +66,9 @@ def test_negatives_come_from_a_folder_of_pictures(photos, tmp_path):
     negatives = load_negatives(data, asking(recipe, negatives=str(folder)))
     both = np.concatenate([negatives.choosing, negatives.measuring])
     assert sorted(both.mean(axis=(1, 2, 3)).tolist()) == list(range(45))
-    assert negatives.what == "45 pictures from others"
+    assert negatives.what == "45 images from others"
     shutil.rmtree(folder / "deep")
-    with pytest.raises(DataError, match="others has 23 readable pictures, expected at least 40"):
+    with pytest.raises(DataError, match="others has 23 readable images, expected at least 40"):
         load_negatives(data, asking(recipe, negatives=str(folder)))
 
 
@@ -138,7 +138,7 @@ def test_a_background_class_is_trained_and_answered_with_unknown(idx_folder, tmp
     assert {c.background for c in made.confidence.values()} == {10}
     card = (made.folder / "CARD.md").read_text("utf-8")
     assert "or where the best class is `background`" in card
-    assert "20 of the test pictures, and as large a share of the other splits, are background" in card
+    assert "20 of the test images, and as large a share of the other splits, are background" in card
     parents = np.zeros((1, 28, 28, 1), np.uint8)
     nothing = generate(100, parents, np.random.default_rng(9))
     with edgecnn.load(made.folder) as classifier:

@@ -30,6 +30,6 @@ def test_the_surest_wrong_answers_come_first():
         ("p2", "even", "odd", 0.7),
         ("p4", "even", "odd", 0.7),
     ]
-    assert [int(o.picture[0, 0]) for o in found] == [1, 2, 4]
-    assert all(o.picture.shape == (400, 400) for o in found), "large enough to see"
+    assert [int(o.image[0, 0]) for o in found] == [1, 2, 4]
+    assert all(o.image.shape == (400, 400) for o in found), "large enough to see"
     assert worst_first([found[1], found[0], found[2]], 2) == found[:2]

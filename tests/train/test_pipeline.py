@@ -125,7 +125,7 @@ def check_report(folder, manifest, pictures):
     assert text.count('src="data:image/png;base64,') == pictures
     assert text.count('src="data:image/jpeg;base64,') == text.count("<br>t10k/") == min(25, wrong)
     if wrong > 1:
-        assert f"The {min(25, wrong)} test images that int8 names wrongly" in text
+        assert f"The {min(25, wrong)} test images that int8 misclassifies" in text
 
 
 def test_the_manifest_tells_how_to_make_it_again(made):
@@ -166,11 +166,11 @@ def test_the_card_says_what_unknown_means_and_costs(made):
     card = (made[0].folder / "CARD.md").read_text("utf-8")
     figures = made[0].manifest["confidence"]["variants"]
     for expected in (
-        "## How sure it is",
+        "## Confidence",
         "reliability.png",
         "generated: plain, gradients",
         f"| unknown below a score of | {figures['int8']['threshold']:.3f} |",
-        f"| test pictures called unknown | {figures['int8']['false_reject']:.1%} |",
+        f"| test images called unknown | {figures['int8']['false_reject']:.1%} |",
     ):
         assert expected in card
     assert "whatever it sees" not in card
@@ -236,11 +236,11 @@ def test_the_gate_refuses_a_drop_of_more_than_a_point_unless_it_is_named():
     gate(verified(0.99, 0.975), allowed_drop=1.5)
     few = replace(verified(1.0, 0.975), pictures=40)
     gate(few)  # one picture
-    with pytest.raises(GateError, match="2 of 40 test pictures"):
+    with pytest.raises(GateError, match="2 of 40 test images"):
         gate(replace(few, int8_top1=0.95))
     differing = replace(verified(1.0, 0.975), pictures=120, agreement=1 - 9 / 120)
     gate(differing)  # three lost of nine that differ: they may as well have been won
-    with pytest.raises(GateError, match="7 of 120 test pictures"):
+    with pytest.raises(GateError, match="7 of 120 test images"):
         gate(replace(differing, int8_top1=1 - 7 / 120))
     with pytest.raises(GateError, match="2 tensors are float, such as a"):
         gate(verified(0.99, 0.99, ("a", "b")), allowed_drop=50)
@@ -257,7 +257,7 @@ def test_a_refused_model_is_not_published_and_its_training_stays(idx_folder, rec
     made = train(
         other, open_source(idx_folder), tmp_path / "tiny", said.append, allowed_drop=100, show="none"
     )
-    assert any("going on after epoch 1 of 1" in s for s in said)
+    assert any("continuing after epoch 1 of 1" in s for s in said)
     assert made.manifest["training"]["epochs"] == 1
 
 
@@ -353,11 +353,11 @@ def test_what_quantization_costs_is_in_the_bundle(made):
 
 def test_a_model_that_agrees_too_little_is_not_published():
     result = Verified(100, 0.9, 0.9, 0.93, (), np.zeros((2, 2), np.int64), None)
-    with pytest.raises(GateError, match=r"the same class for 93.00% of 100 test pictures, expected 95.00%"):
+    with pytest.raises(GateError, match=r"the same answer for 93.00% of 100 test images, expected 95.00%"):
         gate(result, agreement=0.95)
     gate(result, agreement=0.93)
     few = replace(result, pictures=14, agreement=12 / 14)
-    with pytest.raises(GateError, match=r"not published: 14 test pictures are few, .*`--epochs`.*85.71%"):
+    with pytest.raises(GateError, match=r"not published: 14 test images are few, .*`--epochs`.*85.71%"):
         gate(few, agreement=0.95)
     with pytest.raises(GateError, match=r"not published: the float network itself is hardly .*50.0% right"):
         gate(replace(few, float_top1=0.5), agreement=0.95)

@@ -222,7 +222,7 @@ def test_a_stopped_run_goes_on_and_keeps_no_figure_of_the_training_pictures(
         with pytest.raises(KeyboardInterrupt):
             run()
     fitted = run()
-    assert any("going on after epoch 1 of 3" in s for s in said)
+    assert any("continuing after epoch 1 of 3" in s for s in said)
     known = {"val_loss", "val_accuracy", "learning_rate", "seconds", "data_share"}
     assert [set(e) for e in fitted.history] == [known] * 3
 
@@ -233,8 +233,8 @@ def test_generated_negatives_of_a_private_run_are_made_from_validation_pictures(
     made = load_negatives(data, wanted)
     assert np.array_equal(made.choosing, load_negatives(others, wanted).choosing)
     assert not np.array_equal(load_negatives(data, recipe).choosing, load_negatives(others, recipe).choosing)
-    assert "validation pictures" in made.what
-    assert "training pictures" not in made.what
+    assert "validation images" in made.what
+    assert "training images" not in made.what
 
 
 @pytest.mark.slow
@@ -248,7 +248,7 @@ def test_a_private_bundle_says_what_it_protects_and_what_not(idx_folder, recipe,
     assert (spent["noise_multiplier"], spent["clip_norm"], spent["delta"]) == (0.4, 1.0, 1e-4)
     assert any(f"epsilon {spent['epsilon']:.2f} at delta 0.0001" in s for s in said)
     assert f"epsilon {spent['epsilon']:.2f} at delta 0.0001" in card
-    for part in ("noise 0.4", "clipped at 1", "Poisson", "Not protected", "validation pictures set"):
+    for part in ("noise 0.4", "clipped at 1", "Poisson", "Not protected", "validation images set"):
         assert part in card, part
     assert manifest["data"]["sha256"] is None
     assert manifest["accuracy"]["test_pictures"] == 200

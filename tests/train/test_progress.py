@@ -45,7 +45,7 @@ def test_a_private_run_keeps_no_figures_of_the_training_pictures(checkpoint, sai
     assert said[0].startswith("epoch 1/5: seconds 12.3, data 21%, val_loss 0.2500, val_accuracy 0.7500; best")
     plain = io.StringIO()
     shown = progress.Display(5, checkpoint, None)
-    Console(file=plain, width=80).print(shown.picture(30, 40, {"learning_rate": 0.1}))
+    Console(file=plain, width=80).print(shown.display(30, 40, {"learning_rate": 0.1}))
     assert "val_accuracy 0.7500, epoch 1" in plain.getvalue()
 
 
@@ -82,7 +82,7 @@ def test_the_display_shows_bars_figures_curves_and_the_best(checkpoint):
     rows = [line.split()[0] for line in text.splitlines() if "21%" in line]
     assert rows[:6] == ["4", "5", "6", "7", "8", "9"]  # and once more when the display is closed
     plain = io.StringIO()
-    Console(file=plain, width=80).print(shown.picture(30, 40, {"loss": 0.111, "accuracy": 0.765}))
+    Console(file=plain, width=80).print(shown.display(30, 40, {"loss": 0.111, "accuracy": 0.765}))
     assert "…" not in plain.getvalue(), "it fits 80 columns"
     assert len(plain.getvalue().splitlines()) == 13
 
@@ -178,7 +178,7 @@ def test_the_time_that_is_left_is_that_of_the_whole_plan(checkpoint, said):
         out = io.StringIO()
         shown = progress.Display(5, checkpoint, None, plan)
         shown.taken = [10.0]
-        Console(file=out, width=80).print(shown.picture(5, 10, {}))
+        Console(file=out, width=80).print(shown.display(5, 10, {}))
         assert "ETA 0:00:41" in out.getvalue().splitlines()[0], "the whole run first"
         assert "3/5, ETA 0:00:15" in out.getvalue()
     with progress.doing(plan, "quantizing", "lines", said.append):
@@ -191,7 +191,7 @@ def test_without_validation_images_there_is_no_best_epoch(checkpoint, said):
     progress.Lines(5, checkpoint, said.append).on_epoch_end(0)
     assert said[0].startswith("epoch 1/5: seconds 1.0, data 10%, loss 0.5000, accuracy 0.9000; ETA ")
     plain = io.StringIO()
-    Console(file=plain, width=80).print(progress.Display(5, checkpoint, None).picture(30, 40, {}))
+    Console(file=plain, width=80).print(progress.Display(5, checkpoint, None).display(30, 40, {}))
     assert "best" not in plain.getvalue()
 
 

@@ -68,13 +68,13 @@ def test_a_preview_shows_the_plain_picture_first_and_repeats_with_its_seed(idx_f
     assert {s.cells[0].caption for s in sections} == set("0123456789")
     known = {source.read(i).tobytes(): source.labels[i.label] for i in source.items if i.split == "train"}
     for section in sections:
-        plain, *changed = (c.pictures[0] for c in section.cells)
+        plain, *changed = (c.images[0] for c in section.cells)
         assert known[plain.tobytes()] == section.cells[0].caption
         assert len(changed) == 8
         assert any(not np.array_equal(plain, c) for c in changed)
 
     def pixels(sheet):
-        return [c.pictures[0].tobytes() for s in sheet for c in s.cells]
+        return [c.images[0].tobytes() for s in sheet for c in s.cells]
 
     assert pixels(sections) == pixels(again) != pixels(other)
 
@@ -83,8 +83,8 @@ def test_a_preview_mixes_pictures_as_training_does(idx_folder):
     plain = read_recipe("mnist-classic")
     mixed = read_recipe("mnist-classic", ["augment.mixup=5"])
     sheets = [preview(open_source(idx_folder), r, print, seed=5)[0] for r in (plain, mixed)]
-    pictures = [np.stack([section.cells[1].pictures[0] for section in sheet]) for sheet in sheets]
-    assert np.array_equal(pictures[0], np.stack([s.cells[0].pictures[0] for s in sheets[0]]))
+    pictures = [np.stack([section.cells[1].images[0] for section in sheet]) for sheet in sheets]
+    assert np.array_equal(pictures[0], np.stack([s.cells[0].images[0] for s in sheets[0]]))
     assert (pictures[0] != pictures[1]).any(axis=(1, 2, 3)).all()
 
 

@@ -49,7 +49,7 @@ def test_layers_of_the_same_name_and_shape_are_taken_over_and_no_others(start, s
     assert set(taken) == weighty - {"probability"}
     for name in taken:
         assert equal(values(model, name), values(old, name)), name
-    assert said == [f"took over {len(weighty) - 1} of {len(weighty)} layers from {start}"]
+    assert said == [f"took {len(weighty) - 1} of {len(weighty)} layers from {start}"]
 
 
 def test_a_wider_layer_is_left_as_it_is(start, said):
@@ -64,7 +64,7 @@ def test_where_little_or_nothing_fits_adopt_is_offered(said):
         ModelSpec(family="resnet", filters=(16, 8), blocks=(0, 1)), 0, 10, replace(GREY28, color="rgb")
     )
     take_over(few, "cifar10", said.append)
-    assert said[-1] == "more of them fit with --adopt, which uses its family, filters and colour"
+    assert said[-1] == "more of them fit with --adopt, which uses its family, filters and color"
     with pytest.raises(RecipeError, match="nothing of cifar10 fits this network: add --adopt to use its"):
         take_over(network(ModelSpec(), 0), "cifar10", said.append)
 
@@ -119,8 +119,8 @@ def test_a_run_that_was_stopped_goes_on_exactly(data, moved, said, tmp_path, sto
     stopped(1, data, wanted, tmp_path / "stopped", said)
     stopped(2, data, wanted, tmp_path / "stopped", said)
     resumed = trained(data, wanted, tmp_path / "stopped", said)
-    assert [s for s in said if "going on" in s] == [
-        f"going on after epoch {epoch} of 3, from {tmp_path / 'stopped'}" for epoch in (1, 2)
+    assert [s for s in said if "continuing" in s] == [
+        f"continuing after epoch {epoch} of 3, from {tmp_path / 'stopped'}" for epoch in (1, 2)
     ]
     figures = [[(e["loss"], e["val_loss"]) for e in f.history] for f in (whole, resumed)]
     assert np.allclose(*figures, rtol=1e-5)
@@ -178,7 +178,7 @@ def test_bad_teachers_and_starts_are_one_clear_error(data, recipe, said, tmp_pat
     network(TINY, 0, image=replace(GREY28, width=32, height=32)).save(tmp_path / "larger.keras")
     network(ModelSpec(filters=(3,), dense=()), 0, classes=4).save(tmp_path / "four.keras")
     for key, path, kind, part in (
-        ("teachers", "nowhere.keras", ModelNotFound, "nowhere.keras is not there"),
+        ("teachers", "nowhere.keras", ModelNotFound, "nowhere.keras is missing"),
         ("teachers", old, ModelNotFound, "network.keras is not there"),
         ("teachers", "no-such-bundle", ModelNotFound, "no-such-bundle"),
         ("teachers", tmp_path / "noise.keras", RecipeError, "no Keras network"),

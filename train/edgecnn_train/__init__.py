@@ -1,7 +1,7 @@
 """Trains small Keras CNNs and turns them into int8 bundles that `edgecnn` runs.
 
-The files are the pipeline, in order: recipe → data → augment, mix → batches → models → fit → quantize →
-verify → calibrate → report → publish; `pipeline` runs them all. `check` and `preview` look at data before.
+The files are the pipeline, in order: registry → recipe → data → augment → batches → models → fit → quantize →
+verify → confidence → report → publish; `pipeline` runs them all. `inspection` looks at data before.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Differentially private training: what it forbids, and what it gives away, by Google's accountant."""
+"""Differentially private training: what it forbids, and its privacy loss, by Google's accountant."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from edgecnn.errors import MissingExtra, RecipeError
 if TYPE_CHECKING:
     from edgecnn_train.recipe import Recipe
 
-# The families without batch normalization, whose statistics mix pictures and are kept without noise.
+# The families without batch normalization, whose statistics mix images and are kept without noise.
 FAMILIES = ("classic",)
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """The guarantee of a run: (epsilon, delta) for one training picture more or less, and what it rests on.
+    """The guarantee of a run: (epsilon, delta) for one training image more or less, and its assumptions.
 
-    `sampling` is the chance of each picture to be in a batch, `updates` the number of batches.
+    `sampling` is the chance of each image to be in a batch, `updates` the number of batches.
     """
 
     epsilon: float
@@ -35,7 +35,7 @@ class Spent:
         return (
             f"differentially private: epsilon {self.epsilon:.2f} at delta {self.delta:g}, noise "
             f"{self.noise_multiplier:g}, clip {self.clip_norm:g}, {self.updates:,} updates"
-            + ("; above 10 that is weak: more noise, fewer epochs or more pictures" * (self.epsilon > 10))
+            + ("; above 10 that is weak: more noise, fewer epochs or more images" * (self.epsilon > 10))
         )
 
 
@@ -53,18 +53,18 @@ def refuse(recipe: Recipe) -> None:
     rules = [
         (
             "model.family", recipe.model.family, recipe.model.family in FAMILIES, " or ".join(FAMILIES),
-            "batch normalization mixes pictures",
+            "batch normalization mixes images",
         ),
-        ("augment.mixup", augment.mixup, not augment.mixup, "0", "it puts a picture into two gradients"),
-        ("augment.cutmix", augment.cutmix, not augment.cutmix, "0", "it puts a picture into two gradients"),
-        ("train.teachers", train.teachers, not train.teachers, "none", "they may know the same pictures"),
+        ("augment.mixup", augment.mixup, not augment.mixup, "0", "it puts an image into two gradients"),
+        ("augment.cutmix", augment.cutmix, not augment.cutmix, "0", "it puts an image into two gradients"),
+        ("train.teachers", train.teachers, not train.teachers, "none", "they may know the same images"),
         (
             "train.class_weights", train.class_weights, train.class_weights == "none", "none",
             "the counts of the classes would be used without noise",
         ),
         (
             "train.optimizer", train.optimizer, train.optimizer != "gradient_descent", "another",
-            "batches are drawn by lot",
+            "batches are drawn at random",
         ),
         (
             "quantize.method", recipe.quantize.method, recipe.quantize.method == "ptq", "ptq",
@@ -72,15 +72,15 @@ def refuse(recipe: Recipe) -> None:
         ),
         (
             "unknown.background_class", recipe.unknown.background_class, not recipe.unknown.background_class,
-            "false", "its pictures are made from others",
+            "false", "its images are made from others",
         ),
         (
             "input.width", image.width, image.width > 0, "a size",
-            "it would be chosen from the pictures",
+            "it would be chosen from the images",
         ),
         (
             "input.color", image.color, image.color != "auto", "gray or rgb",
-            "it would be chosen from the pictures",
+            "it would be chosen from the images",
         ),
     ]  # fmt: skip
     for key, value, holds, expected, reason in rules:
@@ -88,8 +88,8 @@ def refuse(recipe: Recipe) -> None:
             raise RecipeError(f"{key} is {value!r}, expected {expected} with --private: {reason}")
 
 
-def spent(recipe: Recipe, pictures: int) -> Spent:
-    """Return what a private run of the recipe on so many training pictures gives away.
+def spent(recipe: Recipe, images: int) -> Spent:
+    """Return the privacy loss of a private run of the recipe on this many training images.
 
     The accountant is dp-accounting's, by privacy loss distributions (Doroshenko et al. 2022), for the
     Gaussian mechanism on Poisson samples, composed over all updates. Raises RecipeError.
@@ -98,17 +98,17 @@ def spent(recipe: Recipe, pictures: int) -> Spent:
     from dp_accounting.pld import PLDAccountant
 
     private, train = recipe.private, recipe.train
-    if train.batch_size > pictures:
+    if train.batch_size > images:
         raise RecipeError(
-            f"train.batch_size is {train.batch_size}, expected at most the {pictures} training pictures"
+            f"train.batch_size is {train.batch_size}, expected at most the {images} training images"
         )
-    if private.delta > 1 / pictures:
+    if private.delta > 1 / images:
         raise RecipeError(
-            f"private.delta is {private.delta:g}, expected at most 1/{pictures}, one by the number of "
-            "training pictures: above it, giving one of them away would count as private"
+            f"private.delta is {private.delta:g}, expected at most 1/{images}, one by the number of "
+            "training images: above it, giving one of them away would count as private"
         )
-    sampling = train.batch_size / pictures
-    updates = train.epochs * -(-pictures // train.batch_size)
+    sampling = train.batch_size / images
+    updates = train.epochs * -(-images // train.batch_size)
     accountant = PLDAccountant()
     accountant.compose(
         dp.PoissonSampledDpEvent(sampling, dp.GaussianDpEvent(private.noise_multiplier)), updates
@@ -125,21 +125,21 @@ def spent(recipe: Recipe, pictures: int) -> Spent:
 
 
 def privacy(private: dict[str, Any], start: str) -> tuple[str, tuple[str, ...]]:
-    """Return what a card says of a private run: the guarantee, and what is protected and what not."""
+    """Return the text of a card: the guarantee of a private run, and what it protects."""
     guarantee = (
         f"Trained with DP-SGD: epsilon {private['epsilon']:.2f} at delta {private['delta']:g} for one "
-        f"training picture more or less (noise {private['noise_multiplier']:g}, gradients clipped at "
-        f"{private['clip_norm']:g}, each picture in a batch with a chance of {private['sampling']:.4g}, "
+        f"training image more or less (noise {private['noise_multiplier']:g}, gradients clipped at "
+        f"{private['clip_norm']:g}, each image in a batch with a chance of {private['sampling']:.4g}, "
         f"{private['updates']:,} updates; {private['accountant']})."
     )
     lines = [
-        "Protected: each single picture of the training split. Several pictures of one person or thing are "
+        "Protected: each single image of the training split. Several images of one person or thing are "
         "protected less, and all together not at all.",
-        "Not protected: the pictures for validation (they choose the epoch, the int8 ranges, the "
+        "Not protected: the images for validation (they choose the epoch, the int8 ranges, the "
         "temperature and the threshold, and `calibration.txt` names some) and for the test (they give the "
-        "figures of this card); the names of the classes; how many pictures there are; what was tried before "
+        "figures of this card); the names of the classes; how many images there are; what was tried before "
         "this run.",
     ]
     if start:
-        lines.append(f"Not covered: what `{start}`, from whose weights it started, knows of these pictures.")
+        lines.append(f"Not covered: what `{start}`, from whose weights it started, knows of these images.")
     return guarantee, tuple(lines)

@@ -1,4 +1,4 @@
-"""The settings of a network that was trained before, for a recipe that is to start from its weights."""
+"""The settings of a trained network, for a recipe that starts from its weights."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 
 
 def adopted(start: str) -> list[str]:
-    """Return the family, filters, colour and all else that shapes a bundle's network, as `--set` takes them.
+    """Return the family, filters, color and all else that shapes a bundle's network, as `--set` takes them.
 
-    Raises ModelNotFound, or RecipeError where the bundle does not say them.
+    Raises ModelNotFound, or RecipeError where the bundle does not have them.
     """
     if start.endswith(".keras"):
-        raise RecipeError(f"--adopt needs a bundle, and {start} is a .keras file, which says no settings")
+        raise RecipeError(f"--adopt needs a bundle, and {start} is a .keras file, which has no settings")
     manifest: Mapping[str, Any] = read_bundle(find(start)).manifest
     try:
         table, color = manifest["recipe"]["model"], manifest["input"]["color"]
         settings = {key: table[key] for key in ModelSpec.__dataclass_fields__ if key in table}
-        settings.pop("dropout", None)  # is for how much there is to learn from, and shapes nothing
+        settings.pop("dropout", None)  # depends on the amount of data, and shapes nothing
     except (KeyError, TypeError) as error:
         raise RecipeError(
-            f"{start} was not trained by edgecnn, and does not say of what family its network is: "
+            f"{start} was not trained by edgecnn, and does not name the family of its network: "
             "start from a bundle that edgecnn train made"
         ) from error
     # JSON's numbers, texts, lists and truth values are TOML's too.

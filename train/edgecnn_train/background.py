@@ -20,28 +20,28 @@ if TYPE_CHECKING:
     from edgecnn_train.recipe import Recipe
     from edgecnn_train.splits import LabeledImages
 
-    Picture = NDArray[np.uint8]
+    Image = NDArray[np.uint8]
 
 GENERATED = "generated"
 BACKGROUND = "background"
-# A folder of pictures by one of these names can be the background class.
+# A folder of images by one of these names can be the background class.
 _NAMES = (BACKGROUND, "unknown")
 
 
 class GeneratedSource:
-    """A source with one class more, whose pictures were made and are kept in memory."""
+    """A source with one more class, whose images are generated and kept in memory."""
 
     background: Background = "white"  # what is read has the source's own
 
-    def __init__(self, source: Source, items: Sequence[Item], pictures: Iterable[Picture]) -> None:
+    def __init__(self, source: Source, items: Sequence[Item], images: Iterable[Image]) -> None:
         self.labels = (*source.labels, BACKGROUND)
         self.items = [*source.items, *items]
         self._source = source
-        self._pictures = dict(zip((i.id for i in items), pictures, strict=True))
+        self._images = dict(zip((i.id for i in items), images, strict=True))
 
-    def read(self, item: Item, least: int | None = None) -> Picture:
-        """Read one picture; those that were made have the model's size."""
-        made = self._pictures.get(item.id)
+    def read(self, item: Item, least: int | None = None) -> Image:
+        """Read one image; generated ones have the model's size."""
+        made = self._images.get(item.id)
         return self._source.read(item, least) if made is None else made
 
 
@@ -56,13 +56,13 @@ def with_background(
 ) -> tuple[Source, dict[SplitName, LabeledImages]]:
     """Add the background class that the recipe asks for, unless the data have one of that name.
 
-    Each split gets as many made pictures as its classes have in the mean, made from that split's own.
+    Each split gets as many generated images as its classes have on average, made from its own images.
     """
     if not recipe.unknown.background_class or background_of(recipe, source.labels) is not None:
         return source, parts
     label = len(source.labels)
     grown, items = dict(parts), list[Item]()
-    pictures: list[Picture] = []
+    made_images: list[Image] = []
     for k, (name, split) in enumerate(parts.items()):
         count = max(len(KINDS), round(len(split) / label))
         images = generate(count, split.images, np.random.default_rng([recipe.train.seed, 200 + k]))
@@ -74,11 +74,11 @@ def with_background(
             items=split.items + made,
         )
         items += made
-        # Sources give BGR; what the model sees is RGB, or grey.
-        pictures += list(np.ascontiguousarray(images[..., ::-1]))
-    return GeneratedSource(source, items, pictures), grown
+        # Sources give BGR; the model sees RGB, or gray.
+        made_images += list(np.ascontiguousarray(images[..., ::-1]))
+    return GeneratedSource(source, items, made_images), grown
 
 
 def generated_count(split: LabeledImages, background: int | None) -> int:
-    """Return how many of a split's pictures, all of the background class, were made."""
+    """Return how many of a split's images, all of the background class, were generated."""
     return sum(i.label == background and i.id.startswith(f"{GENERATED}/") for i in split.items)

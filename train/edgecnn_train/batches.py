@@ -21,27 +21,27 @@ Batch = tuple[NDArray[Any], ...]
 
 
 def scaled(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return uint8 pictures as the network takes them: float32, 0 to 1."""
+    """Return uint8 images as the network takes them: float32, 0 to 1."""
     return images.astype(np.float32) * np.float32(1 / 255)
 
 
 @dataclass(slots=True)
 class Clock:
-    """How long preparing batches has kept a processor busy, in seconds."""
+    """The processor time of preparing batches, in seconds."""
 
     seconds: float = 0.0
 
 
 class Batches:
-    """Every epoch's batches, for ever: tuples (pictures, targets) or (pictures, targets, weights).
+    """The batches of every epoch, endlessly: tuples (images, targets) or (images, targets, weights).
 
     Each epoch's order and changes depend on the seed and the epoch alone, so that a run which was stopped
-    goes on with the very batches that it would have had.
+    continues with exactly the batches that it would have had.
 
     Parameters
     ----------
     teacher
-        A Keras model whose answers, softened by the recipe's temperature, stand beside the targets.
+        A Keras model whose answers, softened by the recipe's temperature, are added to the targets.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Batches:
     def epochs(self, first: int = 0) -> Iterator[Batch]:
         """Yield the batches of the epoch number `first` (from 0) and all that follow."""
         spec, images = self._spec, self._split.images
-        # Where nothing is changed, pictures are converted once and not in every epoch.
+        # Where nothing is changed, images are converted once and not in every epoch.
         ready = None if active(self._change) else scaled(images)
         for epoch in range(first, 1 << 30):
             order = np.random.default_rng([spec.seed, 1, epoch]).permutation(len(self._split))
@@ -70,11 +70,8 @@ class Batches:
             for start in range(0, len(order), spec.batch_size):
                 began = time.thread_time()
                 chosen = order[start : start + spec.batch_size]
-                if ready is None:
-                    pictures = scaled(augment(images[chosen], self._change, rng))
-                else:
-                    pictures = ready[chosen]
-                prepared = self._finish(pictures, self._split.labels[chosen], rng)
+                batch = scaled(augment(images[chosen], self._change, rng)) if ready is None else ready[chosen]
+                prepared = self._finish(batch, self._split.labels[chosen], rng)
                 self.clock.seconds += time.thread_time() - began
                 yield prepared
 
@@ -85,24 +82,24 @@ class Batches:
         truth = np.eye(self._classes, dtype=np.float32)[labels]
         return truth if self._teacher is None else np.concatenate([truth, truth], axis=1)
 
-    def _finish(self, pictures: NDArray[np.float32], labels: NDArray[np.int64], rng: Any) -> Batch:
+    def _finish(self, images: NDArray[np.float32], labels: NDArray[np.int64], rng: Any) -> Batch:
         if self.sparse:
             weights = self._weigh(np.eye(self._classes, dtype=np.float32)[labels])
-            return (pictures, labels) if weights is None else (pictures, labels, weights)
+            return (images, labels) if weights is None else (images, labels, weights)
         truth = np.eye(self._classes, dtype=np.float32)[labels]
-        pictures, truth = mix(pictures, truth, self._change, rng)
+        images, truth = mix(images, truth, self._change, rng)
         weights = self._weigh(truth)
         smooth = np.float32(self._spec.label_smoothing)
         truth = truth * (1 - smooth) + smooth / self._classes
         if self._teacher is not None:
-            answers = np.asarray(self._teacher.predict_on_batch(pictures), np.float64)
+            answers = np.asarray(self._teacher.predict_on_batch(images), np.float64)
             soft = np.maximum(answers, 1e-7) ** (1 / self._spec.temperature)
             soft = (soft / soft.sum(axis=1, keepdims=True)).astype(np.float32)
             truth = np.concatenate([truth, soft], axis=1)
-        return (pictures, truth) if weights is None else (pictures, truth, weights)
+        return (images, truth) if weights is None else (images, truth, weights)
 
     def _weigh(self, truth: NDArray[np.float32]) -> NDArray[np.float32] | None:
-        """Return how much each picture counts; a mixed one has its share of each class's weight."""
+        """Return the weight of each image; for a mixed one, the mix of the weights of its classes."""
         weights = None if self._weights is None else truth @ self._weights
         if self._spec.optimizer == "gradient_descent" and self.steps > 1:
             # Keras averages over batches; the last, smaller one must not count as much as the others.
@@ -112,6 +109,6 @@ class Batches:
 
 
 def class_weights(labels: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return for each class the weight that makes all classes count alike, 1 in the mean over pictures."""
+    """Return weights that make all classes count equally, with a mean of 1 over the images."""
     counts = np.bincount(labels)
     return (len(labels) / (len(counts) * np.maximum(counts, 1))).astype(np.float32)

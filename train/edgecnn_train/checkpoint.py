@@ -1,4 +1,4 @@
-"""What a training leaves behind after every epoch, so that it can go on from there."""
+"""The state of a training after every epoch, from which it can continue."""
 
 from __future__ import annotations
 
@@ -40,24 +40,24 @@ _HEADER = re.compile(
     rb"'shape': \(([\d, ]{0,200})\), \} *\n",
     re.DOTALL,
 )
-# A private run has no figures of its training images, others may have no validation images.
+# A private run has no metrics of its training images, others may have no validation images.
 _FIGURES, _VALIDATION = {"seconds"}, {"val_loss", "val_accuracy"}
 
 
-def best_epoch(history: Sequence[Mapping[str, float]], pictures: int, *, falls: bool) -> int:
+def best_epoch(history: Sequence[Mapping[str, float]], images: int, *, falls: bool) -> int:
     """Return the epoch to keep, from 1.
 
-    Where the learning rate falls, later epochs are better, and the highest of many noisy figures is an
-    accident: 12 validation images are all right sooner or later. It is the last epoch whose validation
+    Where the learning rate falls, later epochs are better, and the highest of many noisy accuracies is
+    an accident: sooner or later, all of 12 validation images are right. It is the last epoch whose validation
     accuracy is within the 95 % interval of the highest one, by Wilson's score: that interval is never empty,
-    where a standard error is zero if all images are right. Where the rate does not fall, a network that has
-    learnt its images by heart gets worse, in its loss first: it is the highest, of equals the one with the
-    lowest validation loss. In both an epoch that was best once and is so no longer never becomes it again,
-    so one file has to be kept. Without validation figures it is the last epoch.
+    where a standard error is zero if all images are right. Where the rate does not fall, an overfitted
+    network gets worse, in its loss first: it is the highest, and of equals the one with the lowest
+    validation loss. In both an epoch that was best once and is so no longer never becomes it again,
+    so one file has to be kept. Without validation it is the last epoch.
 
     Parameters
     ----------
-    pictures
+    images
         How many the validation split has.
     falls
         Whether the learning rate falls to the end.
@@ -68,7 +68,7 @@ def best_epoch(history: Sequence[Mapping[str, float]], pictures: int, *, falls: 
     if not falls:
         return max(numbers, key=lambda n: (history[n - 1]["val_accuracy"], -history[n - 1]["val_loss"], n))
     top = max(epoch["val_accuracy"] for epoch in history)
-    near = wilson(top, pictures)
+    near = wilson(top, images)
     return max(n for n in numbers if history[n - 1]["val_accuracy"] >= near)
 
 
@@ -88,7 +88,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
 
     Parameters
     ----------
-    pictures, falls
+    images, falls
         These decide which epoch is best, see `best_epoch`.
     first
         So many epochs at the start do not count: as long as there are no others, the last one is the best.
@@ -100,7 +100,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         fingerprint: str,
         seed: int,
         clock: Clock,
-        pictures: int,
+        images: int,
         average: Average | None = None,
         first: int = 0,
         *,
@@ -108,7 +108,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         self._first, self._falls = first, falls
-        self._pictures = pictures
+        self._images = images
         self._average = average
         self._clock = clock
         self._seed = seed
@@ -122,10 +122,10 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
     def best_epoch(self) -> int:
         """The best epoch so far, from 1."""
         first = min(self._first, len(self.history) - 1)
-        return first + best_epoch(self.history[first:], self._pictures, falls=self._falls)
+        return first + best_epoch(self.history[first:], self._images, falls=self._falls)
 
     def load(self, model: Any) -> Saved | None:
-        """Return what the last whole epoch left behind, or None for a new start.
+        """Return the state of the last whole epoch, or None for a new start.
 
         Arrays alone, no Keras file: Keras forgets which layers were frozen when it saves a network, and then
         drops the state of an optimizer that knew only the others.
@@ -141,7 +141,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             if state["fingerprint"] != self._fingerprint:
                 self.refused = "is of other settings or data"
                 return None
-            self.history = _read_history(state["history"], validated=self._pictures > 0)
+            self.history = _read_history(state["history"], validated=self._images > 0)
             size = sum(math.prod(shape) for shape in shapes)
             last = read_arrays(self._last(), _MOST_BYTES_A_WEIGHT * size + _MOST_OTHER)
             best = read_arrays(self._best(), _MOST_BYTES_A_WEIGHT * size + _MOST_OTHER)
@@ -278,12 +278,12 @@ def _parse_array(data: bytes) -> NDArray[Any]:
         raise ValueError(f"no kind of number: {kind}") from error
     rest = data[found.end() :]
     if math.prod(shape) * dtype.itemsize != len(rest):
-        raise ValueError("an array of another size than it says")
+        raise ValueError("an array of another size than declared")
     return np.frombuffer(rest, dtype).reshape(shape, order="F" if order == "True" else "C")
 
 
 def _read_history(kept: Any, *, validated: bool) -> list[dict[str, float]]:
-    """Return the records of a state, each with the figures that others read. Raises ValueError."""
+    """Return the records of a state, each with the metrics that are needed. Raises ValueError."""
     if not isinstance(kept, list) or not kept:
         raise ValueError("no history")
     wanted = _FIGURES | _VALIDATION if validated else _FIGURES

@@ -1,7 +1,7 @@
-"""Makes scores mean something: a temperature, the error of the scores, and the threshold of `unknown`.
+"""Calibrated scores: the temperature, the expected calibration error, and the threshold of `unknown`.
 
-All of it is measured through `edgecnn.Classifier`, for each variant by itself: the temperature on the
-validation split, the threshold on pictures of nothing that the model knows.
+All are measured through `edgecnn.Classifier`, separately for each variant: the temperature on the
+validation split, the threshold on negatives, images of things that the model does not know.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from edgecnn_train.splits import Dataset
 
 TEMPERATURE_LIMITS = (0.2, 15.0)
-# How far the logarithm of the temperature may be expected to lie from 0. A validation split of four pictures,
-# all of them right, would else make every score a one; thousands of pictures are not moved by it.
+# The standard deviation of the prior for the logarithm of the temperature. Without it, a validation split of
+# four images, all classified correctly, would make every score 1; with thousands of images it hardly counts.
 PRIOR_SPREAD = 0.5
 MANY_REJECTED = 0.1
 
@@ -37,10 +37,10 @@ MANY_REJECTED = 0.1
 class CalibratedVariant:
     """One variant: `before` and `after` the temperature, on the validation and the test split.
 
-    `false_accept` is the share of negatives, others than those that chose the threshold, that get a name;
-    `false_reject` the share of test pictures of the classes that get none. `capped` says that the threshold
-    stays below what the recipe's `false_accept` asks for, which is `asked`, because that one would reject
-    `asked_false_reject` of the validation pictures.
+    `false_accept` is the share of negatives, different from those that chose the threshold, that are
+    classified; `false_reject` the share of test images of the classes that are unknown. `capped` says that
+    the threshold stays below what the recipe's `false_accept` asks for, which is `asked`, because that one
+    would reject `asked_false_reject` of the validation images.
     """
 
     temperature: float
@@ -73,7 +73,7 @@ class CalibratedVariant:
 class Calibrated:
     """Every variant, and what the threshold was chosen on.
 
-    Where the data had no `background` class of their own, `generated` pictures of the test split are it.
+    If the dataset has no `background` class of its own, it consists of `generated` images of the test split.
     """
 
     variants: dict[str, CalibratedVariant]
@@ -99,7 +99,7 @@ class Calibrated:
         }
 
     def lines(self) -> list[str]:
-        """Return what there is to say of each variant."""
+        """Return the lines about each variant, with warnings."""
         lines = []
         for name, v in self.variants.items():
             before, after = (r.error for r in v.test)
@@ -107,24 +107,24 @@ class Calibrated:
             lines.append(
                 f"{name}: temperature {v.temperature:.2f}, calibration error {before:.2%} → {after:.2%}; "
                 f"{below}: {v.false_accept:.1%} of the negatives pass, "
-                f"{v.false_reject:.1%} of the test pictures do not"
+                f"{v.false_reject:.1%} of the test images do not"
             )
             if v.capped:
                 lines.append(
                     f"warning: {name} lets more negatives pass than {self.false_accept:.1%}: that would take "
                     f"a threshold of {v.asked:.3f}, which rejects {v.asked_false_reject:.1%} of the "
-                    f"validation pictures; {tell_apart(self.background)}"
+                    f"validation images; {tell_apart(self.background)}"
                 )
             if v.false_reject > MANY_REJECTED:
                 lines.append(
-                    f"warning: {name} calls {v.false_reject:.1%} of the test pictures unknown: "
+                    f"warning: {name} calls {v.false_reject:.1%} of the test images unknown: "
                     f"{reject_fewer(capped=v.capped)}"
                 )
         return lines
 
 
 def reject_fewer(*, capped: bool) -> str:
-    """Return what makes fewer images of the classes unknown.
+    """Return advice for too many images of the classes that are unknown.
 
     A capped threshold is already lower than `unknown.false_accept` asks for, so raising that does nothing.
     """
@@ -137,7 +137,7 @@ def reject_fewer(*, capped: bool) -> str:
 
 
 def tell_apart(background: str | None) -> str:
-    """Return what makes scores for the classes differ more from those for other things."""
+    """Return advice for scores that hardly separate the classes from other things."""
     if background is None:
         return "more images, more epochs (--epochs) or --set unknown.background_class=true may help"
     return f"more images, more epochs (--epochs) or more and other images of {background!r} may help"
@@ -169,7 +169,7 @@ def published(
     own: Mapping[str, NDArray[np.float64]],
     truth: NDArray[np.int64],
 ) -> Calibrated:
-    """Choose temperature and threshold of a network that has learned from all images, by the folds' answers.
+    """Choose temperature and threshold of the network of all images, by the folds' answers.
 
     Parameters
     ----------
@@ -214,8 +214,8 @@ def _variant(
     data: Dataset, recipe: Recipe, negatives: Negatives, classifier: Classifier, background: int | None
 ) -> CalibratedVariant:
     floor = smallest(classifier.model.file.outputs[0])
-    pictures = data.validation.images, negatives.choosing, negatives.measuring
-    scores = [probabilities(classifier, p) for p in pictures]
+    images = data.validation.images, negatives.choosing, negatives.measuring
+    scores = [probabilities(classifier, p) for p in images]
     own, truth = probabilities(classifier, data.test.images), data.test.labels
     chosen, validation, measuring = _choose(recipe, scores, data.validation.labels, floor, background)
     test = temper(own, chosen.temperature, floor)
@@ -239,7 +239,7 @@ def _choose(
     floor: float,
     background: int | None,
 ) -> tuple[CalibratedVariant, NDArray[np.float64], NDArray[np.float64]]:
-    """Choose temperature and threshold, with nothing measured yet.
+    """Choose temperature and threshold; the measurements are still empty.
 
     `scores` are the probabilities of images whose true classes are `truth`, of the negatives that choose, and
     of those that measure; the first and the last are returned at the temperature.
@@ -301,8 +301,8 @@ def fit_temperature(probabilities: NDArray[Any], truth: NDArray[np.int64], floor
 def accept_at_most(share: float, negatives: NDArray[np.float64]) -> float:
     """Return the lowest threshold at which at most `share` of these scores are at or above it.
 
-    Between the last score that has to go and the next one above it, so that a difference in rounding between
-    two machines does not matter. 1 where even that accepts more: scores of exactly one can't be told apart.
+    It is halfway between the highest rejected score and the next one above it, so that rounding on another
+    machine does not matter. 1 if even that accepts more: scores of exactly 1 can't be separated.
     """
     falling = -np.sort(-np.round(negatives, 9))
     accepted = math.floor(share * len(falling) + 1e-9)
@@ -320,15 +320,15 @@ def reject_at_most(share: float, positives: NDArray[np.float64]) -> float:
 
 
 def _answers(probabilities: NDArray[np.float64], background: int | None) -> NDArray[np.float64]:
-    """Return the best score of each picture, or −1 where the best class is the background."""
+    """Return the best score of each image, or −1 where the best class is the background."""
     best = probabilities.max(axis=1)
     return best if background is None else np.where(probabilities.argmax(axis=1) == background, -1.0, best)
 
 
 def probabilities(classifier: Classifier, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Classify pictures of the model's own size, N×H×W×C: RGB, which travels as BGR, or grey."""
-    pictures = np.ascontiguousarray(images[..., ::-1])
-    return np.array([classifier.probabilities(picture) for picture in pictures], np.float64)
+    """Classify images of the model's own size, N×H×W×C: RGB, which travels as BGR, or gray."""
+    bgr = np.ascontiguousarray(images[..., ::-1])
+    return np.array([classifier.probabilities(image) for image in bgr], np.float64)
 
 
 def _golden_section(function: Callable[[float], float], low: float, high: float) -> float:

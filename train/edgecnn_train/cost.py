@@ -47,7 +47,7 @@ class NetworkCost:
         return (
             f"{self.parameters:,} parameters, {self.macs / 1e6:.2f} million multiplications, "
             f"{self.int8_bytes / 1024:.1f} KB in int8, {self.arena_bytes / 1024:.1f} KB of activations, "
-            f"{self.latency_ms:.3f} ms a picture on this machine"
+            f"{self.latency_ms:.3f} ms an image on this machine"
         )
 
 
@@ -76,12 +76,12 @@ class Budget:
 
 
 def cost(recipe: Recipe, image: InputSpec, labels: Sequence[str]) -> NetworkCost:
-    """Quantize the untrained network and run it: cost depends on its shape, not on what it has learnt."""
+    """Quantize the untrained network and run it: cost depends on its shape, not on its weights."""
     network = build(recipe.model, image, len(labels))
     shape = (_PICTURES, *network.input_shape[1:])
-    pictures = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     _disturb(network)
-    content = with_metadata(compact(to_int8(network, pictures)), "int8", recipe, tuple(labels), image)
+    content = with_metadata(compact(to_int8(network, images)), "int8", recipe, tuple(labels), image)
     file = read_tflite(content, recipe.model.family)
     model = Model(recipe.name, "int8", content, file, tuple(labels), image, None)
     return NetworkCost(network.count_params(), file.macs, len(content), arena_bytes(file), _latency(model))
@@ -96,7 +96,7 @@ def _disturb(network: Any) -> None:
 
 
 def _latency(model: Model) -> float:
-    """Measure as `edgecnn bench` does, so that its figure and the card's can be held against this one."""
+    """Measure as `edgecnn bench` does, so that the results are comparable with it and with the card."""
     with Classifier(model, open_engine("auto", model)) as classifier:
         candidate = Candidate.of(classifier)
         measure([candidate], blocks=_BLOCKS)
@@ -113,8 +113,8 @@ def widest(
 ) -> Recipe:
     """Return the recipe with the largest of `WIDTHS` that keeps to the budget.
 
-    What was chosen is kept beside the checkpoints, so that a run that goes on has the same network though
-    the machine may measure another latency. Raises RecipeError where even the narrowest costs too much.
+    The choice is kept next to the checkpoints, so that a continued run has the same network even if the
+    machine measures another latency. Raises RecipeError where even the narrowest costs too much.
     """
     plain = _with(recipe, 1.0).as_dict()
     key = {"budget": asdict(budget), "recipe": plain}

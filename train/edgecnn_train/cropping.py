@@ -1,4 +1,4 @@
-"""How much of images a centre crop leaves out, and what another fit would do. Without TensorFlow."""
+"""How much of images a center crop cuts off, and the alternatives. Without TensorFlow."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ MUCH = 0.35
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """What a centre crop leaves out of images, 0 to 1 of their area.
+    """What a center crop leaves out of images, 0 to 1 of their area.
 
-    `left_out` is the median, `cut` the share of the images that lose as much as is worth saying; `wide` tells
-    whether the sides go, or top and bottom.
+    `left_out` is the median, `cut` the share of the images that lose at least 15 %; `wide` is whether they
+    lose the sides, or top and bottom.
     """
 
     left_out: float
@@ -32,15 +32,15 @@ class Crop:
     def __str__(self) -> str:
         where = "left and right" if self.wide else "top and bottom"
         return (
-            f"the centre crop leaves out {self.left_out:.0%} of an image in the median ({where}), and "
+            f"the center crop leaves out {self.left_out:.0%} of an image in the median ({where}), and "
             f"{_WORTH_SAYING:.0%} or more of {self.cut:.0%} of them"
         )
 
     @property
     def advice(self) -> str:
-        """What to look at, and what the other fits do."""
+        """What to check, and what the other fits do."""
         return (
-            "Look whether what counts is in the middle (`edgecnn data preview`). --set input.fit=pad shows "
+            "Check that the subject is in the middle (`edgecnn data preview`). --set input.fit=pad shows "
             f"all of an image, at {1 - self.left_out:.0%} of the size and between bars; "
             "--set input.fit=stretch shows all of it, squeezed."
         )
@@ -51,7 +51,7 @@ def cropped(
 ) -> Crop | None:
     """Return what the recipe's crop leaves out; None for another fit, or where it is little.
 
-    An input whose size is still to be chosen is square.
+    An input without a size yet is square.
     """
     if spec.fit != "crop" or not len(heights):
         return None

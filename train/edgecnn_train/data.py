@@ -1,4 +1,4 @@
-"""Pictures become arrays, in splits that share no picture: training, validation and test; and calibration."""
+"""Reads images into arrays, in disjoint splits: training, validation and test; and calibration."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 # What `auto` chooses from: the sides that the classic family was tried with.
 _SIDES = (28, 32, 48, 64, 96)
 VALUE_RANGE = (0.0, 1.0)
-# How many of the images that can't be read are named.
+# At most this many unreadable images are listed.
 NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedImages:
-    """All pictures of a source as the model sees them.
+    """All images of a source as the model sees them.
 
-    `skipped` says why for each that could not be read, files of kinds that are not read among them.
+    `skipped` has the reason for each unreadable one, and for files of kinds that are not read.
     """
 
     input: InputSpec
@@ -45,10 +45,10 @@ class PreparedImages:
 
 
 def find_recipe_data(spec: DataSpec, path: Path | None) -> tuple[Path, DataSpec]:
-    """Return where a recipe's data lie, and what they are to be called.
+    """Return the path of a recipe's dataset, and its specification.
 
     Data at a path of another name are not the recipe's own, so they get neither its name nor its licence.
-    Raises DataError, saying where to get them.
+    Raises DataError, which says where to get them.
     """
     found = find_data(spec.name, path, spec.where)
     if path is None:
@@ -58,33 +58,33 @@ def find_recipe_data(spec: DataSpec, path: Path | None) -> tuple[Path, DataSpec]
 
 
 def load_data(source: Source, recipe: Recipe, say: Callable[[str], None]) -> Dataset:
-    """Read every picture once and split them.
+    """Read every image once and split them.
 
-    Pictures that can't be read are said, skipped and counted. Raises DataError where what is left can't be
-    trained on.
+    Unreadable images are reported, skipped and counted. Raises DataError if the rest is not enough for
+    training.
     """
-    return divide(source, read_pictures(source, recipe, say), recipe)
+    return divide(source, read_images(source, recipe, say), recipe)
 
 
-def read_pictures(source: Source, recipe: Recipe, say: Callable[[str], None]) -> PreparedImages:
-    """Read every picture once, at the recipe's size. Raises DataError where a class has too few."""
+def read_images(source: Source, recipe: Recipe, say: Callable[[str], None]) -> PreparedImages:
+    """Read every image once, at the recipe's size. Raises DataError where a class has too few."""
     for note in left_out(source):
         say(note)
     spec = choose_input(source, recipe.input, say)
     view = Preprocessor(spec, input_tensor(spec))
-    pictures, items, skipped, sides = [], [], [], []
+    pixels, items, skipped, sides = [], [], [], []
     for item in source.items:
         try:
-            picture = source.read(item)
-            pictures.append(view.pixels(picture).copy())
+            image = source.read(item)
+            pixels.append(view.pixels(image).copy())
             items.append(item)
-            sides.append(picture.shape[:2])
+            sides.append(image.shape[:2])
         except (ImageError, DataError) as error:
             skipped.append(str(error))
             if len(skipped) <= NAMED:
                 say(f"skipped: {error}")
     if skipped:
-        say(f"skipped {len(skipped):,} of {len(source.items):,} pictures")
+        say(f"skipped {len(skipped):,} of {len(source.items):,} images")
     skipped += [
         f"{name} is no image that is read: {kind}" for kind, n in foreign_files(source).items() for name in n
     ]
@@ -92,47 +92,47 @@ def read_pictures(source: Source, recipe: Recipe, say: Callable[[str], None]) ->
     heights, widths = np.array(sides, np.int64).T
     if crop := cropped(heights, widths, recipe.input):
         say(f"{crop}. {crop.advice}")
-    images = np.stack(pictures)
+    images = np.stack(pixels)
     if images.ndim == 3:
         images = images[..., None]
     whole = LabeledImages(images, np.array([i.label for i in items], np.int64), tuple(items))
     return PreparedImages(spec, whole, tuple(skipped))
 
 
-def divide(source: Source, pictures: PreparedImages, recipe: Recipe) -> Dataset:
-    """Split pictures by what their items say and by the recipe. Raises DataError where that can't be done."""
+def divide(source: Source, images: PreparedImages, recipe: Recipe) -> Dataset:
+    """Split images by their official splits and by the recipe. Raises DataError where that can't be done."""
     rng = np.random.default_rng([recipe.train.seed, 100])
-    source, parts = with_background(source, _split(pictures.whole, source.labels, recipe, rng), recipe)
-    # Ranges tell of the pictures that set them: what private training protects must not do that.
+    source, parts = with_background(source, _split(images.whole, source.labels, recipe, rng), recipe)
+    # Ranges reveal something about the images that set them: these must not be protected ones.
     pool = parts["validation" if recipe.private.enabled else "train"]
     chosen = stratified(pool.labels, min(recipe.quantize.calibration, len(pool)), rng)
     return Dataset(
         source,
-        pictures.input,
+        images.input,
         parts["train"],
         parts["validation"],
         parts["test"],
         pool.take(np.sort(chosen)),
-        pictures.skipped,
+        images.skipped,
     )
 
 
-def everything(source: Source, pictures: PreparedImages, recipe: Recipe) -> Dataset:
+def everything(source: Source, images: PreparedImages, recipe: Recipe) -> Dataset:
     """Return all images as the training split, with empty ones for validation and test.
 
     A fifth of them does not set the int8 ranges, so that there are images to compare the layers on.
     """
-    none = pictures.whole.take(np.array([], np.int64))
-    source, parts = with_background(source, {"train": pictures.whole}, recipe)
+    none = images.whole.take(np.array([], np.int64))
+    source, parts = with_background(source, {"train": images.whole}, recipe)
     train = parts["train"]
     rng = np.random.default_rng([recipe.train.seed, 103])
     count = min(recipe.quantize.calibration, round(0.8 * len(train)))
     chosen = train.take(np.sort(stratified(train.labels, count, rng)))
-    return Dataset(source, pictures.input, train, none, none, chosen, pictures.skipped)
+    return Dataset(source, images.input, train, none, none, chosen, images.skipped)
 
 
 def choose_input(source: Source, wanted: RecipeInput, say: Callable[[str], None]) -> InputSpec:
-    """Fill in what the recipe leaves to the pictures: the size from the median side, grey if all are grey.
+    """Fill in what the recipe leaves to the images: the size from the median side, gray if all are gray.
 
     The source gets the recipe's background.
     """
@@ -143,21 +143,21 @@ def choose_input(source: Source, wanted: RecipeInput, say: Callable[[str], None]
         if not (width and height):
             median = int(np.median(sides))
             width = height = max((s for s in _SIDES if s <= median), default=_SIDES[0])
-            say(f"input size {width}×{height}: the pictures' shorter side is {median} pixels in the median")
+            say(f"input size {width}×{height}: the images' shorter side is {median} pixels in the median")
         if color == "auto":
             color = "rgb" if colored else "gray"
-            say(f"input colour {color}: {'some' if colored else 'no'} pictures have colour")
+            say(f"input color {color}: {'some' if colored else 'no'} images have color")
     return InputSpec(
         width, height, color, wanted.fit, wanted.resize, VALUE_RANGE, background=wanted.background
     )
 
 
-def has_color(picture: NDArray[np.uint8]) -> bool:
-    """Whether a picture, uint8 H×W or H×W×3, has colour to speak of."""
-    if picture.ndim == 2:
+def has_color(image: NDArray[np.uint8]) -> bool:
+    """Whether an image, uint8 H×W or H×W×3, is noticeably colored."""
+    if image.ndim == 2:
         return False
-    spread = np.ptp(picture[::4, ::4].astype(np.int16), axis=2)
-    # JPEG's chroma rounding leaves a few levels between the channels of a grey picture.
+    spread = np.ptp(image[::4, ::4].astype(np.int16), axis=2)
+    # JPEG's chroma rounding leaves a few levels between the channels of a gray image.
     return bool(np.mean(spread) > 4)
 
 
@@ -168,18 +168,18 @@ def input_tensor(spec: InputSpec) -> Tensor:
 
 
 def _look(source: Source, count: int = 200) -> tuple[list[int], bool]:
-    """Look at some pictures: their shorter sides, and whether any has colour."""
+    """Look at some images: their shorter sides, and whether any has color."""
     step = max(1, len(source.items) // count)
     sides, colored = [], False
     for item in source.items[::step]:
         try:
-            picture = source.read(item)
+            image = source.read(item)
         except (ImageError, DataError):
             continue
-        sides.append(min(picture.shape[:2]))
-        colored = colored or has_color(picture)
+        sides.append(min(image.shape[:2]))
+        colored = colored or has_color(image)
     if not sides:
-        raise DataError("none of the pictures can be read")
+        raise DataError("none of the images can be read")
     return sides, colored
 
 
@@ -188,7 +188,7 @@ def _check_counts(source: Source, items: Sequence[Item]) -> None:
     for label, count in zip(source.labels, counts, strict=True):
         if count < 3:
             raise DataError(
-                f"the class {label!r} has {count} readable pictures, expected at least 3 "
+                f"the class {label!r} has {count} readable images, expected at least 3 "
                 "(one each for training, validation and test): add some"
             )
 
@@ -201,7 +201,7 @@ def _classes(labels: Sequence[str]) -> str:
 def _split(
     whole: LabeledImages, labels: Sequence[str], recipe: Recipe, rng: np.random.Generator
 ) -> dict[SplitName, LabeledImages]:
-    """Take the official splits where there are some, and draw those that are missing."""
+    """Take the official splits, and draw those that are missing."""
     official = np.array([i.split or "train" for i in whole.items])
     if recipe.data.redraw_validation:
         official[official == "validation"] = "train"
@@ -226,7 +226,7 @@ def _split(
         missing = [labels[k] for k in sorted(set(whole.labels.tolist()) - set(split.labels.tolist()))]
         if missing and (name == "train" or any(item.group for item in whole.items)):
             raise DataError(
-                f"no {name} picture is left for {_classes(missing)}: add pictures"
+                f"no {name} image is left for {_classes(missing)}: add images"
                 + (", or more and smaller groups" if name != "train" else "")
             )
     return splits
@@ -235,12 +235,12 @@ def _split(
 def _draw(
     whole: LabeledImages, pool: NDArray[np.int64], count: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Draw about `count` places of the pool, every class its share, and whole groups only."""
+    """Draw about `count` places of the pool, stratified by class, and whole groups only."""
     labels = whole.labels[pool]
     groups = [whole.items[i].group for i in pool]
     if not any(groups):
         return stratified(labels, count, rng)
-    names = np.array([f"group {g}" if g else f"picture {i}" for i, g in zip(pool, groups, strict=True)])
+    names = np.array([f"group {g}" if g else f"image {i}" for i, g in zip(pool, groups, strict=True)])
     wanted = np.bincount(labels) * (count / len(labels))
     have = np.zeros(len(wanted))
     drawn: list[NDArray[np.int64]] = []
@@ -256,12 +256,12 @@ def _draw(
 
 
 def _check_groups(whole: LabeledImages, parts: dict[SplitName, NDArray[np.int64]]) -> None:
-    """Refuse official splits that tear a group apart: its pictures are neighbours, and the test would lie."""
+    """Refuse official splits that separate a group: similar images make a test too optimistic."""
     home: dict[str, SplitName] = {}
     for name, indices in parts.items():
         for group in {whole.items[i].group for i in indices} - {None}:
             if home.setdefault(str(group), name) != name:
                 raise DataError(
                     f"the group {group!r} is in the {home[str(group)]} and the {name} split: "
-                    "give all its pictures the same split"
+                    "give all its images the same split"
                 )

@@ -1,4 +1,4 @@
-"""Trains a network: checkpoints after every epoch, goes on where it was stopped, and repeats by its seed."""
+"""Trains a network: saves every epoch, continues where it was stopped, and is reproducible by its seed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A trained network (with its best epoch's weights), and one record of figures for each epoch."""
+    """A trained network (with its best epoch's weights), and one record of metrics for each epoch."""
 
     model: Any
     history: list[dict[str, float]]
@@ -58,15 +58,15 @@ def fit(
     Parameters
     ----------
     work
-        Where checkpoints lie. Training with the same recipe and data goes on from there.
+        The folder of checkpoints. Training with the same recipe and data continues from them.
     show
         How training is shown: a display in the terminal, a line an epoch through `say`, or not at all.
     tensorboard
         A folder for TensorBoard's logs, which need the extra `tensorboard`; None for none.
     until
-        The epoch to stop after; the learning rate falls as if all of the recipe's followed.
+        The epoch to stop after; the learning rate falls as if all epochs of the recipe followed.
     plan
-        What else the run has to do, for the time that is left.
+        The other steps of the run, for the remaining time.
     """
     spec, end = recipe.train, until or recipe.train.epochs
     teacher = load_teacher(spec.teachers, data.input, len(data.labels))
@@ -74,17 +74,17 @@ def fit(
         data.train, recipe.augment, spec, teacher
     )
     average = Average(data.train.images) if spec.ema else None
-    key, pictures = fingerprint(data, recipe) + (f", until {until}" if until else ""), len(data.validation)
+    key, images = fingerprint(data, recipe) + (f", until {until}" if until else ""), len(data.validation)
     validation = (scaled(data.validation.images), batches.targets(data.validation.labels))
     falls = spec.schedule != "constant"
-    checkpoint = Checkpoint(work, key, spec.seed, batches.clock, pictures, average, falls=falls)
+    checkpoint = Checkpoint(work, key, spec.seed, batches.clock, images, average, falls=falls)
     taken = take_over(model, spec.start, say) if spec.start else ()
     logs = [keras.callbacks.TensorBoard(tensorboard, write_graph=False)] if tensorboard else []
     state = None
     if resumed := checkpoint.load(model):
         model.set_weights(resumed.weights)
         state = resumed.optimizer
-        say(f"going on after epoch {len(checkpoint.history)} of {end}, from {work}")
+        say(f"continuing after epoch {len(checkpoint.history)} of {end}, from {work}")
     elif checkpoint.refused:
         say(f"{work} {checkpoint.refused}: training starts from the beginning")
     with progress(show, end, checkpoint, say, plan) as shown:
@@ -102,7 +102,7 @@ def fit(
                 initial_epoch=done,
                 epochs=last,
                 shuffle=False,  # the batches already are
-                validation_data=validation if pictures else None,
+                validation_data=validation if images else None,
                 validation_batch_size=500,
                 callbacks=[*([average] if average else []), checkpoint, *shown, *logs],
                 verbose=0,
@@ -136,12 +136,12 @@ def compile_network(model: Any, chosen: Any, spec: TrainSpec, batches: Batches) 
 
 
 # What decides the weights. Quantization and verification come after them: a network that the gate refused
-# is there for another try.
+# can be tried again.
 _DECIDING = ("input", "model", "train", "augment", "private")
 
 
 def fingerprint(data: Dataset, recipe: Recipe) -> str:
-    """Return what a checkpoint has to agree with to go on from it.
+    """Return what a checkpoint has to agree with to be continued.
 
     Keys at their defaults are left out: a checkpoint outlives a new version that has more of them.
     """

@@ -75,7 +75,7 @@ class FoldEstimate:
 
 
 def is_small(source: Source) -> bool:
-    """Whether a set has no official test and fewer than `SMALL_CLASS` pictures in some class."""
+    """Whether a set has no official test and fewer than `SMALL_CLASS` images in some class."""
     counts = np.bincount([i.label for i in source.items], minlength=len(source.labels))
     return not any(i.split == "test" for i in source.items) and int(counts.min()) < SMALL_CLASS
 
@@ -83,7 +83,7 @@ def is_small(source: Source) -> bool:
 def fold_items(items: Sequence[Item], count: int, seed: int) -> list[tuple[Item, ...]]:
     """Return `count` times these items, each time with another part of them as the test.
 
-    Classes are spread evenly over the folds, by lot; the pictures of a group stay in one fold.
+    Classes are spread evenly over the folds, at random; the images of a group stay in one fold.
     """
     rng = np.random.default_rng([seed, 300])
     classes = max(i.label for i in items) + 1
@@ -107,7 +107,7 @@ def fold_items(items: Sequence[Item], count: int, seed: int) -> list[tuple[Item,
 def possible_folds(items: Sequence[Item]) -> int:
     """Return how many folds can each test every class: as many as the rarest class has groups.
 
-    A picture that is in no group is one of its own.
+    An image that is in no group is one of its own.
     """
     units: dict[int, set[str]] = {}
     for item in items:
@@ -116,8 +116,8 @@ def possible_folds(items: Sequence[Item]) -> int:
 
 
 def _unit(item: Item) -> str:
-    """Return the name of what stays together: the item's group, or itself."""
-    return f"group {item.group}" if item.group else f"picture {item.id}"
+    """Return the name of the unit that stays together: the item's group, or the item."""
+    return f"group {item.group}" if item.group else f"image {item.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,19 +140,20 @@ class Folds:
 
 
 def make_folds(
-    source: Source, pictures: PreparedImages, recipe: Recipe, say: Callable[[str], None]
+    source: Source, images: PreparedImages, recipe: Recipe, say: Callable[[str], None]
 ) -> Folds | None:
     """Divide images into folds.
 
-    None where the images' groups can't be divided so that every split has every class; `say` is told.
+    None where the images' groups can't be divided so that every split has every class; `say` gets the
+    reason.
     """
-    count = min(recipe.data.folds, possible_folds(pictures.whole.items))
+    count = min(recipe.data.folds, possible_folds(images.whole.items))
     if count < 2:
         say("no estimate by folds: the images of a class are all in one group")
         return None
     parts, training = [], []
-    for number, items in enumerate(fold_items(pictures.whole.items, count, recipe.train.seed), 1):
-        part = replace(pictures, whole=replace(pictures.whole, items=items))
+    for number, items in enumerate(fold_items(images.whole.items, count, recipe.train.seed), 1):
+        part = replace(images, whole=replace(images.whole, items=items))
         try:
             training.append(len(divide(source, part, recipe).train))
         except DataError as error:
@@ -165,7 +166,7 @@ def make_folds(
 def trained(
     recipe: Recipe, data: Dataset, folder: Path, say: Callable[[str], None], show: Show, plan: Plan
 ) -> Fitted:
-    """Train the recipe on one fold's training images; what was done already is in `folder`."""
+    """Train the recipe on one fold's training images; a stopped training continues from `folder`."""
     keras.utils.set_random_seed(recipe.train.seed)
     network = build(recipe.model, data.input, len(data.labels))
     return fit(network, data, recipe, folder, say, show, plan=plan)
@@ -197,7 +198,7 @@ def estimate(
 ) -> list[Judged]:
     """Train and judge the recipe on all folds but the first, which was judged already, and return all.
 
-    Trainings that are done, or half done, are in `work`, so that a run that was stopped goes on there.
+    Complete and partial trainings are in `work`, so that a stopped run continues there.
     """
     found = [first]
     say(_line(1, len(folds), first, plan))
@@ -218,7 +219,7 @@ def _say_nothing(_: str) -> None:
 
 
 def summary(judged: Sequence[Judged]) -> FoldEstimate:
-    """Return what the folds say together."""
+    """Summarize the folds."""
     return FoldEstimate(
         tuple(j.result.int8_top1 for j in judged),
         tuple(j.fitted.best_epoch for j in judged),

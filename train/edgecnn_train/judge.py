@@ -1,4 +1,4 @@
-"""Judge a network by images that it has not learned from: by a test split, or by all folds together."""
+"""Judge a network by images that it was not trained on: a test split, or all folds together."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What a network, or those of all folds, made of images that decided nothing about it.
+    """The results of a network, or of those of all folds, on images that decided nothing about it.
 
-    `own` are the probabilities of each variant on these images before any temperature, N×classes, and
-    `truth` the true classes; `offenders` are the surest wrong answers. `folds` are those that this is of.
+    `own` are the probabilities of each variant on these images before any temperature, N×classes, and `truth`
+    the true classes; `offenders` are the wrong answers with the highest scores. `folds` are the results that
+    this combines.
     """
 
     fitted: Fitted
@@ -82,7 +83,7 @@ def judge_by_folds(
 ) -> Judged:
     """Judge a network that has learned from all images by what the folds' networks did.
 
-    Every figure is of networks that had not seen the images that it is measured on, each with the
+    Every result is of networks that had not seen the images it is measured on, each with the
     temperature and threshold that its own validation images chose. Those that are published were chosen on
     the answers of all folds, and nothing is measured with them but the negatives that pass.
     """
@@ -101,6 +102,6 @@ def judge_by_folds(
 
 
 def same_answers(data: Dataset, variants: Mapping[str, Classifier]) -> float:
-    """Return the share of all training images for which int8 and float32 name the same class."""
+    """Return the share of all training images to which int8 and float32 give the same answer."""
     named = [probabilities(variants[name], data.train.images).argmax(axis=1) for name in ("int8", "float32")]
     return float(np.mean(named[0] == named[1]))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from edgecnn_train.recipe import Recipe
     from edgecnn_train.splits import Dataset
 
-    Picture = NDArray[np.uint8]
+    Image = NDArray[np.uint8]
 
 COUNT = 1000  # as many choose a threshold, and as many more measure it
 FEWEST = 40
@@ -34,9 +34,9 @@ FEWEST = 40
 
 @dataclass(frozen=True, slots=True)
 class Negatives:
-    """Two sets of pictures, uint8 N×H×W×C as the model sees them: one chooses the threshold, one measures it.
+    """Two sets of images, uint8 N×H×W×C as the model sees them: one chooses the threshold, one measures it.
 
-    `what` says what they show.
+    `what` describes them.
     """
 
     choosing: NDArray[np.uint8]
@@ -50,12 +50,12 @@ def load_negatives(data: Dataset, recipe: Recipe, count: int = COUNT) -> Negativ
     Raises
     ------
     DataError
-        For a folder or data set that is not there, or has fewer than 40 pictures that can be read.
+        For a folder or dataset that is missing, or has fewer than 40 readable images.
     """
     seed, wanted = recipe.train.seed, recipe.unknown.negatives
     if wanted == GENERATED:
         background = background_of(recipe, data.labels)
-        # The threshold tells of the pictures that it was chosen on: not of those that are protected.
+        # The threshold reveals something about the images that chose it: these must not be protected ones.
         split = data.validation if recipe.private.enabled else data.train
         parents = split.images[split.labels != (-1 if background is None else background)]
         halves = [generate(count, parents, np.random.default_rng([seed, 300 + k])) for k in (0, 1)]
@@ -65,31 +65,31 @@ def load_negatives(data: Dataset, recipe: Recipe, count: int = COUNT) -> Negativ
     readers = _readers(wanted, data.input.background)
     shape = data.train.images.shape[1:]
     view = Preprocessor(data.input, Tensor("image", (1, *shape), "float32", 0.0, 0, 0))
-    pictures: list[Picture] = []
+    read: list[Image] = []
     for k in np.random.default_rng([seed, 300]).permutation(len(readers)):
         try:
-            pictures.append(view.pixels(readers[k]()).copy())
+            read.append(view.pixels(readers[k]()).copy())
         except (ImageError, DataError):
             continue
-        if len(pictures) == 2 * count:
+        if len(read) == 2 * count:
             break
-    if len(pictures) < FEWEST:
+    if len(read) < FEWEST:
         raise DataError(
-            f"unknown.negatives: {wanted} has {len(pictures)} readable pictures, expected at least {FEWEST}: "
+            f"unknown.negatives: {wanted} has {len(read)} readable images, expected at least {FEWEST}: "
             f"add some, or set it to {GENERATED}"
         )
-    images = np.stack(pictures).reshape(len(pictures), *shape)
-    return Negatives(images[::2], images[1::2], f"{len(images):,} pictures from {Path(wanted).name}")
+    images = np.stack(read).reshape(len(read), *shape)
+    return Negatives(images[::2], images[1::2], f"{len(images):,} images from {Path(wanted).name}")
 
 
-def _readers(wanted: str, background: Background) -> list[Callable[[], Picture]]:
-    """Return what reads each negative: of a folder, whatever lies in it, or of a data set, its test split."""
+def _readers(wanted: str, background: Background) -> list[Callable[[], Image]]:
+    """Return a reader for each negative: all images of a folder, or the test split of a dataset."""
     try:
         path = locate(wanted)
     except DataError as error:
         raise DataError(
-            f"unknown.negatives is {wanted!r}, which is neither a folder or file here nor a data set in "
-            f"$EDGECNN_DATA: name one, or say {GENERATED!r}"
+            f"unknown.negatives is {wanted!r}, which is neither a folder or file here nor a dataset in "
+            f"$EDGECNN_DATA: name one, or use {GENERATED!r}"
         ) from error
     try:
         source = open_source(path)

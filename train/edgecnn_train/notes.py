@@ -1,4 +1,4 @@
-"""What is worked out once and kept beside the checkpoints, for a run that was stopped and goes on."""
+"""Values that are computed once and kept next to the checkpoints, for runs that are continued."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def remember(
     key
         Anything that becomes JSON. A note that is damaged or of another key is written again.
     sound
-        Whether what is kept can be right.
+        Whether a kept value can be right.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The test images that a model gets most wrong."""
+"""The misclassified test images with the highest scores."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from edgecnn_train.splits import Dataset
 
 MOST = 25
-# The longer side of what is kept of each: large enough to see what it shows.
+# The longer side of each image that is kept, in pixels: large enough to recognize its content.
 _SIDE = 400
 
 
 @dataclass(frozen=True, slots=True)
 class Offender:
-    """A test image that was named wrongly: uint8 H×W (grey) or H×W×3 (BGR), and where it came from."""
+    """A misclassified test image: uint8 H×W (gray) or H×W×3 (BGR), and where it came from."""
 
     id: str
     true: str
     named: str
     score: float
-    picture: NDArray[np.uint8]
+    image: NDArray[np.uint8]
 
 
 def worst_offenders(
@@ -40,7 +40,7 @@ def worst_offenders(
     Parameters
     ----------
     wrong
-        Places in the test split that the classifier names wrongly; each image is read again.
+        Places in the test split that the classifier gets wrong; each image is read again.
     """
     ranked = []
     for place in wrong:
@@ -64,11 +64,11 @@ def worst_first(offenders: Iterable[Offender], count: int = MOST) -> tuple[Offen
     return tuple(sorted(offenders, key=lambda o: -o.score)[:count])
 
 
-def _small(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _small(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return an image at the size that is shown; small ones are enlarged with square pixels."""
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     scale = _SIDE / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST if scale > 4 else cv2.INTER_CUBIC
-    small: NDArray[np.uint8] = cv2.resize(picture, size, interpolation=method)  # type: ignore[assignment]
+    small: NDArray[np.uint8] = cv2.resize(image, size, interpolation=method)  # type: ignore[assignment]
     return small

@@ -11,7 +11,7 @@ from edgecnn_train import models, publish
 from edgecnn_train.accounting import refuse, spent
 from edgecnn_train.bundling import QUANTIZING, REPORTING, VERIFYING, Run, publish_network
 from edgecnn_train.cost import cost, widest
-from edgecnn_train.data import divide, everything, read_pictures
+from edgecnn_train.data import divide, everything, read_images
 from edgecnn_train.fit import fit
 from edgecnn_train.folds import estimate, is_small, make_folds, summary
 from edgecnn_train.judge import judge, judge_by_folds, same_answers
@@ -51,9 +51,9 @@ def train(
 ) -> Bundle:
     """Train a recipe and publish its bundle at `out`, whose name the bundle takes.
 
-    Checkpoints lie in `<out>.training` until all is done; the same call goes on from them. `show` and
-    `tensorboard` are `fit`'s. A small set is published twice: first the network of one fold, then, when all
-    folds have measured what it is worth, one that has learned from all images.
+    Checkpoints are in `<out>.training` until the bundle is written; the same call continues from them. `show`
+    and `tensorboard` are `fit`'s. A small set is published twice: first the network of one fold, then, when
+    all folds have measured its accuracy, one that was trained on all images.
 
     Raises
     ------
@@ -66,11 +66,11 @@ def train(
     with publish.claim(out) as held:
         if out.exists():
             say(f"the bundle that is at {out} now will be replaced when this one is ready")
-        pictures = read_pictures(source, recipe, say)
+        images = read_images(source, recipe, say)
         # Folds would test on what is protected, and every one of them would spend epsilon again.
         wanted = recipe.data.folds and is_small(source) and not recipe.private.enabled
-        folds = make_folds(source, pictures, recipe, say) if wanted else None
-        data = folds.data(1, recipe) if folds else divide(source, pictures, recipe)
+        folds = make_folds(source, images, recipe, say) if wanted else None
+        data = folds.data(1, recipe) if folds else divide(source, images, recipe)
         say(_sizes(data, folds))
         if recipe.private.enabled:
             refuse(recipe)
@@ -81,7 +81,7 @@ def train(
             if budget:
                 recipe = widest(recipe, data.input, data.labels, budget, work, say)
             say(f"{recipe.model.family}: {cost(recipe, data.input, data.labels)}")
-            whole = everything(source, pictures, recipe) if folds else None
+            whole = everything(source, images, recipe) if folds else None
             plan = _plan(recipe, data, folds, whole)
             run = Run(recipe, out, held, work, say, show, allowed_drop, plan)
             bundle = _train(run, data, negatives, folds, whole, tensorboard)
@@ -117,7 +117,7 @@ def _train(
 
 
 def _with_all(run: Run, whole: Dataset, folds: Folds, first: Published, negatives: Negatives) -> Bundle:
-    """Estimate the accuracy by folds, and publish a network that has learned from all images."""
+    """Estimate the accuracy by folds, and publish a network that is trained on all images."""
     recipe, say, plan = run.recipe, run.say, run.plan
     say(f"few images: {len(folds) - 1} more trainings to test on all of them, then one that learns from all")
     judged = estimate(recipe, folds, first.judged, negatives, run.work, say, run.show, plan)
@@ -133,7 +133,7 @@ def _with_all(run: Run, whole: Dataset, folds: Folds, first: Published, negative
 
     def by_folds(variants: dict[str, Classifier]) -> Judged:
         agreement = same_answers(whole, variants)
-        say(f"int8 and float32 answer {agreement:.2%} of all images the same")
+        say(f"int8 and float32 give the same answer for {agreement:.2%} of all images")
         right = together([fold.result for fold in judged]).float_top1
         converted = replace(first.judged.result, pictures=len(whole.train), float_top1=right, int8_top1=right)
         gate(replace(converted, agreement=agreement), run.allowed_drop, recipe.verify.agreement)
@@ -177,7 +177,7 @@ def _plan(recipe: Recipe, data: Dataset, folds: Folds | None, whole: Dataset | N
 
 
 def _settled(recipe: Recipe, data: Dataset) -> Recipe:
-    """Return the recipe with what was chosen from the pictures filled in, so that the bundle records it."""
+    """Return the recipe with what was chosen from the images filled in, so that the bundle records it."""
     image = data.input
     color: Literal["gray", "rgb"] = "gray" if image.color == "gray" else "rgb"
     chosen = replace(recipe.input, width=image.width, height=image.height, color=color)

@@ -1,4 +1,4 @@
-"""What a whole run still has to do, and how long that takes by what was done already."""
+"""The remaining steps of a run, and an estimate of the time that they take."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Step:
 
 
 class Plan:
-    """The steps of a run in their order; how long later ones take is told by earlier ones of their kind."""
+    """The steps of a run, in order; times are estimated from finished steps of the same kind."""
 
     def __init__(self, steps: Iterable[Step]) -> None:
         self.left = list(steps)
@@ -69,7 +69,7 @@ class Plan:
         return later + max(0.0, expected - (time.monotonic() - self._began_step))
 
     def share(self, remaining: float | None) -> float:
-        """Return how much of the run is done, 0 to 1, where so many seconds remain."""
+        """Return how much of the run is done, 0 to 1, where this many seconds remain."""
         passed = time.monotonic() - self._began
         return 0.0 if remaining is None else passed / max(passed + remaining, 1e-9)
 

@@ -1,7 +1,7 @@
 """Differentially private SGD (Abadi et al. 2016): Poisson batches, clipped gradients, Gaussian noise.
 
-What it gives away is not worked out here but in `accounting`, by a library. No library that is kept up brings
-the step itself to Keras 3 on TensorFlow: docs/private.md says which were tried.
+The privacy loss is computed in `accounting`, by a library. No maintained library brings the step itself to
+Keras 3 on TensorFlow: docs/private.md says which were tried.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
 
     from edgecnn_train.recipe import PrivateSpec
 
-# Gradients of single pictures are made for so many at a time: more take more memory and are no faster.
+# Gradients of single images are computed for this many at a time: more take more memory and are no faster.
 _CHUNK = 64
 
 
 class PoissonBatches(Batches):
-    """Batches in which every picture is with the same chance, whatever else is in them.
+    """Batches that contain every image with the same probability, independently of the others.
 
-    That is what the accountant assumes, so a batch has `batch_size` pictures only in the mean, and may have
-    none. Tuples (pictures, targets, counted): rows that fill a batch up have 0 in `counted`, others 1.
+    That is what the accountant assumes, so a batch has `batch_size` images only in the mean, and may have
+    none. Tuples (images, targets, counted): rows that fill a batch up have 0 in `counted`, others 1.
     """
 
     @property
     def mean_size(self) -> int:
-        """How many pictures a batch has in the mean."""
+        """How many images a batch has in the mean."""
         return self._spec.batch_size
 
     def epochs(self, first: int = 0) -> Iterator[Batch]:  # noqa: ARG002 - an epoch's lot depends on nothing
         """Yield batches for ever."""
-        # From the system's entropy, not from the seed: who knows who was drawn needs no noise to be undone.
+        # From the system's entropy, not from the seed: knowing which images were drawn would undo the noise.
         rng = np.random.default_rng()
         chance = self.mean_size / len(self._split)
         while True:
@@ -50,10 +50,10 @@ class PoissonBatches(Batches):
             images = self._split.images[chosen]
             if len(chosen) and active(self._change):
                 images = augment(images, self._change, rng)
-            pictures, targets = self._finish(scaled(images), self._split.labels[chosen], rng)
+            batch, targets = self._finish(scaled(images), self._split.labels[chosen], rng)
             fill = -len(chosen) % _CHUNK if len(chosen) else _CHUNK
             counted = np.pad(np.ones(len(chosen), np.float32), (0, fill))
-            filled = [np.pad(a, [(0, fill)] + [(0, 0)] * (a.ndim - 1)) for a in (pictures, targets)]
+            filled = [np.pad(a, [(0, fill)] + [(0, 0)] * (a.ndim - 1)) for a in (batch, targets)]
             self.clock.seconds += time.thread_time() - began
             yield (*filled, counted)
 
@@ -61,12 +61,12 @@ class PoissonBatches(Batches):
 def protect(model: Any, loss: Any, spec: PrivateSpec, batches: PoissonBatches) -> None:
     """Make a compiled network train privately on these batches.
 
-    Its training steps return no loss and no accuracy: those of the training pictures would not be protected.
-    Raises RecipeError for a network whose gradients of single pictures are not known here.
+    Its training steps return no loss and no accuracy: those of the training images would not be protected.
+    Raises RecipeError for a network whose gradients of single images are not known here.
     """
     layers = chain(model)
     noise = _secret_generator()
-    # Keras' own step would make the metrics that validation needs; here a blank picture does.
+    # Keras' own step would make the metrics that validation needs; here a blank image does.
     model.test_on_batch(np.zeros((1, *model.input_shape[1:])), batches.targets(np.zeros(1, np.int64)))
 
     def step(data: Any) -> dict[str, Any]:
@@ -80,10 +80,10 @@ def protect(model: Any, loss: Any, spec: PrivateSpec, batches: PoissonBatches) -
 
 
 def chain(model: Any) -> tuple[Any, ...]:
-    """Return the layers that a picture passes through, one after the other.
+    """Return the layers that an image passes through, one after the other.
 
     Raises RecipeError where there are branches, or weights in other layers than convolutions and dense ones:
-    batch normalization, for one, mixes pictures, and no clipping can bound what one of them does.
+    batch normalization, for one, mixes images, and no clipping can bound what one of them does.
     """
     first, *layers = model.layers
     for before, layer in zip([first, *layers], layers, strict=False):
@@ -101,12 +101,12 @@ def chain(model: Any) -> tuple[Any, ...]:
 
 
 def clipped_sum(layers: tuple[Any, ...], loss: Any, bound: float, *batch: Any) -> list[Any]:
-    """Return the sum of the pictures' gradients, each scaled down to a norm of at most `bound`.
+    """Return the sum of the images' gradients, each scaled down to a norm of at most `bound`.
 
     Parameters
     ----------
     batch
-        Pictures, targets, and which of them count (1 or 0); their number is a multiple of 64.
+        Images, targets, and which of them count (1 or 0); their number is a multiple of 64.
 
     Returns
     -------
@@ -125,7 +125,7 @@ def clipped_sum(layers: tuple[Any, ...], loss: Any, bound: float, *batch: Any) -
 def noisy_mean(total: list[Any], spec: PrivateSpec, batch_size: int, noise: Any) -> list[Any]:
     """Return (total + Gaussian noise) / batch_size; the noise's deviation is noise_multiplier × clip_norm.
 
-    The divisor is the mean size of a batch: its true size depends on who was drawn.
+    The divisor is the mean size of a batch: its true size depends on which images were drawn.
     """
     deviation = spec.noise_multiplier * spec.clip_norm
     return [(t + noise.normal(tf.shape(t), stddev=deviation)) / batch_size for t in total]
@@ -134,9 +134,9 @@ def noisy_mean(total: list[Any], spec: PrivateSpec, batch_size: int, noise: Any)
 def _clipped_part(
     layers: tuple[Any, ...], loss: Any, bound: float, images: Any, targets: Any, counted: Any
 ) -> list[Any]:
-    """Do `clipped_sum` for a few pictures, from one pass through the network.
+    """Do `clipped_sum` for a few images, from one pass through the network.
 
-    A layer's gradient for one picture is its input's pixels under the kernel times the loss's derivative by
+    A layer's gradient for one image is its input's pixels under the kernel times the loss's derivative by
     what comes out before the activation (Goodfellow 2015; for convolutions Rochette et al. 2019).
     """
     taps = []
@@ -166,7 +166,7 @@ def _clipped_part(
             parts.append((None, tf.reduce_sum(outs, 1)))
             squares += tf.reduce_sum(parts[-1][1] ** 2, 1)
     norms = tf.sqrt(squares)
-    # A gradient that is infinite has no direction: such a picture is left out.
+    # A gradient that is infinite has no direction: such an image is left out.
     fits = tf.math.is_finite(norms)
     scale = tf.where(fits, counted * bound / tf.maximum(norms, bound), 0.0)
     sums = []
@@ -189,7 +189,7 @@ def _linear(layer: Any, x: Any) -> Any:
 
 
 def _rows(layer: Any, inputs: Any) -> Any:
-    """Return what the kernel is multiplied with, pictures × places × weights of one filter."""
+    """Return what the kernel is multiplied with, images × places × weights of one filter."""
     if isinstance(layer, keras.layers.Dense):
         return inputs[:, None, :]
     one = [(1, *pair, 1) for pair in (layer.kernel_size, layer.strides, layer.dilation_rate)]

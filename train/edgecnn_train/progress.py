@@ -28,7 +28,7 @@ Show = Literal["bar", "lines", "none"]
 
 
 class Log(Protocol):
-    """Where the figures of the epochs are, one record each; `best_epoch` counts from 1."""
+    """The metrics of the epochs, one record each; `best_epoch` counts from 1."""
 
     history: list[dict[str, float]]
 
@@ -77,7 +77,7 @@ def progress(
 
 @contextlib.contextmanager
 def doing(plan: Plan, name: str, show: Show, say: Callable[[str], None]) -> Iterator[None]:
-    """Show that a step of the plan is done which is not training: a bar with the time left, or a line."""
+    """Show a step of the plan other than training: a bar with the remaining time, or a line."""
     with plan.step(name):
         if console := _terminal(show):
             draw = partial(_whole, plan, name)
@@ -102,7 +102,7 @@ def _whole(plan: Plan, name: str) -> Table:
 
 
 class Progress(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps the time of the epochs of this run, and tells the plan."""
+    """Measures the epochs of this run, and updates the plan."""
 
     def __init__(self, epochs: int, log: Log, plan: Plan | None = None) -> None:
         super().__init__()
@@ -188,10 +188,10 @@ class Display(Progress):
 
     def _draw(self, batch: int, now: dict[str, Any]) -> None:
         steps = self.params.get("steps") or max(1, batch)
-        self._live.update(self.picture(batch, steps, now), refresh=True)
+        self._live.update(self.display(batch, steps, now), refresh=True)
 
-    def picture(self, batch: int, steps: int, now: dict[str, Any]) -> Table:
-        """Return what is to be seen after `batch` of `steps` batches, with the figures of this epoch."""
+    def display(self, batch: int, steps: int, now: dict[str, Any]) -> Table:
+        """Return the display after `batch` of `steps` batches, with the metrics of this epoch."""
         history = self.log.history
         done, share = len(history), batch / steps
         grid = Table.grid(padding=(0, 1))
@@ -246,9 +246,9 @@ _FIGURES = ("seconds", "data", "loss", "accuracy", "val_loss", "val_accuracy")
 
 
 def _row(figures: dict[str, float]) -> tuple[str, ...]:
-    """Return an epoch's figures as text; `data` is the share of its time that preparing batches took.
+    """Return an epoch's metrics as text; `data` is the share of its time that preparing batches took.
 
-    A private run keeps no figures of the training pictures.
+    A private run keeps no metrics of the training images.
     """
     rest = (f"{figures[name]:.4f}" if name in figures else "" for name in _FIGURES[2:])
     return (f"{figures['seconds']:.1f}", f"{figures['data_share']:.0%}", *rest)

@@ -1,4 +1,4 @@
-"""What stands in the manifest of a bundle that was trained, and where it may be written."""
+"""The manifest of a trained bundle, and where the bundle may be written."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _LIBRARIES = (
 
 
 def page_path(bundle: Path) -> Path:
-    """Return where a bundle's page lies: beside its folder, because the page has pictures of the data set."""
+    """Return the path of a bundle's page: next to its folder, because the page has images of the dataset."""
     return bundle.with_name(f"{bundle.name}.report.html")
 
 
@@ -81,7 +81,7 @@ def claim(folder: Path) -> Iterator[Target]:
     check_target(folder)
     real = find_target(folder, HINT)
     with contextlib.ExitStack() as stack:
-        # Checkpoints and page lie beside a link, the bundle where it leads.
+        # Checkpoints and page are next to a link, the bundle where it leads.
         if real != folder.parent.resolve() / folder.name:
             stack.enter_context(lock(folder, HINT))
         held = stack.enter_context(hold(real, HINT))
@@ -92,19 +92,19 @@ def claim(folder: Path) -> Iterator[Target]:
 def put_in_place(draft: Draft, out: Path, page: str, say: Callable[[str], None]) -> None:
     """Put the bundle and its page in place.
 
-    Where the place is somebody else's meanwhile, both go beside it; raises OutputError that says so.
+    If another program has taken the place meanwhile, both go next to it, and OutputError says so.
     """
     reason = foreign_page(out)
     reason = draft.publish(replace=True) if reason is None else f"can't be replaced, since {reason}"
     placed = draft.publish_beside() if reason else out
-    say(f"report, with the pictures that it gets most wrong: {write_page(placed, page, out.name)}")
+    say(f"report, with the images that it gets most wrong: {write_page(placed, page, out.name)}")
     if reason:
         raise OutputError(f"{out} {reason}: the new bundle was published as {placed}")
     say(f"published {out}: edgecnn live --model {out}")
 
 
 def write_page(bundle: Path, text: str, name: str | None = None) -> Path:
-    """Write a bundle's page and return where it is: under another name where somebody's own file is.
+    """Write a bundle's page and return where it is: under another name if a file of the user has this one.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def write_page(bundle: Path, text: str, name: str | None = None) -> Path:
 
 
 def foreign_page(folder: Path) -> str | None:
-    """Return why a bundle's page can't be written, where somebody's own file has its name."""
+    """Return why a bundle's page can't be written, if a file of the user has its name."""
     page = page_path(folder)
     if os.path.lexists(page) and not is_own_page(page, folder.name):
         return f"{page} is where the report goes, and it holds what edgecnn did not write"
@@ -138,7 +138,7 @@ def foreign_page(folder: Path) -> str | None:
 
 
 def is_own_page(path: Path, name: str) -> bool:
-    """Whether a file is a bundle's page as `write_page` wrote it, and nobody changed it."""
+    """Whether a file is a bundle's page exactly as `write_page` wrote it."""
     try:
         if path.is_symlink():
             return False
@@ -199,7 +199,7 @@ def describe(
         "data": {
             "name": recipe.data.name,
             "licence": recipe.data.licence,
-            # A fingerprint of pictures that are protected would prove that they were there.
+            # A fingerprint of images that are protected would prove that they were there.
             "sha256": None if private else data.digest,
             "skipped": len(data.skipped),
         },

@@ -186,7 +186,7 @@ def _amounts(given: object) -> AugmentSpec:
 
 Amounts = Annotated[AugmentSpec, read_by(_amounts)]
 
-# What `--robust` adds where a recipe does not say it itself: poor light, poor lenses, poor sensors. Speckle
+# What `--robust` adds where a recipe has no [robust] section: poor light, poor lenses, poor sensors. Speckle
 # and a Gaussian blur are two of the corruptions that Hendrycks & Dietterich keep apart from those that
 # measure.
 ROBUST = AugmentSpec(light=0.4, color=0.3, blur=1.0, speckle=0.4, clean=0.5)

@@ -1,4 +1,4 @@
-"""How often answers are right by their score: the bins of a reliability diagram."""
+"""Accuracy by score: the bins of a reliability diagram."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ BINS = 15
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """How often the best class was right, by its score: what a reliability diagram shows.
+    """The accuracy of the best class by its score, as a reliability diagram shows it.
 
-    Arrays of shape (15,): the mean score, the share that was right and the number of pictures in each of the
+    Arrays of shape (15,): the mean score, the share that was right and the number of images in each of the
     equal bins of the score; empty bins are zeros.
     """
 
@@ -29,7 +29,7 @@ class Reliability:
 
     @classmethod
     def of(cls, probabilities: NDArray[Any], truth: NDArray[np.int64]) -> Reliability:
-        """Put the pictures into bins: `probabilities` is N×classes, `truth` N."""
+        """Put the images into bins: `probabilities` is N×classes, `truth` N."""
         best = probabilities.max(axis=1)
         right = probabilities.argmax(axis=1) == truth
         # A bin has its upper edge in it, as in Guo et al. 2017, https://arxiv.org/abs/1706.04599.
@@ -41,7 +41,7 @@ class Reliability:
 
     @classmethod
     def together(cls, parts: Sequence[Reliability]) -> Reliability:
-        """Return the bins of several sets of pictures as those of one."""
+        """Return the bins of several sets of images as those of one."""
         count = sum((p.count for p in parts[1:]), parts[0].count)
         score, accuracy = (
             sum((getattr(p, name) * p.count for p in parts), np.zeros(BINS)) / count.clip(1)

@@ -1,4 +1,4 @@
-"""Contact sheets: rows of small pictures with captions, drawn with OpenCV."""
+"""Contact sheets: rows of small images with captions, drawn with OpenCV."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _INK, _PALE, _PAPER = (40, 40, 40), (120, 120, 120), (255, 255, 255)
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Pictures that belong together, drawn side by side with one caption below.
+    """Images that belong together, drawn side by side with one caption below.
 
-    Each picture is uint8 H×W (grey), H×W×1 or H×W×3 (BGR), of any size.
+    Each image is uint8 H×W (gray), H×W×1 or H×W×3 (BGR), of any size.
     """
 
-    pictures: tuple[NDArray[np.uint8], ...]
+    images: tuple[NDArray[np.uint8], ...]
     caption: str = ""
 
 
@@ -47,9 +47,9 @@ def contact_sheet(sections: Sequence[SheetSection], side: int = 96, columns: int
     Parameters
     ----------
     side
-        The side of the square that each picture is fitted into, in pixels.
+        The side of the square that each image is fitted into, in pixels.
     columns
-        How many pictures stand side by side at most; a cell is never broken.
+        How many images stand side by side at most; a cell is never broken.
 
     Captions and titles may hold any text; what can't be drawn here is replaced as in `drawable`.
     """
@@ -62,8 +62,8 @@ def contact_sheet(sections: Sequence[SheetSection], side: int = 96, columns: int
 def drawable_labels(labels: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     """Return names that can be drawn, one for each label and no two the same, and a legend.
 
-    What no font here has is drawn by its likeness, such as `apfel` for `äpfel`; what has none, or would get
-    the name of another label, becomes `#3`, its number; the legend tells what those mean.
+    A character that no font here has is drawn as a similar one, such as `apfel` for `äpfel`; what has none,
+    or would get the name of another label, becomes `#3`, its number; the legend explains these.
     """
     plain = [drawable(label) for label in labels]
     clear = [
@@ -92,10 +92,10 @@ def _rows(section: SheetSection, side: int, columns: int) -> list[NDArray[np.uin
     drawn = [_cell(cell, side, line) for cell in section.cells]
     rows: list[list[NDArray[np.uint8]]] = [[]]
     room = columns * (side + 2) + _MARGIN * (columns + 1)
-    for picture in drawn:
-        if rows[-1] and sum(c.shape[1] for c in rows[-1]) + picture.shape[1] > room:
+    for image in drawn:
+        if rows[-1] and sum(c.shape[1] for c in rows[-1]) + image.shape[1] > room:
             rows.append([])
-        rows[-1].append(picture)
+        rows[-1].append(image)
     text = drawable(printable(section.title))
     width = max(320, text_width(text, 0.5) + 2 * _MARGIN) if text else 320
     title = _blank((_LINE if text else 0) + _MARGIN + 4, width)
@@ -104,13 +104,13 @@ def _rows(section: SheetSection, side: int, columns: int) -> list[NDArray[np.uin
 
 
 def _cell(cell: Cell, side: int, line: int) -> NDArray[np.uint8]:
-    """Draw one cell: its pictures, the caption below, and the margin to the right."""
-    pictures = np.hstack([np.pad(_fit(p, side), ((0, 2), (0, 2), (0, 0))) for p in cell.pictures])
-    pictures[-2:], pictures[:, side :: side + 2], pictures[:, side + 1 :: side + 2] = 255, 255, 255
-    canvas = _blank(side + 2 + line, pictures.shape[1] + _MARGIN)
-    canvas[: side + 2, : pictures.shape[1]] = pictures
+    """Draw one cell: its images, the caption below, and the margin to the right."""
+    images = np.hstack([np.pad(_fit(p, side), ((0, 2), (0, 2), (0, 0))) for p in cell.images])
+    images[-2:], images[:, side :: side + 2], images[:, side + 1 :: side + 2] = 255, 255, 255
+    canvas = _blank(side + 2 + line, images.shape[1] + _MARGIN)
+    canvas[: side + 2, : images.shape[1]] = images
     text = drawable(printable(cell.caption))
-    while text and text_width(text, 0.36) > pictures.shape[1]:
+    while text and text_width(text, 0.36) > images.shape[1]:
         text = text.removesuffix("..")[:-1] + ".."
         if len(text) <= 3:
             break
@@ -118,13 +118,13 @@ def _cell(cell: Cell, side: int, line: int) -> NDArray[np.uint8]:
     return canvas
 
 
-def _fit(picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Fit a picture into a grey square; small ones keep their square pixels."""
-    height, width = picture.shape[:2]
+def _fit(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Fit an image into a gray square; small ones keep their square pixels."""
+    height, width = image.shape[:2]
     scale = side / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
-    small = cv2.resize(picture, size, interpolation=method)
+    small = cv2.resize(image, size, interpolation=method)
     if small.ndim == 2:
         small = cv2.cvtColor(small, cv2.COLOR_GRAY2BGR)
     square = np.full((side, side, 3), 225, np.uint8)

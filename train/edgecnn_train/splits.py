@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from edgecnn.bundle.convention import InputSpec
     from edgecnn.dataset import Item, Source
 
-# With fewer images in some class than this, a fifth of them is too few for a test: folds test all.
+# With fewer images in some class than this, a fifth is too few for a test: folds test all images.
 SMALL_CLASS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class LabeledImages:
-    """Pictures as the model sees them: uint8 N×H×W×C, labels int64 N, and the items they came from."""
+    """Images as the model sees them: uint8 N×H×W×C, labels int64 N, and the items they came from."""
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
@@ -30,12 +30,12 @@ class LabeledImages:
         return len(self.items)
 
     def sample(self, count: int, seed: int) -> LabeledImages:
-        """Return at most so many pictures, of every class its share, drawn by the seed."""
+        """Return at most `count` images, stratified by class, drawn by the seed."""
         rng = np.random.default_rng([seed, 102])
         return self.take(np.sort(stratified(self.labels, min(count, len(self)), rng)))
 
     def take(self, indices: NDArray[np.int64]) -> LabeledImages:
-        """Return the pictures at these places."""
+        """Return the images at these places."""
         return LabeledImages(
             self.images[indices], self.labels[indices], tuple(self.items[i] for i in indices)
         )
@@ -43,11 +43,11 @@ class LabeledImages:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A data set that is ready for training.
+    """A dataset that is ready for training.
 
     `calibration` is a part of `train`, or of `validation` in a private run; the other splits share nothing.
-    `skipped` says why for each picture that could not be read. Where folds measure what the network is worth
-    (see `everything`), `validation` and `test` are empty.
+    `skipped` has the reason for each unreadable image. Where folds measure the accuracy (see `everything`),
+    `validation` and `test` are empty.
     """
 
     source: Source
@@ -65,7 +65,7 @@ class Dataset:
 
     @property
     def apart(self) -> LabeledImages:
-        """Images that did not set the int8 ranges: the validation split, or where that is empty others."""
+        """Images that did not set the int8 ranges: the validation split, or other training images."""
         if len(self.validation):
             return self.validation
         used = {item.id for item in self.calibration.items}
@@ -74,7 +74,7 @@ class Dataset:
 
     @property
     def digest(self) -> str:
-        """A fingerprint of the pictures and how they are split."""
+        """A fingerprint of the images and how they are split."""
         digest = hashlib.sha256("\n".join(self.labels).encode())
         for split in (self.train, self.validation, self.test):
             digest.update("\n".join(i.id for i in split.items).encode() + split.images.tobytes())
@@ -82,7 +82,7 @@ class Dataset:
 
 
 def stratified(labels: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Choose `count` places so that every class has its share (largest remainders), drawn by `rng`."""
+    """Choose `count` places stratified by class (largest remainders), drawn by `rng`."""
     classes, sizes = np.unique(labels, return_counts=True)
     exact = sizes * (count / len(labels))
     shares = np.floor(exact).astype(int)

@@ -1,6 +1,6 @@
 """Starts a training, for the command line and for Python.
 
-What can be wrong is found before TensorFlow takes its ten seconds to start.
+Mistakes are found before TensorFlow, which takes ten seconds to start.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ def train(
 ) -> Bundle:
     """Train an int8 model and return its bundle, as `edgecnn train` does.
 
-    Checkpoints lie in `<out>.training` until all is done; the same call goes on from them.
+    Checkpoints are in `<out>.training` until the bundle is written; the same call continues from them.
 
     Parameters
     ----------
     recipe
         A recipe's name or file, or a folder or zip of photos.
     data
-        Where a recipe's data lie; None for its name in $EDGECNN_DATA.
+        The path of a recipe's dataset; None for its name in $EDGECNN_DATA.
     out
         The bundle's folder; a folder here called as the recipe or the photos for None.
     epochs, seed
@@ -148,9 +148,9 @@ def train_recipe(
 
 
 def choose(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, Path | None, str]:
-    """Tell a recipe from a folder of photos; see `names_recipe`.
+    """Distinguish a recipe from a folder of photos; see `names_recipe`.
 
-    Returns the recipe, where the user says that the data lie, and what the bundle is called by default.
+    Returns the recipe, the path of the data if it was given, and the default name of the bundle.
     """
     from edgecnn.dataset import data_name
     from edgecnn_train.recipe_file import read_recipe
@@ -166,7 +166,7 @@ def choose(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, 
 
 
 def names_recipe(text: str, data: Path | None) -> bool:
-    """Whether a text is a shipped recipe's name, also where a folder is called so.
+    """Whether a text is a shipped recipe's name, even if a folder has the same name.
 
     The recipe `photos` has no data of its own, so without other data a folder called `photos` is meant.
     """
@@ -213,11 +213,11 @@ def check_logs(folder: Path) -> None:
     made = [p for p in (folder, *folder.parents) if not os.path.lexists(p)]
     if other := _other_than_logs(folder):
         raise OutputError(
-            f"--tensorboard {folder} holds {other}, which is no log: name an empty or a new folder"
+            f"--tensorboard {folder} holds {other}, which is not a log: name an empty or a new folder"
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # An empty folder would be a class without images, where it lies among the data.
+        # An empty folder would be a class without images, if it is inside the dataset.
         for path in made:
             path.rmdir()
     except OSError as error:

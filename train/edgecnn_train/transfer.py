@@ -1,4 +1,4 @@
-"""Networks that were trained before: as a teacher, or as a start."""
+"""Networks that were trained before, as a teacher or as the initial weights."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NETWORK = "network.keras"
 def load_network(name_or_path: str, image: InputSpec | None = None, classes: int = 0) -> Any:
     """Load a Keras network from a bundle or a `.keras` file.
 
-    With `image` and `classes` it must take such pictures and know that many classes. Raises ModelNotFound or
+    With `image` and `classes` it must take such images and have that many classes. Raises ModelNotFound or
     RecipeError.
     """
     path = Path(name_or_path)
@@ -30,7 +30,7 @@ def load_network(name_or_path: str, image: InputSpec | None = None, classes: int
         path = find(name_or_path) / NETWORK
     if not path.is_file():
         raise ModelNotFound(
-            f"{path} is not there: a teacher or a start is a .keras file, or a bundle that has {NETWORK}"
+            f"{path} is missing: a teacher or a start is a .keras file, or a bundle that has {NETWORK}"
         )
     try:
         network = keras.models.load_model(path, compile=False)
@@ -54,12 +54,12 @@ def load_teacher(names_or_paths: Sequence[str], image: InputSpec, classes: int) 
     networks = [load_network(each, image, classes) for each in names_or_paths]
     if len(networks) < 2:
         return networks[0] if networks else None
-    pictures = keras.Input(networks[0].input_shape[1:])
+    images = keras.Input(networks[0].input_shape[1:])
     for number, each in enumerate(networks):
         each.name = f"teacher_{number}"  # those of one family have the same name
     # What our bundles hold answers with a list of one.
-    answers = [keras.tree.flatten(each(pictures))[0] for each in networks]
-    return keras.Model(pictures, keras.layers.average(answers))
+    answers = [keras.tree.flatten(each(images))[0] for each in networks]
+    return keras.Model(images, keras.layers.average(answers))
 
 
 def take_over(model: Any, start: str, say: Callable[[str], None]) -> tuple[str, ...]:
@@ -78,19 +78,19 @@ def take_over(model: Any, start: str, say: Callable[[str], None]) -> tuple[str, 
                 layer.set_weights(values)
                 taken.append(layer.name)
     if not taken:
-        what = "use its family, filters and colour"
+        what = "use its family, filters and color"
         how = what if start.endswith(".keras") else f"add --adopt to {what}"
         raise RecipeError(f"nothing of {start} fits this network: {how}")
-    say(f"took over {len(taken)} of {weighty} layers from {start}")
+    say(f"took {len(taken)} of {weighty} layers from {start}")
     if 2 * len(taken) < weighty and not start.endswith(".keras"):
-        say("more of them fit with --adopt, which uses its family, filters and colour")
+        say("more of them fit with --adopt, which uses its family, filters and color")
     return tuple(taken)
 
 
 def freeze(model: Any, names: Collection[str]) -> None:
-    """Let training leave these layers as they are, and change all others.
+    """Exclude these layers from training, and include all others.
 
-    The last layer always learns: it is what another data set needs anew, also where its shape fits.
+    The last layer is always trained: another dataset needs another one, even if its shape fits.
     """
     for layer in model.layers:
         layer.trainable = layer.name not in names or layer is model.layers[-1]

@@ -23,19 +23,20 @@ if TYPE_CHECKING:
 # A seed that no training uses; every frame shows another digit.
 SYNTHETIC_SPEC = "synthetic:seed=2026,fps=0,hold=1"
 ALLOWED_DROP = 1.0
-# A network that is right at most so many times as often as chance has learnt next to nothing.
+# A network that is right at most this many times as often as chance has learned nothing.
 GUESSING = 1.5
-# Of fewer test pictures, each counts more than a point.
+# Of fewer test images, each counts more than a point.
 _FEW = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """How int8 compares with float on the same test pictures.
+    """How int8 compares with float on the same test images.
 
-    Shares are 0 to 1. `confusion` counts int8's answers, true classes down, named classes across.
-    `synthetic` is int8's top-1 on frames of the synthetic camera, where it was asked for; `wrong` are the
-    places in the test split that int8 names wrongly; `others` has the top-1 of further variants.
+    Shares are 0 to 1. `confusion` counts int8's answers: a row for each true class, a column for each
+    predicted one. `synthetic` is int8's top-1 on frames of the synthetic camera, if the recipe wants it;
+    `wrong` are the places in the test split that int8 misclassifies; `others` has the top-1 of further
+    variants.
     """
 
     pictures: int
@@ -58,8 +59,8 @@ def verify(data: Dataset, variants: Mapping[str, Classifier], synthetic_frames: 
     """Run all variants, int8 and float32 among them, over the test split, read again from its source."""
     truth = data.test.labels
     least = variants["int8"].least_side
-    pictures = (data.source.read(item, least) for item in data.test.items)
-    answers = np.array([[_best(c, picture) for c in variants.values()] for picture in pictures])
+    images = (data.source.read(item, least) for item in data.test.items)
+    answers = np.array([[_best(c, image) for c in variants.values()] for image in images])
     named = dict(zip(variants, answers.T, strict=True))
     scores = {name: score(truth, answer, data.labels) for name, answer in named.items()}
     int8 = variants["int8"]
@@ -86,7 +87,7 @@ def on_synthetic(classifier: Classifier, frames: int) -> float | None:
 
 
 def together(results: Sequence[Verified]) -> Verified:
-    """Return what several networks gave, each on test pictures of its own, as one result."""
+    """Combine the results of several networks, each on test images of its own."""
     counts = [r.pictures for r in results]
 
     def mean(values: Iterable[float]) -> float:
@@ -112,50 +113,50 @@ def lost(result: Verified) -> str:
 def gate(result: Verified, allowed_drop: float = ALLOWED_DROP, agreement: float = 0.0) -> None:
     """Raise GateError unless int8 is whole, at most `allowed_drop` points below float, and agrees with it.
 
-    `agreement` is the least share of pictures that both name alike. One picture may always differ, and be
-    lost: of 40 test pictures it is 2.5 points. So may as many as chance takes where more differ, the square
-    root of their number.
+    `agreement` is the least share of images to which both give the same answer. One image may always differ
+    and be lost: of 40 test images it is 2.5 points. Where more differ, so may as many as chance explains: the
+    square root of their number.
     """
     if result.float_tensors:
         raise GateError(
             f"the int8 model is not all integer: {len(result.float_tensors)} tensors are float, "
             f"such as {result.float_tensors[0]}"
         )
-    # Two decimals, the precision in which the figure is shown and typed back.
+    # Two decimals, the precision in which the value is shown and typed.
     lost = round(result.drop * result.pictures / 100)
     differing = round((1 - result.agreement) * result.pictures)
     by_chance = 0 < lost <= max(1.0, math.sqrt(differing))
     if not by_chance and round(result.drop, 2) > allowed_drop:
         raise GateError(
             f"not published: {_own_faults(result)}int8 is {result.drop:.2f} points below float "
-            f"({lost} of {result.pictures:,} test pictures), "
-            f"{allowed_drop:g} are allowed; more training or calibration pictures "
+            f"({lost} of {result.pictures:,} test images), "
+            f"{allowed_drop:g} are allowed; more training or calibration images "
             f"(--set quantize.calibration=N) may help, or accept it with --allow-drop {result.drop:.2f}"
         )
     if differing > 1 and round(result.agreement, 4) < agreement:
         raise GateError(
-            f"not published: {_own_faults(result)}int8 and float name the same class for "
-            f"{result.agreement:.2%} of {result.pictures:,} test pictures, expected {agreement:.2%}; "
-            "more calibration pictures or --set quantize.method=qat may help, or accept it with "
+            f"not published: {_own_faults(result)}int8 and float give the same answer for "
+            f"{result.agreement:.2%} of {result.pictures:,} test images, expected {agreement:.2%}; "
+            "more calibration images or --set quantize.method=qat may help, or accept it with "
             "--set verify.agreement=SHARE"
         )
 
 
 def _own_faults(result: Verified) -> str:
-    """Say what is wrong beside quantization: a network that has learnt nothing, a test of few images."""
+    """Return what is wrong apart from quantization: a network that learned nothing, or few test images."""
     classes = len(result.confusion)
     if result.float_top1 <= GUESSING / classes:
         return (
             f"the float network itself is hardly better than guessing ({result.float_top1:.1%} right, "
-            f"{classes} classes): train for more epochs (`--epochs`), or with more images; besides, "
+            f"{classes} classes): train for more epochs (`--epochs`), or with more images; in addition, "
         )
     if result.pictures < _FEW:
         return (
-            f"{result.pictures:,} test pictures are few, each is {1 / result.pictures:.1%} of them: "
+            f"{result.pictures:,} test images are few, each is {1 / result.pictures:.1%} of them: "
             "bring more images, or train for more epochs (`--epochs`); "
         )
     return ""
 
 
-def _best(classifier: Classifier, picture: NDArray[np.uint8]) -> int:
-    return classifier.classify(picture, 1)[0].index
+def _best(classifier: Classifier, image: NDArray[np.uint8]) -> int:
+    return classifier.classify(image, 1)[0].index

@@ -1,6 +1,6 @@
 """The folder of a training's checkpoints and notes, `<out>.training`, until its bundle is written.
 
-A file in it marks it as edgecnn's. Only files that training is known to write are ever replaced or removed.
+A file in it marks it as edgecnn's. Only files that training writes are ever replaced or removed.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _MOST_BYTES = 64 << 20
 
 
 def work_folder(bundle: Path) -> Path:
-    """Return where the checkpoints of a bundle lie until it is written."""
+    """Return the folder of a bundle's checkpoints until it is written."""
     return bundle.with_name(f"{bundle.name}.training")
 
 
 def check_work(folder: Path, hint: str) -> None:
-    """Raise OutputError where checkpoints can't go into a folder, because it is somebody's own.
+    """Raise OutputError where checkpoints can't go into a folder, because it has files of the user.
 
     Parameters
     ----------

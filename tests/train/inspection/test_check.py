@@ -122,7 +122,7 @@ def test_twins_across_splits_come_first_and_the_manifest_leaves_them_out_of_trai
         {"test/8/8-9.png", "train/8/again-8-9.jpg"},
     ]
     assert sorted(found(report, "leak"), key=min) == twins
-    assert "2 of 8 test pictures (25.00%)" in report.findings[0].what
+    assert "2 of 8 test images (25.00%)" in report.findings[0].what
     target = photos.parent / "photos.csv"
     text, left_out = manifest(report, target)
     assert left_out == 2
@@ -244,7 +244,7 @@ def test_a_class_that_colour_alone_gives_away(photos):
         gray = cv2.cvtColor(read(path), cv2.COLOR_BGR2GRAY)
         write(path, gray)
     [finding] = [f for f in checked(photos).findings if f.kind == "shortcut"]
-    assert finding.examples == ("8: 0 % in colour; 3: 100 % in colour",)
+    assert finding.examples == ("8: 0 % in color; 3: 100 % in color",)
 
 
 def test_too_few_to_train_is_exit_code_1(run_cli, photos):
@@ -252,8 +252,8 @@ def test_too_few_to_train_is_exit_code_1(run_cli, photos):
         path.unlink()
     ran = run_cli("data", "check", photos)
     assert ran.code == 1
-    assert "fewer than 3 readable pictures" in ran.out
-    assert ran.err == f"edgecnn: {photos}: 1 class with fewer than 3 readable pictures\n"
+    assert "fewer than 3 readable images" in ran.out
+    assert ran.err == f"edgecnn: {photos}: 1 class with fewer than 3 readable images\n"
 
 
 def test_the_command_writes_text_json_sheet_and_manifest(run_cli, photos, tmp_path):
@@ -323,8 +323,8 @@ def test_nothing_readable_and_an_unwritable_sheet_are_one_line(run_cli, photos):
     run_cli("data", "check", photos, "--out", "/proc/x/s.png").fails("can't be written")
     for path in photos.rglob("*.png"):
         path.write_bytes(b"x")
-    run_cli("data", "check", photos).fails("none of the pictures")
-    run_cli("data", "preview", photos).fails("none of the pictures")
+    run_cli("data", "check", photos).fails("none of the images")
+    run_cli("data", "preview", photos).fails("none of the images")
 
 
 def test_neither_command_loads_tensorflow(photos, tmp_path):
@@ -350,7 +350,7 @@ def test_what_a_centre_crop_leaves_out_is_said(photos):
     [finding] = cropped()
     assert finding.level == "note"
     assert finding.what.startswith(
-        "the centre crop leaves out 25% of an image in the median (left and right)"
+        "the center crop leaves out 25% of an image in the median (left and right)"
     )
     assert "--set input.fit=pad" in finding.todo
     assert cropped("input.fit=pad") == cropped("input.width=80", "input.height=60") == []

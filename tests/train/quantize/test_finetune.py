@@ -28,5 +28,5 @@ def test_a_run_that_was_stopped_goes_on_exactly(data, recipe, said, tmp_path, mo
         patch.setattr(Checkpoint, "on_epoch_end", stop)
         to_int8_by_training(model, data, wanted, tmp_path / "stopped", said.append, "none")
     resumed = to_int8_by_training(model, data, wanted, tmp_path / "stopped", said.append, "none")
-    assert f"going on after epoch 1 of 3, from {tmp_path / 'stopped'}" in said
+    assert f"continuing after epoch 1 of 3, from {tmp_path / 'stopped'}" in said
     assert resumed == whole

@@ -41,7 +41,7 @@ def test_a_float_file_is_refused(workshop):
 def test_each_measure_has_its_message(workshop, monkeypatch):
     good = measure_parity(workshop.twin("classic"), workshop.twin_int8("classic"), workshop.test.images[:20])
     for change, message in (
-        ({"agreement": 0.98}, "98.0% of 20 pictures, expected 99%"),
+        ({"agreement": 0.98}, "98.0% of 20 images, expected 99%"),
         ({"mean_steps": 3.2}, "3.2 output steps off in the mean"),
         ({"input_scale": 1.0}, "scale 1 and zero point -128, expected 1/255 and -128"),
         ({"input_zero_point": 0}, "zero point 0, expected"),

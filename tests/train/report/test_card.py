@@ -13,7 +13,7 @@ def test_it_has_classes_cost_and_calibration_and_no_photo(manifest, result):
         "a <machine>, one thread",
         "| calibration error, test split, before → after |",
         "| a\\|b | 10 | 100.00% | 90.91% |",
-        "It names 18 of 23 images right (78.3%)",
+        "It classifies 18 of 23 images correctly (78.3%)",
         f"{LABELS[2]} is found 0 times in 3, else taken for {LABELS[0]}: add photos of {LABELS[2]}.",
         "(confusion.png)",
         "`mine.report.html`",
@@ -26,13 +26,15 @@ def test_it_has_classes_cost_and_calibration_and_no_photo(manifest, result):
 def test_it_has_the_robustness_where_that_was_measured(manifest, result, robustness):
     text = card(manifest | {"robustness": robustness}, result)
     for part in (
-        "Top-1 on 20 of the test pictures",
+        "Top-1 on 20 of the test images",
         "| mean of the standard ones |  |  |  |  |  | 30.0% | 40.0% |",
         "| gaussian noise | 50.0% | 40.0% | 30.0% | 20.0% | 10.0% | 30.0% | 40.0% |",
         "| low light |",
         "(robustness.png)",
-        "It was trained with none of them.",
+        "Training used none of them.",
     ):
         assert part in text, part
     manifest["recipe"]["augment"]["noise"] = 20.0
-    assert "in ways much like some of them: noise." in card(manifest | {"robustness": robustness}, result)
+    assert "augmentations similar to some of them: noise." in card(
+        manifest | {"robustness": robustness}, result
+    )

@@ -75,23 +75,23 @@ def test_every_wrong_image_is_shown(manifest, result, offenders):
     shown = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
     assert shown.shape == (20, 30, 3)
     parsed = Parsed(text)
-    assert "The 2 test images that int8 names wrongly" in parsed.text
-    assert f"{LABELS[2]}, named {LABELS[0]} with 99%" in parsed.text
+    assert "The 2 test images that int8 misclassifies" in parsed.text
+    assert f"{LABELS[2]}, classified as {LABELS[0]} with 99%" in parsed.text
     assert "Poor images" not in parsed.text
     assert "Quantization" not in parsed.text
 
 
 def test_it_begins_with_a_verdict_and_folds_settings_away(manifest, result, offenders, layers):
     text = page(manifest, result, PICTURES, offenders, layers)
-    order = [text.index(part) for part in ('class="short"', "<figure>", "<h2>How well", "<details>")]
+    order = [text.index(part) for part in ('class="short"', "<figure>", "<h2>Accuracy", "<details>")]
     assert order == sorted(order)
     folded = [part.split("</summary>")[0] for part in text.split("<summary>")[1:]]
-    assert folded == ["What it costs", "Quantization, layer by layer", "Settings of the recipe"]
+    assert folded == ["Cost", "Quantization, layer by layer", "Settings of the recipe"]
 
 
 def test_without_a_wrong_answer_there_is_no_sheet(manifest, result):
     text = page(manifest, result, PICTURES, ())
-    assert "names no test image wrongly" in text
+    assert "misclassifies no test image" in text
     assert text.count("<img") == 3
 
 

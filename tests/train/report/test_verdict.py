@@ -25,8 +25,8 @@ def told(manifest):
 def test_a_weak_class_is_named_with_what_it_is_taken_for(told):
     result = of([[8, 0, 0], [0, 8, 0], [4, 1, 3]])
     assert verdict(told, result) == (
-        "It names 19 of 24 images right (79.2%); with so many tested, 60% to 91% of other images like these "
-        "(95 % interval).",
+        "It classifies 19 of 24 images correctly (79.2%); with so many tested, 60% to 91% of other images "
+        "like these (95 % interval).",
         "scissors is found 3 times in 8, mostly taken for paper: add photos of scissors.",
     )
     assert headlines(told, result) == ()
@@ -63,11 +63,13 @@ def test_an_unknown_that_lets_most_negatives_pass_is_a_headline(told):
     variant = told["confidence"]["variants"]["int8"]
     variant["false_accept"] = 0.94
     [line] = headlines(told, result)
-    assert line.startswith("`unknown` does not work: 94% of the images of nothing that it knows get the name")
+    assert line.startswith("`unknown` does not work: 94% of the images of other things are classified.")
     assert "unknown.background_class=true" in line
     variant["false_accept"] = 0.3
     assert headlines(told, result) == ()
-    assert any(line.startswith("30% of the images of nothing") for line in verdict(told, result))
+    assert any(
+        line.startswith("30% of the images of other things are classified") for line in verdict(told, result)
+    )
     variant.update(false_accept=0.05, false_reject=0.4)
     assert "a higher `unknown.false_accept`" in verdict(told, result)[-1]
     variant["capped"] = True

@@ -110,7 +110,7 @@ def paper(strokes: NDArray[np.float32], _: bool, rng: np.random.Generator) -> ND
     """Redraw bright strokes on black as ink of any shade on paper of any shade."""
     shape = (len(strokes), 1, 1, 1)
     ground = rng.uniform(0, 255, shape).astype(np.float32)
-    # At least a fifth of the whole range lies between ink and paper.
+    # Ink and paper differ by at least a fifth of the range.
     contrast = rng.uniform(50, 255, shape).astype(np.float32)
     darker = rng.random(shape) < 0.65
     ink = np.where(darker, ground - contrast, ground + contrast)

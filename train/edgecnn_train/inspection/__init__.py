@@ -1,1 +1,1 @@
-"""What labelled pictures are like before training (`edgecnn data`), without TensorFlow and the extra."""
+"""What labelled images are like before training (`edgecnn data`), without TensorFlow and the extra."""

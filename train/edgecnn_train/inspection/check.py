@@ -1,4 +1,4 @@
-"""Checks a data set before any training: one pass over the pictures, then everything that may be wrong."""
+"""Checks a dataset before any training: one pass over the images, then everything that may be wrong."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 _SEVERITY = {"error": 0, "warning": 1, "note": 2}
-# What `--strict` does not let pass.
+# Findings that `--strict` refuses.
 _STRICT = frozenset({"leak", "conflict", "corrupt"})
 
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What a check has seen and found, the worst first."""
+    """The result of a check, the worst findings first."""
 
     path: Path
     seen: Survey
@@ -46,24 +46,24 @@ class CheckReport:
     findings: tuple[DatasetFinding, ...]
 
     def why_not(self, *, strict: bool) -> str:
-        """Say what training can't start with, or what `strict` does not let pass; an empty text for nothing.
+        """Return the findings that stop training, or with `strict` the check; empty if there are none.
 
-        Training needs enough readable pictures of every class; `strict` no picture that is damaged, in two
+        Training needs enough readable images of every class; `strict` no image that is damaged, in two
         splits, or the same under two labels.
         """
         kinds = {"unusable-class"} | (_STRICT if strict else set())
         return "; ".join(f.what for f in self.findings if f.kind in kinds)
 
     def counts(self) -> list[dict[str, Any]]:
-        """Return for each class its label and its pictures, in all and in each official split."""
+        """Return for each class its label and its images, in all and in each official split."""
         seen = self.seen
         tally = Counter((i.label, i.split) for i in seen.items)
-        pictures = Counter(i.label for i in seen.items)
+        images = Counter(i.label for i in seen.items)
         shown = [s for s in SPLITS if (seen.splits == s).any()]
         return [
             {
                 "label": label,
-                "pictures": pictures[k],
+                "pictures": images[k],
                 **{s: tally[k, s] for s in shown},
             }
             for k, label in enumerate(seen.labels)
@@ -78,7 +78,7 @@ class CheckReport:
         }
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the report for programs; pictures by id."""
+        """Return the report for programs; images by id."""
         seen, votes = self.seen, self.votes
         return {
             "path": str(self.path),
@@ -117,24 +117,24 @@ def check(
     tick: Callable[[int], None] = lambda _: None,
     say: Callable[[str], None] = lambda _: None,
 ) -> CheckReport:
-    """Check a data set.
+    """Check a dataset.
 
     Parameters
     ----------
     path
-        Where the source lies.
+        The path of the source.
     recipe
         Whose shares of splits and whose seed are taken.
     tick, say
-        Told how many pictures are read, and which step comes next.
+        Told how many images are read, and which step comes next.
 
     Raises
     ------
     DataError
-        Where no picture can be read.
+        Where no image can be read.
     """
     seen = survey(source, path, tick)
-    say("comparing pictures")
+    say("comparing images")
     same = find_duplicates(seen, recipe.train.seed)
     say("comparing labels")
     votes = vote_on_labels(seen, recipe.train.seed)
@@ -155,17 +155,17 @@ def check(
 
 
 def manifest(report: CheckReport, target: Path) -> tuple[str, int]:
-    """Return a CSV manifest with duplicates in one group, and how many pictures it leaves out.
+    """Return a CSV manifest with duplicates in one group, and how many images it leaves out.
 
-    Where a group lies in several official splits, only its pictures in the test split stay (or those in the
-    validation split where the test has none), so that the test remains what it was. Pictures that can't be
-    read are left out too, uncounted. Raises OptionError for pictures that are no files.
+    Where a group is in several official splits, only its images in the test split stay (or those in the
+    validation split where the test has none), so that the test does not change. Images that can't be
+    read are left out too, uncounted. Raises OptionError for images that are no files.
     """
     path, seen = report.path, report.seen
     folder = path if path.is_dir() else path.parent
     if not (path.suffix.lower() == ".csv" or all((folder / i.id).is_file() for i in seen.items[:1])):
         raise OptionError(
-            f"--manifest needs pictures that are files of their own, not in an archive or IDX files: "
+            f"--manifest needs images that are files of their own, not in an archive or IDX files: "
             f"unpack {path} and check the folder"
         )
     group = [item.group or "" for item in seen.items]

@@ -1,7 +1,7 @@
-"""Finds pictures that are the same: pixel for pixel, or the same photo saved, cropped or lit again.
+"""Finds images that are the same: pixel for pixel, or the same photo saved, cropped or lit again.
 
-Near duplicates in two splits make a test lie: a CNN remembers the one and is praised for the other
-(Barz & Denzler 2020, "Do we train on test data?", found it for 3.3 % of CIFAR-10's test pictures).
+Near duplicates in two splits make a test too optimistic: a CNN memorizes one and is tested on the other
+(Barz & Denzler 2020, "Do we train on test data?", found it for 3.3 % of CIFAR-10's test images).
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     from edgecnn_train.inspection.survey import Survey
 
-# Two pictures are near duplicates where each lies within `NEARER` of the squared distance at which the other
-# meets its 20th nearest picture, and within `LOOSEST`; from `CLOSEST` on no stranger is asked.
+# Two images are near duplicates where each is within `NEARER` of the squared distance of the other one
+# to its 20th nearest image, and within `LOOSEST`; from `CLOSEST` on the 20th nearest does not matter.
 NEARER = 0.2
 LOOSEST = 0.9
 CLOSEST = 0.9995
-# What confirms a pair: the correlation of the two thumbnails, all their pixels and colours, and that of their
-# details, which is what is left without a Gaussian blur of 2 pixels. Smooth photos, such as two caps on one
+# What confirms a pair: the correlation of the two thumbnails, all their pixels and colors, and that of their
+# details, the difference from a Gaussian blur of 2 pixels. Smooth photos, such as two caps on one
 # table, correlate by the light on the table alone.
 CONFIRMED = 0.85
 DETAILED = 0.3
@@ -33,9 +33,9 @@ _BLOCK = 512
 
 @dataclass(frozen=True, slots=True)
 class Duplicates:
-    """Which pictures are the same.
+    """Which images are the same.
 
-    `distinct` (int64 N) numbers the different contents: pictures with the same number have the same pixels.
+    `distinct` (int64 N) numbers the different contents: images with the same number have the same pixels.
     `near` (int64 M×2) are pairs of such numbers, `likeness` (float32 M) the correlation of their thumbnails.
     """
 
@@ -44,7 +44,7 @@ class Duplicates:
     likeness: NDArray[np.float32]
 
     def groups(self) -> list[NDArray[np.int64]]:
-        """Return the places of pictures that belong together, exact and near, in groups of two or more."""
+        """Return the places of images that belong together, exact and near, in groups of two or more."""
         parent = np.arange(self.distinct.max() + 1)
 
         def root(k: int) -> int:
@@ -59,39 +59,39 @@ class Duplicates:
         return _runs(roots)
 
     def exact(self) -> list[NDArray[np.int64]]:
-        """Return the places of pictures with the same pixels, in groups of two or more."""
+        """Return the places of images with the same pixels, in groups of two or more."""
         return _runs(self.distinct)
 
     def touched(self, marks: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Tell for each picture whether another picture like it is marked (bool N)."""
+        """Tell for each image whether another image like it is marked (bool N)."""
         count = np.bincount(self.distinct, marks, minlength=self.distinct.max() + 1)
         nearby = np.zeros(len(count))
         np.add.at(nearby, self.near[:, 0], count[self.near[:, 1]])
         np.add.at(nearby, self.near[:, 1], count[self.near[:, 0]])
         return np.asarray(count[self.distinct] - marks + nearby[self.distinct] > 0)
 
-    def twin(self, picture: int, among: NDArray[np.bool_]) -> tuple[int, float]:
-        """Return the picture among the marked ones that is most like this one, and how like it is."""
-        here = self.distinct[picture]
+    def twin(self, image: int, among: NDArray[np.bool_]) -> tuple[int, float]:
+        """Return the image among the marked ones that is most like this one, and how like it is."""
+        here = self.distinct[image]
         same = np.flatnonzero((self.distinct == here) & among)
-        if others := same[same != picture].tolist():
+        if others := same[same != image].tolist():
             return int(others[0]), 1.0
         pairs = np.flatnonzero((self.near == here).any(1))
         for pair in pairs[np.argsort(-self.likeness[pairs], kind="stable")]:
             other = self.near[pair].sum() - here
             if found := np.flatnonzero((self.distinct == other) & among).tolist():
                 return int(found[0]), float(self.likeness[pair])
-        raise ValueError(f"picture {picture} has no twin among the marked ones")
+        raise ValueError(f"image {image} has no twin among the marked ones")
 
 
 def find_duplicates(seen: Survey, seed: int) -> Duplicates:
-    """Find exact and near duplicates among the pictures of a survey.
+    """Find exact and near duplicates among the images of a survey.
 
     Each thumbnail becomes the 63 lowest frequencies of its cosine transform without the mean, scaled to
     length one, so that brightness and contrast do not count. All pairs are compared, in blocks: 60,000
-    pictures take some ten seconds. What counts as near follows from the data: photos of bottles on one
-    table are all alike, and only far more likeness than that tells of a copy. A pair that is near is
-    confirmed by the correlation of the whole thumbnails in colour, and of their details.
+    images take some ten seconds. What counts as near follows from the data: photos of bottles on one
+    table are all alike, and only a far higher similarity means a copy. A pair that is near is
+    confirmed by the correlation of the whole thumbnails in color, and of their details.
     """
     _, first, distinct = np.unique(
         np.array([d.hex() for d in seen.digests]), return_index=True, return_inverse=True
@@ -121,18 +121,18 @@ def _near_pairs(
 
 
 def _low_frequencies(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return float32 N×63 of length one; zeros for pictures without any contrast."""
+    """Return float32 N×63 of length one; zeros for images without any contrast."""
     points = np.empty((len(thumbnails), 63), np.float32)
-    for k, picture in enumerate(thumbnails):
-        gray = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    for k, image in enumerate(thumbnails):
+        gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float32)
         points[k] = cv2.dct(gray)[:8, :8].ravel()[1:]
     length = np.linalg.norm(points, axis=1, keepdims=True)
-    points[length[:, 0] < 32] = 0  # less than one grey level in the root mean square: nothing to compare
+    points[length[:, 0] < 32] = 0  # less than one gray level in the root mean square: nothing to compare
     return np.asarray(points / np.maximum(length, 1e-6), np.float32)
 
 
 def _limits(points: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return for each picture the correlation above which another one is no stranger.
+    """Return for each image the correlation above which another one is a near duplicate.
 
     The 20th nearest of all is estimated as the second nearest of a drawn tenth where there are many.
     """
@@ -160,12 +160,12 @@ def _correlations(
     return whole, detail
 
 
-def _details(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.stack([p - cv2.GaussianBlur(p, (0, 0), 2) for p in pictures]).astype(np.float32)
+def _details(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.stack([p - cv2.GaussianBlur(p, (0, 0), 2) for p in images]).astype(np.float32)
 
 
-def _centred(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-    flat = pictures.reshape(len(pictures), -1)
+def _centred(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    flat = images.reshape(len(images), -1)
     flat = flat - flat.mean(1, keepdims=True)
     return np.asarray(flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6), np.float32)
 

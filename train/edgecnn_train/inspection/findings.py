@@ -1,4 +1,4 @@
-"""What is wrong with a data set, each with what to do about it: one function for each thing that can be."""
+"""What can be wrong with a dataset, with advice: one function for each kind of finding."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ IMBALANCED = 3.0
 class DatasetFinding:
     """One thing that was found.
 
-    `kind` names it for programs, `what` says it, `examples` name pictures or classes, `todo` is what to do
-    next. `pictures` are the places in the survey of what is meant, those that belong together in one tuple.
+    `kind` names it for programs, `what` says it, `examples` name images or classes, `todo` is what to do
+    next. `images` are the places in the survey of what is meant, those that belong together in one tuple.
     """
 
     kind: str
@@ -52,14 +52,14 @@ def unusable_classes(seen: Survey) -> Iterator[DatasetFinding]:
     if few := [f"{label}: {n}" for label, n in zip(seen.labels, counts, strict=True) if n < FEWEST_TO_TRAIN]:
         yield DatasetFinding(
             "unusable-class", "error",
-            f"{_many(len(few), 'class')} with fewer than {FEWEST_TO_TRAIN} readable pictures",
-            "Add pictures or remove the class: training needs one each for training, validation and test.",
+            f"{_many(len(few), 'class')} with fewer than {FEWEST_TO_TRAIN} readable images",
+            "Add images or remove the class: training needs one each for training, validation and test.",
             tuple(few),
         )  # fmt: skip
 
 
 def leaks(seen: Survey, same: Duplicates) -> Iterator[DatasetFinding]:
-    """Pictures of an official split that are in the training split too, or test pictures in validation."""
+    """Images of an official split that are in the training split too, or test images in validation."""
     splits = seen.splits
     for split, other in (("test", "train"), ("validation", "train"), ("test", "validation")):
         here, there = splits == split, splits == other
@@ -71,7 +71,7 @@ def leaks(seen: Survey, same: Duplicates) -> Iterator[DatasetFinding]:
         exact = sum(likeness == 1.0 for *_, likeness in twins)
         yield DatasetFinding(
             "leak", "error",
-            f"{len(places):,} of {here.sum():,} {split} pictures ({len(places) / here.sum():.2%}) have a "
+            f"{len(places):,} of {here.sum():,} {split} images ({len(places) / here.sum():.2%}) have a "
             f"twin in the {other} split: {exact:,} pixel for pixel, {len(places) - exact:,} nearly the same",
             f"Accuracy on them is no evidence. --manifest FILE.csv leaves the {other} twins out.",
             tuple(f"{_name(seen, a)} {_like(x)} {_name(seen, b)}" for a, b, x in twins),
@@ -80,13 +80,13 @@ def leaks(seen: Survey, same: Duplicates) -> Iterator[DatasetFinding]:
 
 
 def conflicts(seen: Survey, same: Duplicates) -> Iterator[DatasetFinding]:
-    """Pictures that are the same, or nearly, under two labels."""
+    """Images that are the same, or nearly, under two labels."""
     classes = seen.classes
     exact = [g for g in same.exact() if len(set(classes[g])) > 1]
     if exact:
         yield DatasetFinding(
             "conflict", "error",
-            f"{_many(len(exact), 'picture')} with more than one label, pixel for pixel",
+            f"{_many(len(exact), 'image')} with more than one label, pixel for pixel",
             "Keep one copy of each, under the right label.",
             tuple(" = ".join(_name(seen, int(p)) for p in g) for g in exact),
             tuple(tuple(g.tolist()) for g in exact),
@@ -104,11 +104,11 @@ def conflicts(seen: Survey, same: Duplicates) -> Iterator[DatasetFinding]:
 
 
 def unreadable(seen: Survey) -> Iterator[DatasetFinding]:
-    """Damaged pictures, and files of a kind that is not read."""
+    """Damaged images, and files of a kind that is not read."""
     if seen.unreadable:
         yield DatasetFinding(
             "corrupt", "error",
-            f"{_many(len(seen.unreadable), 'picture')} can't be read",
+            f"{_many(len(seen.unreadable), 'image')} can't be read",
             "Copy them again from where they came, or delete them; training leaves them out.",
             tuple(u.reason for u in seen.unreadable),
         )  # fmt: skip
@@ -132,20 +132,20 @@ def swapped_labels(seen: Survey, votes: LabelVotes | None) -> Iterator[DatasetFi
             "swapped-class", "error",
             f"{_many(len(votes.swapped_classes), 'class')} of a split that looks like another of training",
             "Look whether two folders were swapped.",
-            tuple(f"{split}/{names[a]} looks like train/{names[b]} ({share:.0%} of its pictures)"
+            tuple(f"{split}/{names[a]} looks like train/{names[b]} ({share:.0%} of its images)"
                   for split, a, b, share in votes.swapped_classes),
         )  # fmt: skip
     if not votes.needed:
         yield DatasetFinding(
             "labels-not-judged", "note",
-            "whether labels are swapped can't be told: pictures that look alike here often have two labels",
+            "swapped labels can't be found: similar images here often have different labels",
             f"Nothing, or look through the classes: the neighbours name {votes.accuracy:.0%} of the labels.",
         )  # fmt: skip
     if votes.suspects:
         yield DatasetFinding(
             "swapped-labels", "warning",
             f"{_many(len(votes.suspects), 'label')} to doubt: {votes.needed} or more of the "
-            f"{votes.asked} most similar pictures carry one other label",
+            f"{votes.asked} most similar images carry one other label",
             "Look at each: some are only unusual. "
             f"About {votes.reach:.0%} of all swapped labels can be seen in this way.",
             tuple(f"{_name(seen, s.picture)} looks like {names[s.looks_like]} ({s.votes} of {votes.asked})"
@@ -155,8 +155,8 @@ def swapped_labels(seen: Survey, votes: LabelVotes | None) -> Iterator[DatasetFi
     if votes.unclear_classes:
         yield DatasetFinding(
             "unclear-classes", "note",
-            "the votes can't tell these classes from others, so their labels were not judged",
-            "Nothing, or look through them; a trained model may well tell them apart.",
+            "the votes can't separate these classes from others, so their labels were not judged",
+            "Nothing, or look through them; a trained model may well separate them.",
             tuple(names[c] for c in votes.unclear_classes),
         )  # fmt: skip
 
@@ -168,8 +168,8 @@ def class_names(seen: Survey) -> Iterator[DatasetFinding]:
         alike[_stem(label)].append(label)
     if found := [" / ".join(repr(x) for x in group) for group in alike.values() if len(group) > 1]:
         yield DatasetFinding(
-            "class-names", "warning", "classes whose names differ by hardly anything",
-            "If they mean the same, put their pictures into one folder.", tuple(found),
+            "class-names", "warning", "classes with almost the same name",
+            "If they mean the same, put their images into one folder.", tuple(found),
         )  # fmt: skip
 
 
@@ -183,13 +183,13 @@ def repeats(seen: Survey, same: Duplicates) -> Iterator[DatasetFinding]:
     """Duplicates that a split still to be drawn could tear apart."""
     groups = same.groups()
     free = seen.splits == ""
-    if not free.any():  # the others are told as leaks
+    if not free.any():  # the others are reported as leaks
         groups = [g for g in groups if len(set(seen.splits[g])) == 1]
     if not groups:
         return
     largest = max(map(len, groups))
     what = (
-        f"{_many(sum(map(len, groups)), 'picture')} in {_many(len(groups), 'group')} of exact or near "
+        f"{_many(sum(map(len, groups)), 'image')} in {_many(len(groups), 'group')} of exact or near "
         f"duplicates, {largest} in the largest"
     )
     torn = bool(free.any()) and not all(_grouped(seen, g) for g in groups)
@@ -197,7 +197,7 @@ def repeats(seen: Survey, same: Duplicates) -> Iterator[DatasetFinding]:
         "duplicates",
         "warning" if torn else "note",
         what,
-        "They have to share a split, or the test lies: --manifest FILE.csv writes groups that do."
+        "They must share a split, or the test is too optimistic: --manifest FILE.csv writes such groups."
         if torn
         else "They teach little that is new; nothing has to be done.",
         tuple(" ~ ".join(_name(seen, int(p)) for p in g[:4]) + (" …" if len(g) > 4 else "") for g in groups),
@@ -211,7 +211,7 @@ def _grouped(seen: Survey, places: NDArray[np.int64]) -> bool:
 
 
 def balance(seen: Survey, spec: DataSpec) -> Iterator[DatasetFinding]:
-    """Classes of very different sizes, classes with few pictures, and tests too small to tell much."""
+    """Classes of very different sizes, classes with few images, and test splits that are too small."""
     training = np.isin(seen.splits, ("train", ""))
     counts = np.bincount(seen.classes[training], minlength=len(seen.labels))
     order = np.argsort(counts, kind="stable")
@@ -220,14 +220,14 @@ def balance(seen: Survey, spec: DataSpec) -> Iterator[DatasetFinding]:
     if ratio >= IMBALANCED:
         yield DatasetFinding(
             "imbalance", "warning",
-            f"out of balance: {ratio:.1f} times as many pictures to train on of {seen.labels[large]} "
+            f"out of balance: {ratio:.1f} times as many images to train on of {seen.labels[large]} "
             f"({counts[large]:,}) as of {seen.labels[small]} ({counts[small]:,})",
-            'Train with --set train.class_weights=balanced, or add pictures of the small classes.',
+            'Train with --set train.class_weights=balanced, or add images of the small classes.',
         )  # fmt: skip
     if few := [f"{seen.labels[c]}: {counts[c]}" for c in order if counts[c] < FEW]:
         yield DatasetFinding(
-            "few", "warning", f"{_many(len(few), 'class')} with fewer than {FEW} pictures to train on",
-            "Add pictures, of other things, places and light; a hundred each is a good start.", tuple(few),
+            "few", "warning", f"{_many(len(few), 'class')} with fewer than {FEW} images to train on",
+            "Add images, of other things, places and light; a hundred each is a good start.", tuple(few),
         )  # fmt: skip
     official = int((seen.splits == "test").sum())
     tested = official or max(len(seen.labels), round(spec.test * int(training.sum())))
@@ -239,12 +239,12 @@ def balance(seen: Survey, spec: DataSpec) -> Iterator[DatasetFinding]:
             "small-test", "note",
             f"{who} {tested} images: one of them is "
             f"{100 / tested:.1f} points of accuracy",
-            "Add pictures, or trust no difference smaller than a few of them.",
+            "Add images, or trust no difference smaller than a few of them.",
         )  # fmt: skip
 
 
 def shapes(seen: Survey) -> Iterator[DatasetFinding]:
-    """Pictures of an odd size, and classes that size or colour alone would give away."""
+    """Images of an odd size, and classes that size or color alone would give away."""
     sides, ratios = np.minimum(seen.heights, seen.widths), seen.widths / seen.heights
     typical, usual = float(np.median(sides)), float(np.median(ratios))
     odd = (sides > 4 * typical) | (sides < typical / 4) | (ratios > 2.5 * usual) | (ratios < usual / 2.5)
@@ -252,7 +252,7 @@ def shapes(seen: Survey) -> Iterator[DatasetFinding]:
     if len(places):
         yield DatasetFinding(
             "odd-size", "note",
-            f"{_many(len(places), 'picture')} of an unusual size or shape",
+            f"{_many(len(places), 'image')} of an unusual size or shape",
             "Look whether what is to be seen is still large and in the middle.",
             tuple(f"{_name(seen, int(p))}: {seen.widths[p]}×{seen.heights[p]}" for p in places),
             tuple((int(p),) for p in places),
@@ -265,16 +265,16 @@ def shapes(seen: Survey) -> Iterator[DatasetFinding]:
     if medians.max() >= 2 * medians.min():
         shortcut.append(_contrast(seen, present, medians, "{:.0f} pixels to the shorter side"))
     if np.ptp(colored) >= 0.5:
-        shortcut.append(_contrast(seen, present, 100 * colored, "{:.0f} % in colour"))
+        shortcut.append(_contrast(seen, present, 100 * colored, "{:.0f} % in color"))
     if shortcut:
         yield DatasetFinding(
-            "shortcut", "warning", "size or colour alone tells some classes apart",
-            "A model may learn that instead: add pictures of both kinds to each class.", tuple(shortcut),
+            "shortcut", "warning", "size or color alone separates some classes",
+            "A model may learn that instead: add images of both kinds to each class.", tuple(shortcut),
         )  # fmt: skip
 
 
 def crops(seen: Survey, spec: RecipeInput) -> Iterator[DatasetFinding]:
-    """Images of which the centre crop leaves out a part that may count."""
+    """Images of which the center crop leaves out a part that may count."""
     if crop := cropped(seen.heights, seen.widths, spec):
         level: Level = "warning" if crop.left_out >= MUCH else "note"
         yield DatasetFinding("cropped", level, str(crop), crop.advice)
@@ -286,7 +286,7 @@ def _contrast(seen: Survey, present: NDArray[np.int64], values: NDArray[np.float
 
 
 def _name(seen: Survey, place: int) -> str:
-    """Return a picture's id, and its label where the id does not hold it."""
+    """Return an image's id, and its label where the id does not hold it."""
     item = seen.items[place]
     label = seen.labels[item.label]
     return item.id if label in item.id.split("/") else f"{item.id} ({label})"

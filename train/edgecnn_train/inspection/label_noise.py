@@ -1,4 +1,4 @@
-"""Finds labels that look swapped, from a vote of the pictures most like each one. No network, no training.
+"""Finds labels that look swapped, from a vote of the images most like each one. No network, no training.
 
 The features are coarse, so this sees a 3 among the 8s and no difference between two breeds of dogs. It
 measures how far its own votes can be trusted on the data at hand, and names nothing where they can't.
@@ -22,13 +22,13 @@ NEIGHBOURS = 10
 # A vote counts where nine tenths agree, and where votes as clear as that name the given label this often.
 UNANIMOUS = 0.9
 TRUSTED = 0.95
-# Where fewer swapped labels than this would be seen, those that are named are mostly false alarms.
+# If fewer swapped labels than this would be found, most of those found are false alarms.
 LEAST_REACH = 0.05
-# Beyond this share of a class the votes show what they can't tell apart, not what is labelled wrongly.
+# Beyond this share of a class the votes show what they can't separate, not what is labeled wrongly.
 MOST_SUSPECTS = 0.1
-# The nearest picture of the own label is farther away than the nearest of the voted one by this factor.
+# The nearest image of the own label is farther away than the nearest of the voted one by this factor.
 FARTHER = 1.25
-# Neighbours are looked for among this many pictures at most, the same number of each class.
+# Neighbours are looked for among this many images at most, the same number of each class.
 _REFERENCES = 10_000
 _FEATURES = 64
 _BLOCK = 512
@@ -36,7 +36,7 @@ _BLOCK = 512
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A picture whose neighbours carry another label: its place, that label's number, and its votes."""
+    """An image whose neighbours carry another label: its place, that label's number, and its votes."""
 
     picture: int
     looks_like: int
@@ -48,8 +48,8 @@ class Suspect:
 class LabelVotes:
     """What the neighbours say.
 
-    `accuracy` is the share of all pictures for which they name the given label; `trusted` the same among
-    clear votes only; `reach` the share of swapped labels that would be named, since their neighbours are
+    `accuracy` is the share of all images for which they name the given label; `trusted` the same among
+    clear votes only; `reach` the share of swapped labels that would be found, since their neighbours are
     clear enough. `needed` of `asked` neighbours make a vote clear; 0 where no vote can be trusted.
     `swapped_classes` holds (split, class, class it looks like, share).
     """
@@ -65,15 +65,15 @@ class LabelVotes:
 
 
 def vote_on_labels(seen: Survey, seed: int) -> LabelVotes | None:
-    """Let every picture's nearest neighbours vote on its label, the picture itself left out.
+    """Let every image's nearest neighbours vote on its label, the image itself left out.
 
-    Neighbours come from the training split where there are official ones, and from 10,000 pictures at most,
+    Neighbours come from the training split where there are official ones, and from 10,000 images at most,
     drawn by `seed`. Distances are Euclidean between 64 principal components of a histogram of oriented
     gradients (4×4 cells, 9 orientations, as Dalal & Triggs 2005 without overlapping blocks) and of the 8×8
-    colour thumbnail, each scaled to length one. Leave-one-out votes of neighbours as a sign of wrong labels
+    color thumbnail, each scaled to length one. Leave-one-out votes of neighbours as a sign of wrong labels
     go back to Wilson 1972 (edited nearest neighbours).
 
-    Returns None where the classes are too small to vote (fewer than 6 pictures in one).
+    Returns None where the classes are too small to vote (fewer than 6 images in one).
     """
     labels, splits = seen.classes, seen.splits
     usable = (splits == "train") | (splits == "")
@@ -112,7 +112,7 @@ def vote_on_labels(seen: Survey, seed: int) -> LabelVotes | None:
 def _draw(
     labels: NDArray[np.int64], usable: NDArray[np.bool_], rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Draw the same number of pictures of each class, sorted by class, so that no class outvotes another."""
+    """Draw the same number of images of each class, sorted by class, so that no class outvotes another."""
     classes = np.unique(labels)
     most = max(NEIGHBOURS, _REFERENCES // len(classes))
     drawn = [rng.permutation(np.flatnonzero(usable & (labels == c)))[:most] for c in classes]
@@ -127,7 +127,7 @@ def _features(thumbnails: NDArray[np.uint8], references: NDArray[np.int64]) -> N
 
 
 def _describe(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return float32 N×336: the gradients' histogram (144) and the colour thumbnail (192)."""
+    """Return float32 N×336: the gradients' histogram (144) and the color thumbnail (192)."""
     count = len(thumbnails)
     gray = np.stack([cv2.cvtColor(t, cv2.COLOR_BGR2GRAY) for t in thumbnails]).astype(np.float32)
     dx, dy = np.zeros_like(gray), np.zeros_like(gray)
@@ -153,7 +153,7 @@ def _count_votes(
     asked: int,
     classes: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return each picture's votes for each class (int64 N×C), and the distance to its nearest (float32)."""
+    """Return each image's votes for each class (int64 N×C), and the distance to its nearest (float32)."""
     known, homes = points[references], labels[references]
     squares = (known**2).sum(1)
     starts = np.searchsorted(homes, np.arange(classes))
@@ -180,7 +180,7 @@ def _needed(right: NDArray[np.bool_], share: NDArray[np.int64], asked: int) -> i
 
 
 def _reach(sure: NDArray[np.bool_], labels: NDArray[np.int64], nearest: NDArray[np.float32]) -> float:
-    """Return the share of pictures that would be named, had they any one of the other labels."""
+    """Return the share of images that would be found if they had any one of the other labels."""
     others = nearest >= FARTHER * nearest[np.arange(len(labels)), labels][:, None]
     return float(np.mean(sure * others.sum(1) / max(nearest.shape[1] - 1, 1)))
 
@@ -190,7 +190,7 @@ def _swapped_classes(
 ) -> tuple[tuple[str, int, int, float], ...]:
     """Find classes that in one split look like another class of the training split, as a whole.
 
-    Most of the split's pictures must look like that other class, and few of the training split's own.
+    Most of the split's images must look like that other class, and few of the training split's own.
     """
     found = []
     home = [winner[(splits == "train") & (labels == c)] for c in range(classes)]

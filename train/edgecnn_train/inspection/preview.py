@@ -1,4 +1,4 @@
-"""Shows pictures as a model is trained on them: plain, and changed by the recipe's augmentation."""
+"""Shows images as a model is trained on them: plain, and changed by the recipe's augmentation."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ MOST_ROWS = 12
 def preview(
     source: Source, recipe: Recipe, say: Callable[[str], None], seed: int, changes: int = 8
 ) -> tuple[list[SheetSection], dict[str, str]]:
-    """Return the sections of a contact sheet, one for each of up to 12 training pictures, and a legend.
+    """Return the sections of a contact sheet, one for each of up to 12 training images, and a legend.
 
-    The first picture of a row is the plain one as the model sees it, the others are changed. Pictures are
-    drawn by `seed` from the training split, the classes in turn, and only those that are shown are read.
+    The first image of a row is the plain one as the model sees it, the others are changed. Images are drawn
+    by `seed` from the training split, alternating between classes, and only those that are shown are read.
     The legend explains the labels that can't be drawn; see `drawable_labels`. Raises DataError.
     """
     for note in left_out(source):
@@ -40,18 +40,18 @@ def preview(
     spec = choose_input(source, recipe.input, say)
     view = Preprocessor(spec, input_tensor(spec))
     rng = np.random.default_rng([seed, 400])
-    items, pictures = [], []
+    items, images = [], []
     for item in _in_turn(source, rng):
         try:
-            pictures.append(view.pixels(source.read(item)).copy())
+            images.append(view.pixels(source.read(item)).copy())
             items.append(item)
         except (ImageError, DataError) as error:
             say(f"skipped: {error}")
         if len(items) == MOST_ROWS:
             break
     if not items:
-        raise DataError("none of the training pictures can be read")
-    plain = np.stack(pictures)
+        raise DataError("none of the training images can be read")
+    plain = np.stack(images)
     batch = plain[..., None] if plain.ndim == 3 else plain
     labels = np.array([item.label for item in items])
     targets = np.eye(len(source.labels), dtype=np.float32)[labels]
@@ -70,13 +70,13 @@ def preview(
 def _change(
     batch: NDArray[np.uint8], targets: NDArray[np.float32], recipe: Recipe, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """Change a batch, uint8 N×H×W×C, as training does: each picture by itself, then with one another."""
+    """Change a batch, uint8 N×H×W×C, as training does: each image separately, then mixed with one another."""
     mixed, _ = mix(scaled(augment(batch, recipe.augment, rng)), targets, recipe.augment, rng)
     return np.rint(mixed * 255).astype(np.uint8)
 
 
 def _in_turn(source: Source, rng: np.random.Generator) -> list[Item]:
-    """Return the training pictures in random order, one of each class, then another of each."""
+    """Return the training images in random order, one of each class, then another of each."""
     usable = [i for i in source.items if i.split in (None, "train")]
     shuffled = [usable[k] for k in rng.permutation(len(usable))]
     turn: dict[int, int] = {}
@@ -87,6 +87,6 @@ def _in_turn(source: Source, rng: np.random.Generator) -> list[Item]:
     return [shuffled[k] for k in sorted(range(len(shuffled)), key=order.__getitem__)]
 
 
-def _bgr(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _bgr(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Turn the model's RGB into OpenCV's order."""
-    return picture if picture.shape[2] == 1 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)  # type: ignore[return-value]
+    return image if image.shape[2] == 1 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)  # type: ignore[return-value]

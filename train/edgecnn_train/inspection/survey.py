@@ -1,4 +1,4 @@
-"""Reads every picture of a data set once and keeps what a check needs: sizes, digests and thumbnails."""
+"""Reads every image of a dataset once and keeps what a check needs: sizes, digests and thumbnails."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     from edgecnn.dataset import Item, Source
 
-# Enough to tell two photos apart, and all of a CIFAR picture: 3 KiB a picture, 180 MiB for 60,000.
+# Enough to distinguish two photos, and all of a CIFAR image: 3 KiB an image, 180 MiB for 60,000.
 THUMBNAIL = 32
 _SOME = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A picture that can't be read, and why."""
+    """An image that can't be read, and why."""
 
     item: Item
     reason: str
@@ -37,11 +37,11 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What one pass over a data set has seen; every array has one entry for each readable picture.
+    """What one pass over a dataset has seen; every array has one entry for each readable image.
 
-    `items` are the readable pictures. `heights` and `widths` are int64 N, in pixels, after EXIF rotation;
-    `colored` is bool N; `digests` tell whether two pictures have the same pixels; `thumbnails` are uint8
-    N×32×32×3 BGR, the whole picture stretched to a square. `foreign` names files that are no pictures that
+    `items` are the readable images. `heights` and `widths` are int64 N, in pixels, after EXIF rotation;
+    `colored` is bool N; `digests` are equal for images with the same pixels; `thumbnails` are uint8
+    N×32×32×3 BGR, the whole image stretched to a square. `foreign` names files that are no images that
     can be read, by kind.
     """
 
@@ -60,49 +60,49 @@ class Survey:
 
     @property
     def classes(self) -> NDArray[np.int64]:
-        """Each picture's class, int64 N."""
+        """Each image's class, int64 N."""
         return np.array([i.label for i in self.items], np.int64)
 
     @property
     def splits(self) -> NDArray[np.str_]:
-        """Each picture's official split, an empty text where it has none."""
+        """Each image's official split, an empty text where it has none."""
         return np.array([i.split or "" for i in self.items], np.str_)
 
 
 def survey(source: Source, path: Path, tick: Callable[[int], None] = lambda _: None) -> Survey:
-    """Read every picture once.
+    """Read every image once.
 
     Parameters
     ----------
     path
-        Where the source lies, for messages.
+        The path of the source, for messages.
     tick
-        Called with the number of pictures done.
+        Called with the number of images done.
 
     Raises
     ------
     DataError
-        Where no picture can be read.
+        Where no image can be read.
     """
     items: list[Item] = []
     unreadable, sizes, colored, digests = [], [], [], []
     thumbnails = np.empty((len(source.items), THUMBNAIL, THUMBNAIL, 3), np.uint8)
     for done, item in enumerate(source.items, 1):
         try:
-            picture = source.read(item)
+            image = source.read(item)
         except (ImageError, DataError) as error:
             unreadable.append(Unreadable(item, str(error)))
-            if not done % _SOME:  # that a file is missing is found sooner than it is told
+            if not done % _SOME:  # missing files are found faster than they can be shown
                 tick(done)
             continue
-        thumbnails[len(items)] = _thumbnail(picture)
+        thumbnails[len(items)] = _thumbnail(image)
         items.append(item)
-        sizes.append(picture.shape[:2])
-        colored.append(has_color(picture))
-        digests.append(_digest(picture))
+        sizes.append(image.shape[:2])
+        colored.append(has_color(image))
+        digests.append(_digest(image))
         tick(done)
     if not items:
-        raise DataError(f"none of the pictures in {path} can be read, such as: {unreadable[0].reason}")
+        raise DataError(f"none of the images in {path} can be read, such as: {unreadable[0].reason}")
     shape = np.array(sizes, np.int64)
     return Survey(
         source.labels,
@@ -117,12 +117,12 @@ def survey(source: Source, path: Path, tick: Callable[[int], None] = lambda _: N
     )
 
 
-def _thumbnail(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    small = shrink(picture, THUMBNAIL, THUMBNAIL, "area")
+def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    small = shrink(image, THUMBNAIL, THUMBNAIL, "area")
     return small if small.ndim == 3 else cv2.cvtColor(small, cv2.COLOR_GRAY2BGR)  # type: ignore[return-value]
 
 
-def _digest(picture: NDArray[np.uint8]) -> bytes:
-    digest = hashlib.blake2b(repr(picture.shape).encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(picture).data)
+def _digest(image: NDArray[np.uint8]) -> bytes:
+    digest = hashlib.blake2b(repr(image.shape).encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(image).data)
     return digest.digest()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from edgecnn.errors import RecipeError
-from edgecnn_train.models.layers import picture, scaled
+from edgecnn_train.models.layers import image_input, scaled
 from edgecnn_train.registry import ACTIVATIONS
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def classic(spec: ModelSpec, image: InputSpec, classes: int) -> Any:
-    """Return the textbook's CNN: convolutions and pooling in turn, then dense layers (LeCun et al. 1998).
+    """Return the textbook's CNN: alternating convolutions and pooling, then dense layers (LeCun et al. 1998).
 
     With 28×28×1, filters 32 and 64 and one dense layer of 64 it is the classic
     Conv32–Pool–Conv64–Pool–Flatten–Dense64–Dense10.
@@ -24,7 +24,7 @@ def classic(spec: ModelSpec, image: InputSpec, classes: int) -> Any:
     filters = spec.filters or default_filters(min(image.width, image.height), spec.kernel)
     pool = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}[spec.pool]
     kind = ACTIVATIONS[spec.activation]
-    x = inputs = picture(image)
+    x = inputs = image_input(image)
     for i, count in enumerate(filters, 1):
         if min(x.shape[1], x.shape[2]) <= spec.kernel:
             raise RecipeError(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from edgecnn_train.recipe import ModelSpec
 
 
-def picture(image: InputSpec) -> Any:
+def image_input(image: InputSpec) -> Any:
     """Return the input layer: float32 N×H×W×C, 0 to 1."""
     return keras.Input((image.height, image.width, 1 if image.color == "gray" else 3), name="image")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from edgecnn_train.models.layers import check_stages, convolution, depthwise, head, picture, scaled
+from edgecnn_train.models.layers import check_stages, convolution, depthwise, head, image_input, scaled
 
 if TYPE_CHECKING:
     from edgecnn.bundle.convention import InputSpec
@@ -18,13 +18,13 @@ _V1 = ((1, 64), (2, 128), (1, 128), (2, 256), (1, 256), (2, 512), *((1, 512),) *
 _V2 = (
     (1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1),
 )  # fmt: skip
-# Below this side a picture is not halved any more: nothing would be left of it.
+# Below this side an image is not halved any more.
 _SMALLEST = 4
 
 
 def mobilenet_v1(spec: ModelSpec, image: InputSpec, classes: int) -> Any:
-    """Return MobileNet (Howard et al. 2017); for pictures below 96 pixels the first halvings are left out."""
-    inputs = picture(image)
+    """Return MobileNet (Howard et al. 2017); for images below 96 pixels the first halvings are left out."""
+    inputs = image_input(image)
     skip = _halvings_to_skip(image, 5)
     x = convolution(inputs, scaled(32, spec.width), 3, _stride(2, 1, skip), spec.activation, "stem")
     halvings = 1
@@ -37,7 +37,7 @@ def mobilenet_v1(spec: ModelSpec, image: InputSpec, classes: int) -> Any:
 
 def mobilenet_v2(spec: ModelSpec, image: InputSpec, classes: int) -> Any:
     """Return MobileNetV2 (Sandler et al. 2018): inverted residuals with linear bottlenecks."""
-    inputs = picture(image)
+    inputs = image_input(image)
     skip = _halvings_to_skip(image, 5)
     x = convolution(inputs, scaled(32, spec.width), 3, _stride(2, 1, skip), spec.activation, "stem")
     halvings, number = 1, 0
@@ -58,12 +58,12 @@ def ds_cnn(spec: ModelSpec, image: InputSpec, classes: int) -> Any:
     """Return a plain stack of depthwise separable convolutions (Zhang et al. 2017, "Hello Edge").
 
     `filters` are the stages (64, 64, 64, 64 if left out), with `blocks[i]` separable convolutions each; the
-    stem halves the picture where it is above 32 pixels, each stage but the first halves it.
+    stem halves the image where it is above 32 pixels, each stage but the first halves it.
     """
     filters = spec.filters or (64, 64, 64, 64)
     blocks = spec.blocks or (1,) * len(filters)
     check_stages(filters, blocks)
-    inputs = picture(image)
+    inputs = image_input(image)
     stem = 2 if min(image.width, image.height) > 32 else 1
     x = convolution(inputs, scaled(filters[0], spec.width), 3, stem, spec.activation, "stem")
     for stage, (count, depth) in enumerate(zip(filters, blocks, strict=True), 1):
@@ -88,7 +88,7 @@ def _inverted(x: Any, expansion: int, filters: int, stride: int, spec: ModelSpec
 
 
 def _halvings_to_skip(image: InputSpec, halvings: int) -> int:
-    """Return how many of the first halvings a picture is too small for."""
+    """Return how many of the first halvings an image is too small for."""
     side = min(image.width, image.height)
     return next(skip for skip in range(halvings + 1) if skip == halvings or side >> (halvings - skip) >= 3)
 

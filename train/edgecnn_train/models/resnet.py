@@ -1,4 +1,4 @@
-"""Residual networks for small pictures (He et al. 2016, section 4.2)."""
+"""Residual networks for small images (He et al. 2016, section 4.2)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from edgecnn_train.models.layers import activation, check_stages, convolution, head, picture, scaled
+from edgecnn_train.models.layers import activation, check_stages, convolution, head, image_input, scaled
 
 if TYPE_CHECKING:
     from edgecnn.bundle.convention import InputSpec
@@ -30,12 +30,12 @@ def resnet(spec: ModelSpec, image: InputSpec, classes: int) -> Any:
     """Return a residual network with `blocks[i]` blocks of `filters[i]` filters in each stage.
 
     The stem has `filters[0]` filters and the stride `stem_stride`; each stage but the first halves the
-    picture in its first block. A first stage of no blocks is the stem alone, so that the network halves the
-    picture at once.
+    image in its first block. A first stage of no blocks is the stem alone, so that the network halves the
+    image immediately.
     """
     filters, blocks = spec.filters or _FILTERS, spec.blocks or (1,) * len(spec.filters or _FILTERS)
     check_stages(filters, blocks)
-    inputs = picture(image)
+    inputs = image_input(image)
     stem = scaled(filters[0], spec.width)
     x = convolution(inputs, stem, spec.kernel, spec.stem_stride, spec.activation, "stem")
     for stage, (count, depth) in enumerate(zip(filters, blocks, strict=True), 1):
@@ -47,7 +47,7 @@ def resnet(spec: ModelSpec, image: InputSpec, classes: int) -> Any:
 
 
 def _block(x: Any, filters: int, stride: int, spec: ModelSpec, name: str) -> Any:
-    """Two convolutions beside a shortcut, which is a 1×1 convolution where the shape changes."""
+    """Two convolutions and a shortcut, which is a 1×1 convolution where the shape changes."""
     y = convolution(x, filters, spec.kernel, stride, spec.activation, f"{name}_conv1")
     y = convolution(y, filters, spec.kernel, 1, "linear", f"{name}_conv2")
     if stride != 1 or x.shape[-1] != filters:

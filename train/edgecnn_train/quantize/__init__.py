@@ -2,7 +2,7 @@
 
 `ptq` converts (float32, float16, dynamic range, int8 after training); `fold`, `qat` and `finetune` train with
 the rounding, and `parity` guards that; `compact` makes files small; `tensors` finds a bad layer;
-`calibration` tells whether the calibration pictures suffice. `variants` makes all that a bundle gets.
+`calibration` checks whether the calibration images suffice. `variants` makes every file of a bundle.
 """
 
 from edgecnn_train.quantize.calibration import CalibrationCheck, check_calibration, second_subset

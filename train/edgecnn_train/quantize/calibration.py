@@ -1,4 +1,4 @@
-"""Do the calibration pictures suffice? Quantize again with others, and see what changes."""
+"""Do the calibration images suffice? Quantize again with others, and see what changes."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ ALLOWED_POINTS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class CalibrationCheck:
-    """Two int8 files of one network, calibrated on two sets that share no picture.
+    """Two int8 files of one network, calibrated on two sets that share no image.
 
     `scales` is how far each layer's output scale of the second is from the first's, as a share of it
-    (0.02: 2 %); `agreement` is the share of `pictures` that both call the same; top-1 is 0 to 1.
+    (0.02: 2 %); `agreement` is the share of `images` that both call the same; top-1 is 0 to 1.
     """
 
     first_count: int
@@ -38,7 +38,7 @@ class CalibrationCheck:
 
     @property
     def worst_layer(self) -> str:
-        """The layer whose range depends most on the pictures."""
+        """The layer whose range depends most on the images."""
         return max(self.scales, key=lambda name: abs(self.scales[name]))
 
     @property
@@ -53,14 +53,14 @@ class CalibrationCheck:
 
     @property
     def suffices(self) -> bool:
-        """Whether it makes no difference which of the two sets was used; one picture is none."""
+        """Whether it makes no difference which of the two sets was used; one image is none."""
         return round(self.points, 2) <= max(ALLOWED_POINTS, round(100 / self.pictures, 2))
 
     @property
     def summary(self) -> str:
         """It in one line."""
         return (
-            f"calibrated on {self.second_count} other pictures, int8 answers {self.agreement:.2%} the same, "
+            f"calibrated on {self.second_count} other images, int8 answers {self.agreement:.2%} the same, "
             f"top-1 {self.first_top1:.2%} and {self.second_top1:.2%}; scales differ by "
             f"{np.median(np.abs(list(self.scales.values()))):.1%} in the median and by "
             f"{self.worst_scale:.1%} at most ({self.worst_layer})"
@@ -72,7 +72,7 @@ class CalibrationCheck:
 
 
 def second_subset(pool: LabeledImages, calibration: LabeledImages, seed: int) -> LabeledImages | None:
-    """Draw as many other pictures of the split that calibration is of, stratified; None if none are left."""
+    """Draw as many other images of the split that calibration is of, stratified; None if none are left."""
     used = {item.id for item in calibration.items}
     left = np.array([i for i, item in enumerate(pool.items) if item.id not in used], np.int64)
     if not left.size:

@@ -1,4 +1,4 @@
-"""Gives the tensors of a converted file short, readable names, and drops what nobody reads.
+"""Gives the tensors of a converted file short, readable names, and drops what nothing reads.
 
 The converter names a tensor after every operation that went into it, with their whole paths; and it writes
 the zero points of every channel, which are all 0, once for each tensor. Both together are an eighth of a
@@ -24,7 +24,7 @@ def compact(content: bytes) -> bytes:
     """Return a `.tflite` whose answers are the same, bit for bit, in fewer bytes.
 
     Tensors are called after their layers (`conv1`, `conv1/kernel`, `stage2_add`); minimum and maximum of
-    quantized tensors go (scale and zero point are what runs), as do the converter's notes on itself and
+    quantized tensors go (scale and zero point are what runs), as do the converter's notes about itself and
     empty buffers (they all become buffer 0, which the schema keeps for that). Scales, zero points,
     signatures, operator versions and the minimum runtime version stay. Metadata and labels inside stay;
     a ZIP archive behind the model does not, so write metadata afterwards.

@@ -36,7 +36,7 @@ def to_int8_by_training(
     """Train the network on with the rounding of int8 (Jacob et al. 2018) and return its full-int8 file.
 
     The weights are those of the epoch that was best on the validation split, of those with held ranges.
-    Checkpoints lie in `work`; the same call goes on from them. Raises GateError where the file does not
+    Checkpoints are in `work`; the same call continues from them. Raises GateError where the file does not
     answer as the network that was trained.
     """
     spec, train = recipe.quantize, recipe.train
@@ -47,14 +47,14 @@ def to_int8_by_training(
     schedule = Schedule("cosine", spec.qat_learning_rate, spec.qat_epochs * batches.steps)
     chosen = keras.optimizers.Adam(schedule)
     key = json.dumps([fingerprint(data, recipe), asdict(spec)])
-    pictures = len(data.validation)
+    images = len(data.validation)
     validation = (scaled(data.validation.images), batches.targets(data.validation.labels))
-    checkpoint = Checkpoint(work, key, train.seed, batches.clock, pictures, first=held, falls=True)
+    checkpoint = Checkpoint(work, key, train.seed, batches.clock, images, first=held, falls=True)
     if resumed := checkpoint.load(twin):
         twin.set_weights(resumed.weights)
         if not restore(chosen, twin.trainable_variables, resumed.optimizer):
             say("the optimizer's state does not fit: it starts from the beginning")
-        say(f"going on after epoch {len(checkpoint.history)} of {spec.qat_epochs}, from {work}")
+        say(f"continuing after epoch {len(checkpoint.history)} of {spec.qat_epochs}, from {work}")
     done = len(checkpoint.history)
     compile_network(twin, chosen, train, batches)
     with progress(show, spec.qat_epochs, checkpoint, say) as shown:
@@ -65,7 +65,7 @@ def to_int8_by_training(
             initial_epoch=done,
             epochs=spec.qat_epochs,
             shuffle=False,
-            validation_data=validation if pictures else None,
+            validation_data=validation if images else None,
             validation_batch_size=500,
             callbacks=[FreezeRanges(held), checkpoint, *shown],
             verbose=0,

@@ -51,7 +51,7 @@ def fold_batch_norm(model: Any) -> Any:
 
 
 def rebuild(model: Any, call: Callable[[Any, Any], Any]) -> Any:
-    """Build a functional model anew, layer by layer in order.
+    """Build a functional model again, layer by layer in order.
 
     `call` gets each layer of `model` and its new input (a list where there are several), and returns the
     new output. The model has one input and one output.

@@ -18,7 +18,7 @@ _STORAGE = ("QUANTIZE", "DEQUANTIZE")
 
 
 @dataclass(frozen=True, slots=True)
-class Operator:
+class LayerOperator:
     """One operator: `name` is its layer's, `input` and `output` are tensors' indices.
 
     `kernel` and `bias` are real values (dequantized where they are integers) in TFLite's layout, None where
@@ -43,7 +43,7 @@ class Operator:
         return self.kind, self.shape, None if self.kernel is None else self.kernel.shape
 
 
-def read_operators(content: bytes) -> list[Operator]:
+def read_operators(content: bytes) -> list[LayerOperator]:
     """Return the operators of the first graph in their order, without those that only change the storage."""
     from ai_edge_litert import schema_py_generated as schema
 
@@ -60,7 +60,7 @@ def read_operators(content: bytes) -> list[Operator]:
         weighted = kind in WEIGHTED
         bias = raw.inputs[2] if weighted and len(raw.inputs) > 2 and raw.inputs[2] >= 0 else None
         found.append(
-            Operator(
+            LayerOperator(
                 name=names[raw.outputs[0]],
                 kind=kind,
                 input=int(raw.inputs[0]),
@@ -76,7 +76,9 @@ def read_operators(content: bytes) -> list[Operator]:
     return found
 
 
-def match(first: list[Operator], second: list[Operator]) -> list[tuple[Operator, Operator]]:
+def match(
+    first: list[LayerOperator], second: list[LayerOperator]
+) -> list[tuple[LayerOperator, LayerOperator]]:
     """Pair the operators of two files of one network.
 
     The longest runs of the same kind, output shape and kernel shape first (Ratcliff and Obershelp), which

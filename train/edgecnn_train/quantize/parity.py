@@ -25,9 +25,9 @@ MOST_STEPS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """How near an int8 file is to its Keras network on the same pictures.
+    """How near an int8 file is to its Keras network on the same images.
 
-    `agreement` is the share of pictures for which the file's best class is, for the network, the best too
+    `agreement` is the share of images for which the file's best class is, for the network, the best too
     or at most one output step behind it. `mean_steps` and `most_steps` are the outputs' distance in steps
     of the file's output.
     """
@@ -42,9 +42,9 @@ class Parity:
 
 
 def answers(
-    content: bytes, pictures: NDArray[np.uint8], value_range: tuple[float, float] = VALUE_RANGE
+    content: bytes, images: NDArray[np.uint8], value_range: tuple[float, float] = VALUE_RANGE
 ) -> NDArray[np.float32]:
-    """Run a `.tflite` on pictures (uint8 N×H×W×C) through edgecnn's engine; return real scores, N×classes."""
+    """Run a `.tflite` on images (uint8 N×H×W×C) through edgecnn's engine; return real scores, N×classes."""
     file = read_tflite(content, "the converted model")
     height, width, channels = file.inputs[0].shape[1:]
     spec = InputSpec(width, height, "gray" if channels == 1 else "rgb", "stretch", "halved", value_range)
@@ -52,7 +52,7 @@ def answers(
     table = pixel_table(value_range, image.dtype, image.scale, image.zero_point)
     model = Model("the converted model", image.dtype, content, file, (), spec, None)
     with open_engine("auto", model) as engine:
-        raw = np.stack([engine.invoke(table[picture][None])[0].copy() for picture in pictures])
+        raw = np.stack([engine.invoke(table[picture][None])[0].copy() for picture in images])
     if scores.dtype == "float32":
         return raw.astype(np.float32)
     return dequantize(raw, scores.scale, scores.zero_point)
@@ -61,28 +61,28 @@ def answers(
 def measure_parity(
     network: Any,
     content: bytes,
-    pictures: NDArray[np.uint8],
+    images: NDArray[np.uint8],
     value_range: tuple[float, float] = VALUE_RANGE,
 ) -> Parity:
     """Compare an int8 file with the (fake-quantized) Keras network that it was converted from.
 
     Parameters
     ----------
-    pictures
+    images
         uint8 N×H×W×C; what pixels 0 and 255 become for the network is `value_range`.
     """
     file = read_tflite(content, "the converted model")
     low, high = value_range
-    real = pictures.astype(np.float32) * np.float32((high - low) / 255) + np.float32(low)
+    real = images.astype(np.float32) * np.float32((high - low) / 255) + np.float32(low)
     expected = np.asarray(network.predict(real, batch_size=100, verbose=0))
-    got = answers(content, pictures, value_range)
+    got = answers(content, images, value_range)
     # A file with float outputs is refused for its float tensors; its steps mean nothing.
     step = file.outputs[0].scale or 1 / 256
-    rows = np.arange(len(pictures))
+    rows = np.arange(len(images))
     behind = expected.max(axis=1) - expected[rows, got.argmax(axis=1)]
     distance = np.abs(got - expected) / step
     return Parity(
-        pictures=len(pictures),
+        pictures=len(images),
         agreement=float(np.mean(behind <= step)),
         mean_steps=float(distance.mean()),
         most_steps=float(distance.max()),
@@ -95,7 +95,7 @@ def measure_parity(
 def assert_parity(
     network: Any,
     content: bytes,
-    pictures: NDArray[np.uint8],
+    images: NDArray[np.uint8],
     value_range: tuple[float, float] = VALUE_RANGE,
 ) -> Parity:
     """Return `measure_parity`, or raise GateError where the file is not what was trained.
@@ -103,13 +103,13 @@ def assert_parity(
     Also for a file that is not all integer, or whose input is not exactly 1/255 and −128 (so that a pixel
     becomes its int8 by one XOR).
     """
-    parity = measure_parity(network, content, pictures, value_range)
+    parity = measure_parity(network, content, images, value_range)
     reason = ""
     if parity.float_tensors:
         reason = f"{parity.float_tensors} of its tensors are float, expected none"
     elif parity.agreement < LEAST_AGREEMENT:
         reason = (
-            f"it names the same class for {parity.agreement:.1%} of {parity.pictures:,} pictures, "
+            f"it names the same class for {parity.agreement:.1%} of {parity.pictures:,} images, "
             f"expected {LEAST_AGREEMENT:.0%}; does a layer scale the numbers before the first convolution?"
         )
     elif parity.mean_steps > MOST_STEPS:

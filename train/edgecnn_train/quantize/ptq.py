@@ -43,16 +43,16 @@ def to_int8(model: Any, calibration: NDArray[np.uint8]) -> bytes:
     Parameters
     ----------
     calibration
-        Pictures of the training split, uint8 N×H×W×C; activation ranges come from them. Two pixels of a
+        Images of the training split, uint8 N×H×W×C; activation ranges come from them. Two pixels of a
         copy of the first one are set to 0 and 255: the input's scale is then exactly 1/255, and a pixel
         becomes its int8 by flipping one bit.
     """
-    pictures = calibration.copy()
-    pictures[0].flat[0], pictures[0].flat[1] = 0, 255
+    images = calibration.copy()
+    images[0].flat[0], images[0].flat[1] = 0, 255
 
     def representative() -> Iterator[list[NDArray[np.float32]]]:
-        for picture in scaled(pictures):
-            yield [picture[None]]
+        for image in scaled(images):
+            yield [image[None]]
 
     return export(model, representative_dataset=representative, **INT8)
 
@@ -67,7 +67,7 @@ def to_float16(model: Any) -> bytes:
 def to_dynamic_range(model: Any) -> bytes:
     """Return the network with int8 weights; activations are float, and rounded as it runs.
 
-    It needs no calibration pictures. Weights of small layers stay float32 (the converter's own rule: below
+    It needs no calibration images. Weights of small layers stay float32 (the converter's own rule: below
     1,024 values).
     """
     return export(model, optimizations=[tf.lite.Optimize.DEFAULT])

@@ -153,16 +153,16 @@ def quantization_aware(model: Any, calibration: NDArray[np.uint8]) -> Any:
     """Return a twin of a trained functional model that is trained (`compile`, `fit`) as int8 will answer.
 
     BatchNormalization is folded, weights and activations are fake-quantized, and every range starts as the
-    calibration pictures give it: untrained, the twin is about as good as post-training quantization.
+    calibration images give it: untrained, the twin is about as good as post-training quantization.
 
     Parameters
     ----------
     model
-        float32 pictures (0 to 1) in, one score a class out. Of Conv2D, DepthwiseConv2D, Dense, Add, pooling,
+        float32 images (0 to 1) in, one score a class out. Of Conv2D, DepthwiseConv2D, Dense, Add, pooling,
         Flatten, Dropout, ZeroPadding2D, BatchNormalization behind a weighted layer, and the activations
         ReLU, ReLU6, hard-swish, sigmoid, tanh and a last softmax.
     calibration
-        Pictures of the training split, uint8 N×H×W×C.
+        Images of the training split, uint8 N×H×W×C.
 
     Raises
     ------
@@ -175,7 +175,7 @@ def quantization_aware(model: Any, calibration: NDArray[np.uint8]) -> Any:
     seen: list[Any] = []
 
     def call(layer: Any, given: Any) -> Any:
-        if not seen:  # the first layer takes the pictures
+        if not seen:  # the first layer takes the images
             given = first(given)
         seen.append(layer)
         activation = _activation(layer)
@@ -216,15 +216,15 @@ def without_rounding(twin: Any) -> Any:
     return rebuild(twin, call)
 
 
-def calibrate(twin: Any, pictures: NDArray[np.uint8], batch: int = 100) -> None:
-    """Set every moving range of a twin to what these pictures (uint8 N×H×W×C) give, the logits' wider."""
+def calibrate(twin: Any, images: NDArray[np.uint8], batch: int = 100) -> None:
+    """Set every moving range of a twin to what these images (uint8 N×H×W×C) give, the logits' wider."""
     ranges = [layer for layer in twin.layers if isinstance(layer, FakeQuant) and layer.moving]
     for layer in ranges:
         layer.low.assign(0.0)
         layer.high.assign(0.0)
         layer.observing = True
-    for start in range(0, len(pictures), batch):
-        twin(scaled(pictures[start : start + batch]), training=False)
+    for start in range(0, len(images), batch):
+        twin(scaled(images[start : start + batch]), training=False)
     for layer in ranges:
         layer.observing = False
     last = _logits_range(twin)
@@ -253,8 +253,8 @@ class FreezeRanges(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def twin_to_int8(twin: Any) -> bytes:
-    """Return a trained twin in full int8, by its own ranges: no calibration pictures are needed."""
-    # The option that insists on integer operators insists on a representative data set too; leave it out.
+    """Return a trained twin in full int8, by its own ranges: no calibration images are needed."""
+    # The option that insists on integer operators insists on a representative dataset too; leave it out.
     return export(twin, **{name: value for name, value in INT8.items() if name != "target_spec"})
 
 

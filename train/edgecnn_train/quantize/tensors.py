@@ -1,4 +1,4 @@
-"""What the rounding costs, layer by layer: int8 against its float twin on the same pictures.
+"""What the rounding costs, layer by layer: int8 against its float twin on the same images.
 
 Two figures for each layer. `snr_db` compares the two files as they run, so it holds the errors of all
 layers before. `own_snr_db` is the layer alone: the float twin's own inputs go through the int8 file's
@@ -18,7 +18,7 @@ import numpy as np
 from edgecnn.io.quiet import quiet_stderr
 from edgecnn.tflite.quant import real_range
 from edgecnn_train.batches import scaled
-from edgecnn_train.quantize.graph import Operator, match, read_operators
+from edgecnn_train.quantize.graph import LayerOperator, match, read_operators
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,10 +44,10 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class TensorReport:
-    """One layer's output, float against int8 over all pictures.
+    """One layer's output, float against int8 over all images.
 
     `low` and `high` are the float values seen, `int8_low` and `int8_high` what int8 can stand for;
-    `saturation` is the share of values that lie beyond that by more than half a step. `mean_steps` is the
+    `saturation` is the share of values that exceed that by more than half a step. `mean_steps` is the
     mean absolute error in steps (`scale`).
     """
 
@@ -77,7 +77,7 @@ class QuantizationReport:
 
     @property
     def worst(self) -> TensorReport:
-        """The layer that loses most by itself."""
+        """The layer with the lowest SNR of its own."""
         return self.layers[0]
 
     def as_dict(self) -> dict[str, Any]:
@@ -89,10 +89,10 @@ class QuantizationReport:
         lines = [
             "# Quantization, layer by layer",
             "",
-            f"int8 against its float twin on {self.pictures:,} pictures, the worst layer first. The own "
+            f"int8 against its float twin on {self.pictures:,} images, the worst layer first. The own "
             "SNR is the layer alone (its exact inputs, the int8 weights, the rounding of its output; the "
             "median of the channels); the SNR is int8 as it runs, with the errors of the layers before. "
-            "Most layers have an own SNR of 30 dB and more. Saturated values lie beyond the int8 range.",
+            "Most layers have an own SNR of 30 dB and more. Saturated values are beyond the int8 range.",
             "",
             "| layer | operator | own SNR dB | SNR dB | float range | int8 range | scale | zero point "
             "| saturated | error, steps | weights: spread | weights: SNR dB (worst channel) |",
@@ -114,8 +114,8 @@ class QuantizationReport:
         return "\n".join(lines) + "\n"
 
 
-def compare_tensors(int8: bytes, float32: bytes, pictures: NDArray[np.uint8]) -> QuantizationReport:
-    """Run pictures (uint8 N×H×W×C) through an int8 file and its float32 twin and compare every layer.
+def compare_tensors(int8: bytes, float32: bytes, images: NDArray[np.uint8]) -> QuantizationReport:
+    """Run images (uint8 N×H×W×C) through an int8 file and its float32 twin and compare every layer.
 
     Both come from the same network, so that layers are matched by kind, shape and order.
     """
@@ -123,13 +123,13 @@ def compare_tensors(int8: bytes, float32: bytes, pictures: NDArray[np.uint8]) ->
     pairs = [(q, f) for q, f in match(first, second) if q.output_scale > 0]
     sums = [_Sums(q, f) for q, f in pairs]
     quantized, real = _open(int8), _open(float32)
-    for picture in pictures:
-        _run(quantized, (picture ^ 0x80).view(np.int8))
-        _run(real, scaled(picture))
+    for image in images:
+        _run(quantized, (image ^ 0x80).view(np.int8))
+        _run(real, scaled(image))
         for each in sums:
             each.add(quantized, real)
     return QuantizationReport(
-        pictures=len(pictures),
+        pictures=len(images),
         layers=tuple(sorted((each.report() for each in sums), key=_place)),
         only_int8=_rest(first, [q for q, _ in pairs]),
         only_float=_rest(second, [f for _, f in pairs]),
@@ -141,9 +141,9 @@ def _place(layer: TensorReport) -> tuple[bool, float]:
 
 
 class _Sums:
-    """Adds up one layer's figures over the pictures."""
+    """Adds up one layer's errors over the images."""
 
-    def __init__(self, quantized: Operator, real: Operator) -> None:
+    def __init__(self, quantized: LayerOperator, real: LayerOperator) -> None:
         self._q, self._f = quantized, real
         self._low, self._high = np.inf, -np.inf
         self._signal = self._noise = self._steps = 0.0
@@ -153,7 +153,7 @@ class _Sums:
         self._limits = real_range(quantized.output_scale, quantized.output_zero_point, "int8")
 
     def add(self, quantized: Any, real: Any) -> None:
-        """Add the picture that both interpreters have just run."""
+        """Add the image that both interpreters have just run."""
         q, scale = self._q, self._q.output_scale
         value = real.get_tensor(self._f.output).astype(np.float64)
         error = value - (quantized.get_tensor(q.output).astype(np.float64) - q.output_zero_point) * scale
@@ -191,7 +191,7 @@ class _Sums:
         )
 
 
-def _weights(quantized: Operator, real: Operator) -> Weights | None:
+def _weights(quantized: LayerOperator, real: LayerOperator) -> Weights | None:
     if quantized.kernel is None or real.kernel is None:
         return None
     # Output channels are TFLite's first axis, and a depthwise kernel's last.
@@ -209,7 +209,7 @@ def _weights(quantized: Operator, real: Operator) -> Weights | None:
     )
 
 
-def _apply(quantized: Operator, real: Operator, x: NDArray[np.float32]) -> NDArray[np.float64]:
+def _apply(quantized: LayerOperator, real: LayerOperator, x: NDArray[np.float32]) -> NDArray[np.float64]:
     """Compute a float layer with the int8 file's weights."""
     import tensorflow as tf
 
@@ -248,7 +248,7 @@ def _db(signal: float, noise: float) -> float:
 def _open(content: bytes) -> Any:
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    # Without XNNPACK, which keeps the tensors inside its part of the graph to itself.
+    # Without XNNPACK, which hides the tensors inside its part of the graph.
     with quiet_stderr():
         interpreter = Interpreter(
             model_content=content,
@@ -259,11 +259,11 @@ def _open(content: bytes) -> Any:
     return interpreter
 
 
-def _run(interpreter: Any, picture: NDArray[Any]) -> None:
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], picture[None])
+def _run(interpreter: Any, image: NDArray[Any]) -> None:
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image[None])
     interpreter.invoke()
 
 
-def _rest(operators: list[Operator], matched: list[Operator]) -> tuple[str, ...]:
+def _rest(operators: list[LayerOperator], matched: list[LayerOperator]) -> tuple[str, ...]:
     known = {id(o) for o in matched}
     return tuple(f"{o.name} ({o.kind})" for o in operators if id(o) not in known)

@@ -1,4 +1,4 @@
-"""Every file that a bundle gets, and what is found about them before they are measured."""
+"""Every file that a bundle gets, and what is known about them before they are measured."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # What to do where another calibration set gives another accuracy.
 _ADVICE = "more of them (--set quantize.calibration=N) or --set quantize.method=qat may help"
-# Pictures that the layers are compared on; more of them change no decibel.
+# Images that the layers are compared on; more of them change no decibel.
 _COMPARED = 100
 
 
@@ -32,8 +32,8 @@ _COMPARED = 100
 class Converted:
     """The `.tflite` files by variant, without metadata, int8 first.
 
-    `second` is the comparison with other calibration pictures, None where training set the ranges or no
-    picture is left. `edge_tpu` says what would leave an Edge TPU, one line each.
+    `second` is the comparison with other calibration images, None where training set the ranges or no
+    image is left. `edge_tpu` says what would leave an Edge TPU, one line each.
     """
 
     files: dict[str, bytes]
@@ -45,12 +45,12 @@ class Converted:
 def int8_of(
     model: Any, data: Dataset, recipe: Recipe, work: Path, say: Callable[[str], None], show: Show = "none"
 ) -> bytes:
-    """Return the full-int8 file in the way that the recipe asks for: after training, or by training on."""
+    """Return the full-int8 file by the recipe's method: post-training, or quantization-aware training."""
     if recipe.quantize.method == "qat":
         say(f"training with the rounding of int8, {recipe.quantize.qat_epochs} epochs")
         return to_int8_by_training(model, data, recipe, work / "qat", say, show)
     split = "validation" if recipe.private.enabled else "training"
-    say(f"quantizing, by {len(data.calibration):,} pictures of the {split} split")
+    say(f"quantizing, by {len(data.calibration):,} images of the {split} split")
     return to_int8(model, data.calibration.images)
 
 
@@ -64,13 +64,13 @@ def convert(
 ) -> Converted:
     """Convert a trained float network into int8, float32, and the variants that the recipe asks for.
 
-    Quantization-aware training keeps its checkpoints in `work`, and goes on from them. Raises GateError
+    Quantization-aware training keeps its checkpoints in `work`, and continues from them. Raises GateError
     where its int8 does not answer as it was trained.
     """
     files = files_of(model, data, recipe, work, say, show)
     qat = recipe.quantize.method == "qat"
     second = None if qat else _with_others(model, data, recipe, files["int8"], say)
-    # Not those that set the ranges, for which no value lies beyond them.
+    # Not those that set the ranges: none of their values is beyond them.
     compared = data.apart.sample(_COMPARED, recipe.train.seed)
     layers = compare_tensors(files["int8"], files["float32"], compared.images)
     say(f"of its layers int8 costs most in {layers.worst.name}: {layers.worst.own_snr_db:.0f} dB")
@@ -93,7 +93,7 @@ def files_of(
 def _with_others(
     model: Any, data: Dataset, recipe: Recipe, int8: bytes, say: Callable[[str], None]
 ) -> CalibrationCheck | None:
-    """Quantize by other pictures of the same split, and tell whether it makes a difference."""
+    """Quantize by other images of the same split, and report whether the accuracy changes."""
     pool = data.validation if recipe.private.enabled else data.train
     others = second_subset(pool, data.calibration, recipe.train.seed)
     if others is None or not len(data.validation):
@@ -101,5 +101,5 @@ def _with_others(
     second = check_calibration(model, data.calibration, others, data.validation, int8)
     say(second.summary)
     if not second.suffices:
-        say(f"warning: the calibration pictures do not suffice: {_ADVICE}")
+        say(f"warning: the calibration images do not suffice: {_ADVICE}")
     return second

@@ -1,7 +1,7 @@
-"""What there is to read and to see about a trained model.
+"""The card, plots and report page of a trained model.
 
-`measure` takes the figures that need the finished bundle; `write` fills the bundle with pictures and its
-card, and returns the page that has the photos too, which therefore lies beside the bundle and not in it.
+`measure` measures what needs the finished bundle; `write` adds plots and the card to the bundle, and returns
+the page. The page has photos of the dataset, so it is written next to the bundle and not in it.
 """
 
 from __future__ import annotations
@@ -48,16 +48,16 @@ def write(
     measured: Measured,
     quantization: QuantizationReport | None = None,
 ) -> str:
-    """Write a bundle's pictures and its card, none with a photo in it; return the page for `write_page`."""
+    """Write a bundle's images and its card, none with a photo in it; return the page for `write_page`."""
     result = judged.result
-    pictures = {
+    images = {
         "training.png": training_curves(judged.fitted, [fold.fitted for fold in judged.folds]),
         "confusion.png": confusion_matrix(result, tuple(manifest["labels"])),
         "reliability.png": reliability_diagram(judged.calibrated.variants["int8"]),
     }
     if measured.robustness:
-        pictures["robustness.png"] = draw_heatmap(measured.robustness)
-    for name, png in pictures.items():
+        images["robustness.png"] = draw_heatmap(measured.robustness)
+    for name, png in images.items():
         (folder / name).write_bytes(png)
     (folder / "CARD.md").write_text(card(manifest, result), "utf-8")
-    return page(manifest, result, pictures, judged.offenders, quantization)
+    return page(manifest, result, images, judged.offenders, quantization)

@@ -1,10 +1,10 @@
-"""The card of a bundle, in Markdown: what it knows, how well, at what cost, and where it fails."""
+"""The card of a bundle, in Markdown: its classes, accuracy, cost and failures."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edgecnn_train.report.content import Block, Picture, sections
+from edgecnn_train.report.content import Block, ReportImage, sections
 from edgecnn_train.report.tables import Table
 
 if TYPE_CHECKING:
@@ -17,15 +17,15 @@ def card(manifest: dict[str, Any], result: Verified) -> str:
     lines = [
         f"# {manifest['title']}",
         "",
-        f"`edgecnn classify PICTURE --model {manifest['name']}`",
+        f"`edgecnn classify IMAGE --model {manifest['name']}`",
         "",
         *_blocks(first.blocks),
     ]
     for section in others:
         lines += [f"## {section.title}", "", *_blocks(section.blocks)]
     lines.append(
-        f"The pictures that it gets most wrong are in `{manifest['name']}.report.html`, beside the bundle "
-        "where it was trained: the bundle has no picture of its data in it."
+        f"The images that it gets most wrong are in `{manifest['name']}.report.html`, next to the bundle "
+        "where it was trained: the bundle contains no image of its dataset."
     )
     return "\n".join(lines) + "\n"
 
@@ -36,7 +36,7 @@ def _blocks(blocks: tuple[Block, ...]) -> list[str]:
         match block:
             case Table():
                 lines += block.markdown()
-            case Picture():
+            case ReportImage():
                 lines.append(f"![{block.alt}]({block.file})")
             case tuple():
                 lines += [f"- {line}" for line in block]

@@ -1,4 +1,4 @@
-"""What a card says, in sections; the page says the same, and more."""
+"""The content of a card, in sections; the page has the same, and more."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture, and what to read where it can't be seen."""
+class ReportImage:
+    """An image, and what to read where it can't be seen."""
 
     file: str
     alt: str
 
 
-# A paragraph, a list or table, or a picture. Text may have `code` and **bold** in it, as in Markdown.
-Block = str | tuple[str, ...] | Table | Picture
+# A paragraph, a list or table, or an image. Text may have `code` and **bold** in it, as in Markdown.
+Block = str | tuple[str, ...] | Table | ReportImage
 
 
 @dataclass(frozen=True, slots=True)
 class ReportSection:
-    """A title and what stands below it."""
+    """A title and its content."""
 
     title: str
     blocks: tuple[Block, ...]
@@ -40,28 +40,28 @@ class ReportSection:
 
 
 def sections(manifest: dict[str, Any], result: Verified) -> list[ReportSection]:
-    """Return everything but photos; what few people look for is folded away on a page."""
-    matrix = Picture("confusion.png", "confusion matrix")
+    """Return everything but photos; rarely needed sections are collapsed on a page."""
+    matrix = ReportImage("confusion.png", "confusion matrix")
     found = [
         ReportSection("In short", _verdict(manifest, result)),
-        ReportSection("Where it fails", (tables.classes(manifest, result), matrix)),
-        ReportSection("How well", (tables.accuracy(manifest, result), _facts(manifest, result))),
-        ReportSection("How sure it is", _confidence(manifest, result)),
+        ReportSection("Classes", (tables.classes(manifest, result), matrix)),
+        ReportSection("Accuracy", (tables.accuracy(manifest, result), _facts(manifest, result))),
+        ReportSection("Confidence", _confidence(manifest, result)),
         ReportSection("Data", (_data(manifest),)),
-        ReportSection("Training", (_training(manifest), Picture("training.png", "training curves"))),
-        ReportSection("What it costs", (tables.cost(manifest), _cost(manifest)), folded=True),
+        ReportSection("Training", (_training(manifest), ReportImage("training.png", "training curves"))),
+        ReportSection("Cost", (tables.cost(manifest), _cost(manifest)), folded=True),
     ]
     if private := manifest["training"].get("private"):
         found.insert(6, ReportSection("Privacy", privacy(private, manifest["recipe"]["train"]["start"])))
     if "robustness" in manifest:
-        pictures = manifest["robustness"]["pictures"]
+        images = manifest["robustness"]["pictures"]
         text = (
-            f"Top-1 on {pictures:,} of the test pictures, each under the 15 corruptions of Hendrycks & "
+            f"Top-1 on {images:,} of the test images, each under the 15 corruptions of Hendrycks & "
             "Dietterich 2019 at five strengths, and under poor cameras and complex scenes. "
             + ("The network of the first fold. " if manifest["accuracy"].get("folds") else "")
             + _relatives(manifest["recipe"]["augment"])
         )
-        heat_map = Picture("robustness.png", "accuracy by corruption and strength")
+        heat_map = ReportImage("robustness.png", "accuracy by corruption and strength")
         found.append(ReportSection("Poor images", (text, tables.robustness(manifest), heat_map)))
     return found
 
@@ -80,25 +80,25 @@ _RELATIVES = {
 
 
 def _relatives(augment: dict[str, Any]) -> str:
-    """Say which of the corruptions training has seen in another form."""
+    """Return which of the corruptions training has seen in another form."""
     seen = dict.fromkeys(kind for key, kind in _RELATIVES.items() if augment.get(key))
     if not seen:
-        return "It was trained with none of them."
-    return f"Its training changed pictures in ways much like some of them: {', '.join(seen)}."
+        return "Training used none of them."
+    return f"Training used augmentations similar to some of them: {', '.join(seen)}."
 
 
 def _facts(manifest: dict[str, Any], result: Verified) -> tuple[str, ...]:
     spec = manifest["input"]
     facts = [
-        f"The two agree on {result.agreement:.2%} of the test pictures; int8 {lost(result)}.",
+        f"The two agree on {result.agreement:.2%} of the test images; int8 {lost(result)}.",
         f"Tensors of the int8 model that are float: {len(result.float_tensors)}.",
         f"Input: {spec['width']}×{spec['height']} {spec['color']}, {spec['fit']}.",
         f"Classes: {', '.join(manifest['labels'])}.",
     ]
     if folds := manifest["accuracy"].get("folds"):
         facts.append(
-            f"All figures of accuracy here are of {len(folds['top1'])} networks of the same recipe, each "
-            "trained on another part of the images and tested on those that were left out for it: int8 "
+            f"All accuracies here are of {len(folds['top1'])} networks of the same recipe, each "
+            "trained on another part of the images and tested on the remaining ones: int8 "
             f"{folds['mean']:.1%} ± {folds['deviation']:.1%} (mean and deviation). The network that is "
             f"published has learned from all {folds['pictures']:,} images, so none is left to test it on."
         )
@@ -112,18 +112,18 @@ def _facts(manifest: dict[str, Any], result: Verified) -> tuple[str, ...]:
 
 
 def _data(manifest: dict[str, Any]) -> str:
-    pictures, training = manifest["training"]["pictures"], manifest["training"]
+    images, training = manifest["training"]["pictures"], manifest["training"]
     source = f"{manifest['data']['name']}, licence: {manifest['data']['licence']}. "
     if manifest["accuracy"].get("folds"):
         return source + (
-            f"All {pictures['train']:,} images are for training; "
+            f"All {images['train']:,} images are for training; "
             f"{training['calibration']['count']:,} of them set the int8 ranges."
         )
     return source + (
-        f"{pictures['train']:,} pictures for training, {pictures['validation']:,} for validation, "
-        f"{pictures['test']:,} for the test; "
+        f"{images['train']:,} images for training, {images['validation']:,} for validation, "
+        f"{images['test']:,} for the test; "
         f"{training['calibration']['count']:,} of the "
-        f"{'validation' if training.get('private') else 'training'} pictures set the int8 ranges."
+        f"{'validation' if training.get('private') else 'training'} images set the int8 ranges."
     )
 
 
@@ -147,20 +147,21 @@ def _training(manifest: dict[str, Any]) -> str:
 
 def _cost(manifest: dict[str, Any]) -> str:
     return (
-        f"Times on {manifest['cost']['machine']}, one thread, int8 and float32 in turn. "
+        f"Times on {manifest['cost']['machine']}, one thread, int8 and float32 interleaved. "
         f"On your machine: `edgecnn bench --model {manifest['name']}`."
     )
 
 
 def _confidence(manifest: dict[str, Any], result: Verified) -> tuple[Block, ...]:
-    """Return what scores mean, and what becomes of what the model does not know."""
+    """Return the section about scores, and about things that the model does not know."""
     variants, unknown = manifest["confidence"]["variants"], manifest["confidence"]["unknown"]
     background = f", or where the best class is `{unknown['background']}`" if unknown["background"] else ""
     known = "the images" if manifest["accuracy"].get("folds") else "the validation images"
     lines = [
-        f"The threshold was chosen so that {unknown['false_accept']:.1%} of the negatives may be named, on "
-        f"others than the {unknown['count']:,} that measure it here. The negatives: "
-        f"{unknown['negatives']}. Things that look more like its classes than these are named more often."
+        f"The threshold was chosen so that {unknown['false_accept']:.1%} of the negatives may be classified, "
+        f"on different ones than the {unknown['count']:,} that measure it here. The negatives: "
+        f"{unknown['negatives']}. Things that look more like its classes than these are classified more "
+        "often."
     ]
     for name, v in variants.items():
         if v["capped"]:
@@ -171,14 +172,14 @@ def _confidence(manifest: dict[str, Any], result: Verified) -> tuple[Block, ...]
             )
         if v["false_reject"] > MANY_REJECTED:
             lines.append(
-                f"**{name} calls {v['false_reject']:.1%} of the test pictures unknown, which is many.**"
+                f"**{name} calls {v['false_reject']:.1%} of the test images unknown, which is many.**"
             )
     if made := unknown["generated_test_pictures"]:
         real = np.array([label != unknown["background"] for label in manifest["labels"]])
         right = result.confusion.diagonal()[real].sum() / result.confusion[real].sum()
         lines.append(
-            f"{made:,} of the test pictures, and as large a share of the other splits, are background that "
-            f"was made like the generated negatives; int8's top-1 on the other test pictures is {right:.2%}."
+            f"{made:,} of the test images, and as large a share of the other splits, are background that "
+            f"was made like the generated negatives; int8's top-1 on the other test images is {right:.2%}."
         )
     fits = "the validation images"
     if manifest["accuracy"].get("folds"):
@@ -193,7 +194,7 @@ def _confidence(manifest: dict[str, Any], result: Verified) -> tuple[Block, ...]
         f"below the threshold{background}.",
         tables.confidence(manifest),
         " ".join(lines),
-        Picture("reliability.png", "reliability diagram"),
+        ReportImage("reliability.png", "reliability diagram"),
     )
 
 

@@ -1,4 +1,4 @@
-"""The pictures of a bundle, as PNG: how training went, what is confused with what, what scores mean."""
+"""The plots of a bundle, as PNG: training curves, confusion matrix, reliability diagram."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def training_curves(fitted: Fitted, folds: Sequence[Fitted] = ()) -> bytes:
             label = "validation, each fold" if k == 0 else None
             values = [e[f"val_{key}"] for e in fold.history]
             axes.plot(range(1, len(values) + 1), values, label=label, color="#f58518", alpha=0.5, linewidth=1)
-        if key in fitted.history[0]:  # a private run does not tell
+        if key in fitted.history[0]:  # a private run has none
             axes.plot(epochs, [e[key] for e in fitted.history], label="training", color="#4c78a8")
         if f"val_{key}" in fitted.history[0]:
             values = [e[f"val_{key}"] for e in fitted.history]
             axes.plot(epochs, values, label="validation", color="#f58518")
-        axes.axvline(fitted.best_epoch, color="grey", linewidth=0.8, linestyle=":", label="the epoch kept")
+        axes.axvline(fitted.best_epoch, color="gray", linewidth=0.8, linestyle=":", label="the epoch kept")
         axes.set(title=title, xlabel="epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.25)
@@ -48,7 +48,7 @@ def training_curves(fitted: Fitted, folds: Sequence[Fitted] = ()) -> bytes:
 
 
 def confusion_matrix(result: Verified, labels: tuple[str, ...]) -> bytes:
-    """Draw int8's answers on the test split, true classes down, named classes across."""
+    """Draw int8's answers on the test split, true classes down, predicted classes across."""
     shares = result.confusion / result.confusion.sum(axis=1, keepdims=True).clip(1)
     side = min(30.0, max(4.0, 0.5 * len(labels) + 1.5))
     with figure_texts(labels) as write:
@@ -60,7 +60,7 @@ def confusion_matrix(result: Verified, labels: tuple[str, ...]) -> bytes:
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         axes.set(
             xticks=range(len(labels)), yticks=range(len(labels)), yticklabels=names,
-            xlabel="named by int8", ylabel="true", title=f"{result.int8_top1:.2%} of {result.pictures:,}",
+            xlabel="predicted by int8", ylabel="true", title=f"{result.int8_top1:.2%} of {result.pictures:,}",
         )  # fmt: skip
         axes.set_xticklabels(names, rotation=45 if max(map(len, names)) > 3 else 0, ha="center")
         if len(labels) <= 30:
@@ -81,9 +81,9 @@ def reliability_diagram(variant: CalibratedVariant) -> bytes:
         width = 1 / len(bins.count)
         axes.bar(lefts, bins.accuracy[filled], width, align="edge", color="#4c78a8", edgecolor="white")
         axes.plot(bins.score[filled], bins.accuracy[filled], "o", color="#f58518", markersize=4)
-        axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle=":")
+        axes.plot([0, 1], [0, 1], color="gray", linewidth=0.8, linestyle=":")
         for left, accuracy, count in zip(lefts, bins.accuracy[filled], bins.count[filled], strict=True):
-            axes.text(left + width / 2, accuracy + 0.01, f"{count}", ha="center", fontsize=6, color="grey")
+            axes.text(left + width / 2, accuracy + 0.01, f"{count}", ha="center", fontsize=6, color="gray")
         axes.set(
             title=f"{title}: error {bins.error:.2%}", xlabel="score of the answer",
             ylabel="share that is right", xlim=(0, 1), ylim=(0, 1.06),

@@ -49,7 +49,7 @@ class Measured:
 
 
 class _TestSplit:
-    """The data's test split as a source, so that no other picture stands beside a subject either."""
+    """The data's test split as a source, so that second objects are test images too."""
 
     def __init__(self, data: Dataset) -> None:
         self.labels, self.items = data.labels, list(data.test.items)
@@ -57,7 +57,7 @@ class _TestSplit:
         self._source = data.source
 
     def read(self, item: Item, least: int | None = None) -> NDArray[np.uint8]:
-        """Read one picture."""
+        """Read one image."""
         return self._source.read(item, least)
 
 

@@ -12,7 +12,7 @@ import cv2
 
 from edgecnn.io.markup import Html, fill, joined, prose, table
 from edgecnn_train.report import tables
-from edgecnn_train.report.content import Block, Picture, ReportSection, sections
+from edgecnn_train.report.content import Block, ReportImage, ReportSection, sections
 from edgecnn_train.report.tables import Table
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ $sections
 def page(
     manifest: dict[str, Any],
     result: Verified,
-    pictures: Mapping[str, bytes],
+    images: Mapping[str, bytes],
     offenders: tuple[Offender, ...],
     quantization: QuantizationReport | None = None,
 ) -> str:
@@ -72,7 +72,7 @@ def page(
 
     Parameters
     ----------
-    pictures
+    images
         The bundle's PNG files by name.
     quantization
         What the rounding costs by layer, where that was measured.
@@ -81,8 +81,8 @@ def page(
     found = list(others)
     if quantization:
         text = (
-            f"int8 against float32 on {quantization.pictures:,} images, the layer first that loses most by "
-            "itself (own SNR); SNR has the errors of the layers before in it."
+            f"int8 against float32 on {quantization.pictures:,} images, the layer with the lowest SNR of "
+            "its own first; SNR includes the errors of the layers before."
         )
         found.append(
             ReportSection(
@@ -91,27 +91,27 @@ def page(
         )
     found.append(ReportSection("Settings of the recipe", (tables.recipe(manifest),), folded=True))
     body = [
-        fill('<div class="short">$blocks</div>', blocks=_blocks(first.blocks, pictures)),
+        fill('<div class="short">$blocks</div>', blocks=_blocks(first.blocks, images)),
         _worst(manifest, offenders),
-        *(_section(section, pictures) for section in found),
+        *(_section(section, images) for section in found),
     ]
     return fill(_PAGE, title=manifest["title"], name=manifest["name"], sections=joined(body))
 
 
-def _section(section: ReportSection, pictures: Mapping[str, bytes]) -> Html:
+def _section(section: ReportSection, images: Mapping[str, bytes]) -> Html:
     shape = "<h2>$title</h2>\n$blocks"
     if section.folded:
         shape = "<details>\n<summary>$title</summary>\n$blocks\n</details>"
-    return fill(shape, title=section.title, blocks=_blocks(section.blocks, pictures))
+    return fill(shape, title=section.title, blocks=_blocks(section.blocks, images))
 
 
 def _worst(manifest: dict[str, Any], offenders: tuple[Offender, ...]) -> Html:
     title = Html("<h2>Worst answers</h2>")
     if not offenders:
-        return joined([title, Html("<p>int8 names no test image wrongly.</p>")])
+        return joined([title, Html("<p>int8 misclassifies no test image.</p>")])
     what = f"{len(offenders)} test images" if len(offenders) > 1 else "test image"
     text = (
-        f"The {what} that int8 names wrongly with the highest scores. These are images of the dataset: share "
+        f"The {what} that int8 misclassifies with the highest scores. These are images of the dataset: share "
         f"this page only where you may share them. The bundle `{manifest['name']}` has none of them in it."
     )
     photos = fill('<div class="photos">\n$all\n</div>', all=joined(_figure(o) for o in offenders))
@@ -119,9 +119,9 @@ def _worst(manifest: dict[str, Any], offenders: tuple[Offender, ...]) -> Html:
 
 
 def _figure(offender: Offender) -> Html:
-    jpeg = cv2.imencode(".jpg", offender.picture, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
+    jpeg = cv2.imencode(".jpg", offender.image, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
     return fill(
-        '<figure><img alt="$id" src="data:image/jpeg;base64,$data"><figcaption><b>$true</b>, named '
+        '<figure><img alt="$id" src="data:image/jpeg;base64,$data"><figcaption><b>$true</b>, classified as '
         "<b>$named</b> with $score<br>$id</figcaption></figure>",
         id=offender.id,
         data=base64.b64encode(jpeg).decode(),
@@ -131,16 +131,16 @@ def _figure(offender: Offender) -> Html:
     )
 
 
-def _blocks(blocks: tuple[Block, ...], pictures: Mapping[str, bytes]) -> Html:
-    return joined(_block(block, pictures) for block in blocks)
+def _blocks(blocks: tuple[Block, ...], images: Mapping[str, bytes]) -> Html:
+    return joined(_block(block, images) for block in blocks)
 
 
-def _block(block: Block, pictures: Mapping[str, bytes]) -> Html:
+def _block(block: Block, images: Mapping[str, bytes]) -> Html:
     match block:
         case Table():
             return table(block.head, block.rows, block.left)
-        case Picture():
-            data = base64.b64encode(pictures[block.file]).decode()
+        case ReportImage():
+            data = base64.b64encode(images[block.file]).decode()
             return fill('<p><img alt="$alt" src="data:image/png;base64,$data"></p>', alt=block.alt, data=data)
         case tuple():
             items = joined(fill("<li>$text</li>", text=prose(line)) for line in block)

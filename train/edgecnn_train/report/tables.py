@@ -1,4 +1,4 @@
-"""The tables of a card and of a page, as plain text in rows; whoever writes them out escapes them."""
+"""The tables of a card and of a page, as plain text in rows; they are escaped when they are written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A head and rows of the same length; the first `left` columns are text, the others figures."""
+    """A head and rows of the same length; the first `left` columns are text, the others numbers."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -49,13 +49,13 @@ def classes(manifest: dict[str, Any], result: Verified) -> Table:
     """Return what int8 makes of each class."""
     scores = class_scores(result.confusion, tuple(manifest["labels"]))
     return Table(
-        ("class", "pictures", "found (recall)", "right where it is named (precision)"),
+        ("class", "images", "found (recall)", "right where it is predicted (precision)"),
         tuple((label, f"{s.pictures:,}", share(s.recall), share(s.precision)) for label, s in scores.items()),
     )
 
 
 def recalls(manifest: dict[str, Any], result: Verified) -> dict[str, float]:
-    """Return the share of each class that int8 finds, where it has test pictures."""
+    """Return the share of each class that int8 finds, where it has test images."""
     scores = class_scores(result.confusion, tuple(manifest["labels"]))
     return {label: s.recall for label, s in scores.items() if s.recall is not None}
 
@@ -72,7 +72,7 @@ def cost(manifest: dict[str, Any]) -> Table:
         ("", *variants),
         (
             ("parameters", *[f"{figures['parameters']:,}"] * 2),
-            ("multiplications a picture", *[f"{figures['macs']:,}"] * 2),
+            ("multiplications an image", *[f"{figures['macs']:,}"] * 2),
             ("memory for activations", *(f"{figures['arena_bytes'][v] / 1024:.1f} KiB" for v in variants)),
             *latencies,
         ),
@@ -98,8 +98,8 @@ def confidence(manifest: dict[str, Any]) -> Table:
             "unknown below a score of",
             [f"{v['threshold']:.3f}" if v["threshold"] else "no threshold" for v in variants.values()],
         ),
-        ("negatives that get the name of a class", [f"{v['false_accept']:.1%}" for v in variants.values()]),
-        ("test pictures called unknown", [f"{v['false_reject']:.1%}" for v in variants.values()]),
+        ("negatives that are classified", [f"{v['false_accept']:.1%}" for v in variants.values()]),
+        ("test images called unknown", [f"{v['false_reject']:.1%}" for v in variants.values()]),
     ]
     return Table(("", *variants), tuple((name, *cells) for name, cells in rows))
 

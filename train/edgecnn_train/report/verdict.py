@@ -1,4 +1,4 @@
-"""What the figures amount to, in words: how well, which classes are weak and why, and what to do."""
+"""The results in words: how accurate, which classes are weak and why, and what to do."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from edgecnn_train.verify import GUESSING
 if TYPE_CHECKING:
     from edgecnn_train.verify import Verified
 
-# A class that is found less often than this is named, the weakest first, at most so many.
+# Classes with a lower recall are listed, the weakest first, at most so many.
 _WEAK = 0.9
 _MOST_NAMED = 3
-# Shares of negatives that get the name of a class: worth a headline; worth a line.
+# Shares of negatives that are classified: for a headline; for a line.
 _USELESS = 0.5
 _LEAKY = 0.15
 _MANY_REJECTED = 0.15
 
 
 def headlines(manifest: dict[str, Any], result: Verified) -> tuple[str, ...]:
-    """Return what has to be known before the model is used, mostly nothing."""
+    """Return warnings for users of the model, usually none."""
     found = []
     if result.int8_top1 <= GUESSING / len(manifest["labels"]):
         found.append(
@@ -34,8 +34,8 @@ def headlines(manifest: dict[str, Any], result: Verified) -> tuple[str, ...]:
     passing = manifest["confidence"]["variants"]["int8"]["false_accept"]
     if passing > _USELESS:
         found.append(
-            f"`unknown` does not work: {passing:.0%} of the images of nothing that it knows get the name of "
-            f"a class. {_advice(manifest)}"
+            f"`unknown` does not work: {passing:.0%} of the images of other things are classified. "
+            f"{_advice(manifest)}"
         )
     return tuple(found)
 
@@ -45,15 +45,14 @@ def verdict(manifest: dict[str, Any], result: Verified) -> tuple[str, ...]:
     right = round(result.int8_top1 * result.pictures)
     low, high = wilson(result.int8_top1, result.pictures), 1 - wilson(1 - result.int8_top1, result.pictures)
     lines = [
-        f"It names {right:,} of {result.pictures:,} images right ({result.int8_top1:.1%}); with so many "
-        f"tested, {low:.0%} to {high:.0%} of other images like these (95 % interval).",
+        f"It classifies {right:,} of {result.pictures:,} images correctly ({result.int8_top1:.1%}); with so "
+        f"many tested, {low:.0%} to {high:.0%} of other images like these (95 % interval).",
         *weak_classes(manifest, result),
     ]
     variant = manifest["confidence"]["variants"]["int8"]
     if _LEAKY < variant["false_accept"] <= _USELESS:
         lines.append(
-            f"{variant['false_accept']:.0%} of the images of nothing that it knows get a name. "
-            f"{_advice(manifest)}"
+            f"{variant['false_accept']:.0%} of the images of other things are classified. {_advice(manifest)}"
         )
     if variant["false_reject"] > _MANY_REJECTED:
         lines.append(
@@ -64,7 +63,7 @@ def verdict(manifest: dict[str, Any], result: Verified) -> tuple[str, ...]:
 
 
 def _advice(manifest: dict[str, Any]) -> str:
-    """Return what to do where too many things get the name of a class."""
+    """Return advice for when too many other things are classified."""
     background = manifest["confidence"]["unknown"]["background"]
     first = (
         "with `--set unknown.background_class=true`"
@@ -72,8 +71,8 @@ def _advice(manifest: dict[str, Any]) -> str:
         else f"with more and other images of `{background}`"
     )
     return (
-        f"Train for more epochs (`--epochs`) and with more images, {first}, or with images of what it will "
-        "see besides (`--set unknown.negatives=FOLDER`); do not rely on its answer where there may be none "
+        f"Train for more epochs (`--epochs`) and with more images, {first}, or with images of what else it "
+        "will see (`--set unknown.negatives=FOLDER`); do not rely on its answer where there may be none "
         "of its classes."
     )
 
