@@ -179,7 +179,7 @@ def test_bad_teachers_and_starts_are_one_clear_error(data, recipe, said, tmp_pat
     network(ModelSpec(filters=(3,), dense=()), 0, classes=4).save(tmp_path / "four.keras")
     for key, path, kind, part in (
         ("teachers", "nowhere.keras", ModelNotFound, "nowhere.keras is missing"),
-        ("teachers", old, ModelNotFound, "network.keras is not there"),
+        ("teachers", old, ModelNotFound, "network.keras is missing"),
         ("teachers", "no-such-bundle", ModelNotFound, "no-such-bundle"),
         ("teachers", tmp_path / "noise.keras", RecipeError, "no Keras network"),
         ("teachers", tmp_path / "larger.keras", RecipeError, "expected (None, 28, 28, 1) and 10"),
