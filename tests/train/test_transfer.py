@@ -184,7 +184,7 @@ def test_bad_teachers_and_starts_are_one_clear_error(data, recipe, said, tmp_pat
         ("teachers", tmp_path / "noise.keras", RecipeError, "no Keras network"),
         ("teachers", tmp_path / "larger.keras", RecipeError, "expected (None, 28, 28, 1) and 10"),
         ("teachers", tmp_path / "four.keras", RecipeError, "knows 4 classes"),
-        ("start", "nowhere.keras", ModelNotFound, "is not there"),
+        ("start", "nowhere.keras", ModelNotFound, "is missing"),
         ("start", tmp_path / "noise.keras", RecipeError, "no Keras network"),
         ("start", tmp_path / "four.keras", RecipeError, "fits this network: use its family"),
     ):
