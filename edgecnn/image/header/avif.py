@@ -79,6 +79,6 @@ def _boxes(data: bytes | bytearray, at: int, end: int) -> Iterator[tuple[bytes, 
         if size == 0:
             size = end - at
         if size < head or at + size > end:
-            raise HeaderError(f"is an AVIF image that is cut off ({len(data):,} bytes): copy it again")
+            raise HeaderError(f"is an AVIF image that is truncated ({len(data):,} bytes): copy it again")
         yield bytes(data[at + 4 : at + 8]), at + head, at + size
         at += size

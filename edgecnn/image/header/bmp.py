@@ -10,7 +10,7 @@ from edgecnn.image.header import OVERHEAD, PER_PIXEL, Claim, HeaderError
 def read(data: bytes | bytearray, _: int) -> Claim:
     """Read a BMP's headers; see `read_claim`."""
     if len(data) < 54 and (len(data) < 26 or data[14] != 12):
-        raise HeaderError(f"is a BMP that is cut off ({len(data):,} bytes): copy it again")
+        raise HeaderError(f"is a BMP that is truncated ({len(data):,} bytes): copy it again")
     offset, size = struct.unpack_from("<II", data, 10)
     if size == 12:
         width, height, _planes, bits = struct.unpack_from("<HHHH", data, 18)
@@ -26,7 +26,7 @@ def read(data: bytes | bytearray, _: int) -> Claim:
     rows = (max(width, 0) * bits + 31) // 32 * 4 * height if packing in (0, 3) else 0
     if offset + rows > len(data):
         raise HeaderError(
-            f"is a BMP that is cut off: {width:,}×{height:,} pixels take {offset + rows:,} bytes, "
+            f"is a BMP that is truncated: {width:,}×{height:,} pixels take {offset + rows:,} bytes, "
             f"{len(data):,} are there: copy it again"
         )
     return Claim(width, height, int(PER_PIXEL * width * height) + OVERHEAD, bounded=True)

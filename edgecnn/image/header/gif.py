@@ -18,7 +18,7 @@ _SMALL = 1 << 14
 def read(data: bytes | bytearray, _: int) -> Claim:
     """Read a GIF's screen; see `read_claim`."""
     if len(data) < 13:
-        raise HeaderError(f"is a GIF that is cut off ({len(data):,} bytes): copy it again")
+        raise HeaderError(f"is a GIF that is truncated ({len(data):,} bytes): copy it again")
     width, height = struct.unpack_from("<HH", data, 6)
     # Whether a colour is transparent stands anywhere in the file; it costs little to go by that always.
     return Claim(width, height, int(_PER_PIXEL * width * height) + OVERHEAD, len(data) <= _SMALL, Alpha())

@@ -64,7 +64,7 @@ def read(data: bytes | bytearray, reduce: int) -> Claim:
         # Skipping the segment's own bytes keeps a thumbnail's end marker from counting.
         at += int.from_bytes(data[at : at + 2], "big")
     else:
-        raise HeaderError(f"is a JPEG that is cut off ({len(data):,} bytes): copy it again")
+        raise HeaderError(f"is a JPEG that is truncated ({len(data):,} bytes): copy it again")
     if frame is None:
         raise HeaderError("is a JPEG that does not say its size: it is damaged")
     return _claim(frame, reduce, scans, whole=progressive or partial or scans > 1)
@@ -83,7 +83,7 @@ def _frame(data: bytes | bytearray, at: int) -> JpegFrame:
     """Read a start of frame, behind its marker."""
     head = data[at : at + 8]
     if len(head) < 8:
-        raise HeaderError("is a JPEG that is cut off in its header: copy it again")
+        raise HeaderError("is a JPEG that is truncated in its header: copy it again")
     parts = data[at + 8 : at + 8 + 3 * head[7]]
     factors = [(p >> 4, p & 15) for p in parts[1::3]]
     if not 1 <= len(factors) <= 4 or not all(1 <= h <= 4 and 1 <= v <= 4 for h, v in factors):

@@ -76,13 +76,13 @@ def _chunk_at(data: bytes | bytearray, at: int) -> tuple[bytes, int]:
     """Return a chunk's name and length, once both lie within the file."""
     left = len(data) - at - 12
     if left < 0:
-        raise HeaderError(f"is a PNG that is cut off ({len(data):,} bytes): copy it again")
+        raise HeaderError(f"is a PNG that is truncated ({len(data):,} bytes): copy it again")
     length, name = _CHUNK.unpack_from(data, at)
     if not name.isalpha():
         raise HeaderError(f"is a PNG with a chunk called {name!r} at byte {at:,}: it is damaged")
     if length > left:
         raise HeaderError(
-            f"is a PNG that is cut off: its chunk {name.decode('ascii')} at byte {at:,} claims {length:,} "
+            f"is a PNG that is truncated: its chunk {name.decode('ascii')} at byte {at:,} claims {length:,} "
             f"bytes, {left:,} are there: copy it again"
         )
     return name, length

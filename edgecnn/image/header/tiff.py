@@ -36,7 +36,7 @@ class _Layout:
             return struct.unpack_from(self.order + kinds, self.data, at)
         except (struct.error, OverflowError) as error:
             raise HeaderError(
-                f"is a TIFF that is cut off: byte {at:,} is asked for, {len(self.data):,} are there: "
+                f"is a TIFF that is truncated: byte {at:,} is asked for, {len(self.data):,} are there: "
                 "copy it again"
             ) from error
 
@@ -84,7 +84,7 @@ def _directories(layout: _Layout) -> Iterator[int]:
         (at,) = layout.take(layout.offset, at) if at + 8 <= len(layout.data) else (0,)
     if not seen:
         raise HeaderError(
-            f"is a TIFF that is cut off: its first page is at byte {at:,}, {len(layout.data):,} are there: "
+            f"is a TIFF that is truncated: its first page is at byte {at:,}, {len(layout.data):,} are there: "
             "copy it again"
         )
 

@@ -22,7 +22,7 @@ def read(data: bytes | bytearray, _: int) -> Claim:
     claimed = int.from_bytes(data[4:8], "little") + 8
     if len(data) < 32 or claimed > len(data):
         raise HeaderError(
-            f"is a WebP image that is cut off: it claims {claimed:,} bytes, {len(data):,} are there: "
+            f"is a WebP image that is truncated: it claims {claimed:,} bytes, {len(data):,} are there: "
             "copy it again"
         )
     kind, body = bytes(data[12:16]), data[20:32]

@@ -194,15 +194,15 @@ def test_other_files_are_named(start, what):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("length-IDAT.png", "cut off"),
+        ("length-IDAT.png", "truncated"),
         ("one-bit.png", r"needs 1,252 MB of memory .* \(19,900×10,000 pixels\), more than the \d+ MB"),
         ("nothing-inside.png", "claims 19,900×10,000 pixels and has 12 bytes for them"),
         ("chunks.png", "more than 100,000 chunks"),
         ("screen.gif", "memory"),
         ("scans.jpg", "more than 100 scans: save it again, as a baseline JPEG"),
         ("segments.jpg", "more than 10,000 segments"),
-        ("fill.jpg", "cut off"),
-        ("no-rows.bmp", "cut off: 19,900×2,147,483,648 pixels"),
+        ("fill.jpg", "truncated"),
+        ("no-rows.bmp", "truncated: 19,900×2,147,483,648 pixels"),
         ("tile.tif", "memory"),
         ("pages.tif", "more than 10,000 pages"),
         ("canvas.webp", "more than 200 megapixels"),
@@ -351,7 +351,7 @@ def test_what_an_avif_claims():
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (avif(4000, 3000)[:-5], "it is an AVIF image that is cut off"),
+        (avif(4000, 3000)[:-5], "it is an AVIF image that is truncated"),
         (avif(0, 0), "0×0 pixels"),
         (box(b"ftyp", b"avif", bytes(4)) + box(b"mdat", bytes(9)), "does not say its size"),
         (box(b"ftyp", b"avif", bytes(4)) + box(b"free") * 10_001, "more than 10,000 boxes"),
