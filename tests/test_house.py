@@ -3,6 +3,7 @@
 import ast
 import re
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,56 @@ def test_a_room_says_what_it_is_in_two_sentences_at_most(room):
 def test_layers_hold():
     """The contracts of import-linter in pyproject.toml, which `make lint` prints in full."""
     assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == 0
+
+
+PACKAGES = sorted(p.parent for p in PACKAGE.rglob("__init__.py") if p.parent != PACKAGE)
+USERS = [*FILES, *sorted(TRAINER.rglob("*.py")), *sorted((ROOT / "benchmarks").rglob("*.py"))]
+
+
+def module_name(path: Path) -> str:
+    """The dotted name of a package or module of the runtime."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+@cache
+def used_names() -> dict[str, dict[str, set[str]]]:
+    """For each package, the names in it that files outside of it use, with these files.
+
+    `from edgecnn.io.cache import Cache` uses the name `cache` of `edgecnn.io`. Tables name modules in
+    strings.
+    """
+    used: dict[str, dict[str, set[str]]] = {module_name(p): {} for p in PACKAGES}
+    for path in USERS:
+        tree = ast.parse(path.read_text("utf-8"))
+        texts = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+        names = imports(path) | {text for text in texts if re.fullmatch(r"edgecnn(\.\w+)+", text)}
+        for package, found in used.items():
+            if path.is_relative_to(ROOT / package.replace(".", "/")):
+                continue
+            for name in names:
+                if name.startswith(f"{package}."):
+                    child = name.removeprefix(f"{package}.").partition(".")[0]
+                    found.setdefault(child, set()).add(str(path.relative_to(ROOT)))
+    return used
+
+
+def listed_names(package: Path) -> list[str]:
+    """The names in a package's `__all__`; none where it has none."""
+    for node in ast.parse((package / "__init__.py").read_text("utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return list(ast.literal_eval(node.value))
+    return []
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=module_name)
+def test_a_package_lists_what_others_use_of_it(package):
+    """`__all__` has the modules and names that other packages import, and nothing else."""
+    listed, used = listed_names(package), used_names()[module_name(package)]
+    init = package.relative_to(ROOT) / "__init__.py"
+    missing = {name: sorted(files) for name, files in used.items() if name not in listed}
+    assert not missing, f"add to __all__ in {init}, or import something else in these files: {missing}"
+    unused = [name for name in listed if name not in used]
+    assert not unused, f"remove from __all__ in {init}, since nothing outside uses it: {unused}"
 
 
 def test_errors_are_drawn_in_their_own_docstring():

@@ -25,9 +25,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
-    "FolderSource", "IdxSource", "Item", "LayoutName", "ManifestSource", "Source", "SplitName", "ZipSource",
-    "data_name", "find_data", "foreign_files", "left_out", "locate", "open_source",
-]  # fmt: skip
+    "Item",
+    "LayoutName",
+    "Source",
+    "SplitName",
+    "data_name",
+    "find_data",
+    "foreign_files",
+    "left_out",
+    "locate",
+    "open_source",
+]
+
 _EXPECTED = "a folder, a zip archive, a CSV manifest, or a folder of IDX files"
 
 

@@ -1,8 +1,8 @@
 """Draws texts in any script on images.
 
 ASCII is drawn with OpenCV's stroke font. Other characters need OpenCV 5, whose wheels include a font for
-Latin, Greek, Cyrillic, Chinese, Japanese and Korean, and fonts of the system for the rest, such as emoji. A text is
-drawn once and cached: from then on it takes as long as a small image.
+Latin, Greek, Cyrillic, Chinese, Japanese and Korean, and fonts of the system for the rest, such as emoji. A
+text is drawn once and cached: from then on it takes as long as a small image.
 """
 
 from __future__ import annotations

@@ -133,7 +133,7 @@ def test_a_bundle_and_logs_inside_the_data_change_nothing(run_cli, photo_folder,
         assert made.labels == ("pears", "äpfel")
         digests.append(made.manifest["data"]["sha256"])
     assert digests[0] == digests[1]
-    assert "left out what edgecnn wrote there: " in ran.out
+    assert "left out edgecnn's own output: " in ran.out
     assert run_cli("data", "check", ".").code == 0
 
 

@@ -198,7 +198,7 @@ def test_a_seed_decides_the_order():
 def test_a_model_that_never_becomes_steady_is_told():
     from dataclasses import replace
 
-    from edgecnn.bench import WarmUp
+    from edgecnn.bench.warm_up import WarmUp
 
     result = compared([1.0] * 8, [2.0] * 8)
     result.candidates[1].warm_up = WarmUp(400, 2000, steady=False)

@@ -357,7 +357,7 @@ def test_what_an_avif_claims():
         (box(b"ftyp", b"avif", bytes(4)) + box(b"free") * 10_001, "more than 10,000 boxes"),
         (avif(30_000, 30_000), "more than 200 megapixels"),
         (avif(12_000, 12_000), "MB of memory to be decoded"),
-        (avif(40, 30), "can't be decoded|no image that can be decoded"),
+        (avif(40, 30), "can't be decoded"),
         (box(b"ftyp", b"heic", bytes(4), b"mif1heic") + bytes(9), "it is a HEIC image, expected"),
     ],
     ids=["cut", "empty", "no size", "boxes", "megapixels", "memory", "no pixels", "heic"],
