@@ -2,23 +2,19 @@
 
 from edgecnn.bench.frames import Frames, bench_frames
 from edgecnn.bench.interleaved import Candidate, measure
-from edgecnn.bench.report import BenchResult, report
+from edgecnn.bench.report import BenchResult
 
 __all__ = [
     "BenchResult",
     "Candidate",
     "Frames",
-    "accuracy",
     "bench_frames",
-    "benchmark_model",
-    "changes",
-    "cold_start",
+    "candidates",
     "compare",
+    "entrants",
     "measure",
-    "operators",
     "page",
-    "peak",
-    "report",
     "rows",
+    "session",
     "summary",
 ]

@@ -13,7 +13,17 @@ if TYPE_CHECKING:
 
     from edgecnn.bundle.bundle import Model
 
-__all__ = ["ENGINES", "MAX_THREADS", "Engine", "edgetpu", "interpreter", "open_engine", "probe", "threads"]
+__all__ = [
+    "ENGINES",
+    "MAX_THREADS",
+    "Engine",
+    "choice",
+    "edgetpu",
+    "interpreter",
+    "open_engine",
+    "probe",
+    "threads",
+]
 
 
 class Engine(Closing, Protocol):

@@ -31,8 +31,6 @@ from edgecnn.evaluation.corruption.weather import brightness, fog, frost, snow
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["CAPTURE", "NAMES", "SCENES", "STANDARD", "STRENGTHS", "digest", "views"]
-
 STRENGTHS = (1, 2, 3, 4, 5)
 
 

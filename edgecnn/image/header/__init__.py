@@ -15,8 +15,6 @@ from edgecnn.errors import ImageError
 from edgecnn.image.header.foreign import is_convertible, name_of_foreign
 from edgecnn.image.names import USUAL
 
-__all__ = ["Alpha", "Claim", "check_claim", "jpeg", "read_claim"]
-
 EXPECTED = USUAL
 
 # How many bytes each decoder takes beside those that follow from the image: its tables, buffers and rows.

@@ -2,7 +2,8 @@ import pytest
 
 import edgecnn
 from edgecnn import Timings
-from edgecnn.bench import Candidate, Frames, bench_frames, measure, report
+from edgecnn.bench import Candidate, Frames, bench_frames, measure
+from edgecnn.bench.report import report
 from edgecnn.bench.rows import csv_text
 from edgecnn.bench.summary import summarize_ratios
 from edgecnn.machine.condition import read_condition

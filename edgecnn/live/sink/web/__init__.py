@@ -1,3 +1,1 @@
 """The live view as a web page: image, answer and figures in any browser of the network."""
-
-__all__ = ["listen", "server"]
