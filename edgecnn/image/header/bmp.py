@@ -1,4 +1,4 @@
-"""BMP: the header of Windows or OS/2, and whether the rows are there."""
+"""BMP: the header of Windows or OS/2, and whether all rows are present."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def read(data: bytes | bytearray, _: int) -> Claim:
         raise HeaderError(
             f"is a BMP with a header of {size:,} bytes, expected 12, or 36 and more: it is damaged"
         )
-    height = abs(height)  # below zero where the first row is at the top
+    height = abs(height)  # negative where the first row is at the top
     # Runs of equal pixels (1 and 2) can be any length.
     rows = (max(width, 0) * bits + 31) // 32 * 4 * height if packing in (0, 3) else 0
     if offset + rows > len(data):
         raise HeaderError(
             f"is a BMP that is truncated: {width:,}×{height:,} pixels take {offset + rows:,} bytes, "
-            f"{len(data):,} are there: copy it again"
+            f"{len(data):,} exist: copy it again"
         )
     return Claim(width, height, int(PER_PIXEL * width * height) + OVERHEAD, bounded=True)

@@ -53,5 +53,5 @@ def _enough(width: int, height: int, needed: int, there: int) -> None:
     if needed > there:
         raise HeaderError(
             f"is a PNM image that is truncated: {width:,}×{height:,} pixels take {needed:,} bytes or more, "
-            f"{there:,} are there: copy it again"
+            f"{there:,} exist: copy it again"
         )
