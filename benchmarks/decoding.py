@@ -1,4 +1,4 @@
-"""How much faster it is to decode a camera's JPEG straight to near the model's size, from the camera to the label.
+"""How much time reduced decoding of a camera's JPEG saves, from the camera to the label.
 
     python benchmarks/decoding.py [MODEL …] [--blocks N]
 

@@ -3,8 +3,8 @@
     python benchmarks/start.py [--rounds N]
 
 Both are new processes, interleaved, and do the same: import OpenCV and LiteRT, open `digits`, read a JPEG,
-print the label. The small script checks no hash, knows no bundle and has no command line. Prints medians and the
-ratio with its interval. Bytecode must exist, as after an installation; the first round is not counted.
+print the label. The small script checks no hash, knows no bundle and has no command line. Prints medians and
+the ratio with its interval. Bytecode must exist, as after an installation; the first round is not counted.
 """
 
 from __future__ import annotations
