@@ -1,8 +1,8 @@
-"""What it gains to decode a camera's JPEG straight to near the model's size, from the camera to the label.
+"""How much time reduced decoding of a camera's JPEG saves, from the camera to the label.
 
     python benchmarks/decoding.py [MODEL …] [--blocks N]
 
-The frames of `edgecnn bench` as a webcam sends them: MJPG, 640×480, quality 90. In every block, in turn, each
+The frames of `edgecnn bench` as a webcam sends them: MJPG, 640×480, quality 90. In every block each
 is decoded in full and classified, and decoded as small as the model allows and classified; one thread.
 What that does to the answers is measured by `benchmarks/photos.py`.
 
@@ -37,7 +37,7 @@ def camera_to_label(classifier: Classifier, jpeg: bytes, least: int | None) -> s
 
 
 def measure(model: str, blocks: int, runs: int) -> dict[str, object]:
-    """Return percentiles in ns for each way, and how many times quicker the reduced one is."""
+    """Return percentiles in ns for each way, and how many times faster the reduced one is."""
     coded = [cv2.imencode(".jpg", f, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes() for f in bench_frames()]
     with edgecnn.load(model) as classifier:
         least = {"full": None, "reduced": classifier.least_side}

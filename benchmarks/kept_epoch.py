@@ -3,14 +3,14 @@ r"""Compare rules for which epoch's weights to keep, on small draws of a larger 
     python benchmarks/kept_epoch.py --data ../shared/data/sign_digits.zip --classes 0,2,5 --draws 20 \
         --images 40 --keep /tmp/kept
 
-Each draw takes `--images` images of each class as a person's folder, splits it as `edgecnn train` does
+Each draw takes `--images` images of each class as a user's folder, splits it as `edgecnn train` does
 without folds, and trains the `photos` recipe on it; `--held` images of each class that are in no split are
-held out and decide nothing. After every epoch the validation accuracy and loss and the accuracy on the
+held out and influence nothing. After every epoch the validation accuracy and loss and the accuracy on the
 images held out are recorded, for the weights and for moving averages of them. A second network learns from
 all images of the draw, as the one that is published does. Rules are then compared on these records: the mean
-and the worst accuracy on the images held out at the epoch that each would keep.
+and the worst accuracy on the held-out images at the epoch that each would keep.
 
-Draws are kept as JSON in `--keep`, so that a run that was stopped goes on and rules can be tried again.
+Draws are kept as JSON in `--keep`, so that a stopped run continues and rules can be tried again.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _plain(item: Any, label: int, group: str) -> Any:
 
 
 def trained(recipe: Any, image: Any, train: Any, validation: Any, held: Any) -> list[Record]:
-    """Train on one split; return one record an epoch: for each kind of weights, its figures."""
+    """Train on one split; return one record an epoch: with results for each kind of weights."""
     import keras
 
     from edgecnn_train.batches import Batches, scaled
@@ -158,7 +158,7 @@ RULES: dict[str, Callable[[Sequence[Record], int], int]] = {
     "Wilson, z = 1, the lowest loss": _within(1.0, by_loss=True),
     "Wilson, z = 1.96, the lowest loss": _within(1.96, by_loss=True),
     "the last epoch": _last,
-    "(the best on the images held out)": _best,
+    "(the best on the held-out images)": _best,
 }
 
 

@@ -1,13 +1,13 @@
-"""What the live loop costs: against a bare loop, in the age of its frames, and with a web page beside it.
+"""What the live loop costs: compared with a bare loop, in the age of its frames, and with a web page.
 
     python benchmarks/live.py [--blocks N] [--seconds S]
 
-All in turn within one run; each ratio is of the medians of the blocks, with its bootstrap interval.
+All are interleaved within one run; each ratio is of the medians of the blocks, with its bootstrap interval.
 
 1. Frames a second of `live` without a view, and of a bare loop (read, preprocess, invoke, decode in one
    thread), on a 640×480 source that never waits and a model that takes 5 ms.
 2. The age of a frame when its label is known, at a camera of 30 frames a second and a model of 100 ms. The
-   driver is one as V4L2's: four buffers, filled in turn while they are free, handed out oldest first. The
+   driver is one as V4L2's: four buffers, filled in order while they are free, handed out oldest first. The
    bare loop reads it as OpenCV does by default.
 3. Frames a second with the web page and one viewer, a process of its own, and without; with that model, and
    with `digits` itself, which leaves the page the least time.

@@ -2,8 +2,8 @@
 
     python benchmarks/overhead.py [MODEL …] [--blocks N]
 
-A model is a bundle's name, or a .tflite file with its labels.txt beside it, as `benchmarks/peers/run.py`
-leaves them in its cache. In every block, in turn and one first as often as the other: `Interpreter.invoke`
+A model is a bundle's name, or a .tflite file with its labels.txt next to it, as `benchmarks/peers/run.py`
+leaves them in its cache. In every block, interleaved, each one first equally often: `Interpreter.invoke`
 alone on a tensor that is set already, and `Classifier.classify_timed` from a BGR frame of 640×480 to the best
 class. One thread. Prints medians in µs with the stages of the whole path, how much it is above the bare
 invoke with the 95 % interval of the blocks, and its ratio to it.

@@ -83,7 +83,7 @@ def answers(eye: Eye, source: Source, item: Item) -> tuple[dict[str, int], bool]
 
 
 def row(name: str, eye: Eye, source: Source, items: Sequence[Item], right: Right | None) -> str:
-    """Return a row of the table; without `right` nobody knows what is right."""
+    """Return a row of the table; without `right` the true labels are unknown."""
     hits: Counter[str] = Counter()
     differ: Counter[str] = Counter()
     smaller = 0
@@ -133,7 +133,7 @@ def table(arguments: argparse.Namespace) -> None:
 
 
 def own(arguments: argparse.Namespace) -> None:
-    """Print the row of somebody's own photos and model."""
+    """Print the row of the user's own photos and model."""
     source = open_source(arguments.photos)
     with edgecnn.load(arguments.model, labels=arguments.labels) as classifier:
         eye = Eye(classifier, classifier.model.input.width)
@@ -147,7 +147,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, help="where pets.zip and trashnet.zip lie")
-    parser.add_argument("--models", type=Path, help="where coral/ with its two MobileNets lies")
+    parser.add_argument("--models", type=Path, help="the folder with coral/ and its two MobileNets")
     parser.add_argument("--photos", type=Path, help="photos of your own, in a folder for each class")
     parser.add_argument("--model", help="what classifies them")
     parser.add_argument("--labels", help="its labels, where it brings none")

@@ -1,11 +1,11 @@
-"""Measures the shipped models on this board for `benchmarks/reference/`, or holds it against what is there.
+"""Measures the shipped models on this board for `benchmarks/reference/`, or compares with a file there.
 
     python benchmarks/reference.py NAME
     python benchmarks/reference.py NAME --check
 
 Each model is measured by `edgecnn bench --strict` (int8 and float32, one thread and all cores), so that a run
 on a machine that was not quiet gives no file. With `--check` nothing is written: medians of the inference and
-of the whole way that differ from the file's by more than a tenth are told, and end with exit code 1.
+of the whole way that differ from the file's by more than a tenth are reported, and end with exit code 1.
 """
 
 from __future__ import annotations
@@ -76,14 +76,14 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("name", help="the board, such as raspberry-pi-5-8gb")
-    parser.add_argument("--check", action="store_true", help="compare with the file that is there")
+    parser.add_argument("--check", action="store_true", help="compare with the existing file")
     parser.add_argument("--tries", type=int, default=5, help="for each model, to find the machine quiet")
     arguments = parser.parse_args()
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", arguments.name):
         parser.error("a board's name is of small letters, digits and hyphens, such as raspberry-pi-5-8gb")
     path = FOLDER / f"{arguments.name}.csv"
     if arguments.check and not path.is_file():
-        parser.error(f"there is no {path} to check against")
+        parser.error(f"{path} to check against does not exist")
     text = measured(arguments.tries)
     if arguments.check:
         return check(path, text)

@@ -156,7 +156,7 @@ def accuracies(model: str, network: Path | None, data: Path, limit: int) -> dict
 
 
 def times(side: int, blocks: int = 20) -> dict[str, float]:
-    """Return the median time of each way in µs, in turn on the same frames."""
+    """Return the median time of each way in µs, interleaved on the same frames."""
     frames = [frame[:, (frame.shape[1] - SIDE) // 2 :][:, :SIDE] for frame in bench_frames()]
     took: dict[str, list[float]] = {name: [] for name in WAYS}
     for block in range(blocks + 1):

@@ -5,7 +5,7 @@
 Each second it reads the process' memory, threads and open files. The memory is what it holds between two
 frames: what it has allocated, since pages of files count as resident too and come and go as the system
 likes; the least of many looks, since an image on its way takes tens of megabytes for a moment; and with the
-C library told to give such blocks back at once, since else it keeps as many as it likes. After `--settle`
+C library set to free such blocks immediately, since else it keeps any number of them. After `--settle`
 minutes it fits a line to it by least squares; the slope has its standard error with it. Exits with 1 where
 memory grows by more than `--limit` MiB an hour (the slope less two standard errors), or where threads or open
 files end up more than they were. Other options are `live`'s: `--show web`, `--record FILE`.
@@ -41,7 +41,7 @@ GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": str(128 * 1024)}  # mallopt(3): setting i
 
 
 def start(*options: str) -> subprocess.Popen[bytes]:
-    """Start `live` at full speed, such that its memory tells what it holds."""
+    """Start `live` at full speed, so that its memory shows what it holds."""
     return subprocess.Popen([*LIVE, *options], env=os.environ | GIVE_BACK, stdout=subprocess.DEVNULL)
 
 
@@ -86,7 +86,7 @@ def soak(minutes: float, settle: float, options: list[str]) -> list[Sample]:
             while (passed := time.monotonic() - began) < 60 * minutes:
                 time.sleep(1)
                 if live.poll() is not None:
-                    raise SystemExit(f"live ended by itself after {passed:.0f} s, with {live.returncode}")
+                    raise SystemExit(f"live ended on its own after {passed:.0f} s, with {live.returncode}")
                 if passed >= 60 * settle:
                     samples.append(look(live.pid, passed))
         finally:

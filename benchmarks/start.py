@@ -1,10 +1,10 @@
-"""How long `edgecnn classify one.jpg` takes from its start to the label, against a minimal script.
+"""How long `edgecnn classify one.jpg` takes from its start to the label, compared with a minimal script.
 
     python benchmarks/start.py [--rounds N]
 
-Both are new processes, in turn, and do the same: import OpenCV and LiteRT, open `digits`, read a JPEG, print
-the label. The small script checks no hash, knows no bundle and has no command line. Prints medians and the
-ratio with its interval. Bytecode has to be there, as an installation has it; the first round is not counted.
+Both are new processes, interleaved, and do the same: import OpenCV and LiteRT, open `digits`, read a JPEG,
+print the label. The small script checks no hash, knows no bundle and has no command line. Prints medians and
+the ratio with its interval. Bytecode must exist, as after an installation; the first round is not counted.
 """
 
 from __future__ import annotations

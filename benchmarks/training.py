@@ -1,9 +1,9 @@
-"""Seconds of training an epoch: edgecnn against a hand-tuned Keras `fit` with the same augmentation.
+"""Training seconds per epoch: edgecnn and a hand-tuned Keras `fit` with the same augmentation.
 
     python benchmarks/training.py --data ../shared/data [--rounds 3]
 
-Both train the same network with the same optimizer and batch size on the same images, in turn within one
-run. Each round takes two epochs of each; the first has the tracing of the graph in it and is left out. The
+Both train the same network with the same optimizer and batch size on the same images, interleaved within one
+run. Each round takes two epochs of each; the first includes the tracing of the graph and is left out. The
 plain `fit` takes arrays where nothing is augmented, and else the fastest tf.data pipeline that we know:
 uint8 in memory, shuffled, augmented as whole batches, prefetched. What both take includes validation;
 edgecnn's includes its checkpoints.

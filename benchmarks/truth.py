@@ -1,4 +1,4 @@
-"""Is what `edgecnn bench` says true? Two trials, in turn within one run.
+"""Checks the results of `edgecnn bench` by two trials, interleaved within one run.
 
     python benchmarks/truth.py [--model FILE.tflite --labels FILE] [--blocks N]
 
@@ -8,7 +8,7 @@
 2. A real model: bench, and a loop as one writes it by hand around LiteRT, with `time.perf_counter` around the
    invoke, and around the whole way from a 640×480 image to the best class. The medians may differ by 5 %.
 
-Prints both, and ends with exit code 1 where a figure is further off. It needs a quiet machine.
+Prints both, and ends with exit code 1 where a result is further off. It needs a quiet machine.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Loop:
 
 
 def loop_agrees(classifier: Classifier, blocks: int) -> bool:
-    """Print the medians of bench and of the loop, in turn on the same images; whether they agree."""
+    """Print the medians of bench and the loop, interleaved on the same images; return whether they agree."""
     frames = Frames.synthetic()
     candidate, loop = Candidate.of(classifier), Loop(classifier)
     candidate.run_warm_up(frames)

@@ -13,7 +13,7 @@ _ROUNDS, _RUNS = 10, 5
 
 
 def fastest(forms: dict[str, Callable[[], object]]) -> tuple[str, list[str]]:
-    """Run each form in turn, and return the fastest one's name, and a line for each of the others."""
+    """Run each form, interleaved, and return the fastest one's name, and a line for each of the others."""
     took: dict[str, list[float]] = {name: [] for name in forms}
     for _ in range(_ROUNDS):
         for name, run in forms.items():

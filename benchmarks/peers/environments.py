@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from benchmarks.peers.table import Peer
 
 REQUIREMENTS = Path(__file__).parent / "requirements"
-# What makes float32.onnx of a network, beside the trainer's own packages.
+# What makes float32.onnx of a network, in addition to the trainer's own packages.
 CONVERTER = "converter"
 
 
@@ -40,7 +40,7 @@ def python_of(peer: Peer, cache: Path) -> Path:
 def converter(cache: Path) -> Path:
     """Return the folder with the packages that the trainer's Python converts to ONNX with.
 
-    They are laid beside the trainer's packages rather than into its environment, which stays as it is.
+    They go next to the trainer's packages rather than into its environment, which does not change.
     """
     folder = _folder(CONVERTER, cache)
     if not (folder / "made").exists():

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from edgecnn.dataset import Item, Source
 
-# Real images to compare on, beside the frames; images to calibrate with.
+# Real images to compare on, in addition to the frames; images to calibrate with.
 COMPARED, CALIBRATED = 64, 200
 # Seeds of the synthetic camera, where there are no real ones: `bench_frames` has 1.
 _COMPARED_SEED, _CALIBRATED_SEED = 2, 3

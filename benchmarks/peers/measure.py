@@ -1,4 +1,4 @@
-"""Has the peers run one network in turn, and keeps what they took and what they answered."""
+"""Runs one network with the peers, interleaved, and keeps latencies and answers."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def measure(
 ) -> Measured:
     """Measure one network with the peers of `pythons`; a peer that fails is left out with its reason.
 
-    Every block, each candidate classifies the same frames, in an order that is shuffled again.
+    Every block, each candidate classifies the same frames, in a newly shuffled order.
 
     Parameters
     ----------

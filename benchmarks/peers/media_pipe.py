@@ -1,7 +1,7 @@
 """MediaPipe Tasks' ImageClassifier.
 
 It takes float32 and uint8 networks, so that the int8 one has uint8 in and out, an operator more at each end,
-and resizes the whole image by itself
+and resizes the whole image on its own
 (https://ai.google.dev/edge/mediapipe/solutions/vision/image_classifier/python). With edgecnn's preprocessing
 it gets an image that has the network's size already.
 """

@@ -72,7 +72,7 @@ def _forward(net: Any, image: Any) -> NDArray[np.float32]:
 
 
 def convert(network: Network, target: Path) -> None:
-    """Convert ONNX with pnnx, which writes its files beside the one that it reads; weights stay float32.
+    """Convert ONNX with pnnx, which writes its files next to the one that it reads; weights stay float32.
 
     The program is called where its package lies: the package's own command imports PyTorch, which a
     conversion from ONNX does not need.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """What `network.json` says; the files lie beside it.
+    """The content of `network.json`; the files are next to it.
 
     `network.keras`, `float32.tflite`, `int8.tflite`, `uint8.tflite` (the same with uint8 in and out and
     metadata) and `float32.onnx` (N×C×H×W) are one network with the same weights, which takes pixels from
@@ -47,7 +47,7 @@ class Network:
 
     @classmethod
     def read(cls, folder: Path) -> Network:
-        """Read what a folder holds."""
+        """Read a network from its folder."""
         fields = json.loads((folder / "network.json").read_text("utf-8"))
         return cls(folder=folder, **fields)
 

@@ -159,7 +159,7 @@ def _line(row: Row) -> str:
 
 def _verdict(found: list[Row]) -> str:
     if not found:
-        return "edgecnn itself could not be run, so that there is nothing to compare with."
+        return "edgecnn itself could not be run, so there is nothing to compare with."
     winners = [row for row in found if row.wins]
     if not winners:
         return "edgecnn is faster than each of them, with the whole interval above 1."

@@ -1,4 +1,4 @@
-"""edgecnn against other runtimes, from a 640×480 frame to a label: same networks, frames, core and blocks.
+"""Compares edgecnn with other runtimes from a 640×480 frame to a label: same networks, frames and core.
 
     python benchmarks/peers/run.py [--models …] [--peers …] [--blocks N] [--json FILE] [--markdown FILE]
 

@@ -10,9 +10,9 @@ class Peer:
     """A runtime to measure.
 
     `module` in this folder opens a network with it, and `requirements/<module>.txt` makes its environment;
-    without that file it runs in this one, the trainer's. `packages` are those whose versions are told.
+    without that file it runs in this one, the trainer's. `packages` are those whose versions are reported.
     `resize` is what its own samples do with an image. `python` is the version that its wheels need.
-    `only_listed` leaves out what its packages ask for besides; `needs_onnx` says what it converts from.
+    `only_listed` leaves out what its packages require in addition; `needs_onnx` says what it converts from.
     """
 
     title: str

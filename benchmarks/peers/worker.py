@@ -1,4 +1,4 @@
-"""Runs one network with one peer, in the peer's environment, when it is told to.
+"""Runs one network with one peer, in the peer's environment, on command.
 
     python -m benchmarks.peers.worker REPLIES MODULE CPU
 
@@ -29,7 +29,7 @@ STEADY, FEWEST_RUNS, LONGEST_S = 0.05, 20, 2.0
 
 
 class Worker:
-    """Holds the network that is open, and what it was opened with."""
+    """The open network, and its options."""
 
     def __init__(self, module: str) -> None:
         self._module = module
@@ -37,7 +37,7 @@ class Worker:
         self.idle_ns = 0
 
     def answer(self, line: str) -> dict[str, Any]:
-        """Do what a line says; what goes wrong is told, not raised."""
+        """Execute a command; errors are reported, not raised."""
         command = json.loads(line)
         self.idle_ns += time.process_time_ns() - self._rested_at
         try:

@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edgecnn.bench import STAGES, Candidate, measure
+from edgecnn.bench.interleaved import STAGES, Candidate, measure
 from edgecnn.evaluation.heatmap import require_matplotlib
 from edgecnn.image.figure_text import figure_texts
 from edgecnn.tflite.arena import arena_bytes

@@ -28,8 +28,9 @@ USUAL_BLOCKS, SPREAD_S = 40, 5.0
 
 def run_bench(asked: Asked) -> BenchResult:
     """Open all candidates, measure them in turn, and compare them."""
-    from edgecnn.bench import Frames, measure, report
+    from edgecnn.bench import Frames, measure
     from edgecnn.bench.changes import find_changes, read_run, require_shared
+    from edgecnn.bench.report import report
 
     old = read_run(asked.compare) if asked.compare else None
     frames = Frames.read(asked.source) if asked.source else Frames.synthetic()

@@ -1,1 +1,14 @@
 """A model on disk: its manifest, variants, labels and conventions, and how its folder is written."""
+
+__all__ = [
+    "bundle",
+    "classifier_file",
+    "confidence",
+    "convention",
+    "manifest",
+    "output_folder",
+    "owned_files",
+    "scores",
+    "usage",
+    "writer",
+]

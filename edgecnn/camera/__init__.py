@@ -31,6 +31,21 @@ if TYPE_CHECKING:
     from edgecnn.bundle.convention import Background
     from edgecnn.frame import Frame
 
+__all__ = [
+    "STALL_S",
+    "Camera",
+    "Mode",
+    "is_video_file",
+    "open_camera",
+    "open_guarded",
+    "open_recovering",
+    "opencv",
+    "real_cameras",
+    "split_sources",
+    "synthetic",
+    "v4l2",
+]
+
 CAMERAS = {
     "opencv": ("edgecnn.camera.opencv", "OpenCvCamera"),
     "polled": ("edgecnn.camera.polled", "open_stream_or_poll"),

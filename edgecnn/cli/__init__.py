@@ -21,6 +21,8 @@ from edgecnn.io.printable import echo
 from edgecnn.io.quiet import say
 from edgecnn.io.regular import forget_read
 
+__all__ = ["main", "options", "tell_in_one_line"]
+
 # More than any number that an option takes has a use for: in seconds it is 31 years.
 MOST_NUMBER = 1_000_000_000
 # An error that repeats what was typed may be so long.

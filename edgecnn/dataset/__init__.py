@@ -1,6 +1,6 @@
-"""Labelled images: a folder, a zip archive, a CSV manifest or IDX files. Reads one at a time.
+"""Labelled images in a folder, zip archive, CSV manifest or IDX files, read one at a time.
 
-`items.py` says what a source is and finds classes in paths; each kind of source has a file of its own.
+`items.py` defines sources and finds classes in paths; each kind of source has its own file.
 """
 
 from __future__ import annotations
@@ -25,16 +25,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
-    "FolderSource", "IdxSource", "Item", "LayoutName", "ManifestSource", "Source", "SplitName", "ZipSource",
-    "data_name", "find_data", "foreign_files", "left_out", "locate", "open_source",
-]  # fmt: skip
+    "Item",
+    "LayoutName",
+    "Source",
+    "SplitName",
+    "data_name",
+    "find_data",
+    "foreign_files",
+    "left_out",
+    "locate",
+    "open_source",
+]
+
 _EXPECTED = "a folder, a zip archive, a CSV manifest, or a folder of IDX files"
 
 
 def find_data(name: str, path: Path | None, where: str = "") -> Path:
-    """Return where a dataset lies: `path`, else $EDGECNN_DATA/<name>, a folder, a zip or a CSV manifest.
+    """Return a dataset's path: `path`, else $EDGECNN_DATA/<name>, a folder, a zip or a CSV manifest.
 
-    `where` tells people where to get it. Raises DataError.
+    `where` says in the error where to get it. Raises DataError.
     """
     if path is not None:
         return path
@@ -47,14 +56,15 @@ def find_data(name: str, path: Path | None, where: str = "") -> Path:
     looked = f"{Path(root) / name} ($EDGECNN_DATA)" if root else "$EDGECNN_DATA, which is not set"
     raise DataError(
         f"no data: looked in {looked}. They are {where or 'your own images'}; "
-        "say where they lie with --data PATH"
+        "name their path with --data PATH"
     )
 
 
 def locate(text: str) -> Path:
-    """Return where the data lie that a user names: by a dataset's name in $EDGECNN_DATA, or by a path.
+    """Return the path of data that the user names: by a dataset's name in $EDGECNN_DATA, or by a path.
 
-    The name goes first: beside where people train there is a bundle of the same name. Raises DataError.
+    The name has priority, because training puts a bundle of the same name into the current folder. Raises
+    DataError.
     """
     path = Path(text)
     if path.name == text and not path.suffix:
@@ -63,7 +73,7 @@ def locate(text: str) -> Path:
         except DataError:
             if not _is_there(path):
                 raise DataError(
-                    f"no data called {text}: there is no file or folder of that name here, and none in "
+                    f"no data called {text}: no file or folder has that name here or in "
                     f"$EDGECNN_DATA{'' if os.environ.get('EDGECNN_DATA') else ', which is not set'}: "
                     f"give {_EXPECTED}{did_you_mean(path)}"
                 ) from None
@@ -71,20 +81,20 @@ def locate(text: str) -> Path:
 
 
 def data_name(path: Path) -> str:
-    """Return what data at a path are called: as the folder, or as the file without its ending."""
-    whole = Path(os.path.realpath(path))  # pathlib's raises for links in a circle
+    """Return the name of the data at a path: the folder's name, or the file's without its ending."""
+    whole = Path(os.path.realpath(path))  # pathlib's raises for circular links
     return plain_name(whole.stem if whole.suffix.lower() in (".zip", ".csv") else whole.name)
 
 
 def open_source(path: Path, layout: LayoutName = "auto", own: Iterable[Path] = ()) -> Source:
-    """Open what lies at `path`. Raises DataError with what was found instead.
+    """Open the data at `path`. Raises DataError with what was found instead.
 
     Parameters
     ----------
     layout
-        What the folders of a folder or archive are: `splits` with classes inside, `classes`, or `auto`.
+        The layout of a folder or archive: `splits` with classes inside, `classes`, or `auto`.
     own
-        Folders that edgecnn is about to write, which are no classes.
+        Folders that edgecnn is about to write, which are not classes.
     """
     try:
         if os.path.isdir(path):  # noqa: PTH112 - pathlib's raises where a folder may not be entered
@@ -102,17 +112,17 @@ def open_source(path: Path, layout: LayoutName = "auto", own: Iterable[Path] = (
     if path.suffix.lower() == ".csv":
         return ManifestSource(path)
     if path.suffix.lower() == ".zip":
-        raise DataError(f"{path} is no zip archive, or one that is cut off: copy it again, or give another")
+        raise DataError(f"{path} is not a zip archive, or it is truncated: copy it again, or give another")
     raise DataError(f"{path} is none of these: {_EXPECTED}")
 
 
 def left_out(source: Source) -> tuple[str, ...]:
-    """Return lines for a person on how a source was read, and on what it left out."""
+    """Return notes on how a source was read and what it left out, one line each."""
     return source.notes if isinstance(source, FolderSource | ZipSource) else ()
 
 
 def foreign_files(source: Source) -> dict[str, list[str]]:
-    """Return the files of a source, by their kind, that people take for images and that are not read."""
+    """Return the files of unsupported image formats in a source, by their kind."""
     return source.foreign if isinstance(source, FolderSource | ZipSource) else {}
 
 

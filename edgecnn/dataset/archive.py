@@ -1,4 +1,4 @@
-"""Labelled images in a zip archive, which is never unpacked to a disk and not trusted."""
+"""Labelled images in an untrusted zip archive, which is never unpacked to the disk."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from edgecnn.bundle.convention import Background
     from edgecnn.dataset.layout import LayoutName
 
-# No image that is this large shrinks more when it is packed: zeros do, to a thousandth.
+# No image of this size compresses better; zeros do, to a thousandth.
 LARGE_BYTES, MOST_RATIO = 16 << 20, 200
-# Of the list of members: half a million with names of sixty letters. Python takes 600 bytes for each.
+# The list of members: half a million with names of sixty letters. Python takes 600 bytes for each.
 MOST_DIRECTORY_BYTES = 64 << 20
 _LOCAL_HEADER_BYTES = 30
-# Enough to inflate the first bytes of.
+# Enough packed bytes to inflate the first bytes of a member.
 _PEEK_PACKED = 1 << 10
 _DAMAGED = (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error, struct.error)
 _METHODS = {1: "Shrink", 6: "Implode", 9: "Deflate64", 93: "Zstandard", 95: "XZ", 98: "PPMd", 99: "AES"}
@@ -43,8 +43,7 @@ _ENCRYPTED, _UTF8 = 0x1 | 0x40 | 0x2000, 0x800
 class ZipSource:
     """The layout of a folder inside a zip archive.
 
-    `notes` are lines for a person, `foreign` the members by kind that people take for images and that are not
-    read.
+    `notes` are lines for the user; `foreign` are members of unsupported image formats, by kind.
     """
 
     background: Background = "white"
@@ -55,11 +54,11 @@ class ZipSource:
             file = open_regular(path)
         except OSError as error:
             raise DataError(f"{path} can't be read: {error.strerror}") from error
-        # The archive doesn't close what it was given.
+        # The archive doesn't close a file that was passed to it.
         weakref.finalize(self, file.close)
         try:
             self._archive = zipfile.ZipFile(_BoundedReads(file))
-        except Exception as error:  # zipfile raises whatever the damaged bytes lead to
+        except Exception as error:  # zipfile raises any exception for damaged bytes
             file.close()
             raise DataError(
                 f"{path} is a zip archive that can't be read: {error}; pack it again, or unpack it"
@@ -80,14 +79,14 @@ class ZipSource:
             raise DataError(f"{self._path}: {item.id} {why}")
         try:
             data = self._unpack(info)
-        except Exception as error:  # zipfile raises whatever the damaged bytes lead to
+        except Exception as error:  # zipfile raises any exception for damaged bytes
             raise DataError(
-                f"{self._path}: {item.id} can't be unpacked: {str(error) or 'it is cut off'}; pack it again"
+                f"{self._path}: {item.id} can't be unpacked: {str(error) or 'it is truncated'}; pack it again"
             ) from error
         return decode_reduced(data, f"{self._path}:{item.id}", least, background=self.background)[0]
 
     def _unpack(self, info: zipfile.ZipInfo) -> bytes:
-        """Return a member's bytes: zipfile finds them, but what it unpacks with knows no limits."""
+        """Return a member's bytes: zipfile finds them, but its decompressors have no limits."""
         with self._open_packed(info) as stream:
             by = unpacker(info.compress_type, info.file_size)
             data = unpack(stream.read, by, info.file_size) if by else stream.read(info.file_size + 1)
@@ -98,14 +97,14 @@ class ZipSource:
         return data
 
     def _open_packed(self, info: zipfile.ZipInfo) -> IO[bytes]:
-        """Open a member's bytes as they lie in the archive."""
+        """Open a member's packed bytes."""
         packed = copy.copy(info)
         packed.compress_type, packed.file_size = zipfile.ZIP_STORED, info.compress_size
-        del packed.CRC  # it is that of the unpacked bytes
+        del packed.CRC  # it is the checksum of the unpacked bytes
         return self._archive.open(packed)
 
     def _peek(self, name: str) -> bytes:
-        """Return a member's first bytes, or none where that takes more than to inflate them."""
+        """Return a member's first bytes; empty where the method is not Deflate."""
         info = self._members[name]
         by = unpacker(info.compress_type, PEEK_BYTES)
         if info.flag_bits & _ENCRYPTED or not (
@@ -115,19 +114,21 @@ class ZipSource:
         try:
             packed = self._open_packed(info).read(_PEEK_PACKED)
             return by.decompress(packed, PEEK_BYTES) if by else packed
-        except _DAMAGED:  # reading the member says it
+        except _DAMAGED:  # reading the member reports it
             return b""
 
     def _by_name(self, members: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
         """Return the members by their paths with / between.
 
-        Raises DataError for a name that leads out of the archive, and for one that two different files have.
+        Raises DataError for a name that points outside the archive, and for a name of two different files.
         """
         found: dict[str, zipfile.ZipInfo] = {}
         for info in members:
             name = _path(info)
             if name.startswith("/") or ".." in name.split("/"):
-                raise DataError(f"{self._path}: the member {name!r} leads out of the archive: pack it again")
+                raise DataError(
+                    f"{self._path}: the member {name!r} points outside the archive: pack it again"
+                )
             other = found.setdefault(name, info)
             if other is not info and (other.CRC, other.file_size) != (info.CRC, info.file_size):
                 raise DataError(
@@ -142,18 +143,18 @@ class ZipSource:
             if one.header_offset + _LOCAL_HEADER_BYTES + one.compress_size > other.header_offset:
                 raise DataError(
                     f"{self._path}: the members {one.filename!r} and {other.filename!r} share bytes, "
-                    "as in archives made to fill memories: pack it again"
+                    "as in archives made to exhaust memory: pack it again"
                 )
 
 
 def _path(info: zipfile.ZipInfo) -> str:
-    """Return a member's path: as UTF-8 where it is that, with / between its parts, and without `.` in it.
+    """Return a member's path: as UTF-8 where it is valid, with / between its parts, and without `.`.
 
-    Windows writes backslashes, macOS UTF-8 without the flag that says so, and `zip -r x.zip ./photos` a `./`.
+    Windows writes backslashes, macOS UTF-8 without its flag, and `zip -r x.zip ./photos` a leading `./`.
     """
     name = info.filename
     if not info.flag_bits & _UTF8:
-        # What zipfile took for code page 437, which any bytes are.
+        # zipfile decoded it as code page 437, in which any bytes are valid.
         with suppress(UnicodeError):
             name = name.encode("cp437").decode("utf-8")
     name = name.replace("\\", "/")
@@ -163,7 +164,7 @@ def _path(info: zipfile.ZipInfo) -> str:
 
 
 def _why_not(info: zipfile.ZipInfo) -> str:
-    """Say why a member is not unpacked, as far as its entry tells; an empty text where it is."""
+    """Return why a member is not unpacked, from its entry; "" where it is."""
     if info.flag_bits & _ENCRYPTED:
         return "is encrypted: unpack the archive with its password"
     if info.compress_type != zipfile.ZIP_STORED and unpacker(info.compress_type, 0) is None:
@@ -173,14 +174,14 @@ def _why_not(info: zipfile.ZipInfo) -> str:
         return f"unpacks to {info.file_size:,} bytes, expected at most {MOST_FILE_BYTES:,}"
     if info.file_size > max(LARGE_BYTES, MOST_RATIO * info.compress_size):
         return (
-            f"unpacks from {info.compress_size:,} to {info.file_size:,} bytes, as no image does: "
+            f"unpacks from {info.compress_size:,} to {info.file_size:,} bytes, more than an image would: "
             "unpack the archive yourself if it is one"
         )
     return ""
 
 
 class _BoundedReads(io.RawIOBase):
-    """A file without long reads: the directory of an archive is one, as long as the archive says."""
+    """A file that refuses long reads: an archive states the length of its own directory."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file

@@ -1,4 +1,4 @@
-"""Labelled images in folders; each folder and file that a link leads to is read once."""
+"""Labelled images in folders; each folder and file behind links is read once."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 class FolderSource:
     """`<class>/*` or `train|val|test/<class>/*`, images anywhere below the class's folder.
 
-    Links are followed, but nothing is read a second time. `notes` are lines for a person, `foreign` the files
-    by kind that people take for images and that are not read.
+    Links are followed, but nothing is read a second time. `notes` are lines for the user; `foreign` are files
+    of unsupported image formats, by kind.
 
     Parameters
     ----------
     own
-        Folders that edgecnn is about to write, which are no classes.
+        Folders that edgecnn is about to write, which are not classes.
     """
 
     background: Background = "white"

@@ -1,4 +1,4 @@
-"""The IDX files of MNIST and its relatives (http://yann.lecun.com/exdb/mnist/), `.gz` or not."""
+"""The IDX files of MNIST and similar datasets (http://yann.lecun.com/exdb/mnist/), `.gz` or not."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from edgecnn.bundle.convention import Background
 
-# Of all files of a set: they are kept in memory. The largest of EMNIST has 638 million.
+# Of all files of a dataset: they are kept in memory. The largest of EMNIST has 638 million.
 MOST_BYTES = 700_000_000
 _MOST_SIDE = 16_384
 _PIECE = 1 << 20
@@ -53,7 +53,7 @@ class IdxSource:
             for prefix in _NAMES.values()
             for name, dimensions in _files(prefix)
         }
-        # Before gigabytes are unpacked that don't fit together.
+        # Before unpacking gigabytes that don't match.
         _check(shapes, folder)
         for split, prefix in _NAMES.items():
             images, labels = (
@@ -65,7 +65,7 @@ class IdxSource:
         names = _LABELS.get(folder.resolve().name, [])
         self.labels = tuple(names if len(names) > highest else map(str, range(highest + 1)))
 
-    def read(self, item: Item, least: int | None = None) -> NDArray[np.uint8]:  # noqa: ARG002 - there is one size
+    def read(self, item: Item, least: int | None = None) -> NDArray[np.uint8]:  # noqa: ARG002 - images have one size
         """Return the grey image, H×W."""
         prefix, _, index = item.id.partition("/")
         image: NDArray[np.uint8] = self._images[prefix][int(index)]
@@ -78,12 +78,12 @@ _T = TypeVar("_T")
 
 
 def _files(prefix: str) -> tuple[tuple[str, int], tuple[str, int]]:
-    """Return the names of a split's files, images first, and how many dimensions each has."""
+    """Return the names of a split's files, images first, and their numbers of dimensions."""
     return (f"{prefix}-images-idx3-ubyte", 3), (f"{prefix}-labels-idx1-ubyte", 1)
 
 
 def _check(shapes: dict[str, _Shape], folder: Path) -> None:
-    """Raise DataError for files that claim too much together, no images, or other counts of labels."""
+    """Raise DataError for files that claim too many values, no images, or a different number of labels."""
     if (claimed := sum(map(math.prod, shapes.values()))) > MOST_BYTES:
         raise DataError(f"{folder}: its files claim {claimed:,} values, expected at most {MOST_BYTES:,}")
     for prefix in _NAMES.values():
@@ -91,12 +91,12 @@ def _check(shapes: dict[str, _Shape], folder: Path) -> None:
         if count != labels or not (count and height and width):
             raise DataError(
                 f"{folder}: {prefix} has {count:,} images of {width}×{height} and {labels:,} labels, "
-                "expected a label for each of some images"
+                "expected at least one image, and a label for each"
             )
 
 
 def _read(folder: Path, stem: str, dimensions: int, what: Callable[[_Stream, Path, int, int], _T]) -> _T:
-    """Read something of one IDX file of bytes with that many dimensions."""
+    """Open one IDX file of uint8 with that many dimensions and return the result of `read`."""
     names = (folder / stem, folder / f"{stem}.gz")
     path = next((p for p in names if os.path.lexists(p)), None)
     if path is None:
@@ -114,11 +114,11 @@ def _read(folder: Path, stem: str, dimensions: int, what: Callable[[_Stream, Pat
 
 
 def _read_shape(file: _Stream, path: Path, dimensions: int, there: int) -> _Shape:
-    """Read the header of a stream that can't have more than `there` bytes."""
+    """Read the header of a stream of at most `there` bytes."""
     length = 4 + 4 * dimensions
     header = file.read(length)
     if len(header) < length or header[:2] != b"\0\0":
-        raise DataError(f"{path} is no IDX file: it does not begin with the header of one")
+        raise DataError(f"{path} is not an IDX file: it has no IDX header")
     if header[2:4] != bytes([8, dimensions]):
         kind = _TYPES.get(header[2], f"the unknown type {header[2]}")
         raise DataError(
@@ -133,19 +133,19 @@ def _read_shape(file: _Stream, path: Path, dimensions: int, there: int) -> _Shap
             f"{_MOST_SIDE:,}, and {MOST_BYTES:,} values in all files"
         )
     if length + values > there:
-        raise DataError(f"{_claim(path, shape)}, but is cut off: copy it again")
+        raise DataError(f"{_claim(path, shape)}, but is truncated: copy it again")
     return shape
 
 
 def _read_values(file: _Stream, path: Path, dimensions: int, there: int) -> NDArray[np.uint8]:
-    """Read the header and as many values as it says; nothing may follow."""
+    """Read the header and the values that it states; nothing may follow."""
     shape = _read_shape(file, path, dimensions, there)
     values = math.prod(shape)
     found, at = np.empty(values, np.uint8), 0
     while at < values:
         piece = file.read(min(_PIECE, values - at))
         if not piece:
-            raise DataError(f"{_claim(path, shape)}, but has only {at:,}: it is cut off, copy it again")
+            raise DataError(f"{_claim(path, shape)}, but has only {at:,}: it is truncated, copy it again")
         found[at : at + len(piece)] = np.frombuffer(piece, np.uint8)
         at += len(piece)
     if file.read(1):

@@ -1,4 +1,4 @@
-"""What a source of labelled images gives, and how its paths become labelled items."""
+"""Sources of labelled images, and how paths become labelled items."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ __all__ = [
     "list_items",
 ]
 MOST_CLASSES = 10_000
-# Folders one inside the other. An archive can claim tens of thousands for each file.
+# Nested folders. An archive can claim tens of thousands for each file.
 MOST_DEPTH = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One image: its id (unique in the source), its class, its official split and its group if it has one.
+    """One image: its id (unique in the source), its class, and optionally its official split and its group.
 
     Images of one group belong together, such as the frames of one recording: no two splits share a group.
     """
@@ -52,7 +52,7 @@ class Item:
 class Source(Protocol):
     """A labelled set of images. `read` returns uint8 H×W (grey) or H×W×3 (BGR), or raises ImageError.
 
-    `background` is the ground for transparent ones: it is set by who knows the model that they are for.
+    `background` is the ground for transparent images; set it to the model's.
     """
 
     labels: tuple[str, ...]
@@ -62,18 +62,17 @@ class Source(Protocol):
     def read(self, item: Item, least: int | None = None) -> NDArray[np.uint8]:
         """Read one image.
 
-        Its shorter side has at least `least` pixels where a JPEG is decoded smaller, None for the full size:
-        a `Classifier.least_side` gives what that classifier gets of a file everywhere.
+        A JPEG may be decoded smaller, with at least `least` pixels in its shorter side; None for the full
+        size. With `Classifier.least_side`, the image is the one that this classifier always gets from a file.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What paths amount to.
+    """The items found in paths.
 
-    `foreign` are files by their kind that people take for images and that are not read; `notes` are lines
-    for a person.
+    `foreign` are files of unsupported image formats, by kind; `notes` are lines for the user.
     """
 
     labels: tuple[str, ...]
@@ -85,16 +84,16 @@ class Listed:
 def list_items(
     names: Iterable[str], source: str, peek: Callable[[str], bytes], layout: LayoutName = "auto"
 ) -> Listed:
-    """Find classes and splits in paths; a path that ends in / is a folder.
+    """Find classes and splits in paths; a path that ends with / is a folder.
 
     Parameters
     ----------
     source
-        What to call it in messages.
+        Its name in messages.
     peek
         Returns a file's first bytes, see `image_names.sort_names`.
     layout
-        What the folders are; `auto` to find it out.
+        The layout of the folders; `auto` to detect it.
 
     Raises
     ------
@@ -103,11 +102,11 @@ def list_items(
     """
     visible = [n for n in names if not any(is_junk(part) for part in n.split("/"))]
     images, foreign = sort_names((n for n in visible if not n.endswith("/")), peek)
-    # Of a folder with nothing but other files it has to be said that it is no class.
+    # A folder with only other files is reported, because it is not a class.
     folders = {posixpath.dirname(n) for n in visible}
     if deep := next((f for f in folders if f.count("/") >= MOST_DEPTH), None):
         raise DataError(
-            f"{source}: {deep[:40]}… has {deep.count('/') + 1:,} folders one inside the other, "
+            f"{source}: {deep[:40]}… has {deep.count('/') + 1:,} nested folders, "
             f"{MOST_DEPTH} are read: expected a folder for each class, with images inside"
         )
     counts = Counter(posixpath.dirname(n) for n in images)
@@ -138,12 +137,12 @@ def list_items(
 def _stray(names: list[str], source: str) -> str:
     if not names:
         return ""
-    many = f"{len(names):,} images that lie" if len(names) > 1 else "an image that lies"
-    return f"{source}: left out {many} in no folder of a class: {names[0]}{' …' if len(names) > 1 else ''}"
+    many = f"{len(names):,} images that are" if len(names) > 1 else "an image that is"
+    return f"{source}: left out {many} in no class folder: {names[0]}{' …' if len(names) > 1 else ''}"
 
 
 def _check_name(path: str, source: str) -> None:
-    """Raise DataError for a name in another encoding, as old archives have them: no report can show it."""
+    """Raise DataError for a name that is not UTF-8, as in old archives: no report can show it."""
     try:
         path.encode()
     except UnicodeEncodeError as error:
@@ -159,14 +158,14 @@ def check_classes(
 ) -> None:
     """Raise DataError for fewer than two classes, too many, an empty one, and one that can't be printed.
 
-    `strays` are images in no folder of a class.
+    `strays` are images in no class folder.
     """
     left_out = f"; {left_out_of(foreign)}" if foreign else ""
     wanted = f"{source}: expected a folder of images for each of two or more classes"
     if not filled and not strays and foreign is not None:
         raise DataError(f"{wanted}, found no images ({USUAL}){left_out}")
     if not labels:
-        loose = "images that lie in none: if these are one class, give the folder above"
+        loose = "images that are in none: if these are one class, give the folder above"
         raise DataError(f"{wanted}, found {loose if strays else 'none'}{left_out}")
     if len(labels) < 2:
         raise DataError(f"{wanted}, found only {labels[0]!r}: add another class{left_out}")
@@ -188,7 +187,7 @@ def check_classes(
 
 
 def _besides(foreign: dict[str, list[str]], label: str) -> str:
-    """Say which files of other kinds lie in a class's folder, or in all."""
+    """Return which files of unsupported formats are in a class's folder, as the end of a message."""
     inside = {
         kind: [n for n in names if not label or label in map(plain_name, n.split("/"))]
         for kind, names in foreign.items()

@@ -1,7 +1,8 @@
 """Finds classes and splits in a tree of folders: `<class>/*` or `<split>/<class>/*`.
 
-Splits are known by their names in many spellings, and count only where they hold folders of classes. What
-looks like splits and is not understood is refused: a model of the classes "train" and "test" helps nobody.
+Splits are recognized by their names in many spellings, and only where they contain class folders. Folders
+that look like splits but are not understood are refused: a model of the classes "train" and "test" is of no
+use.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ _SPLITS: dict[str, SplitName] = {
 _ORDER: tuple[SplitName, ...] = ("train", "validation", "test")
 _SUFFIXES = frozenset({"set", "data", "dataset", "images", "image", "imgs", "img", "split", "samples"})
 _JOINED = re.compile(r"(.+?)(set|data)")
-# Words of folders that stand beside splits or for them, in ways that are not known here.
+# Names of folders next to splits, or of unknown kinds of splits.
 _LIKE_SPLIT = re.compile(r"(train|test|val|eval|dev|holdout|fold|split|pred|unseen|unlabel).*")
 _UNLABELLED = re.compile(r"pred.*|predict.*|unlabel.*|unseen")
 _SHOWN = 6
 
 
 def split_of(name: str) -> SplitName | None:
-    """Return the split that a name stands for: `train`, `Testing`, `training_set`, `seg_train`."""
+    """Return the split of a folder's name, such as `train`, `Testing`, `training_set`, `seg_train`."""
     words = _words(name)
     while len(words) > 1 and words[-1] in _SUFFIXES:
         words.pop()
@@ -51,7 +52,7 @@ def _words(name: str) -> list[str]:
 
 @dataclass(slots=True)
 class Node:
-    """A folder: how many images lie directly in it, how many in all below it, and the folders in it."""
+    """A folder: the number of images directly in it and in all below it, and its subfolders."""
 
     images: int = 0
     total: int = 0
@@ -59,17 +60,17 @@ class Node:
 
     @property
     def filled(self) -> dict[str, Node]:
-        """The folders in it with images anywhere below them."""
+        """The subfolders with images anywhere below them."""
         return {name: node for name, node in self.folders.items() if node.total}
 
     @property
     def nested(self) -> bool:
-        """Whether images lie in its folders only."""
+        """Whether it has images in its subfolders only."""
         return not self.images and self.total > 0
 
 
 def make_tree(counts: Mapping[str, int], empty: Iterable[str]) -> Node:
-    """Make a tree of folders' paths with how many images lie in each, and of paths without images."""
+    """Build a tree from folder paths with their numbers of images, and from paths without images."""
     root = Node()
     for path, count in (*counts.items(), *((path, 0) for path in empty)):
         node = root
@@ -83,19 +84,18 @@ def make_tree(counts: Mapping[str, int], empty: Iterable[str]) -> Node:
 
 @dataclass(frozen=True, slots=True)
 class FolderLayout:
-    """How a tree is read.
+    """How a tree of folders is read.
 
     Attributes
     ----------
     root
-        The folder that wraps everything, without splits the one that holds the classes.
+        The common parent folder; without splits, the folder of the classes.
     splits
-        The folders that hold the classes of a split, with the split; none where there are no splits.
+        The folders with the classes of a split, and that split; empty without splits.
     left_out
-        Folders beside the splits that hold images, but no classes.
+        Folders next to the splits with images but without classes.
     doubtful
-        Without splits: the classes, where all have the same folders inside, as splits in a language that is
-        not known here would.
+        Without splits: the classes, where all contain the same folders, as splits with unknown names would.
     """
 
     root: Parts
@@ -115,10 +115,10 @@ class FolderLayout:
         return (plain_name(parts[at]), split) if len(parts) > at + 1 else None
 
     def describe(self, source: str) -> str:
-        """Return a line that says what the splits are taken from; empty where nothing is to be said."""
+        """Return a note on which folders are read as splits; "" where none is needed."""
         if self.doubtful:
             return (
-                f"{source}: takes {_listed(self.doubtful)} for classes, which have the same folders inside: "
+                f"{source}: reads {_listed(self.doubtful)} as classes, though they contain the same folders: "
                 "if they are splits, call them train, val and test"
             )
         if not self.splits:
@@ -128,12 +128,12 @@ class FolderLayout:
         rest = f"; left out {_listed(['/'.join(p) for p in self.left_out])}, no classes in it"
         return (
             f"{source}: splits by folder: {found}{rest if self.left_out else ''} "
-            "(--layout classes takes each folder for a class)"
+            "(--layout classes reads each folder as a class)"
         )
 
 
 def read_layout(tree: Node, source: str, wanted: LayoutName = "auto") -> FolderLayout:
-    """Tell splits from classes. Raises DataError for what looks like splits but is not understood."""
+    """Detect splits and classes. Raises DataError for folders that look like splits but are unclear."""
     root, node = _unwrapped(tree, wanted)
     if wanted == "classes":
         return FolderLayout(root, {})
@@ -154,7 +154,7 @@ def read_layout(tree: Node, source: str, wanted: LayoutName = "auto") -> FolderL
     foreign = [n for n in others if n not in named and not _is_unlabelled(n, filled[n])]
     if foreign:
         beside = _listed(sorted(nested))
-        raise _unclear(node, source, f"{foreign[0]!r} stands beside {beside}")
+        raise _unclear(node, source, f"{foreign[0]!r} is next to {beside}")
     flat = [n for n in others if n in named]
     if flat and "train" not in {named[n] for n in nested}:
         raise _unclear(node, source, f"{flat[0]!r} has no folders of classes in it")
@@ -173,7 +173,7 @@ def _layout(
         if named[name] in splits.values():
             raise DataError(f"{source}: {name!r} is a second folder for the {named[name]} split: {_CURE}")
         if odd := [n for n, inside in node.filled.items() if split_of(n) and inside.nested]:
-            raise DataError(f"{source}: {'/'.join(path)} has {odd[0]!r} beside its classes: {_CURE}")
+            raise DataError(f"{source}: {'/'.join(path)} has {odd[0]!r} next to its classes: {_CURE}")
         splits[path] = named[name]
     _check_shared(places, named, source)
     return FolderLayout(root, splits, tuple((*root, name) for name in others))
@@ -186,7 +186,7 @@ _CURE = (
 
 
 def _check_shared(places: dict[str, _Place], named: dict[str, SplitName], source: str) -> None:
-    """Raise DataError for splits without a class in common: what lies in one of them are no classes."""
+    """Raise DataError for splits without a common class: the folders in one of them are not classes."""
     train = next((n for n in places if named[n] == "train"), None)
     for name, (path, node) in places.items():
         if train is None or name == train:
@@ -202,7 +202,7 @@ def _check_shared(places: dict[str, _Place], named: dict[str, SplitName], source
 
 
 def _unwrapped(tree: Node, wanted: LayoutName) -> _Place:
-    """Go down through single folders that wrap everything, as archives have them."""
+    """Descend through single parent folders, as in archives."""
     path: Parts = ()
     while len(tree.folders) == 1:
         [(name, inside)] = tree.folders.items()
@@ -213,7 +213,7 @@ def _unwrapped(tree: Node, wanted: LayoutName) -> _Place:
 
 
 def _unfolded(node: Node, path: Parts, split: SplitName) -> _Place:
-    """Go down from a split's folder where it has one folder too many: `train/train`."""
+    """Descend from a split's folder into one nested folder: `train/train`."""
     while not node.images and len(node.filled) == 1:
         [(name, inside)] = node.filled.items()
         if split_of(name) != split:
@@ -223,7 +223,7 @@ def _unfolded(node: Node, path: Parts, split: SplitName) -> _Place:
 
 
 def _unwrapped_all(places: dict[str, _Place]) -> dict[str, _Place]:
-    """Go down where every split wraps its classes in one folder: `train/images/<class>`."""
+    """Descend where every split has its classes in one nested folder: `train/images/<class>`."""
     while all(len(node.filled) == 1 and not node.images for _, node in places.values()):
         inside = {
             key: ((*path, name), inner)
@@ -237,19 +237,19 @@ def _unwrapped_all(places: dict[str, _Place]) -> dict[str, _Place]:
 
 
 def _alike(folders: dict[str, Node]) -> tuple[str, ...]:
-    """Return the names of folders where all have the same two or more folders inside, and no images."""
+    """Return the names of folders that all contain the same two or more folders and no images."""
     inside = {frozenset(map(plain_name, node.filled)) for node in folders.values()}
     same = len(folders) > 1 and len(inside) == 1 and len(next(iter(inside))) > 1
     return tuple(sorted(folders)) if same and all(node.nested for node in folders.values()) else ()
 
 
 def _is_flat(node: Node) -> bool:
-    """Whether a folder's images are in it, and not in folders of classes; a few strays do not count."""
+    """Whether a folder's images are directly in it, not in class folders; a few strays do not count."""
     return not node.filled or (node.images > 0 and len(node.filled) < 2)
 
 
 def _is_unlabelled(name: str, node: Node) -> bool:
-    """Whether a folder holds images to be predicted, as some datasets have one: `seg_pred/seg_pred/*`."""
+    """Whether a folder has unlabelled images to predict, as in some datasets: `seg_pred/seg_pred/*`."""
     return any(map(_UNLABELLED.fullmatch, _words(name))) and len(node.filled) < 2
 
 

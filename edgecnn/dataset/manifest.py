@@ -1,4 +1,4 @@
-"""Labelled images that a CSV file names."""
+"""Labelled images listed in a CSV file."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 
     from edgecnn.bundle.convention import Background
 
-# Of one line and of its columns: a file without an end of line would be read whole.
+# Limits of a line and its columns: a file without a line end would be read whole.
 MOST_LINE, MOST_COLUMNS = 1 << 20, 100
 _COLUMNS = ("path", "label", "split", "group")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 class ManifestSource:
-    """A CSV file with the columns `path,label` and, if wanted, `split` and `group`, in any order.
+    """A CSV file with the columns `path,label` and optionally `split` and `group`, in any order.
 
-    Paths are relative to the file's folder, and may lead out of it. An empty split is drawn like those of
-    images without one.
+    Paths are relative to the file's folder, and may point outside. Images with an empty split are
+    split at random.
     """
 
     background: Background = "white"
@@ -54,8 +54,8 @@ class ManifestSource:
         return read_image(self._find(item.id), least, background=self.background)
 
     def _find(self, name: str) -> str:
-        """Return a file's path; where there is none, that of the same name in Unicode's other form."""
-        # Not by pathlib, which takes longer than to find that a file is missing.
+        """Return a file's path; where it is missing, that of the same name in the other Unicode form."""
+        # Not with pathlib, which takes longer than the check itself.
         path = os.path.join(self._folder, name)  # noqa: PTH118
         if name.isascii() or os.path.lexists(path):
             return path
@@ -74,7 +74,7 @@ def _read_rows(path: Path) -> list[_Row]:
                 raise DataError(f"{path} is UTF-16, expected UTF-8: save it again as `CSV UTF-8`")
             file.seek(0)
             with io.TextIOWrapper(file, "utf-8-sig", newline="") as text:
-                # Strictly: an open quote would otherwise swallow the lines behind it.
+                # Strict: an open quote would otherwise swallow the following lines.
                 return list(_rows(csv.reader(_lines(text, path), strict=True), path))
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is no UTF-8 text ({error.reason}): save it again as `CSV UTF-8`") from error
@@ -124,7 +124,7 @@ def _rows(reader: Any, path: Path) -> Iterator[_Row]:
 
 
 def _places(names: list[str], path: Path) -> list[int]:
-    """Return where the columns stand; a place that no row has for one that is left out."""
+    """Return the index of each column; an index beyond each row for a missing one."""
     if len(names) > MOST_COLUMNS:
         raise DataError(f"{path} has {len(names):,} columns, expected path,label with split and group")
     for column in _COLUMNS:
@@ -133,13 +133,13 @@ def _places(names: list[str], path: Path) -> list[int]:
         if column in ("path", "label") and column not in names:
             raise DataError(
                 f"{path} has no column {column!r}: its first line must be "
-                "path,label with split and group where wanted"
+                "path,label, and optionally split and group"
             )
     return [names.index(column) if column in names else sys.maxsize for column in _COLUMNS]
 
 
 def _readable(reader: Any, path: Path) -> Iterator[list[str]]:
-    """Yield a reader's rows. Raises DataError with the line where one is no CSV."""
+    """Yield a reader's rows. Raises DataError with the line number where a row is not CSV."""
     try:
         yield from reader
     except csv.Error as error:

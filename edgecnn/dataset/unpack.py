@@ -1,4 +1,4 @@
-"""Unpacks compressed data that can't be trusted: in bounded pieces, and never more than was announced."""
+"""Unpacks untrusted compressed data, in bounded pieces and never beyond the announced size."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _PIECE, _MOST_AT_ONCE = 1 << 16, 1 << 20
-# zlib's own figure; a file of zeros comes to 1 : 1030.
+# zlib's documented maximum; a file of zeros reaches 1 : 1030.
 DEFLATE_RATIO = 1032
 
 
 class Unpacker(Protocol):
-    """What takes packed bytes and gives at most so many unpacked ones."""
+    """A decompressor with bounded output."""
 
     @property
     def eof(self) -> bool:
-        """Whether the end of the stream was reached; not every kind marks it."""
+        """Whether the end of the stream was reached; not every format marks it."""
         ...
 
     @property
     def needs_input(self) -> bool:
-        """Whether it has given all that it can give of what it got."""
+        """Whether it needs more input to produce output."""
         ...
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        """Unpack some of `data` and of what was left before."""
+        """Unpack at most `max_length` bytes from `data` and the remaining input."""
         ...
 
 
@@ -47,18 +47,18 @@ class Deflated:
 
     @property
     def needs_input(self) -> bool:
-        """Whether nothing is left of what it got."""
+        """Whether all input is used up."""
         return not self._stream.unconsumed_tail
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        """Unpack at most so many bytes; what is left of `data` is kept."""
+        """Unpack at most `max_length` bytes; the rest of `data` is kept."""
         return self._stream.decompress(self._stream.unconsumed_tail + data, max_length)
 
 
 class ZipLzma:
-    """LZMA as zip archives have it: two bytes of version, two of length, then the properties (APPNOTE 5.8.8).
+    """LZMA as in zip archives: two bytes of version, two of length, then the properties (APPNOTE 5.8.8).
 
-    `size` is how much it unpacks to: a dictionary need not be larger, whatever it asks for.
+    `size` is the unpacked size: the dictionary need not be larger, whatever the header asks for.
     """
 
     def __init__(self, size: int) -> None:
@@ -73,11 +73,11 @@ class ZipLzma:
 
     @property
     def needs_input(self) -> bool:
-        """Whether nothing is left of what it got."""
+        """Whether all input is used up."""
         return self._stream is None or self._stream.needs_input
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        """Unpack at most so many bytes."""
+        """Unpack at most `max_length` bytes."""
         if self._stream is None:
             self._head += data
             length = 4 + int.from_bytes(self._head[2:4], "little")
@@ -103,7 +103,7 @@ def _lzma_filter(properties: bytes, size: int) -> dict[str, Any]:
 
 
 def unpacker(method: int, size: int) -> Unpacker | None:
-    """Return what unpacks a zip archive's method to that many bytes; None for an unknown one."""
+    """Return a decompressor for a zip archive's method and unpacked size; None for an unknown method."""
     makers: dict[int, Callable[[], Unpacker]] = {
         8: Deflated, 12: bz2.BZ2Decompressor, 14: lambda: ZipLzma(size)
     }  # fmt: skip
@@ -116,7 +116,7 @@ def unpack(read: Callable[[int], bytes], by: Unpacker, size: int) -> bytes:
     Raises
     ------
     ValueError
-        Where it gives more or fewer.
+        Where it unpacks to more or fewer bytes.
     zlib.error, lzma.LZMAError, OSError, EOFError
         Where it is damaged.
     """

@@ -10,7 +10,7 @@ from edgecnn.doctor.diagnosis import Diagnosis, Status, System
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Diagnosis", "Status", "System", "examine"]
+__all__ = ["Status", "examine"]
 
 # Imported one by one: where OpenCV is missing, the others still report.
 PARTS = ("machine", "software", "cameras", "coral")

@@ -13,6 +13,18 @@ if TYPE_CHECKING:
 
     from edgecnn.bundle.bundle import Model
 
+__all__ = [
+    "ENGINES",
+    "MAX_THREADS",
+    "Engine",
+    "choice",
+    "edgetpu",
+    "interpreter",
+    "open_engine",
+    "probe",
+    "threads",
+]
+
 
 class Engine(Closing, Protocol):
     """Runs one model in one thread at a time; whoever opened it closes it.

@@ -1,4 +1,4 @@
-"""How well models know labelled images, as they are and corrupted, without any training library.
+"""Evaluates models on labelled images, clean and corrupted, without a training library.
 
 Every image is read as `classify` reads it, prepared once, and corrupted once for all variants of a model.
 """
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from edgecnn.bundle.bundle import Bundle
     from edgecnn.dataset import Item, LayoutName, Source
 
-# How many images are kept as second objects, of as many classes as there are.
+# The number of images kept as second objects, spread over all classes.
 SECOND_OBJECTS = 64
-# How many of the labels that do not fit an error names.
+# The most labels that an error lists.
 _NAMED = 5
 
 
@@ -54,26 +54,26 @@ def evaluate(
     Parameters
     ----------
     model
-        A bundle's name or folder, of which int8 and float32 are measured; a `.tflite` file; or a classifier
-        that is open, which is measured alone and stays open.
+        A bundle's name or folder, whose int8 and float32 are measured; a `.tflite` file; or an open
+        classifier, which is measured alone and stays open.
     data
         A folder, zip, CSV or IDX folder, or a name in $EDGECNN_DATA.
     split
-        `train`, `validation`, `test` or `all`; for None the official test images, or all where there are
+        `train`, `validation`, `test` or `all`; None for the official test images, or all where there are
         none.
     limit
-        At most so many images, of every class its share.
+        At most this many images, stratified by class.
     layout
-        What the folders of the data are: `splits` with classes inside, `classes`, or `auto`.
+        The layout of the folders: `splits` with classes inside, `classes`, or `auto`.
     corruptions, seed, progress
-        As of `evaluate_variants`.
+        See `evaluate_variants`.
     options
-        What else `edgecnn.load` takes, such as `labels` for a bare file.
+        Other options of `edgecnn.load`, such as `labels` for a bare file.
 
     Raises
     ------
     ModelError, LabelsError, DataError, OptionError
-        Each with one clear line.
+        With a message in one line.
     """
     path = locate(os.fspath(data))
     source = open_source(path, layout)
@@ -91,9 +91,9 @@ def evaluate(
 
 
 def evaluated(model: str | os.PathLike[str]) -> list[str | None]:
-    """Return which variants are measured: int8 and float32 of a bundle where it has them, else all it has.
+    """Return the variants to measure: a bundle's int8 and float32 where it has them, else all of them.
 
-    What was compiled for the Edge TPU is left out; a file is what it is, None.
+    Variants compiled for the Edge TPU are left out; a bare file gives None.
     """
     path = find(model)
     if not path.is_dir():
@@ -120,28 +120,28 @@ def evaluate_variants(
     classifiers
         The open variants by name; all have the same labels and see the same pixels.
     source, items
-        Where to read, and what.
+        The data, and which of its items to read.
     data
-        What the data are called in the result.
+        The data's name in the result.
     corruptions
-        Names from `edgecnn.evaluation.corruption.NAMES`; none for clean images alone.
+        Names from `edgecnn.evaluation.corruption.NAMES`; empty for clean images only.
     seed
-        With an item's id, the corruption's name and its strength it decides every pixel.
+        Random seed. With an item's id, the corruption's name and its strength it determines every pixel.
     progress
-        Called after each image with the number of images that are done.
+        Called after each image with the number of finished images.
 
     Raises
     ------
     LabelsError
-        Where the data have a class that the model has not.
+        Where the data have a class that the model does not have.
     ModelError
         Where the variants do not see the same pixels.
     AnswerError
-        Where one of them answers NaN or infinity: it can't be evaluated.
+        Where one of them returns NaN or infinity.
     DataError
         Where no image can be read.
     OptionError
-        For a corruption that is not known.
+        For an unknown corruption.
     """
     if unknown := [name for name in corruptions if name not in NAMES]:
         raise OptionError(f"no corruption {unknown[0]!r}: choose from {', '.join(NAMES)}")
@@ -152,7 +152,7 @@ def evaluate_variants(
     view = View(first.model.input, first.model.file.inputs[0])
     others = _second_objects(source, seed) if "second_object" in corruptions else []
     corrupter = Corrupter(corruptions, view, seed, others)
-    # Scenes show a subject smaller, so that they need more of its pixels.
+    # Scenes show a subject smaller, so they need more of its pixels.
     scenes = bool(SCENES.keys() & set(corruptions))
     truths: list[int] = []
     named: list[list[int]] = []
@@ -203,17 +203,17 @@ def evaluate_variants(
 
 
 def choose(items: Sequence[Item], limit: int | None, seed: int = 0) -> list[Item]:
-    """Return `limit` items with every class' share, in their order; all of them for None.
+    """Return `limit` items, stratified by class, in their order; all items for None.
 
-    A smaller limit gives a part of what a larger one gives. Which ones depends on the seed and on their ids,
-    not on their order.
+    A smaller limit gives a subset of a larger one's items. The choice depends on the seed and the ids, not on
+    the order.
     """
     if limit is None or limit >= len(items):
         return list(items)
     by_class: dict[int, list[Item]] = {}
     for item in sorted(items, key=lambda i: digest(seed, i.id)):
         by_class.setdefault(item.label, []).append(item)
-    # The k-th of n stands at (k + ½)/n of its class: taking the lowest places takes equal shares.
+    # The k-th of n has the rank (k + ½)/n in its class: taking the lowest ranks takes equal shares.
     places = [
         ((k + 0.5) / len(members), label, item.id)
         for label, members in by_class.items()
@@ -224,9 +224,9 @@ def choose(items: Sequence[Item], limit: int | None, seed: int = 0) -> list[Item
 
 
 def select(items: Sequence[Item], split: str | None, data: str = "") -> list[Item]:
-    """Return the items of a split, of `all`, or, for None, of the official test if there is one, else all.
+    """Return the items of a split or of `all`; for None, of the official test split, else all items.
 
-    Raises DataError where the data have no such split.
+    Raises DataError where the data do not have the split.
     """
     official = {item.split for item in items if item.split}
     if split is None:
@@ -239,31 +239,31 @@ def select(items: Sequence[Item], split: str | None, data: str = "") -> list[Ite
 
 
 def seen_in_training(bundle: Bundle, data: str, items: Sequence[Item]) -> str | None:
-    """Say in one line that some of these images trained the bundle, where its manifest and names tell."""
+    """Return a note where the bundle was trained on some of these images, by its manifest; else None."""
     facts = bundle.facts
     if not facts.trained or not facts.data or plain_name(facts.data) != plain_name(data):
         return None
     if all(item.split == "test" for item in items):
         return None
     if any(item.split for item in items):
-        return f"note: {bundle.name} was trained on {data}: not only test images, so the figures are too good"
+        return f"note: {bundle.name} was trained on {data}: not only test images, so the results are too good"
     if facts.by_folds:
         return (
-            f"note: {bundle.name} was trained on all of {data}, so the figures here are too good: those of "
-            "its card are of folds, networks of the same recipe that were tested on images they had not seen"
+            f"note: {bundle.name} was trained on all of {data}, so the results here are too good: those on "
+            "its card are from folds: networks of the same recipe, tested on images that they had not seen"
         )
     return (
         f"note: {data} has no official test split, and {bundle.name} was trained on most of it (its own test "
-        f"split was drawn with seed {facts.seed}): the figures are too good"
+        f"split was drawn with seed {facts.seed}): the results are too good"
     )
 
 
 def match_labels(
     data_labels: Sequence[str], model_labels: Sequence[str], model: str, data: str = ""
 ) -> list[int]:
-    """Return the model's index for each class of the data, matched by name in one Unicode form.
+    """Return the model's index for each class of the data, matched by normalized name.
 
-    The data may lack classes of the model. Raises LabelsError where the model lacks one of the data.
+    The data may lack classes of the model. Raises LabelsError where the model lacks a class of the data.
     """
     index = {plain_name(label): i for i, label in reversed(list(enumerate(model_labels)))}
     wanted = [plain_name(label) for label in data_labels]
@@ -272,14 +272,14 @@ def match_labels(
         unused = [label for label in model_labels if plain_name(label) not in set(wanted)]
         raise LabelsError(
             f"the labels do not fit: {data or 'the data'} has {_some(missing)}, which {model} does not know; "
-            f"{model} has {_some(unused)}{' besides' if len(missing) < len(data_labels) else ''}: "
+            f"{model} has {_some(unused)}{' in addition' if len(missing) < len(data_labels) else ''}: "
             "rename the classes of the data, or give the labels with --labels"
         )
     return [index[label] for label in wanted]
 
 
 def _second_objects(source: Source, seed: int) -> list[tuple[int, NDArray[np.uint8]]]:
-    """Read some images of every class, to stand beside others."""
+    """Read some images of each class, as second objects of scenes."""
     found = []
     for item in choose(source.items, SECOND_OBJECTS, seed):
         with contextlib.suppress(ImageError, DataError):
@@ -288,15 +288,15 @@ def _second_objects(source: Source, seed: int) -> list[tuple[int, NDArray[np.uin
 
 
 def _common(classifiers: Mapping[str, Classifier]) -> Classifier:
-    """Return the first classifier; the others must take the same images."""
+    """Return the first classifier. Raises ModelError where another one's input or labels differ."""
     first, *rest = classifiers.values()
     spec = first.model.input
     ranges: Any = {"value_range": spec.value_range, "channel_ranges": spec.channel_ranges}
     for other in rest:
-        # What pixels become is each variant's own matter; which pixels there are is not.
+        # How pixels are quantized may differ between variants; which pixels they see may not.
         if replace(other.model.input, **ranges) != spec or other.labels != first.labels:
             names = f"{first.model.name} {first.model.variant} and {other.model.name} {other.model.variant}"
-            raise ModelError(f"{names} differ in their input or labels: evaluate them apart")
+            raise ModelError(f"{names} differ in their input or labels: evaluate them separately")
     return first
 
 

@@ -1,4 +1,4 @@
-"""An image of how a model holds: accuracy by corruption and strength, its variants side by side."""
+"""A heatmap of robustness: accuracy by corruption and strength, variants side by side."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def require_matplotlib() -> None:
-    """Raise MissingExtra where the extra `report` is not installed; before a long run, not after it."""
+    """Raise MissingExtra where the extra `report` is not installed; call it before a long run."""
     if importlib.util.find_spec("matplotlib") is None:
         raise MissingExtra(
-            "an image of the result needs matplotlib: pip install 'edgecnn[report]' "
+            "a plot of the result needs matplotlib: pip install 'edgecnn[report]' "
             "(in a clone of the project: pip install '.[report]')"
         )
 

@@ -1,4 +1,4 @@
-"""What an evaluation found: shares, counts, and the object that becomes JSON."""
+"""The result of an evaluation, and its JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ClassScore:
-    """One class: shares from 0 to 1, None where there is nothing to divide by."""
+    """One class: shares from 0 to 1, None where the denominator is 0."""
 
     pictures: int
     recall: float | None
@@ -28,7 +28,7 @@ class ClassScore:
 class VariantScore:
     """One variant of the model on the clean images.
 
-    `confusion` counts int64 classes×classes: true ones down, named ones across.
+    `confusion` counts, int64 classes×classes: true classes in rows, predicted ones in columns.
     """
 
     top1: float
@@ -38,12 +38,12 @@ class VariantScore:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What came out. Shares are 0 to 1.
+    """The result of an evaluation. Shares are 0 to 1.
 
-    `agreement` is the share of images on which all variants name the same class; None for one variant.
-    `corrupted` is the top-1 by corruption and variant, one figure for each strength. `skipped` says why for
-    each image that could not be read. `named` has the numbers of the classes that each variant named, int64
-    (images,). `left_out` counts the files of kinds that are not read, such as HEIC.
+    `agreement` is the share of images with the same best class in all variants; None for one variant.
+    `corrupted` is the top-1 by corruption and variant, one value for each strength. `skipped` has the reason
+    for each image that could not be read. `named` has the predicted class indices of each variant, int64
+    (images,). `left_out` counts the files of unsupported kinds, such as HEIC.
     """
 
     model: str
@@ -58,7 +58,7 @@ class Evaluation:
     left_out: int = 0
 
     def agreement_of(self, one: str, other: str) -> float:
-        """Return the share of images on which two variants name the same class."""
+        """Return the share of images with the same best class in two variants."""
         return float(np.mean(self.named[one] == self.named[other]))
 
     def mean_under(self, variant: str) -> float | None:
@@ -88,18 +88,18 @@ class Evaluation:
 
 
 def score(truth: NDArray[np.int64], named: NDArray[np.int64], labels: tuple[str, ...]) -> VariantScore:
-    """Compare the named classes with the true ones, int64 of shape (images,), both by number."""
+    """Score predicted against true class indices, both int64 (images,)."""
     confusion = np.zeros((len(labels), len(labels)), np.int64)
     np.add.at(confusion, (truth, named), 1)
     return VariantScore(float(np.mean(truth == named)), class_scores(confusion, labels), confusion)
 
 
 def class_scores(confusion: NDArray[np.int64], labels: tuple[str, ...]) -> dict[str, ClassScore]:
-    """Return what a confusion matrix says of each class; int64 classes×classes, true ones down."""
+    """Return each class's recall and precision; `confusion` is int64 classes×classes, true in rows."""
     there, called, right = confusion.sum(1).tolist(), confusion.sum(0).tolist(), np.diag(confusion).tolist()
     classes: dict[str, ClassScore] = {}
     for i, label in enumerate(labels):
-        # Some models give two outputs one name; the first of them stands for it.
+        # Some models have the same label for two outputs; the first one counts.
         classes.setdefault(
             label,
             ClassScore(

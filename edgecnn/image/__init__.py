@@ -1,1 +1,16 @@
 """From the bytes of an image to a model's input tensor, and text drawn on images."""
+
+__all__ = [
+    "figure_text",
+    "file",
+    "folder_walk",
+    "framing",
+    "header",
+    "input",
+    "names",
+    "preprocess",
+    "shrink",
+    "snapshot",
+    "text_drawing",
+    "worker",
+]

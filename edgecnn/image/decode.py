@@ -1,6 +1,6 @@
-"""Decodes an image with OpenCV, here and now; what comes in was checked before.
+"""Decodes a checked image with OpenCV, in this process.
 
-All versions of OpenCV talk to stderr while they fail.
+All versions of OpenCV print to stderr when they fail.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ def decode_checked(
     reduce: int = 1,
     background: Background = "white",
 ) -> NDArray[np.uint8]:
-    """Decode an image whose claim is known to be all right; see `image_file.decode_image`.
+    """Decode an image whose header was checked; see `edgecnn.image.file.decode_image`.
 
     Parameters
     ----------
     alpha
-        What the claim says of it.
+        The transparency that the header claims.
     """
     import cv2
     import numpy as np
@@ -54,7 +54,7 @@ def decode_checked(
             ) from error
         if isinstance(error, MemoryError) or "alloc" in reason:
             raise ImageError(
-                f"{source} takes more memory to decode than there is: make it smaller first"
+                f"{source} takes more memory to decode than is available: make it smaller first"
             ) from error
         raise ImageError(f"{source} can't be decoded: {reason}") from error
     if image is None and data[4:8] == b"ftyp" and not cv2.haveImageWriter("x.avif"):
@@ -63,11 +63,11 @@ def decode_checked(
             "convert it to JPEG or PNG first, or pip install -U opencv-python-headless"
         )
     if image is None:
-        raise ImageError(f"{source} is no image that can be decoded, or a damaged one")
+        raise ImageError(f"{source} can't be decoded as an image, or is damaged")
     if image.shape[0] * image.shape[1] > MAX_MEGAPIXELS * 1_000_000:
         raise ImageError(f"{source} has more than {MAX_MEGAPIXELS} megapixels: make it smaller first")
     if alpha is None:
-        # OpenCV leaves a grey PFM grey, whatever it is told.
+        # OpenCV decodes a gray PFM as gray, whatever the flags.
         return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image  # type: ignore[return-value]
     from edgecnn.image.transparency import flatten_decoded, upright  # few images are transparent
 

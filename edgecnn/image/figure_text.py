@@ -1,4 +1,4 @@
-"""Texts of others in Matplotlib's figures: fonts that have their characters, likenesses where none has."""
+"""Untrusted text in Matplotlib figures: fonts with its characters, replacements where none has them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from edgecnn.image.fonts import fonts_with, likeness, tell_once
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-_FONT = "DejaVu Sans"  # Matplotlib brings it along
+_FONT = "DejaVu Sans"  # installed with Matplotlib
 
 
 @contextmanager
 def figure_texts(texts: Iterable[str]) -> Iterator[Callable[[str], str]]:
-    """Choose fonts for these texts while a figure is drawn and saved; yields how one of them is written.
+    """Choose fonts for these texts while a figure is drawn and saved; yield a function that prepares a text.
 
-    A `$` stays one: a pair of them would be read as mathematics.
+    It escapes `$`: a pair of them would be read as mathematics.
     """
     from matplotlib import font_manager, rc_context
 

@@ -1,7 +1,7 @@
-"""Finds image files; reads one as a BGR array, and refuses what is damaged or too large.
+"""Finds image files, reads them as BGR arrays, and refuses damaged or too large ones.
 
-OpenCV decodes; what a file claims is checked before, and what such a check can't bound is decoded in another
-process, which has limits of time and memory. docs/safety.md has the figures.
+OpenCV decodes. The header's claims are checked before; files whose cost that check can't bound are decoded in
+another process, with limits of time and memory. docs/safety.md has the numbers.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
 
 # A JPEG of 200 megapixels has about 80 MB, a TIFF of 40 megapixels with 16 bits a channel 240.
 MOST_FILE_BYTES = 256 << 20
-# How many times longer than its processor time decoding may take by the clock.
+# The ratio of the time limit by the clock to that of processor time.
 _PATIENCE = 3
-# An image takes no more memory than this, nor more than this share of what there is.
+# An image takes at most this many bytes of memory, and at most 1/SHARE of the memory limit.
 MOST_MEMORY, SHARE = 800_000_000, 2
-# One that comes over the network, while a live loop has to go on, takes less.
+# Less for an image from the network, because the live loop must keep running.
 UPLOAD_SHARE, UPLOAD_MEGAPIXELS = 4, 25.0
 
 
 class Images(NamedTuple):
-    """The image files below a folder, and lines for a person on what was left out there."""
+    """The image files below a folder, and notes on the files that were left out, one line each."""
 
     paths: list[Path]
     notes: tuple[str, ...]
@@ -54,10 +54,10 @@ def list_images(path: Path) -> list[Path]:
 
 
 def find_images(path: Path) -> Images:
-    """Find the image files below a folder, sorted, hidden ones left out; or the one file itself.
+    """Find the image files below a folder, sorted, without hidden ones; a file's path gives that file.
 
     Links are followed, but no folder or file is listed twice; see `folder_walk.walk`. Raises ImageError for a
-    folder without any image, and where one below it can't be read.
+    folder without any image, and where a subfolder can't be read.
     """
     if not os.path.isdir(path):  # noqa: PTH112 - pathlib's raises where a folder may not be entered
         return Images([path], ())
@@ -67,7 +67,7 @@ def find_images(path: Path) -> Images:
         found = walk(path)
     except DataError as error:
         raise ImageError(str(error)) from error
-    # Special files and broken links are listed too: to read them says what they are.
+    # Special files and broken links are listed too, so that reading them reports the reason.
     images, foreign = sort_names(found.files, lambda name: peek(f"{path}/{name}"))
     left_out = describe_left_out(foreign, str(path))
     if not images:
@@ -79,16 +79,16 @@ def find_images(path: Path) -> Images:
 def read_image(
     path: str | os.PathLike[str], least: int | None = None, background: Background = "white"
 ) -> NDArray[np.uint8]:
-    """Read an image as uint8 H×W×3 BGR, turned as its EXIF orientation says.
+    """Read an image as uint8 H×W×3 BGR, in its EXIF orientation.
 
     16-bit, grey and CMYK images are converted.
 
     Parameters
     ----------
     least
-        How long the shorter side has to be at least, in pixels; see `reduction`. None for the full size.
+        The least length of the shorter side in pixels; see `reduction`. None for the full size.
     background
-        The ground on which a transparent image is laid.
+        The background of a transparent image.
 
     Raises
     ------
@@ -99,14 +99,14 @@ def read_image(
 
 
 def read_file(path: str | os.PathLike[str]) -> bytes:
-    """Read an image's file. Raises ImageError for one that is no regular file, or too large."""
+    """Read an image's file. Raises ImageError for a special file and for one that is too large."""
     try:
-        size = os.stat(path).st_size  # noqa: PTH116 - beside read_regular
+        size = os.stat(path).st_size  # noqa: PTH116 - next to read_regular
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
         meant = (did_you_mean(path) or "; check the path: `ls` shows what is here") if missing else ""
         raise ImageError(f"{path} can't be read: {error.strerror}{meant}") from error
-    except ValueError:  # a name that no path can have is read_regular's to refuse
+    except ValueError:  # read_regular refuses an impossible name
         size = 0
     most = most_file_bytes()
     if size > most:
@@ -125,17 +125,17 @@ def decode_image(
     Parameters
     ----------
     quiet
-        Keeps OpenCV off stderr, and with it all other threads for that time: not for a stream.
+        Keep OpenCV, and all other threads meanwhile, off stderr; not for a stream.
     reduce
-        1, or for a JPEG 2, 4 or 8: its sides become so many times shorter, each pixel the mean of those that
-        it stands for. That takes less time than to decode it in full.
+        1, or for a JPEG 2, 4 or 8: the factor by which its sides become shorter, by averaging. Takes less
+        time than decoding in full.
     """
     claim = read_claim(data, source, reduce)
     check_claim(claim, len(data), source, MAX_MEGAPIXELS, most_memory())
     if claim.bounded:
         return decode_checked(data, source, claim.alpha, quiet=quiet, reduce=reduce, background=background)
-    # Of a processor's time, so that it does not depend on other programs which images are read; the clock
-    # only ends what waits.
+    # The limit is one of processor time, so that other programs don't decide which images are read; the
+    # limit by the clock only ends a process that waits.
     processor_s = _limit_s(claim)
     return _worker().decode(
         data, source, reduce=reduce, background=background, limit_s=_PATIENCE * processor_s,
@@ -159,25 +159,25 @@ def decode_reduced(
 
 
 def _limit_s(claim: Claim) -> float:
-    """Return how long decoding a named image may compute: 2 s, and more for one of many pixels."""
+    """Return the limit of processor time for a local image: 2 s, and more for many pixels."""
     return min(2 + claim.pixels / 1.5e7, 9)
 
 
 @cache
 def most_memory() -> int:
-    """Return the most bytes that decoding one image may take, its file included."""
+    """Return the most bytes of memory for decoding one image, its file included."""
     return min(MOST_MEMORY, memory_limit() // SHARE)
 
 
 @cache
 def most_upload_memory() -> int:
-    """Return the same for an image that comes over the network."""
+    """Return the most bytes of memory for decoding an image from the network."""
     return min(MOST_MEMORY, memory_limit() // UPLOAD_SHARE)
 
 
 @cache
 def most_file_bytes() -> int:
-    """Return the most bytes that an image's file may have."""
+    """Return the largest allowed size of an image's file in bytes."""
     return min(MOST_FILE_BYTES, most_memory() // 2)
 
 
@@ -186,7 +186,7 @@ _made: list[ImageWorker] = []
 
 
 def _worker() -> ImageWorker:
-    """Return the process that decodes what has to be limited; it ends with this one."""
+    """Return the process that decodes with limits; it ends with this one."""
     from edgecnn.image.worker import ImageWorker
 
     with _making:
@@ -197,9 +197,9 @@ def _worker() -> ImageWorker:
 
 
 def reduction(data: bytes | bytearray, least: int | None) -> int:
-    """Return how many times smaller a file can be decoded with `least` pixels left along its shorter side.
+    """Return the factor by which a file can be decoded smaller while its shorter side keeps `least` pixels.
 
-    1 for what is no JPEG, and for a `least` of None.
+    1 for other formats than JPEG, and where `least` is None.
     """
     if least is None or (size := jpeg_size(data)) is None:
         return 1

@@ -1,6 +1,6 @@
-"""Lists the files below a folder: each folder and file once, whatever links lead to it.
+"""Lists the files below a folder, each folder and file once, even behind links.
 
-Hidden files, what systems put beside images, and what edgecnn itself wrote there are left out.
+Hidden files, junk files of operating systems, and edgecnn's own output are left out.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-# Files or rows: ImageNet has 1.4 million. What is kept of each takes some hundred bytes.
+# Files or rows: ImageNet has 1.4 million. Each takes some hundred bytes of memory.
 MOST_ITEMS = 2_000_000
 _MANIFEST, _MOST_MANIFEST = "bundle.json", 16 << 20
-# TensorBoard's logs have no mark of their own.
+# TensorBoard's logs have no mark file.
 _LOG = "events.out.tfevents."
 _NAMED = 3
 _Parts = tuple[str, ...]
@@ -32,11 +32,10 @@ _Key = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class FolderListing:
-    """What lies below a folder, as paths with / from there on, in order.
+    """The content of a folder, as relative paths with /, in order.
 
-    `files` are files of any kind, `empty` folders without any, with a / at the end. `again` are links to
-    folders and files that were read already, `own` folders that edgecnn wrote; nothing behind either is in
-    the lists.
+    `files` are files of any kind, `empty` folders without files, ending with /. `again` are links to folders
+    and files that are listed already, `own` folders that edgecnn wrote; the lists contain nothing below them.
     """
 
     files: list[str]
@@ -45,12 +44,12 @@ class FolderListing:
     own: list[str]
 
     def notes(self, where: str) -> Iterator[str]:
-        """Return lines for a person on what was left out, with as much of it as one can read."""
+        """Return notes on what was left out, one line each, with a few names."""
         if self.again:
             many = f"{len(self.again):,} links to what was" if len(self.again) > 1 else "a link to what was"
             yield f"{where}: left out {many} read already: {_some(self.again)}"
         if self.own:
-            yield f"{where}: left out what edgecnn wrote there: {_some(self.own)}"
+            yield f"{where}: left out edgecnn's own output: {_some(self.own)}"
 
 
 @dataclass(slots=True)
@@ -62,10 +61,10 @@ class _Listing:
 
 
 def walk(folder: Path, own: Iterable[Path] = ()) -> FolderListing:
-    """List a folder with all below it.
+    """List a folder recursively.
 
-    Folders come first, then those that links lead to, by the order of the links' names; of two links to one
-    folder or file the first is followed. Raises DataError for a folder that can't be read, and for too many
+    Folders come first, then the targets of links, in the order of the links' names; of two links to the same
+    folder or file, the first is followed. Raises DataError for a folder that can't be read, and for too many
     files.
 
     Parameters
@@ -91,7 +90,7 @@ def walk(folder: Path, own: Iterable[Path] = ()) -> FolderListing:
         path, parts, by_link = waiting.popleft()
         try:
             status = os.stat(path)  # noqa: PTH116 - a path object for each of millions is slow
-            # A folder's own subfolders can't lead back: only what lies behind a link is looked up.
+            # Subfolders can't lead back: only targets of links are looked up.
             if places.setdefault((status.st_dev, status.st_ino), parts) != parts and by_link:
                 again.append("/".join(parts))
                 continue
@@ -111,7 +110,7 @@ def walk(folder: Path, own: Iterable[Path] = ()) -> FolderListing:
             raise DataError(f"{folder} has more than {MOST_ITEMS:,} files below it, the most that are read")
     again += _add_links(file_links, files, places)
     filled = {parts[:-1] for parts in entered if parts}
-    # A folder that held nothing but edgecnn's own is not an empty one.
+    # A folder with nothing but edgecnn's output does not count as empty.
     filled |= {parts[:length] for parts in removed for length in range(len(parts))}
     listed = ["/".join((*parts, name)) for parts in sorted(files) for name in files[parts]]
     empty = ["/".join(parts) + "/" for parts in sorted(files) if not files[parts] and parts not in filled]
@@ -132,9 +131,9 @@ def _add_links(
         real = os.path.realpath(f"{path}/{name}")
         head, tail = os.path.split(real)
         try:
-            status = os.stat(head)  # noqa: PTH116 - beside realpath
+            status = os.stat(head)  # noqa: PTH116 - next to realpath
             place = places.get((status.st_dev, status.st_ino))
-        except OSError:  # whoever opens the link says so
+        except OSError:  # opening the link reports it
             place = None
         if real in seen or (place is not None and tail in known.get(place, ())):
             again.append("/".join((*parts, name)))
@@ -156,7 +155,7 @@ def _list(path: str) -> _Listing:
                 continue
             try:
                 is_folder = entry.is_dir()
-            except OSError:  # a link in a circle; whoever opens it says so
+            except OSError:  # a circular link; opening it reports that
                 is_folder = False
             linked = entry.is_symlink()
             if is_folder:
@@ -186,7 +185,7 @@ def _is_own(path: str, found: _Listing) -> bool:
 
 
 def peek(path: str) -> bytes:
-    """Return a file's first bytes, or none where it can't be read."""
+    """Return a file's first bytes; empty where it can't be read."""
     try:
         with open_regular(path, remember=False) as file:
             return file.read(PEEK_BYTES)

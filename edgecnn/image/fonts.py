@@ -1,4 +1,4 @@
-"""Fonts of this system by the characters that they have, and what stands in for characters that none has."""
+"""Finds system fonts by character, and replaces characters that no font has."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 _LISTING_S = 5
 _MOST = 5
-# Fontconfig is asked for so many characters at most in a process.
+# The most characters for which a process asks fontconfig.
 _MOST_ASKED = 200
 _SPECIAL = re.compile(r"bold|italic|oblique|mono|condensed|serif|light|thin|black", re.IGNORECASE)
-# Letters that Unicode does not take apart into a plain one and a mark.
+# Letters that Unicode does not decompose into a plain letter and a mark.
 _PLAIN = str.maketrans({
     "ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L",
     "đ": "d", "Đ": "D", "ð": "d", "þ": "th", "×": "x", "–": "-", "—": "-", "…": "...",
@@ -33,7 +33,7 @@ _told: set[str] = set()
 def fonts_with(char: str) -> tuple[str, ...]:
     """Return the files of up to five outline fonts that have a character, plain ones first.
 
-    None where there is no fontconfig (`fc-list`), and after many questions.
+    Empty without fontconfig (`fc-list`), and after many calls.
     """
     program = shutil.which("fc-list")
     _asked.add(char)
@@ -46,9 +46,10 @@ def fonts_with(char: str) -> tuple[str, ...]:
 
 
 def likeness(text: str, has: Callable[[str], bool]) -> str:
-    """Return a text in which each run of characters that no font has is replaced by something readable.
+    """Return a text in which each run of characters that no font has is replaced by readable text.
 
-    `é` becomes `e`, 🐱 `[cat face]`, हिन्दी `[devanagari]`. Joiners, and marks on what is replaced, go.
+    `é` becomes `e`, 🐱 `[cat face]`, हिन्दी `[devanagari]`. Joiners, and marks on
+    replaced characters, are removed.
     """
     if all(map(has, text)):
         return text
@@ -59,12 +60,12 @@ def likeness(text: str, has: Callable[[str], bool]) -> str:
 
 
 def tell_once(text: str, shown: str) -> None:
-    """Say on stderr that a text is drawn by its likeness; the first time in a process."""
+    """Print once per process that a text is drawn with replacements."""
     if not _told:
         _told.add(text)
         say(
             f"no font here has all characters of {text!r}, which is drawn as {shown!r}: install one that has "
-            "them, such as by `sudo apt install fonts-noto-core fonts-noto-cjk`"
+            "them, such as with `sudo apt install fonts-noto-core fonts-noto-cjk`"
         )
 
 

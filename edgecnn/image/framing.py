@@ -1,4 +1,4 @@
-"""Puts a camera's images upright, and says which part of them counts."""
+"""Rotates and mirrors a camera's frames, and marks their region of interest."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Framing:
     rotate
         Degrees clockwise: 0, 90, 180 or 270.
     flip
-        Whether left and right change places, as in a mirror.
+        Whether to mirror left and right.
     roi
-        The region of interest in pixels of the image as it is after both; None for all of it.
+        The region of interest in pixels after rotating and mirroring; None for the whole image.
     """
 
     def __init__(self, rotate: int = 0, *, flip: bool = False, roi: Box | None = None) -> None:
@@ -36,7 +36,7 @@ class Framing:
         self._rotate, self._flip, self._roi = rotate, flip, roi
 
     def __call__(self, frame: Frame) -> Frame:
-        """Return the frame as it is to be seen. Raises OptionError where the region leaves the image."""
+        """Return the framed frame. Raises OptionError where the region exceeds the image."""
         pixels = frame.pixels
         if self._rotate:
             pixels = cv2.rotate(pixels, _ROTATIONS[self._rotate])  # type: ignore[assignment]

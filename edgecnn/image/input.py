@@ -1,6 +1,6 @@
-"""What a caller may give as an image: a path, a PIL image or an array. All become arrays in BGR.
+"""Reads an image argument: a path, a PIL image or an array. All become arrays in BGR.
 
-PIL is not imported: its images are known by what they can do.
+PIL is not imported: its images are recognized by their methods.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _ORIENTATION = 0x0112  # EXIF's tag
 
 @runtime_checkable
 class PilImage(Protocol):
-    """The part of `PIL.Image.Image` that is used."""
+    """The used part of `PIL.Image.Image`."""
 
     @property
     def mode(self) -> str:
-        """How pixels are coded: `RGB`, `L`, `P` and others."""
+        """The pixel format: `RGB`, `L`, `P` and others."""
         ...
 
     def convert(self, mode: str) -> Any:
@@ -43,23 +43,23 @@ class PilImage(Protocol):
 def read_input(
     image: object, least: int | None = None, background: Background = "white", *, rgb: bool = False
 ) -> Any:
-    """Return an image as uint8 H×W (grey), H×W×3 (BGR) or H×W×4 (BGRA); arrays are checked elsewhere.
+    """Return an image as uint8 H×W (grey), H×W×3 (BGR) or H×W×4 (BGRA); arrays are not checked here.
 
     Parameters
     ----------
     image
-        A path; a PIL image, turned as its EXIF orientation says, like a file; or an array.
+        A path; a PIL image, in its EXIF orientation, like a file; or an array.
     least
-        How long the shorter side of a JPEG file has to be at least; see `image_file.reduction`.
+        The least length of the shorter side of a JPEG file; see `edgecnn.image.file.reduction`.
     background
-        The ground on which a transparent file is laid.
+        The background of a transparent file.
     rgb
-        Whether an array's colours are red, green, blue (and alpha). A path and a PIL image say it themselves.
+        Whether an array's channels are red, green, blue (and alpha); ignored for paths and PIL images.
 
     Raises
     ------
     ImageError
-        For a file that can't be read, a PIL image of numbers that are no pixels, and anything else.
+        For a file that can't be read, a PIL image of a mode without a range, and any other type.
     """
     if isinstance(image, np.ndarray):
         return _swapped(image) if rgb and image.ndim == 3 and image.shape[2] in (3, 4) else image
@@ -99,7 +99,7 @@ def _from_pil(image: PilImage) -> NDArray[Any]:
 
 
 def _mode(image: PilImage) -> str:
-    """Return the mode that keeps what an image has of colour and transparency."""
+    """Return the mode that keeps an image's color and transparency."""
     if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in getattr(image, "info", ()):
         return "RGBA"
     return "L" if image.mode in ("1", "L") else "RGB"

@@ -1,6 +1,6 @@
-"""Which files are images, by their names and, where these lie, by their first bytes.
+"""Recognizes image files by their names and, where these are wrong, by their first bytes.
 
-The one list of endings: folders, archives, patterns and single files all go by it.
+Folders, archives, patterns and single files all use this one list of endings.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ VIDEO_EXTENSIONS = frozenset({
 USUAL = "JPEG, PNG, WebP, AVIF, BMP, GIF, TIFF or PNM"
 
 HEIC, RAW, VIDEO = "HEIC image", "camera raw image", "video"
-# What people take for images, and what it is.
+# Unsupported image formats, by their endings.
 _FOREIGN: dict[str, str] = {
     **dict.fromkeys((".heic", ".heif", ".hif"), HEIC),
     **dict.fromkeys((
@@ -34,12 +34,12 @@ _FOREIGN: dict[str, str] = {
     ".jxl": "JPEG XL image", ".jp2": "JPEG 2000 image", ".j2k": "JPEG 2000 image", ".svg": "SVG drawing",
     ".psd": "Photoshop file", ".ico": "icon", ".hdr": "HDR image", ".exr": "HDR image",
 }  # fmt: skip
-# What lies beside images by the thousand: not worth opening.
+# Files that often accompany images in large numbers: not worth opening.
 _PLAIN = frozenset({
     ".txt", ".json", ".jsonl", ".xml", ".csv", ".tsv", ".md", ".html", ".yaml", ".yml", ".py", ".ipynb",
     ".npy", ".npz", ".mat", ".pkl", ".pt", ".log",
 })  # fmt: skip
-# Only what no text and no raw image begins with.
+# Only signatures with which no text and no raw image begins.
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")
 _BRANDS = {b"hei": HEIC, b"hev": HEIC, b"mif": HEIC, b"msf": HEIC}
 PEEK_BYTES = 16
@@ -53,35 +53,35 @@ _CURES = {
 
 
 class Sorted(NamedTuple):
-    """Names that were sorted by what they are: images, and by kind what people take for images."""
+    """Sorted names: images, and files of unsupported image formats by kind."""
 
     images: list[str]
     foreign: dict[str, list[str]]
 
 
 def is_image_name(name: str | os.PathLike[str]) -> bool:
-    """Whether a file has the ending of an image that is read here, in whatever case."""
+    """Whether a file has the ending of a supported image format, in upper or lower case."""
     return ending(os.fspath(name)) in EXTENSIONS
 
 
 def ending(name: str) -> str:
-    """Return a name's ending in small letters with its dot, or an empty text."""
-    return os.path.splitext(name)[1].lower()  # noqa: PTH122 - for millions of names a path is slow to make
+    """Return a name's ending in lower case with its dot, or ""."""
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122 - creating a path for each of millions of names is slow
 
 
 def is_junk(part: str) -> bool:
-    """Whether a file or folder of this name is hidden, or what systems and tools put beside images."""
+    """Whether a file or folder is hidden, or a junk file of an operating system or tool."""
     return part.startswith(".") or part.lower() in _JUNK
 
 
 def sort_names(names: Iterable[str], peek: Callable[[str], bytes]) -> Sorted:
-    """Sort names of files, which may be paths, and keep their order.
+    """Sort names or paths of files into images and others, in their order.
 
     Parameters
     ----------
     peek
-        Returns a file's first bytes, `PEEK_BYTES` or more, or none where it can't. It is asked where an
-        ending does not say that the file is an image.
+        Returns a file's first bytes, `PEEK_BYTES` or more, or nothing. Called where the ending is not that of
+        an image.
     """
     images: list[str] = []
     foreign: dict[str, list[str]] = {}
@@ -113,12 +113,12 @@ def _kind(end: str, start: bytes) -> str | None:
 
 
 def describe_left_out(foreign: Mapping[str, list[str]], where: str) -> str:
-    """Return one line that counts files which are not read, with what to do; an empty text for none."""
+    """Return a note that counts unsupported files and says what to do; "" for none."""
     return f"{where}: {left_out_of(foreign)}" if foreign else ""
 
 
 def left_out_of(foreign: Mapping[str, list[str]]) -> str:
-    """Return what `describe_left_out` says without its beginning, for one kind or more."""
+    """Return the end of `describe_left_out`'s note, for one kind or more."""
     ordered = sorted(foreign.items(), key=lambda pair: -len(pair[1]))
     parts = [
         f"{len(names):,} {kind}{'s' if len(names) > 1 else ''} (such as {names[0]})"

@@ -1,4 +1,4 @@
-"""An image becomes the model's input tensor: the one implementation, for training and runtime alike."""
+"""Turns an image into the model's input tensor: the one implementation, for training and runtime."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     Tensors = NDArray[np.uint8] | NDArray[np.int8] | NDArray[np.float32]
 
-# A stream has one shape of images, a camera and a page that takes uploads two; folders may have any.
+# A stream has one image shape, a camera with uploads two; folders may have any number.
 _MOST_PLANS = 4
 
-# Image channels and model colour → the conversion.
+# Image channels and model color → the conversion.
 _CONVERSIONS = {
     (1, "gray"): None,
     (3, "gray"): cv2.COLOR_BGR2GRAY,
@@ -38,7 +38,7 @@ _CONVERSIONS = {
 
 
 class _Plan(NamedTuple):
-    """What images of one shape need: the part that counts, and where a padded one lies in its frame."""
+    """The plan for images of one shape: the part that is used, and its place in a padded frame."""
 
     part: Box
     shrink: Shrinker
@@ -49,21 +49,21 @@ class _Plan(NamedTuple):
 class Preprocessor:
     """Turns images into one reused input tensor.
 
-    The order is crop, shrink, convert the colour, look up the 256 pixel values: only the first stage of
-    shrinking sees the large image. What a shape of images needs is planned once, and no array is
-    allocated as long as images keep their shape.
+    The order is crop, shrink, convert the color, look up the 256 pixel values: only the first stage of
+    shrinking reads the large image. Each image shape is planned once, and no array is allocated as long as
+    images keep their shape.
     """
 
     def __init__(self, spec: InputSpec, tensor: Tensor) -> None:
         self._spec = spec
-        # One table, or one for each channel side by side.
+        # One table, or one for each channel, side by side.
         ranges = spec.channel_ranges or (spec.value_range,)
         tables = [pixel_table(r, tensor.dtype, tensor.scale, tensor.zero_point) for r in ranges]
         self._table: Any = tables[0] if len(tables) == 1 else np.stack(tables, axis=-1)[:, np.newaxis]
         self._tensor: Tensors = np.empty(tensor.shape, tensor.dtype)
         self._plans: dict[tuple[int, ...], _Plan] = {}
-        # The tensor as an image, H×W or H×W×3, where it can be seen as one; and its bytes, with the byte
-        # whose XOR makes them of the pixels where one does.
+        # The tensor viewed as an image, H×W or H×W×3, where that is possible; and its bytes, with the byte
+        # whose XOR converts pixels to them, if there is one.
         self._target = self._as_image(self._tensor)
         self._flipped: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None
         if self._target is not None and len(tables) == 1 and (flip := _flip(tables[0])) is not None:
@@ -95,7 +95,7 @@ class Preprocessor:
         return self._tensor
 
     def seen(self, frame: Frame) -> Box:
-        """Return the part of a frame's image that the model sees."""
+        """Return the part of a frame that the model sees."""
         rows, columns = frame.pixels.shape[:2]
         x, y, width, height = frame.roi or Box(0, 0, columns, rows)
         if self._spec.fit != "crop":
@@ -106,7 +106,7 @@ class Preprocessor:
     def pixels(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the image as the model sees it before quantization: uint8, H×W (grey) or H×W×3.
 
-        The next call overwrites it; it is the image itself where nothing is to be done.
+        The next call overwrites it; it is the image itself where nothing has to be done.
         """
         if isinstance(image, np.ndarray) and image.ndim == 3 and image.shape[2] == 4 and image.size:
             _channels(image)
@@ -124,7 +124,7 @@ class Preprocessor:
         return plan.padded
 
     def _plan(self, image: NDArray[np.uint8]) -> _Plan:
-        """Prepare for images of this one's shape. Raises ImageError."""
+        """Plan for images of this shape. Raises ImageError."""
         channels, spec = _channels(image), self._spec
         rows, columns = image.shape[:2]
         width, height = spec.width, spec.height
@@ -138,7 +138,7 @@ class Preprocessor:
         if (width, height) != (spec.width, spec.height):
             padded, inner = _frame(spec, width, height)
         elif self._flipped is not None:
-            result = self._flipped[0]  # pixels become values where they lie
+            result = self._flipped[0]  # pixels become values in place
         shrink = Shrinker(shape, width, height, spec.resize, _CONVERSIONS[channels, spec.color], result)
         if len(self._plans) >= _MOST_PLANS:
             self._plans.clear()
@@ -169,7 +169,7 @@ def crop(image: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.uint8]:
 
 
 def _middle(columns: int, rows: int, spec: InputSpec) -> Box:
-    """Return the largest centred part of an image with the sides' ratio of the input, and of halves."""
+    """Return the largest central part of an image with the input's aspect ratio, trimmed for `halved`."""
     w = min(columns, max(1, round(rows * spec.width / spec.height)))
     h = min(rows, max(1, round(columns * spec.height / spec.width)))
     h, w = trimmed(h, w, spec.width, spec.height, spec.resize)
@@ -177,21 +177,21 @@ def _middle(columns: int, rows: int, spec: InputSpec) -> Box:
 
 
 def _within(image: NDArray[np.uint8], width: int, height: int) -> tuple[int, int]:
-    """Return the largest width and height within the given ones that have the image's sides' ratio."""
+    """Return the largest width and height within the given ones with the image's aspect ratio."""
     rows, columns = image.shape[:2]
     scale = min(width / columns, height / rows)
     return max(1, round(columns * scale)), max(1, round(rows * scale))
 
 
 def _frame(spec: InputSpec, width: int, height: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Return a black image of the model's size, and the view of its middle."""
+    """Return a black image of the model's size, and a view of its middle."""
     whole = np.zeros((spec.height, spec.width, *(() if spec.color == "gray" else (3,))), np.uint8)
     top, left = (spec.height - height) // 2, (spec.width - width) // 2
     return whole, whole[top : top + height, left : left + width]
 
 
 def _flip(table: NDArray[Any]) -> NDArray[np.uint8] | None:
-    """Return the byte whose XOR does what the table does: 0x80 for a sign bit, 0 for nothing, else None."""
+    """Return the byte whose XOR equals the table: 0x80 for a sign bit, 0 for the identity, else None."""
     if table.dtype == np.float32:
         return None
     pixels = np.arange(256, dtype=np.uint8)

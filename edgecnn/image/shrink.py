@@ -1,7 +1,7 @@
-"""How an image gets a model's size: the stages of each method, and the one way to carry them out.
+"""Resizes images to a model's size: the stages of each method, and their one implementation.
 
-Shrinking costs more than many a small model. How quick and how good each method is, and what it does to
-accuracy, is measured by `benchmarks/shrinking.py`; docs/benchmarks.md has the figures.
+Shrinking takes longer than the inference of many small models. `benchmarks/shrinking.py` measures the speed
+of each method and its effect on accuracy; docs/benchmarks.md has the results.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
     from edgecnn.bundle.convention import Resize
 
-# `halved` goes by how many pixels to a side are left for one of the model. From ten on, 4×4 samples cost
-# less than to touch every pixel; they lie at most five pixels apart, and are taken from five rows or more: to
-# fetch the others from memory takes longer. The other side of a squeezed image may have a little more.
+# `halved` depends on the pixels of a side for one pixel of the model. From ten on, 4×4 samples take less time
+# than every pixel; they are at most five pixels apart, and taken from five rows or more: fetching the others
+# from memory takes longer. The other side of a squeezed image may have a little more.
 _ENOUGH_TO_SAMPLE, _MOST_TO_SAMPLE, _MOST_ASIDE, _ENOUGH_ROWS = 10, 20, 24, 5
-# From four on OpenCV's exact average of 2×2 pixels, the quickest that it has, and also where it leaves nearly
-# one: cubic interpolation keeps that sharp, where linear would blur it and sampling would cost more.
+# From four on OpenCV's exact average of 2×2 pixels, its fastest, also where nearly one pixel remains: cubic
+# interpolation keeps that sharp, where linear would blur it and sampling would take longer.
 _ENOUGH_TO_HALVE, _NEARLY_ONE = 4, 1.3
-# What is squeezed more along one side than along the other is averaged exactly, which is slow.
+# An image that is squeezed more along one side than the other is averaged exactly, which is slow.
 _MOST_SQUEEZED = 4
-# Where halves alone would do if a little less of the image were kept: this part of a side may be left out.
+# This part of a side may be left out where averages of 2×2 then suffice.
 _MOST_TRIMMED = 14
-# `staged` takes at most so many samples to a side for one pixel of the model.
+# The most samples of `staged` along a side for one pixel of the model.
 _MOST_SAMPLES = 4
 
 
 class Stage(NamedTuple):
-    """One call of `cv2.resize`: of which part of what came before, to which size, and how."""
+    """One call of `cv2.resize`: the part of its input, the output size and the interpolation."""
 
     rows: slice
     columns: slice
@@ -43,16 +43,16 @@ class Stage(NamedTuple):
 
 
 def stages(rows: int, columns: int, width: int, height: int, method: Resize) -> list[Stage]:
-    """Return what makes an image of these rows and columns `width`×`height`; nothing where it is already.
+    """Return the stages from an image of these rows and columns to `width`×`height`; empty for the same size.
 
     Parameters
     ----------
     method
-        `halved` averages 2×2 pixels, again and again, then interpolates or averages 2×2 linear samples; for
-        much smaller models it averages 4×4. As accurate as `area` in a tenth to a half of its time.
-        `area` averages every pixel, exact and slow. `linear` reads four pixels for each one that it writes,
-        quick and aliasing. `staged` takes n×n linear samples (n from 2 to 4) and averages them; bundles that
-        name it keep it. Enlarging is linear.
+        `halved` averages 2×2 pixels repeatedly, then interpolates or averages 2×2 linear samples; for
+        much smaller models it averages 4×4 samples. As accurate as `area` in a tenth to a half of its time.
+        `area` averages every pixel, exact and slow. `linear` reads four pixels for each output pixel,
+        fast, with aliasing. `staged` takes n×n linear samples (n from 2 to 4) and averages them; bundles that
+        use it keep it. Enlarging is linear.
     """
     if (columns, rows) == (width, height):
         return []
@@ -68,10 +68,10 @@ def stages(rows: int, columns: int, width: int, height: int, method: Resize) -> 
 
 
 def trimmed(rows: int, columns: int, width: int, height: int, method: Resize) -> tuple[int, int]:
-    """Return how many rows and columns of the middle to keep so that `halved` need not interpolate.
+    """Return how many central rows and columns to keep so that `halved` does not interpolate.
 
-    The model's size times a power of two where that leaves out at most a fourteenth of either side: 448 of
-    480 for 224. Averages of 2×2 are exact and take half of the time. Else all rows and columns. An image
+    The model's size times a power of two where that leaves out at most a fourteenth of each side: 448 of 480
+    for 224. Averages of 2×2 are exact and take half of the time. Otherwise all rows and columns. An image
     that was decoded at half of its size keeps the same part.
     """
     times = min(rows / height, columns / width)
@@ -89,7 +89,7 @@ def _halved(rows: int, columns: int, width: int, height: int) -> list[Stage]:
     sampled = least >= _ENOUGH_TO_SAMPLE and most <= 2 * least
     found = []
     while _is_to_be_halved(rows / height, columns / width, sampled=sampled):
-        # Exactly half, without a last odd row or column: anything else is not OpenCV's quick case.
+        # Exactly half, without a last odd row or column: OpenCV is fast only then.
         rows, columns = rows // 2, columns // 2
         found.append(Stage(slice(0, 2 * rows), slice(0, 2 * columns), columns, rows, cv2.INTER_AREA))
     if sampled:
@@ -103,7 +103,7 @@ def _halved(rows: int, columns: int, width: int, height: int) -> list[Stage]:
     if most > _MOST_SQUEEZED:
         return [*found, *_averaged(rows, columns, width, height)]
     if most <= _NEARLY_ONE:
-        # What was not halved has noise and detail that cubic interpolation would sharpen.
+        # Without halving, the image has noise and detail that cubic interpolation would sharpen.
         return [*found, _whole(width, height, cv2.INTER_CUBIC if found else cv2.INTER_LINEAR)]
     found.append(_whole(2 * width, 2 * height, cv2.INTER_LINEAR))
     return [*found, _whole(width, height, cv2.INTER_AREA)]
@@ -128,25 +128,25 @@ def _whole(width: int, height: int, interpolation: int) -> Stage:
 
 
 def _samples(ratio: float) -> int:
-    """Return how many samples to a side one pixel takes: at most 2.5 pixels apart, up to the limit."""
+    """Return the samples along a side for one pixel: at most 2.5 pixels apart, up to the limit."""
     return 1 if ratio <= 1.25 else min(_MOST_SAMPLES, max(2, math.ceil(ratio / 2.5)))
 
 
 class Shrinker:
-    """Shrinks images of one shape, and converts their colour on the way; its buffers are reused.
+    """Shrinks images of one shape and converts their color; its buffers are reused.
 
     Parameters
     ----------
     shape
         The images' H×W, or H×W×channels.
     width, height
-        What they become; its result is overwritten by the next image, and the image itself where nothing
-        is to be done.
+        The output size. The next image overwrites the result, which is the image itself where nothing has to
+        be done.
     conversion
-        OpenCV's code of the colour's conversion, None for none. Done where it costs least: grey is averaged
-        in a third of the time of colour, so it comes after the first stage; others come last.
+        OpenCV's code of the color conversion, or None. Done where it takes least: averaging gray takes a
+        third of the time of color, so that conversion comes after the first stage; others come last.
     result
-        Where the shrunk image is to lie; a buffer of its own for None.
+        The array for the shrunk image; None for a new buffer.
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class Shrinker:
         channels = shape[2:]
         to_grey = conversion in (cv2.COLOR_BGR2GRAY, cv2.COLOR_BGRA2GRAY)
         convert_after = min(1, len(found)) if to_grey else len(found)
-        # What each step is: a stage, or the code of a conversion; and where its result goes.
+        # Each step: a stage or the code of a conversion, and the array for its result.
         self._steps: list[tuple[Stage | int, NDArray[np.uint8]]] = []
         size = shape[:2]
         for k in range(len(found) + 1):
@@ -177,7 +177,7 @@ class Shrinker:
             self._steps[-1] = self._steps[-1][0], result
 
     def __call__(self, image: Any) -> Any:
-        """Return the image, uint8 of the size asked for."""
+        """Return the image in the output size, uint8."""
         for step, result in self._steps:
             if isinstance(step, int):
                 image = cv2.cvtColor(image, step, dst=result)
@@ -190,6 +190,6 @@ class Shrinker:
 
 
 def shrink(image: NDArray[np.uint8], width: int, height: int, method: Resize) -> NDArray[np.uint8]:
-    """Return one image, H×W or H×W×channels, at another size; see `stages` for the methods."""
+    """Resize one image, H×W or H×W×channels; see `stages` for the methods."""
     shrunk: NDArray[np.uint8] = Shrinker(image.shape, width, height, method)(image)
     return shrunk

@@ -1,4 +1,4 @@
-"""Keeps single images of a stream."""
+"""Saves single frames of a stream."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 def save_frame(frame: Frame, folder: str | os.PathLike[str] = ".") -> Path:
-    """Write a frame's whole image as a new PNG, named after the time of its capture, and return its path.
+    """Write a frame in full size as a new PNG named after its capture time, and return the path.
 
-    A file of that name stays, and the new one gets a number. Raises OutputError where it can't be written; no
-    half file is left.
+    An existing file of that name stays, and the new one gets a number. Raises OutputError where it can't be
+    written; no partial file is left.
     """
     stamp = frame.wall_time().strftime("%Y%m%d-%H%M%S-%f")[:-3]
     path = Path(folder, f"edgecnn-{stamp}.png")

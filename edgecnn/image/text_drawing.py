@@ -1,8 +1,8 @@
 """Draws texts in any script on images.
 
-ASCII is drawn with OpenCV's own strokes, as ever. What else there is needs OpenCV 5, whose wheels have a font
-for Latin, Greek, Cyrillic, Chinese, Japanese and Korean built in, and fonts of the system for all other
-characters, such as emoji. A text is drawn once and kept: from then on it costs as much as a small image.
+ASCII is drawn with OpenCV's stroke font. Other characters need OpenCV 5, whose wheels include a font for
+Latin, Greek, Cyrillic, Chinese, Japanese and Korean, and fonts of the system for the rest, such as emoji. A
+text is drawn once and cached: from then on it takes as long as a small image.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Color = tuple[int, int, int]
 
 _STROKES = cv2.FONT_HERSHEY_SIMPLEX
-# The height of a letter in strokes is that of a font of so many pixels.
+# The size in pixels of an outline font with the letter height of the stroke font.
 _PIXELS = 29
 _PROBE_PIXELS = 24
 _NO_CHARACTER = "\U0010ffff"
@@ -38,16 +38,16 @@ def put_text(
     color: Color,
     thickness: int = 1,
 ) -> None:
-    """Draw a text on an image, uint8 H×W×3, in place; what reaches beyond it is cut off.
+    """Draw a text on an image, uint8 H×W×3, in place, clipped at its border.
 
     Parameters
     ----------
     origin
         The left end of its baseline.
     scale
-        Its size, as `cv2.putText` has it.
+        Its size, as in `cv2.putText`.
 
-    Parts between which there are two spaces are drawn, and kept, apart: a label beside a number that changes.
+    Parts separated by two spaces are drawn and cached separately: a label next to a changing number.
     """
     x, y = origin
     for part in [text] if text.isascii() else re.split(r"(?<=  )(?! )", text):
@@ -60,7 +60,7 @@ def put_text(
 
 
 def text_width(text: str, scale: float, thickness: int = 1) -> int:
-    """Return how many pixels wide a text is drawn."""
+    """Return the drawn width of a text in pixels."""
     if text.isascii():
         return int(cv2.getTextSize(text, _STROKES, scale, thickness)[0][0])
     return int(_mask(text, _size(scale))[0].shape[1])
@@ -68,7 +68,7 @@ def text_width(text: str, scale: float, thickness: int = 1) -> int:
 
 @lru_cache(1024)
 def drawable(text: str) -> str:
-    """Return a text as it is drawn: itself, or its likeness where no font has all of its characters."""
+    """Return a text as it is drawn, with replacements where no font has its characters."""
     return text if text.isascii() else likeness(text, lambda char: _font_with(char) is not None)
 
 
@@ -77,13 +77,13 @@ def _size(scale: float) -> int:
 
 
 def _baseline(size: int) -> int:
-    """Return how far down the baseline lies where a text is drawn first."""
+    """Return the distance from the top to the baseline of a first line of text."""
     return round(1.2 * size)
 
 
 @lru_cache(256)
 def _mask(text: str, size: int) -> tuple[NDArray[np.float32], int]:
-    """Draw a text, 0 to 1, H×W×1; return it, and how many rows of it lie above the baseline."""
+    """Draw a text as a mask, 0 to 1, H×W×1; return it and its number of rows above the baseline."""
     shown = drawable(text)
     if shown != text:
         tell_once(text.strip(), shown.strip())
@@ -108,7 +108,7 @@ def _mask(text: str, size: int) -> tuple[NDArray[np.float32], int]:
 
 
 def _blend(image: NDArray[np.uint8], mask: NDArray[np.float32], x: int, y: int, color: Color) -> None:
-    """Draw a mask with its upper left corner at a place, which may be outside."""
+    """Draw a mask with its upper left corner at a point, which may be outside."""
     height, width = image.shape[:2]
     left, top = max(0, x), max(0, y)
     right, bottom = min(width, x + mask.shape[1]), min(height, y + mask.shape[0])
@@ -121,7 +121,7 @@ def _blend(image: NDArray[np.uint8], mask: NDArray[np.float32], x: int, y: int, 
 
 @cache
 def _face(font: str) -> Any:
-    """Open a font, by its file or the name of one that is built in. Raises cv2.error."""
+    """Open a font by its file or the name of a built-in one. Raises cv2.error."""
     return cv2.FontFace(font)
 
 
@@ -140,7 +140,7 @@ def _font_with(char: str) -> str | None:
 def _has(font: str, char: str) -> bool:
     try:
         drawn = _probe(font, char)
-    except (cv2.error, SystemError):  # no font that OpenCV can read
+    except (cv2.error, SystemError):  # not a font that OpenCV can read
         return False
     return bool(drawn.any()) and not np.array_equal(drawn, _probe(font, _NO_CHARACTER))
 

@@ -1,7 +1,7 @@
-"""Lays transparent images on a plain ground, in training and at runtime alike.
+"""Blends transparent images with a plain background, in training and at runtime.
 
-What an image has where nothing shows is up to the program that wrote it, mostly black: a drawing in black on
-nothing would become a black square.
+The color of fully transparent pixels depends on the program that wrote the file, and is mostly black: a black
+drawing on transparency would become a black square.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     from edgecnn.image.header import Alpha
 
 _LEVELS: dict[Background, int] = {"white": 255, "black": 0, "gray": 128}
-# Pixels that are blended at a time: what that takes beside the images stays small.
+# Pixels that are blended at a time, so that it takes little memory in addition to the images.
 _STRIP = 1 << 16
-# EXIF's orientations: how many quarters to turn (clockwise), and whether to mirror first, left to right.
+# EXIF's orientations: quarter turns clockwise, and whether to mirror left to right first.
 _TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (1, False), 7: (1, True), 8: (3, False)}
 
 
 def flatten(
     image: NDArray[Any], background: Background = "white", *, premultiplied: bool = False, depth: int = 16
 ) -> NDArray[np.uint8]:
-    """Return an image of H×W×4 (BGRA), uint8 or uint16, on the ground: uint8 H×W×3 (BGR).
+    """Return an image of H×W×4 (BGRA), uint8 or uint16, blended with the background: uint8 H×W×3 (BGR).
 
     Parameters
     ----------
     premultiplied
-        Whether the colours are multiplied by the alpha already.
+        Whether the colors are already multiplied by the alpha.
     depth
-        How many bits the samples of uint16 have.
+        The bits per sample of uint16.
     """
     rows, columns = image.shape[:2]
     result = np.empty((rows, columns, 3), np.uint8)
@@ -42,7 +42,7 @@ def flatten(
     for top in range(0, rows, step):
         strip = image[top : top + step].astype(np.uint16)
         if image.dtype == np.uint16:
-            strip >>= depth - 8  # as OpenCV makes 8 bits of 16
+            strip >>= depth - 8  # as OpenCV converts 16 bits to 8
         color, alpha = strip[..., :3], strip[..., 3:]
         ground = _LEVELS[background] * (255 - alpha)
         lit = np.minimum(color, alpha) * 255 if premultiplied else color * alpha
@@ -51,12 +51,12 @@ def flatten(
 
 
 def flatten_decoded(image: NDArray[Any], alpha: Alpha, background: Background) -> NDArray[np.uint8] | None:
-    """Return what OpenCV decoded unchanged, on the ground and upright; None where its alpha was lost.
+    """Blend an image that OpenCV decoded unchanged, and turn it upright; None where its alpha was lost.
 
     Parameters
     ----------
     alpha
-        What the file says of it.
+        The transparency that the header claims.
     """
     if alpha.clear_grey is not None and image.ndim == 2:
         grey = image if image.dtype == np.uint8 else (image >> 8).astype(np.uint8)
@@ -65,14 +65,14 @@ def flatten_decoded(image: NDArray[Any], alpha: Alpha, background: Background) -
     elif image.ndim == 3 and image.shape[2] == 4 and image.dtype in (np.uint8, np.uint16):
         flat = flatten(image, background, premultiplied=alpha.premultiplied, depth=alpha.depth)
     elif image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8:
-        flat = image  # it could have been transparent, and is not
+        flat = image  # the format allows transparency, but this image has none
     else:
         return None
     return upright(flat, alpha.orientation)
 
 
 def upright(image: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Turn an image as its EXIF orientation says; OpenCV leaves that undone where it keeps the alpha."""
+    """Turn an image to its EXIF orientation, which OpenCV does not apply where it keeps the alpha."""
     quarters, mirrored = _TURNS.get(orientation, (0, False))
     turned = np.rot90(image[:, ::-1] if mirrored else image, -quarters)
     return np.ascontiguousarray(turned)

@@ -1,8 +1,8 @@
-"""Decodes images of others in a child process, with a limit of time and one of memory.
+"""Decodes untrusted images in a child process, with limits of time and memory.
 
 Run as `python -m edgecnn.image.worker FD BYTES` this module is that process. A request is the file's bytes,
-the answer the pixels: for 640×480 that costs about a millisecond more than to decode here. Nothing that comes
-back is trusted more than the file was: it is a size and that many bytes.
+the answer the pixels: for 640×480 that takes about a millisecond more than decoding here. The answer is not
+trusted more than the file: it is a size and that many bytes.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ if TYPE_CHECKING:
 
     from edgecnn.bundle.convention import Background
 
-# Python and OpenCV from a Raspberry Pi's cold SD card take their time.
+# Importing Python and OpenCV from a Raspberry Pi's cold SD card is slow.
 START_S = 60.0
 LIMIT_S = 2.0
-# What the process needs beside the image, after it has started.
-_ROOM = 64 << 20
+# Memory of the process in addition to the image, after it has started.
+_OWN_MEMORY = 64 << 20
 _LENGTH = 4
 _MOST_HEAD = 1 << 16
 
 
 class ImageWorker(Closing):
-    """Decodes in a child process, which is started when it is first needed and kept; a context manager.
+    """Decodes in a child process, which is started at the first image and kept; a context manager.
 
-    A process that overruns or crashes is replaced. Threads may share a worker: it decodes one image at a
-    time.
+    A process that exceeds a limit or crashes is replaced. Threads may share a worker: it decodes one image at
+    a time.
 
     Parameters
     ----------
     megapixels, memory
-        What an image may have at most, and how many bytes decoding it may take.
+        The most megapixels of an image, and the most bytes of memory for decoding it.
     background
-        The ground for transparent images where `decode` gets no other.
+        The default background of transparent images.
     """
 
     def __init__(self, megapixels: float, memory: int, background: Background = "white") -> None:
@@ -71,17 +71,17 @@ class ImageWorker(Closing):
         limit_s: float = LIMIT_S,
         processor_s: float = LIMIT_S,
     ) -> NDArray[np.uint8]:
-        """Decode an image, uint8 H×W×3 BGR; see `image_file.decode_image`.
+        """Decode an image, uint8 H×W×3 BGR; see `edgecnn.image.file.decode_image`.
 
         Parameters
         ----------
         limit_s, processor_s
-            How long it may take, and how much of a processor's time, which other programs do not change.
+            The time limit by the clock, and that of processor time, which other programs do not affect.
 
         Raises
         ------
         ImageError
-            Where it is damaged, too large, or takes longer.
+            Where it is damaged, too large, or exceeds a limit.
         """
         asked = {**self._limits, "bytes": len(data), "source": source[:1000], "reduce": reduce}
         asked |= {"processor_s": processor_s, "background": background or self._background}
@@ -98,14 +98,12 @@ class ImageWorker(Closing):
                 how = process.ended()
                 self._replace()
                 if self._closed:
-                    raise DecoderClosed(
-                        f"{source} was not decoded to its end: the decoder is closed"
-                    ) from error
+                    raise DecoderClosed(f"{source} was not fully decoded: the decoder is closed") from error
                 if how.endswith(signal.SIGXCPU.name):
                     raise _too_slow(source, processor_s) from None
                 raise ImageError(f"{source} can't be decoded: the process that tried to {how}") from error
             except BaseException:
-                self._replace()  # interrupted: the answer would be taken for that of the next image
+                self._replace()  # interrupted: its answer would be read as that of the next image
                 raise
 
     def _running(self, source: str) -> _Process:
@@ -122,17 +120,17 @@ class ImageWorker(Closing):
                 process.end()
             reason = error.strerror or error
             raise ImageError(
-                f"{source} can't be decoded: no process can be started for it: {reason}"
+                f"{source} can't be decoded: no process can be started to decode it: {reason}"
             ) from error
         return self._process
 
     def _replace(self) -> None:
-        """End the process, and begin to start another one: the next image then waits less."""
+        """End the process and start another one, so that the next image waits less."""
         process, self._process = self._process, None
         if process is not None:
             process.end()
         if not self._closed:
-            with suppress(OSError):  # the next image says so
+            with suppress(OSError):  # the next image reports it
                 self._process = _Process(self._memory)
 
     def close(self) -> None:
@@ -157,7 +155,7 @@ class _Process(ChildProcess):
 
     def __init__(self, memory: int) -> None:
         self._socket, theirs = socket.socketpair()
-        # A thread of OpenBLAS's reserves more memory than most images take.
+        # A thread of OpenBLAS reserves more memory than most images take.
         environment = {"OPENBLAS_NUM_THREADS": "1"}
         try:
             super().__init__(
@@ -171,7 +169,7 @@ class _Process(ChildProcess):
         self._ready = False
 
     def wait_until_ready(self) -> None:
-        """Wait until it takes images. Raises OSError."""
+        """Wait until it accepts images. Raises OSError."""
         if not self._ready:
             self._socket.settimeout(START_S)
             if not self._socket.recv(1):
@@ -179,7 +177,7 @@ class _Process(ChildProcess):
             self._ready = True
 
     def ask(self, asked: dict[str, Any], data: bytes | bytearray, limit_s: float) -> NDArray[np.uint8]:
-        """Have an image decoded. Raises TimeoutError, OSError or ValueError where it does not answer."""
+        """Decode an image. Raises TimeoutError, OSError or ValueError where it does not answer."""
         import numpy as np
 
         deadline = time.monotonic() + limit_s
@@ -202,14 +200,14 @@ class _Process(ChildProcess):
 
 
 def _send(channel: socket.socket, head: dict[str, Any], body: Any = b"") -> None:
-    """Send a line of JSON with its length, then the bytes behind it."""
+    """Send JSON with its length, then the body."""
     text = json.dumps(head).encode()
     channel.sendall(len(text).to_bytes(_LENGTH, "big") + text)
     channel.sendall(body)
 
 
 def _receive_head(channel: socket.socket, deadline: float | None) -> dict[str, Any]:
-    """Receive what `_send` sends first. Raises OSError at the end, ValueError for something else."""
+    """Receive the JSON of `_send`. Raises OSError at the end, ValueError for anything else."""
     length = bytearray(_LENGTH)
     _receive_into(channel, memoryview(length), deadline)
     text = bytearray(min(int.from_bytes(length, "big"), _MOST_HEAD))
@@ -235,7 +233,7 @@ def _receive_into(channel: socket.socket, view: memoryview, deadline: float | No
 
 
 def _serve(channel: socket.socket, memory: int) -> None:
-    """Be the child process: decode what is asked for, until the other end closes."""
+    """In the child process: answer requests until the other end closes."""
     import cv2
     import numpy as np
 
@@ -265,7 +263,7 @@ def _serve(channel: socket.socket, memory: int) -> None:
 
 
 def _limit_processor(seconds: float) -> None:
-    """Have the system end this process when it computed for so much longer, in whole seconds."""
+    """Set the processor time after which the system ends this process, in whole seconds from now."""
     used = time.process_time()
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     most = math.ceil(used + seconds)
@@ -274,11 +272,11 @@ def _limit_processor(seconds: float) -> None:
 
 
 def _limit(memory: int) -> None:
-    """Allow this process no more than an image may take, and have it go first where memory runs out."""
+    """Limit this process to the memory of an image, and let the system kill it first without memory."""
     with suppress(OSError, ValueError):
         status = Path("/proc/self/status").read_text("utf-8")
         held = int(status.partition("VmData:")[2].split()[0]) << 10
-        most = held + memory + _ROOM
+        most = held + memory + _OWN_MEMORY
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         if hard != resource.RLIM_INFINITY:
             most = min(most, hard)

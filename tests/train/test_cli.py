@@ -64,7 +64,7 @@ def test_what_can_be_known_before_training_is_one_line(run_cli, tmp_path, monkey
 def test_one_class_and_an_empty_class_are_one_line(run_cli, photo_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (photo_folder / "plums").mkdir()
-    run_cli("train", photo_folder).fails("'plums' has no picture")
+    run_cli("train", photo_folder).fails("'plums' has no image")
     (photo_folder / "plums").rmdir()
     for path in (photo_folder / "pears").iterdir():
         path.unlink()
@@ -133,7 +133,7 @@ def test_a_bundle_and_logs_inside_the_data_change_nothing(run_cli, photo_folder,
         assert made.labels == ("pears", "äpfel")
         digests.append(made.manifest["data"]["sha256"])
     assert digests[0] == digests[1]
-    assert "left out what edgecnn wrote there: " in ran.out
+    assert "left out edgecnn's own output: " in ran.out
     assert run_cli("data", "check", ".").code == 0
 
 

@@ -83,7 +83,7 @@ def test_negatives_come_from_a_data_set_by_its_name(photos, idx_folder, monkeypa
 
 def test_a_folder_without_pictures_is_named(photos, tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="unknown.negatives: .* has no pictures"):
+    with pytest.raises(DataError, match="unknown.negatives: .* has no images"):
         load_negatives(photos[0], asking(photos[1], negatives=str(tmp_path / "empty")))
 
 

@@ -1,17 +1,17 @@
-"""Corruptions that images meet, each at five strengths: to measure how well a model holds.
+"""Image corruptions at five strengths, to measure a model's robustness.
 
 `STANDARD` are the 15 of Hendrycks & Dietterich 2019, "Benchmarking Neural Network Robustness to Common
 Corruptions and Perturbations" (https://arxiv.org/abs/1903.12261), with the constants published for
 CIFAR-10-C (https://github.com/hendrycks/robustness, make_cifar_c.py), which are meant for 32 pixels. On
-larger images every length (radius, shift, flake, block) is multiplied by side/32; noise stays that of
-single pixels, and JPEG's blocks are what they are. Where a function deviates from the publication, its
-docstring says so; all of them round to the nearest pixel value, where the publication cuts off. As there,
+larger images every length (radius, shift, flake, block) is multiplied by side/32; noise stays per
+pixel, and JPEG's blocks keep their size. Where a function deviates from the publication, its
+docstring says so; all of them round to the nearest pixel value, where the publication truncates. As there,
 images are corrupted at the model's own size.
 
-`CAPTURE` and `SCENES` are this project's own: what poor cameras and complex scenes do. Scenes are composed
-from whole images.
+`CAPTURE` and `SCENES` are this project's own: faults of cameras, and complex scenes. Scenes are composed from
+whole images.
 
-A model must not be trained with what it is measured with: keep these out of augmentation.
+A model must not be trained with the corruptions that it is measured with: keep these out of augmentation.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ STRENGTHS = (1, 2, 3, 4, 5)
 
 
 class Corruption(Protocol):
-    """Changes an image: uint8 H×W×3 BGR or H×W grey in, a new one of the same shape out."""
+    """Corrupts an image: uint8 H×W×3 BGR or H×W grey in, a new one of the same shape out."""
 
     def __call__(
         self, image: NDArray[np.uint8], strength: int, rng: np.random.Generator, /
     ) -> NDArray[np.uint8]:
-        """Corrupt one image at a strength from 1 to 5; all chance comes from `rng`."""
+        """Corrupt one image at a strength from 1 to 5; all randomness comes from `rng`."""
         ...
 
 
@@ -92,5 +92,5 @@ def generator(*identity: object) -> np.random.Generator:
 
 
 def digest(*identity: object) -> bytes:
-    """Return 16 bytes that stand for these values, the same ones on every machine."""
+    """Return a digest of these values, 16 bytes, the same on every machine."""
     return hashlib.blake2b("\0".join(map(str, identity)).encode(), digest_size=16).digest()

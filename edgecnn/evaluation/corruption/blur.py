@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Radius of the disk, sigma of the Gaussian that smooths its edge.
 DEFOCUS = ((0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1.0, 0.2), (1.5, 0.1))
-# Sigma before and after, largest shift, how often.
+# Sigma before and after, largest shift, number of passes.
 GLASS = ((0.05, 1, 1), (0.25, 1, 1), (0.4, 1, 1), (0.25, 1, 2), (0.4, 1, 2))
 # Radius and sigma of the streak.
 MOTION = ((6, 1.0), (6, 1.5), (6, 2.0), (8, 2.0), (9, 2.5))
@@ -27,7 +27,7 @@ ZOOM = (6, 11, 15, 20, 25)
 def defocus_blur(
     image: NDArray[np.uint8],
     strength: int,
-    rng: np.random.Generator,  # noqa: ARG001 - nothing here is left to chance
+    rng: np.random.Generator,  # noqa: ARG001 - nothing is random here
 ) -> NDArray[np.uint8]:
     """Blur with a disk, as a lens out of focus does."""
     radius, edge = DEFOCUS[strength - 1]
@@ -50,8 +50,8 @@ def glass_blur(image: NDArray[np.uint8], strength: int, rng: np.random.Generator
     """Blur slightly, let every pixel take the value of one near it, and blur again.
 
     The published loop is written as a swap of neighbours, but its numpy views make it a copy: each pixel
-    takes the value that lies −d to d−1 pixels away, in both directions. This is that copy, all pixels at
-    once; pixels at the margin, which the loop leaves out, take part.
+    takes the value that lies −d to d−1 pixels away, in both directions. This is that copy, all pixels in
+    one step; pixels at the margin, which the loop leaves out, take part.
     """
     sigma, shift, times = GLASS[strength - 1]
     scale = length_scale(image)
@@ -97,7 +97,7 @@ def smear(
 def zoom_blur(
     image: NDArray[np.uint8],
     strength: int,
-    rng: np.random.Generator,  # noqa: ARG001 - nothing here is left to chance
+    rng: np.random.Generator,  # noqa: ARG001 - nothing is random here
 ) -> NDArray[np.uint8]:
     """Average the image with itself at every zoom from 1.00 up in steps of 0.01."""
     height, width = image.shape[:2]

@@ -1,4 +1,4 @@
-"""Faults of a camera in the wild that the standard set leaves out. The constants are this project's own."""
+"""Faults of real cameras that the standard set does not cover. The constants are this project's own."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ GAMMA = 2.2
 def low_resolution(
     image: NDArray[np.uint8],
     strength: int,
-    rng: np.random.Generator,  # noqa: ARG001 - nothing here is left to chance
+    rng: np.random.Generator,  # noqa: ARG001 - nothing is random here
 ) -> NDArray[np.uint8]:
-    """Keep a share of the pixels to a side, and enlarge them smoothly: a subject seen with a poor camera."""
+    """Keep a share of the pixels to a side, and enlarge them smoothly, as from a poor camera."""
     height, width = image.shape[:2]
     share = LOW_RESOLUTION[strength - 1]
     few = (max(1, round(width * share)), max(1, round(height * share)))
@@ -37,7 +37,7 @@ def low_resolution(
 
 
 def occlusion(image: NDArray[np.uint8], strength: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Hide a share of the area behind one rectangle of one colour, its sides up to 1:1.4."""
+    """Hide a share of the area behind one rectangle of one color, its sides up to 1:1.4."""
     height, width = image.shape[:2]
     share = OCCLUSION_SHARE[strength - 1]
     ratio = 2 ** rng.uniform(-0.5, 0.5)
@@ -52,8 +52,8 @@ def occlusion(image: NDArray[np.uint8], strength: int, rng: np.random.Generator)
 def low_light(image: NDArray[np.uint8], strength: int, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Take the image with a half of the light for each stop, on a sensor that counts electrons.
 
-    Pixels become light by a gamma of 2.2. The electrons' number n has the variance n (shot noise, here
-    normal) plus that of reading them; nothing brightens the image afterwards.
+    Pixels become light by a gamma of 2.2. The number of electrons n has the variance n (shot noise, here
+    normal) plus that of the readout; the image is not brightened afterwards.
     """
     electrons = _light()[image] * np.float32(FULL_WELL / 2 ** LOW_LIGHT_STOPS[strength - 1])
     deviation = np.sqrt(electrons + np.float32(READ_NOISE**2))
@@ -65,9 +65,9 @@ def low_light(image: NDArray[np.uint8], strength: int, rng: np.random.Generator)
 def over_exposure(
     image: NDArray[np.uint8],
     strength: int,
-    rng: np.random.Generator,  # noqa: ARG001 - nothing here is left to chance
+    rng: np.random.Generator,  # noqa: ARG001 - nothing is random here
 ) -> NDArray[np.uint8]:
-    """Take the image with twice the light for each stop; what is brighter than white is lost."""
+    """Take the image with twice the light for each stop, clipped at white."""
     light = _light() * np.float32(2 ** OVER_EXPOSURE_STOPS[strength - 1])
     table = to_pixels(np.minimum(light, 1) ** np.float32(1 / GAMMA))
     return np.asarray(table[image], np.uint8)
@@ -75,5 +75,5 @@ def over_exposure(
 
 @lru_cache(maxsize=1)
 def _light() -> NDArray[np.float32]:
-    """Return the light that each of the 256 pixel values stands for, 0 to 1."""
+    """Return the light of each of the 256 pixel values, 0 to 1."""
     return to_unit(np.arange(256, dtype=np.uint8)) ** np.float32(GAMMA)

@@ -1,4 +1,4 @@
-"""Draws cluttered backgrounds, so that none has to be shipped."""
+"""Draws cluttered backgrounds, so that no photos have to be shipped."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHAPES = 14
 def draw_clutter(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Return a background of that shape, H×W or H×W×3.
 
-    A gradient of random colours, polygons, ellipses and bars over it, each of one colour, and the grain of a
+    A gradient of random colors; over it polygons, ellipses and bars, each of one color, and the grain of a
     rough surface.
     """
     height, width = shape[:2]
@@ -45,6 +45,6 @@ def draw_clutter(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np
 
 
 def _colors(shape: tuple[int, ...], channels: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Return random colours of every brightness, half as vivid as they could be."""
+    """Return random colors of every brightness, at half of the full saturation."""
     level = rng.integers(0, 256, (*shape, *(1 for _ in channels)))
     return ((level + rng.integers(0, 256, (*shape, *channels))) // 2).astype(np.uint8)

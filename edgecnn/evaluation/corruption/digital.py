@@ -1,4 +1,4 @@
-"""What processing does to images. The constants are those of CIFAR-10-C; see the package's docstring."""
+"""Artifacts of image processing. The constants are those of CIFAR-10-C; see the package's docstring."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ JPEG_QUALITY = (80, 65, 58, 50, 40)
 def contrast(
     image: NDArray[np.uint8],
     strength: int,
-    rng: np.random.Generator,  # noqa: ARG001 - nothing here is left to chance
+    rng: np.random.Generator,  # noqa: ARG001 - nothing is random here
 ) -> NDArray[np.uint8]:
     """Draw every value towards its channel's mean."""
     values = to_unit(image)
@@ -32,9 +32,9 @@ def contrast(
 
 
 def elastic_transform(image: NDArray[np.uint8], strength: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Pull three corners of a square apart, then shift every pixel by smooth noise (Simard et al. 2003).
+    """Move three corners of a square, then shift every pixel by smooth noise (Simard et al. 2003).
 
-    The strengths trade one for the other: the first is all affine, the last is mostly local. The noise is
+    Low strengths are mostly affine, high ones mostly local. The noise is
     drawn for 32 pixels and enlarged with the image.
     """
     amplitude, sigma, corner = ELASTIC[strength - 1]
@@ -62,12 +62,12 @@ def elastic_transform(image: NDArray[np.uint8], strength: int, rng: np.random.Ge
 def pixelate(
     image: NDArray[np.uint8],
     strength: int,
-    rng: np.random.Generator,  # noqa: ARG001 - nothing here is left to chance
+    rng: np.random.Generator,  # noqa: ARG001 - nothing is random here
 ) -> NDArray[np.uint8]:
-    """Average blocks of pixels, and show them as blocks: Pillow's box filter, there and back.
+    """Average blocks of pixels and draw them as blocks: Pillow's box filter, down and up.
 
-    A pixel belongs to the block in which its middle lies, so that the blocks of 32 pixels shown as 30 are
-    mostly single pixels.
+    A pixel belongs to the block that contains its center, so from 32 to 30 pixels most blocks are single
+    pixels.
     """
     height, width = image.shape[:2]
     share = PIXELATE[strength - 1] / length_scale(image)
@@ -91,9 +91,9 @@ def _blocks(many: int, few: int) -> NDArray[np.float32]:
 def jpeg_compression(
     image: NDArray[np.uint8],
     strength: int,
-    rng: np.random.Generator,  # noqa: ARG001 - nothing here is left to chance
+    rng: np.random.Generator,  # noqa: ARG001 - nothing is random here
 ) -> NDArray[np.uint8]:
-    """Write and read as JPEG of low quality, with OpenCV's encoder for Pillow's; both halve the colour."""
+    """Encode as JPEG of low quality, with OpenCV's encoder instead of Pillow's; both halve the chroma."""
     quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY[strength - 1]]
     data = cv2.imencode(".jpg", image, quality)[1]
     kind = cv2.IMREAD_GRAYSCALE if image.ndim == 2 else cv2.IMREAD_COLOR

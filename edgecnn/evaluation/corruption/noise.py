@@ -1,4 +1,4 @@
-"""Noise of the sensor and the line. The constants are those of CIFAR-10-C; see the package's docstring."""
+"""Noise of sensor and transmission. The constants are those of CIFAR-10-C; see the package's docstring."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def shot_noise(image: NDArray[np.uint8], strength: int, rng: np.random.Generator
 
 
 def impulse_noise(image: NDArray[np.uint8], strength: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Set a share of all values to black or white, as likely one as the other (salt and pepper)."""
+    """Set a share of all values to black or white, with equal probability (salt and pepper)."""
     half = IMPULSE_SHARE[strength - 1] / 2
     drawn = rng.random(image.shape, np.float32)
     changed = np.where(drawn < half, np.uint8(0), image)

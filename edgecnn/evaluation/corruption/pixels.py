@@ -1,4 +1,4 @@
-"""What the corruptions share: pixels as numbers from 0 to 1 and back, and how long a length is."""
+"""Shared by the corruptions: conversion of pixels to 0..1 and back, and scaling of lengths."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# The side of the images that the published constants were chosen for.
+# The image side for which the published constants were chosen.
 SIDE = 32
 
 
@@ -28,7 +28,7 @@ def to_pixels(values: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
 
 
 def length_scale(image: NDArray[np.uint8]) -> float:
-    """Return what every published length is multiplied by: side/32, and 1 for smaller images."""
+    """Return the factor of published lengths: side/32, and 1 for smaller images."""
     return max(1.0, float(min(image.shape[:2])) / SIDE)
 
 
@@ -39,6 +39,6 @@ def per_pixel(layer: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.
 
 @lru_cache(maxsize=8)
 def grid(height: int, width: int) -> NDArray[np.float32]:
-    """Return each pixel's own place, float32 H×W×2, x before y. Shared: not to be written to."""
+    """Return each pixel's coordinates, float32 H×W×2, x before y. Shared: do not write to it."""
     y, x = np.mgrid[:height, :width].astype(np.float32)
     return np.dstack([x, y])

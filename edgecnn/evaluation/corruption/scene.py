@@ -1,4 +1,4 @@
-"""Complex scenes: the subject small, off centre, before clutter, or beside something else.
+"""Complex scenes: the subject small, off center, in front of clutter, or next to another object.
 
 They are composed from whole images, before these are shrunk to the model's size. The constants are this
 project's own.
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
 SMALL_SUBJECT = (0.75, 0.625, 0.5, 0.375, 0.25)
 # How far the subject's middle lies from the frame's, as a share of the side; the frame cuts off the rest.
 OFF_CENTRE = (0.08, 0.14, 0.2, 0.26, 0.32)
-# How strong the clutter is against the image's own surroundings. The subject has the size of
-# SMALL_SUBJECT's strength 1, so that the difference between the two is what the clutter costs.
+# The weight of the clutter relative to the image's own surroundings. The subject has the size of
+# SMALL_SUBJECT's strength 1, so the difference between the two is the cost of clutter.
 CLUTTER = (0.2, 0.4, 0.6, 0.8, 1.0)
 # The subject's share of the width; the other object has the rest. The subject stays the larger.
 SECOND_OBJECT = (0.8, 0.75, 0.7, 0.65, 0.6)
-# A border that is nearer to its median, in levels and in the mean, is a plain background: it can be cut away.
+# A border closer to its median than this, in levels and in the mean, is a plain background and can be cut.
 PLAIN = 6
-# Levels between a plain background and what surely is the subject.
+# Levels between a plain background and the certain subject.
 SOLID = 24
 
 
 def small_subject(
     image: NDArray[np.uint8],
     strength: int,
-    rng: np.random.Generator,  # noqa: ARG001 - nothing here is left to chance
+    rng: np.random.Generator,  # noqa: ARG001 - nothing is random here
     other: NDArray[np.uint8],  # noqa: ARG001 - the signature of all scenes
 ) -> NDArray[np.uint8]:
-    """Show the subject small, in the middle of more of its own background."""
+    """Show the subject small, in the middle of its extended background."""
     subject = _shrink(image, SMALL_SUBJECT[strength - 1])
     left, top = (image.shape[1] - subject.shape[1]) // 2, (image.shape[0] - subject.shape[0]) // 2
     return _surround(subject, left, top, image.shape)
@@ -50,7 +50,7 @@ def off_centre(
     rng: np.random.Generator,
     other: NDArray[np.uint8],  # noqa: ARG001 - the signature of all scenes
 ) -> NDArray[np.uint8]:
-    """Move the subject in any direction; the frame cuts it, and its own background goes on behind it."""
+    """Move the subject in any direction; the frame cuts it, and its background is extended."""
     angle, far = rng.uniform(0, 2 * math.pi), OFF_CENTRE[strength - 1]
     left = round(far * image.shape[1] * math.cos(angle))
     top = round(far * image.shape[0] * math.sin(angle))
@@ -63,7 +63,7 @@ def clutter(
     rng: np.random.Generator,
     other: NDArray[np.uint8],  # noqa: ARG001 - the signature of all scenes
 ) -> NDArray[np.uint8]:
-    """Show the subject at three quarters of its size before a drawn background."""
+    """Show the subject at three quarters of its size in front of a drawn background."""
     subject = _shrink(image, SMALL_SUBJECT[0])
     left = (image.shape[1] - subject.shape[1]) // 2
     top = (image.shape[0] - subject.shape[0]) // 2
@@ -76,7 +76,7 @@ def clutter(
 def second_object(
     image: NDArray[np.uint8], strength: int, rng: np.random.Generator, other: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
-    """Show the subject beside a smaller object of another class, on either side of it."""
+    """Show the subject next to a smaller object of another class, on either side."""
     height, width = image.shape[:2]
     share = SECOND_OBJECT[strength - 1]
     subject = _shrink(image, share)
@@ -104,9 +104,9 @@ def _like(other: NDArray[np.uint8], image: NDArray[np.uint8]) -> NDArray[np.uint
 
 
 def _surround(subject: NDArray[np.uint8], left: int, top: int, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Return a frame of that shape with the subject at a place, and around it what its border promises.
+    """Return a frame of that shape with the subject at a place, and its background extended around it.
 
-    A plain background goes on as it is; else the border's pixels are drawn out, and blurred.
+    A plain background is continued; otherwise the border's pixels are repeated outward and blurred.
     """
     height, width = shape[:2]
     h, w = subject.shape[:2]
@@ -137,9 +137,9 @@ def _paste(scene: NDArray[np.uint8], subject: NDArray[np.uint8], left: int, top:
 
 
 def _matte(subject: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return how much of each pixel is subject, 0 to 1: H×W.
+    """Return the subject's mask, 0 to 1, H×W.
 
-    Before a plain background it is what differs from it; else the whole rectangle, with a soft edge.
+    In front of a plain background it is what differs from it; else the whole rectangle, with a soft edge.
     """
     plain = _plain_background(subject)
     if plain is not None:
@@ -155,7 +155,7 @@ def _matte(subject: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _plain_background(image: NDArray[np.uint8]) -> NDArray[np.float32] | None:
-    """Return the colour of the border where it has only one, else None."""
+    """Return the color of a plain border, else None."""
     border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]]).astype(np.float32)
     color = np.median(border, axis=0)
     return np.asarray(color, np.float32) if np.abs(border - color).mean() < PLAIN else None

@@ -26,21 +26,21 @@ _SIMPLE = STANDARD | CAPTURE
 
 
 class View:
-    """Brings images to what a model sees, in the channels that images travel in."""
+    """Crops and resizes images as the model does, with the channels of the image."""
 
     def __init__(self, spec: InputSpec, tensor: Tensor) -> None:
         self._spec = spec
         self._preprocess = Preprocessor(spec, tensor)
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return the image at the model's size: H×W, or H×W×3 BGR. Classifying it changes no pixel."""
+        """Return the image at the model's size, H×W or H×W×3 BGR, which classifying does not resize."""
         pixels = self._preprocess.pixels(image)
         if pixels.ndim == 2:
             return pixels.copy()
         return cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)  # type: ignore[return-value]
 
     def frame(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return what scenes are composed from: cropped as the model crops, not much larger than it needs."""
+        """Return the image for scenes: cropped as the model crops, at a few times its size."""
         spec = self._spec
         if spec.fit == "crop":
             image = crop(image, spec)
@@ -50,18 +50,18 @@ class View:
 
 
 class Corrupter:
-    """Makes all views of an image that some corruptions ask for.
+    """Makes all corrupted views of an image.
 
     Parameters
     ----------
     names
         Corruptions and scenes, from the package's tables.
     view
-        What the model sees.
+        How the model sees an image.
     seed
-        With an image's id, the corruption's name and its strength it decides every pixel.
+        Random seed. With an image's id, the corruption's name and its strength it determines every pixel.
     others
-        Images with the number of their class, to stand beside others; of two or more classes where
+        Images with the index of their class, as second objects; of two or more classes where
         `second_object` is among the names, else DataError is raised.
     """
 
@@ -79,7 +79,7 @@ class Corrupter:
     def __call__(
         self, image: NDArray[np.uint8], clean: NDArray[np.uint8], image_id: str, label: int
     ) -> Iterator[tuple[str, int, NDArray[np.uint8]]]:
-        """Yield name, strength and view; `clean` is the image's own view, `label` its class' number."""
+        """Yield name, strength and view; `clean` is the image's own view, `label` its class index."""
         frame = self._view.frame(image) if self._scenes else image
         for name in self._names:
             for strength in STRENGTHS:

@@ -15,7 +15,7 @@ from edgecnn.evaluation.corruption.pixels import length_scale, per_pixel, to_pix
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Mean, deviation, size, threshold of the flakes; radius and sigma of their streaks; weight of the colours.
+# Mean, deviation, size, threshold of the flakes; radius and sigma of their streaks; weight of the colors.
 SNOW = (
     (0.1, 0.2, 1.0, 0.6, 8, 3, 0.95),
     (0.1, 0.2, 1.0, 0.5, 10, 4, 0.9),
@@ -26,9 +26,9 @@ SNOW = (
 # Weight of the image, weight of the frost.
 FROST = ((1.0, 0.2), (1.0, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45))
 FROST_TEXTURES = 5
-# The colour of frost, as shares of its brightness in BGR.
+# The color of frost, as shares of its brightness in BGR.
 _FROST_TINT = np.array([1.0, 0.94, 0.86], np.float32)
-# Thickness, and how quickly the detail fades from one octave to the next.
+# Thickness, and how fast the detail fades from one octave to the next.
 FOG = ((0.2, 3.0), (0.5, 3.0), (0.75, 2.5), (1.0, 2.0), (1.5, 1.75))
 BRIGHTNESS = (0.05, 0.1, 0.15, 0.2, 0.3)
 
@@ -119,8 +119,8 @@ def plasma(side: int, decay: float, rng: np.random.Generator) -> NDArray[np.floa
     """Return a cloud from 0 to 1 by diamond-square on a torus (Fournier, Fussell & Carpenter 1982).
 
     Its side is the next power of two. As published, the noise of an octave is `decay` squared times as weak
-    as that of the one before. A whole octave is one array; the noise of its squares and its edges is drawn
-    at once.
+    as that of the one before. A whole octave is one array; the noise of its squares and edges is drawn in
+    one step.
     """
     cloud = np.zeros((1, 1), np.float32)
     amplitude = 1.0
@@ -142,9 +142,9 @@ def plasma(side: int, decay: float, rng: np.random.Generator) -> NDArray[np.floa
 def brightness(
     image: NDArray[np.uint8],
     strength: int,
-    rng: np.random.Generator,  # noqa: ARG001 - nothing here is left to chance
+    rng: np.random.Generator,  # noqa: ARG001 - nothing is random here
 ) -> NDArray[np.uint8]:
-    """Raise the value of HSV, with hue and saturation as they are.
+    """Raise the value of HSV, with hue and saturation unchanged.
 
     That multiplies all channels of a pixel by the same factor, new value over old one; black becomes grey.
     """

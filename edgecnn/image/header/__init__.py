@@ -1,9 +1,9 @@
-"""Reads what an image file says that it is, as data, before a decoder believes it.
+"""Reads the header of an image file as data, before a decoder trusts it.
 
-A decoder allocates what a header claims and repeats what a file asks for: a PNG of 41 bytes can cost 4 GB, a
-JPEG of 2 MB minutes. So formats are known by their signature, all others are refused, and each has a small
-reader here that checks its structure and works out what OpenCV needs for it at most. The figures, in bytes a
-pixel, are those that were measured with OpenCV 5.0; docs/safety.md has them.
+A decoder allocates what a header claims and repeats what a file demands: a PNG of 41 bytes can take 4 GB,
+a JPEG of 2 MB minutes. So formats are recognized by their signature, all others are refused, and each has a
+small reader here that checks its structure and computes the most memory that OpenCV needs. The bytes per
+pixel were measured with OpenCV 5.0; docs/safety.md has them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from edgecnn.image.names import USUAL
 
 EXPECTED = USUAL
 
-# How many bytes each decoder takes beside those that follow from the image: its tables, buffers and rows.
+# Bytes that each decoder takes in addition to those for the image: tables, buffers and rows.
 OVERHEAD = 8 << 20
 # OpenCV's image and Python's copy of it, 3 bytes each; 4 where it keeps the alpha.
 PER_PIXEL = 6.25
@@ -43,7 +43,7 @@ _LONGEST = max(map(len, _READERS))
 
 
 class HeaderError(ValueError):
-    """An image's structure is not what it has to be; the text goes on behind the file's name."""
+    """An image's structure is invalid; the text follows the file's name in messages."""
 
 
 class Alpha(NamedTuple):
@@ -52,15 +52,15 @@ class Alpha(NamedTuple):
     Attributes
     ----------
     premultiplied
-        Whether the decoder gives colours that are multiplied by the alpha.
+        Whether the decoder returns colors multiplied by the alpha.
     clear_grey
-        Of a grey image the one level that is transparent, 0 to 255, or to 65,535 where it has 16 bits.
+        The one transparent level of a gray image, 0 to 255, or to 65,535 for 16 bits.
     orientation
         EXIF's orientation, 1 to 8, where the decoder does not apply it to an image that keeps its alpha.
     never_turned
-        Whether the decoder does not apply it to any other image either.
+        Whether the decoder does not apply the orientation to any image of this format.
     depth
-        How many bits a sample has where the decoder gives uint16.
+        The bits per sample where the decoder returns uint16.
     """
 
     premultiplied: bool = False
@@ -71,19 +71,19 @@ class Alpha(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """What an image says that it is.
+    """What the header of an image claims.
 
     Attributes
     ----------
     width, height
         In pixels, before any rotation.
     memory
-        The most bytes that decoding it takes, without those of the file itself.
+        The most bytes of memory for decoding it, without the file.
     bounded
-        Whether the decoder's time and memory follow from what was checked. Other images are decoded in a
-        process that has limits.
+        Whether the checks bound the decoder's time and memory. Other images are decoded in a process with
+        limits.
     alpha
-        How it is transparent; None for an image that is not.
+        Its transparency; None for an opaque image.
     """
 
     width: int
@@ -99,17 +99,17 @@ class Claim(NamedTuple):
 
 
 def read_claim(data: bytes | bytearray, source: str, reduce: int = 1) -> Claim:
-    """Return what an image's bytes claim; `source` is for messages.
+    """Return the claim of an image's header; `source` is its name in messages.
 
     Parameters
     ----------
     reduce
-        How many times smaller a JPEG is to be decoded: 1, 2, 4 or 8.
+        The factor by which a JPEG will be decoded smaller: 1, 2, 4 or 8.
 
     Raises
     ------
     ImageError
-        Where they are no image of a format that is read here, or one with a damaged structure.
+        For an unsupported format and for a damaged structure.
     """
     if not data:
         raise ImageError(f"{source} is empty (0 bytes)")
@@ -131,20 +131,20 @@ def read_claim(data: bytes | bytearray, source: str, reduce: int = 1) -> Claim:
 
 
 def _is_avif(start: bytes) -> bool:
-    from edgecnn.image.header.avif import is_avif  # as each reader, where it is needed
+    from edgecnn.image.header.avif import is_avif  # like each reader, only where it is needed
 
     return is_avif(start)
 
 
 def check_claim(claim: Claim, file_bytes: int, source: str, megapixels: float, memory: int) -> None:
-    """Refuse what is too large.
+    """Refuse an image that is too large.
 
     Parameters
     ----------
     file_bytes
         The file's size, which is in memory too.
     megapixels, memory
-        The most that are allowed; memory is in bytes.
+        The limits; memory is in bytes.
 
     Raises
     ------

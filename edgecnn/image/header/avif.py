@@ -1,6 +1,6 @@
-"""AVIF (AV1 in ISO/IEC 23008-12's boxes): the largest size that its properties tell.
+"""AVIF (AV1 in ISO/IEC 23008-12's boxes): the largest size that its properties state.
 
-What the AV1 stream inside holds may be another size, so the decoder always runs where it has limits.
+The AV1 stream inside may have another size, so it is always decoded in the process with limits.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _ORIENTATIONS = {
     (0, -1): 1, (0, 1): 2, (2, -1): 3, (0, 0): 4, (1, 0): 5, (3, -1): 6, (3, 0): 7, (1, -1): 8,
     (1, 1): 7, (2, 0): 2, (2, 1): 4, (3, 1): 5,
 }  # fmt: skip
-# How many bytes stand in front of the boxes inside a box.
+# The bytes in front of the boxes inside a box.
 _INSIDE = {b"meta": 4, b"iprp": 0, b"ipco": 0}
 
 
 def is_avif(start: bytes) -> bool:
-    """Whether a file that begins with these bytes (its first box, `ftyp`) says that it is AVIF."""
+    """Whether a file that begins with these bytes (its first box, `ftyp`) claims to be AVIF."""
     if start[4:8] != b"ftyp":
         return False
     brands = start[8 : min(int.from_bytes(start[:4], "big"), 256)]
@@ -52,14 +52,14 @@ def read(data: bytes | bytearray, _: int) -> Claim:
             elif kind in _PROPERTIES:
                 first.setdefault(kind, bytes(data[start : min(end, start + 8)]))
     if not sizes:
-        raise HeaderError("is an AVIF image that does not say its size: it is damaged")
+        raise HeaderError("is an AVIF image that does not state its size: it is damaged")
     width, height = max(sizes, key=lambda size: size[0] * size[1])
     memory = int((_WITH_ALPHA if b"auxC" in first else _PER_PIXEL) * width * height) + OVERHEAD
     return Claim(width, height, memory, bounded=False, alpha=_alpha(first))
 
 
 def _alpha(first: dict[bytes, bytes]) -> Alpha | None:
-    """Return what OpenCV leaves undone: the alpha, and turning the image."""
+    """Return what OpenCV does not apply: the alpha and the orientation."""
     quarters = (first.get(b"irot") or b"\0")[0] & 3
     mirror = first[b"imir"][0] & 1 if first.get(b"imir") else -1
     if b"auxC" not in first and (quarters, mirror) == (0, -1):
@@ -71,7 +71,7 @@ def _alpha(first: dict[bytes, bytes]) -> Alpha | None:
 
 
 def _boxes(data: bytes | bytearray, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Give the boxes between two places: their kind, and where what is in them starts and ends."""
+    """Yield the boxes between two offsets: their type, and the start and end of their content."""
     while at + 8 <= end:
         size, head = int.from_bytes(data[at : at + 4], "big"), 8
         if size == 1:
@@ -79,6 +79,6 @@ def _boxes(data: bytes | bytearray, at: int, end: int) -> Iterator[tuple[bytes, 
         if size == 0:
             size = end - at
         if size < head or at + size > end:
-            raise HeaderError(f"is an AVIF image that is cut off ({len(data):,} bytes): copy it again")
+            raise HeaderError(f"is an AVIF image that is truncated ({len(data):,} bytes): copy it again")
         yield bytes(data[at + 4 : at + 8]), at + head, at + size
         at += size

@@ -1,4 +1,4 @@
-"""EXIF's orientation (CIPA DC-008, as TIFF 6.0 has tags): how an image is to be turned to be upright."""
+"""EXIF's orientation (CIPA DC-008, as TIFF 6.0 has tags): the rotation that turns an image upright."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _MOST_TAGS = 1000
 
 
 def orientation(exif: bytes) -> int:
-    """Return the orientation, 1 to 8; 1 where these bytes do not say."""
+    """Return the orientation, 1 to 8; 1 where these bytes do not state it."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
     if order is None:
         return 1

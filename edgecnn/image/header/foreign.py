@@ -1,4 +1,4 @@
-"""What files are that are not read here, by their first bytes: for messages."""
+"""Recognizes unsupported files by their first bytes, for messages."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ _MARKUP = re.compile(rb"<!?(svg|html|doctype html)", re.IGNORECASE)
 
 
 def is_convertible(name: str) -> bool:
-    """Whether a program can make an image that is read here of a file of this kind."""
+    """Whether a program can convert a file of this kind to a supported image."""
     return name.endswith((" image", " icon", " drawing", "Photoshop file", "PDF file", "PostScript file"))
 
 
 def name_of_foreign(start: bytes) -> str:
-    """Return what a file with these first bytes is, with its article."""
+    """Return the kind of a file with these first bytes, with its article."""
     for signature, name in _SIGNATURES.items():
         if start.startswith(signature):
             return name
@@ -66,5 +66,5 @@ def _name_of_text(start: bytes) -> str | None:
 
 def _name_of_rest(start: bytes) -> str:
     if not start.strip(b"\0"):
-        return "no image: it begins with zeros, as a file does that was never written"
-    return "a DICOM image" if start[128:132] == b"DICM" else "no image that is known here"
+        return "no image: it begins with zeros, like a file that was never written"
+    return "a DICOM image" if start[128:132] == b"DICM" else "no known image format"

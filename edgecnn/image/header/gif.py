@@ -1,7 +1,7 @@
 """GIF (https://www.w3.org/Graphics/GIF/spec-gif89a.txt): the size of its screen.
 
 OpenCV decodes the first image only, of an animation too. How long that takes depends on the codes inside,
-which may clear the table again and again: 5 µs for three bits. So larger files are decoded with a limit.
+which may clear the table again and again: 5 µs for three bits. So larger files are decoded with limits.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _SMALL = 1 << 14
 def read(data: bytes | bytearray, _: int) -> Claim:
     """Read a GIF's screen; see `read_claim`."""
     if len(data) < 13:
-        raise HeaderError(f"is a GIF that is cut off ({len(data):,} bytes): copy it again")
+        raise HeaderError(f"is a GIF that is truncated ({len(data):,} bytes): copy it again")
     width, height = struct.unpack_from("<HH", data, 6)
-    # Whether a colour is transparent stands anywhere in the file; it costs little to go by that always.
+    # The flag of a transparent color may be anywhere in the file; it costs little to assume one.
     return Claim(width, height, int(_PER_PIXEL * width * height) + OVERHEAD, len(data) <= _SMALL, Alpha())

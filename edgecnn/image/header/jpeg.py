@@ -19,7 +19,7 @@ MOST_SCANNED = 1_000_000_000
 
 # In compressed JPEG data FF is followed by 00 (a stuffed byte), by a restart marker, or by a real marker.
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
-# The segments that tell a JPEG's size (start of frame), those of them with many scans, and those without a
+# The segments that state a JPEG's size (start of frame), those of them with many scans, and those without a
 # length.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
@@ -27,7 +27,7 @@ _BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 
 
 class JpegFrame(NamedTuple):
-    """A start of frame; `samples` are how many a pixel has, on average."""
+    """A start of frame; `samples` is the mean number of samples per pixel."""
 
     width: int
     height: int
@@ -48,7 +48,7 @@ def read(data: bytes | bytearray, reduce: int) -> Claim:
         segments += 1
         if segments > MOST_SEGMENTS:
             raise HeaderError(
-                f"is a JPEG of more than {MOST_SEGMENTS:,} segments: it is damaged, or made to harm"
+                f"is a JPEG of more than {MOST_SEGMENTS:,} segments: it is damaged, or malicious"
             )
         if marker in (0x01, 0xD8):
             continue
@@ -64,14 +64,14 @@ def read(data: bytes | bytearray, reduce: int) -> Claim:
         # Skipping the segment's own bytes keeps a thumbnail's end marker from counting.
         at += int.from_bytes(data[at : at + 2], "big")
     else:
-        raise HeaderError(f"is a JPEG that is cut off ({len(data):,} bytes): copy it again")
+        raise HeaderError(f"is a JPEG that is truncated ({len(data):,} bytes): copy it again")
     if frame is None:
-        raise HeaderError("is a JPEG that does not say its size: it is damaged")
+        raise HeaderError("is a JPEG that does not state its size: it is damaged")
     return _claim(frame, reduce, scans, whole=progressive or partial or scans > 1)
 
 
 def _claim(frame: JpegFrame, reduce: int, scans: int, *, whole: bool) -> Claim:
-    """Work out what is needed; `whole` where all coefficients are held until the last scan, 2 bytes each."""
+    """Compute the claim; with `whole`, all coefficients are kept until the last scan, 2 bytes each."""
     shown = -(-frame.width // reduce) * -(-frame.height // reduce)
     coefficients = 2 * frame.samples * (frame.width + 64) * (frame.height + 64) if whole else 0
     memory = max(PER_PIXEL * shown, PER_PIXEL / 2 * shown + coefficients)
@@ -80,10 +80,10 @@ def _claim(frame: JpegFrame, reduce: int, scans: int, *, whole: bool) -> Claim:
 
 
 def _frame(data: bytes | bytearray, at: int) -> JpegFrame:
-    """Read a start of frame, behind its marker."""
+    """Read a start of frame, after its marker."""
     head = data[at : at + 8]
     if len(head) < 8:
-        raise HeaderError("is a JPEG that is cut off in its header: copy it again")
+        raise HeaderError("is a JPEG that is truncated in its header: copy it again")
     parts = data[at + 8 : at + 8 + 3 * head[7]]
     factors = [(p >> 4, p & 15) for p in parts[1::3]]
     if not 1 <= len(factors) <= 4 or not all(1 <= h <= 4 and 1 <= v <= 4 for h, v in factors):
@@ -94,7 +94,7 @@ def _frame(data: bytes | bytearray, at: int) -> JpegFrame:
 
 
 def jpeg_size(data: bytes | bytearray) -> tuple[int, int] | None:
-    """Return the width and height that a JPEG's header tells, before any rotation; None where it doesn't."""
+    """Return the width and height in a JPEG's header, before any rotation; None where it has none."""
     at = 2
     for _ in range(MOST_SEGMENTS if data[:2] == b"\xff\xd8" else 0):
         if at + 9 > len(data) or data[at] != 0xFF:
@@ -112,9 +112,9 @@ def jpeg_size(data: bytes | bytearray) -> tuple[int, int] | None:
 
 
 def jpeg_end(data: bytes) -> int | None:
-    """Return where the JPEG at the beginning of these bytes ends, behind its last marker.
+    """Return where the JPEG at the beginning of these bytes ends, after its last marker.
 
-    None where that marker is not there.
+    None where that marker is missing.
     """
     at = 2
     while found := _MARKER.search(data, at):

@@ -1,4 +1,4 @@
-"""PNG (https://www.w3.org/TR/png-3/): its chunks, size, and how much is packed in it.
+"""PNG (https://www.w3.org/TR/png-3/): its chunks, size, and its packed bytes.
 
 OpenCV allocates a chunk before it reads it, whatever length the file gives it, up to 4 GB.
 """
@@ -13,7 +13,7 @@ from edgecnn.image.header.exif import orientation
 MOST_CHUNKS = 100_000
 # Texts and profiles are unpacked too, twice, up to 8 MB each; 64 KiB of them take half a second at most.
 MOST_PACKED_TEXT = 1 << 16
-# Deflate makes no more of a byte.
+# Deflate's largest ratio.
 _DEFLATE = 1032
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
@@ -46,7 +46,7 @@ def read(data: bytes | bytearray, _: int) -> Claim:
             turned = orientation(bytes(data[at + 8 : at + 8 + length]))
         at += 12 + length
     else:
-        raise HeaderError(f"is a PNG of more than {MOST_CHUNKS:,} chunks: it is damaged, or made to harm")
+        raise HeaderError(f"is a PNG of more than {MOST_CHUNKS:,} chunks: it is damaged, or malicious")
     if (pixels + 1) * _DEFLATE < (width * depth * _CHANNELS[color] + 7) // 8 * height:
         raise HeaderError(
             f"is a PNG that claims {width:,}×{height:,} pixels and has {pixels:,} bytes for them: "
@@ -76,13 +76,13 @@ def _chunk_at(data: bytes | bytearray, at: int) -> tuple[bytes, int]:
     """Return a chunk's name and length, once both lie within the file."""
     left = len(data) - at - 12
     if left < 0:
-        raise HeaderError(f"is a PNG that is cut off ({len(data):,} bytes): copy it again")
+        raise HeaderError(f"is a PNG that is truncated ({len(data):,} bytes): copy it again")
     length, name = _CHUNK.unpack_from(data, at)
     if not name.isalpha():
         raise HeaderError(f"is a PNG with a chunk called {name!r} at byte {at:,}: it is damaged")
     if length > left:
         raise HeaderError(
-            f"is a PNG that is cut off: its chunk {name.decode('ascii')} at byte {at:,} claims {length:,} "
-            f"bytes, {left:,} are there: copy it again"
+            f"is a PNG that is truncated: its chunk {name.decode('ascii')} at byte {at:,} claims {length:,} "
+            f"bytes, {left:,} exist: copy it again"
         )
     return name, length

@@ -52,6 +52,6 @@ def _pam(head: bytes, size: int) -> Claim:
 def _enough(width: int, height: int, needed: int, there: int) -> None:
     if needed > there:
         raise HeaderError(
-            f"is a PNM image that is cut off: {width:,}×{height:,} pixels take {needed:,} bytes or more, "
-            f"{there:,} are there: copy it again"
+            f"is a PNM image that is truncated: {width:,}×{height:,} pixels take {needed:,} bytes or more, "
+            f"{there:,} exist: copy it again"
         )

@@ -1,6 +1,6 @@
 """TIFF (TIFF 6.0, and BigTIFF): the first page's size, its strips or tiles, and the chain of pages.
 
-libtiff knows many ways of packing, each with its own decoder; so it never runs without limits.
+libtiff has many compression methods, each with its own decoder, so it never runs without limits.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 
 
 class _Layout:
-    """How numbers are written in this file, and how long a directory's parts are."""
+    """The byte order of this file, and the sizes of a directory's parts."""
 
     def __init__(self, data: bytes | bytearray) -> None:
         self.data = data
@@ -31,12 +31,12 @@ class _Layout:
         self.entry = "HHQ" if self.big else "HHI"
 
     def take(self, kinds: str, at: int) -> tuple[int, ...]:
-        """Read numbers at a place."""
+        """Read numbers at an offset."""
         try:
             return struct.unpack_from(self.order + kinds, self.data, at)
         except (struct.error, OverflowError) as error:
             raise HeaderError(
-                f"is a TIFF that is cut off: byte {at:,} is asked for, {len(self.data):,} are there: "
+                f"is a TIFF that is truncated: byte {at:,} is asked for, {len(self.data):,} exist: "
                 "copy it again"
             ) from error
 
@@ -54,7 +54,7 @@ def read(data: bytes | bytearray, _: int) -> Claim:
     strip = width * min(tags.get(_ROWS, height), height)
     unit = tags.get(_TILE_WIDTH, 0) * tags.get(_TILE_HEIGHT, 0) or strip
     sample = tags.get(_SAMPLES, 1) * -(-tags.get(_BITS, 1) // 8)
-    # The strip or tile as it is, unpacked, and as pixels.
+    # The strip or tile: packed, unpacked, and as pixels.
     bits, samples = tags.get(_BITS, 1), tags.get(_SAMPLES, 1)
     alpha, channels = None, 3
     if samples == 4 and tags.get(_PHOTOMETRIC) == _RGB:
@@ -70,12 +70,12 @@ def read(data: bytes | bytearray, _: int) -> Claim:
 
 
 def _directories(layout: _Layout) -> Iterator[int]:
-    """Yield where each page's directory is."""
+    """Yield the offset of each page's directory."""
     (at,) = layout.take(layout.offset, 8 if layout.big else 4)
     seen: set[int] = set()
     while at not in seen and 0 < at < len(layout.data):
         if len(seen) == MOST_PAGES:
-            raise HeaderError(f"is a TIFF of more than {MOST_PAGES:,} pages: it is damaged, or made to harm")
+            raise HeaderError(f"is a TIFF of more than {MOST_PAGES:,} pages: it is damaged, or malicious")
         seen.add(at)
         yield at
         (count,) = layout.take(layout.count, at)
@@ -84,7 +84,7 @@ def _directories(layout: _Layout) -> Iterator[int]:
         (at,) = layout.take(layout.offset, at) if at + 8 <= len(layout.data) else (0,)
     if not seen:
         raise HeaderError(
-            f"is a TIFF that is cut off: its first page is at byte {at:,}, {len(layout.data):,} are there: "
+            f"is a TIFF that is truncated: its first page is at byte {at:,}, {len(layout.data):,} exist: "
             "copy it again"
         )
 

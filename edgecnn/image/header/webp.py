@@ -1,7 +1,7 @@
-"""WebP (RFC 9649): the size of its canvas, and how it is packed.
+"""WebP (RFC 9649): the size of its canvas, and its compression.
 
-Lossless images and transparency have tables whose number the file chooses, an animation has frames: only a
-plain lossy image is bounded by its size, and a small file by having no room for many tables.
+Lossless images and transparency have any number of tables, an animation has frames: only a plain lossy image
+is bounded by its size, and a small file by having no room for many tables.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _LOSSLESS, _ANIMATED = 8.5, 12.5
 # A group of tables takes at least 20 bits in the file, and up to 11 KB of memory.
 _SMALL = 1 << 14
 _TABLES = 11_000 * 8 // 20
-# EXIF comes behind the image, or behind the frames of an animation.
+# EXIF follows the image, or the frames of an animation.
 _MOST_CHUNKS = 1000
 
 
@@ -22,7 +22,7 @@ def read(data: bytes | bytearray, _: int) -> Claim:
     claimed = int.from_bytes(data[4:8], "little") + 8
     if len(data) < 32 or claimed > len(data):
         raise HeaderError(
-            f"is a WebP image that is cut off: it claims {claimed:,} bytes, {len(data):,} are there: "
+            f"is a WebP image that is truncated: it claims {claimed:,} bytes, {len(data):,} exist: "
             "copy it again"
         )
     kind, body = bytes(data[12:16]), data[20:32]
@@ -51,7 +51,7 @@ def _claim(
 
 
 def _orientation(data: bytes | bytearray) -> int:
-    """Return what the EXIF chunk says, 1 where there is none."""
+    """Return the orientation in the EXIF chunk, 1 where there is none."""
     at = 12
     for _chunk in range(_MOST_CHUNKS):
         name, length = bytes(data[at : at + 4]), int.from_bytes(data[at + 4 : at + 8], "little")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from edgecnn.live.command import Command
     from edgecnn.live.stats import Stats
 
+__all__ = ["Sink", "jsonl", "open_view", "table", "video", "web", "window"]
+
 VIEWS = {
     "window": ("edgecnn.live.sink.window", "WindowSink"),
     "terminal": ("edgecnn.live.sink.terminal", "TerminalSink"),

@@ -23,7 +23,7 @@ def test_a_compressed_frame_becomes_its_picture_again():
 
 def test_frames_of_ones_own(photo_folder, tmp_path):
     found = Frames.read(str(next(p for p in photo_folder.iterdir() if p.is_dir())))
-    assert len(found.pictures) == FRAME_COUNT
+    assert len(found.images) == FRAME_COUNT
     one = tmp_path / "one.png"
     cv2.imwrite(str(one), np.zeros((30, 40, 3), np.uint8))
     assert Frames.read(str(one)).about == f"1 frame of 40×30, from {one}"

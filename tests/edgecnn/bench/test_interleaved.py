@@ -2,7 +2,8 @@ import pytest
 
 import edgecnn
 from edgecnn import Timings
-from edgecnn.bench import Candidate, Frames, bench_frames, measure, report
+from edgecnn.bench import Candidate, Frames, bench_frames, measure
+from edgecnn.bench.report import report
 from edgecnn.bench.rows import csv_text
 from edgecnn.bench.summary import summarize_ratios
 from edgecnn.machine.condition import read_condition
@@ -198,7 +199,7 @@ def test_a_seed_decides_the_order():
 def test_a_model_that_never_becomes_steady_is_told():
     from dataclasses import replace
 
-    from edgecnn.bench import WarmUp
+    from edgecnn.bench.warm_up import WarmUp
 
     result = compared([1.0] * 8, [2.0] * 8)
     result.candidates[1].warm_up = WarmUp(400, 2000, steady=False)

@@ -99,7 +99,7 @@ def test_an_unstable_run_says_so_on_top(whole):
 
 
 def test_one_candidate_alone_has_a_page():
-    from edgecnn.bench import report
+    from edgecnn.bench.report import report
     from edgecnn.machine.condition import read_condition
 
     now = read_condition()

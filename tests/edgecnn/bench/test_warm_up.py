@@ -1,6 +1,6 @@
 from itertools import chain, repeat
 
-from edgecnn.bench import warm_up
+from edgecnn.bench.warm_up import warm_up
 
 
 def runs(*latencies):

@@ -200,7 +200,7 @@ def test_a_device_is_not_taken_away_from_under_a_read(clip):
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path):
-    with pytest.raises(CameraError, match="no pictures in it"):
+    with pytest.raises(CameraError, match="no images in it"):
         open_camera(str(tmp_path))
 
 

@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 import edgecnn
-from edgecnn.bench import Candidate, Frames, bench_frames, measure, report, session
+from edgecnn.bench import Candidate, Frames, bench_frames, measure, session
+from edgecnn.bench.report import report
 from edgecnn.bench.session import take_energy
 from edgecnn.bundle import bundle
 from edgecnn.cli.bench_print import print_report

@@ -85,7 +85,7 @@ def test_a_region_of_a_turned_picture(run_cli, tmp_path, seven):
     ran = run_cli("live", "--source", tmp_path, "--jsonl", "-", "--show", "none", *region)
     assert json.loads(ran.out)["predictions"][0]["label"] == "7"
     ran = run_cli("live", "--source", tmp_path, "--roi", "0,0,9999,10")
-    ran.fails("0,0,9999,10", "beyond the picture", code=2)
+    ran.fails("0,0,9999,10", "beyond the image", code=2)
     ran = run_cli("live", "--source", tmp_path, "--roi", "middle")
     ran.fails("--roi is 'middle'", "--roi 160,0,320,320", code=2)
 

@@ -53,9 +53,9 @@ def test_an_archive_behind_other_bytes_is_read(write):
             "has the member '0/a.png' twice, with different",
         ),
         ([member("0/a.png", b"x"), member("./0\\a.png", b"y")], "has the member '0/a.png' twice"),
-        ([member("..\\0\\a.png", b"x")], "the member '../0/a.png' leads out of the archive"),
-        ([member("/0/a.png", b"x")], "the member '/0/a.png' leads out of the archive"),
-        ([member("0/../../a.png", b"x")], "leads out of the archive"),
+        ([member("..\\0\\a.png", b"x")], "the member '../0/a.png' points outside the archive"),
+        ([member("/0/a.png", b"x")], "the member '/0/a.png' points outside the archive"),
+        ([member("0/../../a.png", b"x")], "points outside the archive"),
         ([replace(member("0/a.png", b"x"), version=99)], "zip file version 9.9"),
         ([replace(member("0/\xe4.png", b"x"), name=b"0/\xe4.png")], "can't be read: 'utf-8' codec"),
         ([replace(member("5/x.png", b"x"), offset=0)], "share bytes"),
@@ -128,7 +128,7 @@ def test_a_long_list_of_members_is_not_read(write, monkeypatch):
 def test_a_large_member_of_little_is_not_unpacked(write):
     blank = cv2.imencode(".bmp", np.zeros((3000, 3000, 3), np.uint8))[1].tobytes()
     source = open_source(write(build([member("a/x.bmp", blank), member("b/x.png", picture(0))])))
-    with pytest.raises(DataError, match="unpacks from .* to 27,000,054 bytes, as no image does"):
+    with pytest.raises(DataError, match="unpacks from .* to 27,000,054 bytes, more than an image would"):
         source.read(source.items[0])
 
 
@@ -175,7 +175,7 @@ def test_what_is_cut_off_or_damaged_ends(method):
 def test_folders_without_an_end_inside_one_another_are_refused(write, depth):
     data = picture(0)
     members = [member("cat/a.png", data), member("dog/a.png", data), member("a/" * depth + "a.png", data)]
-    with pytest.raises(DataError, match=r"a/a/a/.* folders one inside the other, 100 are read: expected"):
+    with pytest.raises(DataError, match=r"a/a/a/.* nested folders, 100 are read: expected"):
         open_source(write(build(members)))
 
 

@@ -70,7 +70,7 @@ def test_one_class_is_not_enough(photo_folder):
 
 
 def test_one_class_is_told_what_to_give_instead(photo_folder, tmp_path):
-    with pytest.raises(DataError, match="found images that lie in none: .* give the folder above"):
+    with pytest.raises(DataError, match="found images that are in none: .* give the folder above"):
         open_source(photo_folder / "pears")
     for path in (photo_folder / "pears").iterdir():
         path.unlink()
@@ -86,7 +86,7 @@ def test_one_class_is_told_what_to_give_instead(photo_folder, tmp_path):
 
 def test_an_empty_class_is_named(photo_folder):
     (photo_folder / "plums").mkdir()
-    with pytest.raises(DataError, match="the class 'plums' has no picture"):
+    with pytest.raises(DataError, match="the class 'plums' has no image"):
         open_source(photo_folder)
 
 
@@ -96,7 +96,7 @@ def test_what_is_no_data_set_is_refused(tmp_path):
     with pytest.raises(DataError, match="found no images"):
         open_source(tmp_path)
     (tmp_path / "x.zip").write_text("no zip")
-    with pytest.raises(DataError, match="x.zip is no zip archive"):
+    with pytest.raises(DataError, match="x.zip is not a zip archive"):
         open_source(tmp_path / "x.zip")
 
 
@@ -133,7 +133,7 @@ def test_splits_are_known_whatever_their_case_and_not_mixed_with_classes(photo_f
     assert names(open_source(mixed)) == {(c, s) for c in ("pears", "äpfel") for s in ("train", "test")}
     (mixed / "extra" / "pears").mkdir(parents=True)
     (mixed / "extra" / "pears" / "x.png").write_bytes(b"x")
-    with pytest.raises(DataError, match="'extra' stands beside TEST, Train"):
+    with pytest.raises(DataError, match="'extra' is next to TEST, Train"):
         open_source(mixed)
 
 
@@ -192,7 +192,9 @@ def test_a_manifest_that_is_wrong_is_refused(tmp_path, rows, message):
 
 def test_data_are_looked_for_in_the_environment(tmp_path, monkeypatch):
     monkeypatch.delenv("EDGECNN_DATA", raising=False)
-    with pytest.raises(DataError, match="EDGECNN_DATA, which is not set. They are somewhere; say where"):
+    with pytest.raises(
+        DataError, match="EDGECNN_DATA, which is not set. They are somewhere; name their path"
+    ):
         find_data("signs", None, "somewhere")
     monkeypatch.setenv("EDGECNN_DATA", str(tmp_path))
     manifest(tmp_path, "path,label").rename(tmp_path / "signs.csv")
@@ -208,7 +210,7 @@ def test_a_name_goes_before_a_path(tmp_path, monkeypatch):
     assert locate("signs") == shelf / "signs"
     assert locate("mine") == Path("mine")
     assert locate("photos.zip") == Path("photos.zip"), "whoever opens it says that it is not there"
-    with pytest.raises(DataError, match="no data called nowhere: there is no file or folder"):
+    with pytest.raises(DataError, match="no data called nowhere: no file or folder has that name"):
         locate("nowhere")
 
 

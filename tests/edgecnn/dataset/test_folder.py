@@ -63,7 +63,7 @@ def test_links_that_multiply_are_each_followed_once(photo_folder):
 def test_a_class_with_nothing_but_a_link_left_out_is_an_empty_one(photo_folder):
     (photo_folder / "plums").mkdir()
     (photo_folder / "plums" / "again").symlink_to(photo_folder / "pears")
-    with pytest.raises(DataError, match="the class 'plums' has no picture"):
+    with pytest.raises(DataError, match="the class 'plums' has no image"):
         open_source(photo_folder)
 
 

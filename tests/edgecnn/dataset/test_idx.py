@@ -26,7 +26,7 @@ def header(*shape, kind=8):
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"", "is no IDX file"),
+        (b"", "is not an IDX file"),
         (
             header(20, 28, 28, kind=13) + bytes(20 * 784 * 4),
             "has 3 dimensions of float32, expected 3 of uint8",
@@ -35,7 +35,7 @@ def header(*shape, kind=8):
         (header(20, 28, 28, kind=77), "the unknown type 77"),
         (header(2**32 - 1, 2**32 - 1, 2**32 - 1), "expected at most 2,000,000 images"),
         (header(1, 20_000, 1) + bytes(20_000), "with sides of at most 16,384"),
-        (header(20, 28, 28) + bytes(20 * 784 - 1), "claims 20×28×28 values, but is cut off"),
+        (header(20, 28, 28) + bytes(20 * 784 - 1), "claims 20×28×28 values, but is truncated"),
         (header(20, 28, 28) + bytes(20 * 784 + 1), "claims 20×28×28 values, but has more"),
         (header(20, 0, 0), "20 images of 0×0 and 20 labels"),
         (header(0, 28, 28), "0 images of 28×28 and 20 labels"),
@@ -49,10 +49,10 @@ def test_what_the_header_says_is_checked(folder, data, said, packed):
     (folder / f"{path.name}.gz").write_bytes(gzip.compress(data)) if packed else path.write_bytes(data)
     with pytest.raises(DataError) as error:
         open_source(folder)
-    if not (packed and "cut off" in said):
+    if not (packed and "truncated" in said):
         assert said in str(error.value)
     else:
-        assert "cut off" in str(error.value)
+        assert "truncated" in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -102,14 +102,14 @@ def test_a_test_without_classes_is_left_out_and_said(make):
         (["train*4", "test*2"], "look like splits, but not with classes inside; found test (2 images)"),
         (["train*4", "val*2", "test", "other"], "look like splits"),
         (["train*4", "test/a", "test/b"], "'train' has no folders of classes in it"),
-        (["train/a", "train/b", "test/a", "test/b", "extra/a"], "'extra' stands beside test, train"),
-        (["train/day/x", "train/night", "bus"], "'bus' stands beside train"),
+        (["train/a", "train/b", "test/a", "test/b", "extra/a"], "'extra' is next to test, train"),
+        (["train/day/x", "train/night", "bus"], "'bus' is next to train"),
         (["fold1/a", "fold1/b", "fold2/a", "fold2/b"], "look like splits"),
         (["train1/a", "train1/b", "holdout/a", "holdout/b"], "look like splits"),
         (["train/a", "train/b", "training_set/a", "training_set/b"], "a second folder for the train split"),
         (["train/n01", "train/n02", "val/images"], "val has the folders images, and train has n01, n02"),
-        (["train/a", "train/b", "train/test/a", "train/test/b"], "train has 'test' beside its classes"),
-        (["x/train/a", "x/train/b", "x/x/train/a", "x/x/train/b"], "'x' stands beside train"),
+        (["train/a", "train/b", "train/test/a", "train/test/b"], "train has 'test' next to its classes"),
+        (["x/train/a", "x/train/b", "x/x/train/a", "x/x/train/b"], "'x' is next to train"),
     ],
     ids=lambda value: value[:30] if isinstance(value, str) else None,
 )  # fmt: skip
@@ -145,10 +145,7 @@ def test_folders_without_images_are_no_splits_and_files_beside_them_do_not_count
     (root / "data-preview.png").touch()
     source = open_source(root)
     assert source.labels == ("a", "b")
-    assert (
-        left_out(source)[1]
-        == f"{root}: left out an image that lies in no folder of a class: data-preview.png"
-    )
+    assert left_out(source)[1] == f"{root}: left out an image that is in no class folder: data-preview.png"
 
 
 def test_a_class_in_two_unicode_forms_is_one(make):
@@ -163,5 +160,5 @@ def test_splits_in_another_language_are_pointed_out(make):
     source = open_source(make("训练/猫", "训练/船", "测试/猫", "测试/船"))
     assert source.labels == ("测试", "训练")
     [note] = source.notes
-    assert "takes 测试, 训练 for classes, which have the same folders inside" in note
+    assert "reads 测试, 训练 as classes, though they contain the same folders" in note
     assert open_source(make("cat/1", "dog/2")).notes == ()

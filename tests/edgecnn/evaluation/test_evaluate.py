@@ -123,7 +123,7 @@ def test_unreadable_pictures_are_skipped_and_said(tmp_path, pair, drawn):
     assert len(result.skipped) == 1
     assert "broken.png" in result.skipped[0]
     only = [i for i in source.items if i.id.endswith("broken.png")]
-    with pytest.raises(DataError, match=r"no picture of mine can be read.*broken\.png"):
+    with pytest.raises(DataError, match=r"no image of mine can be read.*broken\.png"):
         evaluate_variants(pair, source, only, data="mine")
 
 
@@ -183,11 +183,11 @@ def test_training_pictures_are_spoken_of():
     train, test, none = Item("a", 0, "train"), Item("b", 0, "test"), Item("c", 0, None)
     assert seen_in_training(bundle, "mnist", [test]) is None
     assert seen_in_training(bundle, "other", [train]) is None
-    assert "not only test pictures" in seen_in_training(bundle, "mnist", [train, test])
+    assert "not only test images" in seen_in_training(bundle, "mnist", [train, test])
     assert "drawn with seed 0" in seen_in_training(bundle, "mnist", [none])
     whole = bundle._replace(facts=bundle.facts._replace(by_folds=True))
     assert "was trained on all of mnist" in seen_in_training(whole, "mnist", [none])
-    assert "card are of folds" in seen_in_training(whole, "mnist", [none])
+    assert "card are from folds" in seen_in_training(whole, "mnist", [none])
     bare = bundle._replace(facts=Facts())
     assert seen_in_training(bare, "mnist", [train]) is None
 

@@ -36,7 +36,7 @@ def test_every_format_is_read(extension, error, tmp_path):
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
 def test_truncated_pictures_are_refused(extension, share):
     data = encoded(extension)
-    with pytest.raises(ImageError, match=r"cut off|decoded"):
+    with pytest.raises(ImageError, match=r"truncated|decoded"):
         decode_image(data[: int(len(data) * share)], "cut")
 
 
@@ -52,7 +52,7 @@ def test_a_flat_jpeg_is_whole_however_short_its_last_scan(side, progressive, mod
     data = stream.getvalue()
     assert decode_image(data, "flat").shape == (side, side, 3)
     for cut in range(1, 6):
-        with pytest.raises(ImageError, match="cut off"):
+        with pytest.raises(ImageError, match="truncated"):
             decode_image(data[:-cut], "flat")
 
 
@@ -60,7 +60,7 @@ def test_a_jpeg_with_a_thumbnail_and_bytes_behind_its_end_is_whole():
     data = encoded(".jpg")
     thumbnail = b"\xff\xe1" + struct.pack(">H", 2 + len(data)) + data
     assert decode_image(data[:2] + thumbnail + data[2:] + b"trailing", "camera").shape == (120, 160, 3)
-    with pytest.raises(ImageError, match="cut off"):
+    with pytest.raises(ImageError, match="truncated"):
         decode_image(data[:2] + thumbnail + data[2:-200], "camera")
 
 

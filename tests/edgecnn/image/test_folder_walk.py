@@ -106,7 +106,7 @@ def test_what_edgecnn_writes_is_no_class(photo_folder):
     assert [i.id for i in source.items] == before
     [line] = left_out(source)
     assert line == (
-        f"{photo_folder}: left out what edgecnn wrote there: logs/train, logs/validation, out/photos-model …"
+        f"{photo_folder}: left out edgecnn's own output: logs/train, logs/validation, out/photos-model …"
     )
     assert len(find_images(photo_folder).paths) == 40
 

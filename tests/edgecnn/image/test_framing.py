@@ -33,7 +33,7 @@ def test_the_region_is_of_the_turned_picture(pixels):
     framed = Framing(90, roi=Box(1, 2, 3, 4))(frame(pixels))
     assert np.array_equal(framed.region, np.rot90(pixels, -1)[2:6, 1:4])
     assert framed.pixels.shape == (6, 4, 3), "the rest is still shown"
-    with pytest.raises(OptionError, match="1,2,3,4 reaches beyond the picture, which has 6×4"):
+    with pytest.raises(OptionError, match="1,2,3,4 reaches beyond the image, which has 6×4"):
         Framing(roi=Box(1, 2, 3, 4))(frame(pixels))
 
 

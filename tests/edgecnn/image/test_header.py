@@ -180,7 +180,7 @@ def test_a_jpeg_that_is_decoded_smaller_needs_less(times):
         (b"PK\3\4", "a zip archive"),
         (b"\0" * 500, "begins with zeros"),
         (b"\0" * 128 + b"DICM", "a DICOM image"),
-        (b"hello", "no image that is known here"),
+        (b"hello", "no known image format"),
         (b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\n', "a form with a file in it"),
     ],
 )
@@ -194,19 +194,19 @@ def test_other_files_are_named(start, what):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("length-IDAT.png", "cut off"),
+        ("length-IDAT.png", "truncated"),
         ("one-bit.png", r"needs 1,252 MB of memory .* \(19,900×10,000 pixels\), more than the \d+ MB"),
         ("nothing-inside.png", "claims 19,900×10,000 pixels and has 12 bytes for them"),
         ("chunks.png", "more than 100,000 chunks"),
         ("screen.gif", "memory"),
         ("scans.jpg", "more than 100 scans: save it again, as a baseline JPEG"),
         ("segments.jpg", "more than 10,000 segments"),
-        ("fill.jpg", "cut off"),
-        ("no-rows.bmp", "cut off: 19,900×2,147,483,648 pixels"),
+        ("fill.jpg", "truncated"),
+        ("no-rows.bmp", "truncated: 19,900×2,147,483,648 pixels"),
         ("tile.tif", "memory"),
         ("pages.tif", "more than 10,000 pages"),
         ("canvas.webp", "more than 200 megapixels"),
-        ("claims.ppm", "597,000,000 bytes or more, 119 are there"),
+        ("claims.ppm", "597,000,000 bytes or more, 119 exist"),
         ("comments.ppm", "without a size"),
         ("zeros.png", "begins with zeros"),
     ],
@@ -220,7 +220,7 @@ def test_a_false_length_is_told():
     data = png(9, 9)
     at = data.index(b"IDAT") - 4
     with pytest.raises(
-        ImageError, match=rf"its chunk IDAT at byte {at} claims 4,000,000,000 bytes, \d+ are there"
+        ImageError, match=rf"its chunk IDAT at byte {at} claims 4,000,000,000 bytes, \d+ exist"
     ):
         read_claim(data[:at] + struct.pack(">I", 4_000_000_000) + data[at + 4 :], "a.png")
 
@@ -351,13 +351,13 @@ def test_what_an_avif_claims():
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (avif(4000, 3000)[:-5], "it is an AVIF image that is cut off"),
+        (avif(4000, 3000)[:-5], "it is an AVIF image that is truncated"),
         (avif(0, 0), "0×0 pixels"),
-        (box(b"ftyp", b"avif", bytes(4)) + box(b"mdat", bytes(9)), "does not say its size"),
+        (box(b"ftyp", b"avif", bytes(4)) + box(b"mdat", bytes(9)), "does not state its size"),
         (box(b"ftyp", b"avif", bytes(4)) + box(b"free") * 10_001, "more than 10,000 boxes"),
         (avif(30_000, 30_000), "more than 200 megapixels"),
         (avif(12_000, 12_000), "MB of memory to be decoded"),
-        (avif(40, 30), "can't be decoded|no image that can be decoded"),
+        (avif(40, 30), "can't be decoded"),
         (box(b"ftyp", b"heic", bytes(4), b"mif1heic") + bytes(9), "it is a HEIC image, expected"),
     ],
     ids=["cut", "empty", "no size", "boxes", "megapixels", "memory", "no pixels", "heic"],

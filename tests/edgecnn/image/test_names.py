@@ -102,7 +102,7 @@ def test_a_class_of_heic_alone_says_so(photo_folder):
     shutil.rmtree(photo_folder / "pears")
     (photo_folder / "pears").mkdir()
     (photo_folder / "pears" / "x.heic").write_bytes(HEIC)
-    with pytest.raises(DataError, match=r"'pears' has no picture \(JPEG.* but 1 HEIC image: add some"):
+    with pytest.raises(DataError, match=r"'pears' has no image \(JPEG.* but 1 HEIC image: add some"):
         open_source(photo_folder)
     with pytest.raises(ImageError, match="left out 1 HEIC image"):
         find_images(photo_folder / "pears")

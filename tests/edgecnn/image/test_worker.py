@@ -72,7 +72,7 @@ def test_a_process_that_ended_is_replaced(worker):
 def test_refusals_are_told_as_elsewhere(shared_worker):
     for name, words in {
         "one-bit.png": "more than 25 megapixels",
-        "length-IDAT.png": "cut off",
+        "length-IDAT.png": "truncated",
         "lossy.webp": "megapixels",
     }.items():
         with pytest.raises(ImageError, match=rf"^the image .*{words}"):

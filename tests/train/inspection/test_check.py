@@ -76,7 +76,7 @@ def test_corrupt_and_foreign_files_are_named_with_their_reason(photos):
     (photos / "8" / "phone.HEIC").write_bytes(b"x")
     report = checked(photos)
     [corrupt] = [f for f in report.findings if f.kind == "corrupt"]
-    assert "cut.jpg is a JPEG that is cut off" in corrupt.examples[0]
+    assert "cut.jpg is a JPEG that is truncated" in corrupt.examples[0]
     assert "empty.png is empty" in corrupt.examples[1]
     assert report.seen.foreign == {"HEIC image": ["8/phone.HEIC"]}
     assert report.why_not(strict=True)

@@ -1,1 +1,1 @@
-"""The live view as a web page: image, answer and figures in any browser of the network."""
+"""The live view as a web page: image, answer and statistics in any browser of the network."""

@@ -1,4 +1,4 @@
-"""How many uploads are read and decoded at a time, and whose turn it is."""
+"""Bounds how many uploads are read and decoded at a time, and schedules them fairly by client."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.exceptions import HTTPException
 
-from edgecnn.live.sink.web.visits import client_of
+from edgecnn.live.sink.web.pools import client_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -17,52 +17,52 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 MOST_BYTES = 16 << 20
-# Uploads that wait, unread: in all, of one client, and how long.
+# Waiting, unread uploads: in all, of one client, and the longest time.
 WAITING, WAITING_EACH, WAITING_S = 48, 32, 20.0
-# How long a body may take: some seconds, more for a long one, and never more than the last.
+# The time limit of a body: some seconds, more for a long one, up to the last.
 BODY_S, BODY_BYTES_PER_S, MOST_BODY_S = 5.0, 64 << 10, 30.0
 
 
 class Share(NamedTuple):
-    """A number of requests, and of the bytes of their bodies."""
+    """A limit on the number of requests, and on the bytes of their bodies."""
 
     requests: int
     size: int
 
 
-# Uploads that are read, or wait for the decoder: in all, and of one client.
+# Uploads that are being read or wait for the decoder: in all, and of one client.
 HELD, HELD_EACH = Share(4, 2 * MOST_BYTES), Share(2, MOST_BYTES)
 DECODED = Share(1, MOST_BYTES)
 
 
 class Turns:
-    """Lets a few requests in at a time; of those that wait, one of the client that was let in least lately.
+    """Admits a few requests at a time; next is one of the client that was admitted least recently.
 
     Parameters
     ----------
     most, each
-        What may be in at a time: in all, and of one client.
+        The limits of admitted requests: in all, and of one client.
     """
 
     def __init__(self, most: Share, each: Share) -> None:
         self._most, self._each = most, each
-        # By client: the sizes of what is in, what waits, and when one was let in last, as a serial number.
+        # By client: sizes of admitted requests, waiting ones, and the serial number of the last admission.
         self._in: dict[str, list[int]] = {}
         self._waiting: dict[str, deque[tuple[asyncio.Future[None], int]]] = {}
         self._lately: dict[str, int] = {}
         self._serial = 0
 
     def is_full(self, client: str) -> bool:
-        """Whether nothing more may wait."""
+        """Whether no more requests of this client may wait."""
         count = sum(map(len, self._waiting.values()))
         return count >= WAITING or len(self._waiting.get(client, ())) >= WAITING_EACH
 
     @asynccontextmanager
     async def turn(self, client: str, size: int) -> AsyncIterator[None]:
-        """Wait to be let in, and be in until the end."""
+        """Wait for admission, and release it at the end of the block."""
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(client, deque()).append((place, size))
-        self._let_in()
+        self._admit()
         try:
             await place
             yield
@@ -70,9 +70,9 @@ class Turns:
             if place.done() and not place.cancelled():
                 self._in[client].remove(size)
             place.cancel()
-            self._let_in()
+            self._admit()
 
-    def _let_in(self) -> None:
+    def _admit(self) -> None:
         while (client := self._next()) is not None:
             place, size = self._waiting[client].popleft()
             if not self._waiting[client]:
@@ -84,7 +84,7 @@ class Turns:
                 place.set_result(None)
 
     def _next(self) -> str | None:
-        """Return whose first request may come in; one that is too large now holds up those behind it."""
+        """Return the client to admit next; a request that is too large now blocks those after it."""
         self._in = {client: sizes for client, sizes in self._in.items() if sizes}
         here = self._in.keys() | self._waiting.keys()
         self._lately = {client: serial for client, serial in self._lately.items() if client in here}
@@ -103,7 +103,7 @@ def _fits(size: int, others: list[int], share: Share) -> bool:
 
 
 class Uploads:
-    """Bounds what uploads hold: four of them and 32 MiB at a time, and the others wait without being read."""
+    """Bounds uploads to four and 32 MiB at a time; the others wait unread."""
 
     def __init__(self) -> None:
         self._held = Turns(HELD, HELD_EACH)
@@ -111,9 +111,9 @@ class Uploads:
 
     @asynccontextmanager
     async def take(self, request: Request) -> AsyncIterator[bytearray]:
-        """Yield the body of an upload when it is its turn to be decoded.
+        """Yield the body of an upload when it may be decoded.
 
-        Raises HTTPException where it can't wait, or waits or takes too long.
+        Raises HTTPException where too many wait, or where it waits or takes too long.
         """
         client = client_of(request.client.host if request.client else "unknown")
         if self._held.is_full(client):
@@ -129,7 +129,7 @@ class Uploads:
             try:
                 yield data
             finally:
-                # An error's traceback may keep it until garbage is looked for, which is seldom.
+                # An error's traceback may keep it until the next garbage collection, which is rare.
                 data.clear()
 
 
@@ -138,7 +138,7 @@ async def read_body(request: Request) -> bytearray:
 
     Raises HTTPException where it takes too long.
     """
-    # At its whole length at once: one that grows is moved again and again, and leaves holes behind.
+    # Allocated at full length: a growing one is moved repeatedly and fragments memory.
     data, at = bytearray(length_of(request)), 0
     patience_s = min(MOST_BODY_S, BODY_S + length_of(request) / BODY_BYTES_PER_S)
     try:
@@ -152,7 +152,7 @@ async def read_body(request: Request) -> bytearray:
 
 
 def length_of(request: Request) -> int:
-    """Return how long the body is said to be."""
+    """Return the declared length of the body."""
     return int(request.headers.get("content-length", 0))
 
 

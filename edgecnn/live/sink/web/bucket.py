@@ -1,4 +1,4 @@
-"""A token bucket: so many at once, and so many more as time passes."""
+"""A token bucket: a burst, refilled at a constant rate."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ _MOST_CLIENTS = 1000
 
 
 class Bucket:
-    """What is left of an allowance; it fills up as time passes.
+    """A remaining allowance, which is refilled as time passes.
 
     Parameters
     ----------
     most
-        How many there may be at once.
+        The largest burst.
     per_s
-        How many more there may be each second.
+        The refill rate per second.
     """
 
     def __init__(self, most: float, per_s: float) -> None:
@@ -23,11 +23,11 @@ class Bucket:
         self._left, self._since_s = most, time.monotonic()
 
     def take(self) -> None:
-        """Take one, if there is one."""
+        """Take one, if any remains."""
         self._left = max(0.0, self.left() - 1)
 
     def left(self) -> float:
-        """Return how many there may be now."""
+        """Return how many remain now."""
         now_s = time.monotonic()
         self._left = min(self._most, self._left + (now_s - self._since_s) * self._per_s)
         self._since_s = now_s
@@ -35,7 +35,7 @@ class Bucket:
 
 
 class Buckets:
-    """A bucket for each client; of 1,000 clients, those that were seen last."""
+    """A bucket for each client, for the last 1,000 clients."""
 
     def __init__(self, most: float, per_s: float) -> None:
         self._most, self._per_s = most, per_s

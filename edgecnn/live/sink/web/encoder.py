@@ -1,4 +1,4 @@
-"""Turns the newest frame into a JPEG once, however many wait for it, and not at all for nobody."""
+"""Encodes the newest frame as a JPEG once for all viewers, and only while there are some."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from edgecnn.frame import Frame
     from edgecnn.live.sink.web.latest import Latest
 
-# An image for a person: more of them, or larger ones, cost the loop its processor.
+# More or larger images would take processor time from the loop.
 MOST_FPS = 25.0
 LONGEST = 1280
 QUALITY = 80
@@ -20,7 +20,7 @@ LOOK_S = 0.2
 
 
 class Encoder:
-    """Encodes in a thread of its own: OpenCV lets go of the interpreter meanwhile, so the loop goes on."""
+    """Encodes in its own thread: OpenCV releases the interpreter lock, so the loop keeps running."""
 
     def __init__(self, images: Latest[bytes]) -> None:
         self._images = images
@@ -31,7 +31,7 @@ class Encoder:
         self._thread.start()
 
     def put(self, frame: Frame) -> None:
-        """Leave the newest frame."""
+        """Set the newest frame."""
         with self._changed:
             self._frame = frame
             self._changed.notify()
@@ -50,13 +50,13 @@ class Encoder:
         due = 0.0
         while True:
             with self._changed:
-                # Nobody tells that somebody looks.
+                # New viewers do not notify, so look at intervals.
                 self._changed.wait_for(lambda: self._ended or self._is_wanted(), LOOK_S)
                 if self._ended:
                     return
                 if not self._is_wanted():
                     continue
-                # A newer one may come while it is too early for this one.
+                # A newer frame may arrive before this one is due.
                 if (early := due - time.monotonic()) > 0 and self._changed.wait_for(
                     lambda: self._ended, early
                 ):

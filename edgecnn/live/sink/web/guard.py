@@ -1,6 +1,6 @@
-"""Who may use the page: whoever has the token, from a page of ours, by a name that is this machine's.
+"""Checks each request's token, origin and host name before the pages see it.
 
-A request's head decides. A request that is refused ends its connection, and its body is not read.
+Only the head is used. A refused request closes its connection, and its body is not read.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from starlette.staticfiles import StaticFiles
 from edgecnn.io.quiet import say
 from edgecnn.live.sink.web.admission import length_of, read_body
 from edgecnn.live.sink.web.guesses import Guesses
-from edgecnn.live.sink.web.visits import client_of
+from edgecnn.live.sink.web.pools import client_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 COOKIE = "edgecnn-token"
-# How often a wrong token is said to the person at the machine.
+# The least time between two reports of wrong tokens on stderr.
 SAY_S = 10.0
 _MOST_FORM = 4096
-# What stands before the token in a request, and how often each is looked for: a head may be full of them.
+# The texts before a token in a request, and the most matches of each: a head may be full of them.
 _MARKS, _MOST_MARKS = (b"bearer ", b"token="), 4
 _VALUE = re.compile(rb" *([^\s;&]*)")
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "cross-origin-resource-policy": "same-origin",
-    # With no-referrer a browser calls the origin of our own form null.
+    # With no-referrer, browsers send `Origin: null` from our own form.
     "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
     "cache-control": "no-store",
@@ -62,10 +62,10 @@ class Guard:
     Parameters
     ----------
     token
-        What has to be shown: in the header `Authorization: Bearer`, or by the cookie that the page sets after
-        `/?token=` or the form. None lets everybody in who gets here.
+        The required token: in the header `Authorization: Bearer`, or as the cookie that the page sets after
+        `/?token=` or the form. None admits every request.
     bodies
-        How many bytes the body of a POST may have, by path; elsewhere there is none.
+        The most bytes in the body of a POST, by path; 0 for other paths.
     """
 
     def __init__(self, app: ASGIApp, token: str | None, bodies: Mapping[str, int]) -> None:
@@ -78,19 +78,21 @@ class Guard:
         self._said, self._wrong = 0.0, 0
 
     def shows_token(self, client: str, head: bytes) -> bool:
-        """Whether the beginning of a request shows the token, at a glance; always, where none is asked for.
+        """Whether the beginning of a request contains the token; True where none is required.
 
-        It says no more than an answer would: a token that would not be looked at is not seen here either.
+        It reveals no more than an answer would: a token that would be ignored is ignored here too.
         """
         if self._token is None:
             return True
         known = [self._cookie]
         if not self._guesses.are_too_many(client) or self._guesses.is_trusted(client):
             known.append(self._token)
-        return any(hmac.compare_digest(one, right.encode()) for one in _glance(head) for right in known)
+        return any(
+            hmac.compare_digest(one, right.encode()) for one in _possible_tokens(head) for right in known
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or let the app do so; every answer gets the headers that browsers protect it by."""
+        """Refuse or pass on a request; add the security headers to every answer."""
         if scope["type"] != "http":
             return
         request = Request(scope, receive)
@@ -105,20 +107,22 @@ class Guard:
 
         try:
             answer = (
-                self._is_foreign(request) or self._has_odd_body(request) or await self._ask_token(request)
+                self._refuse_cross_site(request)
+                or self._refuse_body(request)
+                or await self._ask_token(request)
             )
         except ClientDisconnect:
             return
         except HTTPException as error:
             answer = PlainTextResponse(error.detail, error.status_code)
         if answer is None:
-            scope["state"]["let_in"]()
+            scope["state"]["admit"]()
         await (answer or self._app)(scope, receive, safely)
 
-    def _is_foreign(self, request: Request) -> Response | None:
-        """Return the answer to a request that another page made a browser send."""
+    def _refuse_cross_site(self, request: Request) -> Response | None:
+        """Return the answer to a cross-site request, else None."""
         host = request.headers.get("host", "")
-        # The cookie does not follow a name that was pointed here from elsewhere.
+        # With a token this is not needed: a rebound name does not get the cookie.
         if self._token is None and not self._is_ours(host):
             return PlainTextResponse(f"this machine is not called {host!r}", 421)
         origin = request.headers.get("origin")
@@ -127,11 +131,11 @@ class Guard:
         return None
 
     def _most(self, request: Request) -> int:
-        """Return how long a request's body may be."""
+        """Return the most bytes of a request's body."""
         return self._bodies.get(request.scope["path"], 0) if request.method == "POST" else 0
 
-    def _has_odd_body(self, request: Request) -> Response | None:
-        """Return the answer to a request whose body has no length, or is too long."""
+    def _refuse_body(self, request: Request) -> Response | None:
+        """Return the answer to a request with a body of no declared length, or too long, else None."""
         if "transfer-encoding" in request.headers:
             return PlainTextResponse("a body needs its length: Content-Length", 411)
         if 0 < (most := self._most(request)) < length_of(request):
@@ -139,29 +143,29 @@ class Guard:
         return None
 
     async def _ask_token(self, request: Request) -> ASGIApp | None:
-        """Return the answer to a request without the right token, or that brings it for the first time."""
+        """Return the answer to a request without the right token, or with its first use, else None."""
         if self._token is None:
             return None
         client = client_of(request.client.host if request.client else "unknown")
-        if (typed := await _typed(request)) is None and self._has_cookie(request):
+        if (entered := await _entered_token(request)) is None and self._has_cookie(request):
             self._guesses.trust(client)
             return None
-        offered = _in_header(request) if typed is None else typed
+        offered = _in_header(request) if entered is None else entered
         too_many = self._guesses.are_too_many(client)
-        is_looked_at = not too_many or self._guesses.is_trusted(client)
-        if is_looked_at and hmac.compare_digest(offered.encode(), self._token.encode()):
+        is_checked = not too_many or self._guesses.is_trusted(client)
+        if is_checked and hmac.compare_digest(offered.encode(), self._token.encode()):
             self._guesses.trust(client)
-            return None if typed is None else self._with_cookie()
+            return None if entered is None else self._with_cookie()
         if offered:
             self._guesses.count(client)
         if offered or COOKIE in request.cookies:
-            self._say_wrong(request)
+            self._report_wrong(request)
         if offered and too_many:
             return PlainTextResponse("too many wrong tokens: wait a minute", 429, {"retry-after": "60"})
         return _form(request)
 
     def _has_cookie(self, request: Request) -> bool:
-        # It is made of the token and can't be guessed, so it is looked at however often it was wrong.
+        # It is derived from the token and can't be guessed, so it is always checked.
         shown = "" if _in_header(request) else request.cookies.get(COOKIE, "")
         return hmac.compare_digest(shown.encode(), self._cookie.encode())
 
@@ -171,10 +175,10 @@ class Guard:
         return answer
 
     def _is_ours(self, host: str) -> bool:
-        """Whether a browser that uses this name means this machine: see DNS rebinding.
+        """Whether a host name belongs to this machine, against DNS rebinding.
 
-        An address is no name and can't be rebound, so each one passes, which Starlette's
-        TrustedHostMiddleware can't say: it has a list of names.
+        An address can't be rebound, so every address passes; Starlette's TrustedHostMiddleware can't express
+        that, because it has only a list of names.
         """
         name = host.lower().rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host.lower()
         try:
@@ -183,8 +187,8 @@ class Guard:
             return name in self._names
         return True
 
-    def _say_wrong(self, request: Request) -> None:
-        """Say that somebody guesses."""
+    def _report_wrong(self, request: Request) -> None:
+        """Report a wrong token on stderr, at intervals."""
         self._wrong += 1
         if time.monotonic() - self._said >= SAY_S:
             who = request.client.host if request.client else "somebody"
@@ -192,8 +196,8 @@ class Guard:
             self._said = time.monotonic()
 
 
-async def _typed(request: Request) -> str | None:
-    """Return the token in the page's address or from the form."""
+async def _entered_token(request: Request) -> str | None:
+    """Return the token from the page's address or the form."""
     path = request.scope["path"]
     if path == "/" and "token" in request.query_params:
         return request.query_params["token"]
@@ -204,7 +208,7 @@ async def _typed(request: Request) -> str | None:
 
 
 def _form(request: Request) -> ASGIApp:
-    """Return the answer to a request without a token: the form for a person, which has the page's style."""
+    """Return the answer to a request without a token: the form in a browser, with the page's style."""
     if request.scope["path"] == "/style.css" and request.method in ("GET", "HEAD"):
         return static_files()
     if "text/html" in request.headers.get("accept", ""):
@@ -213,13 +217,13 @@ def _form(request: Request) -> ASGIApp:
 
 
 def _in_header(request: Request) -> str:
-    """Return the token in the header, else nothing."""
+    """Return the token from the header, or ""."""
     kind, _, value = request.headers.get("authorization", "").partition(" ")
     return value.strip() if kind.lower() == "bearer" else ""
 
 
-def _glance(head: bytes) -> Iterator[bytes]:
-    """Yield what may be tokens in the beginning of a request, without parsing it."""
+def _possible_tokens(head: bytes) -> Iterator[bytes]:
+    """Yield possible tokens in the beginning of a request, without parsing it."""
     lowered = head.lower()
     for mark in _MARKS:
         at = 0

@@ -1,27 +1,27 @@
-"""How many wrong tokens there may be, of one client and in all."""
+"""Limits wrong tokens, by client and in all."""
 
 from __future__ import annotations
 
 import time
 
 from edgecnn.live.sink.web.bucket import Bucket, Buckets
-from edgecnn.live.sink.web.visits import THIS_MACHINE
+from edgecnn.live.sink.web.pools import THIS_MACHINE
 
-# Wrong tokens at once, and how many more a minute: of one client, and of all together.
+# Wrong tokens in a burst, and per minute: of one client, and of all together.
 EACH, EACH_PER_MINUTE = 10, 10
 ALL, ALL_PER_MINUTE = 100, 60
-# However many others guess, a client's first ones are looked at.
+# A client's first tokens are always checked, however many others guess.
 FIRST = 3
-# So long after the right token came from a client, any token of it is looked at.
+# For this long after a client's right token, all of its tokens are checked.
 TRUSTED_S = 86_400.0
 _MOST_CLIENTS = 1000
 
 
 class Guesses:
-    """Counts wrong tokens by client, and says whose tokens are not even looked at any more.
+    """Counts wrong tokens by client, and decides which clients' tokens are no longer checked.
 
-    Those of this machine always are, and those of a client that has shown the right one within a day, so that
-    nobody who guesses from the same address shuts its owner out.
+    Tokens from this machine are always checked, and those of a client that has sent the right one within a
+    day, so that guessing from the same address does not lock its owner out.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Guesses:
         return left < 1 or (left < EACH - FIRST + 1 and self._all.left() < 1)
 
     def is_trusted(self, client: str) -> bool:
-        """Whether its tokens are looked at however often it was wrong."""
+        """Whether a client's tokens are always checked."""
         right_s = self._right_s.get(client)
         return client == THIS_MACHINE or (right_s is not None and time.monotonic() - right_s < TRUSTED_S)
 
@@ -45,7 +45,7 @@ class Guesses:
         self._clients.of(client).take()
 
     def trust(self, client: str) -> None:
-        """Note that a client has shown the right token."""
+        """Note that a client has sent the right token."""
         self._right_s.pop(client, None)
         self._right_s[client] = time.monotonic()
         if len(self._right_s) > _MOST_CLIENTS:

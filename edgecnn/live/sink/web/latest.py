@@ -1,4 +1,4 @@
-"""A newest value that a thread leaves and any number of coroutines await."""
+"""The newest value from a thread, for any number of coroutines."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ T = TypeVar("T")
 
 
 class Latest(Generic[T]):
-    """Nobody waits for a slow reader: it misses values and gets the newest.
+    """The newest value. A slow reader misses values and gets the newest; no one waits for it.
 
     Attributes
     ----------
     readers
-        How many follow it at the moment.
+        The number of current readers.
     waiting
-        How many of them wait for a newer value; the others are still busy with one.
+        The number of readers that wait for a newer value; the others still process one.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -31,15 +31,15 @@ class Latest(Generic[T]):
         self.readers = self.waiting = 0
 
     def put(self, value: T) -> None:
-        """Leave a value; from any thread, also when the loop has ended."""
+        """Set the value; from any thread, also after the loop has ended."""
         self._call(value)
 
     def end(self) -> None:
-        """Let those who follow come to an end; from any thread, also when the loop has ended."""
+        """End all readers; from any thread, also after the loop has ended."""
         self._call(None)
 
     async def follow(self) -> AsyncIterator[T]:
-        """Yield the value that is there, if any, and each newer one."""
+        """Yield the current value, if any, and each newer one."""
         self.readers += 1
         seen: T | None = None
         try:

@@ -1,4 +1,4 @@
-"""Where the page listens, and the token that it asks for there."""
+"""Where the page listens, and the token that it requires there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STUCK_MS = 30_000
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """Where to listen; beyond this machine only with a token."""
+    """The address to listen at; beyond this machine only with a token."""
 
     host: str = "127.0.0.1"
     port: int = 8080
@@ -27,7 +27,7 @@ class Listen:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether nobody but this machine can reach it."""
+        """Whether only this machine can reach it."""
         if self.host == "localhost":
             return True
         try:
@@ -36,7 +36,7 @@ class Listen:
             return False
 
     def token(self) -> str | None:
-        """Return the token that is asked for; None for nobody's. A file that is not there is made.
+        """Return the required token, or None. A missing token file is created.
 
         Raises OptionError for a token that is too short, and OutputError where the file can't be used.
         """
@@ -59,19 +59,19 @@ class Listen:
         return made
 
     def open(self) -> socket.socket:
-        """Return a socket that listens. Raises OutputError where that can't be."""
+        """Return a listening socket. Raises OutputError."""
         try:
             family, *_, address = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)[0]
-        except (OSError, UnicodeError) as error:  # UnicodeError for what can't be a name
+        except (OSError, UnicodeError) as error:  # UnicodeError for an impossible name
             reason = getattr(error, "strerror", None) or error
             raise OutputError(f"--host {self.host} is no address of this machine: {reason}") from error
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            # What waits here for a slow viewer gets old.
+            # A short buffer: images waiting for a slow viewer get old.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 17)
             if hasattr(socket, "TCP_USER_TIMEOUT"):
-                # Linux itself gives up who takes nothing; to close such a connection waits for him.
+                # Linux drops a client that reads nothing; closing such a connection would wait for it.
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STUCK_MS)
             sock.bind(address)
             sock.listen(64)
@@ -84,7 +84,7 @@ class Listen:
         return sock
 
     def url(self, sock: socket.socket) -> str:
-        """Return the page's address as a browser takes it, for 0.0.0.0 this machine's in its network."""
+        """Return the page's URL; for 0.0.0.0 with this machine's address in its network."""
         host, port = sock.getsockname()[:2]
         if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
             host = _outward() or socket.gethostname()
@@ -107,10 +107,10 @@ def _read(path: Path) -> str:
 
 
 def _outward() -> str | None:
-    """Return the address by which this machine goes into its network; nothing is sent to find out."""
+    """Return this machine's address in its network; nothing is sent to find it."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         try:
-            sock.connect(("192.0.2.1", 9))  # kept for documentation by RFC 5737: nobody's
+            sock.connect(("192.0.2.1", 9))  # reserved for documentation by RFC 5737
             return str(sock.getsockname()[0])
         except OSError:
             return None

@@ -1,4 +1,4 @@
-"""How quickly those are answered who show no token: an answer costs the processor that the loop needs."""
+"""Limits answers to requests without the token, which take processor time from the loop."""
 
 from __future__ import annotations
 
@@ -10,51 +10,51 @@ from edgecnn.live.sink.web.bucket import Buckets
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Answers to one client's requests that show no token: at once, and how many more each second.
-AT_ONCE, PER_S = 50, 20
+# Answers to one client's requests without the token: in a burst, and per second.
+BURST, PER_S = 50, 20
 
 
 class Limited(Protocol):
-    """A connection, as the rules here see it: whose it is, and how it goes on when it is its turn."""
+    """The part of a connection that the limit uses: its client, and how it resumes."""
 
-    whose: str
+    client_id: str
 
-    def go_on(self) -> None:
-        """Take up what came before it had to wait."""
+    def resume(self) -> None:
+        """Handle the bytes that came before the wait."""
 
 
 class RateLimit:
-    """Lets requests in at once that show the token, and the others of each client at a bounded rate.
+    """Allows requests with the token immediately, and the others of each client at a bounded rate.
 
     Parameters
     ----------
     shows_token
-        Whether the beginning of a request shows the token, or there is none: client, bytes.
+        Of a client and the beginning of its request: whether it contains the token, or none is required.
     """
 
     def __init__(self, shows_token: Callable[[str, bytes], bool]) -> None:
         self._shows_token = shows_token
-        self._buckets = Buckets(AT_ONCE, PER_S)
-        # By client: those that wait, first come first served. A dict, because most leave before their turn.
+        self._buckets = Buckets(BURST, PER_S)
+        # Waiting connections by client, in order. A dict, because most are closed before they resume.
         self._waiting: dict[str, dict[Limited, None]] = {}
 
-    def lets_in(self, connection: Limited, head: bytes) -> bool:
-        """Whether a request is taken up now; else it waits, and its `go_on` is called when it is its turn."""
-        if self._shows_token(connection.whose, head):
+    def allows(self, connection: Limited, head: bytes) -> bool:
+        """Whether a request may be handled now; else it waits, and `resume` is called later."""
+        if self._shows_token(connection.client_id, head):
             return True
-        bucket, line = self._buckets.of(connection.whose), self._waiting.get(connection.whose)
+        bucket, line = self._buckets.of(connection.client_id), self._waiting.get(connection.client_id)
         if line is None and bucket.left() >= 1:
             bucket.take()
             return True
         if line is None:
-            line = self._waiting[connection.whose] = {}
-            self._look_later(connection.whose)
+            line = self._waiting[connection.client_id] = {}
+            self._look_later(connection.client_id)
         line[connection] = None
         return False
 
     def discard(self, connection: Limited) -> None:
-        """Forget one that waits, if it does."""
-        self._waiting.get(connection.whose, {}).pop(connection, None)
+        """Remove a waiting connection, if it waits."""
+        self._waiting.get(connection.client_id, {}).pop(connection, None)
 
     def _look_later(self, client: str) -> None:
         asyncio.get_running_loop().call_later(1 / PER_S, self._look, client)
@@ -65,7 +65,7 @@ class RateLimit:
             bucket.take()
             first = next(iter(line))
             del line[first]
-            first.go_on()
+            first.resume()
         if line:
             self._look_later(client)
         else:

@@ -1,4 +1,4 @@
-"""The sink behind the page: the loop leaves results here, a thread of its own serves them."""
+"""The sink of the web page: it takes results from the loop and serves them in its own thread."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from edgecnn.live.sink import Sink
 from edgecnn.live.sink.web.connection import Connection
 from edgecnn.live.sink.web.encoder import Encoder
 from edgecnn.live.sink.web.latest import Latest
+from edgecnn.live.sink.web.pools import ConnectionPools
 from edgecnn.live.sink.web.rate_limit import RateLimit
 from edgecnn.live.sink.web.site import Site, as_event
 from edgecnn.live.sink.web.status import status_of
-from edgecnn.live.sink.web.visits import Visits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from edgecnn.live.sink.web.listen import Listen
     from edgecnn.live.stats import Stats
 
-# How often viewers are told, and how often for metrics alone.
+# Seconds between updates for viewers, and for metrics alone.
 TELL_S, IDLE_S = 0.1, 1.0
-# Connections that are taken at once, and that the system keeps until then: fewer at once than there may be
-# strangers, so that each is read before others push it out.
-AT_ONCE, QUEUE = 32, 512
+# Connections that are accepted in one step, and those that the system queues: fewer in one step than the pool
+# of unverified ones has, so that each is read before others displace it.
+ACCEPTED, QUEUE = 32, 512
 
 
 class _Server(uvicorn.Server):
@@ -53,9 +53,9 @@ class _Server(uvicorn.Server):
 class WebSink(Sink):
     """Serves the live view over HTTP until it is closed; prints its address, and the token once.
 
-    The loop only leaves what is newest: images are encoded, and viewers served, in two other threads.
-    Images that are sent in have at most so many megapixels, and are decoded in a process of their own, on
-    the background where they are transparent. The page names the model and this machine.
+    The loop only sets the newest result; two other threads encode images and serve viewers. Uploaded images
+    have at most `upload_megapixels` and are decoded in a child process, transparent ones on `background`. The
+    page names the model and this machine.
     """
 
     def __init__(
@@ -93,12 +93,12 @@ class WebSink(Sink):
         url = listen.url(self._socket)
         if token and not listen.token_file:
             url += f"?token={token}"
-        console.out(f"web page {url}", highlight=False)  # never broken, so that it can be clicked
+        console.out(f"web page {url}", highlight=False)  # never wrapped, so that it can be clicked
         if token and listen.token_file:
             console.out(f"  the token is in {listen.token_file}", highlight=False)
 
     def show(self, result: Result, stats: Stats) -> None:
-        """Leave a result for the viewers."""
+        """Set the newest result for the viewers."""
         self._newest, self._site.frame = result, result.frame
         self._site.result_s, self._site.least_side = time.monotonic(), stats.least_side
         self._encoder.put(result.frame)
@@ -106,7 +106,7 @@ class WebSink(Sink):
             self._tell(result, stats)
 
     def poll(self, stats: Stats) -> Sequence[Command]:
-        """Return what the viewers asked for; tell them when that has changed something."""
+        """Return the viewers' commands; update the viewers when one has changed something."""
         if self._newest and stats.paused != self._paused:
             self._tell(self._newest, stats)
         asked = []
@@ -121,7 +121,7 @@ class WebSink(Sink):
         self._events.put(as_event(status))
 
     def close(self) -> None:
-        """Let the viewers go, and stop listening; may be called twice."""
+        """Disconnect the viewers and stop listening; may be called twice."""
         self._encoder.close()
         self._images.end()
         self._events.end()
@@ -134,18 +134,18 @@ class WebSink(Sink):
         try:
             with self._runner:
                 self._runner.run(self._server.serve(sockets=[self._socket]))
-        except Exception as error:  # noqa: BLE001 - the loop goes on without viewers
+        except Exception as error:  # noqa: BLE001 - the loop keeps running without viewers
             say(f"the web page ended: {error}")
 
 
 def _config(app: Guard) -> uvicorn.Config:
     # uvicorn's own limits are too weak here: at `limit_concurrency` the owner gets 503 while others hold the
-    # connections (`Visits` ends the stalest one), and `timeout_keep_alive` does not count before the first
-    # request. `h11_max_incomplete_event_size` belongs to the parser that `Connection` replaces.
+    # connections (`ConnectionPools` closes the stalest one), and `timeout_keep_alive` does not count before
+    # the first request. `h11_max_incomplete_event_size` belongs to the parser that `Connection` replaces.
     return uvicorn.Config(
         app,
-        http=cast("Any", partial(Connection, Visits(), RateLimit(app.shows_token))),
-        backlog=AT_ONCE,
+        http=cast("Any", partial(Connection, ConnectionPools(), RateLimit(app.shows_token))),
+        backlog=ACCEPTED,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -1,4 +1,4 @@
-"""The pages and streams, for whatever serves ASGI."""
+"""The pages and streams as an ASGI application."""
 
 from __future__ import annotations
 
@@ -33,25 +33,25 @@ if TYPE_CHECKING:
     from edgecnn.image.worker import ImageWorker
     from edgecnn.live.sink.web.latest import Latest
 
-# How long the loop may take to answer, and a viewer may take nothing.
+# The time limits for the loop's answer, and for a viewer that reads nothing.
 PATIENCE_S = 30.0
-# Without a new result for so long, the run is not well.
+# Without a new result for this long, the run counts as stalled.
 STALE_S = 15.0
 # Only these of the folder: `token.html` is the guard's.
 _STATIC = ("/", "/page.js", "/style.css")
 _BOUNDARY = b"edgecnn-frame"
 _END = "event: end\ndata: the run has ended\n\n"
-# How many bytes may be posted.
+# The most bytes of a POST.
 _BODIES = {"/classify": MOST_BYTES, "/variant": 1000, "/pause": 1000}
-# How long an image counts as the newest: everybody who asks for it meanwhile gets the same.
+# Requests within this time get the same image.
 _SNAPSHOT_S = 0.2
 
 
 class Stream(StreamingResponse):
-    """A response without an end; a viewer who takes nothing for 30 s is given up."""
+    """An endless response; a viewer that reads nothing for 30 s is disconnected."""
 
     async def stream_response(self, send: Send) -> None:
-        """Send the parts as they come."""
+        """Send the parts as they arrive."""
 
         async def timely(message: Any) -> None:
             async with asyncio.timeout(PATIENCE_S):
@@ -62,18 +62,18 @@ class Stream(StreamingResponse):
 
 
 class Site:
-    """What stands behind each address.
+    """The handlers of all routes.
 
     Attributes
     ----------
     status
-        What was said last of the run, see `status_of`; empty before the first result.
+        The last status of the run, see `status_of`; empty before the first result.
     frame
-        The newest frame, as it was framed.
+        The newest frame, after framing.
     result_s
-        When the newest result came, on the monotonic clock.
+        The time of the newest result, on the monotonic clock.
     least_side
-        What the model needs of an image that is sent in; see `Classifier.least_side`.
+        The least side that the model needs of an uploaded image; see `Classifier.least_side`.
     """
 
     def __init__(
@@ -162,7 +162,7 @@ class Site:
         wanted = {b"on": True, b"off": False, b"": None}
         body = bytes(await read_body(request)).strip()
         if body not in wanted:
-            raise HTTPException(422, "expected on, off, or nothing for the other of what is now")
+            raise HTTPException(422, "expected on, off, or nothing to toggle")
         self._ask(Pause(wanted[body]))
         return JSONResponse({})
 
@@ -185,12 +185,12 @@ class Site:
         registry.register(Metrics(self.status))
         try:
             encode, kind = choose_encoder(request.headers.get("accept", ""))
-        except ValueError:  # a header that is not one
+        except ValueError:  # a malformed header
             encode, kind = choose_encoder("")
         return Response(encode(registry), headers={"content-type": kind})
 
     async def _reply(self, command: Command, reply: Future[Any]) -> Any:
-        """Ask the loop, and wait until it has answered between two frames."""
+        """Send the loop a command, and wait for its answer between two frames."""
         self._ask(command)
         try:
             async with asyncio.timeout(PATIENCE_S):
@@ -201,6 +201,6 @@ class Site:
             raise HTTPException(503, f"the loop gave no answer in {PATIENCE_S:.0f} s") from error
 
 
-def as_event(told: dict[str, Any]) -> str:
-    """Return what is told as an event's line."""
-    return to_json(told)
+def as_event(status: dict[str, Any]) -> str:
+    """Return a status as the line of an event."""
+    return to_json(status)

@@ -1,4 +1,4 @@
-"""What the page and Prometheus are told of a run."""
+"""The status of a run for the page and for Prometheus."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def status_of(result: Result, stats: Stats) -> dict[str, Any]:
-    """Return a result as `live --jsonl` has it, with the answer that is shown and the state of the run.
+    """Return a result as in `live --jsonl`, with the shown answer and the state of the run.
 
-    Called in the loop's thread: it alone may look into `stats`.
+    Call it in the loop's thread, which alone may read `stats`.
     """
     height, width = result.frame.pixels.shape[:2]
     status = result.as_dict() | {
@@ -46,7 +46,7 @@ def status_of(result: Result, stats: Stats) -> dict[str, Any]:
 
 
 class Metrics:
-    """The same as Prometheus' metrics: a collector, asked by prometheus-client."""
+    """The status as a collector of prometheus-client."""
 
     def __init__(self, status: dict[str, Any]) -> None:
         self._status = status

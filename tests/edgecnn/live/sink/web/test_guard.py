@@ -55,7 +55,7 @@ def test_the_form_has_the_pages_style_and_who_gets_it_is_a_stranger_still(locked
         answer = connection.getresponse()
         assert (answer.status, answer.headers["content-type"]) == (200, "text/css; charset=utf-8")
         assert b"#token" in answer.read()
-        assert not any(c._is_known for c in locked.sink._server.server_state.connections)
+        assert not any(c._is_verified for c in locked.sink._server.server_state.connections)
         connection.request("GET", "/page.js")
         assert connection.getresponse().status == 401
     assert locked.ask("/style.css", "POST")[0] == 401

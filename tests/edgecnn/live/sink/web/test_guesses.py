@@ -1,7 +1,7 @@
 """How often a token may be guessed."""
 
 from edgecnn.live.sink.web.guesses import ALL, EACH, FIRST, Guesses
-from edgecnn.live.sink.web.visits import THIS_MACHINE
+from edgecnn.live.sink.web.pools import THIS_MACHINE
 
 
 def test_one_client_has_ten_and_ten_more_a_minute(clock):

@@ -8,8 +8,8 @@ import pytest
 from edgecnn.live.sink.web import bucket, connection, rate_limit
 from edgecnn.live.sink.web.guard import COOKIE, Guard
 from edgecnn.live.sink.web.listen import Listen
-from edgecnn.live.sink.web.rate_limit import AT_ONCE, PER_S, RateLimit
-from edgecnn.live.sink.web.visits import THIS_MACHINE
+from edgecnn.live.sink.web.pools import THIS_MACHINE
+from edgecnn.live.sink.web.rate_limit import BURST, PER_S, RateLimit
 from tests.conftest import until
 from tests.edgecnn.live.sink.web.conftest import serve
 
@@ -17,10 +17,10 @@ TOKEN = "a-token-of-some-length"
 
 
 class Held:
-    def __init__(self, whose: str = "a", gone: list | None = None) -> None:
-        self.whose, self._gone = whose, [] if gone is None else gone
+    def __init__(self, client_id: str = "a", gone: list | None = None) -> None:
+        self.client_id, self._gone = client_id, [] if gone is None else gone
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         self._gone.append(self)
 
 
@@ -58,25 +58,25 @@ def limited():
 
 def test_one_client_waits_and_others_do_not(later, limited):
     gone = []
-    assert all(limited.lets_in(Held(), b"") for _ in range(AT_ONCE))
+    assert all(limited.allows(Held(), b"") for _ in range(BURST))
     waiting = [Held("a", gone) for _ in range(3 * PER_S)]
-    assert not any(limited.lets_in(held, b"") for held in waiting)
-    assert limited.lets_in(Held("b"), b"")
-    assert limited.lets_in(Held("a"), b"token")
+    assert not any(limited.allows(held, b"") for held in waiting)
+    assert limited.allows(Held("b"), b"")
+    assert limited.allows(Held("a"), b"token")
     later.pass_by(1)
     assert abs(len(gone) - PER_S) <= 1
     later.pass_by(3)
     assert gone == waiting, "first come, first served"
-    assert limited.lets_in(Held(), b"")
+    assert limited.allows(Held(), b"")
 
 
 def test_a_newcomer_does_not_overtake(later, limited):
     gone = []
-    for _ in range(AT_ONCE + 5):
-        limited.lets_in(Held("a", gone), b"")
+    for _ in range(BURST + 5):
+        limited.allows(Held("a", gone), b"")
     later.pass_by(1.5 / PER_S)
     late = Held("a", gone)
-    assert not limited.lets_in(late, b"")
+    assert not limited.allows(late, b"")
     later.pass_by(1)
     assert len(gone) == 6
     assert gone[-1] is late
@@ -84,14 +84,14 @@ def test_a_newcomer_does_not_overtake(later, limited):
 
 def test_who_leaves_takes_nobodys_turn(later, limited):
     gone = []
-    for _ in range(AT_ONCE):
-        limited.lets_in(Held(), b"")
+    for _ in range(BURST):
+        limited.allows(Held(), b"")
     for _ in range(1000):
         held = Held("a", gone)
-        assert not limited.lets_in(held, b"")
+        assert not limited.allows(held, b"")
         limited.discard(held)
     patient = Held("a", gone)
-    assert not limited.lets_in(patient, b"")
+    assert not limited.allows(patient, b"")
     later.pass_by(2 / PER_S)
     assert gone == [patient]
     later.pass_by(10)
@@ -176,15 +176,15 @@ def ask_without(served, count: int) -> list:
 
 
 def test_its_owner_does_not_wait_behind_a_crowd_without_a_token(locked, never_refilled, monkeypatch):
-    crowd = ask_without(locked, AT_ONCE + 20)
+    crowd = ask_without(locked, BURST + 20)
     try:
-        for sock in crowd[:AT_ONCE]:
+        for sock in crowd[:BURST]:
             assert re.match(rb"HTTP/1.1 401", sock.recv(4000))
         for _ in range(20):
             assert locked.ask("/healthz", Authorization=f"Bearer {TOKEN}")[0] == 200
-        assert not any(map(has_come, crowd[AT_ONCE:]))
+        assert not any(map(has_come, crowd[BURST:]))
         monkeypatch.undo()
-        for sock in crowd[AT_ONCE:]:
+        for sock in crowd[BURST:]:
             assert re.match(rb"HTTP/1.1 401", sock.recv(4000))
     finally:
         for sock in crowd:
@@ -205,9 +205,9 @@ def has_come(sock) -> bool:
 
 def test_who_waits_too_long_is_let_go(locked, never_refilled, monkeypatch):
     monkeypatch.setattr(connection, "HEAD_S", 0.3)
-    crowd = ask_without(locked, AT_ONCE + 20)
+    crowd = ask_without(locked, BURST + 20)
     try:
-        assert [read_all(sock)[:12] for sock in crowd] == [b"HTTP/1.1 401"] * AT_ONCE + [b""] * 20
+        assert [read_all(sock)[:12] for sock in crowd] == [b"HTTP/1.1 401"] * BURST + [b""] * 20
     finally:
         for sock in crowd:
             sock.close()

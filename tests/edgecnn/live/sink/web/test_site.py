@@ -119,8 +119,8 @@ def test_a_large_photo_gets_the_scores_that_its_file_gets(served, tmp_path):
     ("data", "status", "words"),
     [
         (b"", 422, "is empty"),
-        (b"no image", 422, "no image that is known"),
-        (b"\xff\xd8\xff\xe0 torn", 422, "cut off"),
+        (b"no image", 422, "no known image format"),
+        (b"\xff\xd8\xff\xe0 torn", 422, "truncated"),
     ],
 )
 def test_what_is_no_picture_is_refused_in_a_line(served, data, status, words):
