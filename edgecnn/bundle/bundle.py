@@ -10,7 +10,7 @@ import errno
 import hashlib
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from edgecnn.bundle.classifier_file import as_classifier, is_open, picture_of
 from edgecnn.bundle.confidence import Confidence
@@ -23,6 +23,7 @@ from edgecnn.bundle.manifest import (
     MOST_FILE_BYTES,
     Facts,
     Golden,
+    Manifest,
     Variant,
     read_manifest,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "Model",
     "Variant",
     "bundle_folders",
+    "bundle_in",
     "bundle_usage",
     "find",
     "list_bundles",
@@ -63,7 +65,7 @@ class Bundle(NamedTuple):
     `confidence` has an entry for each variant where the bundle was calibrated; `golden` is None where
     nothing was recorded; `scores` is None where the graph tells what the output is, `thresholds` are those of
     a multi-label model's classes, `output` is the name of the output where the model has several. `manifest`
-    is the whole JSON object, whose other keys nobody has checked.
+    has the whole JSON object, whose other keys nobody has checked.
     """
 
     name: str
@@ -75,7 +77,7 @@ class Bundle(NamedTuple):
     confidence: dict[str, Confidence]
     golden: Golden | None
     facts: Facts
-    manifest: dict[str, Any]
+    manifest: Manifest
     scores: Scores | None = None
     thresholds: tuple[float, ...] = ()
     output: str | None = None
@@ -250,21 +252,27 @@ def read_bundle(folder: Path) -> Bundle:
         raise BundleError(
             f"{path} and {MANIFEST} name different labels: write the same in both, or copy the bundle again"
         )
+    return bundle_in(folder, found)
+
+
+def bundle_in(folder: Path, manifest: Manifest) -> Bundle:
+    """Return the bundle whose other files are in `folder`, whether its manifest is written yet or not."""
+    m = manifest
     return Bundle(
-        found.name, folder, found.title, found.labels, found.input, found.variants, found.confidence,
-        found.golden, found.facts, found.raw, found.scores, found.thresholds, found.output,
+        m.name, folder, m.title, m.labels, m.input, m.variants, m.confidence, m.golden, m.facts, m,
+        m.scores, m.thresholds, m.output,
     )  # fmt: skip
 
 
 def open_model(
-    name_or_path: str | os.PathLike[str], variant: str | None = None, given: Given | None = None
+    name_or_path: str | os.PathLike[str] | Bundle, variant: str | None = None, given: Given | None = None
 ) -> Model:
     """Read a model and everything that is known of it.
 
     Parameters
     ----------
     name_or_path
-        A bundle's name or folder, or a bare `.tflite`, which is its own only variant.
+        A bundle's name or folder, or a bare `.tflite`, which is its own only variant; or a bundle.
     variant
         Which of a bundle's variants; None for int8, or for the only one that there is.
     given
@@ -275,7 +283,10 @@ def open_model(
     ModelError
         Or one of its children, with one clear line.
     """
-    path, given = find(name_or_path), given or Given()
+    given = given or Given()
+    if isinstance(name_or_path, Bundle):
+        return _open_variant(name_or_path, variant, given)
+    path = find(name_or_path)
     if not path.is_dir():
         file = read_tflite(data := read_file(path), str(path))
         use = usage_of_file(file, str(path), given, path.parent)
@@ -286,7 +297,10 @@ def open_model(
         if variant == "float32" != use.variant:
             raise ModelError(f"{path} is {use.variant} itself and has no float32 variant")
         return _model(path.stem, data, use, None)
-    bundle = read_bundle(path)
+    return _open_variant(read_bundle(path), variant, given)
+
+
+def _open_variant(bundle: Bundle, variant: str | None, given: Given) -> Model:
     data, use = bundle_usage(bundle, variant or bundle.default_variant(), given)
     return _model(bundle.name, data, use, bundle)
 

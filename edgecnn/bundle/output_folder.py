@@ -32,6 +32,8 @@ from edgecnn.io.printable import echo, printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from edgecnn.bundle.manifest import Manifest
+
 # Room for what is written beside it, such as NAME.report.html: a file's name has at most 255 bytes.
 _LONGEST_NAME = 200
 
@@ -140,12 +142,14 @@ class Target:
 
 
 class Draft:
-    """A bundle that is being written: the files in `folder`, `bundle.json` among them, become one."""
+    """A bundle that is being written: the files in `folder`, and the manifest that `manifest` is set to."""
 
     def __init__(self, target: Path, stage: Path) -> None:
         self._target, self._stage = target, stage
         self.folder = stage / "part"
         self._whole = stage / "bundle"
+        # Written when all other files are there, since it has their hashes.
+        self.manifest: Manifest | None = None
 
     def publish(self, *, replace: bool) -> str | None:
         """Put the bundle in its place; a bundle that is there is replaced in one step, if that is allowed.
@@ -188,8 +192,10 @@ class Draft:
     def _finish(self) -> None:
         if self._whole.exists():
             return
+        if self.manifest is None:
+            raise ValueError("a draft needs a manifest before it is published")
         self.folder.chmod(0o755)
-        seal(self.folder)
+        seal(self.folder, self.manifest)
         self.folder.rename(self._whole)
         flush_folder(self._stage)
         flush_folder(self._stage.parent)

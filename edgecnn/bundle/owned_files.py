@@ -14,42 +14,31 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from edgecnn.bundle.bundle import FORMAT, MANIFEST
-from edgecnn.io.json_text import to_json
+from edgecnn.bundle.manifest import FORMAT, MANIFEST
+from edgecnn.bundle.manifest.writing import ZEROS, write_sealed
 from edgecnn.io.moving import flush_file, flush_folder
 from edgecnn.io.regular import open_regular, read_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from edgecnn.bundle.manifest import Manifest
+
 _KNOWN = re.compile(
     r"bundle\.json|labels\.txt|calibration\.txt|network\.keras|quantization\.md|CARD\.md"
     r"|(confusion|training|reliability|robustness)\.png"
 )
 _MODEL = re.compile(r"[\w.-]+\.tflite")
-_ZEROS = "0" * 64
 _MOST_BYTES = 64 << 20
 
 
-def seal(folder: Path) -> None:
-    """Write the list of a folder's files into its manifest, and all of it to the disk."""
-    manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+def seal(folder: Path, manifest: Manifest) -> None:
+    """Write a folder's manifest with the list of its files, and flush all of it to the disk."""
     names = sorted(p.name for p in folder.iterdir() if p.name != MANIFEST)
-    manifest.pop("files", None)
-    manifest["files"] = {name: _digest(folder / name) for name in names} | {MANIFEST: _ZEROS}
-    text = manifest_text(manifest)
-    found = hashlib.sha256(text.encode()).hexdigest()
-    # The list is the last key, and the manifest the last of the list.
-    head, tail = text.rsplit(_ZEROS, 1)
-    (folder / MANIFEST).write_text(f"{head}{found}{tail}", "utf-8")
+    write_sealed(folder, manifest, {name: _digest(folder / name) for name in names})
     for name in (*names, MANIFEST):
         flush_file(folder / name)
     flush_folder(folder)
-
-
-def manifest_text(manifest: dict[str, Any]) -> str:
-    """Return a manifest as it stands in bundle.json."""
-    return to_json(manifest, 1) + "\n"
 
 
 def find_foreign(folder: Path) -> str | None:
@@ -148,7 +137,7 @@ def _as_written(path: Path, text: str, manifest: dict[str, Any]) -> bool:
         return bool(expected == _digest(path))
     if not isinstance(expected, str) or text.count(expected) != 1:
         return False
-    return expected == hashlib.sha256(text.replace(expected, _ZEROS).encode()).hexdigest()
+    return expected == hashlib.sha256(text.replace(expected, ZEROS).encode()).hexdigest()
 
 
 def _digest(path: Path) -> str:

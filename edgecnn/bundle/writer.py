@@ -1,12 +1,13 @@
-"""Writes the files of a bundle into a draft's folder, see `edgecnn.bundle.output_folder`."""
+"""Writes the files of a bundle into a draft's folder; see `edgecnn.bundle.output_folder`."""
 
 from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from edgecnn.bundle.bundle import FORMAT, LABELS, MANIFEST
-from edgecnn.bundle.owned_files import manifest_text
+from edgecnn.bundle.bundle import LABELS
+from edgecnn.bundle.manifest import Variant
+from edgecnn.bundle.manifest.writing import new_manifest, with_variant
 from edgecnn.tflite.file import read_tflite
 
 if TYPE_CHECKING:
@@ -14,61 +15,36 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edgecnn.bundle.convention import InputSpec
+    from edgecnn.bundle.manifest import Manifest
 
 
 def write_models(
     folder: Path, name: str, title: str, labels: Sequence[str], spec: InputSpec, files: Mapping[str, bytes]
-) -> dict[str, Any]:
-    """Write the variants, the labels and a manifest that the runtime can open; return the manifest."""
-    variants = {}
-    for variant, content in files.items():
-        (folder / f"{variant}.tflite").write_bytes(content)
-        variants[variant] = {
-            "file": f"{variant}.tflite",
-            "sha256": hashlib.sha256(content).hexdigest(),
-            "bytes": len(content),
-            "macs": read_tflite(content, variant).macs,
-        }
+) -> Manifest:
+    """Write the variants and the labels; return the manifest, which the draft writes when it is published."""
+    variants = [
+        _write(folder, variant, content, read_tflite(content, variant).macs)
+        for variant, content in files.items()
+    ]
     (folder / LABELS).write_text("".join(f"{label}\n" for label in labels), "utf-8")
-    manifest: dict[str, Any] = {
-        "format": FORMAT,
-        "name": name,
-        "title": title,
-        "task": "classification",
-        "labels": list(labels),
-        "input": {
-            "width": spec.width,
-            "height": spec.height,
-            "color": spec.color,
-            "fit": spec.fit,
-            "resize": spec.resize,
-            "range": [list(r) for r in spec.channel_ranges] or list(spec.value_range),
-            **({"layout": spec.layout} if spec.layout != "nhwc" else {}),
-            **({"background": spec.background} if spec.background != "white" else {}),
-        },
-        "variants": variants,
-    }
-    write_manifest(folder, manifest)
-    return manifest
-
-
-def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    """Write bundle.json; the list of the files is added when the draft is published."""
-    (folder / MANIFEST).write_text(manifest_text(manifest), "utf-8")
+    return new_manifest(name, title, labels, spec, variants)
 
 
 def add_variant(
-    folder: Path, manifest: dict[str, Any], name: str, data: bytes, entry: dict[str, Any]
-) -> None:
-    """Write one more variant into a draft that has all other files of a bundle, and its manifest.
+    folder: Path, manifest: Manifest, name: str, data: bytes, macs: int, **extra: Any
+) -> Manifest:
+    """Write one more variant into a draft that has all other files of a bundle; return its manifest.
 
     Parameters
     ----------
     manifest
-        What the bundle's says now.
-    entry
-        What the manifest is to say of the variant beside its file, hash and size.
+        The bundle's manifest without it.
+    extra
+        What the manifest says of the variant in addition to its file, hash, size and multiplications.
     """
-    written = {"file": f"{name}.tflite", "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    return with_variant(manifest, _write(folder, name, data, macs), **extra)
+
+
+def _write(folder: Path, name: str, data: bytes, macs: int) -> Variant:
     (folder / f"{name}.tflite").write_bytes(data)
-    write_manifest(folder, {**manifest, "variants": {**manifest["variants"], name: {**written, **entry}}})
+    return Variant(name, f"{name}.tflite", hashlib.sha256(data).hexdigest(), len(data), macs, None)

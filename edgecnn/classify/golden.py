@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgecnn.bundle.manifest import COUNT, PATTERN
+from edgecnn.bundle.manifest import COUNT, PATTERN, Golden
 from edgecnn.errors import BundleError
 
 if TYPE_CHECKING:
@@ -56,15 +56,14 @@ def golden_images(height: int, width: int, channels: int) -> NDArray[np.uint8]:
     return pictures
 
 
-def record(classifiers: dict[str, Classifier]) -> dict[str, Any]:
-    """Return the manifest's `golden` table for the variants of one model."""
+def record(classifiers: dict[str, Classifier]) -> Golden:
+    """Return what the variants of one model answer to the eight images."""
     images = _images(next(iter(classifiers.values())))
     outputs = {
-        name: [[round(p, 6) for p in c.probabilities(image).tolist()] for image in images]
+        name: tuple(tuple(round(p, 6) for p in c.probabilities(image).tolist()) for image in images)
         for name, c in classifiers.items()
     }
-    inputs, digest = _identity(images)
-    return {"inputs": inputs, "inputs_sha256": digest, "outputs": outputs}
+    return Golden(*_identity(images), outputs)
 
 
 def try_outputs(model: Model, engine: Engine) -> NDArray[np.float32]:

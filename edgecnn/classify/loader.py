@@ -24,14 +24,14 @@ from edgecnn.machine.processor import describe_processor
 if TYPE_CHECKING:
     import os
 
-    from edgecnn.bundle.bundle import Model
+    from edgecnn.bundle.bundle import Bundle, Model
     from edgecnn.bundle.convention import Color, Fit, Range
     from edgecnn.bundle.scores import Scores
     from edgecnn.engine import Engine
 
 
 def load(  # noqa: PLR0913 - each is an option of its own
-    name_or_path: str | os.PathLike[str] = DEFAULT_MODEL,
+    name_or_path: str | os.PathLike[str] | Bundle = DEFAULT_MODEL,
     variant: str | None = None,
     engine: str = "auto",
     threads: int | Literal["auto"] = 1,
@@ -55,7 +55,7 @@ def load(  # noqa: PLR0913 - each is an option of its own
     Parameters
     ----------
     name_or_path
-        A bundle's name (`digits`), a bundle's folder, or a bare `.tflite` file.
+        A bundle's name (`digits`), a bundle's folder, a bare `.tflite` file, or a `Bundle`.
     variant
         Which of a bundle's variants; int8 for None, or the only one. A bare file is what it is.
     engine

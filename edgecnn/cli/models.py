@@ -181,7 +181,7 @@ def _facts(bundle: Bundle) -> list[str]:
     from edgecnn.bundle.convention import Given, show_ranges
 
     spec, labels = bundle.input, bundle.labels
-    imported = bundle.manifest.get("imported")
+    imported = bundle.manifest.document.get("imported")
     source = imported.get("file") if isinstance(imported, dict) else None
     found = bundle_usage(bundle, bundle.default_variant(), Given())[1].found
     few = "; ".join(labels[:_MOST_LABELS])

@@ -281,8 +281,8 @@ def _add(bundle: Bundle, out: str | os.PathLike[str] | None, data: bytes, says: 
         for name in names_of_parts(bundle.folder):
             if name not in (MANIFEST, f"{BASE}{COMPILED}.tflite"):
                 _bring(bundle.folder / name, draft.folder / name, copy=out is not None)
-        entry = {"macs": bundle.variants[BASE].macs, "edgetpu": says}
-        add_variant(draft.folder, now.manifest, BASE + COMPILED, data, entry)
+        macs = bundle.variants[BASE].macs
+        draft.manifest = add_variant(draft.folder, now.manifest, BASE + COMPILED, data, macs, edgetpu=says)
         reason = draft.publish(replace=out is None)
         if reason and out:
             raise _taken(out)

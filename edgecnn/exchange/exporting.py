@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgecnn.bundle.confidence import Confidence
+from edgecnn.bundle.manifest import Facts
 from edgecnn.errors import ModelError
 from edgecnn.io.json_text import to_json
 from edgecnn.tflite.file import read_tflite
@@ -219,12 +220,12 @@ def _wrap(graph: Any, main: Any) -> None:
 
 
 def _described(content: bytes, model: Model) -> bytes:
-    manifest = model.bundle.manifest if model.bundle else {}
+    facts, title = (model.bundle.facts, model.bundle.title) if model.bundle else (Facts(), model.name)
     return write_metadata(
         content,
-        name=manifest.get("title", model.name),
+        name=title,
         description=f"{model.name}, {model.variant}",
-        license_text=manifest.get("data", {}).get("licence", ""),
+        license_text=facts.licence,
         labels=model.labels,
         color=model.input.color,
         value_range=model.input.value_range,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from edgecnn.bundle.bundle import Bundle, open_model, read_bundle
+from edgecnn.bundle.bundle import Bundle, bundle_in, open_model, read_bundle
 from edgecnn.bundle.classifier_file import is_open
 from edgecnn.bundle.confidence import Confidence
+from edgecnn.bundle.manifest.writing import with_confidence, with_golden, with_sections, with_variant
 from edgecnn.bundle.output_folder import find_target, hold, recover
-from edgecnn.bundle.writer import write_manifest, write_models
+from edgecnn.bundle.writer import write_models
 from edgecnn.classify import golden
 from edgecnn.classify.loader import load
 from edgecnn.engine.interpreter import refuse_compiled
@@ -19,7 +20,6 @@ from edgecnn.errors import ModelError, OptionError, OutputError
 from edgecnn.tflite.file import read_tflite
 
 if TYPE_CHECKING:
-    from edgecnn.bundle.bundle import Model
     from edgecnn.bundle.convention import Given
 
 _HINT = "choose another --name"
@@ -68,18 +68,19 @@ def import_model(path: str | os.PathLike[str], name: str, given: Given) -> Bundl
     with hold(find_target(target, _HINT), _HINT) as held, held.fill() as draft:
         folder = draft.folder
         manifest = write_models(folder, name, name, model.labels, model.input, {variant: model.data})
-        manifest |= _origin(model, Path(path), variant)
+        manifest = with_sections(manifest, imported={"file": Path(path).name, "bytes": len(model.data)})
+        if model.confidence != Confidence():
+            manifest = with_confidence(manifest, {variant: model.confidence})
         if is_open(read_tflite(model.data, str(path)).inputs[0]):
-            manifest["variants"][variant]["macs"] = 0  # what the file says is of one pixel
+            # The file's own count is for one pixel.
+            manifest = with_variant(manifest, manifest.variants[variant]._replace(macs=0))
         if given.output is not None:
-            manifest["output"] = given.output
+            manifest = with_sections(manifest, output=given.output)
         if model.scores is not None:
-            manifest["scores"] = model.scores
-        write_manifest(folder, manifest)
-        with load(folder, variant) as classifier:
-            manifest["scores"] = classifier.model.scores
-            manifest["golden"] = golden.record({variant: classifier})
-        write_manifest(folder, manifest)
+            manifest = with_sections(manifest, scores=model.scores)
+        with load(bundle_in(folder, manifest), variant) as classifier:
+            manifest = with_sections(manifest, scores=classifier.model.scores)
+            draft.manifest = with_golden(manifest, golden.record({variant: classifier}))
         if draft.publish(replace=False):
             raise _taken(target)
     return read_bundle(target)
@@ -87,15 +88,3 @@ def import_model(path: str | os.PathLike[str], name: str, given: Given) -> Bundl
 
 def _taken(target: Path) -> OutputError:
     return OutputError(f"{target} is there already: {_HINT}, or move it away")
-
-
-def _origin(model: Model, path: Path, variant: str) -> dict[str, Any]:
-    """Return what the manifest says of where it comes from, and of what its scores mean."""
-    found: dict[str, Any] = {"imported": {"file": path.name, "bytes": len(model.data)}}
-    temperature, threshold, background = model.confidence
-    if model.confidence != Confidence():
-        found["confidence"] = {
-            "variants": {variant: {"temperature": temperature, "threshold": threshold}},
-            "unknown": {"background": None if background is None else model.labels[background]},
-        }
-    return found

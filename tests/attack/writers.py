@@ -28,7 +28,9 @@ def train(out: Path, mark: str = "new", during: Callable[[], object] = lambda: N
         (work / "last-1.npz").write_bytes(b"")
         with held.fill() as draft:
             labels = [str(i) for i in range(10)]
-            write_models(draft.folder, out.name, mark, labels, SPEC, {"int8": shipped("digits")})
+            draft.manifest = write_models(
+                draft.folder, out.name, mark, labels, SPEC, {"int8": shipped("digits")}
+            )
             (draft.folder / "CARD.md").write_text(f"# {mark}\n")
             (draft.folder / "training.png").write_bytes(b"\x89PNG")
             during()
@@ -70,7 +72,7 @@ def whole(folder: Path) -> str:
     bundle = read_bundle(folder)
     for variant in bundle.variants:
         bundle.read(variant)
-    listed = bundle.manifest.get("files")
+    listed = bundle.manifest.document.get("files")
     if listed is not None:
         assert set(listed) == {p.name for p in folder.iterdir()}
         assert find_foreign(folder.resolve()) is None

@@ -20,7 +20,7 @@ def test_a_folder_of_photos_becomes_a_bundle(run_cli, photo_folder, tmp_path, mo
     made = bundle.read_bundle(tmp_path / "photos-model")
     assert made.labels == ("pears", "äpfel")
     assert made.input.width == 48
-    assert made.manifest["title"] == "photos"
+    assert made.manifest.document["title"] == "photos"
     assert "# photos\n" in (made.folder / "CARD.md").read_text("utf-8")
     picture = next((photo_folder / "äpfel").iterdir())
     assert run_cli("classify", picture, "--model", "./photos-model").code == 0
@@ -131,7 +131,7 @@ def test_a_bundle_and_logs_inside_the_data_change_nothing(run_cli, photo_folder,
         assert ran.code == 0, ran.err
         made = bundle.read_bundle(photo_folder / "photos-model")
         assert made.labels == ("pears", "äpfel")
-        digests.append(made.manifest["data"]["sha256"])
+        digests.append(made.manifest.document["data"]["sha256"])
     assert digests[0] == digests[1]
     assert "left out edgecnn's own output: " in ran.out
     assert run_cli("data", "check", ".").code == 0

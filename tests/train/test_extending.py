@@ -36,7 +36,7 @@ def test_a_recipe_trains_with_what_a_script_registers(script):
         [sys.executable, script.name], cwd=script.parent, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
-    trained = read_bundle(script.parent / "mine-model").manifest["recipe"]
+    trained = read_bundle(script.parent / "mine-model").manifest.document["recipe"]
     assert (trained["train"]["optimizer"], trained["augment"]["vignette"]) == ("mine", 0.5)
 
 

@@ -117,7 +117,7 @@ def test_the_model_is_there_before_the_folds_begin_and_learns_from_all_images_af
     begun = next(k for k, line in enumerate(lines) if line.startswith("few images: 1 more"))
     assert len(published) == 2
     assert published[0] < begun < published[1]
-    manifest = made.manifest
+    manifest = made.manifest.document
     assert manifest["training"]["pictures"] == {"train": 40, "validation": 0, "test": 0}
     folds = manifest["accuracy"]["folds"]
     assert len(folds["top1"]) == len(folds["epochs"]) == 2
@@ -171,7 +171,7 @@ def test_ctrl_c_keeps_the_first_model_and_the_same_call_goes_on(whole, tmp_path)
             train(recipe, source, tmp_path / "mine", say, show="none")
         assert lines[-1].endswith("has the first model, trained on 18 of 40 images")
         first = read_bundle(tmp_path / "mine")
-        assert first.manifest["accuracy"]["folds"] is None
+        assert first.manifest.document["accuracy"]["folds"] is None
         with edgecnn.load(tmp_path / "mine") as classifier:
             assert check(classifier).agrees
     made = train(recipe, source, tmp_path / "mine", lines.append, show="none")

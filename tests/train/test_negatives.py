@@ -132,7 +132,7 @@ def test_a_background_class_is_trained_and_answered_with_unknown(idx_folder, tmp
     )
     made = train(recipe, open_source(idx_folder), tmp_path / "tiny", said.append, show="none")
     assert made.labels[-1] == "background"
-    unknown = made.manifest["confidence"]["unknown"]
+    unknown = made.manifest.document["confidence"]["unknown"]
     assert unknown["background"] == "background"
     assert unknown["generated_test_pictures"] == 20
     assert {c.background for c in made.confidence.values()} == {10}

@@ -16,7 +16,7 @@ from edgecnn.camera.handwriting import draw_digit
 from edgecnn.classify.golden import check
 from edgecnn.dataset import open_source
 from edgecnn.errors import GateError, OutputError
-from edgecnn_train import publish
+from edgecnn_train import describe, publish
 from edgecnn_train.pipeline import train
 from edgecnn_train.recipe import VerifySpec
 from edgecnn_train.verify import Verified, gate
@@ -82,7 +82,7 @@ def test_int8_is_whole_per_channel_and_takes_pixels_by_one_bit(made):
 
 
 def test_both_variants_were_measured_through_the_runtime(made):
-    manifest, said = made[0].manifest, made[1]
+    manifest, said = made[0].manifest.document, made[1]
     float_top1 = manifest["variants"]["float32"]["accuracy"]
     int8_top1 = manifest["variants"]["int8"]["accuracy"]
     assert float_top1 > 0.8
@@ -96,7 +96,7 @@ def test_both_variants_were_measured_through_the_runtime(made):
 
 
 def test_the_manifest_has_what_it_costs_and_how_it_holds(made):
-    manifest = made[0].manifest
+    manifest = made[0].manifest.document
     cost = manifest["cost"]
     # Two convolutions, two dense layers, as in the textbook.
     assert cost["parameters"] == 320 + 18496 + 1600 * 64 + 64 + 650
@@ -116,7 +116,7 @@ def test_the_manifest_has_what_it_costs_and_how_it_holds(made):
 def test_the_report_lies_beside_the_bundle(made):
     folder = made[0].folder
     assert any("tiny.report.html" in s for s in made[1])
-    check_report(folder, made[0].manifest, pictures=4)
+    check_report(folder, made[0].manifest.document, pictures=4)
 
 
 def check_report(folder, manifest, pictures):
@@ -129,7 +129,7 @@ def check_report(folder, manifest, pictures):
 
 
 def test_the_manifest_tells_how_to_make_it_again(made):
-    manifest = made[0].manifest
+    manifest = made[0].manifest.document
     assert manifest["recipe"]["model"]["filters"] == [32, 64]
     assert manifest["training"]["seed"] == 0
     assert manifest["training"]["epochs"] == 3
@@ -146,7 +146,7 @@ def test_golden_vectors_agree(made):
 
 
 def test_the_runtime_uses_what_was_calibrated_and_keeps_its_word(made, idx_folder):
-    table = made[0].manifest["confidence"]
+    table = made[0].manifest.document["confidence"]
     source = open_source(idx_folder)
     tests = [source.read(i) for i in source.items if i.split == "test"]
     for variant in ("int8", "float32"):
@@ -164,7 +164,7 @@ def test_the_runtime_uses_what_was_calibrated_and_keeps_its_word(made, idx_folde
 
 def test_the_card_says_what_unknown_means_and_costs(made):
     card = (made[0].folder / "CARD.md").read_text("utf-8")
-    figures = made[0].manifest["confidence"]["variants"]
+    figures = made[0].manifest.document["confidence"]["variants"]
     for expected in (
         "## Confidence",
         "reliability.png",
@@ -186,14 +186,14 @@ def test_a_threshold_that_would_reject_too_much_stays_below_and_is_said(idx_fold
     made = train(
         recipe, open_source(idx_folder), tmp_path / "tiny", said.append, allowed_drop=100, show="none"
     )
-    figures = made.manifest["confidence"]["variants"]["int8"]
+    figures = made.manifest.document["confidence"]["variants"]["int8"]
     assert figures["capped"] is True
     assert figures["threshold"] < figures["asked"]["threshold"]
     assert figures["asked"]["validation_false_reject"] > 0
     assert "stays below what that asks for" in (made.folder / "CARD.md").read_text("utf-8")
     assert any("lets more negatives pass than 0.0%" in s for s in said)
     assert made.variants["int8"].accuracy < 1
-    check_report(made.folder, made.manifest, pictures=3)
+    check_report(made.folder, made.manifest.document, pictures=3)
 
 
 @pytest.mark.slow
@@ -258,7 +258,7 @@ def test_a_refused_model_is_not_published_and_its_training_stays(idx_folder, rec
         other, open_source(idx_folder), tmp_path / "tiny", said.append, allowed_drop=100, show="none"
     )
     assert any("continuing after epoch 1 of 1" in s for s in said)
-    assert made.manifest["training"]["epochs"] == 1
+    assert made.manifest.document["training"]["epochs"] == 1
 
 
 def test_a_taken_or_unwritable_target_is_found_before_training(tmp_path):
@@ -279,7 +279,7 @@ def test_a_manifest_names_no_folder_of_whoever_trained_it():
     from edgecnn_train.recipe_file import read_recipe
 
     recipe = read_recipe("fashion", [teachers, 'train.start="../mine/cifar10"'])
-    table = publish._recipe(recipe)["train"]
+    table = describe._recipe(recipe)["train"]
     assert table["teachers"] == ["first", "second.keras"]
     assert table["start"] == "cifar10"
 

@@ -243,7 +243,7 @@ def test_a_private_bundle_says_what_it_protects_and_what_not(idx_folder, recipe,
     wanted = small(recipe, 0.4)
     source = open_source(idx_folder)
     made = train(wanted, source, tmp_path / "tiny", said.append, allowed_drop=100, show="none")
-    manifest, card = made.manifest, (made.folder / "CARD.md").read_text()
+    manifest, card = made.manifest.document, (made.folder / "CARD.md").read_text()
     spent = manifest["training"]["private"]
     assert (spent["noise_multiplier"], spent["clip_norm"], spent["delta"]) == (0.4, 1.0, 1e-4)
     assert any(f"epsilon {spent['epsilon']:.2f} at delta 0.0001" in s for s in said)

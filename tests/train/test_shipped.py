@@ -69,8 +69,9 @@ def test_every_shipped_model_promises_something():
 @pytest.mark.parametrize("name", PROMISES)
 def test_int8_reaches_its_figure_and_stays_by_its_float_twin(test_pictures, name):
     shipped, promise = bundle.read_bundle(bundle.find(name)), PROMISES[name]
-    pictures = test_pictures(shipped.manifest["recipe"]["name"], shipped.manifest["training"]["seed"])
-    assert len(pictures) == shipped.manifest["training"]["pictures"]["test"] == promise.pictures
+    document = shipped.manifest.document
+    pictures = test_pictures(document["recipe"]["name"], document["training"]["seed"])
+    assert len(pictures) == document["training"]["pictures"]["test"] == promise.pictures
     int8, float32 = (top1(name, variant, pictures) for variant in ("int8", "float32"))
     assert int8 == pytest.approx(shipped.variants["int8"].accuracy, abs=0.0005)
     assert float32 == pytest.approx(shipped.variants["float32"].accuracy, abs=0.0005)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgecnn.errors import MissingExtra, RecipeError
 
 if TYPE_CHECKING:
     from edgecnn_train.recipe import Recipe
+    from edgecnn_train.record import PrivateRecord
 
 # The families without batch normalization, whose statistics mix images and are kept without noise.
 FAMILIES = ("classic",)
@@ -124,13 +125,13 @@ def spent(recipe: Recipe, images: int) -> Spent:
     )
 
 
-def privacy(private: dict[str, Any], start: str) -> tuple[str, tuple[str, ...]]:
+def privacy(private: PrivateRecord, start: str) -> tuple[str, tuple[str, ...]]:
     """Return the text of a card: the guarantee of a private run, and what it protects."""
     guarantee = (
-        f"Trained with DP-SGD: epsilon {private['epsilon']:.2f} at delta {private['delta']:g} for one "
-        f"training image more or less (noise {private['noise_multiplier']:g}, gradients clipped at "
-        f"{private['clip_norm']:g}, each image in a batch with a chance of {private['sampling']:.4g}, "
-        f"{private['updates']:,} updates; {private['accountant']})."
+        f"Trained with DP-SGD: epsilon {private.epsilon:.2f} at delta {private.delta:g} for one "
+        f"training image more or less (noise {private.noise_multiplier:g}, gradients clipped at "
+        f"{private.clip_norm:g}, each image in a batch with a chance of {private.sampling:.4g}, "
+        f"{private.updates:,} updates; {private.accountant})."
     )
     lines = [
         "Protected: each single image of the training split. Several images of one person or thing are "

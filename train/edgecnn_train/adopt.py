@@ -20,7 +20,7 @@ def adopted(start: str) -> list[str]:
     """
     if start.endswith(".keras"):
         raise RecipeError(f"--adopt needs a bundle, and {start} is a .keras file, which has no settings")
-    manifest: Mapping[str, Any] = read_bundle(find(start)).manifest
+    manifest: Mapping[str, Any] = read_bundle(find(start)).manifest.document
     try:
         table, color = manifest["recipe"]["model"], manifest["input"]["color"]
         settings = {key: table[key] for key in ModelSpec.__dataclass_fields__ if key in table}

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import keras
 
-from edgecnn.bundle.bundle import read_bundle
-from edgecnn.bundle.writer import write_manifest, write_models
+from edgecnn.bundle.bundle import bundle_in, read_bundle
+from edgecnn.bundle.manifest.writing import with_accuracies, with_golden, with_sections
+from edgecnn.bundle.writer import write_models
 from edgecnn.classify.golden import record
 from edgecnn.classify.loader import load
 from edgecnn.machine.board import describe_board
 from edgecnn_train import publish, report
-from edgecnn_train.folds import as_dict
+from edgecnn_train.describe import describe
 from edgecnn_train.progress import doing
 from edgecnn_train.quantize import convert
+from edgecnn_train.record import TrainedModel, TrainedRecord
 from edgecnn_train.transfer import NETWORK
 from edgecnn_train.verify import gate, lost
 
@@ -93,41 +95,36 @@ def publish_network(
         title = recipe.title or recipe.data.name or out.name
         manifest = write_models(folder, out.name, title, data.labels, data.input, files)
         with doing(plan, VERIFYING, run.show, say), ExitStack() as opened:
-            variants = {name: opened.enter_context(load(folder, name)) for name in files}
+            bare = bundle_in(folder, manifest)
+            variants = {name: opened.enter_context(load(bare, name)) for name in files}
             judged = judging(variants)
-            golden = record(variants)
-        result, calibrated = judged.result, judged.calibrated
+            manifest = with_golden(manifest, record(variants))
+        result = judged.result
         _tell(run, judged)
         gate(result, run.allowed_drop, recipe.verify.agreement)
         seconds = sum(e["seconds"] for e in fitted.history) + time.monotonic() - started
-        manifest = publish.describe(
-            manifest, data, recipe, fitted, result, golden,
+        described = describe(
+            data, recipe, fitted, judged, converted, folds,
             seconds=seconds, machine=describe_board().summary,
         )  # fmt: skip
-        manifest["confidence"] = calibrated.as_dict()
-        for name, accuracy in result.others.items():
-            manifest["variants"][name]["accuracy"] = accuracy
-        manifest["accuracy"]["folds"] = as_dict(folds) if folds else None
-        manifest["quantization"] = {
-            "method": recipe.quantize.method,
-            "second_calibration": converted.second.as_dict() if converted.second else None,
-            "edge_tpu": list(converted.edge_tpu),
-        }
+        top1 = {"int8": result.int8_top1, "float32": result.float_top1, **result.others}
+        manifest = with_accuracies(manifest, top1)
         (folder / "quantization.md").write_text(converted.layers.markdown(), "utf-8")
         with doing(plan, REPORTING, run.show, say):
-            write_manifest(folder, manifest)
-            measured = report.measure(folder, data, recipe, fitted.model)
+            whole = bundle_in(folder, with_sections(manifest, **described.sections()))
+            measured = report.measure(whole, data, recipe, fitted.model)
             if before:
                 measured = replace(measured, robustness=before.robustness)
-            manifest |= measured.as_dict()
-            write_manifest(folder, manifest)
+            described = TrainedRecord.model_validate(described.sections() | measured.as_dict())
+            draft.manifest = manifest = with_sections(manifest, **described.sections())
             ids = "".join(f"{item.id}\n" for item in data.calibration.items)
             (folder / publish.CALIBRATION).write_text(ids, "utf-8")
             # Without its optimizer, whose state is twice the size of the network.
-            bare = keras.Model(fitted.model.inputs, fitted.model.outputs, name=fitted.model.name)
-            bare.save(folder / NETWORK)
-            page = report.write(folder, manifest, judged, measured, converted.layers)
-        for line in (*report.headlines(manifest, result), *report.verdict(manifest, result)):
+            network = keras.Model(fitted.model.inputs, fitted.model.outputs, name=fitted.model.name)
+            network.save(folder / NETWORK)
+            model = TrainedModel(manifest, described)
+            page = report.write(folder, model, judged, measured, converted.layers)
+        for line in (*report.headlines(model, result), *report.verdict(model, result)):
             say(line)
         publish.put_in_place(draft, out, page, say)
     return read_bundle(out), Published(judged, measured)

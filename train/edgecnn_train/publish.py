@@ -1,4 +1,4 @@
-"""The manifest of a trained bundle, and where the bundle may be written."""
+"""Where a trained bundle and its page may be written, and how they are put there."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from dataclasses import asdict
-from importlib.metadata import version
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgecnn.bundle.output_folder import find_target, hold, require_replaceable
 from edgecnn.errors import OutputError
@@ -19,17 +16,14 @@ from edgecnn.io.lock import lock, require_unlocked
 from edgecnn.io.regular import read_regular
 from edgecnn.tflite.writer import write_metadata
 from edgecnn_train import work
-from edgecnn_train.accounting import spent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from edgecnn.bundle.convention import InputSpec
     from edgecnn.bundle.output_folder import Draft, Target
-    from edgecnn_train.fit import Fitted
     from edgecnn_train.recipe import Recipe
-    from edgecnn_train.splits import Dataset
-    from edgecnn_train.verify import Verified
 
 CALIBRATION = "calibration.txt"
 # The folder, in that of the checkpoints, of the network that learns from all images.
@@ -38,15 +32,6 @@ HINT = "name another folder with --out"
 # Ends a page; the digest of the bundle's name and of all before follows.
 _STAMP = b"\n<!-- written by edgecnn train, "
 _MOST_PAGE = 256 << 20
-_LIBRARIES = (
-    "edgecnn",
-    "keras",
-    "tensorflow",
-    "tensorflow-cpu",
-    "ai-edge-litert",
-    "numpy",
-    "opencv-python-headless",
-)
 
 
 def page_path(bundle: Path) -> Path:
@@ -169,76 +154,3 @@ def with_metadata(
         value_range=image.value_range,
         own=write_own(image),
     )
-
-
-def describe(
-    manifest: dict[str, Any],
-    data: Dataset,
-    recipe: Recipe,
-    fitted: Fitted,
-    result: Verified,
-    golden: dict[str, Any],
-    *,
-    seconds: float,
-    machine: str,
-) -> dict[str, Any]:
-    """Return the whole manifest: what was measured, and what it takes to make the model again."""
-    manifest["variants"]["int8"]["accuracy"] = result.int8_top1
-    manifest["variants"]["float32"]["accuracy"] = result.float_top1
-    ids = "\n".join(item.id for item in data.calibration.items)
-    private = asdict(spent(recipe, len(data.train))) if recipe.private.enabled else None
-    return manifest | {
-        "accuracy": {
-            "test_pictures": result.pictures,
-            "agreement": result.agreement,
-            "drop_points": round(result.drop, 4),
-            "float_tensors": len(result.float_tensors),
-            "synthetic": result.synthetic,
-            "synthetic_frames": recipe.verify.synthetic_frames,
-        },
-        "data": {
-            "name": recipe.data.name,
-            "licence": recipe.data.licence,
-            # A fingerprint of images that are protected would prove that they were there.
-            "sha256": None if private else data.digest,
-            "skipped": len(data.skipped),
-        },
-        "training": {
-            "seed": recipe.train.seed,
-            "epochs": len(fitted.history),
-            "best_epoch": fitted.best_epoch,
-            "pictures": {
-                "train": len(data.train),
-                "validation": len(data.validation),
-                "test": len(data.test),
-            },
-            "calibration": {
-                "count": len(data.calibration),
-                "ids": CALIBRATION,
-                "ids_sha256": hashlib.sha256(ids.encode()).hexdigest(),
-            },
-            **({"private": private} if private else {}),
-            "seconds": round(seconds, 1),
-            "machine": machine,
-            "versions": _versions(),
-        },
-        "recipe": _recipe(recipe),
-        "golden": golden,
-    }
-
-
-def _recipe(recipe: Recipe) -> dict[str, Any]:
-    """Return the recipe; of a teacher and a start the last name alone, since paths are the trainer's own."""
-    table = recipe.as_dict()
-    train = table["train"]
-    train["teachers"] = [Path(teacher).name for teacher in train["teachers"]]
-    train["start"] = Path(train["start"]).name if train["start"] else ""
-    return table
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in _LIBRARIES:
-        with contextlib.suppress(ModuleNotFoundError):
-            found[name] = version(name)
-    return found

@@ -57,7 +57,7 @@ def test_manifests_tell_what_the_files_are():
             assert variant.macs == bundle.open_model(b.name, variant.name).file.macs
             assert {"cifar10": 0.895, "fashion": 0.94, "waste": 0.9}.get(b.name, 0.98) < variant.accuracy <= 1
         ids = (b.folder / "calibration.txt").read_text().split()
-        assert len(set(ids)) == b.manifest["training"]["calibration"]["count"]
+        assert len(set(ids)) == b.manifest.document["training"]["calibration"]["count"]
 
 
 def test_the_environment_comes_first(copy, monkeypatch):

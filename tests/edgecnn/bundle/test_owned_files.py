@@ -4,12 +4,13 @@ import shutil
 import pytest
 
 from edgecnn.bundle.bundle import bundle_folders, find
+from edgecnn.bundle.manifest import read_manifest
 from edgecnn.bundle.owned_files import find_foreign, names_of_parts, remove_bundle, remove_unfinished, seal
 
 
 @pytest.fixture
 def sealed(digits_folder):
-    seal(digits_folder)
+    seal(digits_folder, read_manifest(digits_folder / "bundle.json"))
     return digits_folder
 
 
@@ -17,7 +18,7 @@ def sealed(digits_folder):
 def test_a_shipped_bundle_is_whole_edgecnns(name, tmp_path):
     folder = shutil.copytree(find(name), tmp_path / name)
     assert find_foreign(folder) is None
-    seal(folder)
+    seal(folder, read_manifest(folder / "bundle.json"))
     assert find_foreign(folder) is None
     assert set(names_of_parts(folder)) == set(json.loads((folder / "bundle.json").read_text())["files"])
     assert remove_bundle(folder) is None

@@ -13,7 +13,7 @@ from tests.models import nan_bundle
 
 def test_the_pictures_are_the_same_everywhere():
     digest = hashlib.sha256(golden_images(28, 28, 1).tobytes()).hexdigest()
-    assert digest == bundle.read_bundle(bundle.find("digits")).manifest["golden"]["inputs_sha256"]
+    assert digest == bundle.read_bundle(bundle.find("digits")).manifest.document["golden"]["inputs_sha256"]
     pictures = golden_images(32, 48, 3)
     assert pictures.shape == (8, 32, 48, 3)
     assert len({p.tobytes() for p in pictures}) == 8

@@ -7,6 +7,7 @@ import pytest
 
 from edgecnn.bundle.bundle import open_model, read_bundle
 from edgecnn.bundle.convention import Given
+from edgecnn.bundle.manifest import read_manifest
 from edgecnn.bundle.owned_files import seal
 from edgecnn.coral.compiling import compile_bundle
 from edgecnn.errors import CompileError, ModelError, ModelNotFound, OptionError, OutputError
@@ -90,7 +91,7 @@ def test_too_little_is_refused_until_it_is_accepted(compiler, digits_folder):
     assert files(digits_folder) == before
     made = compile_bundle(digits_folder, min_mapped=0.87)
     assert (made.mapped, made.operations) == (7, 8)
-    assert made.bundle.manifest["variants"]["int8_edgetpu"]["edgetpu"]["mapped"] == 7
+    assert made.bundle.manifest.document["variants"]["int8_edgetpu"]["edgetpu"]["mapped"] == 7
 
 
 @pytest.mark.parametrize("least", [0, 0.5])
@@ -187,7 +188,7 @@ def test_what_was_compiled_elsewhere_needs_no_compiler(compiler, digits_folder, 
     path.write_bytes(DIGITS)
     made = compile_bundle(digits_folder, compiled=path)
     assert (made.mapped, made.operations, made.log) == (8, 8, None)
-    assert made.bundle.manifest["variants"]["int8_edgetpu"]["edgetpu"] == {
+    assert made.bundle.manifest.document["variants"]["int8_edgetpu"]["edgetpu"] == {
         "compiler": None, "mapped": 8, "operations": 8, "min_runtime_version": 13,
     }  # fmt: skip
     path.write_bytes(compiled(shipped("digits"), on_cpu=3))
@@ -312,4 +313,4 @@ def replace_int8(folder, data):
     manifest = json.loads((folder / "bundle.json").read_text())
     manifest["variants"]["int8"]["sha256"] = hashlib.sha256(data).hexdigest()
     (folder / "bundle.json").write_text(json.dumps(manifest))
-    seal(folder)
+    seal(folder, read_manifest(folder / "bundle.json"))

@@ -5,11 +5,26 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edgecnn.bundle.convention import InputSpec
+from edgecnn.bundle.manifest import Variant
+from edgecnn.bundle.manifest.writing import new_manifest
 from edgecnn_train.confidence import Calibrated, CalibratedVariant
+from edgecnn_train.record import TrainedModel, TrainedRecord
 from edgecnn_train.reliability import Reliability
 from edgecnn_train.verify import Verified
 
 LABELS = ["<script>alert(1)</script>", "a|b", '"&amp; $x `k`']
+
+
+def as_model(sections):
+    """A made up bundle, with these sections of its manifest."""
+    variants = [
+        Variant(name, f"{name}.tflite", "0" * 64, v["bytes"], v["macs"], None)
+        for name, v in sections["variants"].items()
+    ]
+    spec = InputSpec(**sections["input"], resize="halved", value_range=(0.0, 1.0))
+    manifest = new_manifest(sections["name"], sections["title"], sections["labels"], spec, variants)
+    return TrainedModel(manifest, TrainedRecord.model_validate(sections))
 
 
 @pytest.fixture
@@ -26,7 +41,7 @@ def calibrated():
 
 
 @pytest.fixture
-def manifest(calibrated):
+def sections(calibrated):
     latency = {stage: {"p50": 0.1, "p90": 0.15, "p99": 0.2} for stage in ("inference", "total")}
     return {
         "name": "mine",
@@ -34,19 +49,27 @@ def manifest(calibrated):
         "labels": LABELS,
         "input": {"width": 28, "height": 28, "color": "gray", "fit": "crop"},
         "variants": {"int8": {"bytes": 1000, "macs": 5000}, "float32": {"bytes": 4000, "macs": 5000}},
-        "accuracy": {"synthetic_frames": 0},
-        "data": {"name": "photos<", "licence": "not stated"},
+        "accuracy": {
+            "test_pictures": 23,
+            "agreement": 0.95,
+            "drop_points": 0.0,
+            "float_tensors": 0,
+            "synthetic": None,
+            "synthetic_frames": 0,
+        },
+        "data": {"name": "photos<", "licence": "not stated", "sha256": "0" * 64, "skipped": 0},
         "training": {
             "seed": 0,
             "epochs": 5,
             "best_epoch": 4,
             "pictures": {"train": 100, "validation": 20, "test": 23},
-            "calibration": {"count": 50},
+            "calibration": {"count": 50, "ids": "calibration.txt", "ids_sha256": "0" * 64},
             "seconds": 130.0,
             "machine": "a <machine>",
             "versions": {"keras": "3"},
         },
         "recipe": {"name": "tiny", "train": {"epochs": 5}, "augment": {"noise": 0.0, "blur": 0.0}},
+        "quantization": {"method": "ptq", "second_calibration": None, "edge_tpu": []},
         "confidence": calibrated.as_dict(),
         "cost": {
             "parameters": 1234,
@@ -60,7 +83,7 @@ def manifest(calibrated):
 
 @pytest.fixture
 def robustness():
-    """The manifest's table for two corruptions."""
+    """The manifest's section for two corruptions."""
     shares = {"int8": [0.5, 0.4, 0.3, 0.2, 0.1], "float32": [0.6, 0.5, 0.4, 0.3, 0.2]}
     return {
         "pictures": 20,

@@ -1,9 +1,9 @@
 from edgecnn_train.report import card
-from tests.train.report.conftest import LABELS
+from tests.train.report.conftest import LABELS, as_model
 
 
-def test_it_has_classes_cost_and_calibration_and_no_photo(manifest, result):
-    text = card(manifest, result)
+def test_it_has_classes_cost_and_calibration_and_no_photo(sections, result):
+    text = card(as_model(sections), result)
     for part in (
         "| top-1 on 23 test images | 78.26% | 80.00% |",
         "| parameters | 1,234 | 1,234 |",
@@ -23,8 +23,8 @@ def test_it_has_classes_cost_and_calibration_and_no_photo(manifest, result):
     assert "Poor images" not in text
 
 
-def test_it_has_the_robustness_where_that_was_measured(manifest, result, robustness):
-    text = card(manifest | {"robustness": robustness}, result)
+def test_it_has_the_robustness_where_that_was_measured(sections, result, robustness):
+    text = card(as_model(sections | {"robustness": robustness}), result)
     for part in (
         "Top-1 on 20 of the test images",
         "| mean of the standard ones |  |  |  |  |  | 30.0% | 40.0% |",
@@ -34,7 +34,7 @@ def test_it_has_the_robustness_where_that_was_measured(manifest, result, robustn
         "Training used none of them.",
     ):
         assert part in text, part
-    manifest["recipe"]["augment"]["noise"] = 20.0
+    sections["recipe"]["augment"]["noise"] = 20.0
     assert "augmentations similar to some of them: noise." in card(
-        manifest | {"robustness": robustness}, result
+        as_model(sections | {"robustness": robustness}), result
     )

@@ -7,7 +7,7 @@ import pytest
 
 from edgecnn_train.quantize.tensors import QuantizationReport, TensorReport
 from edgecnn_train.report import Offender, page, page_path, write_page
-from tests.train.report.conftest import LABELS
+from tests.train.report.conftest import LABELS, as_model
 
 PNG = b"\x89PNG picture"
 PICTURES = dict.fromkeys(("training.png", "confusion.png", "reliability.png", "robustness.png"), PNG)
@@ -51,8 +51,10 @@ def layers():
     return QuantizationReport(100, (layer,), (), ())
 
 
-def test_everything_is_escaped_and_nothing_is_fetched(manifest, result, offenders, layers, robustness):
-    parsed = Parsed(page(manifest | {"robustness": robustness}, result, PICTURES, offenders, layers))
+def test_everything_is_escaped_and_nothing_is_fetched(sections, result, offenders, layers, robustness):
+    parsed = Parsed(
+        page(as_model(sections | {"robustness": robustness}), result, PICTURES, offenders, layers)
+    )
     allowed = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "code", "ul", "li", "b",
                "div", "table", "tr", "th", "td", "img", "figure", "figcaption", "br", "details",
                "summary"}  # fmt: skip
@@ -63,14 +65,14 @@ def test_everything_is_escaped_and_nothing_is_fetched(manifest, result, offender
     sources = [value for name, value in parsed.attributes if name == "src"]
     assert sum(s.startswith("data:image/png;base64,") for s in sources) == 4
     assert sum(s.startswith("data:image/jpeg;base64,") for s in sources) == len(sources) - 4 == len(offenders)
-    for text in (*LABELS[:2], manifest["title"], "<img src=x>/1.jpg", "<conv>", "photos<", "a <machine>"):
+    for text in (*LABELS[:2], sections["title"], "<img src=x>/1.jpg", "<conv>", "photos<", "a <machine>"):
         assert text in parsed.text, text
     for text in ("99%", "78.26%", "0.200 ms", "35.5", "train.epochs", "gaussian noise"):
         assert text in parsed.text, text
 
 
-def test_every_wrong_image_is_shown(manifest, result, offenders):
-    text = page(manifest, result, PICTURES, offenders)
+def test_every_wrong_image_is_shown(sections, result, offenders):
+    text = page(as_model(sections), result, PICTURES, offenders)
     data = text.split("data:image/jpeg;base64,")[-1].split('"')[0]
     shown = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
     assert shown.shape == (20, 30, 3)
@@ -81,16 +83,16 @@ def test_every_wrong_image_is_shown(manifest, result, offenders):
     assert "Quantization" not in parsed.text
 
 
-def test_it_begins_with_a_verdict_and_folds_settings_away(manifest, result, offenders, layers):
-    text = page(manifest, result, PICTURES, offenders, layers)
+def test_it_begins_with_a_verdict_and_folds_settings_away(sections, result, offenders, layers):
+    text = page(as_model(sections), result, PICTURES, offenders, layers)
     order = [text.index(part) for part in ('class="short"', "<figure>", "<h2>Accuracy", "<details>")]
     assert order == sorted(order)
     folded = [part.split("</summary>")[0] for part in text.split("<summary>")[1:]]
     assert folded == ["Cost", "Quantization, layer by layer", "Settings of the recipe"]
 
 
-def test_without_a_wrong_answer_there_is_no_sheet(manifest, result):
-    text = page(manifest, result, PICTURES, ())
+def test_without_a_wrong_answer_there_is_no_sheet(sections, result):
+    text = page(as_model(sections), result, PICTURES, ())
     assert "misclassifies no test image" in text
     assert text.count("<img") == 3
 

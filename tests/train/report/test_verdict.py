@@ -5,6 +5,7 @@ import pytest
 
 from edgecnn_train.report.verdict import headlines, verdict, weak_classes
 from edgecnn_train.verify import Verified, lost
+from tests.train.report.conftest import as_model
 
 HANDS = ["paper", "rock", "scissors"]
 
@@ -16,20 +17,20 @@ def of(confusion):
 
 
 @pytest.fixture
-def told(manifest):
-    """A manifest of three hands, whose `unknown` works."""
-    manifest["labels"] = HANDS
-    return manifest
+def told(sections):
+    """Sections for three hands, whose `unknown` works."""
+    sections["labels"] = HANDS
+    return sections
 
 
 def test_a_weak_class_is_named_with_what_it_is_taken_for(told):
     result = of([[8, 0, 0], [0, 8, 0], [4, 1, 3]])
-    assert verdict(told, result) == (
+    assert verdict(as_model(told), result) == (
         "It classifies 19 of 24 images correctly (79.2%); with so many tested, 60% to 91% of other images "
         "like these (95 % interval).",
         "scissors is found 3 times in 8, mostly taken for paper: add photos of scissors.",
     )
-    assert headlines(told, result) == ()
+    assert headlines(as_model(told), result) == ()
 
 
 @pytest.mark.parametrize(
@@ -42,18 +43,18 @@ def test_a_weak_class_is_named_with_what_it_is_taken_for(told):
     ],
 )
 def test_what_a_class_is_taken_for(told, row, taken):
-    assert taken in weak_classes(told, of([[8, 0, 0], [0, 8, 0], row]))[0]
+    assert taken in weak_classes(as_model(told), of([[8, 0, 0], [0, 8, 0], row]))[0]
 
 
 def test_good_classes_are_said_to_be(told):
-    assert weak_classes(told, of(np.eye(3, dtype=int) * 10)) == (
+    assert weak_classes(as_model(told), of(np.eye(3, dtype=int) * 10)) == (
         "Each class is found at least 9 times in 10.",
     )
 
 
-def test_many_weak_classes_are_counted(manifest):
-    manifest["labels"] = list("abcdef")
-    lines = weak_classes(manifest, of(np.ones((6, 6), int)))
+def test_many_weak_classes_are_counted(sections):
+    sections["labels"] = list("abcdef")
+    lines = weak_classes(as_model(sections), of(np.ones((6, 6), int)))
     assert len(lines) == 4
     assert lines[-1] == "3 more of its classes are found less than 9 times in 10."
 
@@ -62,27 +63,30 @@ def test_an_unknown_that_lets_most_negatives_pass_is_a_headline(told):
     result = of(np.eye(3, dtype=int) * 10)
     variant = told["confidence"]["variants"]["int8"]
     variant["false_accept"] = 0.94
-    [line] = headlines(told, result)
+    [line] = headlines(as_model(told), result)
     assert line.startswith("`unknown` does not work: 94% of the images of other things are classified.")
     assert "unknown.background_class=true" in line
     variant["false_accept"] = 0.3
-    assert headlines(told, result) == ()
+    assert headlines(as_model(told), result) == ()
     assert any(
-        line.startswith("30% of the images of other things are classified") for line in verdict(told, result)
+        line.startswith("30% of the images of other things are classified")
+        for line in verdict(as_model(told), result)
     )
     variant.update(false_accept=0.05, false_reject=0.4)
-    assert "a higher `unknown.false_accept`" in verdict(told, result)[-1]
+    assert "a higher `unknown.false_accept`" in verdict(as_model(told), result)[-1]
     variant["capped"] = True
-    assert verdict(told, result)[-1].startswith("40% of the images of its classes")
-    assert "unknown.false_accept" not in verdict(told, result)[-1]
+    assert verdict(as_model(told), result)[-1].startswith("40% of the images of its classes")
+    assert "unknown.false_accept" not in verdict(as_model(told), result)[-1]
     told["confidence"]["unknown"]["background"] = "nothing"
     variant["false_accept"] = 0.94
-    assert "more and other images of `nothing`" in headlines(told, result)[0]
+    assert "more and other images of `nothing`" in headlines(as_model(told), result)[0]
 
 
 def test_guessing_is_a_headline(told):
     result = replace(of(np.ones((3, 3), int)), int8_top1=0.4)
-    assert headlines(told, result)[0].startswith("With 3 classes this is hardly better than guessing")
+    assert headlines(as_model(told), result)[0].startswith(
+        "With 3 classes this is hardly better than guessing"
+    )
 
 
 def test_int8_gains_points_where_it_is_better():

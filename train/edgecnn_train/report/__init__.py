@@ -6,7 +6,7 @@ the page. The page has photos of the dataset, so it is written next to the bundl
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgecnn.evaluation.heatmap import draw_heatmap
 from edgecnn_train.offenders import Offender, worst_offenders
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from edgecnn_train.judge import Judged
     from edgecnn_train.quantize.tensors import QuantizationReport
+    from edgecnn_train.record import TrainedModel
 
 __all__ = [
     "Measured",
@@ -43,7 +44,7 @@ __all__ = [
 
 def write(
     folder: Path,
-    manifest: dict[str, Any],
+    model: TrainedModel,
     judged: Judged,
     measured: Measured,
     quantization: QuantizationReport | None = None,
@@ -52,12 +53,12 @@ def write(
     result = judged.result
     images = {
         "training.png": training_curves(judged.fitted, [fold.fitted for fold in judged.folds]),
-        "confusion.png": confusion_matrix(result, tuple(manifest["labels"])),
+        "confusion.png": confusion_matrix(result, tuple(model.manifest.labels)),
         "reliability.png": reliability_diagram(judged.calibrated.variants["int8"]),
     }
     if measured.robustness:
         images["robustness.png"] = draw_heatmap(measured.robustness)
     for name, png in images.items():
         (folder / name).write_bytes(png)
-    (folder / "CARD.md").write_text(card(manifest, result), "utf-8")
-    return page(manifest, result, images, judged.offenders, quantization)
+    (folder / "CARD.md").write_text(card(model, result), "utf-8")
+    return page(model, result, images, judged.offenders, quantization)

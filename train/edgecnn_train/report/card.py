@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgecnn_train.report.content import Block, ReportImage, sections
 from edgecnn_train.report.tables import Table
 
 if TYPE_CHECKING:
+    from edgecnn_train.record import TrainedModel
     from edgecnn_train.verify import Verified
 
 
-def card(manifest: dict[str, Any], result: Verified) -> str:
+def card(model: TrainedModel, result: Verified) -> str:
     """Return the bundle's CARD.md, which has no photo in it."""
-    first, *others = sections(manifest, result)
+    first, *others = sections(model, result)
     lines = [
-        f"# {manifest['title']}",
+        f"# {model.manifest.title}",
         "",
-        f"`edgecnn classify IMAGE --model {manifest['name']}`",
+        f"`edgecnn classify IMAGE --model {model.manifest.name}`",
         "",
         *_blocks(first.blocks),
     ]
     for section in others:
         lines += [f"## {section.title}", "", *_blocks(section.blocks)]
     lines.append(
-        f"The images that it gets most wrong are in `{manifest['name']}.report.html`, next to the bundle "
+        f"The images that it gets most wrong are in `{model.manifest.name}.report.html`, next to the bundle "
         "where it was trained: the bundle contains no image of its dataset."
     )
     return "\n".join(lines) + "\n"

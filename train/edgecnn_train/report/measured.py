@@ -14,11 +14,10 @@ from edgecnn.machine.board import describe_board
 from edgecnn.tflite.arena import arena_bytes
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy as np
     from numpy.typing import NDArray
 
+    from edgecnn.bundle.bundle import Bundle
     from edgecnn.dataset import Item
     from edgecnn.evaluation.result import Evaluation
     from edgecnn_train.recipe import Recipe
@@ -61,9 +60,9 @@ class _TestSplit:
         return self._source.read(item, least)
 
 
-def measure(folder: Path, data: Dataset, recipe: Recipe, network: Any) -> Measured:
+def measure(bundle: Bundle, data: Dataset, recipe: Recipe, network: Any) -> Measured:
     """Open a bundle that is whole but for its report, and measure what is still missing."""
-    with load(folder, "int8") as int8, load(folder, "float32") as float32:
+    with load(bundle, "int8") as int8, load(bundle, "float32") as float32:
         variants = {"int8": int8, "float32": float32}
         candidates = {name: Candidate.of(c) for name, c in variants.items()}
         measure_latency(list(candidates.values()), blocks=_BLOCKS)

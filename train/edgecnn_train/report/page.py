@@ -6,7 +6,7 @@ Everything that is filled into a template is escaped: see `edgecnn.io.markup`.
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from edgecnn_train.offenders import Offender
     from edgecnn_train.quantize.tensors import QuantizationReport
+    from edgecnn_train.record import TrainedModel
     from edgecnn_train.verify import Verified
 
 # The policy lets a browser load nothing, should anything ever get past the escaping.
@@ -62,7 +63,7 @@ $sections
 
 
 def page(
-    manifest: dict[str, Any],
+    model: TrainedModel,
     result: Verified,
     images: Mapping[str, bytes],
     offenders: tuple[Offender, ...],
@@ -77,7 +78,7 @@ def page(
     quantization
         What the rounding costs by layer, where that was measured.
     """
-    first, *others = sections(manifest, result)
+    first, *others = sections(model, result)
     found = list(others)
     if quantization:
         text = (
@@ -89,13 +90,13 @@ def page(
                 "Quantization, layer by layer", (text, tables.quantization(quantization)), folded=True
             )
         )
-    found.append(ReportSection("Settings of the recipe", (tables.recipe(manifest),), folded=True))
+    found.append(ReportSection("Settings of the recipe", (tables.recipe(model),), folded=True))
     body = [
         fill('<div class="short">$blocks</div>', blocks=_blocks(first.blocks, images)),
-        _worst(manifest, offenders),
+        _worst(model, offenders),
         *(_section(section, images) for section in found),
     ]
-    return fill(_PAGE, title=manifest["title"], name=manifest["name"], sections=joined(body))
+    return fill(_PAGE, title=model.manifest.title, name=model.manifest.name, sections=joined(body))
 
 
 def _section(section: ReportSection, images: Mapping[str, bytes]) -> Html:
@@ -105,14 +106,14 @@ def _section(section: ReportSection, images: Mapping[str, bytes]) -> Html:
     return fill(shape, title=section.title, blocks=_blocks(section.blocks, images))
 
 
-def _worst(manifest: dict[str, Any], offenders: tuple[Offender, ...]) -> Html:
+def _worst(model: TrainedModel, offenders: tuple[Offender, ...]) -> Html:
     title = Html("<h2>Worst answers</h2>")
     if not offenders:
         return joined([title, Html("<p>int8 misclassifies no test image.</p>")])
     what = f"{len(offenders)} test images" if len(offenders) > 1 else "test image"
     text = (
         f"The {what} that int8 misclassifies with the highest scores. These are images of the dataset: share "
-        f"this page only where you may share them. The bundle `{manifest['name']}` has none of them in it."
+        f"this page only where you may share them. The bundle `{model.manifest.name}` has none of them in it."
     )
     photos = fill('<div class="photos">\n$all\n</div>', all=joined(_figure(o) for o in offenders))
     return joined([title, fill("<p>$text</p>", text=prose(text)), photos])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgecnn.evaluation.result import class_scores
 
 if TYPE_CHECKING:
     from edgecnn_train.quantize.tensors import QuantizationReport
+    from edgecnn_train.record import CostRecord, RobustnessRecord, TrainedModel
     from edgecnn_train.verify import Verified
 
 
@@ -26,12 +27,12 @@ class Table:
         return [_line(self.head), rule, *map(_line, self.rows)]
 
 
-def accuracy(manifest: dict[str, Any], result: Verified) -> Table:
+def accuracy(model: TrainedModel, result: Verified) -> Table:
     """Return top-1 and size."""
-    sizes = {name: v["bytes"] for name, v in manifest["variants"].items()}
+    sizes = {name: v.bytes for name, v in model.manifest.variants.items()}
     what = f"top-1 on {result.pictures:,} test images"
-    if folds := manifest["accuracy"].get("folds"):
-        what = f"top-1 by {len(folds['top1'])} folds, {result.pictures:,} images"
+    if folds := model.record.accuracy.folds:
+        what = f"top-1 by {len(folds.top1)} folds, {result.pictures:,} images"
     return Table(
         ("", "int8", "float32"),
         (
@@ -45,69 +46,66 @@ def accuracy(manifest: dict[str, Any], result: Verified) -> Table:
     )
 
 
-def classes(manifest: dict[str, Any], result: Verified) -> Table:
+def classes(model: TrainedModel, result: Verified) -> Table:
     """Return what int8 makes of each class."""
-    scores = class_scores(result.confusion, tuple(manifest["labels"]))
+    scores = class_scores(result.confusion, tuple(model.manifest.labels))
     return Table(
         ("class", "images", "found (recall)", "right where it is predicted (precision)"),
         tuple((label, f"{s.pictures:,}", share(s.recall), share(s.precision)) for label, s in scores.items()),
     )
 
 
-def recalls(manifest: dict[str, Any], result: Verified) -> dict[str, float]:
+def recalls(model: TrainedModel, result: Verified) -> dict[str, float]:
     """Return the share of each class that int8 finds, where it has test images."""
-    scores = class_scores(result.confusion, tuple(manifest["labels"]))
+    scores = class_scores(result.confusion, tuple(model.manifest.labels))
     return {label: s.recall for label, s in scores.items() if s.recall is not None}
 
 
-def cost(manifest: dict[str, Any]) -> Table:
+def cost(measured: CostRecord) -> Table:
     """Return size, work, memory and time."""
-    figures, variants = manifest["cost"], ("int8", "float32")
+    variants = ("int8", "float32")
     latencies = [
-        (f"{what}, {key}", *(f"{figures['latency_ms'][v][stage][key]:.3f} ms" for v in variants))
+        (f"{what}, {key}", *(f"{measured.latency_ms[v][stage][key]:.3f} ms" for v in variants))
         for stage, what in (("inference", "inference"), ("total", "640×480 frame to labels"))
         for key in ("p50", "p99")
     ]
     return Table(
         ("", *variants),
         (
-            ("parameters", *[f"{figures['parameters']:,}"] * 2),
-            ("multiplications an image", *[f"{figures['macs']:,}"] * 2),
-            ("memory for activations", *(f"{figures['arena_bytes'][v] / 1024:.1f} KiB" for v in variants)),
+            ("parameters", *[f"{measured.parameters:,}"] * 2),
+            ("multiplications an image", *[f"{measured.macs:,}"] * 2),
+            ("memory for activations", *(f"{measured.arena_bytes[v] / 1024:.1f} KiB" for v in variants)),
             *latencies,
         ),
     )
 
 
-def confidence(manifest: dict[str, Any]) -> Table:
+def confidence(model: TrainedModel) -> Table:
     """Return temperature, calibration error and what the threshold does."""
-    variants = manifest["confidence"]["variants"]
-    rows: list[tuple[str, list[str]]] = [
-        ("temperature", [f"{v['temperature']:.2f}" for v in variants.values()])
-    ]
+    variants = model.record.confidence.variants
+    rows: list[tuple[str, list[str]]] = [("temperature", [f"{v.temperature:.2f}" for v in variants.values()])]
     for split in ("validation", "test"):
-        errors = [v["ece"][split] for v in variants.values()]
+        errors = [v.ece[split] for v in variants.values()]
         rows.append(
             (
                 f"calibration error, {split} split, before → after",
-                [f"{e['before']:.2%} → {e['after']:.2%}" for e in errors],
+                [f"{e.before:.2%} → {e.after:.2%}" for e in errors],
             )
         )
     rows += [
         (
             "unknown below a score of",
-            [f"{v['threshold']:.3f}" if v["threshold"] else "no threshold" for v in variants.values()],
+            [f"{v.threshold:.3f}" if v.threshold else "no threshold" for v in variants.values()],
         ),
-        ("negatives that are classified", [f"{v['false_accept']:.1%}" for v in variants.values()]),
-        ("test images called unknown", [f"{v['false_reject']:.1%}" for v in variants.values()]),
+        ("negatives that are classified", [f"{v.false_accept:.1%}" for v in variants.values()]),
+        ("test images called unknown", [f"{v.false_reject:.1%}" for v in variants.values()]),
     ]
     return Table(("", *variants), tuple((name, *cells) for name, cells in rows))
 
 
-def robustness(manifest: dict[str, Any]) -> Table:
+def robustness(measured: RobustnessRecord) -> Table:
     """Return top-1 under each corruption: int8 by strength, and the means of both variants."""
-    figures = manifest["robustness"]
-    variants = tuple(figures["mean"])
+    variants = tuple(measured.mean)
     rows = [
         (
             name.replace("_", " "),
@@ -115,9 +113,9 @@ def robustness(manifest: dict[str, Any]) -> Table:
             *(share(sum(shares[v]) / len(shares[v]), 1) for v in variants),
         )
         for family in ("standard", "extra")
-        for name, shares in figures[family].items()
+        for name, shares in getattr(measured, family).items()
     ]
-    mean = ("mean of the standard ones", *[""] * 5, *(share(figures["mean"][v], 1) for v in variants))
+    mean = ("mean of the standard ones", *[""] * 5, *(share(measured.mean[v], 1) for v in variants))
     strengths = (f"int8 at strength {k}" if k == 1 else str(k) for k in range(1, 6))
     return Table(("corruption", *strengths, *(f"{v}, mean" for v in variants)), (mean, *rows))
 
@@ -140,13 +138,13 @@ def quantization(report: QuantizationReport) -> Table:
     )  # fmt: skip
 
 
-def recipe(manifest: dict[str, Any]) -> Table:
+def recipe(model: TrainedModel) -> Table:
     """Return every setting of the recipe."""
     return Table(
         ("setting", "value"),
         tuple(
             (f"{section}.{key}", str(value))
-            for section, keys in manifest["recipe"].items()
+            for section, keys in model.record.recipe.items()
             if isinstance(keys, dict)
             for key, value in keys.items()
         ),

@@ -12,6 +12,9 @@ from edgecnn_train.report.tables import recalls
 from edgecnn_train.verify import GUESSING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edgecnn_train.record import TrainedModel
     from edgecnn_train.verify import Verified
 
 # Classes with a lower recall are listed, the weakest first, at most so many.
@@ -23,48 +26,48 @@ _LEAKY = 0.15
 _MANY_REJECTED = 0.15
 
 
-def headlines(manifest: dict[str, Any], result: Verified) -> tuple[str, ...]:
+def headlines(model: TrainedModel, result: Verified) -> tuple[str, ...]:
     """Return warnings for users of the model, usually none."""
-    found = []
-    if result.int8_top1 <= GUESSING / len(manifest["labels"]):
+    found, classes = [], len(model.manifest.labels)
+    if result.int8_top1 <= GUESSING / classes:
         found.append(
-            f"With {len(manifest['labels'])} classes this is hardly better than guessing: bring more images, "
+            f"With {classes} classes this is hardly better than guessing: bring more images, "
             "or train for more epochs (`--epochs`)."
         )
-    passing = manifest["confidence"]["variants"]["int8"]["false_accept"]
+    passing = model.record.confidence.variants["int8"].false_accept
     if passing > _USELESS:
         found.append(
             f"`unknown` does not work: {passing:.0%} of the images of other things are classified. "
-            f"{_advice(manifest)}"
+            f"{_advice(model)}"
         )
     return tuple(found)
 
 
-def verdict(manifest: dict[str, Any], result: Verified) -> tuple[str, ...]:
+def verdict(model: TrainedModel, result: Verified) -> tuple[str, ...]:
     """Return the sentences that a report begins with."""
     right = round(result.int8_top1 * result.pictures)
     low, high = wilson(result.int8_top1, result.pictures), 1 - wilson(1 - result.int8_top1, result.pictures)
     lines = [
         f"It classifies {right:,} of {result.pictures:,} images correctly ({result.int8_top1:.1%}); with so "
         f"many tested, {low:.0%} to {high:.0%} of other images like these (95 % interval).",
-        *weak_classes(manifest, result),
+        *weak_classes(model, result),
     ]
-    variant = manifest["confidence"]["variants"]["int8"]
-    if _LEAKY < variant["false_accept"] <= _USELESS:
+    variant = model.record.confidence.variants["int8"]
+    if _LEAKY < variant.false_accept <= _USELESS:
         lines.append(
-            f"{variant['false_accept']:.0%} of the images of other things are classified. {_advice(manifest)}"
+            f"{variant.false_accept:.0%} of the images of other things are classified. {_advice(model)}"
         )
-    if variant["false_reject"] > _MANY_REJECTED:
+    if variant.false_reject > _MANY_REJECTED:
         lines.append(
-            f"{variant['false_reject']:.0%} of the images of its classes are called unknown: "
-            f"{reject_fewer(capped=variant['capped'])}."
+            f"{variant.false_reject:.0%} of the images of its classes are called unknown: "
+            f"{reject_fewer(capped=variant.capped)}."
         )
     return tuple(lines)
 
 
-def _advice(manifest: dict[str, Any]) -> str:
+def _advice(model: TrainedModel) -> str:
     """Return advice for when too many other things are classified."""
-    background = manifest["confidence"]["unknown"]["background"]
+    background = model.record.confidence.unknown.background
     first = (
         "with `--set unknown.background_class=true`"
         if background is None
@@ -77,10 +80,10 @@ def _advice(manifest: dict[str, Any]) -> str:
     )
 
 
-def weak_classes(manifest: dict[str, Any], result: Verified) -> tuple[str, ...]:
+def weak_classes(model: TrainedModel, result: Verified) -> tuple[str, ...]:
     """Return a sentence for each of the weakest classes: how often it is found, and what it is taken for."""
-    labels, confusion = manifest["labels"], result.confusion
-    weak = sorted((r, label) for label, r in recalls(manifest, result).items() if r < _WEAK)
+    labels, confusion = model.manifest.labels, result.confusion
+    weak = sorted((r, label) for label, r in recalls(model, result).items() if r < _WEAK)
     if not weak:
         return (f"Each class is found at least {_WEAK * 10:.0f} times in 10.",)
     lines = []
@@ -95,7 +98,7 @@ def weak_classes(manifest: dict[str, Any], result: Verified) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _taken_for(label: str, row: np.ndarray[Any, np.dtype[np.int64]], labels: list[str]) -> str:
+def _taken_for(label: str, row: np.ndarray[Any, np.dtype[np.int64]], labels: Sequence[str]) -> str:
     wrong = row.copy()
     wrong[labels.index(label)] = 0
     order = np.argsort(-wrong, kind="stable")

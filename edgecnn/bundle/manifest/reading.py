@@ -1,16 +1,14 @@
-"""The manifest of a bundle, `bundle.json`: every key that is used is read into a type once, and checked.
-
-Keys that are not known are left alone, so that newer bundles can be read.
-"""
+"""Reads and checks `bundle.json`. Unknown keys are not checked, so newer bundles can be read."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from edgecnn.bundle.classifier_file import Layout
 from edgecnn.bundle.confidence import Confidence, read_confidence
 from edgecnn.bundle.convention import Background, Color, Fit, InputSpec, Range, Resize, span
+from edgecnn.bundle.manifest.record import COUNT, FORMAT, PATTERN, Facts, Golden, Manifest, Variant
 from edgecnn.bundle.scores import SCORES, Scores
 from edgecnn.errors import BundleError
 from edgecnn.io.checked_json import Field, JsonError, parse_json
@@ -18,15 +16,7 @@ from edgecnn.io.printable import printable, printable_text
 from edgecnn.io.regular import read_regular
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
-
-FORMAT = 1
-MANIFEST = "bundle.json"
-# How the name of a variant ends that was compiled for Coral's Edge TPU; what stands before it is its base.
-COMPILED = "_edgetpu"
-# Golden inputs of this name are eight; see `edgecnn.classify.golden`.
-PATTERN, COUNT = "blocks-1", 8
 
 # The golden vectors of a model with 20,000 classes fit.
 MOST_BYTES = 8 << 20
@@ -42,103 +32,6 @@ _MOST_RANGE = 1e6
 # The steps of a quantized output may end a little above one.
 _MOST_PROBABILITY = 2.0
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-class Variant(NamedTuple):
-    """One file of a bundle. `accuracy` is top-1 on the test split, 0 to 1, where it was measured."""
-
-    name: str
-    file: str
-    sha256: str
-    bytes: int
-    macs: int
-    accuracy: float | None
-
-    def __str__(self) -> str:
-        right = "" if self.accuracy is None else f", {self.accuracy:.1%} right"
-        return f"{self.name} {self.bytes / 1024:,.0f} KiB{right}"
-
-    @property
-    def compiled(self) -> bool:
-        """Whether it was compiled for Coral's Edge TPU, and so runs nowhere else."""
-        return self.name.endswith(COMPILED)
-
-    @property
-    def base(self) -> str:
-        """The variant that it was compiled from; its own name for all others."""
-        return self.name.removesuffix(COMPILED)
-
-
-class Golden(NamedTuple):
-    """What a bundle's variants answered to generated inputs when it was published.
-
-    Attributes
-    ----------
-    inputs, inputs_sha256
-        What the inputs are called, and the digest of their pixels.
-    outputs
-        By variant: a row of probabilities, one for each class, for each input. Empty where the inputs are
-        of a kind that this version does not know.
-    """
-
-    inputs: str
-    inputs_sha256: str
-    outputs: Mapping[str, tuple[tuple[float, ...], ...]]
-
-
-class Facts(NamedTuple):
-    """What a manifest tells people beside what is needed to run; "", None and empty where it says nothing.
-
-    Attributes
-    ----------
-    data, licence
-        The dataset that it was trained on, and that dataset's licence.
-    trained
-        Whether a recipe of `edgecnn train` made it.
-    seed
-        The seed of its training, which drew the splits.
-    test_pictures
-        How many images its accuracies were measured on.
-    robustness
-        By variant: mean top-1 under the standard corruptions.
-    by_folds
-        Whether it has learned from all of its data, so that folds of other networks had to measure it.
-    """
-
-    data: str = ""
-    licence: str = ""
-    trained: bool = False
-    seed: int | None = None
-    test_pictures: int = 0
-    robustness: Mapping[str, float] = {}
-    by_folds: bool = False
-
-
-class Manifest(NamedTuple):
-    """A checked manifest; `raw` is the whole JSON object, for writers that copy what they do not know.
-
-    Attributes
-    ----------
-    scores
-        What the outputs are; None where the graph tells.
-    thresholds
-        The score that each class of a multi-label model takes to be found; empty for the usual one.
-    output
-        The name of the output that has the scores, where the model has several.
-    """
-
-    name: str
-    title: str
-    labels: tuple[str, ...]
-    input: InputSpec
-    variants: dict[str, Variant]
-    confidence: dict[str, Confidence]
-    golden: Golden | None
-    facts: Facts
-    raw: dict[str, Any]
-    scores: Scores | None = None
-    thresholds: tuple[float, ...] = ()
-    output: str | None = None
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -170,10 +63,10 @@ def check_manifest(root: Field, path: Path) -> Manifest:
         confidence=_confidence(root.find("confidence"), labels, variants),
         golden=_golden(root.find("golden"), len(labels)),
         facts=_facts(root),
-        raw=root.table(),
         scores=_scores(root.find("scores")),
         thresholds=_thresholds(root.find("thresholds"), len(labels)),
         output=output.text(_LONGEST_TITLE) if (output := root.find("output")) else None,
+        document=root.table(),
     )
 
 

@@ -1,0 +1,125 @@
+"""What a bundle's manifest says, as types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from edgecnn.bundle.confidence import Confidence
+    from edgecnn.bundle.convention import InputSpec
+    from edgecnn.bundle.scores import Scores
+
+FORMAT = 1
+MANIFEST = "bundle.json"
+# How the name of a variant ends that was compiled for Coral's Edge TPU; what stands before it is its base.
+COMPILED = "_edgetpu"
+# Golden inputs of this name are eight; see `edgecnn.classify.golden`.
+PATTERN, COUNT = "blocks-1", 8
+
+
+class Variant(NamedTuple):
+    """One file of a bundle. `accuracy` is top-1 on the test split, 0 to 1, where it was measured."""
+
+    name: str
+    file: str
+    sha256: str
+    bytes: int
+    macs: int
+    accuracy: float | None
+
+    def __str__(self) -> str:
+        right = "" if self.accuracy is None else f", {self.accuracy:.1%} right"
+        return f"{self.name} {self.bytes / 1024:,.0f} KiB{right}"
+
+    @property
+    def compiled(self) -> bool:
+        """Whether it was compiled for Coral's Edge TPU, and so runs nowhere else."""
+        return self.name.endswith(COMPILED)
+
+    @property
+    def base(self) -> str:
+        """The variant that it was compiled from; its own name for all others."""
+        return self.name.removesuffix(COMPILED)
+
+
+class Golden(NamedTuple):
+    """What a bundle's variants answered to generated inputs when it was published.
+
+    Attributes
+    ----------
+    inputs, inputs_sha256
+        What the inputs are called, and the digest of their pixels.
+    outputs
+        By variant: a row of probabilities, one for each class, for each input. Empty where the inputs are
+        of a kind that this version does not know.
+    """
+
+    inputs: str
+    inputs_sha256: str
+    outputs: Mapping[str, tuple[tuple[float, ...], ...]]
+
+
+class Facts(NamedTuple):
+    """What a manifest tells people beside what is needed to run; "", None and empty where it says nothing.
+
+    Attributes
+    ----------
+    data, licence
+        The dataset that it was trained on, and that dataset's licence.
+    trained
+        Whether a recipe of `edgecnn train` made it.
+    seed
+        The seed of its training, which drew the splits.
+    test_pictures
+        How many images its accuracies were measured on.
+    robustness
+        By variant: mean top-1 under the standard corruptions.
+    by_folds
+        Whether it has learned from all of its data, so that folds of other networks had to measure it.
+    """
+
+    data: str = ""
+    licence: str = ""
+    trained: bool = False
+    seed: int | None = None
+    test_pictures: int = 0
+    robustness: Mapping[str, float] = {}
+    by_folds: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A checked manifest.
+
+    Attributes
+    ----------
+    confidence
+        By variant: temperature, threshold and background class; empty without a `confidence` table.
+    golden
+        None where nothing was recorded.
+    scores
+        What the outputs are; None where the graph decides.
+    thresholds
+        The score that each class of a multi-label model needs; empty for the usual one.
+    output
+        The name of the output that has the scores, where the model has several.
+    document
+        The whole JSON object. `edgecnn.bundle.manifest.writing` alone changes it, and keeps every key that
+        this version does not know.
+    """
+
+    name: str
+    title: str
+    labels: tuple[str, ...]
+    input: InputSpec
+    variants: dict[str, Variant]
+    confidence: dict[str, Confidence]
+    golden: Golden | None
+    facts: Facts
+    scores: Scores | None
+    thresholds: tuple[float, ...]
+    output: str | None
+    document: Mapping[str, Any]
