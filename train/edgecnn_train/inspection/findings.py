@@ -35,7 +35,7 @@ class DatasetFinding:
     """One thing that was found.
 
     `kind` names it for programs, `what` says it, `examples` name images or classes, `todo` is what to do
-    next. `images` are the places in the survey of what is meant, those that belong together in one tuple.
+    next. `pictures` are the places in the survey of what is meant, those that belong together in one tuple.
     """
 
     kind: str

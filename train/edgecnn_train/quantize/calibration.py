@@ -25,7 +25,7 @@ class CalibrationCheck:
     """Two int8 files of one network, calibrated on two sets that share no image.
 
     `scales` is how far each layer's output scale of the second is from the first's, as a share of it
-    (0.02: 2 %); `agreement` is the share of `images` that both call the same; top-1 is 0 to 1.
+    (0.02: 2 %); `agreement` is the share of `pictures` that both call the same; top-1 is 0 to 1.
     """
 
     first_count: int
