@@ -1,24 +1,24 @@
-"""`edgecnn cameras`: which cameras are there, and what they can do."""
+"""`edgecnn cameras`: list the cameras of this machine and what they offer."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
+from edgecnn.cli.command import command, make_app
+from edgecnn.cli.options.output import PrintJsonOption
 from edgecnn.io.json_text import to_json
 from edgecnn.io.printable import echo, printable
 
 if TYPE_CHECKING:
     from edgecnn.camera.v4l2 import Device, Size
 
-app = typer.Typer(rich_markup_mode=None, add_completion=False)
+app = make_app()
+
+EXAMPLES = ("edgecnn cameras", "edgecnn cameras --json")
 
 
-@app.command()
-def cameras(
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
-) -> None:
+@command(app, examples=EXAMPLES)
+def cameras(as_json: PrintJsonOption = False) -> None:
     """List the cameras with their formats, sizes and rates."""
     from dataclasses import asdict
 

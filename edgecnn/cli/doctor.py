@@ -5,20 +5,23 @@ from __future__ import annotations
 import shutil
 import sys
 import textwrap
-from typing import Annotated
 
 import typer
 
+from edgecnn.cli.command import command, make_app
+from edgecnn.cli.options.output import PrintJsonOption
 from edgecnn.io.json_text import to_json
 from edgecnn.io.printable import echo, printable
 
-app = typer.Typer(rich_markup_mode=None, add_completion=False)
+app = make_app()
+
+EXAMPLES = ("edgecnn doctor", "edgecnn doctor --json > doctor.json")
 
 _SIGNS = {"ok": "ok  ", "warning": "WARN", "failure": "FAIL"}
 
 
-@app.command()
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
+@command(app, examples=EXAMPLES)
+def doctor(as_json: PrintJsonOption = False) -> None:
     """Look at the machine, packages, cameras, display and Coral; say how to mend what is wrong.
 
     Exit code 1 where edgecnn can't run.

@@ -8,7 +8,7 @@ import pytest
 
 from edgecnn.bench.compare import KnownAccuracy, Row
 from edgecnn.bundle import bundle
-from edgecnn.cli import compare
+from edgecnn.cli import compare_print
 from edgecnn.latency import Spread
 
 
@@ -62,9 +62,9 @@ def row(model, variant):
 @pytest.mark.parametrize(("columns", "above"), [(80, True), (120, False)])
 def test_names_are_never_broken(capsys, monkeypatch, columns, above):
     monkeypatch.setenv("COLUMNS", str(columns))
-    monkeypatch.setattr(compare, "_WIDTH", columns)
+    monkeypatch.setattr(compare_print, "_WIDTH", columns)
     name = "my-photos-model-of-last-summer"
-    compare.print_rows([row(name, "int8"), row(name, "float32"), row("b [bold]", "int8")], "board")
+    compare_print.print_rows([row(name, "int8"), row(name, "float32"), row("b [bold]", "int8")], "board")
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
     assert (name in lines) is above
     assert any(line.startswith("b [bold]") and ":" not in line for line in lines)

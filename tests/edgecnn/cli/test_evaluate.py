@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edgecnn.bundle import bundle
-from edgecnn.cli.evaluate import print_result
+from edgecnn.cli.evaluate_print import print_result
 from edgecnn.evaluation.result import Evaluation, score
 
 

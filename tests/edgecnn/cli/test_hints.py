@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edgecnn.cli import doctor
-from edgecnn.cli.evaluate import _heads
+from edgecnn.cli.evaluate_print import _heads
 from edgecnn.io.printable import open_console
 from tests.pictures import textured
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from edgecnn.cli import COMMANDS
+from edgecnn.cli.root import COMMANDS
 
 HEAVY = (
     "numpy", "cv2", "ai_edge_litert", "tensorflow", "keras", "pydantic", "matplotlib",
