@@ -33,6 +33,13 @@ class CliGroup(typer.core.TyperGroup):
         _write_options(self, ctx, formatter)
         self.format_commands(ctx, formatter)
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write a line for each command: the first paragraph of its help, which Typer would cut."""
+        inner = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        helps = [(name, command.help or "") for name, command in inner.items() if command]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, " ".join(text.partition("\n\n")[0].split())) for name, text in helps])
+
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's signature
         """Write the examples."""
         _write_examples(self, formatter)
