@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 
 def read_frames(path: str, least: int, background: Background) -> Iterator[Frame | ImageError | CameraError]:
-    """Yield what is at a path: one frame for an image, many for a video; an error in its place.
+    """Yield the frames at a path: one for an image, many for a folder or a video; - is an image on stdin.
 
-    A JPEG's shorter side has at least so many pixels; transparent images are laid on the background.
+    A file that can't be read yields its error. A JPEG is decoded smaller where its shorter side keeps `least`
+    pixels; transparent images are laid on the background.
     """
     try:
         if not path:
@@ -52,7 +53,7 @@ def read_frames(path: str, least: int, background: Background) -> Iterator[Frame
 
 
 def _stdin() -> bytes:
-    """Read an image from stdin, and no more than an image may have. Raises ImageError."""
+    """Read an image file from stdin, up to the largest allowed size. Raises ImageError."""
     if sys.stdin is None:
         raise ImageError("stdin is closed: give a file, or an image through a pipe")
     most = most_file_bytes()

@@ -46,7 +46,7 @@ def cameras(as_json: PrintJsonOption = False) -> None:
     if as_json:
         echo(to_json(found, indent=1))
     elif not found:
-        echo("no camera is there (no /dev/video*); `edgecnn live --source synthetic` needs none")
+        echo("no camera found (no /dev/video*); `edgecnn live --source synthetic` needs none")
 
 
 def _lines(device: Device) -> list[str]:
@@ -65,7 +65,7 @@ def _size(size: Size) -> str:
 
 
 def _own_cameras(source: str) -> list[str]:
-    """Ask the Raspberry Pi's own program, which knows what picamera2 sees too."""
+    """List the cameras of a Raspberry Pi by its own program, which sees those of picamera2 too."""
     from edgecnn.machine.program import NOT_STARTED, TIMED_OUT
     from edgecnn.machine.rpicam import find_program, list_cameras
 

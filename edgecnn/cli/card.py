@@ -19,7 +19,7 @@ _MOST_LABELS = 10
 
 
 def read_card(bundle: Bundle) -> str:
-    """Return the card, "" of a bundle without one; what can't be read of it is said."""
+    """Return the card, "" if there is none; an error of reading is a line on stderr."""
     from edgecnn.io.regular import open_regular
 
     path = bundle.folder / "CARD.md"
@@ -37,14 +37,14 @@ def read_card(bundle: Bundle) -> str:
 
 
 def print_card(card: str, console: Console) -> None:
-    """Print a card, in a terminal laid out."""
+    """Print a card, formatted in a terminal."""
     from rich.markdown import Markdown
 
     if console.is_terminal:
         try:
-            # With the addresses of links in sight: a terminal would hide them.
+            # Addresses of links are printed, since a terminal would hide them.
             console.print(Markdown(card, hyperlinks=False))
-        except Exception:  # noqa: BLE001 - a card of others that can't be laid out is shown as it is
+        except Exception:  # noqa: BLE001 - a third-party card that can't be formatted is printed as it is
             console.print(card, markup=False, highlight=False, soft_wrap=True)
     else:
         echo(card)

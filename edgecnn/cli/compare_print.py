@@ -16,9 +16,9 @@ _WIDTH = 120
 
 
 def print_rows(rows: list[Row], board: str) -> None:
-    """Print the table, and below it what the figures were measured on.
+    """Print the table, and below it what the numbers were measured on.
 
-    Names are never broken: where they leave no room for the figures, each stands above its variants.
+    Names are never broken: if they leave no room for the numbers, each stands above its variants.
     """
     from rich.measure import Measurement
 
@@ -39,13 +39,13 @@ def print_rows(rows: list[Row], board: str) -> None:
         console.print(line, soft_wrap=True)
     threads = rows[0].threads
     console.print(
-        f"{board}; {threads} thread{'s' * (threads > 1)}, in turn, on the same 640×480 frames",
+        f"{board}; {threads} thread{'s' * (threads > 1)}, interleaved, on the same 640×480 frames",
         soft_wrap=True,
     )
 
 
 class _Table:
-    """What stands in the table's columns, as wide as all rows need it."""
+    """The cells of the table, as wide as all rows need them."""
 
     def __init__(self, rows: list[Row]) -> None:
         self._robust = any(row.accuracy.robustness is not None for row in rows)
@@ -57,7 +57,7 @@ class _Table:
         self._widths = [max(len(line) for cell in column for line in cell.split("\n")) for column in columns]
 
     def of(self, rows: list[Row], *, names: bool = False, head: bool = True) -> Table:
-        """Return a table of these rows, with the models' names in a column or not, with its head or not."""
+        """Return a table of these rows, optionally with a column of names and a head."""
         from rich import box
         from rich.table import Table
         from rich.text import Text
@@ -88,17 +88,17 @@ class _Table:
 
 
 def _notes(rows: list[Row]) -> list[str]:
-    """Say where the accuracies come from, and whether they can be compared."""
+    """Return lines on where the accuracies come from, and whether they can be compared."""
     from edgecnn.bench.compare import differ_in_data
 
     known = {row.model: row.accuracy for row in rows if row.accuracy.top1 is not None}
     missing = [name for name in dict.fromkeys(row.model for row in rows) if name not in known]
     lines = []
     for name, a in known.items():
-        where = f"on {a.data or 'data without a name'}, {a.pictures:,} pictures"
-        lines.append(f"{name}: top-1 {where}, {'measured here' if a.here else 'as its bundle says'}")
+        where = f"on {a.data or 'data without a name'}, {a.pictures:,} images"
+        lines.append(f"{name}: top-1 {where}, {'measured here' if a.here else 'as its bundle reports'}")
     if differ_in_data(rows):
-        lines.append("these are different pictures: --data D measures all models on the same ones")
+        lines.append("these are different images: --data D measures all models on the same ones")
     if missing:
         lines.append(f"no accuracy is known of {', '.join(missing)}: --data D measures it")
     return lines

@@ -70,8 +70,8 @@ def _sum_up(summary: Summary, report: BenchResult, console: Console) -> None:
         rows.append(("int8 in live", f"p50 {live.p50_ms:.3f} ms, p99 {live.p99_ms:.3f} ms"))
     for candidate in report.candidates:
         spread = candidate.spread("inference")
-        figures = f"p50 {spread.p50_ms:.3f} ms, p99 {spread.p99_ms:.3f} ms"
-        rows.append((f"{candidate.variant} in bench", figures))
+        latency = f"p50 {spread.p50_ms:.3f} ms, p99 {spread.p99_ms:.3f} ms"
+        rows.append((f"{candidate.variant} in bench", latency))
     comparison = report.comparisons[0]
     ratio = comparison.inference
     words = "" if comparison.is_faster else f"; int8 is {comparison.outcome} here"

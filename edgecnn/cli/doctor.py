@@ -1,4 +1,4 @@
-"""`edgecnn doctor`: what works here, and what to do about the rest."""
+"""`edgecnn doctor`: check what works on this machine, and how to fix the rest."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _SIGNS = {"ok": "ok  ", "warning": "WARN", "failure": "FAIL"}
 
 @command(app, examples=EXAMPLES)
 def doctor(as_json: PrintJsonOption = False) -> None:
-    """Look at the machine, packages, cameras, display and Coral; say how to mend what is wrong.
+    """Check the machine, packages, cameras, display and Coral; report how to fix what is wrong.
 
-    Exit code 1 where edgecnn can't run.
+    The exit code is 1 if edgecnn can't run here.
     """
     from edgecnn.doctor import Status, examine
 
@@ -32,9 +32,9 @@ def doctor(as_json: PrintJsonOption = False) -> None:
     for finding in examine():
         found.append(finding)
         if not as_json:
-            _tell(f"{_SIGNS[finding.status]}  {finding.name}: {printable(finding.found)}")
+            _print_line(f"{_SIGNS[finding.status]}  {finding.name}: {printable(finding.found)}")
             if finding.fix:
-                _tell(f"      → {finding.fix}")
+                _print_line(f"      → {finding.fix}")
     failures, warnings = (sum(f.status is s for f in found) for s in (Status.failure, Status.warning))
     if as_json:
         echo(to_json([f.as_dict() for f in found], indent=1))
@@ -45,8 +45,8 @@ def doctor(as_json: PrintJsonOption = False) -> None:
         raise typer.Exit(1)
 
 
-def _tell(line: str) -> None:
-    """Print a line, in a terminal broken between words, with what follows below its beginning."""
+def _print_line(line: str) -> None:
+    """Print a line; in a terminal it is broken between words, and continuation lines are indented."""
     if sys.stdout is not None and sys.stdout.isatty():
         width = shutil.get_terminal_size().columns
         line = textwrap.fill(

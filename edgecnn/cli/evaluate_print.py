@@ -18,7 +18,7 @@ _LEAST_HEAD = 4
 
 
 def print_result(result: Evaluation) -> None:
-    """Print the figures: first the sum, then by class, then by corruption."""
+    """Print the results: overall, by class, then by corruption."""
     from edgecnn.evaluation.corruption import STANDARD
 
     console = open_console()
@@ -26,7 +26,7 @@ def print_result(result: Evaluation) -> None:
     def say(line: str) -> None:
         console.print(line, soft_wrap=True)
 
-    say(printable(f"{result.model} on {result.data}: {result.pictures:,} pictures"))
+    say(printable(f"{result.model} on {result.data}: {result.pictures:,} images"))
     for name, score in result.variants.items():
         say(f"{name}: top-1 {score.top1:.2%}")
     if result.agreement is not None:
@@ -54,16 +54,16 @@ def _table(first: str, *others: str) -> Table:
 
 
 def _classes(result: Evaluation) -> tuple[str, Table]:
-    """Return recall and precision of each class; of many classes, those that are found least."""
+    """Return recall and precision of each class; of many classes, those with the lowest recall."""
     lead = next(iter(result.variants.values()))
-    there = [(label, c) for label, c in lead.classes.items() if c.pictures]
+    present = [(label, c) for label, c in lead.classes.items() if c.pictures]
     title = "by class"
-    if len(there) > _MOST_CLASSES:
-        there = sorted(there, key=lambda pair: pair[1].recall or 0)[:_MOST_CLASSES]
+    if len(present) > _MOST_CLASSES:
+        present = sorted(present, key=lambda pair: pair[1].recall or 0)[:_MOST_CLASSES]
         title = f"the {_MOST_CLASSES} classes with the lowest recall"
     heads = [f"{what}\n{name}" for name in result.variants for what in ("recall", "precision")]
-    table = _table("class", "pictures", *heads)
-    for label, c in there:
+    table = _table("class", "images", *heads)
+    for label, c in present:
         scores = [v.classes[label] for v in result.variants.values()]
         shares = [_share(share) for s in scores for share in (s.recall, s.precision)]
         table.add_row(printable(label), f"{c.pictures:,}", *shares)
@@ -78,16 +78,16 @@ def _confusion(result: Evaluation) -> tuple[str, Table]:
         table = _table("", *_heads(labels, counts.max(initial=1)))
         for label, row in zip(labels, counts.tolist(), strict=True):
             table.add_row(label, *(str(n) if n else "·" for n in row))
-        return f"{name}: true classes down, named ones across", table
-    table = _table("true", "named", "pictures")
+        return f"{name}: true classes in rows, predicted ones in columns", table
+    table = _table("true", "predicted", "images")
     wrong = [(int(counts[i, j]), i, j) for i, j in zip(*counts.nonzero(), strict=True) if i != j]
     for n, i, j in sorted(wrong, reverse=True)[:_WIDEST_MATRIX]:
         table.add_row(labels[i], labels[j], str(n))
-    return f"what {name} confuses most", table
+    return f"most frequent confusions of {name}", table
 
 
 def _heads(labels: list[str], most: int) -> list[str]:
-    """Cut labels to what fits across the screen beside themselves, to four letters at least."""
+    """Cut labels so that the matrix fits the screen, to four letters at least."""
     from rich.cells import cell_len, set_cell_size
 
     def wide(cut: int) -> int:

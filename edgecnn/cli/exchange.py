@@ -52,10 +52,10 @@ def import_model(
     given = bare.given
     bundle = run(file, name, given)
     variant = next(iter(bundle.variants))
-    told = usage_of_file(read_tflite(bundle.read(variant), file), file, given, Path(file).parent)
-    for notice in told.notices:
+    usage = usage_of_file(read_tflite(bundle.read(variant), file), file, given, Path(file).parent)
+    for notice in usage.notices:
         say(notice)
-    way, meaning = told.convention, told.found
+    way, meaning = usage.convention, usage.found
     becomes = show_ranges(bundle.input.value_range, bundle.input.channel_ranges)
     echo(f"pixels 0 and 255 become {becomes}: {way.reasons['range']}")
     echo(f"{way.width}×{way.height}, {way.fit}: {way.reasons['fit']}")
@@ -125,9 +125,9 @@ def _c_files(model: Model, target: Path, io: Io) -> dict[str, bytes]:
 
 
 def _check(path: str, content: bytes, model: Model, source: str, *, named: bool) -> None:
-    """Raise OutputError where a file can't be written, or would replace one that is not to be replaced.
+    """Raise OutputError if a file can't be written, or would replace a file that edgecnn did not write.
 
-    `named` says that --out names this very file.
+    `named` means that --out names exactly this file.
     """
     from edgecnn.errors import OutputError
     from edgecnn.exchange.exporting import is_own_c
@@ -144,9 +144,9 @@ def _check(path: str, content: bytes, model: Model, source: str, *, named: bool)
     try:
         old = read_regular(path, remember=False)
     except OSError as error:
-        raise OutputError(f"{path} is there already and can't be read: {error.strerror}") from error
+        raise OutputError(f"{path} already exists and can't be read: {error.strerror}") from error
     if old != content and not is_own_c(old):
-        raise OutputError(f"{path} is there already: name another file with --out, or move it away")
+        raise OutputError(f"{path} already exists: name another file with --out, or move it away")
 
 
 def _write(path: str, content: bytes) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def print_inspection(found: Inspection, console: Console) -> None:
-    """Print what was found, for a person."""
+    """Print an inspection as tables."""
     from rich.table import Table
 
     from edgecnn.bundle.classifier_file import is_open
@@ -29,7 +29,7 @@ def print_inspection(found: Inspection, console: Console) -> None:
     if found.usage is None:
         rows.append(("no classifier", found.no_classifier.removeprefix("is no image classifier: ")))
     else:
-        rows.append(("labels", _few(found.usage.labels) or "none: they have to be told"))
+        rows.append(("labels", _few(found.usage.labels) or "none: give them with --labels"))
     open_size = any(map(is_open, file.inputs))
     work = "not known: it depends on the size" if open_size else f"{file.macs:,} multiplications an image"
     memory = f"{found.arena_bytes:,} bytes for activations, as an interpreter plans them"
@@ -53,7 +53,7 @@ def _print_layers(found: Inspection, console: Console) -> None:
     from rich import box
     from rich.table import Table
 
-    # Where the file is compiled already, or none of it fits, a word for each operator tells nothing.
+    # If the file is compiled already, or none of it fits, the column would be the same in every row.
     leaves = 0 < found.edge_tpu.on_cpu < len(found.layers) and not found.file.edge_tpu
     layers = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
     layers.add_column("", justify="right", no_wrap=True)
@@ -81,7 +81,7 @@ def _print_layers(found: Inspection, console: Console) -> None:
 
 
 def _images(found: Inspection) -> list[tuple[str, str]]:
-    """Return how images would be prepared, and why; what has to be told; and what the scores are."""
+    """Return how images would be prepared, and why; what is missing; and what the scores are."""
     from edgecnn.bundle.convention import show_ranges
 
     use, scores = found.usage, found.scores
@@ -95,8 +95,8 @@ def _images(found: Inspection) -> list[tuple[str, str]]:
     means = {
         "probabilities": "probabilities",
         "logits": "logits: softmax is applied to them",
-        "multi-label": "a probability of each class by itself: any number may be found",
-        None: "not known before it has run: generated images tell, or --scores",
+        "multi-label": "an independent probability for each class: any number of classes may be found",
+        None: "not known before it has run on generated images; --scores sets it",
     }
     return [
         *rows,

@@ -116,7 +116,7 @@ def verify_models(
 
 
 def _verify(bundle: Bundle, variant: str) -> tuple[bool, str]:
-    """Return whether a variant answers as it was recorded, and the line that says so."""
+    """Return whether a variant gives its recorded answers, and the line to print."""
     from edgecnn.classify.golden import check
     from edgecnn.classify.loader import load
 

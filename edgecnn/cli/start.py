@@ -110,7 +110,7 @@ def _defect(error: BaseException) -> str:
     where = type(error).__name__
     if places := traceback.extract_tb(error.__traceback__):
         where += f" in line {places[-1].lineno} of {places[-1].filename}"
-    return f"a defect of edgecnn, please report it: {where}: {error}; `python -X dev -m edgecnn …` tells more"
+    return f"a defect of edgecnn, please report it: {where}: {error}; `python -X dev -m edgecnn …` shows more"
 
 
 def _leave_output() -> None:

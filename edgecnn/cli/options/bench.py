@@ -14,7 +14,7 @@ from edgecnn.errors import OptionError
 
 @dataclass(frozen=True, slots=True)
 class CandidateOptions:
-    """What is measured besides the model."""
+    """Which baselines, engines and numbers of threads are measured."""
 
     heading: ClassVar = "Candidates"
 

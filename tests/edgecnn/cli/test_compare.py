@@ -28,10 +28,10 @@ def test_two_bundles_side_by_side(run_cli, tmp_path):
         "99.21%",
         "125.2",
         "p50 / p99",
-        "digits: top-1 on mnist, 10,000 pictures, as its bundle says",
+        "digits: top-1 on mnist, 10,000 images, as its bundle reports",
     ):
         assert part in ran.out, part
-    assert "different pictures" not in ran.out
+    assert "different images" not in ran.out
     assert "ruptions" not in ran.out
     rows = json.loads(path.read_text())["models"]
     assert [(r["model"], r["variant"]) for r in rows] == [
@@ -112,7 +112,7 @@ def test_robustness_comes_from_the_bundle_and_names_are_told_apart(run_cli, tmp_
     assert [r["model"] for r in rows] == ["digits", "digits", str(folder), str(folder)]
     assert [r["robustness"] for r in rows] == [None, None, 0.625, None]
     assert "62.5%" in ran.out
-    assert "these are different pictures: --data D" in ran.out
+    assert "these are different images: --data D" in ran.out
 
 
 def test_files_without_figures(run_cli, digits_file, float_file, tmp_path):

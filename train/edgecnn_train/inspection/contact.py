@@ -32,9 +32,7 @@ def choose_sections(
     for k, name in list(enumerate(names))[:_CLASSES]:
         members = np.flatnonzero(classes == k)
         some = np.sort(rng.permutation(members)[:10]).tolist()
-        sections.append(
-            SheetSection(f"{name}: {len(members):,} pictures", tuple(cell((p,), "") for p in some))
-        )
+        sections.append(SheetSection(f"{name}: {len(members):,} images", tuple(cell((p,), "") for p in some)))
     looks = {s.picture: s.looks_like for s in report.votes.suspects} if report.votes else {}
     for finding in report.findings:
         cells = []

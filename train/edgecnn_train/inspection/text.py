@@ -17,9 +17,9 @@ _CLASSES_SHOWN = 24
 
 
 def report_lines(report: CheckReport) -> Iterator[str]:
-    """Write the report for people: what there is, then what was found, the worst first."""
+    """Yield the lines of a report: the dataset, then the findings, worst first."""
     seen = report.seen
-    yield f"{report.path}: {len(seen):,} pictures in {len(seen.labels)} classes"
+    yield f"{report.path}: {len(seen):,} images in {len(seen.labels)} classes"
     yield ""
     yield from _table(report)
     yield ""
@@ -28,10 +28,10 @@ def report_lines(report: CheckReport) -> Iterator[str]:
     if low != high:
         yield f"        to {high[0]}×{high[1]}, {middle[0]}×{middle[1]} in the median"
     colored = int(seen.colored.sum())
-    yield f"colour  {colored:,} in colour, {len(seen) - colored:,} grey"
+    yield f"color   {colored:,} in color, {len(seen) - colored:,} gray"
     yield ""
     if not report.findings:
-        yield "Nothing was found that has to be mended."
+        yield "Nothing was found that needs to be fixed."
     for finding in report.findings:
         yield from _wrap(f"{finding.level.upper():8}", finding.what[0].upper() + finding.what[1:])
         for example in finding.examples[:_EXAMPLES]:
@@ -49,14 +49,14 @@ def _wrap(first: str, text: str) -> list[str]:
 
 
 def _table(report: CheckReport) -> Iterator[str]:
-    """Write the pictures of each class and split; of many classes the smallest only."""
+    """Yield a table of the images by class and split; of many classes, only the smallest."""
     rows = report.counts()
     columns = [k for k in rows[0] if k != "label"]
     left_out = max(0, len(rows) - _CLASSES_SHOWN)
     if left_out:
         rows = sorted(rows, key=lambda r: r["pictures"])[:_CLASSES_SHOWN]
     wide = min(36, max(5, *(len(r["label"]) for r in rows)))
-    yield "class".ljust(wide) + "".join(f"{c:>12}" for c in columns)
+    yield "class".ljust(wide) + "".join(f"{'images' if c == 'pictures' else c:>12}" for c in columns)
     for row in rows:
         yield row["label"][:wide].ljust(wide) + "".join(f"{row[c]:>12,}" for c in columns)
     if left_out:
