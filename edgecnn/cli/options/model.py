@@ -64,7 +64,8 @@ class EngineOptions:
     engine: Annotated[
         str,
         typer.Option(
-            help="auto, litert, tflite-runtime, edgetpu[:usb|:pci], or fake[:delay_ms=5,jitter_ms=1].",
+            help="Engine to use: auto, litert, tflite-runtime, edgetpu[:usb|:pci], or "
+            "fake[:delay_ms=5,jitter_ms=1].",
             metavar="E",
         ),
     ] = "auto"

@@ -69,10 +69,10 @@ def test_many_options_stand_under_headings(run_cli, path, command):
 
 
 @pytest.mark.parametrize(("path", "command"), ALL)
-def test_an_option_says_what_it_does(path, command):
+def test_an_option_is_described_by_a_sentence(path, command):
     for p in command.params:
         assert p.help, p.name
-        assert p.help[0] == p.help[0].upper() or p.name == "engine", p.help
+        assert p.help[0] == p.help[0].upper(), p.help
         assert p.help.endswith("."), p.help
 
 
