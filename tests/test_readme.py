@@ -7,7 +7,7 @@ import cv2
 import pytest
 
 from edgecnn.bundle import bundle
-from edgecnn.cli import COMMANDS
+from edgecnn.cli.root import COMMANDS
 from tests.conftest import draw_seven
 
 ROOT = Path(__file__).parent.parent

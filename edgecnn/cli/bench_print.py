@@ -24,7 +24,7 @@ _WIDEST = 1000
 
 
 def print_report(result: BenchResult, console: Console) -> None:
-    """Print the tables, the ratios and the machine; names are anybody's text: `console` takes no markup."""
+    """Print the tables, the ratios and the machine to a console that takes no markup: names hold any text."""
     for doubt in _doubts(result):
         console.print(doubt, style="yellow", soft_wrap=True)
     from edgecnn.bench.summary import machine, notes
@@ -41,7 +41,7 @@ def print_report(result: BenchResult, console: Console) -> None:
 
 
 def _print_table(table: Table, console: Console) -> None:
-    """Print a table, wider than the screen rather than with a figure cut off."""
+    """Print a table, wider than the screen rather than with a number cut off."""
     screen = console.width
     console.width = max(screen, _width(table, console))
     console.print(table)
@@ -75,7 +75,7 @@ def _speed(result: BenchResult) -> Iterator[Table | str]:
         interval = ", with the 95 % interval" if quiet else " (not a quiet run: no intervals)"
         yield f"how many times as fast{interval}"
         yield _ratios(result)
-        # What nobody would guess is said in words too.
+        # A result that no one would guess is printed in words too.
         yield from summarize_ratios(result, lambda c: c.by == "variant" and c.is_slower)
     else:
         yield from summarize_ratios(result)
@@ -110,7 +110,7 @@ def _ratios(result: BenchResult) -> Table:
 
 
 def _costs(result: BenchResult, most: int) -> Iterator[Table]:
-    """Give tables of what candidates cost beside time in the steady state, a column each, `most` in one."""
+    """Yield tables of the costs besides steady-state latency, a column each, `most` columns in one."""
     from edgecnn.bench.summary import costs
 
     columns = {name: costs(result, c) for name, c in result.names.items()}

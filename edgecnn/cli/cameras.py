@@ -1,24 +1,24 @@
-"""`edgecnn cameras`: which cameras are there, and what they can do."""
+"""`edgecnn cameras`: list the cameras of this machine and what they offer."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
+from edgecnn.cli.command import command, make_app
+from edgecnn.cli.options.output import PrintJsonOption
 from edgecnn.io.json_text import to_json
 from edgecnn.io.printable import echo, printable
 
 if TYPE_CHECKING:
     from edgecnn.camera.v4l2 import Device, Size
 
-app = typer.Typer(rich_markup_mode=None, add_completion=False)
+app = make_app()
+
+EXAMPLES = ("edgecnn cameras", "edgecnn cameras --json")
 
 
-@app.command()
-def cameras(
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
-) -> None:
+@command(app, examples=EXAMPLES)
+def cameras(as_json: PrintJsonOption = False) -> None:
     """List the cameras with their formats, sizes and rates."""
     from dataclasses import asdict
 
@@ -46,7 +46,7 @@ def cameras(
     if as_json:
         echo(to_json(found, indent=1))
     elif not found:
-        echo("no camera is there (no /dev/video*); `edgecnn live --source synthetic` needs none")
+        echo("no camera found (no /dev/video*); `edgecnn live --source synthetic` needs none")
 
 
 def _lines(device: Device) -> list[str]:
@@ -65,7 +65,7 @@ def _size(size: Size) -> str:
 
 
 def _own_cameras(source: str) -> list[str]:
-    """Ask the Raspberry Pi's own program, which knows what picamera2 sees too."""
+    """List the cameras of a Raspberry Pi by its own program, which sees those of picamera2 too."""
     from edgecnn.machine.program import NOT_STARTED, TIMED_OUT
     from edgecnn.machine.rpicam import find_program, list_cameras
 

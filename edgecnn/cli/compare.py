@@ -3,91 +3,77 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from edgecnn.cli.evaluate import check_outputs
-from edgecnn.cli.options import (
-    ColorOption,
-    EngineOption,
-    FitOption,
-    InputSizeOption,
-    JsonOption,
-    LabelsOption,
-    Layout,
-    LayoutOption,
-    LimitOption,
-    OutputOption,
-    RangeOption,
-    ScoresOption,
-    SplitOption,
-    ThreadsOption,
-    parse_given,
-    parse_threads,
-)
+from edgecnn.cli.command import command, make_app
+from edgecnn.cli.compare_print import print_rows
+from edgecnn.cli.options.data import DATA_HELP, HEADING, DataOptions
+from edgecnn.cli.options.model import BareFileOptions, EngineOptions
+from edgecnn.cli.options.output import JsonOption
+from edgecnn.cli.outputs import check_outputs
 from edgecnn.errors import OptionError
 from edgecnn.io.json_text import to_json
 from edgecnn.io.output import exit_on_interrupt
-from edgecnn.io.printable import open_console, printable
 
-if TYPE_CHECKING:
-    from rich.table import Table
+app = make_app()
 
-    from edgecnn.bench.compare import Row
-
-app = typer.Typer(rich_markup_mode=None, add_completion=False)
-
-# Wide enough for the table where no terminal says how wide it is.
-_WIDTH = 120
+EXAMPLES = (
+    "edgecnn models compare digits fashion",
+    "edgecnn models compare cifar10 other.tflite --data photos/ --plot models.png",
+)
 
 
-@app.command("compare")
+@command(app, "compare", examples=EXAMPLES)
 def compare_models(
     models: Annotated[
-        list[str], typer.Argument(help="Bundles' names or folders, or .tflite files.", metavar="MODEL…")
+        list[str],
+        typer.Argument(help="Names or folders of bundles, or .tflite files.", metavar="MODEL…"),
     ],
+    *,
     data: Annotated[
         str | None,
-        typer.Option(help="Measure all on these pictures, not by what bundles say.", metavar="D"),
+        typer.Option(
+            help=f"Labelled images to measure all models on: a {DATA_HELP}.",
+            metavar="D",
+            show_default="the accuracies in the bundles",
+            rich_help_panel=HEADING,
+        ),
     ] = None,
+    selection: DataOptions,
     corruptions: Annotated[
-        bool, typer.Option("--corruptions", help="Also under corruptions; needs --data.")
+        bool,
+        typer.Option(
+            "--corruptions", help="Measure under corruptions too; needs --data.", rich_help_panel=HEADING
+        ),
     ] = False,
-    split: SplitOption = None,
-    limit: LimitOption = None,
-    layout: LayoutOption = Layout.auto,
-    engine: EngineOption = "auto",
-    threads: ThreadsOption = "1",
-    labels: LabelsOption = None,
-    value_range: RangeOption = None,
-    fit: FitOption = None,
-    color: ColorOption = None,
-    scores: ScoresOption = None,
-    output: OutputOption = None,
-    input_size: InputSizeOption = None,
+    engine: EngineOptions,
+    bare: BareFileOptions,
     json_file: JsonOption = None,
-    plot: Annotated[str | None, typer.Option(help="Draw accuracy over latency.", metavar="FILE.png")] = None,
+    plot: Annotated[
+        str | None,
+        typer.Option(help="Draw accuracy over latency.", metavar="FILE.png", rich_help_panel="Output"),
+    ] = None,
 ) -> None:
-    """Hold models side by side: accuracy, size, MACs, memory, latency here, robustness.
+    """Compare models: accuracy, size, MACs, memory, latency here, robustness.
 
-    Latencies are measured in turn, on the same 640×480 frames.
+    Latencies are measured interleaved, on the same 640×480 frames.
     """
     from edgecnn.bench.compare import compare, draw_comparison
     from edgecnn.bench.entrants import evaluate_entrants, open_entrants, require_accuracy
     from edgecnn.io.output import write_bytes, write_text
     from edgecnn.machine.board import describe_board
 
-    if data is None and (corruptions or split or limit):
+    if data is None and (corruptions or selection.split or selection.limit):
         raise OptionError("--corruptions, --split and --limit say how to measure on --data D: add it")
-    check_outputs(json_file, plot)
-    given = parse_given(labels, value_range, fit, color, scores, output, input_size)
-    count = parse_threads(threads)
+    check_outputs({"--json": json_file, "--plot": plot})
+    given, threads = bare.given, engine.count
     with exit_on_interrupt(), ExitStack() as stack:
-        entrants = list(open_entrants(stack, models, engine, count, given))
+        entrants = list(open_entrants(stack, models, engine.engine, threads, given))
         if data is not None:
             entrants = evaluate_entrants(
-                entrants, data, split and split.value, limit, layout.value, corruptions
+                entrants, data, selection.split, selection.limit, selection.layout, corruptions
             )
         elif plot:
             require_accuracy(entrants)
@@ -100,96 +86,3 @@ def compare_models(
         write_text(json_file, to_json(result, indent=1) + "\n")
     if plot:
         write_bytes(plot, draw_comparison(rows))
-
-
-def print_rows(rows: list[Row], board: str) -> None:
-    """Print the table, and below it what the figures were measured on.
-
-    Names are never broken: where they leave no room for the figures, each stands above its variants.
-    """
-    from rich.measure import Measurement
-
-    console = open_console()
-    if not console.is_terminal:
-        console.width = max(console.width, _WIDTH)
-    table = _Table(rows)
-    whole = table.of(rows, names=True)
-    unlimited = console.options.update_width(10_000)
-    if Measurement.get(console, unlimited, whole).maximum <= console.width:
-        console.print(whole)
-    else:
-        for k, name in enumerate(dict.fromkeys(row.model for row in rows)):
-            console.print(printable(name), soft_wrap=True, markup=False)
-            of_model = [row for row in rows if row.model == name]
-            console.print(table.of(of_model, head=k == 0))
-    for line in _notes(rows):
-        console.print(line, soft_wrap=True)
-    threads = rows[0].threads
-    console.print(
-        f"{board}; {threads} thread{'s' * (threads > 1)}, in turn, on the same 640×480 frames",
-        soft_wrap=True,
-    )
-
-
-class _Table:
-    """What stands in the table's columns, as wide as all rows need it."""
-
-    def __init__(self, rows: list[Row]) -> None:
-        self._robust = any(row.accuracy.robustness is not None for row in rows)
-        self._heads = [
-            "", "top-1", *(["under cor-\nruptions"] if self._robust else []), "file\nKiB", "million\nMACs",
-            "memory\nKiB", "inference, ms\np50 / p99", "to labels, ms\np50 / p99",
-        ]  # fmt: skip
-        columns = zip(self._heads, *map(self._cells, rows), strict=True)
-        self._widths = [max(len(line) for cell in column for line in cell.split("\n")) for column in columns]
-
-    def of(self, rows: list[Row], *, names: bool = False, head: bool = True) -> Table:
-        """Return a table of these rows, with the models' names in a column or not, with its head or not."""
-        from rich import box
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0), show_header=head)
-        if names:
-            table.add_column("model", no_wrap=True, vertical="bottom")
-        for k, (text, width) in enumerate(zip(self._heads, self._widths, strict=True)):
-            table.add_column(
-                text, justify="right" if k else "left", no_wrap=True, min_width=width, vertical="bottom"
-            )
-        for row, after in zip(rows, [*rows[1:], None], strict=True):
-            name = [Text(printable(row.model))] if names else []
-            table.add_row(*name, *self._cells(row), end_section=after is None or after.model != row.model)
-        return table
-
-    def _cells(self, row: Row) -> list[str]:
-        known = row.accuracy
-        return [
-            row.variant,
-            _share(known.top1, 2),
-            *([_share(known.robustness, 1)] if self._robust else []),
-            f"{row.file_bytes / 1024:.1f}",
-            f"{row.macs / 1e6:.2f}",
-            f"{row.arena_bytes / 1024:.1f}",
-            *(f"{s.p50_ms:.3f} / {s.p99_ms:.3f}" for s in (row.latency["inference"], row.latency["total"])),
-        ]
-
-
-def _notes(rows: list[Row]) -> list[str]:
-    """Say where the accuracies come from, and whether they can be compared."""
-    from edgecnn.bench.compare import differ_in_data
-
-    known = {row.model: row.accuracy for row in rows if row.accuracy.top1 is not None}
-    missing = [name for name in dict.fromkeys(row.model for row in rows) if name not in known]
-    lines = []
-    for name, a in known.items():
-        where = f"on {a.data or 'data without a name'}, {a.pictures:,} pictures"
-        lines.append(f"{name}: top-1 {where}, {'measured here' if a.here else 'as its bundle says'}")
-    if differ_in_data(rows):
-        lines.append("these are different pictures: --data D measures all models on the same ones")
-    if missing:
-        lines.append(f"no accuracy is known of {', '.join(missing)}: --data D measures it")
-    return lines
-
-
-def _share(value: float | None, digits: int) -> str:
-    return "" if value is None else f"{value:.{digits}%}"

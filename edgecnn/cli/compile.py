@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
-from edgecnn.cli.options import JsonOption  # noqa: TC001 - Typer reads it
+from edgecnn.cli.command import command, make_app
+from edgecnn.cli.options.output import JsonOption
 from edgecnn.io.json_text import to_json
 from edgecnn.io.output import exit_on_interrupt
 from edgecnn.io.printable import open_console
@@ -16,30 +18,55 @@ if TYPE_CHECKING:
 
     from edgecnn.coral.compiling import Compiled
 
-app = typer.Typer(rich_markup_mode=None, add_completion=False)
+app = make_app()
+
+EXAMPLES = (
+    "edgecnn compile cifar10 --out cifar10-edgetpu",
+    "edgecnn compile ./photos --compiled int8_edgetpu.tflite",
+)
 
 
-@app.command("compile")
-def compile_model(
-    name: Annotated[str, typer.Argument(help="A bundle's name or folder.", metavar="NAME")],
+@dataclass(frozen=True, slots=True)
+class CompilerOptions:
+    """How the compiled file is made."""
+
+    heading: ClassVar = "Compiler"
+
     compiled: Annotated[
         str | None,
         typer.Option(help="Add this file, compiled elsewhere from the int8 variant.", metavar="FILE"),
-    ] = None,
+    ] = None
+    min_mapped: Annotated[
+        float,
+        typer.Option(
+            help="Refuse a model if a smaller share of its operators maps to the Edge TPU.", metavar="SHARE"
+        ),
+    ] = 0.9
+    timeout: Annotated[
+        float, typer.Option(help="Stop the compiler after so many seconds.", metavar="SECONDS")
+    ] = 600
+
+
+@command(app, "compile", examples=EXAMPLES)
+def compile_model(
+    name: Annotated[str, typer.Argument(help="Name or folder of a bundle.", metavar="NAME")],
+    *,
+    compiler: CompilerOptions,
     out: Annotated[
         str | None,
-        typer.Option(help="Leave the bundle as it is; write a copy that has both.", metavar="FOLDER"),
+        typer.Option(
+            help="Write a copy with the new variant here, and leave the bundle as it is.",
+            metavar="FOLDER",
+            show_default="the bundle itself",
+            rich_help_panel="Output",
+        ),
     ] = None,
-    min_mapped: Annotated[
-        float, typer.Option(help="Refuse where a smaller share of the operators maps.", metavar="SHARE")
-    ] = 0.9,
-    timeout: Annotated[float, typer.Option(help="End the compiler after so long.", metavar="SECONDS")] = 600,
     json_file: JsonOption = None,
 ) -> None:
     """Compile a bundle for Coral's Edge TPU: it gets the variant int8_edgetpu.
 
-    Needs Google's edgetpu_compiler, for 64-bit x86 Debian; without it, this says how to get it. `edgecnn
-    inspect` tells beforehand what would be mapped.
+    Needs Google's edgetpu_compiler, for 64-bit x86 Debian; if it is missing, the error says how to get it.
+    `edgecnn inspect` shows beforehand what would be mapped.
     """
     from edgecnn.coral.compiling import compile_bundle
     from edgecnn.io.output import check_target, write_text
@@ -47,7 +74,13 @@ def compile_model(
     if json_file:
         check_target(json_file)
     with exit_on_interrupt():
-        made = compile_bundle(name, compiled=compiled, out=out, min_mapped=min_mapped, timeout_s=timeout)
+        made = compile_bundle(
+            name,
+            compiled=compiler.compiled,
+            out=out,
+            min_mapped=compiler.min_mapped,
+            timeout_s=compiler.timeout,
+        )
     if json_file != "-":
         print_compiled(made, out or name, open_console(soft_wrap=True))
     if json_file:
@@ -55,7 +88,7 @@ def compile_model(
 
 
 def print_compiled(made: Compiled, model: str, console: Console) -> None:
-    """Print what was compiled and where it is; `model` is what to call the bundle by."""
+    """Print what was compiled and where it is; `model` is the name to type for the bundle."""
     from rich import box
     from rich.table import Table
 
@@ -73,7 +106,7 @@ def print_compiled(made: Compiled, model: str, console: Console) -> None:
         say(table)
     log = made.log
     if log and log.on_chip_bytes is not None and log.off_chip_bytes is not None:
-        streamed = f"{log.off_chip_bytes / 1024:,.1f} KiB are streamed for every picture"
+        streamed = f"{log.off_chip_bytes / 1024:,.1f} KiB are streamed for every image"
         say(f"parameters: {log.on_chip_bytes / 1024:,.1f} KiB in the device's memory, {streamed}")
     if log and log.version:
         say(f"compiled by version {log.version}", end="; " if made.min_runtime_version else "\n")

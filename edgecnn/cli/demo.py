@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgecnn.cli.command import command, make_app
 from edgecnn.defaults import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -17,13 +18,15 @@ if TYPE_CHECKING:
     from edgecnn.classify.classifier import Classifier
     from edgecnn.live.stats import Summary
 
-app = typer.Typer(rich_markup_mode=None, add_completion=False)
+app = make_app()
+
+EXAMPLES = ("edgecnn demo", "edgecnn demo --seconds 5")
 
 
-@app.command()
+@command(app, examples=EXAMPLES)
 def demo(
     seconds: Annotated[
-        float, typer.Option(help="How long the live part runs.", min=0.1, max=86_400, metavar="S")
+        float, typer.Option(help="Seconds for the live part.", min=0.1, max=86_400, metavar="S")
     ] = 15.0,
 ) -> None:
     """Run `edgecnn live --source auto,synthetic`, then a short `edgecnn bench`, and sum up."""
@@ -67,8 +70,8 @@ def _sum_up(summary: Summary, report: BenchResult, console: Console) -> None:
         rows.append(("int8 in live", f"p50 {live.p50_ms:.3f} ms, p99 {live.p99_ms:.3f} ms"))
     for candidate in report.candidates:
         spread = candidate.spread("inference")
-        figures = f"p50 {spread.p50_ms:.3f} ms, p99 {spread.p99_ms:.3f} ms"
-        rows.append((f"{candidate.variant} in bench", figures))
+        latency = f"p50 {spread.p50_ms:.3f} ms, p99 {spread.p99_ms:.3f} ms"
+        rows.append((f"{candidate.variant} in bench", latency))
     comparison = report.comparisons[0]
     ratio = comparison.inference
     words = "" if comparison.is_faster else f"; int8 is {comparison.outcome} here"

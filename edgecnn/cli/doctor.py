@@ -1,27 +1,30 @@
-"""`edgecnn doctor`: what works here, and what to do about the rest."""
+"""`edgecnn doctor`: check what works on this machine, and how to fix the rest."""
 
 from __future__ import annotations
 
 import shutil
 import sys
 import textwrap
-from typing import Annotated
 
 import typer
 
+from edgecnn.cli.command import command, make_app
+from edgecnn.cli.options.output import PrintJsonOption
 from edgecnn.io.json_text import to_json
 from edgecnn.io.printable import echo, printable
 
-app = typer.Typer(rich_markup_mode=None, add_completion=False)
+app = make_app()
+
+EXAMPLES = ("edgecnn doctor", "edgecnn doctor --json > doctor.json")
 
 _SIGNS = {"ok": "ok  ", "warning": "WARN", "failure": "FAIL"}
 
 
-@app.command()
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
-    """Look at the machine, packages, cameras, display and Coral; say how to mend what is wrong.
+@command(app, examples=EXAMPLES)
+def doctor(as_json: PrintJsonOption = False) -> None:
+    """Check the machine, packages, cameras, display and Coral; report how to fix what is wrong.
 
-    Exit code 1 where edgecnn can't run.
+    The exit code is 1 if edgecnn can't run here.
     """
     from edgecnn.doctor import Status, examine
 
@@ -29,9 +32,9 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSO
     for finding in examine():
         found.append(finding)
         if not as_json:
-            _tell(f"{_SIGNS[finding.status]}  {finding.name}: {printable(finding.found)}")
+            _print_line(f"{_SIGNS[finding.status]}  {finding.name}: {printable(finding.found)}")
             if finding.fix:
-                _tell(f"      → {finding.fix}")
+                _print_line(f"      → {finding.fix}")
     failures, warnings = (sum(f.status is s for f in found) for s in (Status.failure, Status.warning))
     if as_json:
         echo(to_json([f.as_dict() for f in found], indent=1))
@@ -42,8 +45,8 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSO
         raise typer.Exit(1)
 
 
-def _tell(line: str) -> None:
-    """Print a line, in a terminal broken between words, with what follows below its beginning."""
+def _print_line(line: str) -> None:
+    """Print a line; in a terminal it is broken between words, and continuation lines are indented."""
     if sys.stdout is not None and sys.stdout.isatty():
         width = shutil.get_terminal_size().columns
         line = textwrap.fill(

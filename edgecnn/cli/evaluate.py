@@ -1,80 +1,62 @@
-"""`edgecnn evaluate`: how well a model knows labelled pictures, clean and corrupted."""
+"""`edgecnn evaluate`: accuracy on labelled images, clean and corrupted."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from edgecnn.cli.options import (
-    ColorOption,
-    EngineOption,
-    FitOption,
-    InputSizeOption,
-    JsonOption,
-    LabelsOption,
-    Layout,
-    LayoutOption,
-    LimitOption,
-    OutputOption,
-    RangeOption,
-    ScoresOption,
-    SplitOption,
-    ThreadsOption,
-    parse_given,
-    parse_threads,
-)
+from edgecnn.cli.command import command, make_app
+from edgecnn.cli.evaluate_print import print_result
+from edgecnn.cli.options.data import DATA_HELP, HEADING, DataOptions
+from edgecnn.cli.options.model import BareFileOptions, EngineOptions
+from edgecnn.cli.options.output import JsonOption
+from edgecnn.cli.outputs import check_outputs
 from edgecnn.errors import OptionError
 from edgecnn.io.json_text import to_json
 from edgecnn.io.output import exit_on_interrupt
-from edgecnn.io.printable import open_console, printable
 
-if TYPE_CHECKING:
-    from rich.table import Table
+app = make_app()
 
-    from edgecnn.evaluation.result import Evaluation
-
-app = typer.Typer(rich_markup_mode=None, add_completion=False)
-
-# What fits on a screen: classes in the table, and across the confusion matrix.
-_MOST_CLASSES = 30
-_WIDEST_MATRIX = 12
-_LEAST_HEAD = 4
+EXAMPLES = (
+    "edgecnn evaluate digits --data mnist",
+    "edgecnn evaluate cifar10 --data photos/ --corruptions --plot corruptions.png",
+)
 
 
-@app.command()
+@command(app, examples=EXAMPLES)
 def evaluate(
     model: Annotated[
-        str, typer.Argument(help="A bundle's name or folder, or a .tflite file.", metavar="MODEL")
+        str, typer.Argument(help="Name or folder of a bundle, or a .tflite file.", metavar="MODEL")
     ],
+    *,
     data: Annotated[
         str,
-        typer.Option(help="A folder, zip, CSV or IDX folder, or a name in $EDGECNN_DATA.", metavar="D"),
+        typer.Option(help=f"Labelled images: a {DATA_HELP}.", metavar="D", rich_help_panel=HEADING),
     ],
+    selection: DataOptions,
     corruptions: Annotated[
-        bool, typer.Option("--corruptions", help="Also under 15 standard corruptions and 8 of our own.")
+        bool,
+        typer.Option(
+            "--corruptions",
+            help="Measure under 15 standard corruptions and 8 of our own too.",
+            rich_help_panel=HEADING,
+        ),
     ] = False,
-    split: SplitOption = None,
-    limit: LimitOption = None,
-    engine: EngineOption = "auto",
-    threads: ThreadsOption = "1",
-    labels: LabelsOption = None,
-    value_range: RangeOption = None,
-    fit: FitOption = None,
-    color: ColorOption = None,
-    scores: ScoresOption = None,
-    output: OutputOption = None,
-    input_size: InputSizeOption = None,
-    layout: LayoutOption = Layout.auto,
+    engine: EngineOptions,
+    bare: BareFileOptions,
     json_file: JsonOption = None,
     plot: Annotated[
-        str | None, typer.Option(help="Write a heat map of the corruptions.", metavar="FILE.png")
+        str | None,
+        typer.Option(
+            help="Draw a heat map of the corruptions.", metavar="FILE.png", rich_help_panel="Output"
+        ),
     ] = None,
 ) -> None:
-    """Measure a model on labelled pictures, int8 and float32 side by side, clean and corrupted.
+    """Measure a model on labelled images, int8 and float32 side by side, clean and corrupted.
 
-    Same pictures, same corruptions, in every run.
+    Every run uses the same images and the same corruptions.
     """
     from edgecnn.evaluation.heatmap import draw_heatmap
     from edgecnn.evaluation.session import evaluate_on, open_data, open_variants
@@ -82,127 +64,15 @@ def evaluate(
 
     if plot and not corruptions:
         raise OptionError("--plot draws what --corruptions measures: add --corruptions")
-    check_outputs(json_file, plot)
-    given = parse_given(labels, value_range, fit, color, scores, output, input_size)
-    count = parse_threads(threads)
+    check_outputs({"--json": json_file, "--plot": plot})
+    given, threads = bare.given, engine.count
     with exit_on_interrupt(), ExitStack() as stack:
-        classifiers = open_variants(stack, model, engine, count, given)
-        source = open_data(data, layout.value)
-        result = evaluate_on(classifiers, *source, corruptions, split and split.value, limit)
+        classifiers = open_variants(stack, model, engine.engine, threads, given)
+        name, source = open_data(data, selection.layout)
+        result = evaluate_on(classifiers, name, source, corruptions, selection.split, selection.limit)
     if json_file != "-":
         print_result(result)
     if json_file:
         write_text(json_file, to_json(result.as_dict(), indent=1) + "\n")
     if plot:
         write_bytes(plot, draw_heatmap(result))
-
-
-def check_outputs(json_file: str | None, plot: str | None) -> None:
-    """Raise MissingExtra or OutputError for what can't be written, before the work that is to fill it."""
-    from edgecnn.evaluation.heatmap import require_matplotlib
-    from edgecnn.io.output import check_target
-
-    if plot:
-        require_matplotlib()
-    for target in (json_file, plot):
-        if target:
-            check_target(target)
-
-
-def print_result(result: Evaluation) -> None:
-    """Print the figures: first the sum, then by class, then by corruption."""
-    from edgecnn.evaluation.corruption import STANDARD
-
-    console = open_console()
-
-    def say(line: str) -> None:
-        console.print(line, soft_wrap=True)
-
-    say(printable(f"{result.model} on {result.data}: {result.pictures:,} pictures"))
-    for name, score in result.variants.items():
-        say(f"{name}: top-1 {score.top1:.2%}")
-    if result.agreement is not None:
-        say(f"{' and '.join(result.variants)} agree on {result.agreement:.2%}")
-    tables = [_classes(result), _confusion(result)]
-    if result.corrupted:
-        tables.append(_corruptions(result))
-    for title, table in tables:
-        say(f"\n{title}")
-        console.print(table)
-    if result.corrupted:
-        means = ", ".join(f"{name} {_share(result.mean_under(name))}" for name in result.variants)
-        say(f"mean accuracy under the {len(STANDARD)} standard corruptions: {means}")
-
-
-def _table(first: str, *others: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    table.add_column(first, no_wrap=True, vertical="bottom")
-    for other in others:
-        table.add_column(other, justify="right", no_wrap=True)
-    return table
-
-
-def _classes(result: Evaluation) -> tuple[str, Table]:
-    """Return recall and precision of each class; of many classes, those that are found least."""
-    lead = next(iter(result.variants.values()))
-    there = [(label, c) for label, c in lead.classes.items() if c.pictures]
-    title = "by class"
-    if len(there) > _MOST_CLASSES:
-        there = sorted(there, key=lambda pair: pair[1].recall or 0)[:_MOST_CLASSES]
-        title = f"the {_MOST_CLASSES} classes with the lowest recall"
-    heads = [f"{what}\n{name}" for name in result.variants for what in ("recall", "precision")]
-    table = _table("class", "pictures", *heads)
-    for label, c in there:
-        scores = [v.classes[label] for v in result.variants.values()]
-        shares = [_share(share) for s in scores for share in (s.recall, s.precision)]
-        table.add_row(printable(label), f"{c.pictures:,}", *shares)
-    return title, table
-
-
-def _confusion(result: Evaluation) -> tuple[str, Table]:
-    """Return the first variant's confusion matrix; of many classes, the most frequent confusions."""
-    name, score = next(iter(result.variants.items()))
-    labels, counts = [printable(label) for label in result.labels], score.confusion
-    if len(labels) <= _WIDEST_MATRIX:
-        table = _table("", *_heads(labels, counts.max(initial=1)))
-        for label, row in zip(labels, counts.tolist(), strict=True):
-            table.add_row(label, *(str(n) if n else "·" for n in row))
-        return f"{name}: true classes down, named ones across", table
-    table = _table("true", "named", "pictures")
-    wrong = [(int(counts[i, j]), i, j) for i, j in zip(*counts.nonzero(), strict=True) if i != j]
-    for n, i, j in sorted(wrong, reverse=True)[:_WIDEST_MATRIX]:
-        table.add_row(labels[i], labels[j], str(n))
-    return f"what {name} confuses most", table
-
-
-def _heads(labels: list[str], most: int) -> list[str]:
-    """Cut labels to what fits across the screen beside themselves, to four letters at least."""
-    from rich.cells import cell_len, set_cell_size
-
-    def wide(cut: int) -> int:
-        columns = (max(min(cell_len(label), cut), len(str(most))) for label in labels)
-        return max(map(cell_len, labels)) + sum(columns) + 2 * len(labels) + 2
-
-    longest = max(map(cell_len, labels))
-    width = open_console().width
-    cut = next((n for n in range(longest, _LEAST_HEAD, -1) if wide(n) <= width), _LEAST_HEAD)
-    return [label if cell_len(label) <= cut else set_cell_size(label, cut).rstrip() for label in labels]
-
-
-def _corruptions(result: Evaluation) -> tuple[str, Table]:
-    """Return top-1 by corruption: the first variant by strength, and every variant's mean."""
-    from edgecnn.evaluation.corruption import STANDARD, STRENGTHS
-
-    lead = next(iter(result.variants))
-    table = _table("corruption", *map(str, STRENGTHS), *(f"mean\n{name}" for name in result.variants))
-    for name, shares in result.corrupted.items():
-        means = [_share(sum(s) / len(s)) for s in shares.values()]
-        table.add_row(name, *map(_share, shares[lead]), *means, end_section=name == list(STANDARD)[-1])
-    return f"top-1 of {lead} under corruptions of strength 1 to 5, and the means", table
-
-
-def _share(value: float | None) -> str:
-    return "" if value is None else f"{value:.1%}"

@@ -1,56 +1,45 @@
-"""`edgecnn models import` and `export`: models from other programs, and for them."""
+"""`edgecnn models import` and `export`: exchange models with other programs."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from edgecnn.cli.options import (
-    ColorOption,
-    FitOption,
-    InputSizeOption,
-    LabelsOption,
-    OutputOption,
-    RangeOption,
-    ScoresOption,
-    VariantOption,
-    parse_given,
-)
+from edgecnn.cli.command import command, make_app
+from edgecnn.cli.options.model import BareFileOptions, VariantOption
 from edgecnn.errors import OptionError
 from edgecnn.io.printable import echo
 
 if TYPE_CHECKING:
     from edgecnn.bundle.bundle import Model
 
-app = typer.Typer(rich_markup_mode=None, add_completion=False)
+app = make_app()
+
+IMPORT_EXAMPLES = (
+    "edgecnn models import model.tflite --name flowers --labels labels.txt",
+    "edgecnn models import mobilenet.tflite --name imagenet --range=-1..1",
+)
+EXPORT_EXAMPLES = (
+    "edgecnn models export digits --io uint8 --out digits.tflite",
+    "edgecnn models export digits --io int8 --c-array --out digits",
+)
+# What goes in and out of an exported model.
+Io = Literal["same", "int8", "uint8"]
 
 
-class Io(StrEnum):
-    """What goes in and out of an exported model."""
-
-    same = "same"
-    int8 = "int8"
-    uint8 = "uint8"
-
-
-@app.command("import")
+@command(app, "import", examples=IMPORT_EXAMPLES)
 def import_model(
     file: Annotated[str, typer.Argument(help="A .tflite image classifier.", metavar="FILE")],
-    name: Annotated[str, typer.Option(help="The bundle's name.", metavar="NAME")],
-    labels: LabelsOption = None,
-    value_range: RangeOption = None,
-    fit: FitOption = None,
-    color: ColorOption = None,
-    scores: ScoresOption = None,
-    output: OutputOption = None,
-    input_size: InputSizeOption = None,
+    name: Annotated[
+        str, typer.Option(help="Name of the new bundle.", metavar="NAME", rich_help_panel="Output")
+    ],
+    bare: BareFileOptions,
 ) -> None:
     """Make a bundle of a model file: in ./NAME, or in $EDGECNN_MODELS/NAME where that is set.
 
-    It says how pictures will be prepared, and why.
+    It reports how images will be prepared, and why.
     """
     import os
 
@@ -60,13 +49,13 @@ def import_model(
     from edgecnn.io.quiet import say
     from edgecnn.tflite.file import read_tflite
 
-    given = parse_given(labels, value_range, fit, color, scores, output, input_size)
+    given = bare.given
     bundle = run(file, name, given)
     variant = next(iter(bundle.variants))
-    told = usage_of_file(read_tflite(bundle.read(variant), file), file, given, Path(file).parent)
-    for notice in told.notices:
+    usage = usage_of_file(read_tflite(bundle.read(variant), file), file, given, Path(file).parent)
+    for notice in usage.notices:
         say(notice)
-    way, meaning = told.convention, told.found
+    way, meaning = usage.convention, usage.found
     becomes = show_ranges(bundle.input.value_range, bundle.input.channel_ranges)
     echo(f"pixels 0 and 255 become {becomes}: {way.reasons['range']}")
     echo(f"{way.width}×{way.height}, {way.fit}: {way.reasons['fit']}")
@@ -77,25 +66,39 @@ def import_model(
     echo(f"imported {bundle.folder}: edgecnn live --model {shown}")
 
 
-@app.command("export")
+@command(app, "export", examples=EXPORT_EXAMPLES)
 def export_model(
-    model: Annotated[str, typer.Argument(help="A bundle, or a .tflite.", metavar="MODEL")],
+    model: Annotated[str, typer.Argument(help="A bundle, or a .tflite file.", metavar="MODEL")],
     variant: VariantOption = None,
-    out: Annotated[str | None, typer.Option(help="./MODEL.tflite if left out.", metavar="FILE")] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            help="File to write.", metavar="FILE", show_default="./MODEL.tflite", rich_help_panel="Output"
+        ),
+    ] = None,
     io: Annotated[
-        Io, typer.Option(help="What goes in and out: int8, or uint8 for what takes no int8, as MediaPipe.")
-    ] = Io.same,
+        Io,
+        typer.Option(
+            help="Type of input and output: int8, or uint8 for programs without int8, such as MediaPipe.",
+            rich_help_panel="Output",
+        ),
+    ] = "same",
     c_array: Annotated[
-        bool, typer.Option("--c-array", help="FILE.h and FILE.c for TensorFlow Lite Micro instead.")
+        bool,
+        typer.Option(
+            "--c-array",
+            help="Write FILE.h and FILE.c for TensorFlow Lite Micro instead.",
+            rich_help_panel="Output",
+        ),
     ] = False,
 ) -> None:
-    """Write a model for other programs: the .tflite with labels and normalization inside.
+    """Write a model for other programs: the .tflite file with labels and normalization inside.
 
-    A bare .tflite has to say both itself; `edgecnn models import` makes a bundle of one that does not.
+    A bare .tflite file has to contain both; `edgecnn models import` makes a bundle of one that does not.
     """
     from edgecnn.bundle.bundle import open_model
 
-    if c_array and io is Io.uint8:
+    if c_array and io == "uint8":
         raise OptionError("--c-array is for TensorFlow Lite Micro, which takes no uint8: leave --io out")
     opened = open_model(model, variant)
     target = Path(out or f"{opened.name}{'' if c_array else '.tflite'}")
@@ -111,20 +114,20 @@ def export_model(
 def _tflite(model: Model, io: Io) -> bytes:
     from edgecnn.exchange.exporting import to_integers, with_metadata
 
-    return with_metadata(model) if io is Io.same else to_integers(model, io.value)
+    return with_metadata(model) if io == "same" else to_integers(model, io)
 
 
 def _c_files(model: Model, target: Path, io: Io) -> dict[str, bytes]:
     from edgecnn.exchange.exporting import to_c
 
-    header, source = to_c(model, target.name, int8=io is Io.int8)
+    header, source = to_c(model, target.name, int8=io == "int8")
     return {f"{target}.h": header.encode(), f"{target}.c": source.encode()}
 
 
 def _check(path: str, content: bytes, model: Model, source: str, *, named: bool) -> None:
-    """Raise OutputError where a file can't be written, or would replace one that is not to be replaced.
+    """Raise OutputError if a file can't be written, or would replace a file that edgecnn did not write.
 
-    `named` says that --out names this very file.
+    `named` means that --out names exactly this file.
     """
     from edgecnn.errors import OutputError
     from edgecnn.exchange.exporting import is_own_c
@@ -141,9 +144,9 @@ def _check(path: str, content: bytes, model: Model, source: str, *, named: bool)
     try:
         old = read_regular(path, remember=False)
     except OSError as error:
-        raise OutputError(f"{path} is there already and can't be read: {error.strerror}") from error
+        raise OutputError(f"{path} already exists and can't be read: {error.strerror}") from error
     if old != content and not is_own_c(old):
-        raise OutputError(f"{path} is there already: name another file with --out, or move it away")
+        raise OutputError(f"{path} already exists: name another file with --out, or move it away")
 
 
 def _write(path: str, content: bytes) -> None:

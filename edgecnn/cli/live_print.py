@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def print_summary(summary: Summary, console: Console) -> None:
-    """Print what the run amounted to. Raises OutputError where something was not written."""
+    """Print the summary of a run. Raises OutputError if a file was not written."""
     console.print(", ".join(_counts(summary)), soft_wrap=True)
     if summary.smoothed:
         console.print(f"  smoothed: {_changes(summary.steady_changes)}{_following(summary)}", soft_wrap=True)
@@ -27,7 +27,7 @@ def print_summary(summary: Summary, console: Console) -> None:
 
 
 def _counts(summary: Summary) -> list[str]:
-    """Return what was counted, each with its number."""
+    """Return the counts of the run, one phrase each."""
     counted = [f"{summary.frames:,} frames in {summary.seconds:.1f} s", f"{summary.rate:.1f} a second"]
     counted.append(f"{summary.dropped:,} dropped")
     if summary.accuracy is not None:
@@ -44,12 +44,12 @@ def _counts(summary: Summary) -> list[str]:
 
 
 def _following(summary: Summary) -> str:
-    """Say how smoothed labels follow the truth, where that is known."""
+    """Describe how smoothed labels follow the true ones, "" if these are not known."""
     f = summary.following
     if not summary.known:
         return ""
     missed = f"{f.missed:,} ended before that" if f.missed else ""
-    return "; ".join(filter(None, (f" for {f.true_changes:,} of the truth", f.words, missed)))
+    return "; ".join(filter(None, (f" for {f.true_changes:,} of the true one", f.words, missed)))
 
 
 def _changes(count: int) -> str:

@@ -1,4 +1,4 @@
-"""`edgecnn models`: what is installed, what it knows, whether it is whole, and which is best."""
+"""`edgecnn models`: list, show and verify bundles; the other commands on models are added to it."""
 
 from __future__ import annotations
 
@@ -7,26 +7,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgecnn.cli import compare, exchange
+from edgecnn.cli.card import describe_bundle, print_card, read_card
+from edgecnn.cli.command import command, make_app
 from edgecnn.defaults import DEFAULT_MODEL
 from edgecnn.errors import EdgeCnnError
 from edgecnn.io.printable import echo, open_console
+from edgecnn.io.quiet import say
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rich.console import Console
-
     from edgecnn.bundle.bundle import Bundle
 
-app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
+app = make_app("edgecnn models", "edgecnn models show digits", invoke_without_command=True)
 
-NameArgument = Annotated[str, typer.Argument(help="A bundle's name or folder.", metavar="MODEL")]
-# More of a card is not read: ours have 4 KB.
-MOST_CARD_BYTES = 256 << 10
-
-# How many labels of a bundle without a card are shown.
-_MOST_LABELS = 10
-
+NameArgument = Annotated[str, typer.Argument(help="Name or folder of a bundle.", metavar="MODEL")]
 app.add_typer(compare.app)
 app.add_typer(exchange.app)
 
@@ -38,9 +33,9 @@ def models(context: typer.Context) -> None:
         list_models()
 
 
-@app.command("list")
+@command(app, "list", examples=("edgecnn models list", "EDGECNN_MODELS=~/models edgecnn models list"))
 def list_models() -> None:
-    """List the bundles that can be named; one that can't be read is a line on stderr."""
+    """List the bundles that have a name; one that can't be read is a line on stderr."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -65,21 +60,21 @@ def list_models() -> None:
         )
     console = open_console(highlight=False)
     console.print(table)
-    console.print("* the default; `edgecnn models show NAME` tells what it knows")
+    console.print("* the default; `edgecnn models show NAME` shows what it knows")
     for reason in reasons:
-        _complain(f"left out: {reason}")
+        say(f"left out: {reason}")
 
 
-@app.command("show")
+@command(app, "show", examples=("edgecnn models show digits", "edgecnn models show ./photos"))
 def show_model(name: NameArgument = DEFAULT_MODEL) -> None:
     """Show a bundle's card."""
     from edgecnn.bundle.bundle import read_bundle
 
     bundle = read_bundle(_folder(name))
-    card = _card(bundle)
-    _print_card(card or f"# {bundle.title}\n", open_console())
+    card = read_card(bundle)
+    print_card(card or f"# {bundle.title}\n", open_console())
     if not card:
-        for line in _facts(bundle):
+        for line in describe_bundle(bundle):
             echo(line)
     for variant in bundle.variants.values():
         if variant.compiled:
@@ -87,42 +82,14 @@ def show_model(name: NameArgument = DEFAULT_MODEL) -> None:
     echo(f"Files: {bundle.folder}")
 
 
-def _card(bundle: Bundle) -> str:
-    """Return the card, "" of a bundle without one; what can't be read of it is said."""
-    from edgecnn.io.regular import open_regular
-
-    path = bundle.folder / "CARD.md"
-    try:
-        with open_regular(path) as file:
-            data = file.read(MOST_CARD_BYTES + 1)
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        _complain(f"{path} can't be read: {error.strerror}")
-        return ""
-    if len(data) > MOST_CARD_BYTES:
-        _complain(f"{path} has more than {MOST_CARD_BYTES:,} bytes: the rest is not shown")
-    return data[:MOST_CARD_BYTES].decode("utf-8-sig", "replace")
-
-
-def _print_card(card: str, console: Console) -> None:
-    from rich.markdown import Markdown
-
-    if console.is_terminal:
-        try:
-            # With the addresses of links in sight: a terminal would hide them.
-            console.print(Markdown(card, hyperlinks=False))
-        except Exception:  # noqa: BLE001 - a card of others that can't be laid out is shown as it is
-            console.print(card, markup=False, highlight=False, soft_wrap=True)
-    else:
-        echo(card)
-
-
-@app.command("verify")
+@command(app, "verify", examples=("edgecnn models verify", "edgecnn models verify digits ./photos"))
 def verify_models(
-    names: Annotated[list[str] | None, typer.Argument(help="Bundles; all of them if left out.")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Names or folders of bundles.", metavar="MODEL…", show_default="all"),
+    ] = None,
 ) -> None:
-    """Check every file's hash and run the golden vectors; exit code 1 where one fails."""
+    """Check every file's hash and run the golden vectors; exit code 1 if one fails."""
     from edgecnn.bundle.bundle import bundle_folders, read_bundle
 
     failed = False
@@ -131,25 +98,25 @@ def verify_models(
             bundle = read_bundle(folder)
         except EdgeCnnError as error:
             failed = True
-            _complain(str(error))
+            say(str(error))
             continue
         for variant in bundle.variants:
             try:
                 sound, line = _verify(bundle, variant)
             except EdgeCnnError as error:
                 failed = True
-                _complain(str(error))
+                say(str(error))
                 continue
             echo(line)
             if not sound:
                 failed = True
-                _complain(f"{bundle.name} {variant} does not answer as it was published: copy it again")
+                say(f"{bundle.name} {variant} does not answer as it was published: copy it again")
     if failed:
         raise typer.Exit(1)
 
 
 def _verify(bundle: Bundle, variant: str) -> tuple[bool, str]:
-    """Return whether a variant answers as it was recorded, and the line that says so."""
+    """Return whether a variant gives its recorded answers, and the line to print."""
     from edgecnn.classify.golden import check
     from edgecnn.classify.loader import load
 
@@ -173,31 +140,6 @@ def _folder(name: str) -> Path:
             f"{name} is a single file, not a bundle; `edgecnn classify --model {name}` runs it"
         )
     return path
-
-
-def _facts(bundle: Bundle) -> list[str]:
-    """Return what a bundle without a card is: how images get in, and what comes out."""
-    from edgecnn.bundle.bundle import bundle_usage
-    from edgecnn.bundle.convention import Given, show_ranges
-
-    spec, labels = bundle.input, bundle.labels
-    imported = bundle.manifest.document.get("imported")
-    source = imported.get("file") if isinstance(imported, dict) else None
-    found = bundle_usage(bundle, bundle.default_variant(), Given())[1].found
-    few = "; ".join(labels[:_MOST_LABELS])
-    more = f" and {len(labels) - _MOST_LABELS:,} more" if len(labels) > _MOST_LABELS else ""
-    return [
-        *([f"Imported from {source}"] if isinstance(source, str) else []),
-        f"Images: {spec.width}×{spec.height} {spec.color}, fit {spec.fit}",
-        f"Pixels 0 and 255 become {show_ranges(spec.value_range, spec.channel_ranges)}",
-        f"Scores: {found.scores or 'not known before it has run'}",
-        f"Labels, {len(labels):,}: {few}{more}",
-        *(f"Variant {v.name}: {v.bytes:,} bytes" for v in bundle.variants.values()),
-    ]
-
-
-def _complain(text: str) -> None:
-    echo(f"edgecnn: {' '.join(text.split())}", err=True)
 
 
 def _share(value: float | None) -> str:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from edgecnn.camera import Mode, open_recovering
-from edgecnn.classify.advice import is_grey, other_models
+from edgecnn.classify.advice import is_gray, other_models
 from edgecnn.classify.smooth import HOLD, SMOOTH
 from edgecnn.defaults import DEFAULT_MODEL
 from edgecnn.engine.choice import choice
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from edgecnn.live.sink import Sink
     from edgecnn.live.stats import Summary
 
-# Of so many frames and more this share has to be unknown before another model is proposed.
+# Another model is proposed if at least this share of at least so many frames is unknown.
 _LEAST_FRAMES, _MOSTLY = 30, 0.9
 
 
@@ -49,9 +49,9 @@ class Show(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """What is asked of a live run; files are paths, None for none.
+    """Settings of a live run; files are paths, None for none.
 
-    Without `smooth` and `hold` a camera's answers are steadied by the defaults; those of files stand alone.
+    `smooth` and `hold` are None for the defaults, which smooth the answers of cameras and not those of files.
     """
 
     source: str
@@ -81,10 +81,10 @@ def run_live(
 ) -> Summary:
     """Open the model, the source and the sinks, run the loop until its end, and return the summary.
 
-    It has what went wrong with files that were to be written.
+    Failures to write files are in the summary.
 
-    `load` opens a variant of the model by its name: this one, and others for whoever switches; with `strict`,
-    one whose files were replaced.
+    `load` opens a variant of the model by its name: `variant`, and others when a user switches. With `strict`
+    it opens one whose files were replaced.
     """
     from edgecnn.live.stats import Stats
 
@@ -150,23 +150,23 @@ def _run(
 
 
 def _saw_nothing_known(summary: Summary, classifier: Classifier) -> bool:
-    """Whether a model of grey images did not know what a camera showed nearly all of the time.
+    """Whether a model of gray images answered unknown to nearly all frames.
 
-    A source that knows the true labels shows what the model is for, however badly.
+    A source that knows the true labels shows what the model is for, so it never counts.
     """
     mostly = summary.unknown >= _MOSTLY * summary.frames and not summary.known
-    return summary.frames >= _LEAST_FRAMES and mostly and is_grey(classifier)
+    return summary.frames >= _LEAST_FRAMES and mostly and is_gray(classifier)
 
 
 def _close_later(sink: Sink, stack: ExitStack, failures: list[str]) -> Sink:
-    """Have the stack close a sink; that a file is not whole becomes one of the failures."""
+    """Have the stack close a sink; a file that is incomplete is added to the failures."""
 
     def close(_: object, error: BaseException | None, __: object) -> None:
         try:
             sink.close()
         except OutputError as failure:
             failures.append(str(failure))
-            if error is not None:  # which will be all that is said otherwise
+            if error is not None:  # only this error would be printed otherwise
                 say(str(failure))
 
     stack.push(close)
@@ -176,7 +176,7 @@ def _close_later(sink: Sink, stack: ExitStack, failures: list[str]) -> Sink:
 def _sinks(
     asked: Live, mode: Mode, camera: Camera, model: str, console: Console, stop: threading.Event
 ) -> Iterator[Sink]:
-    """Open what shows and keeps the results; a module is imported when its sink is asked for."""
+    """Open the sinks that were asked for; their modules are imported here."""
     if asked.jsonl:
         from edgecnn.live.sink.jsonl import JsonlSink
 

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# A second signal within this time is a copy of the first, not a second wish.
+# A second signal within this time is a copy of the first one.
 DUPLICATE_SIGNAL_S = 0.5
 
 
 class StoppedEarly(BaseException):
-    """A signal came before the loop ran: whatever is waited for, such as a camera or a pipe, is left."""
+    """A signal came before the loop ran, while something such as a camera or a pipe was opened."""
 
 
 class Signals:
-    """What signals have asked for; `running` says that the loop itself looks at `stop`."""
+    """`stop` is set by a signal; `running` is set when the loop watches `stop`."""
 
     def __init__(self) -> None:
         self.stop = threading.Event()
@@ -31,13 +31,12 @@ class Signals:
 
 @contextmanager
 def stop_on_signals() -> Iterator[Signals]:
-    """Have Ctrl-C, SIGTERM and a closed terminal end the loop between two frames.
+    """Make Ctrl-C, SIGTERM and a closed terminal end the loop between two frames.
 
-    Before it runs they raise `StoppedEarly` instead.
+    Before the loop runs they raise `StoppedEarly` instead.
 
-    A second Ctrl-C or SIGTERM has its usual effect, but not one that comes at the first one's heels: who runs
-    us in a process group, as `timeout` does, sends to it and to us. Where hanging up is ignored (`nohup`), it
-    stays so.
+    A second Ctrl-C or SIGTERM has its usual effect, unless it follows within `DUPLICATE_SIGNAL_S`: programs
+    such as `timeout` send a signal both to the process and to its group. SIGHUP stays ignored under `nohup`.
     """
     signals = Signals()
     if threading.current_thread() is not threading.main_thread():
@@ -71,11 +70,11 @@ def stop_on_signals() -> Iterator[Signals]:
 
 
 def _leave_terminal() -> None:
-    """Send to nowhere what would go to a terminal that is closed, where each write fails."""
+    """Redirect standard streams from a closed terminal, where each write fails, to the null device."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for handle in (0, 1, 2):
         with suppress(OSError):
-            # A terminal that hung up is none any more, and fails as a device.
+            # `isatty` is false for a terminal that hung up, so ask for a character device.
             if stat.S_ISCHR(os.fstat(handle).st_mode):
                 os.dup2(nowhere, handle)
     os.close(nowhere)

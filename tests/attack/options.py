@@ -12,7 +12,7 @@ import numpy as np
 import typer.main
 
 from edgecnn.bundle.bundle import find
-from edgecnn.cli import COMMANDS, app
+from edgecnn.cli.root import COMMANDS, app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,7 +21,7 @@ def test_links_in_circles_end_and_are_said(commands, tmp_path, asked):
     found = commands.run(*asked, data)
     assert found.verdict == "answer", found
     assert "left out 3 links to what was read already: 3/three, one, two" in found.err
-    assert "30 pictures" in found.out
+    assert "30 images" in found.out
 
 
 @pytest.mark.parametrize("kind", ["pipe", "zero", "socket", "dangling", "circle"])

@@ -9,7 +9,7 @@ from edgecnn.camera import real_cameras
 def test_without_a_camera_it_says_so(run_cli):
     ran = run_cli("cameras")
     assert ran.code == 0
-    assert "no camera is there" in ran.out
+    assert "no camera found" in ran.out
     assert "--source synthetic" in ran.out
     assert json.loads(run_cli("cameras", "--json").out) == []
 

@@ -8,7 +8,7 @@ import pytest
 
 from edgecnn.bench.compare import KnownAccuracy, Row
 from edgecnn.bundle import bundle
-from edgecnn.cli import compare
+from edgecnn.cli import compare_print
 from edgecnn.latency import Spread
 
 
@@ -28,10 +28,10 @@ def test_two_bundles_side_by_side(run_cli, tmp_path):
         "99.21%",
         "125.2",
         "p50 / p99",
-        "digits: top-1 on mnist, 10,000 pictures, as its bundle says",
+        "digits: top-1 on mnist, 10,000 images, as its bundle reports",
     ):
         assert part in ran.out, part
-    assert "different pictures" not in ran.out
+    assert "different images" not in ran.out
     assert "ruptions" not in ran.out
     rows = json.loads(path.read_text())["models"]
     assert [(r["model"], r["variant"]) for r in rows] == [
@@ -62,9 +62,9 @@ def row(model, variant):
 @pytest.mark.parametrize(("columns", "above"), [(80, True), (120, False)])
 def test_names_are_never_broken(capsys, monkeypatch, columns, above):
     monkeypatch.setenv("COLUMNS", str(columns))
-    monkeypatch.setattr(compare, "_WIDTH", columns)
+    monkeypatch.setattr(compare_print, "_WIDTH", columns)
     name = "my-photos-model-of-last-summer"
-    compare.print_rows([row(name, "int8"), row(name, "float32"), row("b [bold]", "int8")], "board")
+    compare_print.print_rows([row(name, "int8"), row(name, "float32"), row("b [bold]", "int8")], "board")
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
     assert (name in lines) is above
     assert any(line.startswith("b [bold]") and ":" not in line for line in lines)
@@ -112,7 +112,7 @@ def test_robustness_comes_from_the_bundle_and_names_are_told_apart(run_cli, tmp_
     assert [r["model"] for r in rows] == ["digits", "digits", str(folder), str(folder)]
     assert [r["robustness"] for r in rows] == [None, None, 0.625, None]
     assert "62.5%" in ran.out
-    assert "these are different pictures: --data D" in ran.out
+    assert "these are different images: --data D" in ran.out
 
 
 def test_files_without_figures(run_cli, digits_file, float_file, tmp_path):

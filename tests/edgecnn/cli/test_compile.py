@@ -30,7 +30,7 @@ def test_what_was_done_is_shown(run_cli, compiler, digits_folder):
     for part in (
         "digits: 7 of 8 operators run on the Edge TPU, 87.5%",
         "CONV_2D", "Mapped to Edge TPU", real.UNSPECIFIED,
-        "parameters: 133.8 KiB in the device's memory, 0.0 KiB are streamed for every picture",
+        "parameters: 133.8 KiB in the device's memory, 0.0 KiB are streamed for every image",
         "compiled by version 16.0.384591198; runs with version 13 of the Edge TPU's runtime, and later",
         "note: `edgecnn inspect` foretold 0 operators on the CPU; the compiler left 1 there: 1 SOFTMAX",
         f"added int8_edgetpu, {len(compiled(shipped('digits'), on_cpu=1)):,} bytes, to {digits_folder}:",

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edgecnn.bundle import bundle
-from edgecnn.cli.evaluate import print_result
+from edgecnn.cli.evaluate_print import print_result
 from edgecnn.evaluation.result import Evaluation, score
 
 
@@ -19,14 +19,14 @@ def test_it_prints_both_variants_classes_and_confusion(run_cli, idx_folder):
     assert ran.code == 0
     assert ran.err == ""
     for part in (
-        "digits on mnist: 200 pictures",
+        "digits on mnist: 200 images",
         "int8: top-1 ",
         "float32: top-1 ",
         "agree on",
         "precision",
     ):
         assert part in ran.out
-    assert "true classes down" in ran.out
+    assert "true classes in rows" in ran.out
     assert "corruption" not in ran.out
 
 
@@ -59,7 +59,7 @@ def test_data_have_names_too(run_cli, idx_folder, monkeypatch, tmp_path):
     run_cli("evaluate", "digits", "--data", "mnist").fails("no data", "$EDGECNN_DATA, which is not set")
     monkeypatch.setenv("EDGECNN_DATA", str(idx_folder.parent))
     ran = run_cli("evaluate", "digits", "--data", "mnist", "--engine", "fake", "--limit", 7)
-    assert "digits on mnist: 7 pictures" in ran.out
+    assert "digits on mnist: 7 images" in ran.out
 
 
 def test_a_single_file_is_one_variant(run_cli, idx_folder, digits_file, tmp_path):
@@ -96,7 +96,7 @@ def test_many_classes_are_summed_up(capsys):
     print_result(Evaluation("m", "d", 800, (), labels, scores, None, {}))
     out = capsys.readouterr().out
     assert "the 30 classes with the lowest recall" in out
-    assert "what int8 confuses most" in out
+    assert "most frequent confusions of int8" in out
     lines = out.splitlines()
     assert next(line for line in lines if "class [b]" in line).split()[:3] == ["class", "[b]0", "20"]
     assert next(line for line in lines if "[b]39" in line and "[b]0" in line).split()[-1] == "15"
@@ -115,6 +115,9 @@ def test_labels_that_do_not_fit_name_both_sides(run_cli, photo_folder):
         (("--json", "/proc/nothing/out.json"), ("can't be written", "no such folder"), 1),
         (("--json", "/"), ("it is a folder",), 1),
         (("--corruptions", "--plot", "/proc/nothing/x.png"), ("can't be written",), 1),
+        (("--json", ""), ("--json is empty: name a file, or - for stdout",), 2),
+        (("--corruptions", "--plot", "-", "--json", "-"), ("can't all go to stdout",), 2),
+        (("--corruptions", "--plot", "x", "--json", "./x"), ("--json and --plot name the same file",), 2),
         (("--engine", "tpu"), ("no engine 'tpu'",), 2),
         (("--range", "0..1"), ("leave --range out",), 1),
     ],

@@ -91,21 +91,19 @@ def test_float_edges_are_imported_as_int8_and_compiled(run_cli, here, digits_fil
 
 def test_an_export_replaces_only_what_is_named(run_cli, here):
     (here / "digits.tflite").write_bytes(b"mine")
-    run_cli("models", "export", "digits").fails(
-        "digits.tflite is there already: name another file with --out"
-    )
+    run_cli("models", "export", "digits").fails("digits.tflite already exists: name another file with --out")
     assert (here / "digits.tflite").read_bytes() == b"mine"
     assert run_cli("models", "export", "digits", "--out", "digits.tflite").code == 0
     assert run_cli("models", "export", "digits").code == 0  # the same once more
 
     (here / "net.c").write_bytes(b"int main(void) { return 0; }\n")
-    run_cli("models", "export", "digits", "--c-array", "--out", "net.h").fails("net.c is there already")
+    run_cli("models", "export", "digits", "--c-array", "--out", "net.h").fails("net.c already exists")
     assert not (here / "net.h").exists()
     (here / "net.c").unlink()
     for model in ("digits", "mnist", "digits"):
         assert run_cli("models", "export", model, "--c-array", "--out", "net").code == 0
     (here / "net.h").write_bytes((here / "net.h").read_bytes() + b"// mine\n")
-    run_cli("models", "export", "digits", "--c-array", "--out", "net").fails("net.h is there already")
+    run_cli("models", "export", "digits", "--c-array", "--out", "net").fails("net.h already exists")
 
 
 def test_an_export_never_replaces_its_own_model(run_cli, here, digits_folder, digits_file):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edgecnn.cli import doctor
-from edgecnn.cli.evaluate import _heads
+from edgecnn.cli.evaluate_print import _heads
 from edgecnn.io.printable import open_console
 from tests.pictures import textured
 
@@ -66,7 +66,7 @@ def test_digits_proposes_another_model_for_what_is_none(run_cli, colour, seven):
     sure = ("--threshold", 1)
     ran = run_cli("classify", colour, *sure)
     assert (ran.code, ran.out.split()[1]) == (0, "unknown")
-    assert "digits knows 10 classes (0, 1, 2, …) in grey images of 28×28 pixels" in ran.err
+    assert "digits knows 10 classes (0, 1, 2, …) in gray images of 28×28 pixels" in ran.err
     assert len(ran.err.splitlines()) == 1
     assert run_cli("classify", seven, colour).err == "", "one of them it knew"
     assert run_cli("classify", colour, "--model", "cifar10", *sure).err == ""
@@ -108,7 +108,7 @@ def test_a_terminal_of_eighty_columns_breaks_no_word(monkeypatch, how):
         open_console(file=out, force_terminal=True, width=80).print(LONG, soft_wrap=True)
     else:
         monkeypatch.setattr(sys, "stdout", out)
-        doctor._tell(LONG)
+        doctor._print_line(LONG)
     lines = out.getvalue().splitlines()
     assert len(lines) == 2
     assert " ".join(" ".join(lines).split()) == LONG

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from edgecnn.bundle import bundle
-from edgecnn.cli.models import _print_card
+from edgecnn.cli.card import print_card
 from edgecnn.io.printable import open_console, printable, printable_text
 from tests.models import nan_bundle
 
@@ -184,7 +184,7 @@ def test_any_card_is_shown(run_cli, tmp_path):
 def test_a_card_in_a_terminal(text):
     out = io.StringIO()
     console = open_console(file=out, force_terminal=True, width=80)
-    _print_card(text, console)
+    print_card(text, console)
     plain = re.sub(r"\x1b\[[\d;]*m", "", out.getvalue())
     assert printable_text(plain) == plain, "nothing but colours"
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from edgecnn.cli import COMMANDS
+from edgecnn.cli.root import COMMANDS
 
 HEAVY = (
     "numpy", "cv2", "ai_edge_litert", "tensorflow", "keras", "pydantic", "matplotlib",
@@ -20,8 +20,8 @@ def python(code: str) -> str:
     return done.stdout
 
 
-def loaded_by(*arguments: str) -> set[str]:
-    """The heavy modules that a command has loaded when it ends."""
+def loaded_by(*arguments: str, of: tuple[str, ...] = HEAVY) -> set[str]:
+    """The modules of these that a command has loaded when it ends."""
     code = f"""
 import sys
 sys.argv = ["edgecnn", *{list(arguments)!r}]
@@ -30,7 +30,7 @@ try:
     main()
 except SystemExit:
     pass
-print("LOADED", *[m for m in {HEAVY!r} if m in sys.modules])
+print("LOADED", *[m for m in {of!r} if m in sys.modules])
 """
     return set(python(code).rsplit("LOADED", 1)[1].split())
 
@@ -40,14 +40,13 @@ print("LOADED", *[m for m in {HEAVY!r} if m in sys.modules])
     [
         (),
         *[(c,) for c in COMMANDS],
-        ("models", "list"),
-        ("models", "verify"),
+        *[("models", c) for c in ("list", "show", "verify", "compare", "import", "export")],
         ("data", "check"),
         ("data", "preview"),
     ],
 )
 def test_help_loads_nothing_heavy(arguments):
-    assert loaded_by(*arguments, "--help") == set()
+    assert loaded_by(*arguments, "--help", of=(*HEAVY, "rich")) == set()
 
 
 def test_import_edgecnn_loads_nothing_heavy():

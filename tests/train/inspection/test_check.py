@@ -300,7 +300,7 @@ def test_names_are_looked_up_as_recipes_and_in_the_environment(run_cli, idx_fold
     for name in ("mnist-classic", "mnist"):
         ran = run_cli("data", "check", name)
         assert ran.code == 0, ran.err
-        assert f"{idx_folder}: 800 pictures in 10 classes" in ran.out
+        assert f"{idx_folder}: 800 images in 10 classes" in ran.out
     run_cli("data", "check", "mnist", "--manifest", "x.csv").fails("unpack", code=2)
 
 

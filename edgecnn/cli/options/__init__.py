@@ -1,0 +1,1 @@
+"""Options that a command takes as a whole: one class for each section of the help."""
