@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from edgecnn.dataset import LayoutName, Source
     from edgecnn.evaluation.result import Evaluation
 
-# At most so many images that can't be read are named.
+# The most unreadable images that are listed.
 _NAMED = 5
 
 
@@ -81,12 +81,12 @@ def evaluate_on(
     for reason in result.skipped[:_NAMED]:
         echo(printable(f"skipped: {reason}"), err=True)
     if len(result.skipped) > _NAMED:
-        echo(f"skipped {len(result.skipped)} of {len(items)} pictures", err=True)
+        echo(f"skipped {len(result.skipped)} of {len(items)} images", err=True)
     return result
 
 
 def open_data(text: str, layout: LayoutName = "auto") -> tuple[str, Source]:
-    """Open a dataset, and return its name too; what is left out of it is a note on stderr."""
+    """Open a dataset and return it with its name; print notes on what it left out to stderr."""
     path = locate(text)
     source = open_source(path, layout)
     for note in left_out(source):
