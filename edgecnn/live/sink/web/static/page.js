@@ -220,7 +220,7 @@ document.addEventListener("click", (event) => {
   $("explained").textContent = named ? `${named.textContent}: ${named.title}` : "";
 });
 
-// A browser has six connections to a machine, and a page that nobody sees would hold two of them.
+// A browser has six connections to a machine, and a hidden page would use two of them.
 document.addEventListener("visibilitychange", () => (document.hidden ? leave() : follow()));
 $("picture").onerror = () => setTimeout(() => document.hidden || play(), 2000);
 follow();
