@@ -37,9 +37,10 @@ test-interop: $(VENV)/.dev build/mediapipe/.done  ## what is exported, in MediaP
 test-legacy: build/legacy/.done  ## the engine tflite-runtime, in an environment of its own with Python 3.11 and numpy 1
 	build/legacy/bin/pytest tests/legacy
 
-lint: $(VENV)/.dev  ## style, names, layers and types
+lint: $(VENV)/.dev  ## style, words, layers and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell edgecnn train docs benchmarks examples README.md
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 

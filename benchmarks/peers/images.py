@@ -45,7 +45,7 @@ def to_calibrate(data: str) -> tuple[list[NDArray[np.uint8]], str]:
 
 
 def _find(data: str) -> Source | None:
-    """Open a dataset below $EDGECNN_DATA; None where it is not there."""
+    """Open a dataset below $EDGECNN_DATA; None where it is missing."""
     try:
         return open_source(find_data(data, None))
     except DataError:

@@ -183,7 +183,7 @@ def _rest(result: Measured, children: dict[str, Child]) -> dict[str, int]:
 
 
 def _drop(result: Measured, children: dict[str, Child], peer: str, failure: WorkerFailed) -> None:
-    """Go on without a peer that has failed."""
+    """Continue without a peer that has failed."""
     result.failures[peer] = " ".join(str(failure).split())[:300]
     result.candidates = [c for c in result.candidates if c.peer != peer]
     children.pop(peer).close()

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 # Of the networks without training: the scores of their best class differ from image to image.
 _LOGIT_DEVIATION = 3.0
-# Of batch normalization's outputs, in their deviations, and the deviation of what is added to a shortcut.
+# The shift of batch normalization, in deviations of its output, and the deviation of a residual branch.
 _SHIFT, _BRANCH = 2.0, 0.3
 # Classes that win.
 _LIKELY = 10

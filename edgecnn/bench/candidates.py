@@ -1,4 +1,4 @@
-"""What a run of `edgecnn bench` measures, and the candidates that it opens for that."""
+"""What a run of `edgecnn bench` measures, and the candidates that it opens."""
 
 from __future__ import annotations
 
@@ -37,23 +37,23 @@ class Asked:
     source
         Where the frames come from; None for the synthetic ones.
     blocks
-        How many turns each candidate has.
+        The number of blocks of each candidate.
     camera_runs
-        How many frames of a turn begin compressed, beside those that are pictures already.
+        How many frames of a block start as JPEG files, in addition to those that are images.
     seed
-        Decides the order of the turns.
+        Random seed of the order.
     cold_starts
-        How often a process is started for each candidate; 0 for not at all.
+        The number of processes to start for each candidate; 0 for none.
     peak
-        Whether to measure what the processor can do at most.
+        Whether to measure the processor's int8 peak.
     energy
-        Whether to measure energy where the machine tells it.
+        Whether to measure energy where the machine reports it.
     ops
-        Whether to tell where the work of that variant is.
+        Whether to list the cost of that variant's operators.
     compare
-        The JSON of an older run to hold this one against.
+        The JSON of an older run to compare with.
     data, split, limit, layout
-        Labelled pictures to measure accuracy on; see `edgecnn evaluate`.
+        Labelled images to measure accuracy on; see `edgecnn evaluate`.
     """
 
     model: str = DEFAULT_MODEL
@@ -100,7 +100,7 @@ def open_candidates(stack: ExitStack, asked: Asked) -> tuple[list[Opening], list
             for v in variants:
                 opened = open_classifier(v.model, v.variant, engine, threads, v.given)
                 classifier = stack.enter_context(opened)
-                # What `auto` found for the first one holds for all: the comparison is of the models.
+                # The threads that `auto` found for the first one apply to all: the models are compared.
                 threads = classifier.threads
                 if v is variants[0] and threads in measured:
                     break
@@ -145,11 +145,11 @@ def _variants(asked: Asked) -> list[_Named]:
     variant = asked.variant or (there.default_variant() if there else USUAL)
     names = _usual(there, variant) if asked.against is None else list(asked.against)
     files = [name for name in names if name.endswith(".tflite")]
-    # A bundle says by itself how its pictures are; what is given of that is of the files beside it.
+    # A bundle states its own input; the given options apply to the files that it is compared with.
     named = Given(given.labels) if files else given
     if bare and len(files) < len(names):
         raise OptionError(
-            f"{asked.model} is a single file: name the model to hold it against, --against FILE.tflite"
+            f"{asked.model} is a single file: name the model to compare it with, --against FILE.tflite"
         )
     if there is not None:
         for name in names:
@@ -165,7 +165,7 @@ def _variants(asked: Asked) -> list[_Named]:
     if there and not names and asked.against is None:
         other = "--against OTHER.tflite compares it with another model"
         say(f"{there.name} has no other variant than {variant}, so nothing is compared; {other}")
-    # A bare file is its own only variant, which `float32` would contradict.
+    # A bare file has one variant, which may not be called `float32`.
     return [
         own,
         *(
@@ -176,6 +176,6 @@ def _variants(asked: Asked) -> list[_Named]:
 
 
 def _usual(bundle: Bundle | None, variant: str) -> list[str]:
-    """Return what a variant is compared with where nobody says: float32, else int8, where there is one."""
+    """Return what a variant is compared with by default: float32, else int8, where there is one."""
     there = bundle.portable if bundle else ()
     return [name for name in ("float32", USUAL) if name in there and name != variant][:1]

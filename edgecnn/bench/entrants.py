@@ -26,7 +26,7 @@ def open_entrants(
     threads: int | Literal["auto"],
     given: Given,
 ) -> Iterator[Entrant]:
-    """Open every model; what was given is for bare files. Two of one name are told apart by their path."""
+    """Open every model; `given` is for bare files. Models of the same name are named by their path."""
     if twice := next((m for i, m in enumerate(models) if m in models[:i]), None):
         raise OptionError(f"{twice} is named twice: name each model once")
     told = [Given() if find(text).is_dir() else given for text in models]
@@ -44,7 +44,7 @@ def evaluate_entrants(
     layout: LayoutName,
     corruptions: bool,
 ) -> list[Entrant]:
-    """Return the entrants with what they made of the data; labels that do not fit are found first."""
+    """Return the entrants with their evaluation on the data; labels are checked first."""
     name, source = open_data(data, layout)
     for entrant in entrants:
         known = next(iter(entrant.classifiers.values()))
@@ -56,6 +56,6 @@ def evaluate_entrants(
 
 
 def require_accuracy(entrants: list[Entrant]) -> None:
-    """Raise OptionError where no bundle says anything that could be drawn."""
+    """Raise OptionError where no bundle states an accuracy to plot."""
     if all(accuracy(e, v).top1 is None for e in entrants for v in e.classifiers):
         raise OptionError("--plot draws accuracy, and none is known: add --data D to measure it")

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from edgecnn.bench.peak import Peak
     from edgecnn.machine.energy import Energy
 
-# So long the usual number of blocks takes at least.
+# The least time of the usual number of blocks.
 USUAL_BLOCKS, SPREAD_S = 40, 5.0
 
 
 def run_bench(asked: Asked) -> BenchResult:
-    """Open all candidates, measure them in turn, and compare them."""
+    """Open all candidates, measure them interleaved, and compare them."""
     from edgecnn.bench import Frames, measure
     from edgecnn.bench.changes import find_changes, read_run, require_shared
     from edgecnn.bench.report import report
@@ -68,9 +68,9 @@ def run_bench(asked: Asked) -> BenchResult:
 def take_energy(
     candidates: Sequence[Candidate], frames: Frames, root: Path = Path("/"), vcgencmd: str | None = None
 ) -> Energy:
-    """Measure what each candidate takes, where the machine tells; else say why it does not.
+    """Measure each candidate's energy, where the machine reports it; else return the reason.
 
-    `root` and `vcgencmd` are `find_meter`'s.
+    `root` and `vcgencmd` are those of `find_meter`.
     """
     from edgecnn.machine.energy import Energy, find_meter, measure_energy
 
@@ -94,7 +94,7 @@ def take_energy(
 
 
 def _operators(candidate: Candidate) -> Operators:
-    """Return where a candidate's work is, with times where a tool on the PATH tells them."""
+    """Return a candidate's operators, with times where a tool on the PATH reports them."""
     from edgecnn.bench.benchmark_model import time_operators
     from edgecnn.bench.operators import operators, with_times
 
@@ -108,7 +108,7 @@ def _operators(candidate: Candidate) -> Operators:
 
 @contextmanager
 def _progress(blocks: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar in a terminal; it is drawn between two blocks, and by no thread beside what is measured."""
+    """Show a bar in a terminal, drawn between blocks and never by a thread during the measurement."""
     from rich.progress import Progress, TimeRemainingColumn
 
     columns = (*Progress.get_default_columns()[:2], TimeRemainingColumn())
@@ -126,7 +126,7 @@ def _progress(blocks: int) -> Iterator[Callable[[int], None]]:
 
 
 def _start_cold(openings: Sequence[Opening], candidates: Sequence[Candidate], repeats: int) -> None:
-    """Measure each one's cold start; where that fails, say so, and keep what was measured before."""
+    """Measure each candidate's cold start; where that fails, print it and keep earlier results."""
     from edgecnn.bench.cold_start import start_cold
 
     try:
@@ -137,7 +137,7 @@ def _start_cold(openings: Sequence[Opening], candidates: Sequence[Candidate], re
 
 
 def _peaks(candidates: Sequence[Candidate]) -> dict[int, Peak]:
-    """Return the processor's peak for each number of threads with which it computed."""
+    """Return the processor's int8 peak for each number of threads of CPU candidates."""
     from edgecnn.bench.peak import measure_peak
 
     counts = dict.fromkeys(c.threads for c in candidates if c.macs_per_second() is not None)
@@ -149,7 +149,7 @@ def _peaks(candidates: Sequence[Candidate]) -> dict[int, Peak]:
 
 
 def _evaluate(asked: Asked, candidates: Sequence[Candidate]) -> Callable[[], Accuracies]:
-    """Open the data, check that their labels fit, and return what measures the candidates on them."""
+    """Open the data, check their labels, and return a function that evaluates the candidates."""
     from edgecnn.bench.accuracy import accuracies_of, classifiers_by_variant
     from edgecnn.evaluation.evaluate import match_labels
     from edgecnn.evaluation.session import evaluate_on, open_data

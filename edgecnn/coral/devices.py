@@ -36,7 +36,7 @@ class Device(NamedTuple):
         return self.node is None or not self.node.exists() or os.access(self.node, os.R_OK | os.W_OK)
 
     @property
-    def mend(self) -> str:
+    def fix(self) -> str:
         """The command that lets one use it."""
         return f"sudo usermod -aG {self.group} $USER, then log out and in"
 
@@ -75,7 +75,7 @@ def why_no_device(root: Path = Path("/")) -> str | None:
     if find_library(root) is None:
         return f"{devices[0].description}, but {LIBRARY} is not installed: {GET_LIBRARY}"
     if not any(device.usable for device in devices):
-        return f"{devices[0].description}; you may not use it: {devices[0].mend}"
+        return f"{devices[0].description}; you may not use it: {devices[0].fix}"
     return None
 
 

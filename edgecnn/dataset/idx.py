@@ -28,7 +28,7 @@ MOST_BYTES = 700_000_000
 _MOST_SIDE = 16_384
 _PIECE = 1 << 20
 _NAMES: dict[SplitName, str] = {"train": "train", "test": "t10k"}
-# Data sets whose IDX files carry numbers only.
+# The labels of datasets whose IDX files have numbers only.
 _LABELS = {
     "mnist": ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
     "fashion_mnist": [

@@ -153,8 +153,8 @@ def read_layout(tree: Node, source: str, wanted: LayoutName = "auto") -> FolderL
         return FolderLayout(root, {}, doubtful=_alike(filled))
     foreign = [n for n in others if n not in named and not _is_unlabelled(n, filled[n])]
     if foreign:
-        beside = _listed(sorted(nested))
-        raise _unclear(node, source, f"{foreign[0]!r} is next to {beside}")
+        neighbors = _listed(sorted(nested))
+        raise _unclear(node, source, f"{foreign[0]!r} is next to {neighbors}")
     flat = [n for n in others if n in named]
     if flat and "train" not in {named[n] for n in nested}:
         raise _unclear(node, source, f"{flat[0]!r} has no folders of classes in it")

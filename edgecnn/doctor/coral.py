@@ -29,7 +29,7 @@ def examine(system: System) -> Iterator[Diagnosis]:
         if device.usable:
             yield ok("coral", device.description)
         else:
-            yield warning("coral", f"{device.description}; you have no permission to use it", device.mend)
+            yield warning("coral", f"{device.description}; you have no permission to use it", device.fix)
     if library is None:
         yield warning("coral library", f"{LIBRARY} is not installed", GET_LIBRARY)
     else:

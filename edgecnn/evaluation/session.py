@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from edgecnn.dataset import LayoutName, Source
     from edgecnn.evaluation.result import Evaluation
 
-# At most so many images that can't be read are named.
+# The most unreadable images that are listed.
 _NAMED = 5
 
 

@@ -84,9 +84,9 @@ def second_object(
     size = (max(1, width - w), max(1, round(height * (1 - share))))
     second = cv2.resize(_like(other, image), size, interpolation=cv2.INTER_AREA)
     first = bool(rng.integers(2))
-    top, beside = rng.integers(height - h + 1), rng.integers(height - second.shape[0] + 1)
+    top, second_top = rng.integers(height - h + 1), rng.integers(height - second.shape[0] + 1)
     scene = _surround(subject, 0 if first else width - w, int(top), image.shape)
-    return _paste(scene, np.asarray(second, np.uint8), w if first else 0, int(beside))
+    return _paste(scene, np.asarray(second, np.uint8), w if first else 0, int(second_top))
 
 
 def _shrink(image: NDArray[np.uint8], share: float) -> NDArray[np.uint8]:

@@ -73,7 +73,7 @@ def test_single_files_are_compared_when_both_are_named(run_cli, digits_file, tmp
     alone = run_cli("bench", "--model", digits_file, *QUICK)
     assert alone.code == 0, "one model by itself is measured too"
     run_cli("bench", "--model", digits_file, "--against", "float32").fails(
-        "name the model to hold it against", code=2
+        "name the model to compare it with", code=2
     )
     other = tmp_path / "float.tflite"
     other.write_bytes((bundle.find("digits") / "float32.tflite").read_bytes())

@@ -191,7 +191,7 @@ class Guard:
         """Report a wrong token on stderr, at intervals."""
         self._wrong += 1
         if time.monotonic() - self._said >= SAY_S:
-            who = request.client.host if request.client else "somebody"
+            who = request.client.host if request.client else "unknown"
             say(f"wrong token from {who}" + (f", {self._wrong} in all" if self._wrong > 1 else ""))
             self._said = time.monotonic()
 

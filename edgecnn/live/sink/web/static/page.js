@@ -4,11 +4,11 @@ const $ = (id) => document.getElementById(id);
 const SPARK = 120;
 const latencies = [];
 const STAGES = {
-  preprocess: "The picture is cut out, shrunk and converted for the model.",
+  preprocess: "The image is cropped, shrunk and converted for the model.",
   inference: "The network itself.",
   decode: "Scores become an answer.",
-  total: "From the picture to the answer: all of the above.",
-  age: "From the moment the camera took the picture to the answer.",
+  total: "From the image to the answer: all of the above.",
+  age: "From the capture by the camera to the answer.",
 };
 const VARIANTS = {
   int8: "8-bit integers: small and quick",
@@ -66,7 +66,7 @@ function stale(text) {
 function show(told) {
   const stats = told.stats;
   clearTimeout(quiet);
-  if (!stats.paused) quiet = setTimeout(() => stale("no new picture; waiting …"), 5000);
+  if (!stats.paused) quiet = setTimeout(() => stale("no new image; waiting …"), 5000);
   say(stats.paused ? "paused" : "");
   about(told);
   $("label").textContent = told.shown;
@@ -220,7 +220,7 @@ document.addEventListener("click", (event) => {
   $("explained").textContent = named ? `${named.textContent}: ${named.title}` : "";
 });
 
-// A browser has six connections to a machine, and a page that nobody sees would hold two of them.
+// A browser has six connections to a machine, and a hidden page would use two of them.
 document.addEventListener("visibilitychange", () => (document.hidden ? leave() : follow()));
 $("picture").onerror = () => setTimeout(() => document.hidden || play(), 2000);
 follow();
