@@ -105,5 +105,5 @@ def test_the_preview_command_writes_a_sheet_and_says_when_nothing_is_changed(
     assert (tmp_path / "photos-preview.png").is_file()
     ran = run_cli("data", "preview", "mnist-classic", "--data", idx_folder, "--out", "m.png")
     assert ran.code == 0, ran.err
-    assert "changes no picture" in ran.out
+    assert "changes no image" in ran.out
     assert (tmp_path / "m.png").is_file()
