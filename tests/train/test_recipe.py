@@ -1,6 +1,4 @@
 import pickle
-import subprocess
-import sys
 from copy import deepcopy
 from dataclasses import FrozenInstanceError, asdict, fields, replace
 
@@ -173,9 +171,3 @@ def test_the_amounts_of_augmentation_are_a_frozen_dataclass():
         AugmentSpec(nois=1.0)
     with pytest.raises(AttributeError):
         amounts.nois  # noqa: B018
-
-
-def test_a_recipe_without_pydantic_says_how_to_get_it():
-    code = "import sys; sys.modules['pydantic'] = None; import edgecnn_train.recipe_file"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "MissingExtra: recipes need pydantic: pip install 'edgecnn[train]'" in done.stderr

@@ -7,28 +7,22 @@ import difflib
 import re
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, dataclass_transform
 
-from edgecnn.errors import MissingExtra, RecipeError
+import pydantic.dataclasses
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    PlainValidator,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    TypeAdapter,
+    ValidationError,
+    create_model,
+)
+from pydantic_core import PydanticCustomError
 
-try:
-    import pydantic.dataclasses
-    from pydantic import (
-        AfterValidator,
-        BeforeValidator,
-        PlainValidator,
-        StrictBool,
-        StrictFloat,
-        StrictInt,
-        StrictStr,
-        TypeAdapter,
-        ValidationError,
-        create_model,
-    )
-    from pydantic_core import PydanticCustomError
-except ImportError as error:
-    raise MissingExtra(
-        "recipes need pydantic: pip install 'edgecnn[train]' (in a clone of the project: pip install "
-        "'.[train]'), or pydantic alone for `edgecnn data`"
-    ) from error
+from edgecnn.errors import RecipeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
