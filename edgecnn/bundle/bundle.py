@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import os
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from edgecnn.bundle.classifier_file import as_classifier, is_open, picture_of
 from edgecnn.bundle.confidence import Confidence
@@ -28,12 +26,16 @@ from edgecnn.bundle.manifest import (
     read_manifest,
 )
 from edgecnn.bundle.scores import Found, Scores
+from edgecnn.bundle.search import bundle_folders, find, look_for_bundles, search_path
 from edgecnn.bundle.usage import Usage, check_labels, must_say, scores_notice, scores_of, usage_of_file
-from edgecnn.errors import BundleError, ModelError, ModelNotFound
-from edgecnn.io.nearby import did_you_mean, nearest
+from edgecnn.errors import BundleError, ModelError
 from edgecnn.io.printable import printable
 from edgecnn.io.regular import read_regular
 from edgecnn.tflite.file import TfliteFile, read_tflite
+
+if TYPE_CHECKING:
+    import os
+    from pathlib import Path
 
 __all__ = [
     "COMPILED",
@@ -145,15 +147,6 @@ class Model(NamedTuple):
     notices: tuple[str, ...] = ()
 
 
-def search_path() -> list[Path]:
-    """Return the folders that hold bundles: $EDGECNN_MODELS, the installed ones, the repository's."""
-    package = Path(__file__).parent.parent
-    folders = [package / "firmware_models", package.parent / "firmware_models"]
-    if custom := os.environ.get("EDGECNN_MODELS"):
-        folders.insert(0, Path(custom))
-    return [f for f in folders if os.path.isdir(f)]  # noqa: PTH112 - pathlib's raises without permission
-
-
 def list_bundles() -> list[Bundle]:
     """Return every bundle on the search path that can be read, the first of each name, sorted by name."""
     return survey_bundles()[0]
@@ -161,7 +154,7 @@ def list_bundles() -> list[Bundle]:
 
 def survey_bundles() -> tuple[list[Bundle], list[str]]:
     """Return what `list_bundles` does, and why each other one is left out, a line each."""
-    folders, reasons = _look_for_bundles()
+    folders, reasons = look_for_bundles()
     found = []
     for folder in folders:
         try:
@@ -169,72 +162,6 @@ def survey_bundles() -> tuple[list[Bundle], list[str]]:
         except BundleError as error:
             reasons.append(str(error))
     return found, reasons
-
-
-def bundle_folders() -> list[Path]:
-    """Return the folder of every bundle on the search path, readable or not, the first of each name."""
-    return _look_for_bundles()[0]
-
-
-def _look_for_bundles() -> tuple[list[Path], list[str]]:
-    """Return the folders of bundles, sorted by name, and which folders can't be looked into."""
-    found: dict[str, Path] = {}
-    reasons = []
-    for folder in search_path():
-        try:
-            names = os.listdir(folder)  # noqa: PTH208
-        except OSError as error:
-            reasons.append(f"{folder} can't be read: {error.strerror}")
-            continue
-        for name in names:
-            # What is hidden is a bundle that is being written, or was when that was cut off.
-            if not name.startswith(".") and _holds_manifest(folder / name):
-                found.setdefault(name, folder / name)
-    return [found[name] for name in sorted(found)], reasons
-
-
-def _holds_manifest(folder: Path) -> bool:
-    """Whether a folder has a manifest of any kind, or may have one that can't be seen."""
-    try:
-        os.lstat(folder / MANIFEST)
-    except PermissionError:
-        return True
-    except OSError:
-        return False
-    return True
-
-
-def find(name_or_path: str | os.PathLike[str]) -> Path:
-    """Return the folder of a bundle, or the path of a bare `.tflite`.
-
-    Raises
-    ------
-    ModelNotFound
-        Where there is neither; the message names the bundles that there are.
-    """
-    text = os.fspath(name_or_path)
-    path = Path(text)
-    # A name means the installed bundle, also where a folder here happens to be called the same.
-    if text and "/" not in text and os.sep not in text and text not in (".", ".."):
-        for folder in search_path():
-            if os.path.isfile(folder / text / MANIFEST):  # noqa: PTH113 - pathlib's raise
-                return folder / text
-    if os.path.isfile(path / MANIFEST) or os.path.isfile(path):  # noqa: PTH113 - pathlib's raise
-        return path
-    if os.path.isdir(path):  # noqa: PTH112
-        made = Path(f"{path}-model")  # what `train` calls the bundle of a folder of photos
-        meant = f": did you mean {os.fspath(made)!r}?" if os.path.isfile(made / MANIFEST) else ""  # noqa: PTH113
-        raise ModelNotFound(f"{text} is a folder without {MANIFEST}, so it is no bundle{meant}")
-    if path.suffix == ".tflite":
-        raise ModelNotFound(f"no model file {text!r} here: check the path{did_you_mean(text)}")
-    known = [folder.name for folder in bundle_folders()]
-    near = nearest(text, known)
-    did = f"did you mean {near!r}? Else " if near else ""
-    path_meant = "" if near else did_you_mean(text)
-    raise ModelNotFound(
-        f"no model {text!r}: {did}give a .tflite file, a bundle's folder, or one of "
-        f"{', '.join(known)}{path_meant}"
-    )
 
 
 def read_bundle(folder: Path) -> Bundle:
