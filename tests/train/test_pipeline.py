@@ -59,6 +59,16 @@ def test_the_bundle_is_whole_and_nothing_else_is_left(made):
         assert (folder / picture).read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_manifest_has_the_keys_of_shipped_bundles_in_their_order(made):
+    new, shipped = made[0].manifest.document, bundle.read_bundle(bundle.find("digits")).manifest.document
+    assert [key for key in new if key != "robustness"] == list(shipped)
+    for key in ("input", "accuracy", "data", "training", "golden", "confidence", "quantization", "cost"):
+        assert list(new[key]) == list(shipped[key]), key
+    assert list(new["variants"]["int8"]) == list(shipped["variants"]["int8"])
+    one, other = (found["confidence"]["variants"]["int8"] for found in (new, shipped))
+    assert list(one) == list(other)
+
+
 def test_int8_is_whole_per_channel_and_takes_pixels_by_one_bit(made):
     model = bundle.open_model(made[0].folder)
     assert model.file.float_tensors == ()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import keras
 
 from edgecnn.bundle.bundle import bundle_in, read_bundle
-from edgecnn.bundle.manifest.writing import with_accuracies, with_golden, with_sections
+from edgecnn.bundle.manifest.writing import with_accuracies, with_sections
 from edgecnn.bundle.writer import write_models
 from edgecnn.classify.golden import record
 from edgecnn.classify.loader import load
@@ -98,13 +98,13 @@ def publish_network(
             bare = bundle_in(folder, manifest)
             variants = {name: opened.enter_context(load(bare, name)) for name in files}
             judged = judging(variants)
-            manifest = with_golden(manifest, record(variants))
+            golden = record(variants)
         result = judged.result
         _tell(run, judged)
         gate(result, run.allowed_drop, recipe.verify.agreement)
         seconds = sum(e["seconds"] for e in fitted.history) + time.monotonic() - started
         described = describe(
-            data, recipe, fitted, judged, converted, folds,
+            data, recipe, fitted, judged, converted, golden, folds,
             seconds=seconds, machine=describe_board().summary,
         )  # fmt: skip
         top1 = {"int8": result.int8_top1, "float32": result.float_top1, **result.others}

@@ -15,6 +15,7 @@ from edgecnn_train.publish import CALIBRATION
 from edgecnn_train.record import TrainedRecord
 
 if TYPE_CHECKING:
+    from edgecnn.bundle.manifest import Golden
     from edgecnn_train.fit import Fitted
     from edgecnn_train.folds import FoldEstimate
     from edgecnn_train.judge import Judged
@@ -39,6 +40,7 @@ def describe(
     fitted: Fitted,
     judged: Judged,
     converted: Converted,
+    golden: Golden,
     folds: FoldEstimate | None,
     *,
     seconds: float,
@@ -86,6 +88,7 @@ def describe(
                 "versions": _versions(),
             },
             "recipe": _recipe(recipe),
+            "golden": golden._asdict(),
             "confidence": judged.calibrated.as_dict(),
             "quantization": {
                 "method": recipe.quantize.method,

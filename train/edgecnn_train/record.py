@@ -1,4 +1,4 @@
-"""The sections of a trained bundle's manifest that the runtime does not read, as types."""
+"""The sections that a training adds to a bundle's manifest, as types."""
 
 from __future__ import annotations
 
@@ -161,12 +161,16 @@ class RobustnessRecord(_Section):
 
 
 class TrainedRecord(_Section):
-    """All sections of a trained bundle's manifest that the runtime does not read."""
+    """All sections that a training adds to a manifest, in their order.
+
+    `golden` has the fields of `edgecnn.bundle.manifest.Golden`.
+    """
 
     accuracy: AccuracyRecord
     data: DataRecord
     training: TrainingRecord
     recipe: dict[str, Any]
+    golden: dict[str, Any] | None = None
     confidence: ConfidenceRecord
     quantization: QuantizationRecord
     cost: CostRecord | None = None
@@ -181,7 +185,7 @@ class TrainedRecord(_Section):
 
 
 class TrainedModel(NamedTuple):
-    """A trained bundle's manifest, and the sections of it that the runtime does not read."""
+    """A trained bundle's manifest, and the sections of it that its training added."""
 
     manifest: Manifest
     record: TrainedRecord
