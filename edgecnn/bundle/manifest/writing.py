@@ -1,6 +1,7 @@
 """Builds manifests, changes them and writes them: the one place that knows how `bundle.json` is laid out.
 
-A change gives another `Manifest`, checked as if it had been read. Unknown keys stay, at every level.
+A change gives another `Manifest`, checked as if it had been read: BundleError is raised for a value that can't
+be read back. Unknown keys stay, at every level.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from edgecnn.bundle.manifest.reading import check_manifest
 from edgecnn.bundle.manifest.record import FORMAT, MANIFEST
-from edgecnn.io.checked_json import Field, parse_json
+from edgecnn.errors import BundleError
+from edgecnn.io.checked_json import Field, JsonError, parse_json
 from edgecnn.io.json_text import to_json
 
 if TYPE_CHECKING:
@@ -118,5 +120,9 @@ def _changed(manifest: Manifest, **sections: Any) -> Manifest:
 
 
 def _checked(document: Mapping[str, Any]) -> Manifest:
-    # Through its text, so that tuples become lists, and what can't be read back is never written.
-    return check_manifest(Field("", parse_json(to_json(document).encode())), Path(MANIFEST))
+    """Return the manifest. Raises BundleError for a value that could not be read back."""
+    try:
+        # Through its text, so that tuples become lists.
+        return check_manifest(Field("", parse_json(to_json(document).encode())), Path(MANIFEST))
+    except JsonError as error:
+        raise BundleError(f"no bundle can have this {MANIFEST}: {error}; choose another value") from error

@@ -52,6 +52,24 @@ def test_the_variant_is_added(compiler, digits_folder):
     assert listed["int8_edgetpu.tflite"] == hashlib.sha256(DIGITS).hexdigest()
 
 
+def test_keys_of_a_newer_version_stay_in_their_places(compiler, digits_folder):
+    path = digits_folder / "bundle.json"
+    newer = json.loads(path.read_text())
+    del newer["files"]
+    newer = {"first": {"a": [1, {"b": None}]}, **newer}
+    for table in (newer["input"], newer["variants"]["int8"], newer["confidence"]["variants"]["int8"]):
+        table["later"] = [0, 255]
+    newer["title"] = "in two\nlines"
+    path.write_text(json.dumps(newer))
+    seal(digits_folder, read_manifest(path))
+    compiler.install(real.compiled_log(real.DIGITS), DIGITS)
+    compile_bundle(digits_folder)
+    written = json.loads(path.read_text())
+    assert list(written)[-1] == "files"
+    del written["files"], written["variants"]["int8_edgetpu"]
+    assert json.dumps(written) == json.dumps(newer)
+
+
 def test_the_bundle_still_opens(compiler, digits_folder):
     compiler.install(real.compiled_log(real.DIGITS), DIGITS)
     bundle = compile_bundle(digits_folder).bundle

@@ -7,7 +7,7 @@ import edgecnn
 from edgecnn.bundle.bundle import read_bundle
 from edgecnn.bundle.convention import Given
 from edgecnn.classify import golden
-from edgecnn.errors import LabelsError, ModelError, OptionError, OutputError
+from edgecnn.errors import BundleError, LabelsError, ModelError, OptionError, OutputError
 from edgecnn.exchange.importing import import_model
 from tests.models import channels_first, shipped
 
@@ -96,3 +96,30 @@ def test_the_manifest_says_where_it_comes_from(models, digits_file):
     import_model(digits_file, "mine", Given())
     manifest = json.loads((models / "mine" / "bundle.json").read_text())
     assert manifest["imported"] == {"file": digits_file.name, "bytes": digits_file.stat().st_size}
+
+
+def test_the_keys_have_the_order_of_earlier_versions(models, digits_file, tmp_path):
+    """And of scores, only what the file itself says is there: nothing was measured."""
+    labels = tmp_path / "labels.txt"
+    labels.write_text("\n".join(["background", *"123456789"]) + "\n")
+    import_model(digits_file, "plain", Given())
+    import_model(digits_file, "mine", Given(labels))
+    plain, mine = (json.loads((models / name / "bundle.json").read_text()) for name in ("plain", "mine"))
+    head = ["format", "name", "title", "task", "labels", "input", "variants", "imported"]
+    assert list(plain) == [*head, "scores", "golden", "files"]
+    assert list(mine) == [*head, "confidence", "scores", "golden", "files"]
+    assert mine["confidence"] == {
+        "variants": {"int8": {"temperature": 1.0, "threshold": 0.0}},
+        "unknown": {"background": "background"},
+    }
+    assert list(plain["golden"]) == ["inputs", "inputs_sha256", "outputs"]
+    assert list(plain["variants"]["int8"]) == ["file", "sha256", "bytes", "macs"]
+    assert list(plain["files"])[-1] == "bundle.json"
+
+
+def test_a_label_that_no_bundle_can_have_is_refused(models, digits_file, tmp_path):
+    labels = tmp_path / "labels.txt"
+    labels.write_text("\n".join(["x" * 501, *"123456789"]) + "\n")
+    with pytest.raises(BundleError, match=r"labels\[0\] is 'xxx.*, expected a text of 1 to 500 characters"):
+        import_model(digits_file, "mine", Given(labels))
+    assert list(models.iterdir()) == []
