@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -161,8 +162,9 @@ def test_what_is_left_out_is_no_fact(folder):
     assert (bundle.facts, bundle.golden, bundle.confidence) == (Facts(), None, {})
     for key in ("confidence", "golden"):
         change(folder, key, None)
-    manifest = bundle.manifest._replace(document=json.loads(path.read_text()))
-    assert read_bundle(folder) == bundle._replace(manifest=manifest)
+    assert read_bundle(folder) == bundle._replace(
+        manifest=replace(bundle.manifest, document=json.loads(path.read_text()))
+    )
 
 
 def test_facts_are_what_the_manifest_says(folder):
