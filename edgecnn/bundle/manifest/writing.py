@@ -1,7 +1,7 @@
 """Builds manifests, changes them and writes them: the one place that knows how `bundle.json` is laid out.
 
-A change gives another `Manifest`, checked as if it had been read: BundleError is raised for a value that can't
-be read back. Unknown keys stay, at every level.
+A change gives another `Manifest`, checked as if it had been read; a value that can't be read back raises
+BundleError. Unknown keys stay, at every level.
 """
 
 from __future__ import annotations
