@@ -12,16 +12,16 @@ one line and exits with code 1.
     │   ├── BundleError     (ValueError)         a bundle whose parts do not fit together
     │   ├── LabelsError     (ValueError)         labels that do not fit the model's outputs
     │   └── AnswerError     (ValueError)         a model that answered NaN or infinity
-    ├── ImageError          (ValueError)         a picture that can't be read or is of the wrong kind
-    │   └── DecoderClosed   (ValueError)         one that came when the run was ending
+    ├── ImageError          (ValueError)         an image that can't be read or is of the wrong kind
+    │   └── DecoderClosed   (ValueError)         one that came while the run was ending
     ├── CameraError         (OSError)            a source that does not open or stops delivering
     ├── EngineError         (RuntimeError)       an engine that is missing or fails while it runs
     │   ├── EngineLost      (RuntimeError)       one whose process crashed or hung
     │   └── EngineRestarted (RuntimeError)       one that overran or crashed, and runs again
-    ├── DataError           (ValueError)         a data set that can't be trained on
+    ├── DataError           (ValueError)         a dataset that can't be trained on
     ├── RecipeError         (ValueError)         a training recipe with a wrong key or value
     ├── GateError           (ValueError)         a trained model that is not good enough to publish
-    ├── BenchError          (RuntimeError)       a measurement that is not to be trusted
+    ├── BenchError          (RuntimeError)       a measurement that can't be trusted
     ├── CompileError        (RuntimeError)       a model that was not compiled for the Edge TPU
     ├── OutputError         (OSError)            a result that can't be written
     ├── OptionError         (ValueError)         an option's value that can't be understood
@@ -36,7 +36,7 @@ class EdgeCnnError(Exception):
 
 
 class ModelError(EdgeCnnError, ValueError):
-    """A file that is no TFLite image classifier, or one that the engine rejects."""
+    """A file that is not a TFLite image classifier, or one that the engine rejects."""
 
 
 class ModelNotFound(ModelError, FileNotFoundError):
@@ -56,11 +56,11 @@ class AnswerError(ModelError):
 
 
 class ImageError(EdgeCnnError, ValueError):
-    """A picture that can't be read, or an array of the wrong kind."""
+    """An image that can't be read, or an array of the wrong kind."""
 
 
 class DecoderClosed(ImageError):
-    """An image that was not decoded, because what decodes is ending."""
+    """An image that was not decoded because the decoder is closing."""
 
 
 class CameraError(EdgeCnnError, OSError):
@@ -80,7 +80,7 @@ class EngineRestarted(EngineError):
 
 
 class DataError(EdgeCnnError, ValueError):
-    """A data set that can't be trained on."""
+    """A dataset that can't be trained on."""
 
 
 class RecipeError(EdgeCnnError, ValueError):
@@ -92,7 +92,7 @@ class GateError(EdgeCnnError, ValueError):
 
 
 class BenchError(EdgeCnnError, RuntimeError):
-    """A measurement that is not to be trusted, where only a quiet one was wanted."""
+    """A measurement that can't be trusted where only a quiet one is accepted."""
 
 
 class CompileError(EdgeCnnError, RuntimeError):

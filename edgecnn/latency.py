@@ -1,4 +1,4 @@
-"""Figures about time: percentiles and the interval of a ratio. Pure Python, no dependencies."""
+"""Latency statistics: percentiles, and the confidence interval of a ratio. Pure Python."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Two runs of the same differ by some percent that no interval within a run knows of: where the memory lies,
-# what the caches share. With 95 % no more than this.
+# Two runs of the same program differ by some percent that no interval within a run contains: memory layout,
+# shared caches. In 95 % of cases by no more than this.
 BETWEEN_RUNS = 0.03
-# Into how many parts a run is cut to see how it drifts, and Student's t at 97.5 % with 1 to 7 degrees.
+# Number of batches to measure drift, and Student's t at 97.5 % with 1 to 7 degrees of freedom.
 BATCHES = 8
 _STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365)
 
@@ -35,7 +35,7 @@ def percentile(values: Sequence[float], q: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """What is shown of one stage's latencies: the least and the percentiles, in milliseconds."""
+    """One stage's latencies: minimum and percentiles, in milliseconds."""
 
     min_ms: float
     p50_ms: float
@@ -45,7 +45,7 @@ class Spread:
     @classmethod
     def of(cls, values_ms: Sequence[float]) -> Spread:
         """Summarize some latencies; at least one is needed."""
-        ordered = sorted(values_ms)  # sorting again what is sorted costs next to nothing
+        ordered = sorted(values_ms)  # sorting sorted values again costs next to nothing
         return cls(ordered[0], *(percentile(ordered, q) for q in (50, 90, 99)))
 
     def as_dict(self) -> dict[str, float]:
@@ -60,10 +60,10 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """A ratio of medians, and where that of another run would lie: its 95 % interval.
+    """A ratio of medians, and the 95 % interval in which another run's would lie.
 
-    The interval is 0 to infinity where nothing is known of how the ratio varies, as of a single block, and
-    NaN where the run was not quiet, so that none is to be stated.
+    The interval is 0 to infinity if the variation is unknown, as with a single block, and NaN if the run was
+    not quiet, so that none should be stated.
     """
 
     value: float
@@ -76,7 +76,7 @@ class Ratio:
 
     @property
     def interval(self) -> str:
-        """The interval as a table shows it; empty where there is none to be stated."""
+        """The interval as a table shows it; empty if none should be stated."""
         return "" if math.isnan(self.low) else f"{self.low:.2f}–{self.high:.2f}"
 
     @property
@@ -85,7 +85,7 @@ class Ratio:
         return f"{self.value:.2f}" + (f" ({self.interval})" if self.interval else "")
 
     def as_dict(self) -> dict[str, float | None]:
-        """Return it as every JSON output has it; null for a limit that is not known."""
+        """Return it as every JSON output has it; null for an unknown limit."""
         limits = {"low": self.low, "high": self.high}
         return {
             "value": round(self.value, 4),
@@ -101,9 +101,9 @@ class Ratio:
 def ratio_of_medians(numerator: Sequence[Sequence[float]], denominator: Sequence[Sequence[float]]) -> Ratio:
     """Return median(numerator) / median(denominator) with its 95 % interval.
 
-    Both are lists of blocks measured alternately, block i of one right beside block i of the other, so that
-    what slows both leaves the ratios of neighbours as they are. See `reach` for the interval. Raises
-    ValueError for what is no pair.
+    Both are lists of blocks measured alternately, block i of one right after block i of the other, so that
+    what slows both leaves the ratios of neighbours unchanged. See `reach` for the interval. Raises
+    ValueError if the blocks do not come in pairs.
     """
     if len(numerator) != len(denominator) or not numerator:
         raise ValueError(f"blocks come in pairs: got {len(numerator)} and {len(denominator)}")
@@ -116,9 +116,9 @@ def ratio_of_medians(numerator: Sequence[Sequence[float]], denominator: Sequence
 
 
 def ratio_of_runs(numerator: Sequence[float], denominator: Sequence[float]) -> Ratio:
-    """Return median(numerator) / median(denominator) with its 95 % interval, for two runs apart.
+    """Return median(numerator) / median(denominator) with its 95 % interval, for two separate runs.
 
-    Both are the medians of blocks. They were not measured side by side, so each varies by itself. Raises
+    Both are the medians of blocks. They were not measured together, so each varies on its own. Raises
     ValueError for no values.
     """
     value = percentile(numerator, 50) / percentile(denominator, 50)
@@ -129,14 +129,14 @@ def ratio_of_runs(numerator: Sequence[float], denominator: Sequence[float]) -> R
 def reach(blocks: Sequence[float]) -> float:
     """Return how far the logarithm of another run's value may lie from this run's, with 95 %.
 
-    The blocks are cut into eight batches, in order, and each becomes its median: a machine that drifts makes
-    neighbouring blocks alike, and to draw blocks at random, as a bootstrap does, would take them for
-    independent. How far the batches' logarithms lie apart gives the interval for one more of them (Student's
-    t, a prediction interval): another run is no better than another batch. What differs between runs and
-    never within one is added: `BETWEEN_RUNS`. docs/bench.md has how often that holds.
+    The blocks are cut into eight batches, in order, and each becomes its median: on a machine that drifts,
+    neighbouring blocks are alike, and a bootstrap, which draws blocks at random, would take them for
+    independent. The spread of the batches' logarithms gives the interval for one more batch (Student's t, a
+    prediction interval): another run is no better than another batch. The variation between runs that never
+    shows within one is added: `BETWEEN_RUNS`. docs/bench.md says how often that holds.
     """
     count = min(BATCHES, len(blocks))
-    if count < 2:  # one batch tells nothing of how they vary
+    if count < 2:  # one batch says nothing about variation
         return math.inf
     cuts = [k * len(blocks) // count for k in range(count + 1)]
     logs = [math.log(percentile(blocks[a:b], 50)) for a, b in pairwise(cuts)]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from edgecnn.errors import OptionError
 
-# Beyond these, times and sizes can no longer be reckoned with.
+# Limits that keep times and sizes computable.
 _LEAST, _MOST = 1e-6, 1e9
 
 
 def parse_spec(text: str, defaults: dict[str, float]) -> dict[str, float]:
-    """Return the numbers behind the colon, with `defaults` for those that are not given.
+    """Return the numbers after the colon, with `defaults` for those not given.
 
     Raises
     ------
     OptionError
-        For a key that `defaults` does not have, or a value that is no number, negative or out of all range.
+        For a key that `defaults` lacks, or a value that is not a number, negative or out of range.
     """
     name, _, rest = text.partition(":")
     values = dict(defaults)

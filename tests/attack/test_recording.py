@@ -15,7 +15,7 @@ from tests.attack.forked import Commands
 NOISY = ("live", "--source", "synthetic:fps=60,flicker=60", "--fps", 60, "--show", "none", "--no-overlay")
 FULL = (
     r"recording {name} failed: the (file reaches the limit|disk is full|disk has).*; "
-    r"(\d+) of \2 pictures can be played, in {name}"
+    r"(\d+) of \2 frames can be played, in {name}"
 )
 
 
@@ -78,7 +78,7 @@ def test_lines_beyond_a_limit_of_size_are_counted(commands, tmp_path, option):
     ran = commands.run(*NOISY, "--frames", 60, option, "lines", folder=tmp_path, file_bytes=2_000, limit_s=60)
     assert ran.code == 1
     said, last = ran.err.splitlines()
-    assert said == "edgecnn: lines can't be written: File too large; it is tried again"
+    assert said == "edgecnn: lines can't be written: File too large; trying again"
     missing = re.fullmatch(r"edgecnn: lines lacks (\d+) lines, not written: File too large", last)
     lines = (tmp_path / "lines").read_text()
     assert lines.endswith("\n")

@@ -153,7 +153,7 @@ def test_live_that_is_killed_leaves_whole_lines_and_no_video_that_looks_whole(tm
     )  # fmt: skip
     assert again.returncode == 1
     assert again.stderr == (
-        "edgecnn: 4.part.mkv is there: a recording that was cut off, or that runs now; rename or delete it\n"
+        "edgecnn: 4.part.mkv exists: a recording that was interrupted, or is running; rename or delete it\n"
     )
 
 

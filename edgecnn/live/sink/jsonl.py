@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class JsonlSink(LineSink):
     """Adds `classify --json`'s object with `time`, `captured_ns`, `age_ms` and, where known, `truth`.
 
-    `-` is stdout. A file that is there grows; see `LineFile` for what happens when the disk is full.
+    `-` is stdout. An existing file grows; see `LineFile` for a full disk.
     """
 
     def __init__(self, path: str, stop: threading.Event | None = None) -> None:

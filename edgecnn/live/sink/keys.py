@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 KEYS: dict[str, Command] = {"q": Quit(), " ": Pause(), "s": Save(), "v": Switch()}
-HELP = "q quits, space pauses, s saves the picture, v switches int8 and float"
+HELP = "q quits, space pauses, s saves the frame, v switches int8 and float"
 
 
 def commands(keys: Iterable[str]) -> list[Command]:
-    """Return what these keys ask for; others ask for nothing."""
+    """Return the commands of these keys; other keys have none."""
     return [KEYS[key] for key in (k.lower() for k in keys) if key in KEYS]
 
 
@@ -42,26 +42,26 @@ class TerminalKeys:
                 self.active = True
 
     def pressed(self) -> str:
-        """Return the keys pressed since the last call. Raises OSError where the terminal is gone."""
+        """Return the keys pressed since the last call. Raises OSError if the terminal was closed."""
         if not self.active or not select.select([sys.stdin], [], [], 0)[0]:
             return ""
         pressed = os.read(sys.stdin.fileno(), 64).decode("utf-8", "replace")
-        # Function and arrow keys are letters behind an escape.
+        # Function and arrow keys are letters after an escape.
         return "" if pressed.startswith("\x1b") else pressed
 
     def close(self) -> None:
-        """Put the terminal back."""
+        """Restore the terminal."""
         if self.active:
             import termios
 
             self.active = False
-            with contextlib.suppress(termios.error):  # it is closed, and there is nothing to put back
+            with contextlib.suppress(termios.error):  # it is closed: nothing to restore
                 termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._saved)
 
 
 def _in_background(terminal: int) -> bool:
-    """Whether the system would stop this program for touching its terminal."""
+    """Whether the system would stop this program for changing its terminal."""
     try:
         return os.tcgetpgrp(terminal) != os.getpgrp()
-    except OSError:  # it is not the terminal that this program was started from
+    except OSError:  # not the terminal that started this program
         return False

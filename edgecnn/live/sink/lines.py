@@ -1,4 +1,4 @@
-"""Results in a file that grows by whole lines, and stays whole when the disk is full."""
+"""Appends results to a file by whole lines, also when the disk is full."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ if TYPE_CHECKING:
     from edgecnn.frame import Result
     from edgecnn.live.stats import Stats
 
-# How long a disk that was full is left alone before it is tried again.
+# How long to wait before a full disk is tried again.
 RETRY_S = 5.0
-# How long a pipe may be without a reader at the start.
+# How long to wait for a reader of a pipe at the start.
 READER_S = 5.0
-# How often a full pipe is looked at.
+# How often a full pipe is checked.
 _LOOK_S = 0.1
-# A pipe that nobody reads would block, and a terminal would become ours.
+# A pipe without a reader would block, and a terminal would become the controlling one.
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
 class LineFile:
     """Appends lines to a file, or writes them to stdout for `-`.
 
-    Each line is handed to the system when it is complete, so that a reader sees whole lines. Where one can't
-    be written, what went in of it is taken back, stderr is told, and the file is left alone for 5 s; closing
-    it then raises OutputError with the number of lines that are missing. A file that was deleted is made
-    again; one that was renamed goes on under its new name.
+    Each line is written when it is complete, so a reader sees whole lines. If one can't be written, the part
+    that was written is removed, a line goes to stderr, and the file is not tried again for 5 s; closing it
+    then raises OutputError with the number of missing lines. A deleted file is created again; a renamed one
+    keeps growing under its new name.
 
     Parameters
     ----------
     header
-        The first line of a file that is new.
+        The first line of a new file.
     stop
-        Where it is set, a reader of a pipe is waited for no longer.
+        Ends the wait for a reader of a pipe when set.
     """
 
     def __init__(self, path: str, header: str = "", stop: threading.Event | None = None) -> None:
@@ -56,7 +56,7 @@ class LineFile:
         self._wait_until = 0.0
         self._reason = ""
         self._header = header.encode() + b"\n" if header else b""
-        # Goes in front of the first line that can be written.
+        # Written before the first line.
         self._before = self._header
         self._file: BinaryIO | None = None
         if path == "-" and sys.stdout is None:
@@ -68,7 +68,7 @@ class LineFile:
                 raise OutputError(f"{path} can't be written: {error.strerror}") from error
 
     def write(self, line: str) -> None:
-        """Append a line. Raises BrokenPipeError where whoever read it has gone."""
+        """Append a line. Raises BrokenPipeError if the reader has closed the pipe."""
         if time.monotonic() < self._wait_until:
             self._missing += 1
             return
@@ -83,23 +83,23 @@ class LineFile:
             raise
         except _Stopped:
             self._missing += 1
-            self._reason = "its reader took nothing more"
+            self._reason = "its reader stopped reading"
         except OSError as error:
             if self._path == "-":
                 raise
             if not self._missing:
-                say(f"{self._path} can't be written: {error.strerror}; it is tried again")
+                say(f"{self._path} can't be written: {error.strerror}; trying again")
             self._missing += 1
             self._reason = error.strerror or str(error)
             self._wait_until = time.monotonic() + RETRY_S
 
     def close(self) -> None:
-        """Close the file; may be called twice. Raises OutputError where lines are missing."""
+        """Close the file; may be called twice. Raises OutputError if lines are missing."""
         file, self._file = self._file, None
         if file is not None:
             try:
                 file.close()
-            except OSError as error:  # a network's disk tells only now that it is full
+            except OSError as error:  # a network file system reports only now that it is full
                 self._missing += 1
                 self._reason = error.strerror or str(error)
         missing, self._missing = self._missing, 0
@@ -112,16 +112,16 @@ class LineFile:
         sys.stdout.flush()
         try:
             handle = sys.stdout.fileno()
-        except OSError:  # a notebook's, or a test's
+        except OSError:  # in a notebook or a test
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
         else:
             _write_all(handle, data, self._stop)
 
     def _append(self, data: bytes) -> None:
-        """Write to the end of the file, all of it or nothing. Raises OSError."""
+        """Append to the file, all or nothing. Raises OSError."""
         if self._file is not None and _was_deleted(self._file):
-            say(f"{self._path} was deleted; it is made again")
+            say(f"{self._path} was deleted; creating it again")
             self._file.close()
             self._file = None
         self._file = self._file or self._open()
@@ -135,7 +135,7 @@ class LineFile:
         self._before = b""
 
     def _open(self, wait_s: float = 0.0) -> BinaryIO:
-        """Open the file, and see what comes in front of its next line; see `_open_or_wait`."""
+        """Open the file, and find out what precedes its next line; see `_open_or_wait`."""
         try:
             handle = _open_or_wait(self._path, wait_s)
         except ValueError as error:
@@ -156,27 +156,27 @@ class LineFile:
 
 
 class _Stopped(Exception):
-    """The run ends while a reader is waited for."""
+    """The run ended while waiting for a reader."""
 
 
 def _write_all(handle: int, data: bytes, stop: threading.Event | None) -> None:
-    """Write all of it; to a pipe or terminal as its reader takes it, so that a signal can end the wait.
+    """Write all data; to a pipe or terminal at the reader's pace, so that a signal can end the wait.
 
     Raises OSError, and _Stopped.
     """
     left = memoryview(data)
     waits = not stat.S_ISREG(os.fstat(handle).st_mode)
-    while left:  # what takes only a part of it says why when it gets the rest
+    while left:  # after a partial write, the next one raises the reason
         if waits and not select.select([], [handle], [], _LOOK_S)[1]:
             if stop is not None and stop.is_set():
                 raise _Stopped
             continue
-        # A pipe that can be written to takes so much without a wait (pipe(7)).
+        # A writable pipe takes this much without blocking (pipe(7)).
         left = left[os.write(handle, left[: select.PIPE_BUF] if waits else left) :]
 
 
 def _open_or_wait(path: str, wait_s: float) -> int:
-    """Open a file for appending; where it is a pipe, wait so long for a reader. Raises OSError."""
+    """Open a file for appending; for a pipe, wait up to `wait_s` for a reader. Raises OSError."""
     end = time.monotonic() + wait_s
     while True:
         try:
@@ -185,12 +185,12 @@ def _open_or_wait(path: str, wait_s: float) -> int:
             if error.errno != errno.ENXIO:
                 raise
             if time.monotonic() >= end:
-                raise OSError(error.errno, "nobody reads from this pipe") from error
+                raise OSError(error.errno, "no process reads from this pipe") from error
         time.sleep(0.05)
 
 
 class LineSink(Sink):
-    """Adds a line for each result to a `LineFile`; a kind of file says what stands in it."""
+    """Adds a line for each result to a `LineFile`; subclasses format it."""
 
     needs_picture = False
 
@@ -199,7 +199,7 @@ class LineSink(Sink):
         self._gone = False
 
     def line(self, result: Result) -> str:
-        """Return a result's line, without its end."""
+        """Return a result's line, without the line break."""
         raise NotImplementedError
 
     def show(self, result: Result, stats: Stats) -> None:  # noqa: ARG002 - the line has its own
@@ -210,11 +210,11 @@ class LineSink(Sink):
             self._gone = True
 
     def poll(self, stats: Stats) -> Sequence[Command]:  # noqa: ARG002 - a sink's signature
-        """Ask for the end where whoever read it has seen enough."""
+        """Quit when the reader has closed the pipe."""
         return [Quit()] if self._gone else []
 
     def close(self) -> None:
-        """Close the file. Raises OutputError where results are missing in it."""
+        """Close the file. Raises OutputError if results are missing in it."""
         self._lines.close()
 
 
@@ -224,7 +224,7 @@ def _was_deleted(file: BinaryIO) -> bool:
 
 
 def _begins_with(path: Path, header: bytes) -> bool:
-    """Whether a file has this first line; true for one that may not be read."""
+    """Whether a file has this first line; true if it can't be read."""
     try:
         with path.open("rb") as file:
             return file.read(len(header)).splitlines() == header.splitlines()
@@ -233,10 +233,10 @@ def _begins_with(path: Path, header: bytes) -> bool:
 
 
 def _ends_torn(path: Path) -> bool:
-    """Whether a file ends within a line: a power cut leaves that."""
+    """Whether a file ends within a line, as after a power cut."""
     try:
         with path.open("rb") as file:
             file.seek(-1, os.SEEK_END)
             return file.read(1) != b"\n"
-    except OSError:  # it may be written, but not be read
+    except OSError:  # writable, but not readable
         return False

@@ -21,11 +21,11 @@ COLUMNS = (
 
 
 class CsvSink(LineSink):
-    """Adds a row for each result: the label that is shown, and that of the frame alone.
+    """Adds a row for each result: the label that is shown, and the frame's own.
 
-    `score` belongs to the best class of the averages, or of the frame where nothing is averaged. CSV can't
-    escape control characters, so they become visible signs. `-` is stdout. A file that is there grows; see
-    `LineFile` for what happens when the disk is full.
+    `score` is that of the best class by averaged scores, or by the frame's own without smoothing. CSV can't
+    escape control characters, so they become visible signs. `-` is stdout. An existing file grows; see
+    `LineFile` for a full disk.
     """
 
     def __init__(self, path: str, stop: threading.Event | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The live view in a terminal: steady over SSH at 80 columns, plain lines where there is no terminal."""
+"""The live view in a terminal: readable over SSH at 80 columns, plain lines without a terminal."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 REDRAW_S = 0.1
 PLAIN_LINE_S = 1.0
-# How wide a bar is, and at least the names beside it.
+# The width of a bar, and the least width of the names next to it.
 _BAR, _NAME = 24, 12
 
 
 class TerminalSink(Sink):
-    """Redraws ten times a second; the keys work where someone is at the terminal.
+    """Redraws ten times a second; keys work in an interactive terminal.
 
     The console is one of `edgecnn.io.printable.open_console`.
     """
@@ -48,20 +48,20 @@ class TerminalSink(Sink):
         self._newest: Result | None = None
         self._paused = self._gone = False
         self._widest = _NAME
-        console.print("the picture itself: --show web has it for any browser", style="dim", soft_wrap=True)
+        console.print("to see the frames: --show web, in any browser", style="dim", soft_wrap=True)
         if console.is_terminal and not console.is_dumb_terminal:
             self._live = Live(console=console, auto_refresh=False, transient=True)
             self._live.start()
-        self._keys = TerminalKeys()  # last: nothing gives the terminal back when this fails
+        self._keys = TerminalKeys()  # last: the terminal is not restored if this fails
 
     def show(self, result: Result, stats: Stats) -> None:
-        """Draw, if it is time to."""
+        """Redraw if due."""
         self._newest = result
         if time.monotonic() >= self._next:
             self._draw(result, stats)
 
     def poll(self, stats: Stats) -> Sequence[Command]:
-        """Look at the keys; a terminal that was closed ends the loop."""
+        """Read the keys; a closed terminal ends the loop."""
         if self._newest and self._live and stats.paused != self._paused:
             self._draw(self._newest, stats)
         pressed = ""
@@ -80,7 +80,7 @@ class TerminalSink(Sink):
 
     @contextlib.contextmanager
     def _terminal(self) -> Iterator[None]:
-        """Note that the terminal was closed instead of failing."""
+        """Record that the terminal was closed, instead of failing."""
         try:
             yield
         except OSError as error:
@@ -89,7 +89,7 @@ class TerminalSink(Sink):
             self._gone = True
 
     def close(self) -> None:
-        """Give the terminal back as it was."""
+        """Restore the terminal."""
         self._keys.close()
         live, self._live = self._live, None
         if live:
@@ -106,10 +106,10 @@ class TerminalSink(Sink):
         return Group(table, self._bars(result.ranking[:3]), figures, Text(), keys)
 
     def _bars(self, ranking: Sequence[Prediction]) -> Table:
-        """Draw the best classes, with names in full where there is room."""
+        """Draw the best classes, with full names if there is room."""
         names = [printable(prediction.label) for prediction in ranking]
         room = max(_NAME, self._console.width - _BAR - len("  100.0%") - 2)
-        # Never narrower again, so that bars do not move whenever another class comes.
+        # Never narrower, so that bars do not move when another class appears.
         self._widest = min(room, max(self._widest, *map(cell_len, names)))
         table = _grid(self._widest, overflow="ellipsis")
         for name, prediction in zip(names, ranking, strict=True):
@@ -145,15 +145,15 @@ def _grid(width: int, overflow: OverflowMethod) -> Table:
 
 
 def of_this_frame(result: Result) -> str:
-    """Return the answer of the newest frame alone, and its best score."""
+    """Return the newest frame's own answer, and its best score."""
     best = result.predictions[0]
     return f"{result.label}, nearest {best.label} {best.score:.3f}" if result.unknown else _scored(best)
 
 
 def plain_line(result: Result, stats: Stats) -> str:
-    """Return one line about now, for logs and pipes."""
+    """Return one line on the current state, for logs and pipes."""
     best = result.ranking[0]
-    # Where the answer is not the class of the best score, both are said.
+    # Both are shown if the answer is not the class of the best score.
     answer = "" if best.label == result.shown else f"{result.shown}  "
     frame = f"  frame {of_this_frame(result)}" if result.steady else ""
     timings = result.timings

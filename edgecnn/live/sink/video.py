@@ -1,4 +1,4 @@
-"""The live picture as a video file, with the figures on it or without."""
+"""Records the live frames as a video file, with or without the overlay."""
 
 from __future__ import annotations
 
@@ -26,42 +26,42 @@ if TYPE_CHECKING:
     from edgecnn.live.stats import Stats
 
 FPS = 15.0
-# What pip's OpenCV can write: MPEG-4 part 2, or one JPEG a picture.
+# What pip's OpenCV can write: MPEG-4 part 2, or one JPEG for each frame.
 CODECS = {".mp4": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
-# With less room than this on the disk a recording ends while it can be closed.
+# A recording ends with less free space than this, while the file can still be closed.
 LEAST_FREE = 64 << 20
 _LATE_S = 1.0
 
 
 class VideoSink(Sink):
-    """Records what the loop sees into a new file, which has its name when it is whole.
+    """Records the loop's frames into a new file, which gets its name when it is complete.
 
-    A live camera is recorded at `fps` pictures a second by the clock, so that the video runs as fast as the
-    scene did: a picture is repeated until the next one is there, and left out where there are more. A
-    processor that can't encode so many makes the video too quick, which is said once. Of files every picture
-    is written once. A thread of its own encodes, so that the loop does not wait for it. Where nothing more
-    can be written, or the file can't be read back at its end, that is said, and `close` raises it.
+    A live camera is recorded at `fps` frames a second by the clock, so that the video plays at the speed of
+    the scene: a frame is repeated until the next one comes, and surplus frames are left out. If the processor
+    can't encode that many, the video plays too fast, which is reported once. Every frame of a file is written
+    once. A separate thread encodes, so the loop does not wait. If nothing more can be written, or the
+    finished file can't be read back, that is reported and `close` raises it.
 
     Parameters
     ----------
     path
-        An .mp4, .mkv or .avi; `%Y-%m-%d %H.%M.%S` and the like stand for the time. Until it is whole it is
-        called NAME.part.mkv; an .mkv or .avi that a power cut ended can be played up to there.
+        An .mp4, .mkv or .avi; `%Y-%m-%d %H.%M.%S` and the like are replaced by the time. Until it is complete
+        it is called NAME.part.mkv; after a power cut, an .mkv or .avi can be played up to there.
     live
-        Whether the source is.
+        Whether the source is a live camera.
     overlay
-        Whether label and figures are drawn on the pictures.
+        Whether label, scores and latencies are drawn on the frames.
     """
 
     def __init__(self, path: str, *, live: bool, fps: float | None = None, overlay: bool = True) -> None:
         try:
             self._path = Path(datetime.now().astimezone().strftime(path))
-        except ValueError as error:  # a byte that is not UTF-8, or a % that stands for nothing
+        except ValueError as error:  # a byte that is not UTF-8, or a % without a meaning
             raise OutputError(f"{path} can't be the name of a recording: {error}") from error
         self._live, self._fps, self._overlay = live, fps or FPS, overlay
         suffix = self._path.suffix.lower()
         if suffix not in CODECS:
-            raise OutputError(f"{path} is no video that can be written: expected {', '.join(CODECS)}")
+            raise OutputError(f"{path} is no video format that can be written: expected {', '.join(CODECS)}")
         self._part = self._path.with_name(f"{self._path.stem}.part{suffix}")
         try:
             there = os.path.lexists(self._path)
@@ -69,13 +69,13 @@ class VideoSink(Sink):
                 self._part.open("xb").close()
         except FileExistsError as error:
             raise OutputError(
-                f"{self._part} is there: a recording that was cut off, or that runs now; rename or delete it"
+                f"{self._part} exists: a recording that was interrupted, or is running; rename or delete it"
             ) from error
         except OSError as error:
             raise OutputError(f"{self._path} can't be written: {error.strerror}") from error
         if there:
             raise OutputError(
-                f"{self._path} is there already: name another file, or put the time in it: %H%M%S"
+                f"{self._path} exists already: name another file, or put the time in its name: %H%M%S"
             )
         self._codec = cv2.VideoWriter.fourcc(*CODECS[suffix])
         self._writer: cv2.VideoWriter | None = None
@@ -90,7 +90,7 @@ class VideoSink(Sink):
         self._thread.start()
 
     def show(self, result: Result, stats: Stats) -> None:
-        """Leave a picture for the recording."""
+        """Pass a frame to the recording thread."""
         with self._changed:
             while not self._live and self._newest is not None and not self._ended:
                 self._changed.wait()
@@ -98,7 +98,7 @@ class VideoSink(Sink):
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Finish the file; may be called twice. Raises OutputError where it is not what was recorded."""
+        """Finish the file; may be called twice. Raises OutputError if it is incomplete."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
@@ -120,7 +120,7 @@ class VideoSink(Sink):
                 say(self._failure)
 
     def _finish(self) -> None:
-        """Close the file, read it back, and give it its name, but never another's. Raises OSError."""
+        """Close the file, read it back and rename it; never replace another file. Raises OSError."""
         if self._writer is not None:
             with quiet_stderr():
                 self._writer.release()
@@ -144,10 +144,10 @@ class VideoSink(Sink):
                 watch.close()
 
     def _describe(self, reason: str) -> str:
-        """Say why the recording is not whole, and what there is of it."""
+        """Return why the recording is incomplete, and how much of it there is."""
         if not self._written:
             return f"{self._path} was not recorded: {reason}"
-        there = f"{self._readable:,} of {self._written:,} pictures can be played, in {self._kept}"
+        there = f"{self._readable:,} of {self._written:,} frames can be played, in {self._kept}"
         return f"recording {self._path} failed: {reason}; {there}"
 
     def _record_all(self) -> None:
@@ -172,19 +172,19 @@ class VideoSink(Sink):
             if not late and time.monotonic() - due > _LATE_S:
                 late = True
                 say(
-                    f"{self._fps:g} pictures a second are more than can be recorded here: the video runs too "
-                    "quickly; ask for fewer with --fps"
+                    f"{self._fps:g} frames a second are more than this machine can record: the video plays "
+                    "too fast; ask for fewer with --fps"
                 )
             with self._changed:
                 if self._changed.wait_for(lambda: self._ended, max(0.0, due - time.monotonic())):
                     return
 
     def _write(self, result: Result, stats: Stats) -> None:
-        picture = annotate(result, stats) if self._overlay else result.frame.pixels
+        image = annotate(result, stats) if self._overlay else result.frame.pixels
         if self._writer is None:
-            self._size = picture.shape[1], picture.shape[0]
+            self._size = image.shape[1], image.shape[0]
             with quiet_stderr():
-                # Where a path is not absolute, FFmpeg takes what stands before a colon for a protocol.
+                # In a relative path, FFmpeg takes the part before a colon for a protocol.
                 self._writer = cv2.VideoWriter(
                     str(self._part.absolute()), cv2.CAP_FFMPEG, self._codec, self._fps, self._size
                 )
@@ -193,14 +193,14 @@ class VideoSink(Sink):
             self._watch = VideoFileWatch(self._part, LEAST_FREE)
         if self._watch is not None:
             self._watch.check(self._written, self._fps, self._size[0] * self._size[1])
-        if (picture.shape[1], picture.shape[0]) != self._size:
-            picture = cv2.resize(picture, self._size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-        self._writer.write(picture)
+        if (image.shape[1], image.shape[0]) != self._size:
+            image = cv2.resize(image, self._size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        self._writer.write(image)
         self._written += 1
 
 
 def _failure_of(work: Callable[[], None]) -> str:
-    """Do something; return why it failed, or nothing."""
+    """Call it; return why it failed, or an empty string."""
     try:
         work()
     except Exception as error:  # noqa: BLE001 - a recording that fails must not end the loop

@@ -1,4 +1,4 @@
-"""Whether a video file gets what is written to it, and can be read back: OpenCV tells of no failure."""
+"""Checks that a video file grows and can be read back: OpenCV reports no failure."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from edgecnn.io.quiet import quiet_stderr
 if TYPE_CHECKING:
     from pathlib import Path
 
-# A check is due after so long, or after so many bytes.
+# A check is due after this time, or after this many bytes.
 _CHECK_S = 1.0
 _CHECK_BYTES = 1 << 19
-# Room that is kept in the file for its end, which has an index, beside what comes until the next check.
+# Space reserved for the end of the file, which has an index, in addition to what comes until the next check.
 _END_BYTES = 1 << 20
 _INDEX_BYTES = 32
-# How far is tried in one step. File systems without holes fill with zeros up to there.
+# How far ahead one step tries. File systems without holes fill it with zeros.
 _STEP_BYTES = 1 << 24
 _NEAR_BYTES = 1 << 16
-# FFmpeg keeps so much before it writes: bytes, and seconds of a Matroska file.
+# FFmpeg buffers this much before it writes: bytes, and seconds of a Matroska file.
 _HELD_BYTES = 1 << 16
 _HELD_S = 10
-# The least that a picture takes: a bit for each block of 16×16 pixels, and its head.
+# The smallest size of a frame: a bit for each block of 16×16 pixels, and its header.
 _LEAST_HEAD = 8
 _BLOCK_PIXELS = 256
 _REASONS = {
@@ -35,18 +35,18 @@ _REASONS = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
 }
-# How long pictures are counted at most, and how many of them while stderr is kept quiet.
+# The longest time to count frames, and how many are counted while stderr is quiet.
 _COUNT_S = 20.0
 _COUNT_AT_ONCE = 50
 
 
 class VideoFileWatch:
-    """Watches a file that a native library writes, from the thread that writes it; to be closed.
+    """Watches a file that a native library writes, from the thread that writes it. Close it at the end.
 
     Parameters
     ----------
     least_free
-        With fewer free bytes than this on the disk it counts as full.
+        The disk counts as full with fewer free bytes than this.
     """
 
     def __init__(self, path: Path, least_free: int) -> None:
@@ -58,14 +58,14 @@ class VideoFileWatch:
         self._fits_bytes = 0
 
     def check(self, written: int, fps: float, pixels: int) -> None:
-        """Raise OSError, with a reason for a person, where the file no longer takes what is written.
+        """Raise OSError, with a reason to show, if the file no longer accepts data.
 
         Parameters
         ----------
         written
-            How many pictures the library was given so far.
+            Number of frames given to the library so far.
         pixels
-            How many each of them has.
+            Number of pixels in each frame.
         """
         size = os.fstat(self._handle).st_size
         now = time.monotonic()
@@ -75,33 +75,33 @@ class VideoFileWatch:
         free = shutil.disk_usage(self._path.parent).free
         if free < self._least_free:
             raise OSError(
-                f"the disk has {free >> 20} MB free, and a recording leaves {self._least_free >> 20} MB"
+                f"the disk has {free >> 20} MB free, and a recording keeps {self._least_free >> 20} MB"
             )
         self._require_room(size, _END_BYTES + 2 * (size - self._checked_bytes) + _INDEX_BYTES * written)
         self._require_growth(size, written, fps, pixels)
         self._due, self._checked_bytes = now + _CHECK_S, size
 
     def settle(self) -> None:
-        """Have the system write the file to its disk. Raises OSError where that fails."""
+        """Flush the file to disk. Raises OSError if that fails."""
         os.fsync(self._handle)
         self._require_there()
 
     def close(self) -> None:
-        """Let go of the file; may be called twice."""
+        """Close the handle; may be called twice."""
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
 
     def _require_there(self) -> None:
         try:
-            there = os.stat(self._path)  # noqa: PTH116 - beside os.fstat
+            there = os.stat(self._path)  # noqa: PTH116 - next to os.fstat
         except OSError as error:
             raise OSError(error.errno, f"{self._path} is gone: {error.strerror}") from error
         if not os.path.samestat(there, os.fstat(self._handle)):
             raise OSError(f"{self._path} was replaced by another file")
 
     def _require_room(self, size: int, ahead: int) -> None:
-        """Raise OSError where the file can't become so much larger, or takes nothing at all."""
+        """Raise OSError if the file can't grow that much, or accepts nothing at all."""
         if size + ahead <= self._fits_bytes:
             self._try(size, size + _NEAR_BYTES)
             return
@@ -113,7 +113,7 @@ class VideoFileWatch:
             self._fits_bytes = size + ahead + _STEP_BYTES
 
     def _try(self, size: int, place: int) -> None:
-        """Write a byte beyond the end and take it back: only this asks limits, quota and file system."""
+        """Write a byte beyond the end and remove it: only this tests limits, quota and file system."""
         try:
             try:
                 os.pwrite(self._handle, b"\0", place)
@@ -123,25 +123,26 @@ class VideoFileWatch:
             raise OSError(error.errno, _REASONS.get(error.errno or 0, error.strerror)) from error
 
     def _require_growth(self, size: int, written: int, fps: float, pixels: int) -> None:
-        """Raise OSError where more pictures left no trace than FFmpeg ever holds back."""
+        """Raise OSError if more frames are missing from the file than FFmpeg ever buffers."""
         if size > self._grown_bytes or not self._grown_at:
             self._grown_bytes, self._grown_at = size, max(1, written)
         held = max(_HELD_S * fps, _HELD_BYTES / (pixels / _BLOCK_PIXELS / 8 + _LEAST_HEAD))
         if written - self._grown_at > held:
-            raise OSError(f"the file has not grown for {written - self._grown_at:,} pictures")
+            raise OSError(f"the file has not grown for {written - self._grown_at:,} frames")
 
 
 def count_readable(path: Path, written: int) -> int:
-    """Return how many pictures of a video can be read, 0 where it can't be opened.
+    """Return how many frames of a video can be read; 0 if it can't be opened.
 
-    Where first, last and number are as written, that is `written`; else they are counted, for at most 20 s.
+    If the first and last frame can be read and the count is right, that is `written`; else they are counted,
+    for at most 20 s.
     """
     capture = _open(path)
     try:
         with quiet_stderr():
             if not capture.read()[0]:
                 return 0
-            # Matroska tells its length in time, which makes the number a little less exact.
+            # Matroska stores its length as a time, so the number of frames may be off by one.
             told = round(capture.get(cv2.CAP_PROP_FRAME_COUNT))
             if written - 1 <= told <= written + 1:
                 capture.set(cv2.CAP_PROP_POS_FRAMES, min(told, written) - 1)

@@ -46,12 +46,12 @@ def why_no_window() -> str | None:
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return "there is no display (DISPLAY and WAYLAND_DISPLAY are not set)"
     named = os.environ.get("DISPLAY"), os.environ.get("WAYLAND_DISPLAY")
-    return None if _display_answers(*named) else "the display does not answer"
+    return None if _display_answers(*named) else "the display does not respond"
 
 
 @functools.cache
 def _display_answers(*_named: str | None) -> bool:
-    """Try a window in another process: Qt ends the one in which a display that was named does not answer."""
+    """Try a window in another process: Qt ends the process if the display does not respond."""
     code = "import cv2; cv2.namedWindow('probe', cv2.WINDOW_NORMAL); cv2.destroyAllWindows()"
     try:
         probe = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, timeout=20)  # noqa: S603
@@ -61,9 +61,9 @@ def _display_answers(*_named: str | None) -> bool:
 
 
 class WindowSink(Sink):
-    """Draws label, score, frame rate and latency on the picture.
+    """Shows the frames in a window, with label, score, frame rate and latency.
 
-    The keys are `keys.KEYS`, and `f` for the full screen; closing the window quits.
+    The keys are `keys.KEYS`, and `f` for full screen; closing the window quits.
     """
 
     def __init__(self, console: Console) -> None:  # noqa: ARG002 - a view's signature
@@ -80,19 +80,19 @@ class WindowSink(Sink):
             height, width = result.frame.pixels.shape[:2]
             cv2.resizeWindow(TITLE, width, height)
             self._sized = True
-        picture = annotate(result, stats)
+        image = annotate(result, stats)
         try:
-            cv2.imshow(TITLE, picture)
-        except cv2.error as error:  # the display is gone
+            cv2.imshow(TITLE, image)
+        except cv2.error as error:  # the display was closed
             raise OutputError(f"the window can't be drawn any more: {error.err}") from error
 
     def poll(self, stats: Stats) -> Sequence[Command]:
-        """Let the window draw, and look at the keys."""
+        """Let the window redraw, and read the keys."""
         if self._newest and stats.paused != self._paused:
             self.show(self._newest, stats)
         key = cv2.waitKey(1)
         if self._newest is None:
-            return []  # a window without a picture does not count as visible
+            return []  # a window without an image does not count as visible
         if _was_closed():
             return [Quit()]
         pressed = chr(key & 0xFF) if key >= 0 else ""
@@ -110,21 +110,21 @@ class WindowSink(Sink):
 def _was_closed() -> bool:
     try:
         return cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1
-    except cv2.error:  # OpenCV 5 has no place left to ask when its last window was closed
+    except cv2.error:  # OpenCV 5 raises when its last window is closed
         return True
 
 
 def annotate(result: Result, stats: Stats) -> NDArray[np.uint8]:
-    """Return a copy of the frame with the figures on darkened strips at its top and bottom."""
-    picture = result.frame.pixels.copy()
+    """Return a copy of the frame with the overlay on darkened strips at its top and bottom."""
+    image = result.frame.pixels.copy()
     best, timings = result.ranking[0], result.timings
-    scale = picture.shape[0] / 480
-    top, bottom = picture[: max(1, int(56 * scale))], picture[-max(1, int(64 * scale)) :]
+    scale = image.shape[0] / 480
+    top, bottom = image[: max(1, int(56 * scale))], image[-max(1, int(64 * scale)) :]
     top //= 3
     bottom //= 3
-    if result.seen and result.seen[2:] != (picture.shape[1], picture.shape[0]):
+    if result.seen and result.seen[2:] != (image.shape[1], image.shape[0]):
         x, y, width, height = result.seen
-        cv2.rectangle(picture, (x, y, width, height), _WHITE, max(1, round(scale)))
+        cv2.rectangle(image, (x, y, width, height), _WHITE, max(1, round(scale)))
     answer = f"{best.label}  {best.score:.1%}"
     if best.label != result.shown:
         answer = f"{result.shown}  ({answer})"
@@ -140,7 +140,7 @@ def annotate(result: Result, stats: Stats) -> NDArray[np.uint8]:
         _text(left, line, (18 + 19 * row) * scale, 0.42 * scale, _WHITE)
     for row, prediction in enumerate(result.ranking[:3]):
         _bar(right, prediction, row, scale)
-    return picture
+    return image
 
 
 def _bar(strip: NDArray[np.uint8], prediction: Prediction, row: int, scale: float) -> None:

@@ -343,7 +343,7 @@ def test_a_file_that_is_deleted_is_made_again(tmp_path, stats, capfd):
     sink.show(result(), stats)
     sink.close()
     assert len(path.read_text().splitlines()) == 2, "header and one row"
-    assert capfd.readouterr().err.count(f"{path} was deleted; it is made again") == 1
+    assert capfd.readouterr().err.count(f"{path} was deleted; creating it again") == 1
 
 
 def test_a_file_whose_folder_is_deleted_is_told_at_the_end(tmp_path, stats, capfd, monkeypatch):
@@ -390,7 +390,7 @@ def test_a_pipe_may_get_its_reader_a_moment_later(tmp_path, stats):
 def test_a_pipe_that_nobody_reads_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("edgecnn.live.sink.lines.READER_S", 0.2)
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(OutputError, match="nobody reads from this pipe"):
+    with pytest.raises(OutputError, match="no process reads from this pipe"):
         JsonlSink(str(tmp_path / "pipe"))
 
 

@@ -99,7 +99,7 @@ def test_the_time_stands_in_the_name_and_nothing_is_overwritten(tmp_path, stats)
 def test_a_recording_that_was_cut_off_is_kept(tmp_path, stats):
     cut = tmp_path / "clip.part.mkv"
     cut.write_bytes(b"what a power cut left")
-    with pytest.raises(OutputError, match=r"clip\.part\.mkv is there: a recording that was cut off"):
+    with pytest.raises(OutputError, match=r"clip\.part\.mkv exists: a recording that was interrupted"):
         VideoSink(str(tmp_path / "clip.mkv"), live=False)
     assert cut.read_bytes() == b"what a power cut left"
 
@@ -111,7 +111,7 @@ def test_what_took_the_name_meanwhile_stays(tmp_path, stats, capfd, live):
     sink.show(result(50), stats)
     path.write_text("another's")
     with pytest.raises(
-        OutputError, match=r"was made meanwhile; 1 of 1 pictures can be played, in .*clip\.part\.avi"
+        OutputError, match=r"was made meanwhile; 1 of 1 frames can be played, in .*clip\.part\.avi"
     ):
         sink.close()
     assert path.read_text() == "another's"
@@ -154,12 +154,12 @@ def test_a_full_disk_ends_the_recording_and_not_the_loop(tmp_path, stats, monkey
         time.sleep(0.05)
     with pytest.raises(
         OutputError,
-        match=r"MB free, and a recording leaves .* MB; (\d+) of \1 pictures can be played, in .*clip\.avi",
+        match=r"MB free, and a recording keeps .* MB; (\d+) of \1 frames can be played, in .*clip\.avi",
     ):
         sink.close()
     sink.close()
     assert len(levels(path)) >= 1, "what was recorded before can be played"
-    assert capfd.readouterr().err.count("and a recording leaves") == 1
+    assert capfd.readouterr().err.count("and a recording keeps") == 1
 
 
 def test_an_encoder_that_drops_all_silently_is_noticed_at_the_end(tmp_path, stats):
