@@ -88,7 +88,7 @@ def test_the_time_stands_in_the_name_and_nothing_is_overwritten(tmp_path, stats)
         sink.show(result(50), stats)
     made = tmp_path / f"clip-{time.strftime('%Y')}.avi"
     assert made.stat().st_size > 0
-    with pytest.raises(OutputError, match="is there already"):
+    with pytest.raises(OutputError, match="exists already"):
         VideoSink(str(made), live=False)
     with pytest.raises(OutputError, match=r"expected \.mp4, \.mkv, \.avi"):
         VideoSink(str(tmp_path / "clip.gif"), live=False)
@@ -182,7 +182,7 @@ def test_an_encoder_that_drops_all_silently_is_noticed_at_the_end(tmp_path, stat
     for _ in range(9):
         sink.show(result(50), stats)
     with pytest.raises(
-        OutputError, match=r"not all of it can be read back; 1 of 10 pictures .*clip\.part\.avi"
+        OutputError, match=r"not all of it can be read back; 1 of 10 frames .*clip\.part\.avi"
     ):
         sink.close()
     assert levels(tmp_path / "clip.part.avi"), "what there is stays, under a name that tells"

@@ -71,7 +71,7 @@ def test_a_file_that_stops_growing(watched):
         watch.check(written, 15, 640 * 480)
     for written in range(400, 500):
         watch.check(written, 15, 640 * 480)
-    with pytest.raises(OSError, match=r"has not grown for [\d,]+ pictures"):
+    with pytest.raises(OSError, match=r"has not grown for [\d,]+ frames"):
         watch.check(2000, 15, 640 * 480)
 
 
