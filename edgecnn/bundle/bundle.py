@@ -10,7 +10,7 @@ import errno
 import hashlib
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from edgecnn.bundle.classifier_file import as_classifier, is_open, picture_of
 from edgecnn.bundle.confidence import Confidence
@@ -34,6 +34,10 @@ from edgecnn.io.nearby import did_you_mean, nearest
 from edgecnn.io.printable import printable
 from edgecnn.io.regular import read_regular
 from edgecnn.tflite.file import TfliteFile, read_tflite
+
+if TYPE_CHECKING:
+    from edgecnn.bundle.convention import Range
+    from edgecnn.tflite.file import Tensor
 
 __all__ = [
     "COMPILED",
@@ -143,6 +147,31 @@ class Model(NamedTuple):
     scores: Scores | None = "probabilities"
     thresholds: tuple[float, ...] = ()
     notices: tuple[str, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """The tensors that it takes."""
+        return self.file.inputs
+
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        """The tensors that it gives; the first one has the scores."""
+        return self.file.outputs
+
+    @property
+    def output(self) -> int:
+        """The place of the first of `outputs` among all outputs of the file."""
+        return self.file.output
+
+    @property
+    def value_range(self) -> Range:
+        """The values of pixels 0 and 255 in a float input."""
+        return self.input.value_range
+
+    @property
+    def compiled_for(self) -> str:
+        """The accelerator that alone can run it; "" for none."""
+        return "Edge TPU" if self.file.edge_tpu else "Ethos-U" if self.file.ethos_u else ""
 
 
 def search_path() -> list[Path]:
