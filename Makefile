@@ -44,7 +44,7 @@ lint: $(VENV)/.dev  ## style, words, layers and types
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-format: $(VENV)/.dev  ## mend what can be mended without thinking
+format: $(VENV)/.dev  ## fix what can be fixed automatically
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 Kind = TypeVar("Kind")
 
-# Of a list, of a whole number, and of what an error shows of a value, in characters.
+# The longest list, the largest whole number, and the longest value in an error, in characters.
 _MOST_VALUES, _MOST_NUMBER, _MOST_SHOWN = 100, 2**32, 100
 _WORDS = {
     "int_type": "a whole number",

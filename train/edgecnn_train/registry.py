@@ -1,4 +1,4 @@
-"""Tables of what a recipe can name, and of the code for each name.
+"""Tables of the names in a recipe, and of the code for each name.
 
 Most rows refer to their code as `module:attribute`, which is imported when a recipe asks for it, so that
 recipes are read without TensorFlow. `register` and `augmentation` add rows from outside this package.

@@ -91,7 +91,7 @@ def clear_work(folder: Path) -> None:
 
 
 def _foreign(folder: Path) -> str | None:
-    """Return the name of what training did not write into a folder."""
+    """Return the name of a file in a folder that training did not write."""
     paths = _entries(folder)
     names = [p.name for p in paths]
     for path in paths:

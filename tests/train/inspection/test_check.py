@@ -50,7 +50,7 @@ def found(report, kind):
     """The pictures that a finding names, as sets of ids."""
     ids = [i.id for i in report.seen.items]
     [finding] = [f for f in report.findings if f.kind == kind]
-    return [{ids[p] for p in group} for group in finding.pictures]
+    return [{ids[p] for p in group} for group in finding.images]
 
 
 def to_splits(folder):
@@ -187,7 +187,7 @@ def test_planted_swaps_are_found_with_few_false_alarms(tmp_path):
     named = set().union(*found(report, "swapped-labels"))
     assert len(named & planted) >= 7
     assert len(named - planted) <= 3
-    truth = {s.picture: s.looks_like for s in report.votes.suspects}
+    truth = {s.image: s.looks_like for s in report.votes.suspects}
     for place, item in enumerate(report.seen.items):
         if item.id in named & planted:
             assert (truth[place] + 3) % 10 == item.label

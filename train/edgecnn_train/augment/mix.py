@@ -46,7 +46,7 @@ def cutmix(
 def _span(
     rng: np.random.Generator, share: NDArray[np.float64], length: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Draw where parts of a side begin and end; each has its share, clipped at the image's edges."""
+    """Draw where parts of a side begin and end; each has the drawn length, clipped at the image's edges."""
     middle = rng.uniform(0, length, size=len(share))
     ends = [np.clip(np.rint(middle + s * share * length / 2), 0, length) for s in (-1, 1)]
     return ends[0].astype(np.int64), ends[1].astype(np.int64)

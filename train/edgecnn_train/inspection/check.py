@@ -103,7 +103,7 @@ class CheckReport:
                     "what": f.what,
                     "todo": f.todo,
                     "examples": list(f.examples),
-                    "pictures": [[seen.items[p].id for p in group] for group in f.pictures],
+                    "pictures": [[seen.items[p].id for p in group] for group in f.images],
                 }
                 for f in self.findings
             ],

@@ -33,10 +33,10 @@ def choose_sections(
         members = np.flatnonzero(classes == k)
         some = np.sort(rng.permutation(members)[:10]).tolist()
         sections.append(SheetSection(f"{name}: {len(members):,} images", tuple(cell((p,), "") for p in some)))
-    looks = {s.picture: s.looks_like for s in report.votes.suspects} if report.votes else {}
+    looks = {s.image: s.looks_like for s in report.votes.suspects} if report.votes else {}
     for finding in report.findings:
         cells = []
-        for places in finding.pictures[:_ON_SHEET]:
+        for places in finding.images[:_ON_SHEET]:
             shown = places[:5]
             caption = " | ".join(names[seen.items[p].label] for p in shown)
             if finding.kind == "swapped-labels":
@@ -45,6 +45,6 @@ def choose_sections(
                 caption = " | ".join(f"{names[seen.items[p].label]} ({seen.items[p].split})" for p in shown)
             cells.append(cell(shown, caption))
         if cells:
-            more = f" (the first {_ON_SHEET})" if len(finding.pictures) > _ON_SHEET else ""
+            more = f" (the first {_ON_SHEET})" if len(finding.images) > _ON_SHEET else ""
             sections.append(SheetSection(f"{finding.kind}{more}", tuple(cells)))
     return sections, legend

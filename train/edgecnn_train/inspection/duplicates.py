@@ -140,12 +140,12 @@ def _limits(points: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np
     asked = count if count <= 4000 else max(4000, count // 10)
     sample = np.sort(rng.permutation(count)[:asked])
     rank = min(max(1, round(min(_RANK, count // 4) * asked / count)), asked - 1)
-    strangers = np.zeros(count, np.float32)
+    unrelated = np.zeros(count, np.float32)
     for start in range(0, count if rank else 0, _BLOCK):
         likeness = points[start : start + _BLOCK] @ points[sample].T
         likeness[sample[None] == np.arange(start, start + len(likeness))[:, None]] = -1
-        strangers[start : start + _BLOCK] = np.partition(likeness, asked - rank, axis=1)[:, asked - rank]
-    return np.asarray(np.clip(1 - NEARER * (1 - strangers), LOOSEST, CLOSEST), np.float32)
+        unrelated[start : start + _BLOCK] = np.partition(likeness, asked - rank, axis=1)[:, asked - rank]
+    return np.asarray(np.clip(1 - NEARER * (1 - unrelated), LOOSEST, CLOSEST), np.float32)
 
 
 def _correlations(

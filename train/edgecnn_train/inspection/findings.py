@@ -35,7 +35,7 @@ class DatasetFinding:
     """One thing that was found.
 
     `kind` names it for programs, `what` says it, `examples` name images or classes, `todo` is what to do
-    next. `pictures` are the places in the survey of what is meant, those that belong together in one tuple.
+    next. `images` are places in the survey; images that belong together share a tuple.
     """
 
     kind: str
@@ -43,7 +43,7 @@ class DatasetFinding:
     what: str
     todo: str
     examples: tuple[str, ...] = ()
-    pictures: tuple[tuple[int, ...], ...] = ()
+    images: tuple[tuple[int, ...], ...] = ()
 
 
 def unusable_classes(seen: Survey) -> Iterator[DatasetFinding]:
@@ -148,9 +148,9 @@ def swapped_labels(seen: Survey, votes: LabelVotes | None) -> Iterator[DatasetFi
             f"{votes.asked} most similar images carry one other label",
             "Look at each: some are only unusual. "
             f"About {votes.reach:.0%} of all swapped labels can be seen in this way.",
-            tuple(f"{_name(seen, s.picture)} looks like {names[s.looks_like]} ({s.votes} of {votes.asked})"
+            tuple(f"{_name(seen, s.image)} looks like {names[s.looks_like]} ({s.votes} of {votes.asked})"
                   for s in votes.suspects),
-            tuple((s.picture,) for s in votes.suspects),
+            tuple((s.image,) for s in votes.suspects),
         )  # fmt: skip
     if votes.unclear_classes:
         yield DatasetFinding(

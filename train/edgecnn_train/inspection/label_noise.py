@@ -38,7 +38,7 @@ _BLOCK = 512
 class Suspect:
     """An image whose neighbours carry another label: its place, that label's number, and its votes."""
 
-    picture: int
+    image: int
     looks_like: int
     votes: int
     farther: float

@@ -52,7 +52,7 @@ def answers(
     table = pixel_table(value_range, image.dtype, image.scale, image.zero_point)
     model = Model("the converted model", image.dtype, content, file, (), spec, None)
     with open_engine("auto", model) as engine:
-        raw = np.stack([engine.invoke(table[picture][None])[0].copy() for picture in images])
+        raw = np.stack([engine.invoke(table[image][None])[0].copy() for image in images])
     if scores.dtype == "float32":
         return raw.astype(np.float32)
     return dequantize(raw, scores.scale, scores.zero_point)

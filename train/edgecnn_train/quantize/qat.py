@@ -276,7 +276,7 @@ def _activation(layer: Any) -> str:
 
 
 def _waits_for_relu(layer: Any, after: list[Any]) -> bool:
-    """Tell whether the converter makes one operator of a layer and the ReLU behind it, with one range."""
+    """Return whether the converter makes one operator of a layer and the ReLU behind it, with one range."""
     weighted = isinstance(layer, (*_QUANT, layers.Add)) and _activation(layer) == "linear"
     return weighted and len(after) == 1 and _is_relu(after[0])
 

@@ -4,7 +4,7 @@ Two figures for each layer. `snr_db` compares the two files as they run, so it h
 layers before. `own_snr_db` is the layer alone: the float twin's own inputs go through the int8 file's
 weights and are rounded to its output's steps; the median of the channels, because one channel that
 stretches the range drowns the others and still looks fine in the sum. Layers are sorted by it, worst first;
-softmax, sigmoid and tanh come last, because TFLite prescribes their ranges and nothing can be mended there.
+softmax, sigmoid and tanh come last, because TFLite prescribes their ranges and nothing can be fixed there.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ code { background: #f3f3f3; padding: 0 .25rem }
 </head>
 <body>
 <h1>$title</h1>
-<p><code>edgecnn classify PICTURE --model $name</code></p>
+<p><code>edgecnn classify IMAGE --model $name</code></p>
 $sections
 </body>
 </html>

@@ -74,8 +74,8 @@ def _advice(model: TrainedModel) -> str:
         else f"with more and other images of `{background}`"
     )
     return (
-        f"Train for more epochs (`--epochs`) and with more images, {first}, or with images of what else it "
-        "will see (`--set unknown.negatives=FOLDER`); do not rely on its answer where there may be none "
+        f"Train for more epochs (`--epochs`) and with more images, {first}, or with images of other "
+        "things it will see (`--set unknown.negatives=FOLDER`); do not rely on its answer where there may be none "
         "of its classes."
     )
 
