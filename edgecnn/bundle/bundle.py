@@ -1,7 +1,7 @@
 """A model bundle: a folder with a manifest, labels and the variants of one model.
 
-`bundle.json` is the manifest, which `edgecnn.bundle.manifest` reads. Whatever takes a model takes a bundle's
-name, a bundle's folder, or a bare `.tflite` file.
+`bundle.json` is the manifest, which `edgecnn.bundle.manifest` reads. A function that takes a model takes the
+name or the folder of a bundle, or a bare `.tflite` file.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import errno
 import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
-from edgecnn.bundle.classifier_file import as_classifier, is_open, picture_of
+from edgecnn.bundle.classifier_file import as_classifier, image_shape, is_open
 from edgecnn.bundle.confidence import Confidence
 from edgecnn.bundle.convention import Convention, Given, InputSpec
 from edgecnn.bundle.manifest import (
@@ -25,9 +25,9 @@ from edgecnn.bundle.manifest import (
     Variant,
     read_manifest,
 )
-from edgecnn.bundle.scores import Found, Scores
+from edgecnn.bundle.scores import Found, Scores, scores_notice
 from edgecnn.bundle.search import bundle_folders, find, look_for_bundles, search_path
-from edgecnn.bundle.usage import Usage, check_labels, must_say, scores_notice, scores_of, usage_of_file
+from edgecnn.bundle.usage import Usage, check_labels, must_say, scores_of, usage_of_file
 from edgecnn.errors import BundleError, ModelError
 from edgecnn.io.printable import printable
 from edgecnn.io.regular import read_regular
@@ -60,17 +60,17 @@ __all__ = [
     "survey_bundles",
 ]  # fmt: skip
 LABELS = "labels.txt"
-# Which variant is meant where none is named, if there are others.
+# The default variant of a bundle with several.
 USUAL = "int8"
 
 
 class Bundle(NamedTuple):
-    """A bundle's manifest, and the folder it was read from.
+    """A bundle's manifest, and the folder that it was read from.
 
-    `confidence` has an entry for each variant where the bundle was calibrated; `golden` is None where
-    nothing was recorded; `scores` is None where the graph tells what the output is, `thresholds` are those of
-    a multi-label model's classes, `output` is the name of the output where the model has several. `manifest`
-    has the whole JSON object, whose other keys nobody has checked.
+    `confidence` has an entry for each variant, or none; `golden` is None if nothing was recorded; `scores` is
+    None if the graph shows what the output is; `thresholds` are those of a multi-label model's classes;
+    `output` is the name of the output if the model has several. `manifest` has the whole JSON object, whose
+    other keys are unchecked.
     """
 
     name: str
@@ -92,21 +92,21 @@ class Bundle(NamedTuple):
         return printable(f"Bundle({self.name}: {'; '.join([size, *map(str, self.variants.values())])})")
 
     def default_variant(self) -> str:
-        """Return the variant that is meant where none is named: int8, or the only one that runs anywhere."""
+        """Return the default variant: int8, or the only one that runs on any machine."""
         names = self.portable or tuple(self.variants)
         return names[0] if len(names) == 1 else USUAL
 
     @property
     def portable(self) -> tuple[str, ...]:
-        """The names of the variants that run on any machine: all but the compiled ones."""
+        """The names of the variants that run on any machine: all except compiled ones."""
         return tuple(name for name, variant in self.variants.items() if not variant.compiled)
 
     def read(self, variant: str) -> bytes:
         """Return a variant's bytes, read once and checked against the manifest's hash."""
         if variant not in self.variants:
-            there = ", ".join(self.variants)
+            names = ", ".join(self.variants)
             raise BundleError(
-                f"{self.name} has no variant {variant!r}; it has {there}: choose by --variant, in Python by "
+                f"{self.name} has no variant {variant!r}; it has {names}: choose by --variant, in Python by "
                 "`variant=`"
             )
         entry = self.variants[variant]
@@ -130,11 +130,11 @@ class Bundle(NamedTuple):
 
 
 class Model(NamedTuple):
-    """A model that is ready for an engine: its bytes, what they hold, and how to feed it.
+    """A model that is ready for an engine: its bytes, their content, and how to feed it.
 
-    `bundle` is None for a bare file, `scores` until it has run where the graph does not tell what the output
-    is. `thresholds` are those of a multi-label model's classes, none for the usual one. `notices` are lines
-    for a person.
+    `bundle` is None for a bare file; `scores` is None until it has run, if the graph does not show what the
+    output is. `thresholds` are those of a multi-label model's classes, empty for the default. `notices` are
+    lines for the user.
     """
 
     name: str
@@ -181,7 +181,7 @@ def list_bundles() -> list[Bundle]:
 
 
 def survey_bundles() -> tuple[list[Bundle], list[str]]:
-    """Return what `list_bundles` does, and why each other one is left out, a line each."""
+    """Return what `list_bundles` does, and why each other bundle is left out, one line each."""
     folders, reasons = look_for_bundles()
     found = []
     for folder in folders:
@@ -193,7 +193,7 @@ def survey_bundles() -> tuple[list[Bundle], list[str]]:
 
 
 def read_bundle(folder: Path) -> Bundle:
-    """Read a bundle's manifest and labels. Raises BundleError where they do not fit together."""
+    """Read a bundle's manifest and labels. Raises BundleError if one is damaged or they do not match."""
     path = folder / LABELS
     found = read_manifest(folder / MANIFEST)
     try:
@@ -202,7 +202,7 @@ def read_bundle(folder: Path) -> Bundle:
         raise BundleError(f"{path} can't be read: {error.strerror}; copy the bundle again") from error
     except UnicodeDecodeError as error:
         raise BundleError(f"{path} is no UTF-8 text: copy the bundle again") from error
-    # An editor may have left the last line's end out.
+    # An editor may have removed the last line break.
     if listed.removesuffix("\n") != "\n".join(found.labels):
         raise BundleError(
             f"{path} and {MANIFEST} name different labels: write the same in both, or copy the bundle again"
@@ -211,7 +211,7 @@ def read_bundle(folder: Path) -> Bundle:
 
 
 def bundle_in(folder: Path, manifest: Manifest) -> Bundle:
-    """Return the bundle whose other files are in `folder`, whether its manifest is written yet or not."""
+    """Return the bundle whose other files are in `folder`; its manifest need not be written yet."""
     m = manifest
     return Bundle(
         m.name, folder, m.title, m.labels, m.input, m.variants, m.confidence, m.golden, m.facts, m,
@@ -222,21 +222,21 @@ def bundle_in(folder: Path, manifest: Manifest) -> Bundle:
 def open_model(
     name_or_path: str | os.PathLike[str] | Bundle, variant: str | None = None, given: Given | None = None
 ) -> Model:
-    """Read a model and everything that is known of it.
+    """Read a model and everything that is known about it.
 
     Parameters
     ----------
     name_or_path
         A bundle's name or folder, or a bare `.tflite`, which is its own only variant; or a bundle.
     variant
-        Which of a bundle's variants; None for int8, or for the only one that there is.
+        Which of a bundle's variants; None for int8, or for the only one.
     given
-        What a bare file can't say itself. A bundle names everything but takes other labels and scores.
+        What a bare file does not say. A bundle takes only other labels and scores.
 
     Raises
     ------
     ModelError
-        Or one of its children, with one clear line.
+        Or a subclass, with one clear line.
     """
     given = given or Given()
     if isinstance(name_or_path, Bundle):
@@ -245,7 +245,7 @@ def open_model(
     if not path.is_dir():
         file = read_tflite(data := read_file(path), str(path))
         use = usage_of_file(file, str(path), given, path.parent)
-        # Whoever has no Edge TPU should not look for labels first.
+        # Without an Edge TPU there is no need to look for labels first.
         use.require(
             f"{path} was compiled for the Edge TPU, runs only with one, and" if file.edge_tpu else str(path)
         )
@@ -268,7 +268,7 @@ def _model(name: str, data: bytes, use: Usage, bundle: Bundle | None) -> Model:
 
 
 def bundle_usage(bundle: Bundle, variant: str, given: Given) -> tuple[bytes, Usage]:
-    """Return a variant's bytes, and how it is used: as the manifest says. Raises ModelError."""
+    """Return a variant's bytes, and how it is used by its manifest. Raises ModelError."""
     if option := given.option():
         raise BundleError(f"{bundle.name} is a bundle, which says how its images are: leave {option} out")
     data, spec = bundle.read(variant), bundle.input
@@ -276,11 +276,11 @@ def bundle_usage(bundle: Bundle, variant: str, given: Given) -> tuple[bytes, Usa
     file, size = read_tflite(data, source), (spec.width, spec.height)
     fixed = len(file.inputs) == 1 and len(file.inputs[0].shape) == 4 and not is_open(file.inputs[0])
     file = as_classifier(file, source, bundle.output, None if fixed else size)
-    there = picture_of(file.inputs[0].shape, size)
-    wrong_color = there is not None and there.channels == 1 and spec.color != "gray"
+    shape = image_shape(file.inputs[0].shape, size)
+    wrong_color = shape is not None and shape.channels == 1 and spec.color != "gray"
     if (
-        there is None
-        or (there.height, there.width, there.layout) != (spec.height, spec.width, spec.layout)
+        shape is None
+        or (shape.height, shape.width, shape.layout) != (spec.height, spec.width, spec.layout)
         or wrong_color
     ):
         raise BundleError(
@@ -289,20 +289,20 @@ def bundle_usage(bundle: Bundle, variant: str, given: Given) -> tuple[bytes, Usa
         )
     names = bundle.labels
     if given.labels:
-        from edgecnn.tflite.labels import read_labels  # only a bare file needs it otherwise
+        from edgecnn.tflite.labels import read_labels  # a bundle does not need it otherwise
 
         names = tuple(read_labels(given.labels))
     check_labels(names, file, str(given.labels or bundle.folder / LABELS))
-    said = f"its {MANIFEST}"
+    reason = f"its {MANIFEST}"
     found = scores_of(file, source, given.scores or bundle.scores)
     notices: tuple[str, ...] = ()
     if bundle.scores and not given.scores:
-        found = Found(bundle.scores, said)
+        found = Found(bundle.scores, reason)
     elif must_say(found, file):
         notices = (f"{bundle.name}: {scores_notice(found)}",)
     convention = Convention(
         spec.width, spec.height, spec.color, spec.fit, spec.layout, spec.value_range,
-        dict.fromkeys(("range", "color", "fit", "layout"), said), spec.channel_ranges, spec.resize,
+        dict.fromkeys(("range", "color", "fit", "layout"), reason), spec.channel_ranges, spec.resize,
         background=spec.background,
     )  # fmt: skip
     confidence = bundle.confidence.get(variant, Confidence())

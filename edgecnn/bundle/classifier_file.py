@@ -1,4 +1,4 @@
-"""Which input of a model file takes the image and which output has the scores, or why it is no classifier."""
+"""Finds the input of a model file that takes the image and the output that has the scores."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ LEAST_FLAT_SIDE = 8
 DTYPES = ("uint8", "int8", "float32")
 
 
-class Picture(NamedTuple):
-    """How an image lies in a tensor."""
+class ImageShape(NamedTuple):
+    """The image in a tensor: sides in pixels, channels, and the order of the axes."""
 
     height: int
     width: int
@@ -26,8 +26,8 @@ class Picture(NamedTuple):
     layout: Layout
 
 
-def picture_of(shape: tuple[int, ...], size: tuple[int, int] | None = None) -> Picture | None:
-    """Return how an image lies in a tensor of this shape; None where none does.
+def image_shape(shape: tuple[int, ...], size: tuple[int, int] | None = None) -> ImageShape | None:
+    """Return the image that a tensor of this shape can hold; None if it can hold none.
 
     Parameters
     ----------
@@ -38,42 +38,42 @@ def picture_of(shape: tuple[int, ...], size: tuple[int, int] | None = None) -> P
         return None
     if len(shape) == 4:
         if shape[3] in (1, 3):
-            return Picture(shape[1], shape[2], shape[3], "nhwc")
-        return Picture(shape[2], shape[3], shape[1], "nchw") if shape[1] in (1, 3) else None
+            return ImageShape(shape[1], shape[2], shape[3], "nhwc")
+        return ImageShape(shape[2], shape[3], shape[1], "nchw") if shape[1] in (1, 3) else None
     return _without_channels(shape, size[::-1] if size else None)
 
 
-def _without_channels(shape: tuple[int, ...], sides: tuple[int, ...] | None) -> Picture | None:
-    """Return how an image lies in [1, height, width] or [1, values]; `sides` are its height and width."""
+def _without_channels(shape: tuple[int, ...], sides: tuple[int, ...] | None) -> ImageShape | None:
+    """Return the image in [1, height, width] or [1, values]; `sides` are its height and width."""
     if len(shape) == 3:
         square = shape[1] == shape[2] >= LEAST_FLAT_SIDE
-        return Picture(shape[1], shape[2], 1, "nhwc") if square or sides == shape[1:] else None
+        return ImageShape(shape[1], shape[2], 1, "nhwc") if square or sides == shape[1:] else None
     for channels in (1, 3) if len(shape) == 2 else ():
         side = math.isqrt(shape[1] // channels)
         height, width = sides or (side, side)
         if height * width * channels == shape[1] and (sides or side >= LEAST_FLAT_SIDE):
-            return Picture(height, width, channels, "nhwc")
+            return ImageShape(height, width, channels, "nhwc")
     return None
 
 
 def as_classifier(
     file: TfliteFile, source: str, output: str | None = None, size: tuple[int, int] | None = None
 ) -> TfliteFile:
-    """Return a model file with one output, the one that has the scores, and the shape its input will have.
+    """Return a model file with only the output that has the scores, and its input's final shape.
 
     Parameters
     ----------
     source
-        What to call it in messages.
+        Its name in messages.
     output
-        The name of the output, or its number from 0; None where there is only one.
+        The name of the output, or its number from 0; None if there is only one.
     size
-        Width and height for an input that leaves them open.
+        Width and height, for an input that leaves them open.
 
     Raises
     ------
     ModelError
-        Where it does not take one image and give one score a class; the message says what it takes and gives.
+        If it does not take one image and return one score for each class; the message shows its tensors.
     """
     if len(file.inputs) != 1 or not file.outputs:
         raise ModelError(
@@ -81,7 +81,7 @@ def as_classifier(
             f"{_count(len(file.outputs), 'output')}, expected one image in and scores out"
         )
     image = sized(file.inputs[0], source, size)
-    if picture_of(image.shape, size) is None:
+    if image_shape(image.shape, size) is None:
         raise ModelError(
             f"{source} is no image classifier: its input has the shape {list(image.shape)}, expected "
             "[1, height, width, 1 or 3], [1, 1 or 3, height, width], or a square grey image without channels"
@@ -110,25 +110,25 @@ def as_classifier(
 
 
 def is_open(image: Tensor) -> bool:
-    """Whether an input leaves the image's height or width open: of any size, or of one pixel in the file."""
+    """Whether an input leaves the image's height or width open: -1 in its signature, or one pixel."""
     shape, signature = image.shape, image.signature
     if len(shape) != 4:
         return False
     first = 1 if shape[3] in (1, 3) else 2
-    sides, said = shape[first : first + 2], signature[first : first + 2]
-    return sides == (1, 1) or (-1 in said and 1 in sides)
+    sides, signed = shape[first : first + 2], signature[first : first + 2]
+    return sides == (1, 1) or (-1 in signed and 1 in sides)
 
 
 def sized(image: Tensor, source: str, size: tuple[int, int] | None) -> Tensor:
-    """Return an image's input with the width and height of `size` where it leaves them open.
+    """Return an image's input with the width and height of `size` if it leaves them open.
 
-    Raises ModelError where it does and there is none, or where it does not and has another size.
+    Raises ModelError if they are open and `size` is None, or fixed and different.
     """
     if len(image.shape) != 4 or not is_open(image):
-        picture = picture_of(image.shape, size)
-        if size and picture and len(image.shape) == 4 and (picture.width, picture.height) != size:
+        fixed = image_shape(image.shape, size)
+        if size and fixed and len(image.shape) == 4 and (fixed.width, fixed.height) != size:
             raise ModelError(
-                f"{source} takes {picture.width}×{picture.height} pixels, so it can't get "
+                f"{source} takes {fixed.width}×{fixed.height} pixels, so it can't get "
                 f"--input-size {size[0]}x{size[1]}: leave that out"
             )
         return image
@@ -151,13 +151,13 @@ def _other_size(shape: tuple[int, ...], size: tuple[int, int] | None) -> str:
 
 
 def _pick(file: TfliteFile, source: str, output: str | None) -> TfliteFile:
-    """Return the file with the one output that was named, or that there is."""
+    """Return the file with only the named output, or with its only one."""
     if output is None:
         if len(file.outputs) == 1:
             return file
         raise ModelError(
             f"{source} has {len(file.outputs)} outputs, {_outputs(file)}: choose the one with the scores by "
-            "--output NAME; where none has them, it is no image classifier"
+            "--output NAME; if none has scores, it is no image classifier"
         )
     places = _places(file, output)
     if len(places) != 1:
@@ -171,7 +171,7 @@ def _pick(file: TfliteFile, source: str, output: str | None) -> TfliteFile:
 
 
 def _places(file: TfliteFile, output: str) -> list[int]:
-    """Return which outputs a name means: a tensor's, its signature's, a part of one, or a number."""
+    """Return the outputs that match a tensor's name, its signature's name, a number, or a part of a name."""
     names = [t.name for t in file.outputs]
     signed = dict(file.signature_outputs)
     exact = [k for k, name in enumerate(names) if name == output]
@@ -187,7 +187,7 @@ def _outputs(file: TfliteFile) -> str:
 
 
 def _is_raw(file: TfliteFile, tensor: Tensor) -> bool:
-    """Whether a tensor is the input and takes pixels as they are: uint8 that is cast before it is used."""
+    """Whether a tensor is the input and takes pixels unchanged: uint8 that is cast before use."""
     if tensor is not file.inputs[0] or tensor.dtype != "uint8":
         return False
     place, seen = file.input_places[0], 0
@@ -201,7 +201,7 @@ def _is_raw(file: TfliteFile, tensor: Tensor) -> bool:
     return False
 
 
-# What moves pixels and leaves them what they are.
+# Operators that move pixels without changing their values.
 _MOVING = ("RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS", "STRIDED_SLICE", "SLICE", "REVERSE_V2",
            "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "PAD", "GATHER")  # fmt: skip
 

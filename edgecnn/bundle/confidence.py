@@ -1,4 +1,4 @@
-"""What makes scores mean something: a temperature, and the score below which the answer is `unknown`.
+"""The temperature of scores, and the threshold below which the answer is `unknown`.
 
 A bundle's manifest may have the table `confidence`, written by the trainer for each variant::
 
@@ -7,7 +7,7 @@ A bundle's manifest may have the table `confidence`, written by the trainer for 
       "unknown": {"background": "background" or null, …}
     }
 
-The runtime reads what stands here; the rest of the table is what was measured, for people.
+The runtime reads the keys above; the rest of the table is what was measured, for people.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from edgecnn.io.checked_json import Field
     from edgecnn.tflite.file import Tensor
 
-# Outside of these a temperature makes every score a one, or all of them equal.
+# Beyond these limits a temperature makes one score 1, or all scores equal.
 TEMPERATURES = (0.05, 20.0)
 
 
@@ -34,11 +34,11 @@ class Confidence(NamedTuple):
     Attributes
     ----------
     temperature
-        What logits are divided by before softmax; 1 leaves the model's own probabilities as they are.
+        Divides the logits before softmax; 1 leaves the model's own probabilities as they are.
     threshold
-        The answer is unknown where the best score is below it; 0 for never.
+        The answer is unknown if the best score is below it; 0 for never.
     background
-        The index of the class that stands for everything else: where it is best, the answer is unknown.
+        The index of the class that stands for everything else: if it is best, the answer is unknown.
     """
 
     temperature: float = 1.0
@@ -49,9 +49,9 @@ class Confidence(NamedTuple):
 def read_confidence(
     table: Field | None, labels: tuple[str, ...], variants: Iterable[str]
 ) -> dict[str, Confidence]:
-    """Return each variant's confidence from a manifest's table; none of them for a manifest without one.
+    """Return each variant's confidence from a manifest's table; nothing if it has none.
 
-    Raises JsonError for what is missing or of the wrong kind.
+    Raises JsonError for a value that is missing or wrong.
     """
     if table is None or table.value is None:
         return {}
@@ -79,7 +79,7 @@ def temper(probabilities: NDArray[np.floating[Any]], temperature: float, floor: 
     Parameters
     ----------
     floor
-        What smaller probabilities are taken for; see `smallest`.
+        Replaces smaller probabilities; see `smallest`.
     """
     powers = np.maximum(np.asarray(probabilities, np.float64), floor) ** (1 / temperature)
     scores: NDArray[np.float64] = powers / np.add.reduce(powers, axis=-1, keepdims=True)
@@ -87,10 +87,10 @@ def temper(probabilities: NDArray[np.floating[Any]], temperature: float, floor: 
 
 
 def smallest(output: Tensor) -> float:
-    """Return what a probability of zero is taken for.
+    """Return the value that replaces a probability of zero.
 
-    A quantized zero is anything below half a step, so it counts as half a step, the most that it can stand
-    for: its class stays possible, and doubt grows with the number of such classes. A float zero is smaller
-    than any float32 and stays next to nothing.
+    A quantized zero is anything below half a step, so it counts as half a step, the most that it can be: its
+    class stays possible, and more such classes mean more doubt. A float zero is smaller than any float32 and
+    stays next to zero.
     """
     return output.scale / 2 if output.dtype != "float32" else float(np.finfo(np.float64).tiny)

@@ -1,4 +1,4 @@
-"""How an image becomes a model's input: what a bundle says, and what a bare `.tflite` lets one know."""
+"""How an image becomes a model's input: as a bundle says, or inferred from a bare `.tflite`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
-from edgecnn.bundle.classifier_file import Layout, picture_of
-from edgecnn.bundle.own_metadata import read_own
+from edgecnn.bundle.classifier_file import Layout, image_shape
+from edgecnn.bundle.edgecnn_metadata import read_edgecnn_metadata
 from edgecnn.errors import ModelError
 from edgecnn.tflite.quant import real_range
 
@@ -21,18 +21,18 @@ Color = Literal["gray", "rgb", "bgr"]
 Fit = Literal["crop", "stretch", "pad"]
 Resize = Literal["halved", "area", "linear", "staged"]
 Background = Literal["white", "black", "gray"]
-# What pixels 0 and 255 become.
+# The values that pixels 0 and 255 become.
 Range = tuple[float, float]
 
-# Ranges that models are trained with, and how far a quantized input's may be off and still be one of them.
+# Ranges that models are usually trained with, and how far a quantized input's range may differ from them.
 COMMON_RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
 RANGE_TOLERANCE = 0.02
-# A range that could be right takes at least this share of what a quantized input can stand for.
+# A plausible range covers at least this share of the values that a quantized input can represent.
 _LEAST_SHARE = 0.1
-TOLD = "as it was told"
+GIVEN = "as given"
 _BY_EXPORT, _BY_SAMPLES = (
     "as edgecnn exported it",
-    "what Coral's and TFLite's own samples do with a bare file",
+    "as Coral's and TFLite's own samples do with a bare file",
 )
 
 
@@ -40,12 +40,12 @@ _BY_EXPORT, _BY_SAMPLES = (
 class InputSpec:
     """How an image becomes the model's input.
 
-    `fit` is what happens to the sides' ratio: `crop` cuts out the middle, `stretch` does not keep it, `pad`
-    adds black. With `halved` the middle is up to a fourteenth smaller where that saves an interpolation. A
-    model of three channels whose `color` is `gray` gets the grey image in each of them. `value_range` is
-    what pixels 0 and 255 become before quantization; where channels differ, `channel_ranges` has each one's,
-    in the model's order, and `value_range` spans them. `layout` is the tensor's. `background` is the ground
-    on which transparent images are laid.
+    `fit` decides about the aspect ratio: `crop` cuts out the middle, `stretch` changes the ratio, `pad` adds
+    black. With `halved` the middle is up to a fourteenth smaller if that saves an interpolation. A model of
+    three channels whose `color` is `gray` gets the gray image in each of them. `value_range` is what pixels 0
+    and 255 become before quantization; if channels differ, `channel_ranges` has one for each, in the model's
+    order, and `value_range` spans them. `layout` is the tensor's. `background` is the color behind
+    transparent images.
     """
 
     width: int
@@ -59,15 +59,15 @@ class InputSpec:
     background: Background = "white"
 
 
-# What `own_metadata` may say of an input.
-_OWN: dict[str, tuple[str, ...]] = {
+# The keys of `edgecnn_metadata` for an input, and their values.
+_INSIDE: dict[str, tuple[str, ...]] = {
     "fit": get_args(Fit), "resize": get_args(Resize), "color": get_args(Color),
     "background": get_args(Background),
 }  # fmt: skip
 
 
 class Given(NamedTuple):
-    """What a person says of a bare file, before what the file says of itself; None for nothing.
+    """What a user says about a bare file, which takes priority over its metadata; None if not given.
 
     `labels` is a file of labels, `value_range` one range or one for each channel, `output` the name or number
     of the output that has the scores, `size` the width and height of an input that leaves them open.
@@ -82,7 +82,7 @@ class Given(NamedTuple):
     size: tuple[int, int] | None = None
 
     def option(self) -> str | None:
-        """Return the first option that only a bare file takes and that was given, as it is typed."""
+        """Return the first given option that only a bare file takes, as it is typed; None without one."""
         options = {
             "--range": self.value_range,
             "--fit": self.fit,
@@ -93,7 +93,7 @@ class Given(NamedTuple):
         return next((name for name, value in options.items() if value is not None), None)
 
     def ranges(self) -> tuple[Range, ...]:
-        """Return the ranges that were given: none, one, or one for each channel."""
+        """Return the given ranges: none, one, or one for each channel."""
         if self.value_range is None:
             return ()
         pairs: Any = self.value_range if isinstance(self.value_range[0], Sequence) else [self.value_range]
@@ -101,10 +101,10 @@ class Given(NamedTuple):
 
 
 class Convention(NamedTuple):
-    """How a file's input is to be filled, with the reason for each part that can differ.
+    """How to fill a file's input, with the reason for each part that can differ.
 
-    `value_range` is None where it can't be known and has to be given; `ask` then says how. `notices` are
-    what was inferred, and contradictions, a line each.
+    `value_range` is None if it is not known and must be given; `ask` then says how. `notices` are
+    what was inferred, and contradictions, one line each.
     """
 
     width: int
@@ -121,7 +121,7 @@ class Convention(NamedTuple):
     background: Background = "white"
 
     def spec(self, source: str) -> InputSpec:
-        """Return it as what the runtime needs. Raises ModelError where the range is not known."""
+        """Return it as the runtime takes it. Raises ModelError if the range is not known."""
         if self.value_range is None:
             raise ModelError(f"{source} {self.reasons['range']}: {self.ask}")
         return InputSpec(
@@ -138,18 +138,18 @@ class _Inferred(NamedTuple):
 
 
 def find_convention(file: TfliteFile, given: Given) -> Convention:
-    """Find how a classifier's input is to be filled, from what was given, else from what its file says.
+    """Find how to fill a classifier's input: from what was given, otherwise from its file.
 
-    `file` is one that `classifier_file` has looked at: its input has the shape that it will run at.
+    `file` was returned by `as_classifier`: its input has its final shape.
     """
     image = file.inputs[0]
-    picture = picture_of(image.shape, given.size)
-    assert picture is not None  # noqa: S101 - or it would not be a classifier
-    height, width, channels, layout = picture
+    found_shape = image_shape(image.shape, given.size)
+    assert found_shape is not None  # noqa: S101 - or it would not be a classifier
+    height, width, channels, layout = found_shape
     if given.color in ("rgb", "bgr") and channels == 1:
         raise ModelError(f"--color {given.color} is for three channels, but the model's input has one")
-    said = read_own(file)
-    own: dict[str, Any] = {key: said[key] for key, known in _OWN.items() if said.get(key) in known}
+    inside = read_edgecnn_metadata(file)
+    own: dict[str, Any] = {key: inside[key] for key, known in _INSIDE.items() if inside.get(key) in known}
     if channels == 1:
         own.pop("color", None)
     color: Color = given.color or own.get("color") or ("gray" if channels == 1 else "rgb")
@@ -159,13 +159,13 @@ def find_convention(file: TfliteFile, given: Given) -> Convention:
     if len(image.shape) != 4:
         notices.append(
             f"its input {list(image.shape)} is taken for an image of {width}×{height} {color}: "
-            "say --input-size WxH if it is of another size"
+            "use --input-size WxH for another size"
         )
     many = f"its input has {channels} channel{'s' * (channels > 1)}"
     reasons = {
         "range": found.reason,
-        "color": TOLD if given.color else _BY_EXPORT if "color" in own else many,
-        "fit": TOLD if given.fit else _BY_EXPORT if "fit" in own else _BY_SAMPLES,
+        "color": GIVEN if given.color else _BY_EXPORT if "color" in own else many,
+        "fit": GIVEN if given.fit else _BY_EXPORT if "fit" in own else _BY_SAMPLES,
         "layout": shape,
     }
     spanned = span(found.ranges) if found.ranges else None
@@ -177,58 +177,58 @@ def find_convention(file: TfliteFile, given: Given) -> Convention:
 
 
 def span(ranges: tuple[Range, ...]) -> Range:
-    """Return the range from the lowest to the highest value of some."""
+    """Return the range from the lowest to the highest value of several."""
     return min(low for low, _ in ranges), max(high for _, high in ranges)
 
 
 def show_ranges(value_range: Range, channel_ranges: tuple[Range, ...] = ()) -> str:
-    """Return what pixels 0 and 255 become, in words: `0 and 1`."""
+    """Return the values of pixels 0 and 255 in words: `0 and 1`."""
     pairs = channel_ranges or (value_range,)
     texts = [f"{plain(low)} and {plain(high)}" for low, high in pairs]
     return texts[0] if len(texts) == 1 else f"{', '.join(texts)}, by channel"
 
 
 def plain(value: float) -> str:
-    """Return a number as a person writes it: no −0, at most six digits."""
+    """Return a number as text: no −0, at most six digits."""
     return f"{value + 0.0:.6g}"
 
 
 def _ranges(file: TfliteFile, given: Given, channels: int) -> _Inferred:
-    """Return the ranges by what was given, else by the file; say where the two contradict each other."""
-    told = given.ranges()
-    if not told:
+    """Return the given ranges, or else the file's; add a notice if the two contradict each other."""
+    asked = given.ranges()
+    if not asked:
         return _inferred(file, channels)
-    if len(told) not in (1, channels):
+    if len(asked) not in (1, channels):
         raise ModelError(
-            f"--range has {len(told)} ranges: give one, or one for each of the model's channels, {channels}"
+            f"--range has {len(asked)} ranges: give one, or one for each of the model's channels, {channels}"
         )
     quantized = first_quantized(file)
     if quantized is None or not quantized.scale:
-        return _Inferred(told, TOLD)
+        return _Inferred(asked, GIVEN)
     holds = real_range(quantized.scale, quantized.zero_point, quantized.dtype)
-    whole = span(told)
+    whole = span(asked)
     slack = RANGE_TOLERANCE * (holds[1] - holds[0])
     lost = whole[0] < holds[0] - slack or whole[1] > holds[1] + slack
     tiny = whole[1] - whole[0] < _LEAST_SHARE * (holds[1] - holds[0])
     if not (lost or tiny):
-        return _Inferred(told, TOLD)
+        return _Inferred(asked, GIVEN)
     what = "most pixels become black or white" if lost else "all pixels become nearly the same"
     return _Inferred(
-        told, TOLD, notices=(
-            f"--range {_typed(told)} contradicts the quantization of its input, which stands for "
+        asked, GIVEN, notices=(
+            f"--range {_typed(asked)} contradicts the quantization of its input, which stands for "
             f"{_typed((holds,))}: {what}; {_advice(holds)}",
         ),
     )  # fmt: skip
 
 
 def find_range(file: TfliteFile) -> tuple[Range | None, str]:
-    """Find the range of real values that the model was trained with, and say how that is known."""
+    """Find the range of real values that the model was trained with, and how that is known."""
     found = _inferred(file, 3)
     return (span(found.ranges) if found.ranges else None), found.reason
 
 
 def first_quantized(file: TfliteFile) -> Tensor | None:
-    """Return the quantized tensor that an image arrives in: the input, or what its first operator writes.
+    """Return the quantized tensor that gets the image: the input, or the output of its first operator.
 
     None for a float network.
     """
@@ -242,7 +242,7 @@ def first_quantized(file: TfliteFile) -> Tensor | None:
 
 
 def _inferred(file: TfliteFile, channels: int) -> _Inferred:
-    """Find the ranges in the metadata, unless the quantization of the input contradicts them, else there."""
+    """Find the ranges in the metadata, or in the input's quantization if that contradicts them."""
     image, metadata = file.inputs[0], file.metadata
     quantized = first_quantized(file)
     if quantized is not None and not quantized.scale:
@@ -279,7 +279,7 @@ def _inferred(file: TfliteFile, channels: int) -> _Inferred:
 
 
 def _each(mean: tuple[float, ...], std: tuple[float, ...]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return means and deviations of the same number, one where channels do not differ."""
+    """Return as many means as deviations: one of each if channels do not differ."""
     count = max(len(mean), len(std))
     means, stds = (t * count if len(t) == 1 else t for t in (mean, std))
     if len(means) != len(stds):
@@ -294,7 +294,7 @@ def _listed(values: tuple[float, ...]) -> str:
 
 
 def _advice(holds: Range) -> str:
-    """Return which ranges an input could have been trained with that stands for these values."""
+    """Return the ranges that an input which represents these values could have been trained with."""
     slack = RANGE_TOLERANCE * (holds[1] - holds[0])
     could = [
         r
@@ -314,7 +314,7 @@ def _typed(ranges: tuple[Range, ...]) -> str:
 
 
 def _common(image: Tensor) -> Range | None:
-    """Return the usual range that a quantized tensor stands for."""
+    """Return the usual range that a quantized tensor represents; None if it is another one."""
     found = real_range(image.scale, image.zero_point, image.dtype)
     return next((candidate for candidate in COMMON_RANGES if _near(found, candidate)), None)
 

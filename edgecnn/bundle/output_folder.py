@@ -1,9 +1,9 @@
-"""Where a bundle is written: locked, filled in a hidden folder beside it, and put in place in one step.
+"""Writes a bundle's folder: locks it, fills a hidden folder next to it, and puts that in place in one step.
 
-The hidden folder, `.NAME.edgecnn-` and 16 digits, holds a file that marks it and one of: `part`, which is
-being filled; `bundle`, which is whole (after the exchange it is the bundle that was at the target before);
-`old`, the bundle before, where the system needs three steps for the exchange. Whoever writes the same target
-next finishes or removes what a kill left of these.
+The hidden folder, `.NAME.edgecnn-` and 16 digits, contains a file that marks it and one of: `part`, which is
+being filled; `bundle`, which is complete (after the exchange: the previous bundle); `old`, the previous
+bundle, if the system needs three steps for the exchange. The next writer of the same target finishes or
+removes these after a kill.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgecnn.bundle.owned_files import find_foreign, remove_bundle, remove_unfinished, seal
+from edgecnn.bundle.owned_files import find_unowned, remove_bundle, remove_unfinished, seal
 from edgecnn.errors import EdgeCnnError, OutputError
 from edgecnn.io.lock import lock
 from edgecnn.io.moving import (
@@ -34,23 +34,23 @@ if TYPE_CHECKING:
 
     from edgecnn.bundle.manifest import Manifest
 
-# Room for what is written beside it, such as NAME.report.html: a file's name has at most 255 bytes.
+# Leaves room for longer names next to it, such as NAME.report.html: a file's name has at most 255 bytes.
 _LONGEST_NAME = 200
 
 
 def find_target(path: str | os.PathLike[str], hint: str) -> Path:
-    """Return the real path of a bundle's folder to be, whose last part may be a link to a folder.
+    """Return the real path of a bundle's folder, which may not exist yet; its last part may be a link.
 
     Parameters
     ----------
     hint
-        How a message ends: what to type instead.
+        The end of messages: what to type instead.
 
     Raises
     ------
     OutputError
-        For what can't be a bundle's folder: a file, a dangling link, a name that is too long, and the
-        folders that hold everything else, such as `/`, the home or the current one.
+        For a path that can't be a bundle's folder: a file, a dangling link, a name that is too long, and
+        folders that contain everything else, such as `/`, the home or the current one.
     """
     try:
         if b"\0" in os.fsencode(path):
@@ -61,7 +61,7 @@ def find_target(path: str | os.PathLike[str], hint: str) -> Path:
         real = named.resolve(strict=True) if named.is_symlink() else named.parent.resolve() / named.name
         mode = real.lstat().st_mode if os.path.lexists(real) else stat.S_IFDIR
     except FileNotFoundError as error:
-        raise OutputError(f"{_shown(path)} is a link to something that is not there: {hint}") from error
+        raise OutputError(f"{_shown(path)} is a link to something that does not exist: {hint}") from error
     except RuntimeError as error:  # before Python 3.13
         raise OutputError(f"{_shown(path)} is a link that leads back to itself: {hint}") from error
     except ValueError as error:
@@ -95,7 +95,7 @@ def _unfit(real: Path, mode: int) -> str | None:
 def _is_mount(real: Path) -> bool:
     if os.path.ismount(real):
         return True
-    # What is mounted from the same file system, as containers do, is known to the kernel only.
+    # Only the kernel knows about mounts from the same file system, as containers have.
     try:
         lines = Path("/proc/self/mountinfo").read_bytes().splitlines()
     except OSError:
@@ -110,21 +110,21 @@ def _shown(path: str | os.PathLike[str]) -> str:
 
 
 class Target:
-    """A bundle's folder that this process alone writes, see `hold`."""
+    """A bundle's folder that only this process writes; see `hold`."""
 
     def __init__(self, folder: Path, hint: str) -> None:
         self.folder = folder
         self._hint = hint
 
     def require_replaceable(self) -> None:
-        """Raise OutputError where the folder holds anything that edgecnn did not write."""
+        """Raise OutputError if the folder contains anything that edgecnn did not write."""
         require_replaceable(self.folder, self._hint)
 
     @contextmanager
     def fill(self) -> Iterator[Draft]:
-        """Give a draft of the bundle, which disappears at the end unless it was published.
+        """Yield a draft of the bundle, which is removed at the end unless it was published.
 
-        Raises OutputError for a full disk and the like.
+        Raises OutputError if it can't be written, for example on a full disk.
         """
         stage = self.folder.with_name(hidden_name(self.folder.name))
         try:
@@ -142,20 +142,20 @@ class Target:
 
 
 class Draft:
-    """A bundle that is being written: the files in `folder`, and the manifest that `manifest` is set to."""
+    """A bundle that is being written: the files in `folder`, and its `manifest` once that is complete."""
 
     def __init__(self, target: Path, stage: Path) -> None:
         self._target, self._stage = target, stage
         self.folder = stage / "part"
         self._whole = stage / "bundle"
-        # Written when all other files are there, since it has their hashes.
+        # Written after all other files, since it has their hashes.
         self.manifest: Manifest | None = None
 
     def publish(self, *, replace: bool) -> str | None:
-        """Put the bundle in its place; a bundle that is there is replaced in one step, if that is allowed.
+        """Put the bundle in its place, or replace the previous bundle in one step if `replace` allows it.
 
-        Returns None, or what forbids it, as the end of a sentence that begins with the folder: the draft is
-        then whole, and can still be published beside it.
+        Returns None, or what prevents it, as the end of a sentence that begins with the folder: the draft is
+        then complete and can still be published next to it.
         """
         self._finish()
         try:
@@ -170,20 +170,20 @@ class Draft:
                 flush_folder(self._target.parent)
                 return None
         if not replace:
-            return "is there already"
+            return "already exists"
         if reason := _unreplaceable(self._target):
             return reason
-        _take_over(self._target, self._whole)
+        _copy_permissions(self._target, self._whole)
         exchange(self._whole, self._target, self._stage / "old")
-        # What appeared there until a moment ago is here now, where nobody else writes.
-        if reason := find_foreign(self._whole):
+        # A file that appeared until a moment ago is here now, where no other process writes.
+        if reason := find_unowned(self._whole):
             exchange(self._whole, self._target, self._stage / "old")
             return reason
         flush_folder(self._target.parent)
         return None
 
     def publish_beside(self) -> Path:
-        """Put the bundle under a free name beside its place, and return where it is."""
+        """Put the bundle under a free name next to its place, and return its path."""
         self._finish()
         free = move_to_free(self._whole, self._target)
         flush_folder(free.parent)
@@ -202,7 +202,7 @@ class Draft:
 
 
 def require_replaceable(folder: Path, hint: str) -> None:
-    """Raise OutputError where a folder holds anything that edgecnn did not write, or can't be written to."""
+    """Raise OutputError if a folder contains anything that edgecnn did not write, or can't be written to."""
     try:
         reason = _unreplaceable(folder)
     except OSError as error:
@@ -213,9 +213,9 @@ def require_replaceable(folder: Path, hint: str) -> None:
 
 @contextmanager
 def hold(folder: Path, hint: str) -> Iterator[Target]:
-    """Lock a folder that `find_target` gave, and finish or remove what a killed writer left beside it.
+    """Lock a folder from `find_target`, and finish or remove what a killed writer left next to it.
 
-    Raises OutputError where another process writes it.
+    Raises OutputError if another process writes it.
     """
     with lock(folder, hint) as locked:
         if locked:
@@ -229,17 +229,17 @@ def hold(folder: Path, hint: str) -> Iterator[Target]:
 def _unreplaceable(folder: Path) -> str | None:
     if os.path.lexists(folder) and not os.access(folder, os.W_OK | os.X_OK):
         return "can't be written to"
-    return find_foreign(folder)
+    return find_unowned(folder)
 
 
 def recover(folder: Path) -> None:
-    """Finish or remove what a killed writer left beside a folder that is not written now."""
+    """Finish or remove what a killed writer left next to a folder, unless it is being written."""
     with suppress(OutputError), hold(folder, ""):
         pass
 
 
-def _take_over(source: Path, target: Path) -> None:
-    """Give a folder the permissions and attributes of the one that it replaces, as far as is allowed."""
+def _copy_permissions(source: Path, target: Path) -> None:
+    """Copy a folder's group, permissions and attributes to another one, as far as is allowed."""
     with suppress(OSError):
         os.chown(target, -1, source.stat().st_gid)
     with suppress(OSError):
@@ -248,7 +248,7 @@ def _take_over(source: Path, target: Path) -> None:
 
 
 def _clean(stage: Path, target: Path) -> None:
-    """Remove a hidden folder of ours; finish an exchange that was stopped. Nothing of others is removed."""
+    """Remove a hidden folder of ours, or finish an interrupted exchange. Only edgecnn's files are removed."""
     with suppress(OSError):
         if not stat.S_ISDIR(stage.lstat().st_mode):
             return
@@ -266,7 +266,7 @@ def _clean(stage: Path, target: Path) -> None:
 
 
 def _finish_exchange(stage: Path, target: Path) -> None:
-    """Finish an exchange by three steps that was stopped after the first or the second."""
+    """Finish an exchange by three steps that was interrupted after the first or the second."""
     old, whole = stage / "old", stage / "bundle"
     if not old.is_dir():
         return
@@ -274,7 +274,7 @@ def _finish_exchange(stage: Path, target: Path) -> None:
         try:
             move_new(whole, target)
         except FileExistsError:
-            # Somebody's own is there now, so both are brought to where they can be seen.
+            # Another folder has the name now, so both are moved to where they can be seen.
             for path in (old, whole):
                 echo(f"note: {target} is taken: its bundle is kept in {move_to_free(path, target)}", err=True)
             return

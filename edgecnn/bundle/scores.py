@@ -1,13 +1,13 @@
-"""What the numbers that a model gives are: probabilities, logits, or a probability of each class by itself.
+"""The layouts of outputs: probabilities, logits, or an independent probability for each class.
 
-The graph tells it where it ends in a softmax, a sigmoid or neither. Where it does not, as after operators
-that mix probabilities, the outputs for generated inputs tell it.
+Usually the graph shows which one a model has: it ends in a softmax, a sigmoid or neither. Otherwise, such as
+after operators that mix probabilities, the outputs for generated inputs show it.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -19,18 +19,28 @@ if TYPE_CHECKING:
     from edgecnn.tflite.file import Operator, Tensor, TfliteFile
 
 Scores = Literal["probabilities", "logits", "multi-label"]
-SCORES = ("probabilities", "logits", "multi-label")
-# Where a class of a multi-label model counts as found, unless its bundle or a person says otherwise.
+SCORES: tuple[Scores, ...] = get_args(Scores)
+ASK_FOR_SCORES = f"say --scores {', --scores '.join(SCORES[:-1])} or --scores {SCORES[-1]}"
+# The score that a class of a multi-label model needs, unless its bundle or the user sets another.
 MULTI_LABEL_THRESHOLD = 0.5
+# By layout: how it is used, and the options that change it, as a notice has them.
+_NOTICES: dict[Scores, tuple[str, str]] = {
+    "probabilities": ("they are taken for probabilities", "--scores logits or multi-label"),
+    "logits": ("softmax is applied to them", "--scores probabilities"),
+    "multi-label": (
+        f"a class is found where its score reaches {MULTI_LABEL_THRESHOLD:g}",
+        "--scores probabilities for one class an image",
+    ),
+}
 
-# Operators that change the shape, the order or the type of values, or take some of them.
+# Operators that change the shape, order or type of values; that select some of them.
 _SHAPING = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS", "DEQUANTIZE", "QUANTIZE", "CAST", "TRANSPOSE")
 _TAKING = ("STRIDED_SLICE", "SLICE", "GATHER", "UNPACK", "SPLIT")
 _JOINING = ("PACK", "CONCATENATION")
-# What leaves values between 0 and 1 as they are, or averages them.
+# Operators that leave values between 0 and 1 unchanged; that average them.
 _CLIPPING = ("MINIMUM", "MAXIMUM", "RELU", "RELU6", "RELU_0_TO_1", "RELU_N1_TO_1")
 _AVERAGING = ("MEAN", "AVERAGE_POOL_2D")
-# What gives values of any size: logits, where nothing follows.
+# Operators that write values of any size: logits, if nothing follows.
 _WEIGHING = (
     "FULLY_CONNECTED",
     "CONV_2D",
@@ -40,32 +50,38 @@ _WEIGHING = (
     "LOG_SOFTMAX",
 )
 _ADDING = ("ADD", "SUB", "MUL", "DIV")
-# The origins that operators on several values keep.
+# The kinds of values that operators with several inputs keep.
 _KEPT_BY = (
     dict.fromkeys(_ADDING, ("linear",))
     | dict.fromkeys(_JOINING, ("linear", "sigmoid", "softmax"))
     | dict.fromkeys(_AVERAGING, ("linear", "sigmoid", "softmax", "joined"))
 )
 _DEEPEST = 64
-# How far a sum of probabilities may be off one, and values off the range from 0 to 1.
+# How far a sum of probabilities may differ from 1, and values from the range 0 to 1.
 _FLOAT_TOLERANCE, _MOST_TOLERANCE = 1e-3, 0.3
 
 
 class Found(NamedTuple):
-    """What the numbers are, None where it can't be told, and the reason; `sure` where the graph says it."""
+    """The layout of an output (None if it is unknown), and the reason; `sure` if the graph shows it."""
 
     scores: Scores | None
     reason: str
     sure: bool = True
 
 
+def scores_notice(found: Found) -> str:
+    """Return what was inferred about the scores, and the option that changes it."""
+    use, others = _NOTICES[found.scores or "logits"]
+    return f"{found.reason}; {use}; {others} says otherwise"
+
+
 def classes_of(tensor: Tensor) -> int:
-    """Return how many classes an output tells apart: one value stands for two."""
+    """Return the number of classes that an output separates: one value separates two."""
     return 2 if tensor.size == 1 else tensor.size
 
 
 def scores_of_graph(file: TfliteFile) -> Found:
-    """Tell what a classifier's output is from its graph; see `Found`. Raises ModelError for no scores."""
+    """Find the layout of a classifier's output by its graph. Raises ModelError if it has no scores."""
     place, output = file.output_places[0], file.outputs[0]
     kind, operator, source = _Walk(file).origin(place)
     last = operator.name if operator else ""
@@ -80,7 +96,7 @@ def scores_of_graph(file: TfliteFile) -> Found:
         if output.size == 1:
             return Found("probabilities", "its graph ends in a sigmoid of one value: two classes")
         return Found(
-            "multi-label", f"its graph ends in a sigmoid of {output.size} values: each class by itself"
+            "multi-label", f"its graph ends in a sigmoid of {output.size} values: each class on its own"
         )
     elif kind == "linear":
         return Found("logits", f"its graph ends in {last} without a softmax")
@@ -90,7 +106,7 @@ def scores_of_graph(file: TfliteFile) -> Found:
 
 
 def _of_hidden(written: Tensor) -> Found:
-    """Tell it by the quantization of what a compiled operator writes."""
+    """Find the layout by the quantization of a compiled operator's output."""
     if (written.scale, written.zero_point) in {(1 / 256, 0), (1 / 256, -128)}:
         return Found(
             "probabilities", "its output has steps of 1/256 from 0 on, as probabilities have", sure=False
@@ -99,14 +115,14 @@ def _of_hidden(written: Tensor) -> Found:
 
 
 class _Walk:
-    """Goes back from a tensor to the operator that made its values what they are."""
+    """Goes back from a tensor to the operator that computed its values."""
 
     def __init__(self, file: TfliteFile) -> None:
         self._file = file
         self._known: dict[int, tuple[str, Operator | None, int]] = {}
 
     def origin(self, place: int, depth: int = 0) -> tuple[str, Operator | None, int]:
-        """Return `softmax`, `sigmoid`, `linear`, `hidden` or "", the operator, and what it writes."""
+        """Return `softmax`, `sigmoid`, `linear`, `hidden` or "", the operator, and the tensor it writes."""
         if place not in self._known:
             self._known[place] = ("", None, place)
             if depth < _DEEPEST:
@@ -130,9 +146,9 @@ class _Walk:
         return "", None, place
 
     def _alike(self, name: str, places: list[int], at: int, depth: int) -> tuple[str, Operator | None, int]:
-        """Return the origin that all inputs of an operator have, where the operator keeps it.
+        """Return the origin that all inputs of an operator share, if the operator keeps it.
 
-        Several softmaxes that were joined are `joined`, until they are averaged.
+        Several softmaxes that are concatenated are `joined`, until they are averaged.
         """
         found = [self.origin(k, depth + 1) for k in places]
         kinds = {kind for kind, _, _ in found}
@@ -145,18 +161,18 @@ class _Walk:
 
 
 def scores_of_outputs(outputs: NDArray[np.float32], step: float) -> Found:
-    """Tell what a model gives from what it gave for some inputs.
+    """Find the layout by the outputs for some inputs.
 
     Parameters
     ----------
     outputs
-        Real values, shape (inputs, values).
+        Real values, float32 (inputs, values).
     step
-        The step of a quantized output; 0 for float.
+        The scale of a quantized output; 0 for float.
     """
     values = np.asarray(outputs, np.float64)
     if not np.isfinite(values).all():
-        return Found(None, "it gives values for generated inputs that are no numbers", sure=False)
+        return Found(None, "its outputs for generated inputs are NaN or infinite", sure=False)
     low, high = float(values.min()), float(values.max())
     allowed = max(_FLOAT_TOLERANCE, min(_MOST_TOLERANCE, step * math.sqrt(values.shape[1])))
     if low < -_FLOAT_TOLERANCE or high > 1 + max(_FLOAT_TOLERANCE, step):
@@ -164,13 +180,13 @@ def scores_of_outputs(outputs: NDArray[np.float32], step: float) -> Found:
         return Found("logits", f"its outputs for generated inputs reach {beyond}", sure=False)
     if values.shape[1] == 1:
         return Found("probabilities", "its one output lies between 0 and 1: two classes", sure=False)
-    off = float(np.abs(values.sum(axis=1) - 1).max())
-    if off <= allowed:
+    difference = float(np.abs(values.sum(axis=1) - 1).max())
+    if difference <= allowed:
         return Found(
             "probabilities", "its outputs for generated inputs are 0 or more and sum to one", sure=False
         )
     return Found(
         None,
-        f"its outputs for generated inputs lie between 0 and 1, with sums up to {off:.2g} off 1",
+        f"its outputs for generated inputs lie between 0 and 1, with sums up to {difference:.2g} off 1",
         sure=False,
     )

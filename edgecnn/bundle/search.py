@@ -11,7 +11,7 @@ from edgecnn.io.nearby import did_you_mean, nearest
 
 
 def search_path() -> list[Path]:
-    """Return the folders that hold bundles: $EDGECNN_MODELS, the installed ones, the repository's."""
+    """Return the folders that contain bundles: $EDGECNN_MODELS, the installed ones, the repository's."""
     package = Path(__file__).parent.parent
     folders = [package / "firmware_models", package.parent / "firmware_models"]
     if custom := os.environ.get("EDGECNN_MODELS"):
@@ -25,7 +25,7 @@ def bundle_folders() -> list[Path]:
 
 
 def look_for_bundles() -> tuple[list[Path], list[str]]:
-    """Return the folders of bundles, sorted by name, and which folders can't be looked into."""
+    """Return the folders of bundles, sorted by name, and a line for each folder that can't be read."""
     found: dict[str, Path] = {}
     reasons = []
     for folder in search_path():
@@ -35,7 +35,7 @@ def look_for_bundles() -> tuple[list[Path], list[str]]:
             reasons.append(f"{folder} can't be read: {error.strerror}")
             continue
         for name in names:
-            # What is hidden is a bundle that is being written, or was when that was cut off.
+            # A hidden folder is a bundle that is being written, or an interrupted write.
             if not name.startswith(".") and _holds_manifest(folder / name):
                 found.setdefault(name, folder / name)
     return [found[name] for name in sorted(found)], reasons
@@ -58,11 +58,11 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     ModelNotFound
-        Where there is neither; the message names the bundles that there are.
+        If there is neither; the message names the known bundles.
     """
     text = os.fspath(name_or_path)
     path = Path(text)
-    # A name means the installed bundle, also where a folder here happens to be called the same.
+    # A name means the installed bundle, even if a folder here has the same name.
     if text and "/" not in text and os.sep not in text and text not in (".", ".."):
         for folder in search_path():
             if os.path.isfile(folder / text / MANIFEST):  # noqa: PTH113 - pathlib's raise

@@ -1,6 +1,6 @@
-"""How a model is used: how images get in, and what its outputs and their numbers are called.
+"""How a model is used: how images become its input, and what its outputs and their numbers mean.
 
-`classify`, `import` and `inspect` all go by what stands here, so that what one says is what another does.
+`classify`, `import` and `inspect` all use this module, so that one does what another reports.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from edgecnn.bundle.classifier_file import as_classifier
 from edgecnn.bundle.confidence import Confidence
-from edgecnn.bundle.convention import TOLD, Given, find_convention, first_quantized
-from edgecnn.bundle.own_metadata import own_confidence
-from edgecnn.bundle.scores import SCORES, Found, classes_of, scores_of_graph
+from edgecnn.bundle.convention import GIVEN, Given, find_convention, first_quantized
+from edgecnn.bundle.edgecnn_metadata import confidence_inside
+from edgecnn.bundle.scores import SCORES, Found, classes_of, scores_notice, scores_of_graph
 from edgecnn.errors import LabelsError, ModelError
 from edgecnn.io.cache import Cache
 
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 
 BACKGROUND = "background"
 IMAGENET_OUTPUTS = 1001
-ASK_FOR_SCORES = "say --scores probabilities, --scores logits or --scores multi-label"
-# Files of labels beside a model, by what they may be called.
-BESIDE = ("{stem}.labels.txt", "{stem}_labels.txt", "{stem}.txt", "labels.txt")
+# The possible names of a file of labels next to a model.
+LABEL_FILES = ("{stem}.labels.txt", "{stem}_labels.txt", "{stem}.txt", "labels.txt")
 
 
 class Usage(NamedTuple):
@@ -37,21 +36,21 @@ class Usage(NamedTuple):
     Attributes
     ----------
     file
-        The file with one output and with the shape that its input will have.
+        The file with one output, and with its input's final shape.
     variant
-        `int8`, `uint8` or `float32`: what the network computes in.
+        `int8`, `uint8` or `float32`: the type that the network computes with.
     convention
-        How images get in; its range is None where it has to be told.
+        How images become the input; its range is None if it must be given.
     labels
-        One for each class; none where they have to be told.
+        One for each class; empty if they must be given.
     confidence
-        Which label stands for none of the others.
+        Temperature, threshold, and which label stands for none of the others.
     found
-        What the output's numbers are: None until the model has run where the graph does not tell.
+        What the output's numbers are; None until the model has run, if the graph does not show it.
     missing
-        What has to be told before it can run: what is missing, and what to add, in pairs.
+        What must be given before it can run: pairs of what is missing and what to add.
     notices
-        What was inferred, and what a person should know, a line each.
+        What was inferred, and what a user should know, one line each.
     """
 
     file: TfliteFile
@@ -64,7 +63,7 @@ class Usage(NamedTuple):
     notices: tuple[str, ...] = ()
 
     def require(self, source: str) -> None:
-        """Raise ModelError, or LabelsError, for what has to be told, all in one line."""
+        """Raise ModelError, or LabelsError, for everything that must be given, in one line."""
         if not self.missing:
             return
         lacks = " and ".join(lack for lack, _ in self.missing)
@@ -74,19 +73,19 @@ class Usage(NamedTuple):
 
 
 def usage_of_file(file: TfliteFile, source: str, given: Given, folder: Path | None = None) -> Usage:
-    """Tell how a bare file is used, from what was given, else from what it says itself.
+    """Find how a bare file is used: from what was given, otherwise from the file.
 
     Parameters
     ----------
     source
-        What to call it.
+        Its name in messages.
     folder
-        Where to look for labels beside it; None for nowhere.
+        Where to look for a file of labels; None for nowhere.
 
     Raises
     ------
     ModelError
-        Where it is no image classifier, or what was given does not fit it.
+        If it is no image classifier, or what was given does not fit it.
     """
     file = as_classifier(file, source, given.output, given.size)
     convention = find_convention(file, given)
@@ -96,9 +95,9 @@ def usage_of_file(file: TfliteFile, source: str, given: Given, folder: Path | No
     labels: tuple[str, ...] = ()
     confidence = Confidence()
     try:
-        labels, confidence, said = find_labels(file, source, given.labels, folder)
-        confidence = own_confidence(file, labels, confidence)
-        notices += said
+        labels, confidence, found_notices = find_labels(file, source, given.labels, folder)
+        confidence = confidence_inside(file, labels, confidence)
+        notices += found_notices
     except NoLabelsError as error:
         missing.append((error.lack, error.ask))
     if convention.value_range is None:
@@ -112,7 +111,7 @@ def usage_of_file(file: TfliteFile, source: str, given: Given, folder: Path | No
 
 
 def remembered_scores(file: TfliteFile) -> Found | None:
-    """Return what running the model on this machine told of its scores; None where it has not run."""
+    """Return what running the model on this machine showed about its scores; None if it has not run."""
     kept = Cache("scores").get(_key(file)) or {}
     scores, reason = kept.get("scores"), kept.get("reason")
     if not isinstance(reason, str) or scores not in (None, *SCORES):
@@ -121,7 +120,7 @@ def remembered_scores(file: TfliteFile) -> Found | None:
 
 
 def remember_scores(file: TfliteFile, found: Found) -> None:
-    """Keep what running the model told of its scores."""
+    """Keep what running the model showed about its scores."""
     Cache("scores").put(_key(file), {"scores": found.scores, "reason": found.reason})
 
 
@@ -130,36 +129,20 @@ def _key(file: TfliteFile) -> str:
 
 
 def must_say(found: Found, file: TfliteFile) -> bool:
-    """Whether what was inferred of the scores could surprise: anything but plain softmax or logits."""
-    if found.scores is None or found.reason == TOLD:
+    """Whether what was inferred about the scores needs a notice: all but plain softmax and logits."""
+    if found.scores is None or found.reason == GIVEN:
         return False
     return found.scores == "multi-label" or not found.sure or file.outputs[0].size == 1
 
 
-def scores_notice(found: Found) -> str:
-    """Return what was inferred of the scores, and what says otherwise."""
-    others = {
-        "probabilities": "--scores logits or multi-label",
-        "logits": "--scores probabilities",
-        "multi-label": "--scores probabilities for one class an image",
-    }
-    means = {
-        "probabilities": "they are taken for probabilities",
-        "logits": "softmax is applied to them",
-        "multi-label": "a class is found where its score reaches 0.5",
-    }
-    scores = found.scores or "logits"
-    return f"{found.reason}; {means[scores]}; {others[scores]} says otherwise"
-
-
-def scores_of(file: TfliteFile, source: str, told: Scores | None) -> Found:
-    """Return what a classifier's output is, from what was told, else from its graph. Raises ModelError."""
-    if told == "multi-label" and file.outputs[0].size == 1:
+def scores_of(file: TfliteFile, source: str, given: Scores | None) -> Found:
+    """Return what a classifier's output is: as given, otherwise by its graph. Raises ModelError."""
+    if given == "multi-label" and file.outputs[0].size == 1:
         raise ModelError(
             f"{source} has one output, which stands for two classes: leave --scores multi-label out"
         )
-    if told:
-        return Found(told, TOLD)
+    if given:
+        return Found(given, GIVEN)
     try:
         return scores_of_graph(file)
     except ModelError as error:
@@ -167,13 +150,13 @@ def scores_of(file: TfliteFile, source: str, told: Scores | None) -> Found:
 
 
 def variant_of(file: TfliteFile) -> str:
-    """Return what a network computes in: the type of its input, or of what its first operator makes of it."""
+    """Return the type that a network computes with: its input's, or that of its first operator's output."""
     inner = first_quantized(file)
     return inner.dtype if inner is not None else file.inputs[0].dtype
 
 
 class NoLabelsError(LabelsError):
-    """A model without labels: what it lacks, and what to add."""
+    """A model without labels; `lack` is what is missing, `ask` what to add."""
 
     def __init__(self, source: str, lack: str, ask: str) -> None:
         self.lack, self.ask = lack, ask
@@ -183,14 +166,14 @@ class NoLabelsError(LabelsError):
 def find_labels(
     file: TfliteFile, source: str, labels: str | os.PathLike[str] | None, folder: Path | None = None
 ) -> tuple[tuple[str, ...], Confidence, list[str]]:
-    """Return a bare file's labels, which of them stands for none of the others, and what was inferred.
+    """Return a bare file's labels, their background class, and notices on what was inferred.
 
-    They are those of a file that was given, else those inside, else those of a file beside it. A first label
-    `background` is that of the models trained on ImageNet with 1001 outputs; a list without it, of one label
-    less than there are outputs, gets it. A model of one output has two classes; one label names the one that
-    its output is the score of. Raises LabelsError.
+    The labels are those of a given file, otherwise those inside, otherwise those of a file next to it. Models
+    trained on ImageNet with 1001 outputs have the first label `background`; a list of 1000 labels gets it. A
+    model of one output has two classes; a single label names the class that its output is the score of.
+    Raises LabelsError.
     """
-    from edgecnn.tflite.labels import read_labels  # a bundle needs none of it
+    from edgecnn.tflite.labels import read_labels  # a bundle does not need it
 
     outputs = classes_of(file.outputs[0])
     metadata = file.metadata if labels is None else None
@@ -205,14 +188,14 @@ def find_labels(
             f"has labels inside that can't be used ({metadata.no_labels})",
             f"give --labels FILE with {outputs} lines",
         )
-    elif beside := _beside(Path(source), folder):
-        names, origin = tuple(read_labels(beside)), str(beside)
+    elif found := _label_file(Path(source), folder):
+        names, origin = tuple(read_labels(found)), str(found)
         if not _fits(names, outputs, file):
             raise NoLabelsError(
-                source, f"has no labels inside, and {beside} has {len(names)}, expected {outputs}",
+                source, f"has no labels inside, and {found} has {len(names)}, expected {outputs}",
                 f"give --labels FILE with {outputs} lines",
             )  # fmt: skip
-        notices.append(f"labels of {beside}, which lies beside it; --labels FILE names others")
+        notices.append(f"labels of {found}, which is next to it; --labels FILE names others")
     else:
         ask = f"give --labels FILE with {outputs} lines"
         raise NoLabelsError(source, "has no labels inside", ask)
@@ -229,16 +212,16 @@ def _fits(names: tuple[str, ...], outputs: int, file: TfliteFile) -> bool:
     return len(names) == outputs or extra
 
 
-def _beside(path: Path, folder: Path | None) -> Path | None:
-    """Return the file of labels that lies beside a model."""
+def _label_file(path: Path, folder: Path | None) -> Path | None:
+    """Return the file of labels next to a model."""
     if folder is None:
         return None
-    candidates = (folder / name.format(stem=path.stem) for name in BESIDE)
+    candidates = (folder / name.format(stem=path.stem) for name in LABEL_FILES)
     return next((file for file in candidates if file.is_file()), None)
 
 
 def check_labels(labels: tuple[str, ...], file: TfliteFile, origin: str) -> None:
-    """Raise LabelsError unless there is a label for each class."""
+    """Raise LabelsError unless each class has a label."""
     expected = classes_of(file.outputs[0])
     if len(labels) != expected:
         one = " (one output, which stands for two classes)" if file.outputs[0].size == 1 else ""

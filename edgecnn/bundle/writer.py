@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def write_models(
     folder: Path, name: str, title: str, labels: Sequence[str], spec: InputSpec, files: Mapping[str, bytes]
 ) -> Manifest:
-    """Write the variants and the labels; return the manifest, which the draft writes when it is published."""
+    """Write the variants and the labels; return the manifest, which `Draft.publish` writes."""
     variants = [
         _write(folder, variant, content, read_tflite(content, variant).macs)
         for variant, content in files.items()
@@ -40,7 +40,7 @@ def add_variant(
     manifest
         The bundle's manifest without it.
     extra
-        What the manifest says of the variant in addition to its file, hash, size and multiplications.
+        More keys of the variant's entry, in addition to its file, hash, size and multiplications.
     """
     return with_variant(manifest, _write(folder, name, data, macs), **extra)
 

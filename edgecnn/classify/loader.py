@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from edgecnn.bundle.bundle import COMPILED, open_model
 from edgecnn.bundle.convention import Given
-from edgecnn.bundle.scores import scores_of_outputs
-from edgecnn.bundle.usage import ASK_FOR_SCORES, remember_scores, remembered_scores, scores_notice
+from edgecnn.bundle.scores import ASK_FOR_SCORES, scores_notice, scores_of_outputs
+from edgecnn.bundle.usage import remember_scores, remembered_scores
 from edgecnn.classify.classifier import Classifier
 from edgecnn.defaults import DEFAULT_MODEL
 from edgecnn.engine import may_crash, open_engine

@@ -264,7 +264,7 @@ def _give_out(bundle: Bundle) -> str:
 
 
 def _taken(out: str | os.PathLike[str]) -> OutputError:
-    return OutputError(f"{Path(out).absolute()} is there already: {_ANOTHER}, or move it away")
+    return OutputError(f"{Path(out).absolute()} already exists: {_ANOTHER}, or move it away")
 
 
 def _add(bundle: Bundle, out: str | os.PathLike[str] | None, data: bytes, says: dict[str, Any]) -> Bundle:

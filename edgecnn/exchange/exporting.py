@@ -14,7 +14,7 @@ from edgecnn.bundle.manifest import Facts
 from edgecnn.errors import ModelError
 from edgecnn.io.json_text import to_json
 from edgecnn.tflite.file import read_tflite
-from edgecnn.tflite.names import DTYPES, OPERATORS, OWN_METADATA_NAME
+from edgecnn.tflite.names import DTYPES, EDGECNN_METADATA_NAME, OPERATORS
 from edgecnn.tflite.writer import pack_model, unpack_model, without_metadata, write_metadata
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def with_metadata(model: Model) -> bytes:
     """
     known = model.file.metadata
     # What was compiled for the Edge TPU is better left as its compiler wrote it.
-    own = model.file.edge_tpu or (OWN_METADATA_NAME, _own(model)) in model.file.notes
+    own = model.file.edge_tpu or (EDGECNN_METADATA_NAME, _edgecnn_metadata(model)) in model.file.notes
     whole = own and known.labels == model.labels and known.mean and known.std
     return model.data if whole else _described(without_metadata(model.data), model)
 
@@ -230,21 +230,24 @@ def _described(content: bytes, model: Model) -> bytes:
         color=model.input.color,
         value_range=model.input.value_range,
         channel_ranges=model.input.channel_ranges,
-        own=_own(model),
+        own=_edgecnn_metadata(model),
     )
 
 
-def _own(model: Model) -> bytes:
-    return write_own(model.input, model.confidence, model.labels)
+def _edgecnn_metadata(model: Model) -> bytes:
+    return write_edgecnn_metadata(model.input, model.confidence, model.labels)
 
 
-def write_own(spec: InputSpec, confidence: Confidence | None = None, labels: Sequence[str] = ()) -> bytes:
-    """Return what `own_metadata` reads: of a file's input, and of its scores where they are known already."""
-    said: dict[str, Any] = {key: getattr(spec, key) for key in ("fit", "resize", "color", "background")}
+def write_edgecnn_metadata(
+    spec: InputSpec, confidence: Confidence | None = None, labels: Sequence[str] = ()
+) -> bytes:
+    """Return the entry that `edgecnn.bundle.edgecnn_metadata` reads."""
+    entry: dict[str, Any] = {key: getattr(spec, key) for key in ("fit", "resize", "color", "background")}
     if confidence is not None and confidence != Confidence():
-        unknown = None if confidence.background is None else labels[confidence.background]
-        said |= {"temperature": confidence.temperature, "threshold": confidence.threshold, "unknown": unknown}
-    return to_json(said).encode()
+        temperature, threshold, background = confidence
+        unknown = None if background is None else labels[background]
+        entry |= {"temperature": temperature, "threshold": threshold, "unknown": unknown}
+    return to_json(entry).encode()
 
 
 def _unsigned(main: Any, index: int) -> int:

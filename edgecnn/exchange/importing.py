@@ -87,4 +87,4 @@ def import_model(path: str | os.PathLike[str], name: str, given: Given) -> Bundl
 
 
 def _taken(target: Path) -> OutputError:
-    return OutputError(f"{target} is there already: {_HINT}, or move it away")
+    return OutputError(f"{target} already exists: {_HINT}, or move it away")

@@ -1,13 +1,13 @@
-"""What TensorFlow Lite's schema calls its operators and types, by their numbers: the places in these lists.
+"""The names of operators and types in TensorFlow Lite's schema, by number: the places in these lists.
 
 From tensorflow/compiler/mlir/lite/schema/schema.fbs, as `ai_edge_litert.schema_py_generated` has it: a test
-holds one against the other. Importing that module takes longer than reading a model.
+compares the two. Importing that module takes longer than reading a model.
 """
 
-# What the entry of a model that leads to its metadata is called.
+# The name of a model's entry that leads to its metadata.
 METADATA_NAME = "TFLITE_METADATA"
-# What edgecnn adds for itself: what the standard metadata have no words for.
-OWN_METADATA_NAME = "edgecnn"
+# The name of the entry that edgecnn adds; see `edgecnn.bundle.edgecnn_metadata`.
+EDGECNN_METADATA_NAME = "edgecnn"
 
 _OPERATORS = """
 ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE

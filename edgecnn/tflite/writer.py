@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import flatbuffers
 
 from edgecnn.tflite.metadata import LABELS_FILE
-from edgecnn.tflite.names import METADATA_NAME, OWN_METADATA_NAME
+from edgecnn.tflite.names import EDGECNN_METADATA_NAME, METADATA_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -97,7 +97,7 @@ def write_metadata(
     described = _build(name, description, license_text, color, channel_ranges or (value_range,))
     _set_metadata(graph, METADATA_NAME, described)
     if own:
-        _set_metadata(graph, OWN_METADATA_NAME, own)
+        _set_metadata(graph, EDGECNN_METADATA_NAME, own)
     packed = io.BytesIO()
     packed.write(pack_model(graph))
     with zipfile.ZipFile(packed, "a", zipfile.ZIP_STORED) as archive:

@@ -220,7 +220,7 @@ def test_places_that_can_not_be_a_bundle_are_one_clear_line(make, message, tmp_p
         ("home", "is your home folder"),
         ("photos", "holds 'pears' and is no bundle: name another folder with --out"),
         ("link", "holds 'pears' and is no bundle"),
-        ("dangling", "a link to something that is not there"),
+        ("dangling", "a link to something that does not exist"),
         ("loop", "a link that leads back to itself|Too many levels"),
         ("file", "is a file"),
         ("file/x", "lies in .*file, which is no folder"),

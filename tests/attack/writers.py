@@ -67,7 +67,7 @@ def compile_copy(out: Path, elsewhere: Path) -> None:
 
 def whole(folder: Path) -> str:
     """Assert that a folder is a whole bundle, every hash right; return its title, or `compiled`."""
-    from edgecnn.bundle.owned_files import find_foreign
+    from edgecnn.bundle.owned_files import find_unowned
 
     bundle = read_bundle(folder)
     for variant in bundle.variants:
@@ -75,5 +75,5 @@ def whole(folder: Path) -> str:
     listed = bundle.manifest.document.get("files")
     if listed is not None:
         assert set(listed) == {p.name for p in folder.iterdir()}
-        assert find_foreign(folder.resolve()) is None
+        assert find_unowned(folder.resolve()) is None
     return "compiled" if "int8_edgetpu" in bundle.variants else bundle.title

@@ -11,7 +11,7 @@ import pytest
 
 import edgecnn
 from edgecnn.bundle import bundle
-from edgecnn.bundle.owned_files import find_foreign
+from edgecnn.bundle.owned_files import find_unowned
 from edgecnn.camera.handwriting import draw_digit
 from edgecnn.classify.golden import check
 from edgecnn.dataset import open_source
@@ -52,7 +52,7 @@ def test_the_bundle_is_whole_and_nothing_else_is_left(made):
         "training.png",
     ]
     assert sorted(p.name for p in folder.parent.iterdir()) == ["tiny", "tiny.report.html"]
-    assert find_foreign(folder) is None
+    assert find_unowned(folder) is None
     assert publish.is_own_page(folder.with_name("tiny.report.html"), "tiny")
     assert oct(folder.stat().st_mode & 0o777) == "0o755"
     for picture in ("confusion.png", "reliability.png", "robustness.png", "training.png"):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from edgecnn.bundle.output_folder import find_target, hold, require_replaceable
 from edgecnn.errors import OutputError
-from edgecnn.exchange.exporting import write_own
+from edgecnn.exchange.exporting import write_edgecnn_metadata
 from edgecnn.io.atomic import write_file
 from edgecnn.io.lock import lock, require_unlocked
 from edgecnn.io.regular import read_regular
@@ -49,7 +49,7 @@ def check_target(folder: Path) -> None:
     require_unlocked(real, HINT)
     require_replaceable(real, HINT)
     work.check_work(work.work_folder(folder), HINT)
-    if reason := foreign_page(folder):
+    if reason := unowned_page(folder):
         raise OutputError(f"{reason}: move it away, or {HINT}")
     try:
         for parent in {real.parent, folder.parent}:
@@ -79,7 +79,7 @@ def put_in_place(draft: Draft, out: Path, page: str, say: Callable[[str], None])
 
     If another program has taken the place meanwhile, both go next to it, and OutputError says so.
     """
-    reason = foreign_page(out)
+    reason = unowned_page(out)
     reason = draft.publish(replace=True) if reason is None else f"can't be replaced, since {reason}"
     placed = draft.publish_beside() if reason else out
     say(f"report, with the images that it gets most wrong: {write_page(placed, page, out.name)}")
@@ -114,7 +114,7 @@ def write_page(bundle: Path, text: str, name: str | None = None) -> Path:
     raise OutputError(f"{wanted} can't be written: too many names are taken")
 
 
-def foreign_page(folder: Path) -> str | None:
+def unowned_page(folder: Path) -> str | None:
     """Return why a bundle's page can't be written, if a file of the user has its name."""
     page = page_path(folder)
     if os.path.lexists(page) and not is_own_page(page, folder.name):
@@ -152,5 +152,5 @@ def with_metadata(
         labels=labels,
         color=image.color,
         value_range=image.value_range,
-        own=write_own(image),
+        own=write_edgecnn_metadata(image),
     )

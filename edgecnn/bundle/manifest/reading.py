@@ -18,18 +18,18 @@ from edgecnn.io.regular import read_regular
 if TYPE_CHECKING:
     from pathlib import Path
 
-# The golden vectors of a model with 20,000 classes fit.
+# Enough for the golden vectors of 20,000 classes.
 MOST_BYTES = 8 << 20
 MOST_LABELS, LONGEST_LABEL = 100_000, 500
 MOST_VARIANTS = 64
 MOST_SIDE = 8192
-# The size of one model file, as the check of model files has it.
+# Of one model file, as in `edgecnn.tflite.check`.
 MOST_FILE_BYTES = 1 << 30
 _MOST_COUNT = 10**15
 _LONGEST_NAME, _LONGEST_TITLE, _LONGEST_TEXT = 200, 1000, 10_000
 _MOST_NAME_BYTES = 255
 _MOST_RANGE = 1e6
-# The steps of a quantized output may end a little above one.
+# A quantized output may reach a little more than 1.
 _MOST_PROBABILITY = 2.0
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -47,7 +47,7 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def check_manifest(root: Field, path: Path) -> Manifest:
-    """Return what a parsed manifest says. Raises JsonError, or BundleError for another format."""
+    """Check a parsed manifest. Raises JsonError, or BundleError for another format."""
     form = root("format")
     if type(form.value) is int and form.value != FORMAT:
         raise BundleError(f"{path}: {form.wrong(str(FORMAT))}: install the edgecnn that wrote it")
@@ -82,7 +82,7 @@ def _thresholds(field: Field | None, classes: int) -> tuple[float, ...]:
 
 
 def _title(field: Field) -> str:
-    """Return a text for people, in one line; control characters become visible signs."""
+    """Return a text for people in one line, with visible signs for control characters."""
     if type(field.value) is not str or not 1 <= len(field.value) <= _LONGEST_TITLE:
         raise field.wrong(f"a text of 1 to {_LONGEST_TITLE:,} characters")
     return printable(field.value)
@@ -103,7 +103,7 @@ def _file(field: Field) -> str:
 
 
 def _stays_inside(name: str) -> bool:
-    """Whether it names something in a folder, and nothing outside of it."""
+    """Whether a name can only stand for something inside a folder."""
     taken = {"", ".", ".."}
     return name not in taken and not set("/\\") & set(name) and len(name.encode()) <= _MOST_NAME_BYTES
 
@@ -125,7 +125,7 @@ def _input(field: Field) -> InputSpec:
 
 
 def _ranges(field: Field) -> tuple[Range, ...]:
-    """Return what pixels 0 and 255 become: one pair, or one for each of three channels."""
+    """Return the values that pixels 0 and 255 become: one pair, or one for each of three channels."""
     by_channel = type(field.value) is list and any(type(part) is list for part in field.value)
     found = []
     for pair in field.rows(3) if by_channel else [field]:
@@ -167,9 +167,9 @@ def _variant(name: str, field: Field) -> Variant:
 def _confidence(
     field: Field | None, labels: tuple[str, ...], variants: dict[str, Variant]
 ) -> dict[str, Confidence]:
-    told = read_confidence(field, labels, [v.name for v in variants.values() if not v.compiled])
-    # What was compiled gives its base's scores, so that what was calibrated for these holds.
-    return {v.name: told[v.base] for v in variants.values() if v.base in told}
+    found = read_confidence(field, labels, [v.name for v in variants.values() if not v.compiled])
+    # A compiled variant gives the scores of its base, so it shares temperature and threshold.
+    return {v.name: found[v.base] for v in variants.values() if v.base in found}
 
 
 def _golden(field: Field | None, classes: int) -> Golden | None:
@@ -192,7 +192,7 @@ def _facts(root: Field) -> Facts:
     data, training = root.find("data"), root.find("training")
     accuracy, robustness = root.find("accuracy"), root.find("robustness")
     seed = training.find("seed") if training else None
-    pictures = accuracy.find("test_pictures") if accuracy else None
+    images = accuracy.find("test_pictures") if accuracy else None
     means = robustness.find("mean") if robustness else None
     folds = accuracy.find("folds") if accuracy else None
     return Facts(
@@ -200,14 +200,14 @@ def _facts(root: Field) -> Facts:
         licence=_text_of(data, "licence"),
         trained=root.find("recipe") is not None,
         seed=seed.integer(0, _MOST_COUNT) if seed else None,
-        test_pictures=pictures.integer(0, _MOST_COUNT) if pictures else 0,
+        test_pictures=images.integer(0, _MOST_COUNT) if images else 0,
         robustness={name: mean.number(0, 1) for name, mean in means.fields().items()} if means else {},
         by_folds=folds is not None and folds.value is not None,
     )
 
 
 def _text_of(field: Field | None, key: str) -> str:
-    """Return a text for people, which may have lines; control characters become visible signs."""
+    """Return a text for people, of one or more lines, with visible signs for control characters."""
     found = field.find(key) if field else None
     if found is None:
         return ""

@@ -1,4 +1,4 @@
-"""What a bundle's manifest says, as types."""
+"""The types of a bundle's manifest."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 MANIFEST = "bundle.json"
-# How the name of a variant ends that was compiled for Coral's Edge TPU; what stands before it is its base.
+# Ends the name of a variant that was compiled for Coral's Edge TPU; the part before is the name of its base.
 COMPILED = "_edgetpu"
-# Golden inputs of this name are eight; see `edgecnn.classify.golden`.
+# The name and number of golden inputs; see `edgecnn.classify.golden`.
 PATTERN, COUNT = "blocks-1", 8
 
 
@@ -36,25 +36,25 @@ class Variant(NamedTuple):
 
     @property
     def compiled(self) -> bool:
-        """Whether it was compiled for Coral's Edge TPU, and so runs nowhere else."""
+        """Whether it was compiled for Coral's Edge TPU and runs nowhere else."""
         return self.name.endswith(COMPILED)
 
     @property
     def base(self) -> str:
-        """The variant that it was compiled from; its own name for all others."""
+        """The name of the variant that it was compiled from; its own name if it was not compiled."""
         return self.name.removesuffix(COMPILED)
 
 
 class Golden(NamedTuple):
-    """What a bundle's variants answered to generated inputs when it was published.
+    """The outputs of a bundle's variants for generated inputs, recorded when it was published.
 
     Attributes
     ----------
     inputs, inputs_sha256
-        What the inputs are called, and the digest of their pixels.
+        The name of the inputs, and the digest of their pixels.
     outputs
-        By variant: a row of probabilities, one for each class, for each input. Empty where the inputs are
-        of a kind that this version does not know.
+        By variant: for each input a row of probabilities, one for each class. Empty for inputs of a kind
+        that this version does not know.
     """
 
     inputs: str
@@ -63,7 +63,7 @@ class Golden(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """What a manifest tells people beside what is needed to run; "", None and empty where it says nothing.
+    """Facts for people, which running a model does not need; "", None or empty if the manifest lacks them.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class Facts(NamedTuple):
     robustness
         By variant: mean top-1 under the standard corruptions.
     by_folds
-        Whether it has learned from all of its data, so that folds of other networks had to measure it.
+        Whether it was trained on all of its data, so that its accuracy was estimated by folds.
     """
 
     data: str = ""
@@ -99,13 +99,13 @@ class Manifest:
     confidence
         By variant: temperature, threshold and background class; empty without a `confidence` table.
     golden
-        None where nothing was recorded.
+        None if nothing was recorded.
     scores
-        What the outputs are; None where the graph decides.
+        What the outputs are; None if the graph decides.
     thresholds
-        The score that each class of a multi-label model needs; empty for the usual one.
+        The score that each class of a multi-label model needs; empty for the default.
     output
-        The name of the output that has the scores, where the model has several.
+        The name of the output that has the scores, if the model has several.
     document
         The whole JSON object. `edgecnn.bundle.manifest.writing` alone changes it, and keeps every key that
         this version does not know.

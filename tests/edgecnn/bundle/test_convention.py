@@ -72,7 +72,7 @@ def test_each_part_has_its_reason():
     assert "1×32×32×3" in inferred.reasons["layout"]
     told = find_convention(file, Given(None, (0.0, 255.0), "pad", "bgr"))
     assert (told.fit, told.color, told.value_range) == ("pad", "bgr", (0.0, 255.0))
-    assert {told.reasons[k] for k in ("range", "fit", "color")} == {"as it was told"}
+    assert {told.reasons[k] for k in ("range", "fit", "color")} == {"as given"}
 
 
 def test_channels_first_gives_the_same_answers(tmp_path, labels):

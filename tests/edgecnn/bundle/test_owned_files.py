@@ -5,7 +5,7 @@ import pytest
 
 from edgecnn.bundle.bundle import bundle_folders, find
 from edgecnn.bundle.manifest import read_manifest
-from edgecnn.bundle.owned_files import find_foreign, names_of_parts, remove_bundle, remove_unfinished, seal
+from edgecnn.bundle.owned_files import find_unowned, names_of_parts, remove_bundle, remove_unfinished, seal
 
 
 @pytest.fixture
@@ -17,9 +17,9 @@ def sealed(digits_folder):
 @pytest.mark.parametrize("name", ["digits", "cifar10", "waste"])
 def test_a_shipped_bundle_is_whole_edgecnns(name, tmp_path):
     folder = shutil.copytree(find(name), tmp_path / name)
-    assert find_foreign(folder) is None
+    assert find_unowned(folder) is None
     seal(folder, read_manifest(folder / "bundle.json"))
-    assert find_foreign(folder) is None
+    assert find_unowned(folder) is None
     assert set(names_of_parts(folder)) == set(json.loads((folder / "bundle.json").read_text())["files"])
     assert remove_bundle(folder) is None
     assert not folder.exists()
@@ -30,7 +30,7 @@ def test_a_file_that_was_changed_is_somebodys(sealed, name):
     (sealed / name).write_bytes((sealed / name).read_bytes() + b" ")
     before = sorted(sealed.iterdir())
     reason = f"holds '{name}', which was changed after edgecnn wrote it"
-    assert find_foreign(sealed) == reason
+    assert find_unowned(sealed) == reason
     assert remove_bundle(sealed) == reason
     assert sorted(sealed.iterdir()) == before
 
@@ -42,7 +42,7 @@ def test_of_an_older_bundle_everything_may_be_somebodys(digits_folder):
     del manifest["files"]
     path.write_text(json.dumps(manifest), "utf-8")
     reason = "holds 'CARD.md' and no bundle.json that lists the files that edgecnn wrote"
-    assert find_foreign(digits_folder) == reason
+    assert find_unowned(digits_folder) == reason
     (digits_folder / "cat.jpg").touch()
     assert names_of_parts(digits_folder) == names, "what a copy takes along"
 
@@ -51,7 +51,7 @@ def test_anything_else_is_foreign(sealed, tmp_path):
     def foreign(make, reason):
         path = sealed / "a.jpg"
         make(path)
-        assert find_foreign(sealed) == reason
+        assert find_unowned(sealed) == reason
         path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
 
     other = "holds 'a.jpg', which is no file of the bundle"
@@ -60,14 +60,14 @@ def test_anything_else_is_foreign(sealed, tmp_path):
     foreign(lambda p: p.symlink_to("CARD.md"), other)
     (sealed / "CARD.md").rename(tmp_path / "mine.md")
     (sealed / "CARD.md").symlink_to(tmp_path / "mine.md")
-    assert find_foreign(sealed) == "holds 'CARD.md', which is no file of the bundle"
-    assert find_foreign(tmp_path / "nowhere") is None
-    assert find_foreign(tmp_path / "mine.md") == "is a file"
+    assert find_unowned(sealed) == "holds 'CARD.md', which is no file of the bundle"
+    assert find_unowned(tmp_path / "nowhere") is None
+    assert find_unowned(tmp_path / "mine.md") == "is a file"
     (tmp_path / "link").symlink_to(sealed)
-    assert find_foreign(tmp_path / "link") == "is a link"
-    assert find_foreign(tmp_path) == "holds 'link' and is no bundle"
+    assert find_unowned(tmp_path / "link") == "is a link"
+    assert find_unowned(tmp_path) == "holds 'link' and is no bundle"
     (tmp_path / "empty").mkdir()
-    assert find_foreign(tmp_path / "empty") is None
+    assert find_unowned(tmp_path / "empty") is None
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_anything_else_is_foreign(sealed, tmp_path):
 def test_a_manifest_that_edgecnn_did_not_write_is_never_trusted(tmp_path, text):
     (tmp_path / "bundle.json").write_text(text)
     (tmp_path / "cat.jpg").touch()
-    assert "holds " in find_foreign(tmp_path)
+    assert "holds " in find_unowned(tmp_path)
     assert remove_bundle(tmp_path)
     assert len(list(tmp_path.iterdir())) == 2
 
@@ -102,4 +102,4 @@ def test_of_an_unfinished_one_known_names_go(tmp_path):
 @pytest.mark.parametrize("folder", bundle_folders(), ids=lambda p: p.name)
 def test_shipped_bundles_list_their_files(folder):
     assert json.loads((folder / "bundle.json").read_text("utf-8"))["files"]
-    assert find_foreign(folder) is None
+    assert find_unowned(folder) is None

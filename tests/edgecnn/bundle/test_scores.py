@@ -154,7 +154,7 @@ def test_several_sigmoids_count_each_by_itself(variant, model, labels):
         assert ours.model.scores == "multi-label"
         assert ours.multi_label
         assert ours.thresholds == (0.5,) * 10
-        assert "each class by itself" in ours.notices[0]
+        assert "each class on its own" in ours.notices[0]
         assert "--scores probabilities" in ours.notices[0]
         sums = [ours.probabilities(image).sum() for image in IMAGES]
         assert max(abs(s - 1) for s in sums) > 0.1, "nothing is normalized"

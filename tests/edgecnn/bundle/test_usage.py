@@ -267,7 +267,7 @@ class TestLabels:
         beside.write_text("\n".join(f"{n}: c{n}" for n in range(9, -1, -1)))
         with edgecnn.load(path) as ours:
             assert ours.labels == tuple(f"c{n}" for n in range(10))
-            assert f"labels of {beside}, which lies beside it; --labels FILE" in ours.notices[0]
+            assert f"labels of {beside}, which is next to it; --labels FILE" in ours.notices[0]
         own = path.with_name("m_labels.txt")
         own.write_text("\n".join("abcdefghij"))
         with edgecnn.load(path) as ours:

@@ -82,7 +82,7 @@ def test_the_command_names_all_that_were_found(run_cli, path, image):
     ran = run_cli("classify", image, "--model", path, "--range", "0..1", "--threshold", threshold)
     names = [p["label"] for p in found["predictions"]][:2]
     assert ran.out.split("  ")[1] == ", ".join(names)
-    assert "each class by itself" in ran.err
+    assert "each class on its own" in ran.err
     assert (
         run_cli("classify", image, "--model", path, "--range", "0..1", "--threshold", 1).out.split("  ")[1]
         == "unknown"

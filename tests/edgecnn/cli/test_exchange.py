@@ -18,7 +18,7 @@ def test_an_imported_model_runs_by_what_was_printed(run_cli, here, seven, digits
     ran = run_cli("models", "import", digits_file, "--name", "mine", "--fit", "crop")
     assert ran.code == 0, ran.err
     assert "pixels 0 and 255 become 0 and 1: its metadata" in ran.out
-    assert "28×28, crop: as it was told" in ran.out
+    assert "28×28, crop: as given" in ran.out
     assert f"imported {here / 'mine'}: edgecnn live --model ./mine" in ran.out
     assert run_cli("classify", seven, "--model", "./mine").out.split()[1] == "7"
     assert "golden vectors ok" in run_cli("models", "verify", "./mine").out
@@ -78,7 +78,7 @@ def test_float_edges_are_imported_as_int8_and_compiled(run_cli, here, digits_fil
     ran = run_cli("models", "import", "edges.tflite", "--name", "mine")
     assert ran.code == 0, ran.err
     assert "pixels 0 and 255 become 0 and 1: its first operator, which quantizes" in ran.out
-    assert "labels.txt, which lies beside it" in ran.err
+    assert "labels.txt, which is next to it" in ran.err
     shown = run_cli("models", "show", "./mine")
     assert "Variant int8" in shown.out
     rows = (("QUANTIZE", 1, real.UNSPECIFIED), *real.DIGITS, ("DEQUANTIZE", 1, real.UNSPECIFIED))

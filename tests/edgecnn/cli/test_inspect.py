@@ -24,8 +24,8 @@ def test_what_has_to_be_told_is_asked_for_and_then_known(run_cli, shared):
     assert "it has no labels inside: give --labels FILE with 10 lines" in silent
     assert "it is a float model and does not say which range its input has: add --range 0..1" in silent
     told = " ".join(run_cli("inspect", model, "--range", "0..255", "--fit", "pad").out.split())
-    assert "0 and 255 become 0 and 255 (as it was told)" in told
-    assert "by --fit pad (as it was told)" in told
+    assert "0 and 255 become 0 and 255 (as given)" in told
+    assert "by --fit pad (as given)" in told
 
 
 def test_json_goes_to_stdout_or_a_file(run_cli, tmp_path):

@@ -253,7 +253,7 @@ def test_a_copy_of_files_that_may_only_be_read_can_be_written(compiler, digits_f
 
 def test_a_copy_takes_no_place_that_is_taken(compiler, digits_folder, tmp_path):
     (tmp_path / "taken").mkdir()
-    with pytest.raises(OutputError, match="is there already: choose another --out"):
+    with pytest.raises(OutputError, match="already exists: choose another --out"):
         compile_bundle(digits_folder, out=tmp_path / "taken")
     with pytest.raises(OptionError, match="lies inside the bundle itself"):
         compile_bundle(digits_folder, out=digits_folder / "copy")

@@ -68,7 +68,7 @@ def test_a_name_is_a_plain_word(models, digits_file, name):
 def test_what_is_there_stays(models, digits_file):
     import_model(digits_file, "mine", Given())
     before = (models / "mine" / "bundle.json").read_bytes()
-    with pytest.raises(OutputError, match="is there already: choose another --name"):
+    with pytest.raises(OutputError, match="already exists: choose another --name"):
         import_model(digits_file, "mine", Given())
     assert (models / "mine" / "bundle.json").read_bytes() == before
 
