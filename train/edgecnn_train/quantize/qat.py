@@ -29,7 +29,7 @@ _register = keras.saving.register_keras_serializable("edgecnn")
 
 # Of the range's old value in each training step; 0.99 lags behind the weights and does not work.
 MOMENTUM = 0.9
-# The logits' range at the start, as a multiple of what calibration saw: they still grow in training, and
+# The logits' range at the start, as a multiple of the calibrated range: they still grow in training, and
 # those beyond the range would get no gradient.
 WIDER_LOGITS = 1.5
 # Ranges that TFLite prescribes for the outputs of these activations.

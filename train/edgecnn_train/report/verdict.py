@@ -75,8 +75,8 @@ def _advice(model: TrainedModel) -> str:
     )
     return (
         f"Train for more epochs (`--epochs`) and with more images, {first}, or with images of other "
-        "things it will see (`--set unknown.negatives=FOLDER`); do not rely on its answer where there may be none "
-        "of its classes."
+        "things it will see (`--set unknown.negatives=FOLDER`); do not rely on its answer where there may be "
+        "none of its classes."
     )
 
 
