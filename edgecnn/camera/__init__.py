@@ -1,28 +1,28 @@
-"""Cameras give frames. The table names them; a module is imported when its camera is chosen.
+"""Cameras give frames. One table names them; a module is imported when a source of its camera is opened.
 
 A source is `N`, `/dev/videoN` or any other path to a camera's device, `picamera` or `rpicam` (the Raspberry
 Pi's own), a video file or a URL, an image, a folder or a pattern (`shots/*.jpg`), `synthetic` with its
-options, or `auto`: the first real camera that opens.
+options, one of a registered camera, or `auto`: the first real camera that opens.
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import os
 import re
-import shutil
-import stat
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from edgecnn.camera.table import CAMERAS as CAMERAS
+from edgecnn.camera.table import describe_sources as describe_sources
+from edgecnn.camera.table import find_camera
+from edgecnn.camera.table import is_video_file as is_video_file
+from edgecnn.camera.table import real_cameras as real_cameras
+from edgecnn.camera.table import register_camera as register_camera
 from edgecnn.errors import CameraError
-from edgecnn.image.names import VIDEO_EXTENSIONS
 from edgecnn.io.address import mask_secrets
 from edgecnn.io.closing import Closing
 from edgecnn.io.nearby import did_you_mean
-from edgecnn.machine.board import describe_board
+from edgecnn.plugins import load_factory
 
 if TYPE_CHECKING:
     import threading
@@ -35,6 +35,7 @@ __all__ = [
     "STALL_S",
     "Camera",
     "Mode",
+    "describe_sources",
     "open_camera",
     "open_guarded",
     "open_recovering",
@@ -45,20 +46,8 @@ __all__ = [
     "v4l2",
 ]
 
-CAMERAS = {
-    "opencv": ("edgecnn.camera.opencv", "OpenCvCamera"),
-    "polled": ("edgecnn.camera.polled", "open_stream_or_poll"),
-    "picamera": ("edgecnn.camera.picamera", "PiCamera"),
-    "rpicam": ("edgecnn.camera.rpicam", "RpicamCamera"),
-    "files": ("edgecnn.camera.files", "FilesCamera"),
-    "synthetic": ("edgecnn.camera.synthetic", "SyntheticCamera"),
-}
-# The number of V4L2's devices (Linux' admin-guide/devices.txt).
-_VIDEO_MAJOR = 81
-# How a source begins that follows the query of a URL.
-_SOURCE = re.compile(
-    r"\s*([a-z][a-z0-9+.-]*://|[./~]|(auto|picamera|rpicam|synthetic)([:\s]|$))", re.IGNORECASE
-)
+# How a source begins that follows the query of a URL, and has no name of a camera.
+_ADDRESS_OR_PATH = re.compile(r"\s*([a-z][a-z0-9+.-]*://|[./~])", re.IGNORECASE)
 
 STALL_S = 5.0
 # A sensor takes a while to start, and a network to answer.
@@ -67,8 +56,6 @@ FIRST_S = 15.0
 # so many times the stall's, in which drivers end by themselves.
 OPENING_S = 90.0
 HANGS = 3
-# Clocks of drivers that are further behind are other clocks.
-_OLDEST_STAMP_NS = 10_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +77,7 @@ class Mode:
 class Camera(Closing, Protocol):
     """Gives frames to one thread; whoever opened it closes it.
 
-    A class that inherits it needs `name`, `live` and `read` alone.
+    A class that inherits it needs `name`, `live` and `read` only.
 
     Attributes
     ----------
@@ -100,14 +87,18 @@ class Camera(Closing, Protocol):
         What opens it again, secrets and all, where that is another text than its name; never shown.
     live
         Whether time goes on without us: frames of a live camera may be dropped, those of a file never are.
+    may_hang
+        Whether a driver or a network may fail or never answer: its calls are then guarded, and a live camera
+        is reopened when it fails.
     fps
-        Pictures a second, as far as the driver or file says; else None.
+        Frames a second, as far as the driver or file says; else None.
     description
         What was opened and what it granted, for a person.
     """
 
     name: str
     live: bool
+    may_hang: bool = True
     address: str | None = None
     fps: float | None = None
 
@@ -147,11 +138,17 @@ def split_sources(text: str) -> list[str]:
     found: list[str] = []
     for part in re.split(r",(?![a-z_]+=)", text):
         inside = found and re.search(r"://.*\?" if "@" not in part else "://", found[-1])
-        if inside and not _SOURCE.match(part):
+        if inside and not _begins_source(part):
             found[-1] += f",{part}"
         else:
             found.append(part)
     return [part.strip() for part in found if part.strip()]
+
+
+def _begins_source(text: str) -> bool:
+    name = re.split(r"[:\s]", text.strip(), maxsplit=1)[0].lower()
+    named = (key for key, entry in CAMERAS.items() if entry.matches is None)
+    return _ADDRESS_OR_PATH.match(text) is not None or name in ("auto", *named)
 
 
 def open_camera(sources: str, mode: Mode | None = None) -> Camera:
@@ -194,11 +191,10 @@ def open_recovering(sources: str, mode: Mode, say: Callable[[str], None], ended:
         return GuardedCamera.open(lambda: open_camera(names, mode), OPENING_S, HANGS * mode.stall_s, ended)
 
     camera = opened(sources)
-    if camera.name.partition(":")[0] == "synthetic":
+    if not camera.may_hang:
         return camera.leave_worker()
     if not camera.live:
-        # A video of a network can stall, a file of this machine can't.
-        return camera if "://" in camera.name else camera.leave_worker()
+        return camera
     again = [camera.address or camera.name] + (["auto"] if "auto" in split_sources(sources) else [])
     return RecoveringCamera(camera, lambda: opened(",".join(again)), say, ended)
 
@@ -211,96 +207,15 @@ def open_guarded(sources: str, mode: Mode | None = None) -> Camera:
     return GuardedCamera.open(lambda: open_camera(sources, mode), OPENING_S, HANGS * mode.stall_s)
 
 
-def real_cameras() -> list[str]:
-    """Return the sources that `auto` tries: V4L2 cameras, then the Raspberry Pi's own where that can be.
-
-    On a Raspberry Pi both of its programs are tried, so that the reasons say what to install.
-    """
-    pi = "Raspberry Pi" in (describe_board().model or "")
-    own = []
-    if pi or importlib.util.find_spec("picamera2"):
-        own.append("picamera")
-    if pi or shutil.which("rpicam-vid"):
-        own.append("rpicam")
-    return [*video_devices(), *own]
-
-
-def video_devices() -> list[str]:
-    """Return the paths of V4L2 cameras, lowest number first.
-
-    A webcam's metadata, and a Raspberry Pi's video codecs, image processors and its own camera's raw data are
-    V4L2 devices too, and are left out.
-    """
-    devices = [p for p in Path("/dev").glob("video*") if re.fullmatch(r"video\d+", p.name)]
-    return [
-        str(p) for p in sorted(devices, key=lambda p: int(p.name[5:])) if not _is_codec(p) and _captures(p)
-    ]
-
-
-def _is_codec(device: Path) -> bool:
-    try:
-        name = Path("/sys/class/video4linux", device.name, "name").read_text("utf-8", "replace")
-    except OSError:
-        return False
-    return re.search(r"codec|isp|hevc|unicam|rp1-cfe", name, re.IGNORECASE) is not None
-
-
-def _captures(device: Path) -> bool:
-    from edgecnn.camera.v4l2 import describe_device
-
-    try:
-        return describe_device(str(device)).captures
-    except CameraError:
-        return True  # opening it will say why
-
-
-def driver_stamp(stamp_ns: float, now_ns: int) -> int:
-    """Return a driver's time of capture where it is on the clock of `time.monotonic_ns`, else now."""
-    return int(stamp_ns) if 0 <= now_ns - stamp_ns < _OLDEST_STAMP_NS else now_ns
-
-
-def is_device(source: str) -> bool:
-    """Whether a source is a camera's device: a number, any path to one, or one in /dev that is not there.
-
-    So a link of udev's (/dev/v4l/by-id/…, /dev/front-door) stays a camera while it is unplugged.
-    """
-    if re.fullmatch(r"[0-9]{1,4}", source, re.ASCII):
-        return True
-    try:
-        found = os.stat(source)  # noqa: PTH116 - a name that no path can have
-        return stat.S_ISCHR(found.st_mode) and os.major(found.st_rdev) == _VIDEO_MAJOR
-    except FileNotFoundError:
-        return source.startswith("/dev/") and not is_pattern(source)
-    except (OSError, ValueError):
-        return False
-
-
-def is_pattern(source: str) -> bool:
-    """Whether a source is a pattern of file names, and no file of that very name."""
-    return any(c in source for c in "*?[") and not os.path.exists(source)  # noqa: PTH110
-
-
-def is_video_file(path: Path) -> bool:
-    """Whether a file is read frame by frame, judged by its name."""
-    return path.suffix.lower() in VIDEO_EXTENSIONS and not os.path.isdir(path)  # noqa: PTH112
-
-
 def _open(source: str, mode: Mode) -> Camera:
-    # FFmpeg knows schemes in small letters alone.
+    # FFmpeg knows schemes in small letters only.
     source = re.sub(r"^[A-Za-z][A-Za-z0-9+.-]*(?=://)", lambda scheme: scheme[0].lower(), source)
-    if (own := source.partition(":")[0]) in ("synthetic", "picamera", "rpicam"):
-        kind = own
-    elif re.match("https?://", source):
-        kind = "polled"
-    elif is_device(source) or "://" in source:
-        kind = "opencv"
-    elif is_pattern(source):
-        kind = "files"
-    else:
-        path = Path(source)
-        if not os.path.exists(path):  # noqa: PTH110 - pathlib's raises where a folder may not be entered
-            raise CameraError(f"{source}: no such file, and no other kind of source{did_you_mean(source)}")
-        kind = "opencv" if is_video_file(path) else "files"
-    module, factory = CAMERAS[kind]
-    camera: Camera = getattr(importlib.import_module(module), factory)(source, mode)
+    entry = find_camera(source)
+    if entry is None:
+        raise CameraError(f"{source}: no such file, and no other kind of source{did_you_mean(source)}")
+    try:
+        factory = load_factory(entry.factory)
+    except ImportError as error:
+        raise CameraError(f"{mask_secrets(source)}: its camera can't be imported: {error}") from error
+    camera: Camera = factory(source, mode)
     return camera

@@ -8,7 +8,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from edgecnn.camera import Camera, Mode, is_pattern
+from edgecnn.camera import Camera, Mode
+from edgecnn.camera.devices import is_pattern
 from edgecnn.camera.pace import Pace
 from edgecnn.errors import CameraError, ImageError
 from edgecnn.frame import Frame
@@ -38,7 +39,7 @@ class FilesCamera(Camera):
     A picture that can't be read is a line on stderr and passed over.
     """
 
-    live = False
+    live = may_hang = False
 
     def __init__(self, source: str, mode: Mode | None = None) -> None:
         self.name = source

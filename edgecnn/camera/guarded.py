@@ -115,7 +115,7 @@ class GuardedCamera(Camera):
 
     def __init__(self, camera: Camera, worker: Worker, seconds: float) -> None:
         self.name, self.live, self.fps = camera.name, camera.live, camera.fps
-        self.address = camera.address
+        self.address, self.may_hang = camera.address, camera.may_hang
         self._camera, self._worker = camera, worker
         # One that is asked to be slow takes its time.
         self._seconds = seconds + (1 / self.fps if self.fps else 0)

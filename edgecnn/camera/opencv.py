@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 
-from edgecnn.camera import Camera, Mode, driver_stamp, is_device
+from edgecnn.camera import Camera, Mode
+from edgecnn.camera.devices import driver_stamp, is_device
 from edgecnn.camera.ffmpeg import check_size, is_network, open_stream, open_video
 from edgecnn.camera.ffmpeg_memory import read_frame
 from edgecnn.errors import CameraError, ImageError
@@ -80,6 +81,8 @@ class OpenCvCamera(Camera):
         # A stream has no number of frames; a video file behind a URL has.
         self._file = self._file or (not self._device and self._capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0)
         self.live = not self._file
+        # A video of a network can stall, a file of this machine can't.
+        self.may_hang = self.live or is_network(source)
         if self._device:
             # MJPG first: many cameras give 30 frames a second in no other format.
             self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))

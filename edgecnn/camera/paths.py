@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgecnn.camera import is_video_file
+from edgecnn.camera.table import is_video_file
 from edgecnn.errors import CameraError, ImageError
 from edgecnn.frame import Frame
 from edgecnn.image.file import decode_reduced, find_images, most_file_bytes, read_image

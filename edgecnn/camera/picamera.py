@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from edgecnn.camera import driver_stamp
+from edgecnn.camera.devices import driver_stamp
 from edgecnn.camera.pi import PiSource
 from edgecnn.errors import CameraError
 from edgecnn.frame import Frame

@@ -43,7 +43,7 @@ class SyntheticCamera(Camera):
     a seed is always the same picture.
     """
 
-    live = True
+    live, may_hang = True, False
 
     def __init__(self, spec: str = "synthetic", mode: Mode | None = None) -> None:
         rate = (mode and mode.fps) or 30.0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import typer
 
-from edgecnn.camera import STALL_S, Mode
+from edgecnn.camera import STALL_S, Mode, describe_sources
 from edgecnn.cli.options.numbers import parse_whole
 from edgecnn.errors import OptionError
 from edgecnn.frame import Box
@@ -28,8 +28,8 @@ class CameraOptions:
     source: Annotated[
         str,
         typer.Option(
-            help="Camera number, device path, picamera, rpicam, file, folder, pattern, URL, synthetic, or "
-            "auto for the real cameras; several, comma-separated, are tried in order.",
+            help=f"Where frames come from: {describe_sources()}, or auto for the real cameras; several, "
+            "comma-separated, are tried in order.",
             metavar="SRC[,SRC…]",
         ),
     ] = "auto"

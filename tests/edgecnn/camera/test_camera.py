@@ -10,9 +10,20 @@ import cv2
 import numpy as np
 import pytest
 
-from edgecnn.camera import Mode, is_device, open_camera, split_sources, video_devices
+from edgecnn.camera import (
+    CAMERAS,
+    Camera,
+    Mode,
+    describe_sources,
+    open_camera,
+    real_cameras,
+    register_camera,
+    split_sources,
+)
+from edgecnn.camera.devices import is_device, video_devices
 from edgecnn.camera.opencv import OpenCvCamera
 from edgecnn.errors import CameraError
+from edgecnn.frame import Frame
 
 
 @pytest.fixture
@@ -277,3 +288,61 @@ def test_videos_of_phones_and_recorders_are_videos(tmp_path, run_cli, suffix):
         assert not camera.live
         assert camera.read().pixels.shape == (128, 160, 3)
     assert len(run_cli("classify", path).out.splitlines()) >= 4
+
+
+class Still(Camera):
+    """A camera that is registered by a test: one grey frame, again and again."""
+
+    live = False
+
+    def __init__(self, source, mode):
+        self.name = source
+        self._size = mode.width, mode.height
+
+    def read(self):
+        width, height = self._size
+        return Frame(np.zeros((height, width, 3), np.uint8), time.monotonic_ns(), 0, self.name)
+
+
+@pytest.fixture
+def still():
+    yield lambda **options: register_camera("still", Still, **options)
+    CAMERAS.pop("still", None)
+
+
+def test_a_registered_camera_takes_its_name_and_what_it_matches(still):
+    with pytest.raises(CameraError, match="still:7: no such file"):
+        open_camera("still:7")
+    still()
+    with open_camera("98,still:7,a=1", Mode(64, 48)) as camera:
+        assert (camera.name, camera.read().pixels.shape) == ("still:7,a=1", (48, 64, 3))
+    with pytest.raises(CameraError, match="/dev/video98 does not exist"):
+        open_camera("98")
+    still(matches=lambda source: source == "98", found=lambda: ["98"])
+    assert real_cameras()[-1] == "98", "auto tries it last"
+    with open_camera("98") as camera:
+        assert camera.name == "98"
+
+
+def test_a_registered_camera_begins_a_source_behind_a_url(still):
+    assert split_sources("http://cam/x?size=1,still:2") == ["http://cam/x?size=1,still:2"]
+    still()
+    assert split_sources("http://cam/x?size=1,still:2") == ["http://cam/x?size=1", "still:2"]
+
+
+def test_a_camera_whose_code_is_missing_is_named():
+    register_camera("still", "edgecnn_nowhere:Still")
+    try:
+        with pytest.raises(CameraError, match="still: its camera can't be imported: No module named"):
+            open_camera("still")
+    finally:
+        CAMERAS.pop("still")
+
+
+def test_help_shows_every_camera(still):
+    still(usage="still[:K]")
+    shown = describe_sources()
+    assert shown.startswith(
+        "image, folder or pattern, camera number, device path, video or URL, picamera[:N]"
+    )
+    assert shown.endswith(", still[:K]")

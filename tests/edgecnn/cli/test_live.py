@@ -14,7 +14,7 @@ from functools import partial
 
 import pytest
 
-from edgecnn.camera import video_devices
+from edgecnn.camera.devices import video_devices
 
 
 def test_synthetic_frames_and_a_summary(run_cli, tmp_path):
