@@ -38,6 +38,8 @@ class PluginTable(dict[str, Row]):
         super().__init__(rows)
         self.kind = kind
         self.group = f"edgecnn.{kind}s"
+        # The names that were added in this process, which no child process knows.
+        self.registered: set[str] = set()
         self._shipped = frozenset(rows)
         self._make = make
         self._read = False
@@ -55,6 +57,7 @@ class PluginTable(dict[str, Row]):
             )
         self.pop(name, None)
         self[name] = row
+        self.registered.add(name)
 
     def find(self, name: str) -> Row | None:
         """Return a row by its name, or None; entry points are read for a name that is in no row yet."""

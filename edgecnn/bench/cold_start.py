@@ -147,16 +147,14 @@ def _start(opening: Opening) -> ColdStart:
 
 def _measure(runs_on: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """Import, load, classify one image; return the times (monotonic ns) and the peak memory (MiB)."""
-    import importlib
-
     import cv2
     import numpy as np
 
     from edgecnn.classify.loader import load
-    from edgecnn.engine import ENGINES
+    from edgecnn.engine import engine_class
     from edgecnn.machine.board import peak_memory_mib
 
-    importlib.import_module(ENGINES[runs_on].module)
+    engine_class(runs_on)
     cv2.setNumThreads(arguments["threads"])
     imported = time.monotonic_ns()
     with load(**arguments) as classifier:

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     import os
     from pathlib import Path
 
+    from edgecnn.bundle.convention import Range
+    from edgecnn.tflite.file import Tensor
+
 __all__ = [
     "COMPILED",
     "FORMAT",
@@ -145,6 +148,31 @@ class Model(NamedTuple):
     scores: Scores | None = "probabilities"
     thresholds: tuple[float, ...] = ()
     notices: tuple[str, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """The tensors that it takes."""
+        return self.file.inputs
+
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        """The tensors that it gives; the first one has the scores."""
+        return self.file.outputs
+
+    @property
+    def output(self) -> int:
+        """The place of the first of `outputs` among all outputs of the file."""
+        return self.file.output
+
+    @property
+    def value_range(self) -> Range:
+        """The values of pixels 0 and 255 in a float input."""
+        return self.input.value_range
+
+    @property
+    def compiled_for(self) -> str:
+        """The accelerator that alone can run it; "" for none."""
+        return "Edge TPU" if self.file.edge_tpu else "Ethos-U" if self.file.ethos_u else ""
 
 
 def list_bundles() -> list[Bundle]:

@@ -61,7 +61,7 @@ class PixelFormat:
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
+class V4l2Device:
     """A V4L2 device: what it calls itself, its driver, whether it gives pictures, and which."""
 
     path: str
@@ -72,7 +72,7 @@ class Device:
     formats: tuple[PixelFormat, ...]
 
 
-def describe_device(path: str, driver: Ioctl | None = None) -> Device:
+def describe_device(path: str, driver: Ioctl | None = None) -> V4l2Device:
     """Ask a device what it is; a camera that is in use answers too. Raises CameraError.
 
     Parameters
@@ -97,7 +97,7 @@ def describe_device(path: str, driver: Ioctl | None = None) -> Device:
         captures = bool(caps & (_VIDEO_CAPTURE | _VIDEO_CAPTURE_MPLANE))
         kind = 1 if caps & _VIDEO_CAPTURE else 9
         formats = tuple(_formats(handle, kind, ask)) if captures else ()
-        return Device(path, _text(name), _text(called), _text(bus), captures, formats)
+        return V4l2Device(path, _text(name), _text(called), _text(bus), captures, formats)
     except OSError as error:
         raise CameraError(f"{path} is no V4L2 device, or is gone: {error.strerror}") from error
     finally:

@@ -16,7 +16,7 @@ from edgecnn.bundle.scores import scores_of_outputs
 from edgecnn.bundle.usage import ASK_FOR_SCORES, remember_scores, remembered_scores, scores_notice
 from edgecnn.classify.classifier import Classifier
 from edgecnn.defaults import DEFAULT_MODEL
-from edgecnn.engine import open_engine
+from edgecnn.engine import may_crash, open_engine
 from edgecnn.errors import AnswerError, BundleError, ModelError, OptionError
 from edgecnn.io.cache import Cache
 from edgecnn.machine.processor import describe_processor
@@ -101,7 +101,7 @@ def load(  # noqa: PLR0913 - each is an option of its own
         # `auto` takes the compiled form by itself where there is a device, and else what it was made from.
         model = open_model(name_or_path, variant.removesuffix(COMPILED), given)
     apart = deadline_ms is not None
-    if model.bundle is None and not apart and not model.file.edge_tpu and not engine.startswith("fake"):
+    if model.bundle is None and not apart and not model.file.edge_tpu and may_crash(engine):
         from edgecnn.engine.probe import require_sound
 
         require_sound(model, engine, 1)

@@ -10,7 +10,7 @@ from edgecnn.io.json_text import to_json
 from edgecnn.io.printable import echo, printable
 
 if TYPE_CHECKING:
-    from edgecnn.camera.v4l2 import Device, Size
+    from edgecnn.camera.v4l2 import Size, V4l2Device
 
 app = make_app()
 
@@ -49,7 +49,7 @@ def cameras(as_json: PrintJsonOption = False) -> None:
         echo("no camera found (no /dev/video*); `edgecnn live --source synthetic` needs none")
 
 
-def _lines(device: Device) -> list[str]:
+def _lines(device: V4l2Device) -> list[str]:
     """Describe a device: its name, then a line for each format."""
     lines = [f"{device.name} ({device.driver}, {device.bus})"]
     for pixels in device.formats:

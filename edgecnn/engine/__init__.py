@@ -2,32 +2,78 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from edgecnn.engine.table import ENGINES as ENGINES
+from edgecnn.engine.table import describe_engines as describe_engines
+from edgecnn.engine.table import engine_class as engine_class
+from edgecnn.engine.table import engine_version as engine_version
+from edgecnn.engine.table import may_crash as may_crash
+from edgecnn.engine.table import register_engine as register_engine
 from edgecnn.errors import EngineError, EngineLost, ModelError, OptionError
 from edgecnn.io.closing import Closing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edgecnn.bundle.bundle import Model
+    from edgecnn.tflite.file import Tensor
 
 __all__ = [
-    "ENGINES",
     "MAX_THREADS",
     "Engine",
     "choice",
+    "describe_engines",
     "edgetpu",
+    "engine_class",
     "interpreter",
+    "may_crash",
     "open_engine",
     "probe",
     "threads",
 ]
 
 
+# Accelerators that `ModelData.compiled_for` names.
+EDGE_TPU, ETHOS_U = "Edge TPU", "Ethos-U"
+
+
+class ModelData(Protocol):
+    """A model as engines take it. One that runs in a child process is pickled.
+
+    Attributes
+    ----------
+    name
+        What messages call it.
+    data
+        The whole file.
+    inputs, outputs
+        Its tensors; the first of each are those that count.
+    output
+        The place of the first of `outputs` among all outputs of the file.
+    value_range
+        The values of pixels 0 and 255 in a float input.
+    compiled_for
+        The accelerator that alone can run it, `Edge TPU` or `Ethos-U`; "" for none.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def inputs(self) -> tuple[Tensor, ...]: ...
+    @property
+    def outputs(self) -> tuple[Tensor, ...]: ...
+    @property
+    def output(self) -> int: ...
+    @property
+    def value_range(self) -> tuple[float, float]: ...
+    @property
+    def compiled_for(self) -> str: ...
+
+
 class Engine(Closing, Protocol):
-    """Runs one model in one thread at a time; whoever opened it closes it.
+    """Runs one model in one thread at a time. A class that inherits it needs `name` and `invoke` only.
 
     Attributes
     ----------
@@ -36,9 +82,9 @@ class Engine(Closing, Protocol):
     risky
         What to do where opening it crashed or hung; "" for one that never does.
     warning
-        What whoever uses it here should know; "" for nothing.
+        What users of it should know; "" for nothing.
     passed_over
-        For one that was chosen by `auto`: the other engines, each with the reason why it was not.
+        For one that `auto` chose: the other engines, each with the reason why it was not.
     """
 
     name: str
@@ -55,37 +101,22 @@ class Engine(Closing, Protocol):
         """
         ...
 
+    @classmethod
+    def check(cls, model: ModelData, spec: str) -> object:  # noqa: ARG003 - for a risky one
+        """Raise EngineError or OptionError where a risky engine need not be tried."""
+        return None
+
     def close(self) -> None:
         """Release the model; may be called twice."""
         return
 
 
-class Entry(NamedTuple):
-    """Where an engine lives and how to install what it needs."""
-
-    module: str
-    factory: str
-    install: str
-
-
-ENGINES = {
-    "edgetpu": Entry("edgecnn.engine.edgetpu", "EdgeTpuEngine", "pip install ai-edge-litert"),
-    "litert": Entry("edgecnn.engine.litert", "LitertEngine", "pip install ai-edge-litert"),
-    "tflite-runtime": Entry(
-        "edgecnn.engine.tflite_runtime",
-        "TfliteRuntimeEngine",
-        "python3.11 -m pip install 'edgecnn[tflite-runtime]'",
-    ),
-    "fake": Entry("edgecnn.engine.fake", "FakeEngine", ""),
-}
 # LiteRT starts as many as it is told, and crashes where the system has no more.
 MAX_THREADS = 256
-# In this order; each but the last says why it would be passed over although it works.
-AUTO = {"edgetpu": "", "litert": "", "tflite-runtime": "older and slower"}
 
 
 def open_engine(
-    spec: str, model: Model, threads: int = 1, deadline_ms: float | None = None, *, probed: bool = False
+    spec: str, model: ModelData, threads: int = 1, deadline_ms: float | None = None, *, probed: bool = False
 ) -> Engine:
     """Open an engine for a model.
 
@@ -98,7 +129,8 @@ def open_engine(
         How long an invoke may take: the engine then runs in a child process, which is killed and started
         again when it takes longer. None for no limit, in this process.
     probed
-        Whether a crash is no harm, or ruled out: else a risky engine is tried in a child process first.
+        Whether a crash does no harm, or is ruled out; otherwise a risky engine is tried in a child process
+        first.
 
     Raises
     ------
@@ -111,41 +143,26 @@ def open_engine(
     """
     if not 1 <= threads <= MAX_THREADS:
         raise OptionError(f"--threads is {threads}, expected a number from 1 to {MAX_THREADS}")
+    name = spec.partition(":")[0]
     if deadline_ms is not None:
         from edgecnn.engine.child import ChildEngine
 
+        if name in ENGINES.registered:
+            raise OptionError(
+                f"a deadline runs the engine in a child process, and {name!r} was registered in this one: "
+                f"install it with an entry point of {ENGINES.group}"
+            )
         return ChildEngine(model, spec, threads, deadline_ms)
-    name = spec.partition(":")[0]
     if name == "auto":
         return _first(model, threads, probed=probed)
-    if name not in ENGINES:
+    if ENGINES.find(name) is None:
         raise OptionError(f"no engine {name!r}: choose auto, {', '.join(ENGINES)}")
     return _open(name, spec, model, threads, probed=probed)
 
 
-def engine_class(name: str) -> type[Any]:
-    """Import an engine. Raises EngineError where what it needs is not there."""
-    entry = ENGINES[name]
-    try:
-        module = importlib.import_module(entry.module)
-    except ImportError as error:
-        raise EngineError(f"{name} can't be imported ({error}): {entry.install}") from error
-    found: type[Any] = getattr(module, entry.factory)
-    return found
-
-
-def engine_version(spec: str) -> str:
-    """Return the version of what would run, "" where there is none."""
-    name = spec.partition(":")[0]
-    try:
-        return str(engine_class("litert" if name == "auto" else name).version)
-    except (EngineError, KeyError):
-        return ""
-
-
-def _first(model: Model, threads: int, *, probed: bool) -> Engine:
+def _first(model: ModelData, threads: int, *, probed: bool) -> Engine:
     reasons: list[str] = []
-    if model.file.edge_tpu:
+    if model.compiled_for == EDGE_TPU:
         try:
             return _open("edgetpu", "edgetpu", model, threads, probed=probed)
         except EngineError as error:
@@ -153,14 +170,15 @@ def _first(model: Model, threads: int, *, probed: bool) -> Engine:
                 f"{model.name} was compiled for the Edge TPU and can't run on a CPU, and "
                 f"{_reason('edgetpu', error)}; or use the file that it was compiled from"
             ) from error
-    for name in AUTO:
+    tried = {name: entry.auto for name, entry in ENGINES.items() if entry.auto is not None}
+    for name in tried:
         try:
             engine = _open(name, name, model, threads, probed=probed)
         except EngineError as error:
             reasons.append(_reason(name, error))
             continue
-        later = list(AUTO)[len(reasons) + 1 :]
-        engine.passed_over = (*reasons, *(f"{other}: {AUTO[other]}" for other in later if AUTO[other]))
+        later = list(tried)[len(reasons) + 1 :]
+        engine.passed_over = (*reasons, *(f"{other}: {tried[other]}" for other in later if tried[other]))
         return engine
     raise EngineError("; ".join(reasons))
 
@@ -170,15 +188,15 @@ def _reason(name: str, error: EngineError) -> str:
     return text if text.startswith(name) else f"{name}: {text}"
 
 
-def _open(name: str, spec: str, model: Model, threads: int, *, probed: bool) -> Engine:
-    kind = engine_class(name)
-    if kind.risky and not probed:
-        kind.check(model, spec)
+def _open(name: str, spec: str, model: ModelData, threads: int, *, probed: bool) -> Engine:
+    factory = engine_class(name)
+    if (risky := getattr(factory, "risky", "")) and not probed:
+        factory.check(model, spec)
         from edgecnn.engine.probe import try_in_child  # behind the check, which ends most tries
 
         try:
             try_in_child(model, spec, threads)
         except EngineLost as error:
-            raise EngineLost(f"{name}: {error}; {kind.risky}") from error
-    engine: Engine = kind(model, spec, threads)
+            raise EngineLost(f"{name}: {error}; {risky}") from error
+    engine: Engine = factory(model, spec, threads)
     return engine

@@ -24,7 +24,7 @@ from edgecnn.machine.child_process import ChildProcess, end_with_parent
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edgecnn.bundle.bundle import Model
+    from edgecnn.engine import ModelData
 
 # An interpreter that starts from a Raspberry Pi's cold SD card takes its time.
 START_S = OPEN_S = 60.0
@@ -51,7 +51,7 @@ class Process(ChildProcess):
         super().end()
         self.pipe.close()
 
-    def open(self, spec: str, model: Model, threads: int, limit_s: float, most_bytes: int = 0) -> str:
+    def open(self, spec: str, model: ModelData, threads: int, limit_s: float, most_bytes: int = 0) -> str:
         """Have it open an engine, once it has started itself, and return the engine's name.
 
         Parameters
@@ -107,10 +107,10 @@ class ChildEngine(Engine):
         How long an invoke may take.
     """
 
-    def __init__(self, model: Model, spec: str, threads: int, deadline_ms: float) -> None:
+    def __init__(self, model: ModelData, spec: str, threads: int, deadline_ms: float) -> None:
         self._asked = spec, model, threads
         self._deadline_ms = deadline_ms
-        self._input, self._output = model.file.inputs[0], model.file.outputs[0]
+        self._input, self._output = model.inputs[0], model.outputs[0]
         self._restarts: deque[float] = deque(maxlen=MOST_RESTARTS)
         self._process: Process | None = None
         self.name = f"{self._start()} in a child process"
@@ -188,7 +188,7 @@ def _serve(pipe: Connection, engine_spec: str) -> None:
         pipe.send(error)
         return
     pipe.send(engine.name)
-    image = model.file.inputs[0]
+    image = model.inputs[0]
     with engine:
         while True:
             tensor = np.frombuffer(pipe.recv_bytes(), image.dtype).reshape(image.shape)

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from ai_edge_litert import interpreter
 
-from edgecnn.bundle.bundle import COMPILED
+from edgecnn.bundle.bundle import COMPILED, Model
 from edgecnn.bundle.classifier_file import as_classifier
 from edgecnn.coral.devices import GET_LIBRARY, LIBRARY, OTHER_BUILDS, find_library, why_no_device
 from edgecnn.coral.model_file import min_runtime_version
+from edgecnn.engine import EDGE_TPU
 from edgecnn.engine.interpreter import InterpreterEngine
 from edgecnn.engine.litert import LitertEngine
 from edgecnn.errors import EdgeCnnError, EngineError, OptionError
@@ -26,7 +27,7 @@ from edgecnn.tflite.file import read_tflite
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from edgecnn.bundle.bundle import Model
+    from edgecnn.engine import ModelData
 
 _DEVICE = re.compile(r"((usb|pci)?(:\d+)?)?")
 
@@ -41,7 +42,7 @@ class EdgeTpuEngine(InterpreterEngine):
     version = LitertEngine.version
     risky = f"LiteRT {version} and {LIBRARY} do not get along: {OTHER_BUILDS}"
 
-    def __init__(self, model: Model, spec: str, threads: int) -> None:
+    def __init__(self, model: ModelData, spec: str, threads: int) -> None:
         compiled = self.check(model, spec)
         library = find_library()
         if library is None:
@@ -53,7 +54,7 @@ class EdgeTpuEngine(InterpreterEngine):
         )
 
     @classmethod
-    def check(cls, model: Model, spec: str) -> Model:
+    def check(cls, model: ModelData, spec: str) -> ModelData:
         """Return the compiled form of a model, if all is there as far as that shows without opening it.
 
         Raises
@@ -78,18 +79,18 @@ class EdgeTpuEngine(InterpreterEngine):
         self._delegate = None
 
 
-def compiled_form(model: Model) -> Model:
+def compiled_form(model: ModelData) -> ModelData:
     """Return a model as it was compiled for the Edge TPU: itself, or the variant beside it in its bundle.
 
     Raises EngineError where there is none, or one that takes or gives something else.
     """
-    if model.file.edge_tpu:
+    if model.compiled_for == EDGE_TPU:
         return model
-    name = model.variant + COMPILED
-    if model.bundle is None or name not in model.bundle.variants:
+    variant = model.variant if isinstance(model, Model) else ""
+    name = variant + COMPILED
+    if not isinstance(model, Model) or model.bundle is None or name not in model.bundle.variants:
         raise EngineError(
-            f"edgetpu: {model.name} {model.variant} was not compiled for the Edge TPU: "
-            f"edgecnn compile {model.name}"
+            f"edgetpu: {model.name} {variant} was not compiled for the Edge TPU: edgecnn compile {model.name}"
         )
     data = model.bundle.read(name)
     file = read_tflite(data, f"{model.name} {name}")

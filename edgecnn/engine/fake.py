@@ -15,7 +15,7 @@ from edgecnn.spec import parse_spec
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edgecnn.bundle.bundle import Model
+    from edgecnn.engine import ModelData
 
 # Sleeping ends late by up to this much, so the rest is waited for awake.
 _AWAKE_S = 0.0002
@@ -32,7 +32,7 @@ class FakeEngine(Engine):
 
     name = "fake"
 
-    def __init__(self, model: Model, spec: str, threads: int) -> None:  # noqa: ARG002 - it uses no threads
+    def __init__(self, model: ModelData, spec: str, threads: int) -> None:  # noqa: ARG002 - it uses no threads
         options = parse_spec(
             spec, {"delay_ms": 0.0, "jitter_ms": 0.0, "seed": 0.0, "hang": 0.0, "crash": 0.0}
         )
@@ -40,9 +40,9 @@ class FakeEngine(Engine):
         self._delay_s = options["delay_ms"] / 1e3
         self._jitter_s = options["jitter_ms"] / 1e3
         self._random = random.Random(options["seed"])  # noqa: S311 - nothing secret
-        self._output = model.file.outputs[0]
-        self._range = model.input.value_range
-        self._image = model.file.inputs[0]
+        self._output = model.outputs[0]
+        self._range = model.value_range
+        self._image = model.inputs[0]
 
     def invoke(self, tensor: NDArray[Any]) -> NDArray[Any]:
         """Wait, then answer; see `Engine.invoke`."""

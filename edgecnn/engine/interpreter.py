@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from edgecnn.engine import Engine
+from edgecnn.engine import EDGE_TPU, ETHOS_U, Engine
 from edgecnn.errors import EngineError, ModelError
 from edgecnn.io.quiet import quiet_stderr
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edgecnn.bundle.bundle import Model
+    from edgecnn.engine import ModelData
 
 
 class InterpreterEngine(Engine):
@@ -31,7 +31,7 @@ class InterpreterEngine(Engine):
     """
 
     def __init__(
-        self, maker: Any, called: str, model: Model, threads: int, delegates: Sequence[Any] = ()
+        self, maker: Any, called: str, model: ModelData, threads: int, delegates: Sequence[Any] = ()
     ) -> None:
         self._called = called
         try:
@@ -41,7 +41,7 @@ class InterpreterEngine(Engine):
                     model_content=model.data, num_threads=threads, experimental_delegates=list(delegates)
                 )
                 place = self._interpreter.get_input_details()[0]["index"]
-                shape = model.file.inputs[0].shape
+                shape = model.inputs[0].shape
                 if tuple(self._interpreter.get_input_details()[0]["shape"].tolist()) != shape:
                     self._interpreter.resize_tensor_input(place, shape)
                 self._interpreter.allocate_tensors()
@@ -49,8 +49,8 @@ class InterpreterEngine(Engine):
             reason = " ".join(str(error).split())
             raise ModelError(f"{model.name} was rejected by {called}: {reason}") from error
         self._input = place
-        self._output = self._interpreter.get_output_details()[model.file.output]["index"]
-        self._classes = math.prod(model.file.outputs[0].shape)
+        self._output = self._interpreter.get_output_details()[model.output]["index"]
+        self._classes = math.prod(model.outputs[0].shape)
 
     def invoke(self, tensor: NDArray[Any]) -> NDArray[Any]:
         """Run the model once; see `Engine.invoke`."""
@@ -77,14 +77,14 @@ class InterpreterEngine(Engine):
         self._interpreter = None
 
 
-def refuse_compiled(model: Model) -> None:
+def refuse_compiled(model: ModelData) -> None:
     """Raise ModelError for a model that only an Edge TPU or an Ethos-U can run."""
-    if model.file.ethos_u:
+    if model.compiled_for == ETHOS_U:
         raise ModelError(
             f"{model.name} was compiled for Arm's Ethos-U by Vela, and runs only there, in TensorFlow Lite "
             "Micro: use the file that it was compiled from; `edgecnn models export --c-array` takes this one"
         )
-    if model.file.edge_tpu:
+    if model.compiled_for == EDGE_TPU:
         raise ModelError(
             f"{model.name} was compiled for the Edge TPU and can't run on a CPU: "
             "use the file that it was compiled from"

@@ -10,7 +10,7 @@ from ai_edge_litert.interpreter import Interpreter
 from edgecnn.engine.interpreter import InterpreterEngine, refuse_compiled
 
 if TYPE_CHECKING:
-    from edgecnn.bundle.bundle import Model
+    from edgecnn.engine import ModelData
 
 
 class LitertEngine(InterpreterEngine):
@@ -19,6 +19,6 @@ class LitertEngine(InterpreterEngine):
     name = "litert"
     version = ai_edge_litert.__version__
 
-    def __init__(self, model: Model, spec: str, threads: int) -> None:  # noqa: ARG002 - it has no options
+    def __init__(self, model: ModelData, spec: str, threads: int) -> None:  # noqa: ARG002 - it has no options
         refuse_compiled(model)
         super().__init__(Interpreter, "LiteRT", model, threads)

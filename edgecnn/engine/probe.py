@@ -14,7 +14,7 @@ from edgecnn.io.cache import Cache
 from edgecnn.io.printable import printable
 
 if TYPE_CHECKING:
-    from edgecnn.bundle.bundle import Model
+    from edgecnn.engine import ModelData
 
 # For opening a model and running it once, which is well below a second where it can be used live at all.
 PROBE_S = 8.0
@@ -22,7 +22,7 @@ MEMORY_BYTES = 1 << 30
 LONGEST_REASON = 500
 
 
-def try_in_child(model: Model, spec: str, threads: int) -> None:
+def try_in_child(model: ModelData, spec: str, threads: int) -> None:
     """Open a model in a child process, which may allocate a gigabyte, and run it once on zeros.
 
     Raises
@@ -39,13 +39,13 @@ def try_in_child(model: Model, spec: str, threads: int) -> None:
         raise EngineError(f"the engine's process can't be started: {error.strerror}") from error
     try:
         child.open(spec, model, threads, PROBE_S, MEMORY_BYTES)
-        zeros = np.zeros(model.file.inputs[0].shape, model.file.inputs[0].dtype)
+        zeros = np.zeros(model.inputs[0].shape, model.inputs[0].dtype)
         child.invoke(zeros, max(1.0, PROBE_S - (time.monotonic() - began)))
     finally:
         child.end()
 
 
-def require_sound(model: Model, spec: str, threads: int) -> None:
+def require_sound(model: ModelData, spec: str, threads: int) -> None:
     """Try a bare model file in a child process, the first time that this machine sees it.
 
     The verdict is remembered by the file's hash and the engine.

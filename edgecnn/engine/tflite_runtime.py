@@ -13,7 +13,7 @@ from edgecnn.engine.interpreter import InterpreterEngine, refuse_compiled
 from edgecnn.errors import EngineError
 
 if TYPE_CHECKING:
-    from edgecnn.bundle.bundle import Model
+    from edgecnn.engine import ModelData
 
 if int(np.__version__.partition(".")[0]) > 1:
     # It would fail with a SystemError when the first model is opened.
@@ -28,14 +28,14 @@ class TfliteRuntimeEngine(InterpreterEngine):
     name = "tflite-runtime"
     version = importlib.metadata.version("tflite-runtime")
 
-    def __init__(self, model: Model, spec: str, threads: int) -> None:  # noqa: ARG002 - it has no options
+    def __init__(self, model: ModelData, spec: str, threads: int) -> None:  # noqa: ARG002 - it has no options
         refuse_compiled(model)
         try:
             super().__init__(Interpreter, self.name, model, threads)
         except SystemError as error:
             raise EngineError(f"{self.name} {self.version} does not work here: {error}") from error
         self.warning = f"{self.name} {self.version} is old and gets no repairs: --engine litert succeeds it"
-        if model.file.inputs[0].dtype != "float32" and platform.machine().lower() in _X86:
+        if model.inputs[0].dtype != "float32" and platform.machine().lower() in _X86:
             self.warning = (
                 f"{self.name} {self.version} runs int8 on this processor without its fast kernels: 4 to 18 "
                 "times slower than --engine litert, and slower than its own float32"

@@ -18,7 +18,7 @@ from edgecnn.machine.board import describe_board
 from edgecnn.machine.processor import describe_processor
 
 if TYPE_CHECKING:
-    from edgecnn.bundle.bundle import Model
+    from edgecnn.engine import ModelData
 
 MEASURE_S = 0.6
 WARM_UP = 3
@@ -42,7 +42,7 @@ class Threads:
         return f"threads auto: {self.count} ({tried}; {how})"
 
 
-def best_threads(model: Model, spec: str) -> Threads:
+def best_threads(model: ModelData, spec: str) -> Threads:
     """Return the number of threads for a model, an engine and this machine.
 
     It is measured with 1, 2, 4 … threads, up to the processor's cores, in turn; the smallest one that is
@@ -78,9 +78,9 @@ def _remembered(kept: dict[str, object] | None, counts: list[int]) -> Threads | 
     return None
 
 
-def _measure(model: Model, spec: str, counts: list[int]) -> dict[int, float]:
+def _measure(model: ModelData, spec: str, counts: list[int]) -> dict[int, float]:
     """Return the median in ms for each number of threads, from runs in turn in a shuffled order."""
-    image = model.file.inputs[0]
+    image = model.inputs[0]
     tensor = np.zeros(image.shape, image.dtype)
     order = random.Random(0)  # noqa: S311 - nothing secret
     with ExitStack() as stack:

@@ -29,7 +29,7 @@ _MOST_DEPTH = 4
 _SYNSET = re.compile(r"n\d{8}")
 
 
-class Entry(NamedTuple):
+class LabelEntry(NamedTuple):
     """One label: the number that it was given, None for none, and where it stands, such as `line 3`."""
 
     number: int | None
@@ -37,7 +37,7 @@ class Entry(NamedTuple):
     where: str
 
 
-Entries = list[Entry]
+Entries = list[LabelEntry]
 
 
 def read_structure(text: str) -> Entries | None:
@@ -75,7 +75,7 @@ def _of_list(values: Sequence[Any]) -> Entries | None:
             number, name = None, _name(value)
         if name is None:
             return None
-        found.append(Entry(number, name, where))
+        found.append(LabelEntry(number, name, where))
     return found
 
 
@@ -91,7 +91,7 @@ def _of_map(value: Mapping[Any, Any]) -> Entries | None:
         return None
     if any(part is None for part in (*numbers, *names)):
         return None
-    return [Entry(n, str(name), f"key {n}") for n, name in zip(numbers, names, strict=True)]
+    return [LabelEntry(n, str(name), f"key {n}") for n, name in zip(numbers, names, strict=True)]
 
 
 def _name(value: Any) -> str | None:
@@ -197,7 +197,7 @@ def _block(lines: list[tuple[int, str]]) -> Entries | None:
     for number, line in lines:
         text = _without_comment(line.strip())
         if text.startswith("- "):
-            found.append(Entry(None, _unquoted(text[2:].strip()), f"line {number}"))
+            found.append(LabelEntry(None, _unquoted(text[2:].strip()), f"line {number}"))
             continue
         pair = _pair(text)
         if not pair or not pair["value"]:
@@ -206,7 +206,7 @@ def _block(lines: list[tuple[int, str]]) -> Entries | None:
         whole, name = (_whole(key), value) if _whole(key) is not None else (_whole(value), key)
         if whole is None:
             return None
-        found.append(Entry(whole, name, f"line {number}"))
+        found.append(LabelEntry(whole, name, f"line {number}"))
     return found or None
 
 
@@ -259,7 +259,7 @@ def _of_rows(rows: list[list[str]], where: list[str]) -> Entries | None:
     names = next(iter([*named, *texts, *(k for k in range(len(columns)) if k != numbers)]))
     if not all(columns[names]):
         return None
-    return [Entry(int(row[numbers]), row[names], at) for row, at in zip(body, places, strict=True)]
+    return [LabelEntry(int(row[numbers]), row[names], at) for row, at in zip(body, places, strict=True)]
 
 
 def _is_whole(cell: str) -> bool:

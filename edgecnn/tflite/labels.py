@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from edgecnn.errors import LabelsError
 from edgecnn.io.regular import read_regular
 from edgecnn.io.unicode_form import plain_name
-from edgecnn.tflite.label_forms import Entries, Entry, read_structure, read_table
+from edgecnn.tflite.label_forms import Entries, LabelEntry, read_structure, read_table
 
 if TYPE_CHECKING:
     import os
@@ -100,9 +100,9 @@ def _of_lines(lines: list[tuple[int, str]], source: str) -> Entries:
     table = read_table(lines)
     if table and (_is_sound([e.number for e in table]) or _has_header(table, lines)):
         return table
-    plain = [Entry(None, line, f"line {k}") for k, line in lines]
+    plain = [LabelEntry(None, line, f"line {k}") for k, line in lines]
     found = [(k, line, _NUMBERED.fullmatch(line)) for k, line in lines]
-    numbered = [Entry(int(m["number"]), m["name"].strip(), f"line {k}") for k, _, m in found if m]
+    numbered = [LabelEntry(int(m["number"]), m["name"].strip(), f"line {k}") for k, _, m in found if m]
     places = [(i, int(m["number"])) for i, (_, _, m) in enumerate(found) if m]
     if not numbered or not (
         _count(numbered, len(lines), all(m["strong"] for _, _, m in found if m))
@@ -171,7 +171,7 @@ def _in_order(entries: Entries, source: str) -> list[str]:
     """Return the names by their numbers, or in their order where they have none. Raises LabelsError."""
     if all(e.number is None for e in entries):
         return [e.name for e in entries]
-    where: dict[int, Entry] = {}
+    where: dict[int, LabelEntry] = {}
     for entry in entries:
         if entry.number is None:
             raise LabelsError(f"{source} has no number in {entry.where}: number all labels or none")

@@ -9,8 +9,9 @@ import pytest
 import edgecnn
 from edgecnn.bundle import bundle
 from edgecnn.classify.golden import check, golden_images
-from edgecnn.engine import ENGINES, Entry, open_engine
+from edgecnn.engine import open_engine
 from edgecnn.engine.probe import require_sound
+from edgecnn.engine.table import ENGINES, EngineEntry
 from edgecnn.errors import ModelError
 
 pytestmark = pytest.mark.skipif(
@@ -65,7 +66,7 @@ def test_auto_passes_it_over(run_cli):
 
 def test_auto_takes_it_where_litert_is_broken(monkeypatch):
     for name in ("litert", "edgetpu"):
-        monkeypatch.setitem(ENGINES, name, Entry("edgecnn_not_there", "X", "pip install it"))
+        monkeypatch.setitem(ENGINES, name, EngineEntry("edgecnn_not_there:X", "pip install it", auto=""))
     with open_engine("auto", bundle.open_model("digits")) as engine:
         assert engine.name == "tflite-runtime"
         assert [reason.split()[0] for reason in engine.passed_over] == ["edgetpu", "litert"]

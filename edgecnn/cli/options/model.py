@@ -9,7 +9,7 @@ import typer
 
 from edgecnn.cli.options.numbers import parse_whole, shorten
 from edgecnn.defaults import DEFAULT_MODEL
-from edgecnn.engine import MAX_THREADS
+from edgecnn.engine import MAX_THREADS, describe_engines
 from edgecnn.errors import OptionError
 
 if TYPE_CHECKING:
@@ -64,8 +64,7 @@ class EngineOptions:
     engine: Annotated[
         str,
         typer.Option(
-            help="Engine to use: auto, litert, tflite-runtime, edgetpu[:usb|:pci], or "
-            "fake[:delay_ms=5,jitter_ms=1].",
+            help=f"Engine to use: {describe_engines()}.",
             metavar="E",
         ),
     ] = "auto"

@@ -102,7 +102,7 @@ def node(tmp_path):
 
 
 def test_what_a_driver_tells(node):
-    assert v4l2.describe_device(node, Driver()) == v4l2.Device(
+    assert v4l2.describe_device(node, Driver()) == v4l2.V4l2Device(
         node, "Kamera für alle", "uvcvideo", "usb-3", True,
         (
             v4l2.PixelFormat("MJPG", "Motion-JPEG", (

@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
 
+import edgecnn
 from edgecnn.bundle import bundle
 from edgecnn.bundle.convention import Given
-from edgecnn.engine import ENGINES, open_engine
+from edgecnn.engine import ENGINES, Engine, describe_engines, open_engine, register_engine
 from edgecnn.errors import EngineError, ModelError, OptionError
 from edgecnn.latency import percentile
+from edgecnn.tflite.file import Tensor
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +58,9 @@ def test_unknown_engines_and_threads_are_usage_errors(model):
 
 
 def test_auto_keeps_every_reason(model, monkeypatch):
-    from edgecnn.engine import Entry
+    from edgecnn.engine.table import EngineEntry
 
-    monkeypatch.setitem(ENGINES, "litert", Entry("edgecnn_not_there", "X", "pip install it"))
+    monkeypatch.setitem(ENGINES, "litert", EngineEntry("edgecnn_not_there:X", "pip install it", auto=""))
     with pytest.raises(EngineError, match=r"litert can't be imported .*pip install it"):
         open_engine("auto", model)
 
@@ -90,3 +92,73 @@ def test_the_fakes_delay_is_what_was_asked_for(model):
             took.append((time.perf_counter() - start) * 1e3)
     assert min(took) >= 2, "the delay less the jitter"
     assert percentile(took, 50) >= 2.5
+
+
+class Constant(Engine):
+    """An engine that a test registers: always the first class."""
+
+    name = "constant"
+
+    def __init__(self, model, spec, threads):
+        self.asked = model.name, spec, threads
+        self._output = model.outputs[0]
+
+    def invoke(self, tensor):
+        scores = np.full(self._output.shape, -128, self._output.dtype)
+        scores[..., 0] = 127
+        return scores
+
+
+@pytest.fixture
+def constant():
+    register_engine("constant", Constant, usage="constant[:x]")
+    yield
+    ENGINES.pop("constant")
+    ENGINES.registered.discard("constant")
+
+
+def test_a_registered_engine_is_chosen_by_its_name_only(model, constant):
+    with open_engine("constant:x", model, 2) as engine:
+        assert engine.asked == ("digits", "constant:x", 2)
+        assert engine.invoke(tensor(0)).argmax() == 0
+    with open_engine("auto", model) as engine:
+        assert engine.name == "litert"
+    assert describe_engines() == (
+        "auto, edgetpu[:usb|:pci], litert, tflite-runtime, fake[:delay_ms=5,jitter_ms=1], constant[:x]"
+    )
+    with pytest.raises(OptionError, match="choose auto, edgetpu, litert, tflite-runtime, fake, constant"):
+        open_engine("tpu", model)
+
+
+def test_a_registered_engine_runs_bare_files_in_this_process_only(digits_file, tmp_path, constant):
+    labels = tmp_path / "labels.txt"
+    labels.write_text("\n".join("0123456789"))
+    with edgecnn.load(digits_file, engine="constant", labels=labels, scores="probabilities") as classifier:
+        assert classifier.engine.name == "constant"
+    with pytest.raises(OptionError, match=r"'constant' was registered in this one.*edgecnn\.engines"):
+        edgecnn.load("digits", engine="constant", deadline_ms=100)
+
+
+class Tiny:
+    """A model that no bundle and no file ever was, as the protocol asks for it."""
+
+    name, data, output, value_range, compiled_for = "tiny", b"", 0, (0.0, 1.0), ""
+    inputs = (Tensor("in", (1, 2, 2, 1), "float32", 0.0, 0, 0),)
+    outputs = (Tensor("out", (1, 4), "float32", 0.0, 0, 0),)
+
+
+def test_engines_take_whatever_has_bytes_inputs_and_outputs():
+    with open_engine("fake", Tiny()) as engine:
+        assert engine.invoke(np.full((1, 2, 2, 1), 0.6, np.float32)).argmax() == 2
+    with open_engine("fake", Tiny(), deadline_ms=60_000) as engine:
+        assert engine.invoke(np.zeros((1, 2, 2, 1), np.float32)).argmax() == 0
+    with pytest.raises(ModelError, match="tiny was rejected by LiteRT"):
+        open_engine("litert", Tiny())
+
+
+@pytest.mark.parametrize("accelerator", ["Edge TPU", "Ethos-U"])
+def test_what_an_accelerator_alone_runs_is_refused(accelerator):
+    model = Tiny()
+    model.compiled_for = accelerator
+    with pytest.raises(ModelError, match=f"compiled for .*{accelerator}"):
+        open_engine("litert", model)

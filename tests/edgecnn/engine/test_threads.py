@@ -8,8 +8,9 @@ import pytest
 
 import edgecnn
 from edgecnn.bundle import bundle
-from edgecnn.engine import ENGINES, Engine, Entry
+from edgecnn.engine import Engine
 from edgecnn.engine import threads as measured
+from edgecnn.engine.table import ENGINES, EngineEntry
 from edgecnn.engine.threads import best_threads
 from edgecnn.io.cache import cache_folder
 from edgecnn.machine.board import describe_board
@@ -32,7 +33,7 @@ class Scaling(Engine):
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(measured, "MEASURE_S", 0.1)
-    monkeypatch.setitem(ENGINES, "scaling", Entry(__name__, "Scaling", ""))
+    monkeypatch.setitem(ENGINES, "scaling", EngineEntry(Scaling))
 
 
 @pytest.fixture

@@ -1,0 +1,117 @@
+"""The table of engines: where each one's code is, how it is installed, and which of them `auto` tries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from edgecnn.errors import EngineError
+from edgecnn.plugins import PluginTable, load_factory
+
+if TYPE_CHECKING:
+    from edgecnn.plugins import Factory
+
+
+class EngineEntry(NamedTuple):
+    """A row of the table of engines.
+
+    Attributes
+    ----------
+    factory
+        The class, or `module:name` of it: called with a `ModelData`, the engine's specification and a number
+        of threads, it returns an open `Engine` or raises EngineError or ModelError.
+    install
+        The command that installs what it needs; "" for none.
+    usage
+        The engine with its options, as help shows it; "" for its name.
+    auto
+        Why `auto` passes it over though it works, where one above it works too; "" for no reason, None where
+        `auto` never tries it.
+    native
+        Whether a damaged file may crash it: a bare file is then tried in a child process first.
+    """
+
+    factory: Factory
+    install: str = ""
+    usage: str = ""
+    auto: str | None = None
+    native: bool = True
+
+
+# `auto` tries them in this order.
+ENGINES = PluginTable(
+    "engine",
+    {
+        "edgetpu": EngineEntry(
+            "edgecnn.engine.edgetpu:EdgeTpuEngine",
+            "pip install ai-edge-litert",
+            "edgetpu[:usb|:pci]",
+            auto="",
+        ),
+        "litert": EngineEntry("edgecnn.engine.litert:LitertEngine", "pip install ai-edge-litert", auto=""),
+        "tflite-runtime": EngineEntry(
+            "edgecnn.engine.tflite_runtime:TfliteRuntimeEngine",
+            "python3.11 -m pip install 'edgecnn[tflite-runtime]'",
+            auto="older and slower",
+        ),
+        "fake": EngineEntry(
+            "edgecnn.engine.fake:FakeEngine", usage="fake[:delay_ms=5,jitter_ms=1]", native=False
+        ),
+    },
+    lambda _, factory: EngineEntry(factory),
+)
+
+
+def register_engine(name: str, factory: Factory, *, install: str = "", usage: str = "") -> None:
+    """Add an engine for this process; the entry points `edgecnn.engines` add them for every one.
+
+    `auto` never tries it. A child process does not know it: a deadline takes an engine that is installed.
+
+    Parameters
+    ----------
+    name
+        What chooses it: `NAME`, or `NAME:…` with its options.
+    factory
+        The class, or `module:name` of it: called with a `ModelData`, the engine's specification and a number
+        of threads, it returns an open `Engine` or raises EngineError or ModelError.
+    install
+        The command that installs what it needs, for the message where its module can't be imported.
+    usage
+        The engine with its options, as help shows it.
+
+    Raises
+    ------
+    OptionError
+        For the name of an engine that ships.
+    """
+    ENGINES.add(name, EngineEntry(factory, install, usage, native=False))
+
+
+def describe_engines() -> str:
+    """Return what `--engine` takes, in a line made of the table."""
+    return ", ".join(["auto", *(entry.usage or name for name, entry in ENGINES.items())])
+
+
+def may_crash(spec: str) -> bool:
+    """Whether a damaged file may crash the engine, so that one that is new is tried in a child process."""
+    name = spec.partition(":")[0]
+    entry = None if name == "auto" else ENGINES.find(name)
+    return entry is None or entry.native
+
+
+def engine_class(name: str) -> Any:
+    """Import an engine. Raises EngineError where what it needs is missing, KeyError for an unknown name."""
+    entry = ENGINES.find(name) or ENGINES[name]
+    try:
+        return load_factory(entry.factory)
+    except ImportError as error:
+        install = f": {entry.install}" if entry.install else ""
+        raise EngineError(f"{name} can't be imported ({error}){install}") from error
+
+
+def engine_version(spec: str) -> str:
+    """Return the version of what would run, "" where there is none."""
+    name = spec.partition(":")[0]
+    try:
+        return str(getattr(engine_class("litert" if name == "auto" else name), "version", ""))
+    except (EngineError, KeyError):
+        return ""
