@@ -119,7 +119,7 @@ def live(
         smooth=answers.smooth, hold=answers.hold, seconds=limits.seconds, frames=limits.frames,
         show=view.show, listen=listen, upload_megapixels=view.upload_megapixels,
         jsonl=output.jsonl, csv=output.csv, record=output.record, overlay=output.overlay,
-        save_to=output.save_to,
+        save_to=output.save_to, sinks=output.sinks,
     )  # fmt: skip
     given, threads = bare.given, engine.count
 

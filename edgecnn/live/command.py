@@ -1,16 +1,20 @@
-"""What people ask of the live loop, through the sinks: the loop obeys between two frames."""
+"""Commands to the live loop, and the protocol of what gives them: it obeys between two frames."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+from edgecnn.io.closing import Closing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from concurrent.futures import Future
     from contextlib import ExitStack
 
     from edgecnn.classify.classifier import Classifier
     from edgecnn.frame import Frame, Result
+    from edgecnn.live.stats import Stats
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +29,12 @@ class Quit(Command):
 
 @dataclass(frozen=True, slots=True)
 class Pause(Command):
-    """Classify nothing until told to go on; the camera goes on, a file waits.
+    """Classify nothing until the end of the pause; a camera keeps running, a file waits.
 
     Attributes
     ----------
     on
-        Whether to pause; None for the other of what is now.
+        Whether to pause; None to change between the two.
     """
 
     on: bool | None = None
@@ -38,19 +42,19 @@ class Pause(Command):
 
 @dataclass(frozen=True, slots=True)
 class Save(Command):
-    """Write the newest picture to a file."""
+    """Write the newest frame to a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Switch(Command):
-    """Go on with another variant of the model.
+    """Continue with another variant of the model.
 
     Attributes
     ----------
     variant
         Its name; None for the next one of the bundle.
     reply
-        Gets the name of the variant that runs then, or the reason why it can't.
+        Gets the name of the variant that runs from then on, or the reason why it can't.
     """
 
     variant: str | None = None
@@ -59,7 +63,7 @@ class Switch(Command):
 
 @dataclass(frozen=True, slots=True)
 class Classify(Command):
-    """Classify a picture that is not the camera's.
+    """Classify an image that is not the camera's.
 
     Attributes
     ----------
@@ -73,13 +77,27 @@ class Classify(Command):
 
 @dataclass(frozen=True, slots=True)
 class Replace(Command):
-    """Go on with a model that was opened anew.
+    """Continue with a model that was reloaded.
 
     Attributes
     ----------
     opened
-        Closes it; whoever takes the command closes this.
+        Closes it; the loop closes this.
     """
 
     classifier: Classifier
     opened: ExitStack = field(compare=False)
+
+
+class CommandSource(Closing, Protocol):
+    """Gives commands to the loop, which calls it in its own thread, so it has to be quick.
+
+    Sinks are command sources too: a window has keys, a web page has buttons.
+    """
+
+    def poll(self, stats: Stats) -> Sequence[Command]:  # noqa: ARG002 - for those that need them
+        """Return the commands since the last call.
+
+        Called after each result, and several times a second while there is none.
+        """
+        return ()

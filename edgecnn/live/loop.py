@@ -20,7 +20,7 @@ from edgecnn.errors import (
 )
 from edgecnn.image.snapshot import save_frame
 from edgecnn.io.quiet import say
-from edgecnn.live.command import Classify, Command, Pause, Quit, Replace, Save, Switch
+from edgecnn.live.command import Classify, Command, CommandSource, Pause, Quit, Replace, Save, Switch
 from edgecnn.live.stats import Stats, Summary
 
 if TYPE_CHECKING:
@@ -93,8 +93,9 @@ class Mailbox:
 def run(
     classifier: Classifier | Variants,
     camera: Camera,
-    sinks: Sequence[Sink],
+    sinks: Sequence[Sink] = (),
     *,
+    commands: Sequence[CommandSource] = (),
     seconds: float | None = None,
     frames: int | None = None,
     stop: threading.Event | None = None,
@@ -109,7 +110,9 @@ def run(
     Parameters
     ----------
     classifier
-        What classifies; with `Variants`, whoever watches can switch between them.
+        What classifies; with `Variants`, a command can switch between them.
+    sinks, commands
+        What takes the results, and what else gives commands. They stay open.
     seconds
         How long, from the first frame on.
     frames
@@ -133,7 +136,7 @@ def run(
     stop = stop or threading.Event()
     mailbox = Mailbox(keep_all=not camera.live)
     variants = classifier if isinstance(classifier, Variants) else Variants(classifier)
-    loop = _Loop(variants, mailbox, camera, sinks, top, smooth, hold, framing, save_to)
+    loop = _Loop(variants, mailbox, camera, sinks, commands, top, smooth, hold, framing, save_to)
     with _capturing(camera, mailbox, stop):
         loop.run(stop, seconds, frames)
     return loop.stats.summary(camera.description)
@@ -171,6 +174,7 @@ class _Loop:
         mailbox: Mailbox,
         camera: Camera,
         sinks: Sequence[Sink],
+        commands: Sequence[CommandSource],
         top: int,
         smooth: float,
         hold: int,
@@ -178,7 +182,7 @@ class _Loop:
         save_to: str,
     ) -> None:
         self._variants, self._mailbox, self._sinks, self._top = variants, mailbox, sinks, top
-        self._camera = camera
+        self._camera, self._sources = camera, [*sinks, *commands]
         # Who looks at pictures, or says in pixels what of them counts, needs them as they come.
         self._watched = any(sink.needs_picture for sink in sinks)
         self._smooth, self._hold, self._framing, self._save_to = smooth, hold, framing, save_to
@@ -249,7 +253,7 @@ class _Loop:
             sink.show(result, self.stats)
 
     def _obey(self) -> None:
-        for command in [command for sink in self._sinks for command in sink.poll(self.stats)]:
+        for command in [command for source in self._sources for command in source.poll(self.stats)]:
             self._do(command)
 
     def _do(self, command: Command) -> None:

@@ -11,8 +11,7 @@ from edgecnn.bundle.bundle import find
 from edgecnn.errors import EdgeCnnError, ModelNotFound
 from edgecnn.io.printable import printable
 from edgecnn.io.quiet import say
-from edgecnn.live.command import Command, Replace
-from edgecnn.live.sink import Sink
+from edgecnn.live.command import Command, CommandSource, Replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,14 +19,13 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from edgecnn.classify.classifier import Classifier
-    from edgecnn.frame import Result
     from edgecnn.live.stats import Stats
 
 LOOK_S = 1.0
 Fingerprint = tuple[tuple[str, int, int, int], ...]
 
 
-class Reloader(Sink):
+class Reloader(CommandSource):
     """Opens the model again when SIGUSR1 asks for it, and with `watch` when its files have changed.
 
     It is opened in a thread of its own, so that the loop goes on meanwhile, and given to the loop as a
@@ -41,8 +39,6 @@ class Reloader(Sink):
     load
         Opens a variant by its name, and only if it answers as where it was published.
     """
-
-    needs_picture = False
 
     def __init__(
         self, model: str, load: Callable[[str], AbstractContextManager[Classifier]], *, watch: bool
@@ -59,9 +55,6 @@ class Reloader(Sink):
             self._before = signal.signal(signal.SIGUSR1, self._ask)
         self._thread = threading.Thread(target=self._run, name="reload", daemon=True)
         self._thread.start()
-
-    def show(self, result: Result, stats: Stats) -> None:
-        """Results are not its affair."""
 
     def poll(self, stats: Stats) -> Sequence[Command]:
         """Give the loop what is ready."""

@@ -18,6 +18,7 @@ from edgecnn.image.file import UPLOAD_MEGAPIXELS
 from edgecnn.io.address import mask_secrets
 from edgecnn.io.quiet import say
 from edgecnn.live.signals import StoppedEarly, stop_on_signals
+from edgecnn.live.sink import SINKS, open_sink, parse_sink
 from edgecnn.live.sink.web.listen import Listen
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Live:
     """Settings of a live run; files are paths, None for none.
 
     `smooth` and `hold` are None for the defaults, which smooth the answers of cameras and not those of files.
+    `sinks` are registered or installed ones, `NAME` or `NAME:ARG` each.
     """
 
     source: str
@@ -71,6 +73,7 @@ class Live:
     record: str | None = None
     overlay: bool = True
     save_to: str = "."
+    sinks: tuple[str, ...] = ()
 
 
 def run_live(
@@ -125,17 +128,15 @@ def _run(
         console.print(chosen, soft_wrap=True)
     variants = stack.enter_context(Variants(classifier, load))
     sinks = [
-        *(
-            _close_later(sink, stack, failures)
-            for sink in _sinks(asked, mode, camera, model.name, console, stop)
-        ),
-        stack.enter_context(Reloader(asked.model, partial(load, strict=True), watch=asked.watch)),
+        _close_later(sink, stack, failures) for sink in _sinks(asked, mode, camera, model.name, console, stop)
     ]
+    reloader = stack.enter_context(Reloader(asked.model, partial(load, strict=True), watch=asked.watch))
     signals.running = True
     summary = run(
         variants,
         camera,
         sinks,
+        commands=[reloader],
         seconds=asked.seconds,
         frames=asked.frames,
         stop=stop,
@@ -177,26 +178,32 @@ def _sinks(
     asked: Live, mode: Mode, camera: Camera, model: str, console: Console, stop: threading.Event
 ) -> Iterator[Sink]:
     """Open the sinks that were asked for; their modules are imported here."""
-    if asked.jsonl:
-        from edgecnn.live.sink.jsonl import JsonlSink
-
-        yield JsonlSink(asked.jsonl, stop)
-    if asked.csv:
-        from edgecnn.live.sink.table import CsvSink
-
-        yield CsvSink(asked.csv, stop)
-    if asked.record:
-        from edgecnn.live.sink.video import VideoSink
-
+    known = {
+        "console": console,
+        "stop": stop,
+        "live": camera.live,
         # A video file keeps its own rate.
-        rate = mode.fps or (None if camera.live else camera.fps)
-        yield VideoSink(asked.record, live=camera.live, fps=rate, overlay=asked.overlay)
-    if view := _view(asked.show):
-        from edgecnn.live.sink import open_view
+        "fps": mode.fps or (None if camera.live else camera.fps),
+        "model": model,
+        "background": mode.background,
+        "overlay": asked.overlay,
+        "listen": asked.listen,
+        "upload_megapixels": asked.upload_megapixels,
+    }
+    for name, argument in _chosen(asked):
+        yield open_sink(name, argument, known)
 
-        options = {"listen": asked.listen, "upload_megapixels": asked.upload_megapixels, "model": model}
-        options["background"] = mode.background
-        yield open_view(view, console, **(options if view == "web" else {}))
+
+def _chosen(asked: Live) -> Iterator[tuple[str, str | None]]:
+    """Yield the name and the argument of each sink that an option switches on."""
+    view = _view(asked.show)
+    for name, entry in list(SINKS.items()):
+        if entry.option == "show":
+            if name == view:
+                yield name, None
+        elif entry.option is not None and (argument := getattr(asked, entry.option)):
+            yield name, argument
+    yield from map(parse_sink, asked.sinks)
 
 
 def _view(show: Show) -> str | None:

@@ -12,6 +12,7 @@ from edgecnn.defaults import MAX_MEGAPIXELS
 from edgecnn.errors import OptionError
 from edgecnn.image.file import UPLOAD_MEGAPIXELS
 from edgecnn.live.session import Show
+from edgecnn.live.sink import parse_sink
 from edgecnn.live.sink.web.listen import Listen
 
 
@@ -84,9 +85,22 @@ class RecordOptions:
     overlay: Annotated[
         bool, typer.Option("--overlay/--no-overlay", help="Draw label and timing on recorded frames.")
     ] = True
+    sink: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Send each result to a sink that is registered or installed; can be repeated.",
+            metavar="NAME[:ARG]",
+            show_default="none",
+        ),
+    ] = None
     save_to: Annotated[
         str, typer.Option(help="Folder for the frames that the key s saves.", metavar="FOLDER")
     ] = "."
+
+    @property
+    def sinks(self) -> tuple[str, ...]:
+        """The sinks without an option of their own."""
+        return tuple(self.sink or ())
 
     @property
     def uses_stdout(self) -> bool:
@@ -94,7 +108,9 @@ class RecordOptions:
         return "-" in (self.jsonl, self.csv)
 
     def check(self) -> None:
-        """Raise OptionError where two outputs are one file, or both stdout."""
+        """Raise OptionError where two outputs are one file, or both stdout, or a sink is unknown."""
+        for text in self.sinks:
+            parse_sink(text)
         if self.jsonl == self.csv == "-":
             raise OptionError("--jsonl and --csv can't both go to stdout: give one of them a file")
         if self.jsonl and self.csv and os.path.realpath(self.jsonl) == os.path.realpath(self.csv):

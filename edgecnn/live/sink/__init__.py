@@ -1,62 +1,146 @@
-"""Sinks show or keep results. The table names the views; a module is imported when its view is chosen."""
+"""Sinks show, keep or send results. One table names them; a module is imported when its sink is opened."""
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
-from edgecnn.io.closing import Closing
+from edgecnn.errors import OptionError, OutputError
+from edgecnn.live.command import CommandSource
+from edgecnn.plugins import PluginTable, load_factory
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from rich.console import Console
+    from collections.abc import Mapping
 
     from edgecnn.frame import Result
-    from edgecnn.live.command import Command
     from edgecnn.live.stats import Stats
+    from edgecnn.plugins import Factory
 
-__all__ = ["Sink", "jsonl", "open_view", "table", "video", "web", "window"]
-
-VIEWS = {
-    "window": ("edgecnn.live.sink.window", "WindowSink"),
-    "terminal": ("edgecnn.live.sink.terminal", "TerminalSink"),
-    "web": ("edgecnn.live.sink.web.server", "WebSink"),
-}
+__all__ = ["SINKS", "Sink", "open_sink", "parse_sink", "web", "window"]
 
 
-class Sink(Closing, Protocol):
-    """Takes every result. A class that inherits it needs `show` alone; whoever opened a sink closes it.
+class Sink(CommandSource, Protocol):
+    """Takes every result. A class that inherits it needs `show` only; whoever opened a sink closes it.
 
-    All is called in the loop's thread and has to be quick.
+    Its methods are called in the loop's thread and have to be quick. What it returns from `poll` the loop
+    obeys.
 
     Attributes
     ----------
+    takes
+        What its constructor takes by keyword of what a run knows; see `open_sink`.
     needs_picture
-        Whether it looks at the pictures themselves: where no sink does, they may come smaller than the camera
+        Whether it looks at the frames themselves: where no sink does, they may come smaller than the camera
         gives them.
     """
 
+    takes: ClassVar[tuple[str, ...]] = ()
     needs_picture: bool = True
 
     def show(self, result: Result, stats: Stats) -> None:
-        """Take one result, with what the run amounts to so far. Raises OutputError."""
+        """Take one result, with the counts of the run so far. Raises OutputError."""
         ...
-
-    def poll(self, stats: Stats) -> Sequence[Command]:  # noqa: ARG002 - for those that ask
-        """Return what was asked for since the last call.
-
-        Called after each result, and several times a second while there is none.
-        """
-        return ()
 
     def close(self) -> None:
         """Close the window, file or screen; may be called twice."""
         return
 
 
-def open_view(name: str, console: Console, **options: Any) -> Sink:
-    """Open a view by its name from the table, with the options that are its own."""
-    module, factory = VIEWS[name]
-    sink: Sink = getattr(importlib.import_module(module), factory)(console, **options)
+class SinkEntry(NamedTuple):
+    """A row of the table of sinks.
+
+    Attributes
+    ----------
+    factory
+        The class, or `module:name` of it; `open_sink` says what it is called with.
+    option
+        The field of `edgecnn.live.session.Live` that switches it on: its value is the sink's argument, except
+        that `show` chooses a view by its name. None for one that `--sink NAME[:ARG]` switches on.
+    """
+
+    factory: Factory
+    option: str | None = None
+
+
+# In this order they are opened.
+SINKS = PluginTable(
+    "sink",
+    {
+        "jsonl": SinkEntry("edgecnn.live.sink.jsonl:JsonlSink", "jsonl"),
+        "csv": SinkEntry("edgecnn.live.sink.table:CsvSink", "csv"),
+        "record": SinkEntry("edgecnn.live.sink.video:VideoSink", "record"),
+        "window": SinkEntry("edgecnn.live.sink.window:WindowSink", "show"),
+        "terminal": SinkEntry("edgecnn.live.sink.terminal:TerminalSink", "show"),
+        "web": SinkEntry("edgecnn.live.sink.web.server:WebSink", "show"),
+    },
+    lambda _, factory: SinkEntry(factory),
+)
+
+
+def register_sink(name: str, factory: Factory) -> None:
+    """Add a sink for this process; the entry points `edgecnn.sinks` add them for every one.
+
+    Parameters
+    ----------
+    name
+        What chooses it: `--sink NAME` or `--sink NAME:ARG`.
+    factory
+        The class, or `module:name` of it: called with the text behind the colon, "" for none, and by keyword
+        with what it `takes`, it returns an open `Sink` or raises OutputError.
+
+    Raises
+    ------
+    OptionError
+        For the name of a sink that ships.
+    """
+    SINKS.add(name, SinkEntry(factory))
+
+
+def parse_sink(text: str) -> tuple[str, str]:
+    """Return the name and the argument of `NAME[:ARG]`.
+
+    Raises OptionError for a name that is neither registered nor installed, or that has its own option.
+    """
+    name, _, argument = text.partition(":")
+    entry = SINKS.find(name)
+    if entry is None:
+        added = ", ".join(SINKS.added())
+        choose = f"choose {added}" if added else f"none is installed (by an entry point of {SINKS.group})"
+        raise OptionError(f"no sink {name[:60]!r}: {choose}")
+    if entry.option is not None:
+        own = f"--show {name}" if entry.option == "show" else f"--{entry.option}"
+        raise OptionError(f"the sink {name!r} has its own option: {own}")
+    return name, argument
+
+
+def open_sink(name: str, argument: str | None, known: Mapping[str, Any]) -> Sink:
+    """Open a sink of the table.
+
+    Parameters
+    ----------
+    argument
+        The text that it gets first, such as a path; None for a view, which gets none.
+    known
+        What a run knows, from which the sink's class `takes` some by name: `console` (rich's), `stop` (the
+        event that ends the run), `live` (whether the camera is), `fps` (frames a second that were asked for,
+        or that a file has, else None), `model` (its name), `background` (of transparent images), and the
+        options `overlay`, `listen` and `upload_megapixels`.
+
+    Raises
+    ------
+    OptionError
+        For a name that is in no row, or a class that takes what no run knows.
+    OutputError
+        Where it can't be opened.
+    """
+    entry = SINKS.find(name)
+    if entry is None:
+        raise OptionError(f"no sink {name!r}: choose {', '.join(SINKS)}")
+    try:
+        factory = load_factory(entry.factory)
+    except ImportError as error:
+        raise OutputError(f"the sink {name!r} can't be imported: {error}") from error
+    takes = getattr(factory, "takes", ())
+    if missing := [key for key in takes if key not in known]:
+        raise OptionError(f"the sink {name!r} takes {missing[0]!r}, expected some of {', '.join(known)}")
+    sink: Sink = factory(*(() if argument is None else (argument,)), **{key: known[key] for key in takes})
     return sink

@@ -19,6 +19,8 @@ class JsonlSink(LineSink):
     `-` is stdout. An existing file grows; see `LineFile` for a full disk.
     """
 
+    takes = ("stop",)
+
     def __init__(self, path: str, stop: threading.Event | None = None) -> None:
         super().__init__(path, stop=stop)
 

@@ -28,6 +28,8 @@ class CsvSink(LineSink):
     `LineFile` for a full disk.
     """
 
+    takes = ("stop",)
+
     def __init__(self, path: str, stop: threading.Event | None = None) -> None:
         super().__init__(path, ",".join(COLUMNS), stop)
 

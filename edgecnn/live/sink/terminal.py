@@ -41,6 +41,8 @@ class TerminalSink(Sink):
 
     needs_picture = False
 
+    takes = ("console",)
+
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live: Live | None = None

@@ -53,6 +53,8 @@ class VideoSink(Sink):
         Whether label, scores and latencies are drawn on the frames.
     """
 
+    takes = ("live", "fps", "overlay")
+
     def __init__(self, path: str, *, live: bool, fps: float | None = None, overlay: bool = True) -> None:
         try:
             self._path = Path(datetime.now().astimezone().strftime(path))

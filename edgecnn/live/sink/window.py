@@ -66,6 +66,8 @@ class WindowSink(Sink):
     The keys are `keys.KEYS`, and `f` for full screen; closing the window quits.
     """
 
+    takes = ("console",)
+
     def __init__(self, console: Console) -> None:  # noqa: ARG002 - a view's signature
         if reason := why_no_window():
             raise OutputError(f"no window can be shown: {reason}; or use --show terminal")

@@ -15,7 +15,7 @@ from edgecnn.errors import CameraError, EngineError, ImageError, OptionError
 from edgecnn.frame import Box, Frame
 from edgecnn.image.framing import Framing
 from edgecnn.live import loop
-from edgecnn.live.command import Classify, Pause, Quit, Save, Switch
+from edgecnn.live.command import Classify, CommandSource, Pause, Quit, Save, Switch
 from edgecnn.live.loop import Mailbox, run
 from edgecnn.live.sink import Sink
 from edgecnn.live.stats import WINDOW, Stats
@@ -364,3 +364,27 @@ def test_after_nan_the_other_variant_goes_on(tmp_path, capsys):
     assert summary.unanswered == 3
     assert summary.frames == 27
     assert all(0 <= p.score <= 1 for r in sink.results for p in r.steady.predictions)
+
+
+class Buttons(CommandSource):
+    """A source of commands that takes no results."""
+
+    def __init__(self, after: int) -> None:
+        self._after, self.asked = after, 0
+
+    def poll(self, stats):
+        self.asked += 1
+        return [Quit()] if stats.frames >= self._after else []
+
+
+def test_commands_come_from_more_than_sinks(quick):
+    keep, buttons = Keep(), Buttons(4)
+    with SyntheticCamera("synthetic:fps=0") as camera:
+        summary = run(quick, camera, [keep], commands=[buttons], frames=100)
+    assert summary.frames == len(keep.results) == 4
+    assert buttons.asked >= 4
+
+
+def test_sinks_are_needed_by_nothing(quick):
+    with SyntheticCamera("synthetic:fps=0") as camera:
+        assert run(quick, camera, frames=3).frames == 3

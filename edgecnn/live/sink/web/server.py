@@ -58,6 +58,8 @@ class WebSink(Sink):
     page names the model and this machine.
     """
 
+    takes = ("console", "listen", "upload_megapixels", "background", "model")
+
     def __init__(
         self,
         console: Console,

@@ -17,7 +17,7 @@ from rich.console import Console
 from edgecnn.errors import OutputError
 from edgecnn.frame import Box, Frame, Prediction, Result, Steady, Timings
 from edgecnn.live.command import Pause, Quit, Save, Switch
-from edgecnn.live.sink import lines, open_view
+from edgecnn.live.sink import lines, open_sink
 from edgecnn.live.sink.jsonl import JsonlSink
 from edgecnn.live.sink.keys import HELP
 from edgecnn.live.sink.table import CsvSink
@@ -324,7 +324,7 @@ def test_a_window_is_found_impossible_before_it_is_tried(monkeypatch):
     reason = why_no_window()
     assert "headless" in reason or "no display" in reason
     with pytest.raises(OutputError, match="--show terminal"):
-        open_view("window", Console(file=io.StringIO()))
+        open_sink("window", None, {"console": Console(file=io.StringIO())})
 
 
 def test_the_window_draws_on_a_copy(stats):
