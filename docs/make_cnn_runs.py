@@ -13,7 +13,7 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
-from make_cnn_pictures import MAP, SIGNED, an_eight, digits, main, save, show
+from make_cnn_images import MAP, SIGNED, an_eight, digits, main, save, show
 
 from edgecnn.bundle import bundle
 from edgecnn_train.batches import Batches, scaled

@@ -1,4 +1,4 @@
-"""Sort pictures as they arrive: python folder_watch.py IN OUT [ROUNDS]. Each goes to OUT/<label>/."""
+"""Sort images as they arrive: python folder_watch.py IN OUT [ROUNDS]. Each goes to OUT/<label>/."""
 
 import shutil
 import sys

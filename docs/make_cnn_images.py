@@ -1,6 +1,6 @@
 """Makes the pictures of docs/cnn.md that show shipped models and augmentation, and prints its figures.
 
-EDGECNN_DATA=/path/to/data python docs/make_cnn_pictures.py [NAME …]
+EDGECNN_DATA=/path/to/data python docs/make_cnn_images.py [NAME …]
 
 The folder holds mnist/ (the four IDX files) and trashnet.zip. Without names all are made.
 It needs no TensorFlow; make_cnn_runs.py, which does, makes the others.
@@ -132,7 +132,7 @@ def picture():
     left.add_patch(plt.Rectangle((12.5, 7.5), 11, 9, fill=False, color="tab:orange", lw=2))
     grid(right, eight[8:17, 13:24], "{:.0f}", 7, "gray", 255)
     right.set_title("the pixels in the frame, 0 is black and 255 is white")
-    save(figure, "picture", 64)
+    save(figure, "image", 64)
 
 
 def convolution():

@@ -1,6 +1,6 @@
 """Makes docs/live.jpg, the README's picture: six moments of a live run, as the window shows them.
 
-python docs/make_pictures.py
+python docs/make_live_image.py
 """
 
 from __future__ import annotations
