@@ -1,3 +1,3 @@
-"""The Edge TPU of Coral: devices, operators, and compiling for it."""
+"""Coral's Edge TPU: its devices and operators, and compiling for it."""
 
 __all__ = ["compiling", "devices", "model_file", "operators"]

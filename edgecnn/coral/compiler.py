@@ -1,6 +1,6 @@
-"""Runs Google's `edgetpu_compiler`, and reads what it says.
+"""Runs Google's `edgetpu_compiler` and reads its output.
 
-That is how much of a model it mapped, what stays on the CPU, and why it failed. Its options and limits:
+The output says how much of a model is mapped, what stays on the CPU, and why it failed. Options and limits:
 https://coral.ai/docs/edgetpu/compiler/
 """
 
@@ -38,7 +38,7 @@ _MOST_REASON = 400
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """So many operators of one kind, and where they run, in the compiler's words."""
+    """The number of operators of one kind, and where they run, in the compiler's words."""
 
     operator: str
     count: int
@@ -52,10 +52,10 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class CompilerLog:
-    """What the compiler said; None for what it did not say.
+    """The output of the compiler; None for a value that it did not print.
 
     `mapped` and `operations` count operators. On-chip memory holds parameters; those that do not fit are
-    streamed from the host for every picture (`off_chip_bytes`). `failure` is empty where no line tells it.
+    streamed from the host for every image (`off_chip_bytes`). `failure` is the reason, if a line has one.
     """
 
     version: str | None
@@ -70,21 +70,21 @@ class CompilerLog:
 
 
 def run_compiler(model: bytes, stem: str, name: str, timeout_s: float) -> tuple[bytes, CompilerLog]:
-    """Run `edgetpu_compiler` on a model; return the compiled file and what was said.
+    """Run `edgetpu_compiler` on a model; return the compiled file and the log.
 
     Parameters
     ----------
     model
-        The bytes of a `.tflite`, which the compiler knows as `stem`.tflite.
+        The bytes of a `.tflite`; its name for the compiler is `stem`.tflite.
     name
-        What to call it in messages: what a user types.
+        Its name in messages, as the user typed it.
 
     Raises
     ------
     CompileError
-        Where the compiler is missing, fails, or takes longer than `timeout_s` seconds.
+        If the compiler is missing, fails, or takes longer than `timeout_s` seconds.
     OutputError
-        Where no temporary file can be written.
+        If no temporary file can be written.
     """
     program = shutil.which(PROGRAM)
     if program is None:
@@ -92,7 +92,7 @@ def run_compiler(model: bytes, stem: str, name: str, timeout_s: float) -> tuple[
             f"{PROGRAM} is not installed. It exists for 64-bit x86 Debian and Ubuntu only: "
             "sudo apt install edgetpu-compiler, from `deb https://packages.cloud.google.com/apt "
             f"coral-edgetpu-stable main`; or compile {stem}.tflite in a browser ({COLAB}) and add that: "
-            f"edgecnn compile {name} --compiled FILE. `edgecnn inspect {name}` tells beforehand what maps"
+            f"edgecnn compile {name} --compiled FILE. `edgecnn inspect {name}` shows which operators map"
         )
     try:
         with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
@@ -115,8 +115,8 @@ def run_compiler(model: bytes, stem: str, name: str, timeout_s: float) -> tuple[
 
 
 def _run(command: list[str], timeout_s: float) -> tuple[int, str]:
-    """Run a program in a process group of its own; return its status and what it said."""
-    # A file rather than a pipe, which would stay open for as long as anything that it started.
+    """Run a program in its own process group; return its exit status and its output."""
+    # A file, since a pipe would stay open until the last process that the program started ends.
     with tempfile.TemporaryFile() as said:
         try:
             child = subprocess.Popen(  # noqa: S603 - no shell, and the program's own path
@@ -131,11 +131,11 @@ def _run(command: list[str], timeout_s: float) -> tuple[int, str]:
             status = child.wait(timeout_s)
         except subprocess.TimeoutExpired:
             raise CompileError(
-                f"{PROGRAM} took longer than {timeout_s:g} s and was ended: give it more by --timeout SECONDS"
+                f"{PROGRAM} took longer than {timeout_s:g} s and was stopped: allow more by --timeout SECONDS"
             ) from None
         finally:
             if child.poll() is None:
-                # The program is a script that starts the compiler, which starts another process.
+                # The program is a script that starts the compiler, and that starts another process.
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(child.pid, signal.SIGKILL)
                 child.wait()
@@ -151,7 +151,7 @@ def _text(path: Path) -> str:
 
 
 def _ended(status: int, output: str) -> str:
-    """Say how a program ended; a shell gives 128 and the number for a signal."""
+    """Return how a program ended; a shell adds 128 to the number of a signal."""
     number = -status if status < 0 else status - 128
     if number in set(signal.Signals):
         return f"ended by {signal.Signals(number).name}"
@@ -164,16 +164,16 @@ def read_log(said: str, operation_log: str = "") -> CompilerLog:
     Parameters
     ----------
     said
-        What it wrote to stdout and stderr.
+        Its stdout and stderr.
     operation_log
-        The file of that name, which has the table of operators where the output lacks it.
+        The content of its log file, which has the table of operators if the output lacks it.
     """
     placements = _table(said) or _table(operation_log)
     version = _VERSION.search(said) or _VERSION.search(operation_log)
     mapped = _count(said, "Number of operations that will run on Edge TPU")
     on_cpu = _count(said, "Number of operations that will run on CPU")
     operations = _count(said, "Total number of operations")
-    # Where everything is mapped, these lines may be left out.
+    # These lines may be missing if everything is mapped.
     if mapped is None and placements:
         mapped = sum(p.count for p in placements if p.mapped)
     if mapped is not None and on_cpu is not None:
@@ -206,7 +206,7 @@ def _memory(text: str, name: str) -> int | None:
 
 
 def _table(text: str) -> tuple[Placement, ...]:
-    """Return the rows below the first header; a kind that stands twice for one reason is summed."""
+    """Return the rows below the first header; rows with the same operator and status are summed."""
     header = _HEADER.search(text)
     if not header:
         return ()
@@ -220,7 +220,7 @@ def _table(text: str) -> tuple[Placement, ...]:
 
 
 def _failure(text: str) -> str:
-    """Return the lines that tell why it failed, on one line."""
+    """Return the lines with the reason of a failure, joined in one line."""
     lines = list(dict.fromkeys(line.strip() for line in text.splitlines() if _FAILURE.search(line)))
-    told = [line for line in lines if line != _FAILED] or lines
-    return "; ".join(line.rstrip(".!") for line in told)[:_MOST_REASON]
+    reasons = [line for line in lines if line != _FAILED] or lines
+    return "; ".join(line.rstrip(".!") for line in reasons)[:_MOST_REASON]

@@ -1,6 +1,6 @@
-"""Compiles a bundle's int8 variant for Coral's Edge TPU, and adds what comes out to the bundle.
+"""Compiles a bundle's int8 variant for Coral's Edge TPU, and adds the result to the bundle.
 
-Google's `edgetpu_compiler` does the work: https://coral.ai/docs/edgetpu/compiler/
+It runs Google's `edgetpu_compiler`: https://coral.ai/docs/edgetpu/compiler/
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _ANOTHER = "choose another --out"
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """What was added to a bundle.
+    """A bundle with a new compiled variant.
 
-    `bundle` is the one that has the new variant. Of `operations` operators `mapped` run on the Edge TPU and
-    `on_cpu` do not. `log` is None for a file that was compiled elsewhere. `notes` are lines for a person.
+    Of `operations` operators `mapped` run on the Edge TPU and `on_cpu` do not. `log` is None for a file that
+    was compiled elsewhere. `notes` are lines for the user.
     """
 
     bundle: Bundle
@@ -78,15 +78,15 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """How much of a model the Edge TPU takes, by the compiler's log or, without one, by the compiled file."""
+    """How much of a model is mapped to the Edge TPU, by the compiler's log or else by the compiled file."""
 
     mapped: int
     operations: int
     on_cpu: tuple[Placement, ...]
 
     @property
-    def left(self) -> str:
-        """What stays on the CPU, and why, as part of a line."""
+    def on_cpu_text(self) -> str:
+        """The operators that stay on the CPU, with reasons, as part of a line."""
         named = [
             f"{p.count} {p.operator}" + (f" ({p.status})" if p.status else "")
             for p in self.on_cpu[:_MOST_NAMED]
@@ -108,24 +108,24 @@ def compile_bundle(
     Parameters
     ----------
     compiled
-        A file that was compiled elsewhere from that variant: it is checked and added instead.
+        A file that was compiled elsewhere from that variant, to check and add instead.
     out
-        The folder of a new bundle, a copy with the added variant; the bundle itself stays as it is.
+        The folder of a new bundle, a copy with the added variant; the bundle itself does not change.
     min_mapped
-        The share of operators, 0 to 1, that must run on the Edge TPU; one of them must in any case.
+        The share of operators, 0 to 1, that must run on the Edge TPU; at least one must.
     timeout_s
-        After so many seconds the compiler and all that it started are killed.
+        After so many seconds the compiler and all processes that it started are killed.
 
     Raises
     ------
     CompileError
-        Where the compiler is missing, fails or takes too long, or less is mapped.
+        If the compiler is missing, fails or takes too long, or maps too few operators.
     OptionError
-        Where a parameter is out of range.
+        If an argument is out of range.
     ModelError
-        Where there is no such bundle, or a file of it, or the compiled one, is damaged.
+        If there is no such bundle, or if one of its files or the compiled file is damaged.
     OutputError
-        Where the bundle can't be written.
+        If the bundle can't be written.
     """
     if not 0 <= min_mapped <= 1:
         raise OptionError(f"--min-mapped is {min_mapped:g}, expected a share from 0 to 1, such as 0.9")
@@ -139,14 +139,14 @@ def compile_bundle(
         )
     bundle = read_bundle(path)
     if BASE not in bundle.variants:
-        there = ", ".join(bundle.variants)
+        names = ", ".join(bundle.variants)
         raise CompileError(
-            f"{bundle.name} has no {BASE} variant, and an Edge TPU runs no other: it has {there}"
+            f"{bundle.name} has no {BASE} variant, and an Edge TPU runs no other: it has {names}"
         )
     base = bundle.read(BASE)
     before = read_tflite(base, str(path / bundle.variants[BASE].file))
     if before.edge_tpu:
-        raise CompileError(f"{bundle.name}'s {BASE} variant was compiled before it came into the bundle")
+        raise CompileError(f"{bundle.name}'s {BASE} variant is compiled already")
     _target(bundle, out)
     if compiled is None:
         source = f"what {PROGRAM} wrote"
@@ -174,23 +174,23 @@ def compile_bundle(
 
 
 def _place(before: TfliteFile, after: TfliteFile, log: CompilerLog | None) -> tuple[_Placed, tuple[str, ...]]:
-    """Return how much is mapped, and a note where the log, which there is, does not tell."""
+    """Return how much is mapped, and a note if there is a log that does not say it."""
     if log and log.mapped is not None and log.operations is not None:
         return _Placed(log.mapped, log.operations, tuple(p for p in log.placements if not p.mapped)), ()
-    left = Counter(name for name in after.operators if name != EDGE_TPU_OP)
+    on_cpu = Counter(name for name in after.operators if name != EDGE_TPU_OP)
     operations = len(before.operators)
-    mapped = max(0, operations - left.total()) if after.edge_tpu else 0
+    mapped = max(0, operations - on_cpu.total()) if after.edge_tpu else 0
     notes = (f"{PROGRAM} did not say how much it mapped: counted in the file",) if log else ()
-    return _Placed(mapped, operations, tuple(Placement(name, n, "") for name, n in left.items())), notes
+    return _Placed(mapped, operations, tuple(Placement(name, n, "") for name, n in on_cpu.items())), notes
 
 
 def _require_share(placed: _Placed, name: str, least: float) -> None:
     share = placed.mapped / placed.operations
-    rest = f"on the CPU stay {placed.left}; nothing was added"
+    rest = f"on the CPU stay {placed.on_cpu_text}; nothing was added"
     if not placed.mapped:
         raise CompileError(
             f"none of {name}'s {placed.operations} operators would run on the Edge TPU; {rest}: "
-            "train another family, or keep to the CPU"
+            "train another family, or use the CPU"
         )
     if share < least:
         rounded = math.floor(share * 100) / 100
@@ -203,9 +203,10 @@ def _require_share(placed: _Placed, name: str, least: float) -> None:
 def _require_twin(
     before: TfliteFile, after: TfliteFile, log: CompilerLog | None, source: str, name: str
 ) -> None:
-    """Raise CompileError unless a file is compiled, and takes and gives what its base does.
+    """Raise CompileError unless a file is compiled, and has the inputs and outputs of its base.
 
-    A compiler that maps nothing writes the model as it was, and its log says why: that is no wrong file.
+    A compiler that maps nothing writes the model unchanged, and its log has the reason: that is not an error
+    here.
     """
     if not after.edge_tpu and not (log and log.mapped == 0):
         raise CompileError(f"{source} is not compiled for the Edge TPU: it has no operator {EDGE_TPU_OP}")
@@ -228,21 +229,21 @@ def _kinds(tensors: tuple[Tensor, ...]) -> str:
 
 
 def _compare(base: bytes, placed: _Placed) -> tuple[str, ...]:
-    """Return a note where the compiler and our own table of operators disagree."""
+    """Return a note if the compiler and our table of operators disagree."""
     fit = check_edge_tpu(base)
     on_cpu = placed.operations - placed.mapped
     if fit.on_cpu == on_cpu:
         return ()
-    foretold = "".join(f"; {o.operator}: {o.reason}" for o in fit.leaving[:_MOST_NAMED])
-    found = f": {placed.left}" if on_cpu else ""
+    expected = "".join(f"; {o.operator}: {o.reason}" for o in fit.leaving[:_MOST_NAMED])
+    found = f": {placed.on_cpu_text}" if on_cpu else ""
     return (
-        f"`edgecnn inspect` foretold {fit.on_cpu} operators on the CPU{foretold}; the compiler left {on_cpu} "
+        f"`edgecnn inspect` expected {fit.on_cpu} operators on the CPU{expected}; the compiler left {on_cpu} "
         f"there{found}",
     )
 
 
 def _target(bundle: Bundle, out: str | os.PathLike[str] | None) -> Path:
-    """Return the folder to write; what can't be written is known before the work."""
+    """Return the folder to write. Raises OutputError, before the work starts, if it can't be written."""
     if out is None:
         target = find_target(bundle.folder, _give_out(bundle))
         for folder in (target, target.parent):
@@ -255,7 +256,7 @@ def _target(bundle: Bundle, out: str | os.PathLike[str] | None) -> Path:
         recover(target)
         raise _taken(out)
     if target.is_relative_to(bundle.folder.resolve()):
-        raise OptionError(f"--out {out} lies inside the bundle itself: choose another folder")
+        raise OptionError(f"--out {out} is inside the bundle: choose another folder")
     return target
 
 
@@ -268,7 +269,7 @@ def _taken(out: str | os.PathLike[str]) -> OutputError:
 
 
 def _add(bundle: Bundle, out: str | os.PathLike[str] | None, data: bytes, says: dict[str, Any]) -> Bundle:
-    """Write the bundle with the variant, in its own place or as a copy; return the bundle that has it."""
+    """Write the bundle with the variant, in its own place or as a copy; return the new bundle."""
     _require_unchanged(bundle)
     target = _target(bundle, out)
     try:
@@ -292,7 +293,7 @@ def _add(bundle: Bundle, out: str | os.PathLike[str] | None, data: bytes, says: 
 
 
 def _require_unchanged(bundle: Bundle) -> Bundle:
-    """Return the bundle as it is now. Raises CompileError where its base is another than was compiled."""
+    """Return the bundle as it is now. Raises CompileError if its base was changed since it was read."""
     now = read_bundle(bundle.folder)
     if BASE not in now.variants or now.variants[BASE].sha256 != bundle.variants[BASE].sha256:
         raise CompileError(f"{bundle.folder} was changed while it was compiled: compile it again")
@@ -300,7 +301,7 @@ def _require_unchanged(bundle: Bundle) -> Bundle:
 
 
 def _bring(source: Path, target: Path, *, copy: bool) -> None:
-    """Copy a file, without its permissions, which may say that it can't be written; or link to it."""
+    """Copy a file without its permissions, which may forbid writing; or make a hard link."""
     if not copy:
         try:
             os.link(source, target)

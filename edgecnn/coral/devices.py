@@ -1,4 +1,4 @@
-"""Coral's Edge TPU as the system shows it: the devices, who may use them, and the library.
+"""Finds Coral's Edge TPUs, checks the permission to use them, and finds their library.
 
 Nothing is opened here.
 """
@@ -11,20 +11,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 LIBRARY = "libedgetpu.so.1"
-# Names the library where it lies elsewhere; its devices are then its own affair.
+# The path of another library; that one finds its devices itself.
 LIBRARY_VARIABLE = "EDGECNN_EDGETPU_LIBRARY"
 GET_LIBRARY = "sudo apt install libedgetpu1-std (from https://coral.ai/software)"
 OTHER_BUILDS = (
     "install a libedgetpu that was built for a newer TensorFlow Lite: https://github.com/feranick/libedgetpu"
 )
 
-# A USB Accelerator before its first use, when it still takes its firmware, and after it.
+# A USB Accelerator before its first use, while it still needs its firmware, and after it.
 _USB_IDS = {("1a6e", "089a"): "not used yet", ("18d1", "9302"): "in use before"}
 _FOLDERS = ("usr/lib", "usr/local/lib", "lib", f"usr/lib/{platform.machine()}-linux-gnu")
 
 
 class Device(NamedTuple):
-    """An Edge TPU: what it is, the file through which it is used (None if not known), and whose that is."""
+    """An Edge TPU: its description, its device file (None if unknown), and the group of that file."""
 
     description: str
     node: Path | None
@@ -32,17 +32,17 @@ class Device(NamedTuple):
 
     @property
     def usable(self) -> bool:
-        """Whether whoever asks may use it."""
+        """Whether this process may use it."""
         return self.node is None or not self.node.exists() or os.access(self.node, os.R_OK | os.W_OK)
 
     @property
     def fix(self) -> str:
-        """The command that lets one use it."""
+        """The command that gives the user permission."""
         return f"sudo usermod -aG {self.group} $USER, then log out and in"
 
 
 def find_devices(root: Path = Path("/")) -> list[Device]:
-    """Return the Edge TPUs that are plugged in, on USB and then on PCIe."""
+    """Return the connected Edge TPUs, first on USB, then on PCIe."""
     found = []
     for folder in sorted(root.glob("sys/bus/usb/devices/*")):
         ids = _read(folder / "idVendor"), _read(folder / "idProduct")
@@ -55,7 +55,7 @@ def find_devices(root: Path = Path("/")) -> list[Device]:
 
 
 def find_library(root: Path = Path("/")) -> Path | None:
-    """Return the library's path, or None where it is not installed."""
+    """Return the library's path, or None if it is not installed."""
     if named := os.environ.get(LIBRARY_VARIABLE):
         return Path(named)
     candidates = (root / folder / LIBRARY for folder in _FOLDERS)
@@ -63,9 +63,9 @@ def find_library(root: Path = Path("/")) -> Path | None:
 
 
 def why_no_device(root: Path = Path("/")) -> str | None:
-    """Say why no Edge TPU can be used, as far as that shows without opening it; None where it may be.
+    """Return why no Edge TPU can be used, as far as that is known without opening it; otherwise None.
 
-    A library that was named by `EDGECNN_EDGETPU_LIBRARY` is asked itself.
+    A library that `EDGECNN_EDGETPU_LIBRARY` names decides on its own, so the result is None.
     """
     if os.environ.get(LIBRARY_VARIABLE):
         return None

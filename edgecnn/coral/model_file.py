@@ -1,6 +1,6 @@
-"""Reads what a file that was compiled for the Edge TPU says of itself.
+"""Reads the runtime version that a model compiled for the Edge TPU needs.
 
-Its custom operators hold what the device runs as flatbuffers of the type `Package`, by their identifier
+Its custom operators contain the device's code as flatbuffers of the type `Package`, with the identifier
 "DWN1": https://github.com/google-coral/libedgetpu/blob/master/executable/executable.fbs
 """
 
@@ -15,7 +15,7 @@ _IDENTIFIER = b"DWN1"
 # A flatbuffer starts with the offset of its root table; the identifier follows.
 _OFFSET_BYTES = 4
 _MIN_RUNTIME_VERSION = 0  # the slot in a Package
-# Weights may hold the same four bytes by chance: so many places are looked at, and no version is higher.
+# Weights may contain the same four bytes by chance: the most places that are read, and the highest version.
 _MOST_PLACES = 1000
 _MOST_VERSION = 999
 
@@ -23,13 +23,13 @@ _MOST_VERSION = 999
 def min_runtime_version(data: bytes) -> int | None:
     """Return the oldest version of the Edge TPU's runtime (libedgetpu) that runs a compiled file, such as 14.
 
-    None where the bytes do not tell it, whatever they are: what is no compiled model, or a damaged one.
+    None if the bytes have no version, as in files that are damaged or not compiled.
     """
     return max(filter(None, map(_version, _packages(data))), default=None)
 
 
 def _packages(data: bytes) -> Iterator[memoryview]:
-    """Give the bytes from the start of whatever may be a Package to the end of the file."""
+    """Yield the bytes from the start of each possible Package to the end of the file."""
     at = 0
     for _ in range(_MOST_PLACES):
         at = data.find(_IDENTIFIER, at + 1)
@@ -53,7 +53,7 @@ def _version(package: memoryview) -> int | None:
 
 
 def _number(package: memoryview, at: int | None, size: int, *, signed: bool = False) -> int | None:
-    """Return a little-endian number, or None for a place that is unknown or outside."""
+    """Return a little-endian number; None if the place is None or outside."""
     if at is None or not 0 <= at <= len(package) - size:
         return None
     return int.from_bytes(package[at : at + size], "little", signed=signed)

@@ -1,7 +1,7 @@
-"""Which parts of an int8 model would leave the Edge TPU for the CPU.
+"""Finds the operators of an int8 model that an Edge TPU would leave to the CPU.
 
-The compiler maps a model up to its first operator that the device lacks; everything behind it runs on the
-CPU. The table is Coral's, for the compiler and runtime of version 14 and later:
+The compiler maps a model up to the first operator that the device lacks; all operators after it run on the
+CPU. The table is Coral's, for the compiler and runtime from version 14:
 https://coral.ai/docs/edgetpu/models-intro/#supported-operations
 """
 
@@ -63,10 +63,10 @@ SUPPORTED = {
     "TRANSPOSE": "",
     "TRANSPOSE_CONV": "",
 }
-# What the device computes with; the state of a recurrent operator is int16 besides, in its own memory.
+# The types that the device computes with; the state of a recurrent operator may be int16, too.
 _INTEGERS = ("int8", "uint8", "int32")
 _WITH_STATE = ("UNIDIRECTIONAL_SEQUENCE_LSTM",)
-# What brings values from float to integers and back, at the ends of a graph.
+# Operators that convert between float and integers at the ends of a graph.
 _EDGES = ("QUANTIZE", "DEQUANTIZE")
 _MOST_SOFTMAX = 16_000
 _INT32 = 2  # TensorType of TFLite's schema
@@ -74,7 +74,7 @@ _INT32 = 2  # TensorType of TFLite's schema
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """One operator that would run on the CPU: its place in the graph (from 0), its name, and why."""
+    """One operator that would run on the CPU: its place in the graph (from 0), its name, and the reason."""
 
     index: int
     operator: str
@@ -83,10 +83,10 @@ class Leaving:
 
 @dataclass(frozen=True, slots=True)
 class EdgeTpuFit:
-    """Which operators of a model an Edge TPU can't take, in the graph's order.
+    """The operators of a model that an Edge TPU can't run, in the graph's order.
 
-    `operators` counts the whole graph's. `behind` are the places of those that it could take, but that stand
-    behind one that it can't.
+    `operators` is the number in the whole graph. `behind` are the places of operators that it could run, but
+    that come after one that it can't.
     """
 
     leaving: tuple[Leaving, ...]
@@ -95,12 +95,12 @@ class EdgeTpuFit:
 
     @property
     def on_cpu(self) -> int:
-        """How many operators run on the CPU."""
+        """The number of operators that run on the CPU."""
         return len(self.leaving) + len(self.behind)
 
     @property
     def summary(self) -> str:
-        """One line: how much of the model it takes, and why not the rest."""
+        """One line: how much of the model it runs, and the reason for the rest."""
         if not self.on_cpu:
             return f"all {self.operators} operators map, as far as Coral's table says"
         if self.on_cpu == self.operators:
@@ -116,7 +116,7 @@ class EdgeTpuFit:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """One line for each thing found; none for a model that fits."""
+        """One line for each operator that stays on the CPU, and their number; empty if all are mapped."""
         found = [f"operator {o.index + 1}, {o.operator}: {o.reason}" for o in self.leaving[:_MOST_WARNINGS]]
         if self.on_cpu:
             found.append(
@@ -129,12 +129,12 @@ _MOST_NAMED, _MOST_WARNINGS = 2, 20
 
 
 def check_edge_tpu(content: bytes, source: str = "the model") -> EdgeTpuFit:
-    """Say which operators of a `.tflite` (uncompiled) would not run on Coral's Edge TPU.
+    """Find the operators of a `.tflite` (uncompiled) that would not run on Coral's Edge TPU.
 
-    What quantizes a float image in front of the network stays on the CPU alone; with any other operator that
-    the device can't take, all behind it stay, since the compiler splits a graph only once. The limits that
-    Coral states without a number ("certain sizes") can't be known here: the compiler has the last word.
-    Raises ModelError where `content` is no model.
+    An operator that quantizes a float image before the network is the only one that stays on the CPU. After
+    any other operator that the device can't run, all stay, since the compiler splits a graph only once. Only
+    the compiler knows the limits that Coral states without a number ("certain sizes"). Raises ModelError if
+    `content` is no model.
     """
     file = read_tflite(content, source)
     from ai_edge_litert import schema_py_generated as schema
@@ -151,25 +151,25 @@ def check_edge_tpu(content: bytes, source: str = "the model") -> EdgeTpuFit:
 
 
 def _in_front(operator: Operator, file: TfliteFile) -> bool:
-    """Whether an operator only brings the input to integers, in front of all that the device does."""
+    """Whether an operator only converts the input to integers, before the device starts."""
     return operator.name in _EDGES and set(operator.inputs) <= set(file.input_places)
 
 
 def _wrong_type(operator: Operator, file: TfliteFile) -> str:
-    """Return why the types of an operator's tensors keep it off the device, or nothing."""
+    """Return why the types of an operator's tensors keep it on the CPU, or nothing."""
     if operator.name.startswith("edgetpu"):
         return ""
     allowed = (*_INTEGERS, "int16") if operator.name in _WITH_STATE else _INTEGERS
     for place in (*operator.inputs, *operator.outputs):
         tensor = file.tensors[place]
-        # Unused tensors of a state, and constants of axes and shapes, are no values that it computes with.
+        # Constants of axes and shapes are not values that it computes with.
         if tensor.dtype not in allowed and not (tensor.constant and tensor.dtype == "int64"):
             return f"it works on {tensor.dtype}"
     return ""
 
 
 def _reason(name: str, raw: Any, model: Any) -> str:
-    """Return why an operator leaves the Edge TPU, or nothing."""
+    """Return why an operator stays on the CPU, or nothing."""
     if name.startswith("edgetpu"):
         return ""
     if name not in SUPPORTED:
@@ -198,7 +198,7 @@ def _shape(tensor: int, model: Any) -> list[int]:
 
 
 def _constant(raw: Any, place: int, model: Any) -> list[int]:
-    """Return the values of an operator's input, or nothing where it is no constant of int32."""
+    """Return the values of an operator's input; empty if it is not a constant of int32."""
     if raw.inputs is None or len(raw.inputs) <= place or raw.inputs[place] < 0:
         return []
     tensor = model.subgraphs[0].tensors[raw.inputs[place]]

@@ -1,3 +1,3 @@
-"""Imports, exports and inspects models of other programs."""
+"""Imports, exports and inspects third-party models."""
 
 __all__ = ["exporting", "importing", "inspection"]

@@ -1,4 +1,4 @@
-"""Models for other programs: with standard metadata, with uint8 in and out, as C source."""
+"""Exports models for other programs: with standard metadata, with int8 or uint8 inputs, as C source."""
 
 from __future__ import annotations
 
@@ -24,30 +24,31 @@ if TYPE_CHECKING:
     from edgecnn.bundle.convention import InputSpec
     from edgecnn.tflite.file import TfliteFile
 
-# int8 and uint8 of the same real value are this far apart, and so are their zero points.
+# The difference of uint8 and int8 for the same real value, and of their zero points.
 _SIGN = 128
 _COLUMNS = 100
 
 
 def with_metadata(model: Model) -> bytes:
-    """Return the `.tflite` with its labels and its normalization inside, as other programs look for them.
+    """Return the `.tflite` with its labels and normalization inside, where other programs look for them.
 
-    And with what edgecnn alone goes by, such as how images are cut. What has all that is returned as it is.
+    In addition, it has the entry that only edgecnn reads, such as how images are fitted. A model that has all
+    of it already is returned unchanged.
     """
     known = model.file.metadata
-    # What was compiled for the Edge TPU is better left as its compiler wrote it.
+    # A model compiled for the Edge TPU stays as its compiler wrote it.
     own = model.file.edge_tpu or (EDGECNN_METADATA_NAME, _edgecnn_metadata(model)) in model.file.notes
     whole = own and known.labels == model.labels and known.mean and known.std
     return model.data if whole else _described(without_metadata(model.data), model)
 
 
 def to_integers(model: Model, dtype: str) -> bytes:
-    """Return a quantized model with int8 or uint8 in and out, and metadata.
+    """Return a quantized model with int8 or uint8 inputs and outputs, and metadata.
 
-    Operators that only bring the input to integers, and the scores back, are taken off first. For the other
-    sign a QUANTIZE operator in front of the network and one behind it shift the values by 128. Answers stay
-    the same. Raises ModelError for a float network, one of uint8 throughout that is to be int8, and one that
-    was compiled.
+    Operators that only convert the input to integers, and the scores back, are removed first. For uint8, a
+    QUANTIZE operator before the network and one after it shift the values by 128. Answers do not change.
+    Raises ModelError for a float network, for int8 of a network that is uint8 throughout, and for a compiled
+    one.
     """
     _refuse_compiled(model)
     graph = unpack_model(without_metadata(model.data))
@@ -75,19 +76,19 @@ def to_integers(model: Model, dtype: str) -> bytes:
 def to_c(model: Model, name: str, *, int8: bool = False) -> tuple[str, str]:
     """Return a C header and a source with the bare model and its labels, for TensorFlow Lite Micro.
 
-    Raises ModelError for what was compiled for the Edge TPU, and for what its kernels refuse.
+    Raises ModelError for a model compiled for the Edge TPU, and for one that its kernels refuse.
 
     Parameters
     ----------
     name
-        The files' name without its ending, which the source includes the header by.
+        The files' name without extension; the source includes the header by it.
     int8
-        Whether the model gets int8 in and out first; see `to_integers`.
+        Whether to convert inputs and outputs to int8 first; see `to_integers`.
     """
     _refuse_compiled(model, micro=True)
     data = without_metadata(to_integers(model, "int8") if int8 else model.data)
     file = read_tflite(data, model.name)
-    _refuse_foreign_to_micro(model, file)
+    _require_micro(model, file)
     symbol = re.sub(r"\W", "_", name, flags=re.ASCII)
     symbol = f"model_{symbol}" if symbol[:1].isdigit() else symbol
     image = file.inputs[0]
@@ -107,13 +108,13 @@ def to_c(model: Model, name: str, *, int8: bool = False) -> tuple[str, str]:
 
 
 def is_own_c(content: bytes) -> bool:
-    """Whether a file's content is a header or a source that `to_c` made, and nobody changed."""
+    """Whether a file's content is a header or a source as `to_c` wrote it, unchanged."""
     head, _, rest = content.partition(b"\n")
     return head == _stamp(rest.decode("utf-8", "replace")).encode()
 
 
 def _stamp(text: str) -> str:
-    """Return the first line of a C file: by it edgecnn knows one of its own that it may replace."""
+    """Return the first line of a C file, by which edgecnn recognizes its own files and may replace them."""
     return f"// Written by edgecnn models export, {hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
 
@@ -121,8 +122,8 @@ def _stamped(text: str) -> str:
     return f"{_stamp(text)}\n{text}"
 
 
-def _refuse_foreign_to_micro(model: Model, file: TfliteFile) -> None:
-    """Raise ModelError for what TensorFlow Lite Micro's kernels refuse, with the way out."""
+def _require_micro(model: Model, file: TfliteFile) -> None:
+    """Raise ModelError for a model that TensorFlow Lite Micro's kernels refuse; the message has a remedy."""
     where = f"{model.name} {model.variant}"
     another = f"--variant int8 where the bundle has it{_others(model)}"
     used = [file.tensors[k] for k in {k for op in file.graph for k in (*op.inputs, *op.outputs)}]
@@ -160,12 +161,12 @@ def _has_signed(file: TfliteFile) -> bool:
 
 
 def _others(model: Model) -> str:
-    there = [name for name in (model.bundle.portable if model.bundle else ()) if name != model.variant]
-    return f" (it has {', '.join(there)})" if there else ""
+    names = [name for name in (model.bundle.portable if model.bundle else ()) if name != model.variant]
+    return f" (it has {', '.join(names)})" if names else ""
 
 
 def _refuse_compiled(model: Model, *, micro: bool = False) -> None:
-    """Raise ModelError for what was compiled; `micro` takes what Vela made for an Ethos-U."""
+    """Raise ModelError for a compiled model; `micro` allows one that Vela compiled for an Ethos-U."""
     if model.file.edge_tpu or (model.file.ethos_u and not micro):
         target = "the Edge TPU" if model.file.edge_tpu else "Arm's Ethos-U by Vela"
         raise ModelError(
@@ -185,7 +186,7 @@ def _code(graph: Any, operator: Any) -> str:
 
 
 def _strip_input(graph: Any, main: Any) -> None:
-    """Take off what only quantizes the input."""
+    """Remove an operator that only quantizes the input."""
     image = int(main.inputs[0])
     readers = [o for o in main.operators if image in o.inputs]
     if len(readers) == 1 and _code(graph, readers[0]) == "QUANTIZE" and image not in main.outputs:
@@ -195,7 +196,7 @@ def _strip_input(graph: Any, main: Any) -> None:
 
 
 def _strip_output(graph: Any, main: Any) -> None:
-    """Take off what only brings the scores to another type."""
+    """Remove an operator that only converts the scores to another type."""
     scores = int(main.outputs[0])
     writer = next((o for o in main.operators if scores in o.outputs), None)
     if writer is None or _code(graph, writer) not in ("DEQUANTIZE", "QUANTIZE"):
@@ -207,7 +208,7 @@ def _strip_output(graph: Any, main: Any) -> None:
 
 
 def _wrap(graph: Any, main: Any) -> None:
-    """Put operators in front and behind that bring uint8 to int8 and back, where the network is int8."""
+    """Add operators that convert uint8 to int8 and back around a network of int8."""
     image, scores = int(main.inputs[0]), int(main.outputs[0])
     if DTYPES[main.tensors[image].type] == "int8":
         outer = _unsigned(main, image)
@@ -251,7 +252,7 @@ def write_edgecnn_metadata(
 
 
 def _unsigned(main: Any, index: int) -> int:
-    """Add the uint8 twin of an int8 tensor, which no buffer holds, and return its place."""
+    """Add the uint8 counterpart of an int8 activation, and return its place."""
     from ai_edge_litert import schema_py_generated as schema
 
     inner = main.tensors[index]
@@ -282,7 +283,7 @@ def _quantize(graph: Any, source: int, target: int) -> Any:
 
 
 def _replace(graph: Any, old: int, new: int) -> None:
-    """Let the graph's own inputs and outputs, and their signatures, name another tensor."""
+    """Replace a tensor in the graph's inputs and outputs, and in their signatures."""
     main = graph.subgraphs[0]
     main.inputs = np.array([new if i == old else i for i in main.inputs], np.int32)
     main.outputs = np.array([new if i == old else i for i in main.outputs], np.int32)
@@ -293,7 +294,7 @@ def _replace(graph: Any, old: int, new: int) -> None:
 
 
 def _c_string(text: str) -> str:
-    """Return a C string literal: ASCII, with every other byte of the UTF-8 as three octal digits."""
+    """Return a C string literal in ASCII; other bytes of the UTF-8 are three octal digits."""
     escaped = (
         chr(b) if 32 <= b < 127 and chr(b) not in '"\\?' else f"\\{b:03o}" for b in text.encode("utf-8")
     )

@@ -1,4 +1,4 @@
-"""Makes a bundle of anyone's `.tflite`: its labels, how pictures are prepared, its hash, golden vectors."""
+"""Makes a bundle of any `.tflite`: its labels, how images are prepared, its hash, golden vectors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 def bundle_target(name: str) -> Path:
     """Return the folder of a new bundle: in `$EDGECNN_MODELS`, or here.
 
-    Raises OptionError for what is no name, OutputError where it is taken.
+    Raises OptionError for an impossible name, OutputError if the folder exists.
     """
     if not _NAME.fullmatch(name):
         raise OptionError(f"--name is {name!r}, expected letters, digits, dots, - and _, such as my-model")
@@ -42,17 +42,17 @@ def bundle_target(name: str) -> Path:
 
 
 def import_model(path: str | os.PathLike[str], name: str, given: Given) -> Bundle:
-    """Make a bundle of a model file, which stays as it is inside.
+    """Make a bundle of a model file, which is copied unchanged.
 
-    Its one variant is `float32` where the network is, else `int8`, whether that is signed or not, and also
-    where its input and output are float around it. Golden vectors are what it answers here and now.
+    Its only variant is `float32` for a float network, otherwise `int8`, also for uint8 and for float inputs
+    and outputs around an integer network. Its current answers become the golden vectors.
 
     Raises
     ------
     ModelError
-        Where it can't be a bundle, or does not run.
+        If it can't be a bundle, or does not run.
     OutputError
-        Where the bundle can't be written.
+        If the bundle can't be written.
     """
     if Path(path).is_dir():
         raise ModelError(f"{path} is a folder: give a .tflite file")
@@ -72,7 +72,7 @@ def import_model(path: str | os.PathLike[str], name: str, given: Given) -> Bundl
         if model.confidence != Confidence():
             manifest = with_confidence(manifest, {variant: model.confidence})
         if is_open(read_tflite(model.data, str(path)).inputs[0]):
-            # The file's own count is for one pixel.
+            # The count in the file is for one pixel.
             manifest = with_variant(manifest, manifest.variants[variant]._replace(macs=0))
         if given.output is not None:
             manifest = with_sections(manifest, output=given.output)

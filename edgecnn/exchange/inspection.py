@@ -1,4 +1,4 @@
-"""What a `.tflite` file is and how it would be fed: everything that can be known without running it."""
+"""Describes a `.tflite` file and how it would be used, without running it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from edgecnn.coral.operators import EdgeTpuFit
     from edgecnn.tflite.file import Tensor, TfliteFile
 
-# Operators whose constants are shapes, axes and paddings: no parameters that are learned.
+# Operators whose constants are shapes, axes and paddings: no learned parameters.
 _ARRANGING = (
     "RESHAPE", "PAD", "PADV2", "MIRROR_PAD", "MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD",
     "TRANSPOSE", "STRIDED_SLICE", "SLICE", "SPLIT", "SPLIT_V", "SQUEEZE", "EXPAND_DIMS", "RESIZE_BILINEAR",
@@ -34,9 +34,9 @@ _ARRANGING = (
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One operator: what it writes, its multiplications, its parameters, and why it would leave the Edge TPU.
+    """One operator: its output, multiplications and parameters, and why it would not run on an Edge TPU.
 
-    A parameter that several operators read is the first one's.
+    A parameter that several operators read counts for the first one.
     """
 
     index: int
@@ -50,10 +50,10 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What there is to say of a file.
+    """The result of an inspection.
 
-    `no_classifier` is the reason why it is no image classifier, empty where it is one. `usage` is how it is
-    used, None for what is no classifier: what `classify` does with it.
+    `no_classifier` is the reason if it is no image classifier, otherwise empty. `usage` is how `classify`
+    would use it, None if it is no classifier.
     """
 
     source: str
@@ -68,17 +68,17 @@ class Inspection:
 
     @property
     def operators(self) -> dict[str, int]:
-        """How often each operator occurs, the most frequent first."""
+        """The number of operators of each name, the most frequent first."""
         return dict(Counter(self.file.operators).most_common())
 
     @property
     def parameters(self) -> int:
-        """How many numbers were learned: weights and biases."""
+        """The number of learned values: weights and biases."""
         return sum(layer.parameters for layer in self.layers)
 
     @property
     def edge_tpu_summary(self) -> str:
-        """One line: what of it an Edge TPU would take."""
+        """One line: how much of it an Edge TPU would run."""
         if self.file.edge_tpu:
             count = len(self.layers) - self.file.operators.count("edgetpu-custom-op")
             stay = f"{count} operator{'s' * (count != 1)} stay{'s' * (count == 1)} on the CPU"
@@ -89,25 +89,25 @@ class Inspection:
 
     @property
     def scores(self) -> Found | None:
-        """What its outputs are: by the graph, else by what running it told; None for no classifier."""
+        """What its outputs are: by the graph, otherwise by an earlier run; None if it is no classifier."""
         if self.usage is None:
             return None
         found = self.usage.found
         return found if found.scores else remembered_scores(self.usage.file) or found
 
-    def _pictures(self) -> dict[str, Any] | None:
-        """Return how images get in, for JSON."""
+    def _convention(self) -> dict[str, Any] | None:
+        """Return how images become its input, for JSON."""
         if self.usage is None:
             return None
-        way = self.usage.convention
+        found = self.usage.convention
         names = (
             "width", "height", "color", "fit", "resize", "background", "layout", "value_range",
             "channel_ranges",
         )  # fmt: skip
-        return {name: getattr(way, name) for name in names} | {"reasons": way.reasons}
+        return {name: getattr(found, name) for name in names} | {"reasons": found.reasons}
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all of it for JSON; sizes in bytes."""
+        """Return everything for JSON; sizes in bytes."""
         file, metadata = self.file, self.file.metadata
         return {
             "file": self.source,
@@ -123,7 +123,7 @@ class Inspection:
             "metadata": {"labels": bool(metadata.labels), "mean": metadata.mean, "std": metadata.std},
             "no_classifier": self.no_classifier or None,
             "scores": self.scores._asdict() if self.scores else None,
-            "pictures": self._pictures(),
+            "pictures": self._convention(),
             "labels": list(self.usage.labels) if self.usage else [],
             "missing": [f"{lack}: {ask}" for lack, ask in self.usage.missing] if self.usage else [],
             "notices": list(self.usage.notices) if self.usage else [],
@@ -148,16 +148,16 @@ def inspect_model(
     data
         The file's bytes.
     source
-        What to call it.
+        Its name in messages.
     given
-        What a person says of it, which comes before what it says itself.
+        What the user says about it, which takes priority over its metadata.
     folder
-        Where to look for labels beside it; None for nowhere.
+        Where to look for a file of labels; None for nowhere.
 
     Raises
     ------
     ModelError
-        Where it is no TFLite file, or a damaged one. What is no image classifier is inspected all the same.
+        If it is no TFLite file, or a damaged one. Other models than image classifiers are inspected as well.
     """
     file = read_tflite(data, source)
     try:
@@ -167,7 +167,7 @@ def inspect_model(
 
 
 def inspect_bundle(bundle: Bundle, variant: str, given: Given | None = None) -> Inspection:
-    """Read a bundle's variant without running it: what its manifest says decides. Raises ModelError."""
+    """Read a bundle's variant without running it, as its manifest describes it. Raises ModelError."""
     data, usage = bundle_usage(bundle, variant, given or Given())
     source = str(bundle.folder / bundle.variants[variant].file)
     return _inspect(data, source, read_tflite(data, source), usage, "")

@@ -1,4 +1,4 @@
-"""How much memory a model's activations take: a plan of who lies where, as interpreters make it."""
+"""The memory that a model's activations take, planned as interpreters do."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from edgecnn.tflite.file import ITEM_BYTES
 if TYPE_CHECKING:
     from edgecnn.tflite.file import Tensor, TfliteFile
 
-# What TensorFlow Lite aligns tensors to.
+# TensorFlow Lite aligns tensors to so many bytes.
 ALIGNMENT = 64
 
 
 def arena_bytes(file: TfliteFile) -> int:
-    """Return the bytes of the planned arena of activations; weights are not in it.
+    """Return the size of the planned arena of activations in bytes, without weights.
 
     Greedy by size (Pisarchyk & Lee 2020, as in TensorFlow Lite's arena planner): the largest tensor first,
-    each at the lowest offset where no tensor lies that lives at the same time. A tensor lives from the
-    operator that writes it to the last one that reads it. Delegates such as XNNPACK plan for themselves;
-    theirs is of this order.
+    each at the lowest offset that is free during its lifetime: from the operator that writes it to the last
+    one that reads it. Delegates such as XNNPACK have their own plan, of about the same size.
     """
     lives = _lives(file)
     placed: list[tuple[int, int, int, int]] = []
@@ -35,7 +34,7 @@ def arena_bytes(file: TfliteFile) -> int:
 
 
 def _lives(file: TfliteFile) -> dict[int, tuple[int, int]]:
-    """Return for each activation the first and the last operator that it has to be there for."""
+    """Return the lifetime of each activation: its first and last operator."""
     lives: dict[int, tuple[int, int]] = {}
     for step, operator in enumerate(file.graph):
         for index in (*operator.inputs, *operator.outputs):

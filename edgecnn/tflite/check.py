@@ -1,7 +1,7 @@
-"""Checks a `.tflite` before anything else sees it: LiteRT crashes or hangs on some that are wrong.
+"""Checks a `.tflite` before anything else reads it: some damaged files crash LiteRT or make it hang.
 
-What is checked is what every model of an image classifier keeps to: indices, shapes, quantization, and the
-options of the operators that such models are made of. It can't find all: see docs/safety.md.
+The checks hold for every image classifier: indices, shapes, quantization, and the options of its operators.
+They can't find every damage: see docs/safety.md.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MOST_DIMENSIONS = 8
 # Of one activation, and of all together.
 MOST_TENSOR_BYTES, MOST_ACTIVATION_BYTES = 1 << 28, 1 << 30
 
-# Every table that holds tables, so that no part of a file is beyond the limits; of the others what is used.
+# All tables that contain tables, so that the limits hold for every part; of the others, the fields in use.
 _SCHEMA = OPTIONS_SCHEMA | read_schema("""
 table Model { version:uint; operator_codes:[OperatorCode]; subgraphs:[SubGraph]; description:string;
   buffers:[Buffer]; metadata_buffer:[int]; metadata:[Metadata]; signature_defs:[SignatureDef];
@@ -61,9 +61,9 @@ _PACKED = {"int4": 2, "uint4": 2, "int2": 4}
 def read_checked(data: bytes, operators: Mapping[int, str], types: Mapping[int, str]) -> Any:
     """Return a model file's tables, with the fields of the schema above.
 
-    A tensor's `shape` is a tuple then, its `dtype` the name of its type, and `constant` says whether the
-    file has its values (`values`, where they are in the flatbuffer itself); an operator has its `code`, the
-    operator's name in the schema.
+    In addition, a tensor has a tuple as `shape`, `dtype` (the name of its type), `constant` (whether the file
+    has its values) and `values` (if they are in the flatbuffer itself); an operator has `code`, its name in
+    the schema.
 
     Parameters
     ----------
@@ -73,9 +73,9 @@ def read_checked(data: bytes, operators: Mapping[int, str], types: Mapping[int, 
     Raises
     ------
     FlatbufferError
-        Where the bytes are no such flatbuffer, as in a damaged file.
+        If the bytes are not such a flatbuffer, as in a damaged file.
     ModelError
-        Where they are, and say what can't be; the message names the place.
+        If they are, but with an impossible value; the message names the place.
     """
     if len(data) > MOST_BYTES:
         raise wrong("the file", f"{len(data):,} bytes", f"at most {MOST_BYTES:,}")
@@ -134,7 +134,7 @@ def _check_references(model: Any, size: int) -> None:
 
 
 def _text(raw: bytes | None, where: str) -> str:
-    """Return a name, which is shown in terminals and which LiteRT's Python code takes for UTF-8."""
+    """Return a name, which terminals show and which LiteRT's Python code expects to be UTF-8."""
     try:
         text = (raw or b"").decode("utf-8")
     except UnicodeDecodeError:
@@ -154,7 +154,7 @@ def _code_name(code: Any, place: int, operators: Mapping[int, str]) -> str:
 
 
 def _check_tensor(tensor: Any, where: str, types: Mapping[int, str], buffers: Sequence[Any]) -> None:
-    """Check a tensor by itself, and note its `shape`, `dtype`, `bytes`, `constant` and `values`."""
+    """Check one tensor, and set its `shape`, `dtype`, `bytes`, `constant` and `values`."""
     _text(tensor.name, where)
     if tensor.type not in types:
         raise wrong(where, f"the type {tensor.type}", f"0 to {max(types)}")
@@ -173,7 +173,7 @@ def _check_tensor(tensor: Any, where: str, types: Mapping[int, str], buffers: Se
     tensor.constant = stored > 0
     tensor.values = buffer.data if buffer is not None and len(buffer.data) else None
     if tensor.constant:
-        # Text and sparse values take as many bytes as they take.
+        # The size of text and sparse values does not follow from the shape.
         sized = tensor.sparsity is None and (packed or tensor.dtype in _BYTES)
         if sized and stored != tensor.bytes:
             shape = f"{list(tensor.shape)} of {tensor.dtype}"
@@ -206,7 +206,7 @@ def _check_quantization(tensor: Any, where: str) -> None:
 
 
 def _check_graph(graph: Any, codes: list[str], file: Flatbuffer) -> None:
-    """Check that each operator reads what was written before, and writes what nothing else gives."""
+    """Check that each operator reads only known tensors, and writes tensors that nothing else writes."""
     tensors = graph.tensors
     _indices(graph.outputs, len(tensors), "the graph", "output")
     given = set(_indices(graph.inputs, len(tensors), "the graph", "input"))

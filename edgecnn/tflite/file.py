@@ -1,6 +1,6 @@
 """Reads a `.tflite` file as data: tensors, quantization, operators, labels. Never runs it.
 
-Nothing of a file is taken on trust: `read_checked` comes first.
+Files are untrusted: `read_checked` comes first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from edgecnn.tflite.metadata import Metadata
 
 EDGE_TPU_OP = "edgetpu-custom-op"
-# What Arm's compiler Vela leaves of what an Ethos-U runs.
+# Arm's compiler Vela replaces the operators that an Ethos-U runs by this one.
 ETHOS_U_OP = "ethos-u"
 # Bytes of one value, by the type's name.
 ITEM_BYTES = {
@@ -35,10 +35,10 @@ _FLOAT_TYPES = ("float16", "float32", "float64")
 
 
 class Tensor(NamedTuple):
-    """One tensor: `scale` is 0 where it is not quantized per tensor, `channels` counts its scales.
+    """One tensor: `scale` is 0 if it is not quantized per tensor, `channels` is the number of its scales.
 
-    A `constant` is stored in the file, such as weights; the others are computed by each run. `signature` is
-    the shape with -1 for each dimension that is open; empty where the file does not say.
+    A `constant` is stored in the file, such as weights; other tensors are computed in each run. `signature`
+    is the shape with -1 for each open dimension; empty if the file does not have it.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Tensor(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many values it has."""
+        """The number of values."""
         return math.prod(self.shape)
 
 
@@ -67,12 +67,12 @@ class Operator(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TfliteFile:
-    """What a model file holds. Multiplications are those of convolutions and dense layers.
+    """The content of a model file. Multiplications are those of convolutions and dense layers.
 
     `input_places` and `output_places` are the places of `inputs` and `outputs` in `tensors`; `output` is the
-    place among the graph's outputs of the first of `outputs`, which is another than 0 where one was chosen.
-    `description` is its metadata as they are stored, None where it has none, `notes` are the metadata of
-    other kinds by their names, and `data` is the whole file.
+    place of the first of `outputs` among the graph's outputs, not 0 if another one was chosen. `description`
+    is the standard metadata as stored, None without it; `notes` are other metadata entries with their names;
+    `data` is the whole file.
     """
 
     inputs: tuple[Tensor, ...]
@@ -89,7 +89,7 @@ class TfliteFile:
 
     @property
     def metadata(self) -> Metadata:
-        """What the file says of itself, read anew each time: a bundle says all of it, and never asks."""
+        """The labels and normalization inside the file, read at each access: a bundle does not need them."""
         from edgecnn.tflite.metadata import read_metadata
 
         return read_metadata(self.description, self.data, self.notes)
@@ -101,17 +101,17 @@ class TfliteFile:
 
     @property
     def macs(self) -> int:
-        """How often two numbers are multiplied for one picture."""
+        """The number of multiplications for one image."""
         return sum(op.macs for op in self.graph)
 
     @property
     def float_tensors(self) -> tuple[str, ...]:
-        """The tensors that are not integer; none in a full-integer model."""
+        """The names of the float tensors; none in a full-integer model."""
         return tuple(t.name for t in self.tensors if t.dtype in _FLOAT_TYPES)
 
     @property
     def edge_tpu(self) -> bool:
-        """Whether it was compiled for the Edge TPU and can't run anywhere else."""
+        """Whether it was compiled for the Edge TPU and runs nowhere else."""
         return EDGE_TPU_OP in self.operators
 
     @property
@@ -136,14 +136,14 @@ def read_tflite(data: bytes, source: str) -> TfliteFile:
     data
         The file's bytes.
     source
-        What to call it in messages.
+        Its name in messages.
 
     Raises
     ------
     ModelError
-        Where it is no TFLite file, or a damaged one; the message says what it is instead.
+        If it is no TFLite file, or a damaged one; the message says what it is instead.
     """
-    _refuse_foreign(data, source)
+    _refuse_other_files(data, source)
     try:
         return _read(data)
     except ModelError as error:
@@ -155,8 +155,8 @@ def read_tflite(data: bytes, source: str) -> TfliteFile:
         ) from None
 
 
-def _refuse_foreign(data: bytes, source: str) -> None:
-    """Say what a file is that is clearly no model."""
+def _refuse_other_files(data: bytes, source: str) -> None:
+    """Raise ModelError for a file that is clearly no model; the message says what it is."""
     head = data[:200].lstrip().lower()
     if not data:
         reason = "is empty (0 bytes): copy or download it again"
@@ -201,7 +201,7 @@ def _operator(raw: Any, codes: list[Any], tensors: tuple[Tensor, ...]) -> Operat
     name = raw.code
     if name == "CUSTOM":
         name = (codes[raw.opcode_index].custom_code or b"custom").decode("utf-8")
-    # -1 stands for an input that is left out, such as a bias.
+    # -1 means a missing input, such as a bias.
     inputs = tuple(k for k in raw.inputs if k >= 0)
     macs = _macs(name, [tensors[k] for k in inputs], tensors[raw.outputs[0]]) if raw.outputs else 0
     return Operator(name, inputs, tuple(raw.outputs), macs)
@@ -231,7 +231,7 @@ def _read(data: bytes) -> TfliteFile:
 
 
 def _signature_outputs(model: Any) -> tuple[tuple[str, int], ...]:
-    """Return the names that the first graph's signature gives tensors."""
+    """Return the output names in the signature of the first graph, and their tensors."""
     signature = next((s for s in model.signature_defs if s.subgraph == 0), None)
     entries = signature.outputs if signature else ()
     return tuple(((e.name or b"").decode("utf-8"), int(e.tensor)) for e in entries)

@@ -1,7 +1,7 @@
-"""Reads flatbuffers that can't be trusted: every offset is checked, and what is read is bounded.
+"""Reads untrusted flatbuffers: checks every offset, and limits how much is read.
 
-Flatbuffers' own Python code checks no offset, and tables may share their parts, so that a small file can
-stand for a tree without end. https://flatbuffers.dev/internals
+Flatbuffers' own Python code checks no offset, and tables may share parts, so that a small file can
+represent an endless tree. https://flatbuffers.dev/internals
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ _SCALARS = {
 
 MOST_STRING = 65_535
 
-# A field: its name, its place in the table's list of fields, its kind, and its value where it is left out.
+# A field: its name, its place in the table's list of fields, its kind, and its default.
 Field = tuple[str, int, str, Any]
 
 
 class FlatbufferError(ValueError):
-    """Bytes that are no such flatbuffer; one clause says why."""
+    """Bytes that are not such a flatbuffer; the message is one clause with the reason."""
 
 
 def read_schema(text: str) -> dict[str, tuple[Field, ...]]:
     """Read an excerpt of a schema: `table Name { field:type = default; … }`.
 
     Types are scalars, `string`, another table, `[…]` for a vector of one, and `union`, whose value is the
-    place of a table that `Flatbuffer.table` reads as whatever it is. A field of the name `_` is passed over.
+    place of a table that `Flatbuffer.table` reads as the kind that it is. A field named `_` is skipped.
     """
     tables = {}
     for name, body in re.findall(r"table (\w+) \{(.*?)\}", text, re.DOTALL):
@@ -51,12 +51,12 @@ def read_schema(text: str) -> dict[str, tuple[Field, ...]]:
             field, _, rest = entry.strip().partition(":")
             kind, _, value = rest.replace(" ", "").partition("=")
             if field != "_":
-                fields.append((field, place + 2, kind, _left_out(kind, value)))
+                fields.append((field, place + 2, kind, _default(kind, value)))
         tables[name] = tuple(fields)
     return tables
 
 
-def _left_out(kind: str, value: str) -> Any:
+def _default(kind: str, value: str) -> Any:
     if kind.startswith("["):
         item = kind[1:-1]
         return np.empty(0, _SCALARS[item]) if item in _SCALARS else ()
@@ -66,17 +66,17 @@ def _left_out(kind: str, value: str) -> Any:
 class Flatbuffer:
     """One flatbuffer.
 
-    Vectors of scalars are views of the bytes, vectors of tables are sequences; both are empty where they are
-    left out, as a table or a string is None.
+    Vectors of scalars are views of the bytes, vectors of tables are lists. A missing vector is empty; a
+    missing table or string is None.
 
     Parameters
     ----------
     data
-        The bytes; what follows the flatbuffer does no harm.
+        The bytes; they may continue after the flatbuffer.
     tables
-        What `read_schema` returns.
+        The result of `read_schema`.
     most_tables, most_values
-        How many tables, and how many values in vectors other than of bytes, may be read in all.
+        The most tables, and the most values of vectors (except of bytes), that may be read in total.
     """
 
     def __init__(
@@ -88,11 +88,11 @@ class Flatbuffer:
         self._kinds: dict[str, Callable[[int], Any]] = {}
 
     def root(self, kind: str) -> Any:
-        """Return the flatbuffer's outermost table; raises FlatbufferError."""
+        """Return the flatbuffer's root table. Raises FlatbufferError."""
         return self.table(kind, self._follow(0))
 
     def table(self, kind: str, at: int) -> Any:
-        """Return the table at a place as an object with the schema's fields; raises FlatbufferError."""
+        """Return the table at a place as an object with the schema's fields. Raises FlatbufferError."""
         self._spend(1, 0)
         try:
             listed = at - _INT.unpack_from(self._data, at)[0]
@@ -105,8 +105,8 @@ class Flatbuffer:
             fields = {
                 name: self._read(kind, at + offsets[place])
                 if place < len(offsets) and offsets[place]
-                else usual
-                for name, place, kind, usual in self._schema[kind]
+                else default
+                for name, place, kind, default in self._schema[kind]
             }
         except struct.error:
             raise FlatbufferError(f"the table at byte {at:,} reaches beyond the file") from None
@@ -140,7 +140,7 @@ class Flatbuffer:
             raise FlatbufferError(f"byte {at:,} is wanted, which lies beyond the file") from None
 
     def _extent(self, at: int, size: int) -> tuple[int, int]:
-        """Return where a vector's items start, and how many there are."""
+        """Return the place of a vector's first item, and the number of items."""
         start = self._follow(at)
         count = self._follow(start) - start
         if start + 4 + count * size > len(self._data):

@@ -1,7 +1,7 @@
-"""Decides what the labels of a model are, in any form in which people and other tools write them.
+"""Reads the labels of a model in all formats that users and other tools write.
 
-One label a line, with numbers or without, in quotes or not; CSV, JSON, YAML, Python literals. Where labels
-have numbers, these say which output each belongs to, whatever the order of the lines.
+One label a line, with or without numbers and quotes; CSV, JSON, YAML, Python literals. A number is the index
+of the label's output, whatever the order of the lines.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from typing import TYPE_CHECKING
 from edgecnn.errors import LabelsError
 from edgecnn.io.regular import read_regular
 from edgecnn.io.unicode_form import plain_name
-from edgecnn.tflite.label_forms import Entries, LabelEntry, read_structure, read_table
+from edgecnn.tflite.label_formats import Entries, LabelEntry, read_structure, read_table
 
 if TYPE_CHECKING:
     import os
 
-# As much as the labels inside a model file may have.
+# The limits of labels inside a model file, too.
 MOST_BYTES, MOST_LABELS = 1 << 20, 100_000
-# A line with a number: what stands between it and the label tells how sure it is that the number counts.
+# A line with a number. Some separators show clearly that the number counts (strong), others do not (weak).
 _NUMBERED = re.compile(
     r"""(?P<quote>["']?)(?P<number>\d{1,9})(?P=quote)
         (?:(?P<strong>\s*[:=;,|]\s*|[.)]\s+|\s+[-–]\s+|\s*\t\s*)|(?P<weak>\s+))
         (?P<name>\S.*)""",
     re.VERBOSE,
 )
-# So few lines may have the number of their place by chance.
+# Fewer lines may have the number of their place by chance.
 _FEWEST = 3
-# So many of the numbers of a sound list have to be there for lines with a gap or a double to be a list.
+# A list with missing or repeated numbers must have at least this share of all numbers.
 _SURE, _LIKELY = 0.5, 0.75
 _MOST_LINES = 10
 
@@ -48,17 +48,17 @@ def parse_labels(data: bytes, source: str) -> list[str]:
     """Read labels from the bytes of a text, in the order of the model's outputs.
 
     Numbers count where they are those from 0, or from 1, each once: `9: j`, `0,x`, `0. x`, `0000 x`, `"0" x`,
-    a CSV or a map. "3 series" alone is a label. Blank lines and blanks around labels are left out.
+    a CSV or a map. "3 series" alone is a label. Blank lines and blanks around labels are ignored.
 
     Parameters
     ----------
     source
-        What to call it in messages.
+        Its name in messages.
 
     Raises
     ------
     LabelsError
-        Where the text is no UTF-8, or a number is missing or there twice; the message names the line.
+        If the text is not UTF-8, or a number is missing or repeated; the message names the line.
     """
     try:
         text = data.decode("utf-8-sig")
@@ -69,7 +69,7 @@ def parse_labels(data: bytes, source: str) -> list[str]:
     entries = read_structure(text)
     if entries is not None:
         names = _in_order(entries, source)
-        _refuse_controls(names, source, "label")  # which an escape may stand for
+        _refuse_controls(names, source, "label")  # an escape may stand for one
         return list(map(plain_name, names))
     if text.lstrip()[:1] in ("{", "[") and Path(source).suffix.lower() in (".json", ".yaml", ".yml"):
         raise LabelsError(f"{source} has no list of labels: expected a list, a map of numbers, or `names`")
@@ -80,7 +80,7 @@ def parse_labels(data: bytes, source: str) -> list[str]:
 
 
 def _lines(text: str) -> list[str]:
-    # Not `splitlines`, which also splits at characters that stand inside labels.
+    # Not `splitlines`, which also splits at characters that labels may contain.
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
@@ -96,7 +96,7 @@ def _refuse_controls(lines: list[str], source: str, what: str = "line") -> None:
 
 
 def _of_lines(lines: list[tuple[int, str]], source: str) -> Entries:
-    """Return the entries of a text of lines, with numbers where these count."""
+    """Return the labels of a text of lines, with their numbers if these count."""
     table = read_table(lines)
     if table and (_is_sound([e.number for e in table]) or _has_header(table, lines)):
         return table
@@ -123,11 +123,11 @@ def _has_header(table: Entries, lines: list[tuple[int, str]]) -> bool:
 
 
 def _count(entries: Entries, lines: int, strong: bool) -> bool:
-    """Whether the numbers in front of labels are theirs, and not parts of them as in "3 series"."""
+    """Whether the numbers before labels are indices, and not parts of the labels as in "3 series"."""
     numbers = [e.number for e in entries]
     names = [e.name for e in entries]
     if len(set(names)) * 2 <= len(names):
-        return False  # "2 door", "4 door": without the number nothing tells them apart
+        return False  # "2 door", "4 door": only the number distinguishes them
     if len(entries) < lines:
         # A line without a number is a mistake only in a long list.
         return (
@@ -143,22 +143,22 @@ def _count(entries: Entries, lines: int, strong: bool) -> bool:
 
 
 def _count_places(places: list[tuple[int, int]], lines: int) -> bool:
-    """Whether half of the lines or more have a number, which is always that of their place."""
+    """Whether at least half of the lines have a number, always that of their place."""
     if len(places) < max(_FEWEST, lines / 2):
         return False
     return any(all(number == place + start for place, number in places) for start in (0, 1))
 
 
 def _covers(numbers: list[int | None], share: float) -> bool:
-    """Whether more than a share of the numbers that a list of this length has are there."""
-    there = set(numbers)
+    """Whether more than a share of the numbers of a list of this length exist."""
+    known = set(numbers)
     return any(
-        sum(n in there for n in range(start, len(numbers) + start)) > share * len(numbers) for start in (0, 1)
+        sum(n in known for n in range(start, len(numbers) + start)) > share * len(numbers) for start in (0, 1)
     )
 
 
 def _is_sound(numbers: list[int | None]) -> bool:
-    """Whether numbers are those from 0, or from 1, each once."""
+    """Whether numbers are consecutive from 0 or from 1, each once."""
     if None in numbers:
         return False
     return sorted(n for n in numbers if n is not None) in (
@@ -168,7 +168,7 @@ def _is_sound(numbers: list[int | None]) -> bool:
 
 
 def _in_order(entries: Entries, source: str) -> list[str]:
-    """Return the names by their numbers, or in their order where they have none. Raises LabelsError."""
+    """Return the labels sorted by number, or in their order without numbers. Raises LabelsError."""
     if all(e.number is None for e in entries):
         return [e.name for e in entries]
     where: dict[int, LabelEntry] = {}
@@ -193,7 +193,7 @@ def _in_order(entries: Entries, source: str) -> list[str]:
 
 
 def _unquoted(names: list[str]) -> list[str]:
-    """Take quotes off where every label has them, with the comma that may follow."""
+    """Remove quotes, and a comma after them, if every label has them."""
     for quote in ('"', "'"):
         bare = [name.rstrip(",").rstrip() for name in names]
         if all(len(name) > 2 and name[0] == name[-1] == quote for name in bare) and bare:

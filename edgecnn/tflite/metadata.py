@@ -1,7 +1,7 @@
 """Reads the standard TFLite metadata: the labels and normalization inside a `.tflite` file.
 
 The schema is TensorFlow's `metadata_schema.fbs` ("M001"); no library that still installs ships code for it,
-so the fields used here are listed by their slot. The labels travel as a ZIP archive behind the model.
+so the fields used here are listed by their slot. The labels are in a ZIP archive after the model.
 https://ai.google.dev/edge/litert/conversion/tensorflow/metadata
 """
 
@@ -14,25 +14,25 @@ from typing import TYPE_CHECKING
 
 from edgecnn.errors import LabelsError
 from edgecnn.tflite.flatbuffer import Flatbuffer, read_schema
-from edgecnn.tflite.label_forms import KEYS, read_structure
+from edgecnn.tflite.label_formats import KEYS, read_structure
 from edgecnn.tflite.labels import parse_labels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 LABELS_FILE = "labels.txt"
-# What the labels inside are called in messages.
+# The source of the labels inside, in messages.
 INSIDE = "its metadata"
-# So many files of an archive, and other metadata, are looked at.
+# At most so many files of the archive, and other metadata entries, are read.
 MOST_FILES = 8
-# Of the labels, and of the directory of the archive that they are in.
+# Of the labels, and of the directory of their archive.
 MAX_LABEL_BYTES = 1 << 20
 MOST_TABLES, MOST_VALUES = 10_000, 10_000
 
 # Values of its enumerations.
 _TENSOR_AXIS_LABELS, _NORMALIZATION = 2, 1
 
-# What is read of them.
+# The fields that are read.
 _SCHEMA = read_schema("""
 table Model { _; description:string; _; subgraphs:[Subgraph]; }
 table Subgraph { _; _; inputs:[Tensor]; outputs:[Tensor]; }
@@ -45,9 +45,9 @@ table File { name:string; _; type:ubyte; }
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What a model file says of itself: its labels, and the mean and deviation its input expects.
+    """The labels inside a model file, and the mean and deviation that its input expects.
 
-    `no_labels` is the reason why labels that are inside can't be used, empty where there is none.
+    `no_labels` is the reason if labels inside can't be used, otherwise empty.
     """
 
     labels: tuple[str, ...] | None = None
@@ -57,11 +57,11 @@ class Metadata:
 
 
 def read_metadata(buffer: bytes | None, model: bytes, notes: Sequence[tuple[str, bytes]] = ()) -> Metadata:
-    """Read the metadata buffer (None where the model has none) and the ZIP archive behind the model.
+    """Read the metadata buffer (None if the model has none) and the ZIP archive after the model.
 
-    Labels are looked for in the file of labels that the metadata name, in the other texts of the archive, in
-    the description, and in `notes`, the metadata of other kinds: where exporters put a map called `names`.
-    Damaged metadata counts as none: they describe the model, they are not needed to run it.
+    Labels are searched in the file that the metadata name, in the other texts of the archive, in the
+    description, and in `notes`, the other metadata entries: exporters store a map called `names` there.
+    Damaged metadata count as missing: running the model does not need them.
     """
     labels_file, mean, std, about = None, None, None, b""
     if buffer:
@@ -77,7 +77,7 @@ def read_metadata(buffer: bytes | None, model: bytes, notes: Sequence[tuple[str,
 
 
 def _packed_labels(model: bytes, name: str | None) -> list[str] | None:
-    """Read the labels in the archive: the file that the metadata name, else `names`, else the only text."""
+    """Read the labels in the archive: the file that the metadata name, `names`, or the only text."""
     texts = _packed_texts(model)
     if name in texts and (labels := parse_labels(texts[name], INSIDE)):
         return labels
@@ -89,8 +89,8 @@ def _packed_labels(model: bytes, name: str | None) -> list[str] | None:
 
 def _packed_texts(model: bytes) -> dict[str, bytes]:
     try:
-        with zipfile.ZipFile(_Wary(model)) as archive:
-            # What bzip2 and LZMA unpack to can't be limited.
+        with zipfile.ZipFile(_LimitedReads(model)) as archive:
+            # The output of bzip2 and LZMA can't be limited.
             entries = [
                 entry
                 for entry in archive.infolist()
@@ -109,7 +109,7 @@ def _packed_texts(model: bytes) -> dict[str, bytes]:
 
 
 def _named(text: bytes) -> list[str] | None:
-    """Return the labels of a map or list that stands under `names` or the like; None for other texts."""
+    """Return the labels of a map or list under `names` or a similar key; None for other texts."""
     if len(text) > MAX_LABEL_BYTES:
         return None
     try:
@@ -120,7 +120,7 @@ def _named(text: bytes) -> list[str] | None:
 
 
 def _noted(notes: Sequence[tuple[str, bytes]]) -> list[str] | None:
-    """Look for labels in the metadata of other kinds, first in those that are called so."""
+    """Search for labels in other metadata entries, first in those with such a name."""
     ordered = sorted(notes, key=lambda note: note[0].lower() not in KEYS)
     for name, content in ordered[:MOST_FILES]:
         if found := _named(content):
@@ -130,8 +130,8 @@ def _noted(notes: Sequence[tuple[str, bytes]]) -> list[str] | None:
     return None
 
 
-class _Wary(io.BytesIO):
-    """Refuses long reads: the directory of an archive is one, as long as the archive says."""
+class _LimitedReads(io.BytesIO):
+    """Refuses long reads: the archive itself says how long its directory is."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > MAX_LABEL_BYTES + 1:

@@ -1,6 +1,6 @@
-"""Checks single operators of a `.tflite`, of the kinds that image classifiers are made of.
+"""Checks single operators of a `.tflite`, of the kinds that image classifiers have.
 
-LiteRT divides by strides, allocates by shapes and follows scales as a file says them.
+LiteRT divides by strides, allocates by shapes and uses scales without checking them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ table ActivationOptions { activation:byte; }
 # The quantized types, and the range of their values.
 LEVELS = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767)}
 
-# The number of an operator's options in the schema, and their table.
+# The number of an operator's options in the schema, and the name of their table.
 _OPTIONS = {
     "CONV_2D": (1, "Conv2DOptions"),
     "DEPTHWISE_CONV_2D": (2, "DepthwiseConv2DOptions"),
@@ -50,12 +50,12 @@ _OPTIONS = {
     "UNPACK": (64, "CountOptions"),
     "SPLIT_V": (79, "CountOptions"),
 }
-# Without these LiteRT takes zeros, and divides by them.
+# If these are missing, LiteRT assumes zeros, and divides by them.
 _NEEDED = ("Conv2DOptions", "DepthwiseConv2DOptions", "Pool2DOptions", "SoftmaxOptions", "CountOptions")
 _CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 _POOLS = ("AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D")
 _ELEMENTWISE = ("ADD", "SUB", "MUL", "DIV")
-# How many inputs operators have that LiteRT reads without counting them, or counts late.
+# The number of inputs that LiteRT reads without counting them first.
 _FEWEST_INPUTS = (
     dict.fromkeys((*_CONVOLUTIONS, *_ELEMENTWISE, "FULLY_CONNECTED", "SPLIT", "BATCH_MATMUL", "PAD",
                    "MIRROR_PAD", "GATHER", "TRANSPOSE", "MEAN", "TILE", "EXPAND_DIMS", "PRELU", "MAXIMUM",
@@ -64,22 +64,22 @@ _FEWEST_INPUTS = (
     | dict.fromkeys(("SLICE", "SPLIT_V", "PADV2", "TRANSPOSE_CONV", "SELECT_V2"), 3)
     | {"STRIDED_SLICE": 4}
 )  # fmt: skip
-# The first input that may be left out; of other operators none may, but of those that keep a state.
+# The first optional input. Other operators have none, except those with a state.
 _OPTIONAL_FROM = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3,
                   "CONV_3D": 2, "CONV_3D_TRANSPOSE": 3}  # fmt: skip
 _WITH_STATE = ("LSTM", "RNN", "SVDF", "CUSTOM", "STABLEHLO", "CALL", "IF", "WHILE")
-# What writes as much as a constant, its second input, says.
+# Operators whose second input, a constant, sets the size of the output.
 _SIZED = ("PAD", "PADV2", "MIRROR_PAD", "TILE", "BROADCAST_TO", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")
-# What works on quantized numbers by their scales.
+# Operators that compute with quantized numbers by their scales.
 _SCALED = (*_CONVOLUTIONS, *_POOLS, *_ELEMENTWISE, "FULLY_CONNECTED", "SOFTMAX", "LOGISTIC", "CONCATENATION",
            "MEAN", "RELU", "RELU6", "TANH", "HARD_SWISH", "LEAKY_RELU", "PRELU", "LOG_SOFTMAX")  # fmt: skip
 MOST_STRIDE, MOST_FILTER, MOST_STEPS, MOST_BETA = 256, 1024, 1 << 16, 1e6
-# Of eight pairs of int64.
+# Eight pairs of int64.
 MOST_SIZES_BYTES = 128
 
 
 def wrong(where: str, got: object, expected: str) -> ModelError:
-    """Return the error for something that can't be."""
+    """Return the error for an impossible value."""
     return ModelError(f"{where} has {got}, expected {expected}")
 
 
@@ -103,17 +103,17 @@ def check_operator(
     Parameters
     ----------
     operator, inputs, outputs
-        Its table and those of its tensors, None for an input that is left out, with what `read_checked`
-        notes of them.
+        Its table and those of its tensors, None for a missing input, with the fields that `read_checked`
+        adds.
     where
-        What to call it.
+        Its name in messages.
     file
-        Where its options are.
+        The flatbuffer that has its options.
 
     Raises
     ------
     ModelError
-        Where LiteRT must not be given it.
+        If LiteRT must not run it.
     """
     code = operator.code
     _check_left_out(operator, where)
@@ -140,7 +140,7 @@ def check_operator(
 
 
 def _is_open(*tensors: Any) -> bool:
-    """Whether one has a dimension of any size but the batch's: shapes are not of what it will run at."""
+    """Whether a dimension other than the batch is open, so that the shapes in the file are not final."""
     return any(-1 in tensor.shape_signature[1:] for tensor in tensors)
 
 
@@ -171,7 +171,7 @@ def _options(operator: Any, where: str, file: Flatbuffer) -> Any:
 
 
 def _pair(options: Any, where: str, name: str, most: int) -> tuple[int, int]:
-    """Return one kind of size, such as a stride: height, width."""
+    """Return the height and width of a size in the options, such as the stride."""
     height, width = getattr(options, f"{name}_h"), getattr(options, f"{name}_w")
     if not (1 <= height <= most and 1 <= width <= most):
         raise wrong(where, f"a {name} of {height}×{width}", f"1 to {most}")
@@ -181,7 +181,7 @@ def _pair(options: Any, where: str, name: str, most: int) -> tuple[int, int]:
 def _check_window(
     options: Any, where: str, image: Any, window: tuple[int, ...], channels: int, output: Any
 ) -> None:
-    """Check what a window that slides over a picture writes; `window` is its height and width."""
+    """Check the output of a window that slides over an image; `window` is its height and width."""
     stride_h, stride_w = _pair(options, where, "stride", MOST_STRIDE)
     if options.padding not in (0, 1):
         raise wrong(where, f"the padding {options.padding}", "0 (same) or 1 (valid)")
@@ -248,7 +248,7 @@ def _check_broadcast(code: str, where: str, inputs: list[Any], output: Any) -> N
         raise wrong(where, f"an output of {list(output.shape)}", fits)
     tensors = (first, second, output)
     if code in ("ADD", "SUB") and all(t.dtype in LEVELS for t in tensors):
-        # LiteRT brings both to the output's scale with 20 bits to spare, and aborts where that is too few.
+        # LiteRT converts both to the output's scale with 20 spare bits, and aborts if these are too few.
         a, b, to = (float(t.quantization.scale[0]) for t in tensors)
         if max(a, b) / to > MOST_STEPS:
             raise wrong(where, f"scales of {max(a, b):g} and {to:g}", f"at most {MOST_STEPS:,} to 1")

@@ -1,4 +1,4 @@
-"""Scale and zero-point arithmetic: the one place where it is done.
+"""All arithmetic with scales and zero points.
 
 A quantized value q stands for the real value ``(q - zero_point) * scale`` (Jacob et al. 2018,
 https://arxiv.org/abs/1712.05877, equation 1).
@@ -18,12 +18,12 @@ _HALF = 0.5 + 1e-4
 
 
 def dequantize(values: NDArray[Any], scale: float, zero_point: int) -> NDArray[np.float32]:
-    """Return the real values. Widens before subtracting: int8 − int8 would wrap around."""
+    """Return the real values, float32. Widens before subtracting: int8 − int8 would wrap around."""
     return (values.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
 
 
 def quantize(values: NDArray[Any], scale: float, zero_point: int, dtype: str) -> NDArray[Any]:
-    """Return the nearest representable integers; halves round up.
+    """Return the nearest integers of a type; halves round up.
 
     Many uint8 models have pixels exactly between two steps (scale 1/127.5, zero point 127): rounding halves
     to even would shift every second pixel, and a scale rounded to float32 may hide a half, hence the margin.
@@ -36,7 +36,7 @@ def quantize(values: NDArray[Any], scale: float, zero_point: int, dtype: str) ->
 
 
 def real_range(scale: float, zero_point: int, dtype: str) -> tuple[float, float]:
-    """Return the smallest and the largest real value that the integer type can stand for."""
+    """Return the smallest and the largest real value that the integer type can represent."""
     limits = np.iinfo(dtype)
     return (limits.min - zero_point) * scale, (limits.max - zero_point) * scale
 
@@ -44,7 +44,7 @@ def real_range(scale: float, zero_point: int, dtype: str) -> tuple[float, float]
 def pixel_table(
     value_range: tuple[float, float], dtype: str, scale: float, zero_point: int
 ) -> NDArray[np.uint8] | NDArray[np.int8] | NDArray[np.float32]:
-    """Return what each of the 256 pixel values becomes in the input tensor.
+    """Return the value in the input tensor of each of the 256 pixel values.
 
     Parameters
     ----------
@@ -53,8 +53,8 @@ def pixel_table(
     dtype
         The input tensor's: uint8, int8 or float32.
     scale, zero_point
-        The input tensor's quantization; not used for float32. A scale of 0 stands for none: the numbers are
-        the real values.
+        The input tensor's quantization; not used for float32. A scale of 0 means none: the integers are the
+        real values.
 
     Returns
     -------

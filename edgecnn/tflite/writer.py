@@ -1,6 +1,6 @@
-"""Writes `.tflite` files: a model that was edited, and the standard metadata of one.
+"""Writes `.tflite` files: edited models, and the standard metadata.
 
-What is written of the metadata is described in `edgecnn.tflite.metadata`, which reads them.
+`edgecnn.tflite.metadata` reads the metadata and describes them.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from edgecnn.tflite.names import EDGECNN_METADATA_NAME, METADATA_NAME
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-# Slots of the tables that are used, and values of their enumerations.
+# Slots of the tables, and values of their enumerations.
 _MODEL_NAME, _MODEL_DESCRIPTION, _MODEL_SUBGRAPHS, _MODEL_LICENSE, _MODEL_FIELDS = 0, 1, 3, 5, 8
 _SUBGRAPH_INPUTS, _SUBGRAPH_OUTPUTS, _SUBGRAPH_FIELDS = 2, 3, 10
 _TENSOR_NAME, _TENSOR_CONTENT, _TENSOR_UNITS, _TENSOR_STATS, _TENSOR_FILES, _TENSOR_FIELDS = 0, 3, 4, 5, 6, 7
 _UNION_TYPE, _UNION_VALUE = 0, 1
 _FILE_NAME, _FILE_TYPE, _FILE_FIELDS = 0, 2, 5
 _TENSOR_AXIS_LABELS = 2
-# What Vela says for TensorFlow Lite Micro: where activations lie.
+# Vela's plan of activations, for TensorFlow Lite Micro.
 _FOR_MICRO = (b"OfflineMemoryAllocation",)
 _NORMALIZATION, _IMAGE, _FEATURE = 1, 2, 1
 _RGB, _GRAYSCALE = 1, 2
 
 
 def unpack_model(model: bytes) -> Any:
-    """Return a `.tflite` as the schema's `ModelT`, which can be edited."""
+    """Return a `.tflite` as the schema's `ModelT`, for editing."""
     from ai_edge_litert import schema_py_generated as schema
 
     return schema.ModelT.InitFromObj(schema.Model.GetRootAs(model))
 
 
 def without_metadata(model: bytes) -> bytes:
-    """Return the bare model: no labels behind it, and no metadata but those that an interpreter goes by."""
+    """Return the bare model: without labels, and without metadata that no interpreter needs."""
     graph = unpack_model(model)
     kept = [entry for entry in graph.metadata or () if entry.name in _FOR_MICRO]
     for entry in graph.metadata or ():
@@ -51,8 +51,8 @@ def without_metadata(model: bytes) -> bytes:
 def pack_model(graph: Any) -> bytes:
     """Return a model (the schema's `ModelT`) as the bytes of a `.tflite`.
 
-    Equal vectors, such as the zero points of weights, are stored once and referred to; the contents of
-    buffers lie at multiples of 16 bytes, as the schema demands and Python's code for it forgets.
+    Equal vectors, such as the zero points of weights, are stored only once. The content of buffers is aligned
+    to 16 bytes, as the schema requires and its Python code forgets.
     """
     builder = _Builder(1 << 16)
     builder.Finish(graph.Pack(builder), file_identifier=b"TFL3")
@@ -65,7 +65,7 @@ class _Builder(flatbuffers.Builder):  # type: ignore[misc]
         self._known: dict[tuple[str, bytes], int] = {}
 
     def StartVector(self, elemSize: int, numElems: int, alignment: int) -> int:  # noqa: N802, N803 - theirs
-        # Vectors of bytes are the buffers' contents and the options of custom operators.
+        # Vectors of bytes are the content of buffers and the options of custom operators.
         return int(super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment))
 
     def CreateNumpyVector(self, x: Any) -> int:  # noqa: N802
@@ -89,9 +89,9 @@ def write_metadata(
 ) -> bytes:
     """Return the model with metadata and labels inside; its answers do not change.
 
-    `value_range` is what pixels 0 and 255 become, or each one of `channel_ranges` where channels differ;
-    written as the mean and deviation of (pixel − mean) / std. `own` is what edgecnn alone reads, see
-    `edgecnn.bundle.convention`.
+    Pixels 0 and 255 become `value_range`, or one of `channel_ranges` each if channels differ; they are
+    written as the mean and deviation of (pixel − mean) / std. `own` is the entry that only edgecnn reads, see
+    `edgecnn.bundle.edgecnn_metadata`.
     """
     graph = unpack_model(model)
     described = _build(name, description, license_text, color, channel_ranges or (value_range,))
@@ -107,7 +107,7 @@ def write_metadata(
 
 
 def _set_metadata(graph: Any, name: str, content: bytes) -> None:
-    """Set one of a model's metadata, in its own buffer."""
+    """Set one metadata entry of a model, in a buffer of its own."""
     from ai_edge_litert import schema_py_generated as schema
 
     graph.metadata = graph.metadata or []
@@ -155,7 +155,7 @@ def _build(
     options = _object(b, 2, {0: ("offset", mean), 1: ("offset", deviation)})
     unit = _object(b, 2, {_UNION_TYPE: ("byte", _NORMALIZATION), _UNION_VALUE: ("offset", options)})
     image = _object(b, 2, {0: ("byte", _GRAYSCALE if color == "gray" else _RGB)})
-    picture = _object(b, 3, {_UNION_TYPE: ("byte", _IMAGE), _UNION_VALUE: ("offset", image)})
+    content_image = _object(b, 3, {_UNION_TYPE: ("byte", _IMAGE), _UNION_VALUE: ("offset", image)})
     top, bottom = floats(*(high for _, high in ranges)), floats(*(low for low, _ in ranges))
     stats = _object(b, 2, {0: ("offset", top), 1: ("offset", bottom)})
     units = offsets(unit)
@@ -165,7 +165,7 @@ def _build(
         _TENSOR_FIELDS,
         {
             _TENSOR_NAME: ("offset", input_name),
-            _TENSOR_CONTENT: ("offset", picture),
+            _TENSOR_CONTENT: ("offset", content_image),
             _TENSOR_UNITS: ("offset", units),
             _TENSOR_STATS: ("offset", stats),
         },

@@ -32,7 +32,7 @@ def test_what_was_done_is_shown(run_cli, compiler, digits_folder):
         "CONV_2D", "Mapped to Edge TPU", real.UNSPECIFIED,
         "parameters: 133.8 KiB in the device's memory, 0.0 KiB are streamed for every image",
         "compiled by version 16.0.384591198; runs with version 13 of the Edge TPU's runtime, and later",
-        "note: `edgecnn inspect` foretold 0 operators on the CPU; the compiler left 1 there: 1 SOFTMAX",
+        "note: `edgecnn inspect` expected 0 operators on the CPU; the compiler left 1 there: 1 SOFTMAX",
         f"added int8_edgetpu, {len(compiled(shipped('digits'), on_cpu=1)):,} bytes, to {digits_folder}:",
         f"  edgecnn live --model {digits_folder} --engine edgetpu",
     ):  # fmt: skip

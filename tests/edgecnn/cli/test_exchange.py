@@ -86,7 +86,7 @@ def test_float_edges_are_imported_as_int8_and_compiled(run_cli, here, digits_fil
     ran = run_cli("compile", "./mine", "--min-mapped", "0.8")
     assert ran.code == 0, ran.err
     assert "8 of 10 operators run on the Edge TPU" in ran.out
-    assert "foretold" not in ran.out, "inspect said as much"
+    assert "`edgecnn inspect` expected" not in ran.out, "it expected as many"
 
 
 def test_an_export_replaces_only_what_is_named(run_cli, here):

@@ -128,7 +128,7 @@ def test_what_a_failed_run_wrote_is_not_taken(compiler):
 def test_what_takes_too_long_is_killed_with_all_that_it_started(compiler):
     compiler.install(real.STARTED, then="sleep 600 & echo $! > child; wait")
     started = time.monotonic()
-    with pytest.raises(CompileError, match="took longer than 1 s and was ended: give it more by --timeout"):
+    with pytest.raises(CompileError, match="took longer than 1 s and was stopped: allow more by --timeout"):
         run_compiler(b"model", "int8", "mine", 1)
     assert time.monotonic() - started < 30
     child = (compiler.folder / "child").read_text().strip()
@@ -165,6 +165,6 @@ def test_without_the_compiler_it_says_how_to_get_it(compiler):
     for part in (
         "edgetpu_compiler is not installed", "64-bit x86 Debian", "sudo apt install edgetpu-compiler",
         "https://packages.cloud.google.com/apt coral-edgetpu-stable main", "https://colab.research.google.com/",
-        "edgecnn compile ./mine --compiled FILE", "`edgecnn inspect ./mine` tells beforehand",
+        "edgecnn compile ./mine --compiled FILE", "`edgecnn inspect ./mine` shows which operators map",
     ):  # fmt: skip
         assert part in str(missing.value)

@@ -128,7 +128,7 @@ def test_where_it_disagrees_with_our_own_table_is_said(compiler, digits_folder):
     compiler.install(real.compiled_log(real.WITHOUT_SOFTMAX), compiled(shipped("digits"), on_cpu=1))
     (note,) = compile_bundle(digits_folder, min_mapped=0).notes
     assert note == (
-        "`edgecnn inspect` foretold 0 operators on the CPU; "
+        "`edgecnn inspect` expected 0 operators on the CPU; "
         f"the compiler left 1 there: 1 SOFTMAX ({real.UNSPECIFIED})"
     )
 
@@ -142,7 +142,7 @@ def test_where_it_maps_more_than_our_own_table_is_said(compiler, digits_folder):
     replace_int8(digits_folder, edited(shipped("digits"), fuse))
     compiler.install(real.compiled_log(real.DIGITS), DIGITS)
     (note,) = compile_bundle(digits_folder).notes
-    assert "foretold 7 operators on the CPU; MAX_POOL_2D: the Edge TPU has it with a limit" in note
+    assert "expected 7 operators on the CPU; MAX_POOL_2D: the Edge TPU has it with a limit" in note
     assert note.endswith("the compiler left 0 there")
 
 
@@ -255,7 +255,7 @@ def test_a_copy_takes_no_place_that_is_taken(compiler, digits_folder, tmp_path):
     (tmp_path / "taken").mkdir()
     with pytest.raises(OutputError, match="already exists: choose another --out"):
         compile_bundle(digits_folder, out=tmp_path / "taken")
-    with pytest.raises(OptionError, match="lies inside the bundle itself"):
+    with pytest.raises(OptionError, match="is inside the bundle"):
         compile_bundle(digits_folder, out=digits_folder / "copy")
     compiler.install(real.compiled_log(real.DIGITS), DIGITS)
     with pytest.raises(OutputError, match="said, which is no folder: choose another --out"):
@@ -306,7 +306,7 @@ def test_what_can_not_be_compiled_at_all(compiler, digits_folder, digits_file, t
     with pytest.raises(ModelError, match="SHA-256"):
         compile_bundle(digits_folder)
     replace_int8(digits_folder, DIGITS)
-    with pytest.raises(CompileError, match="was compiled before it came into the bundle"):
+    with pytest.raises(CompileError, match="int8 variant is compiled already"):
         compile_bundle(digits_folder)
     manifest = json.loads((digits_folder / "bundle.json").read_text())
     del manifest["variants"]["int8"]

@@ -1,7 +1,7 @@
-"""Lists of labels inside JSON, YAML, Python literals and CSV, as datasets and exporters write them.
+"""Reads lists of labels in JSON, YAML, Python literals and CSV, as datasets and exporters write them.
 
-Each reader takes text and returns `Entries`, the labels with the numbers that the text gives them, or None
-where the text has another form. YAML is read as far as labels need it: block and flow lists and maps.
+Each function takes text and returns `Entries`, the labels with their numbers, or None for a text in another
+format. Of YAML, only block and flow lists and maps are read.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# The keys that lead to labels, in the order in which they are looked for.
+# The keys of labels, in the order of the search.
 KEYS = (
     "names", "labels", "classes", "class_names", "id2label", "label_map", "categories", "class_indices",
     "index_to_name", "label2id", "class_to_idx",
 )  # fmt: skip
-# The parts of an object that stands for one class.
+# The keys of an object that represents one class.
 _NUMBER_KEYS = ("id", "index", "class_id", "classid", "number", "value")
 _NAME_KEYS = ("name", "label", "class", "classname", "class_name", "display_name", "title")
 _MOST_DEPTH = 4
@@ -30,7 +30,7 @@ _SYNSET = re.compile(r"n\d{8}")
 
 
 class LabelEntry(NamedTuple):
-    """One label: the number that it was given, None for none, and where it stands, such as `line 3`."""
+    """One label with its number (None without one) and its place in the text, such as `line 3`."""
 
     number: int | None
     name: str
@@ -49,7 +49,7 @@ def read_structure(text: str) -> Entries | None:
 
 
 def find_labels_in(value: Any, depth: int = 0) -> Entries | None:
-    """Return the labels of a list, of a map of numbers and names, or of what lies under one of `KEYS`."""
+    """Return the labels of a list, of a map of numbers and names, or of the value of one of `KEYS`."""
     if depth > _MOST_DEPTH:
         return None
     if isinstance(value, Mapping):
@@ -112,12 +112,12 @@ def _name(value: Any) -> str | None:
 def _whole(value: Any) -> int | None:
     if type(value) is int:
         return value
-    # More digits than any model has outputs would be slow to read as a number.
+    # No model needs more digits, and very long numbers are slow to read.
     return int(value) if isinstance(value, str) and re.fullmatch(r"\s*\d{1,9}\s*", value) else None
 
 
 def _pairs(pairs: list[tuple[Any, Any]]) -> Any:
-    """Keep the doubles of an object whose keys are numbers: they are refused where they are counted."""
+    """Keep repeated keys of an object whose keys are numbers: `labels` refuses them."""
     whole = all(isinstance(key, str) and key.strip().isdecimal() for key, _ in pairs)
     if whole and len({key for key, _ in pairs}) < len(pairs):
         return [{"id": key, "name": value} for key, value in pairs]
@@ -137,7 +137,7 @@ def _literal(text: str) -> Any:
 
 
 def _flow(text: str) -> Any:
-    """Read YAML's flow form without quotes, `[a, b]` or `{0: a, 1: b}`; None where that is no list."""
+    """Read YAML's flow format without quotes, `[a, b]` or `{0: a, 1: b}`; None if it is neither."""
     if not re.fullmatch(r"\[.*\]|\{.*\}", text, re.DOTALL):
         return None
     try:
@@ -152,7 +152,7 @@ def _flow(text: str) -> Any:
     return _pairs([(_unquoted(key.strip()), _unquoted(name.strip())) for key, _, name in pairs])
 
 
-# A key and its value; longer lines are no such pair, and would take long to find that out.
+# A key and its value. Longer lines are no such pair, and slow to match.
 _LONGEST_LINE = 1000
 _PAIR = re.compile(r"""(?P<key>"[^"]*"|'[^']*'|[^\s"'#:][^:]*?)\s*:(?:\s+(?P<value>.*))?""")
 
@@ -185,7 +185,7 @@ def _pair(line: str) -> re.Match[str] | None:
 
 
 def _indented(lines: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """Give the lines that belong to the key above: indented ones, or dashes at the margin."""
+    """Yield the lines that belong to the key above: indented ones, or dashes at the margin."""
     for number, line in lines:
         if not line[:1].isspace() and not line.startswith("- "):
             return
@@ -224,7 +224,7 @@ def read_table(lines: list[tuple[int, str]]) -> Entries | None:
     Parameters
     ----------
     lines
-        The lines that are not blank, with their numbers.
+        The lines that are not blank, with their line numbers.
     """
     for separator in (",", ";", "\t", ":"):
         if sum(separator in line for _, line in lines) < max(1, len(lines) - 1):
@@ -245,7 +245,7 @@ def read_table(lines: list[tuple[int, str]]) -> Entries | None:
 
 
 def _of_rows(rows: list[list[str]], where: list[str]) -> Entries | None:
-    """Read rows of as many cells each: one column has whole numbers, another the names."""
+    """Read rows of equal length: one column has whole numbers, another one the names."""
     body, places = (rows[1:], where[1:]) if not any(map(_is_whole, rows[0])) else (rows, where)
     if not body:
         return None
