@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, overload
 
-from edgecnn.bundle.scores import MULTI_LABEL_THRESHOLD
 from edgecnn.classify.decode import Decoder
 from edgecnn.classify.smooth import HOLD, SMOOTH, Smoother
+from edgecnn.classify.verdict import Verdict
 from edgecnn.errors import AnswerError, ImageError, OptionError
 from edgecnn.frame import Prediction, Result, Timings
 from edgecnn.image.input import read_input
@@ -43,12 +43,10 @@ class Classifier(Closing):
         What runs it.
     threads
         How many threads the engine was given.
-    threshold
-        Below this score the answer is unknown; 0 for never. The lowest of `thresholds` where there are some.
+    verdict
+        The rule of `unknown`: its threshold, background class, or thresholds by class.
     multi_label
-        Whether each class counts by itself: any number of them may be found in an image.
-    thresholds
-        The score that each class of a multi-label model takes to be found; empty for others.
+        Whether each class counts on its own: any number of them may be found in an image.
     notices
         What whoever uses it here should know, a line each.
     """
@@ -66,15 +64,7 @@ class Classifier(Closing):
         self.threads = threads
         self.notices = notices
         self.multi_label = model.scores == "multi-label"
-        # Every class of a multi-label model has a threshold of its own.
-        self.thresholds = _thresholds(model, threshold) if self.multi_label else ()
-        self.threshold = model.confidence.threshold if threshold is None else threshold
-        if self.multi_label:
-            self.threshold = min(self.thresholds)
-        # Who asks for a threshold of 0 wants no answer of unknown, whatever its reason.
-        no_background = threshold == 0 or self.multi_label
-        self._background = None if no_background else model.confidence.background
-        self._may_not_know = self.threshold > 0 or self._background is not None
+        self.verdict = Verdict.of(model, threshold)
         self._preprocess = Preprocessor(model.input, model.file.inputs[0])
         self._decode = Decoder(
             model.labels,
@@ -92,6 +82,16 @@ class Classifier(Closing):
             f"thread{'s' * (self.threads != 1)}: {len(self.labels):,} classes, "
             f"{size.width}×{size.height} {size.color})"
         )
+
+    @property
+    def threshold(self) -> float:
+        """Below this score the answer is unknown; 0 for never. The lowest of `thresholds` for multi-label."""
+        return self.verdict.threshold
+
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """The score that each class of a multi-label model needs to be found; empty for others."""
+        return self.verdict.thresholds
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -169,14 +169,11 @@ class Classifier(Closing):
         It is not where its score is below the threshold, or where it is the bundle's background class. A
         multi-label model knows something where one of the predictions reaches its class's threshold.
         """
-        if self.multi_label:
-            return bool(self.found(predictions))
-        best = predictions[0]
-        return best.score >= self.threshold and best.index != self._background
+        return self.verdict.knows(predictions)
 
     def found(self, predictions: list[Prediction]) -> tuple[str, ...]:
         """Return the labels that a multi-label model finds: those that reach their threshold."""
-        return tuple(p.label for p in predictions if p.score >= self.thresholds[p.index])
+        return self.verdict.found(predictions)
 
     def probabilities(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the model's own probabilities, float32 (classes,), in the order of the labels.
@@ -188,17 +185,18 @@ class Classifier(Closing):
     def classify_timed(
         self, image: NDArray[np.uint8], top: int | None = None
     ) -> tuple[list[Prediction], Timings]:
-        """Classify one picture, and say how long each stage took."""
-        predictions, timings, _ = self._run(image, top)
-        return predictions, timings
+        """Classify one image, and measure each stage."""
+        raw, stamps = self._invoke(image)
+        predictions = self._decode(raw, top)
+        return predictions, _timings(*stamps)
 
     def smoother(self, smooth: float = SMOOTH, hold: int = HOLD) -> Smoother:
-        """Return what makes one stream's answers steady, by this model's threshold; see `Smoother`."""
+        """Return a smoother for one stream of this model's results; see `Smoother`."""
         if self.multi_label:
             from edgecnn.classify.smooth_labels import LabelsSmoother
 
-            return LabelsSmoother(self.labels, self.thresholds, smooth, hold)
-        return Smoother(self.labels, self.threshold, self._background, smooth, hold)
+            return LabelsSmoother(self.labels, self.verdict, smooth, hold)
+        return Smoother(self.labels, self.verdict, smooth, hold)
 
     def classify_frame(
         self, frame: Frame, top: int | None = None, smoother: Smoother | None = None
@@ -208,7 +206,7 @@ class Classifier(Closing):
         Parameters
         ----------
         smoother
-            That of the frame's stream, for a steady answer beside the frame's own. It stays as it is where
+            That of the frame's stream, for a smoothed answer next to the frame's own. It stays as it is where
             the model answers NaN or infinity.
 
         Raises
@@ -216,38 +214,37 @@ class Classifier(Closing):
         ImageError, EngineError, AnswerError
             As `classify` does.
         """
-        predictions, timings, raw = self._run(frame.region, top)
-        found = self.found(self._decode(raw)) if self.multi_label else None
-        unknown = None
+        raw, stamps = self._invoke(frame.region)
+        ranked = None if self.multi_label else top  # any class may be found
+        steady = None
+        if smoother is None:
+            predictions = self._decode(raw, ranked)
+        else:
+            predictions, scores = self._decode.with_scores(raw, ranked)
+            steady = smoother(scores, top, frame.captured_ns)
+        found = self.verdict.found(predictions) if self.multi_label else None
+        unknown = not self.verdict.knows(predictions) if self.verdict.may_be_unknown else None
         if found is not None:
-            unknown = not found
-        elif self._may_not_know:
-            unknown = not self.knows(predictions)
-        steady = smoother(self._decode.scores(raw), top, frame.captured_ns) if smoother else None
+            predictions, unknown = predictions[:top], not found
+        timings = _timings(*stamps)
         age_ms = (time.monotonic_ns() - frame.captured_ns) / 1e6
         seen = self._preprocess.seen(frame)
         return Result(frame, predictions, timings, age_ms, unknown, steady, seen, found)
 
-    def _run(
-        self, image: NDArray[np.uint8], top: int | None
-    ) -> tuple[list[Prediction], Timings, NDArray[Any]]:
+    def _invoke(self, image: NDArray[np.uint8]) -> tuple[NDArray[Any], tuple[int, int, int]]:
+        """Run the model; return its raw output, and when the first two stages began and ended, in ns."""
         start = time.perf_counter_ns()
         tensor = self._preprocess(image)
         prepared = time.perf_counter_ns()
         raw = self.engine.invoke(tensor)
-        invoked = time.perf_counter_ns()
-        predictions = self._decode(raw, top)
-        end = time.perf_counter_ns()
-        timings = Timings((prepared - start) / 1e6, (invoked - prepared) / 1e6, (end - invoked) / 1e6)
-        return predictions, timings, raw
+        return raw, (start, prepared, time.perf_counter_ns())
 
     def close(self) -> None:
         """Close the engine; may be called twice."""
         self.engine.close()
 
 
-def _thresholds(model: Model, threshold: float | None) -> tuple[float, ...]:
-    """Return the threshold of each class of a multi-label model: the given one, the bundle's, or 0.5."""
-    if threshold is None and model.thresholds:
-        return model.thresholds
-    return (MULTI_LABEL_THRESHOLD if threshold is None else threshold,) * len(model.labels)
+def _timings(start: int, prepared: int, invoked: int) -> Timings:
+    """Return how long the stages took, the last of which ends now."""
+    end = time.perf_counter_ns()
+    return Timings((prepared - start) / 1e6, (invoked - prepared) / 1e6, (end - invoked) / 1e6)

@@ -70,9 +70,29 @@ class Decoder:
         raw
             The output tensor as the engine returns it, any shape with one value a class.
         """
-        values, labels = raw.reshape(-1), self._labels
-        if self._logits or self._pair:
-            values = self._own(values)
+        return self._rank(self._values(raw), top)
+
+    def with_scores(
+        self, raw: NDArray[Any], top: int | None = None
+    ) -> tuple[list[Prediction], NDArray[np.float64]]:
+        """Return the `top` best classes, and the scores of all classes in the order of the labels.
+
+        The scores are new, of shape (classes,); the output is decoded once for both.
+        """
+        values = self._values(raw)
+        predictions = self._rank(values, top)
+        if self._exponent != 1:
+            return predictions, self._tempered(values)
+        real = self._real(values) if self._counts else values
+        return predictions, real.astype(np.float64)
+
+    def _values(self, raw: NDArray[Any]) -> NDArray[Any]:
+        """Return one value a class: quantized as it is, or the model's own probability."""
+        values = raw.reshape(-1)
+        return self._own(values) if self._logits or self._pair else values
+
+    def _rank(self, values: NDArray[Any], top: int | None) -> list[Prediction]:
+        labels = self._labels
         if len(labels) < _MANY:
             listed = values.tolist()
             if not (self._counts or math.isfinite(sum(listed))):
@@ -104,16 +124,6 @@ class Decoder:
             counted = [max(v, self._floor) ** self._exponent for v in values]
         total = 1 if self._exponent == 1 else sum(counted)
         return [Prediction(self._labels[i], i, counted[i] / total) for i in best]
-
-    def scores(self, raw: NDArray[Any]) -> NDArray[np.float64]:
-        """Return the scores of all classes, shape (classes,), in the order of the labels."""
-        if self._exponent == 1:
-            return self.probabilities(raw).astype(np.float64)
-        values = raw.reshape(-1)
-        if self._logits or self._pair:
-            return self._tempered(self._own(values))
-        self._check(values)
-        return self._tempered(values)
 
     def probabilities(self, raw: NDArray[Any]) -> NDArray[np.float32]:
         """Return the model's own probabilities, shape (classes,), in the order of the labels."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from edgecnn.classify.verdict import ALWAYS_KNOWN
 from edgecnn.errors import AnswerError, OptionError
 from edgecnn.frame import Prediction, Steady
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from edgecnn.classify.verdict import Verdict
 
 # A camera's defaults. On digits under flickering light (`synthetic:flicker=22`) they leave one change of
 # answer for each true one, where single frames change seven times as often, and are three frames late.
@@ -38,10 +41,8 @@ class Smoother:
     ----------
     labels
         The classes, in the order of the scores.
-    threshold
-        A result whose best score is lower is unknown; 0 for none.
-    background
-        The index of the class that stands for unknown; None if there is none.
+    verdict
+        The rule of `unknown`; without one there is always an answer.
     smooth
         The share of the past in each average, 0 (none) to 0.99.
     hold
@@ -56,8 +57,7 @@ class Smoother:
     def __init__(
         self,
         labels: tuple[str, ...],
-        threshold: float = 0.0,
-        background: int | None = None,
+        verdict: Verdict = ALWAYS_KNOWN,
         smooth: float = SMOOTH,
         hold: int = HOLD,
     ) -> None:
@@ -65,7 +65,7 @@ class Smoother:
             raise OptionError(f"the smoothing is {smooth!r}, expected a share from 0 (none) to {MOST_SMOOTH}")
         if not 1 <= hold <= MOST_HOLD:
             raise OptionError(f"the number of results to hold is {hold!r}, expected 1 (none) to {MOST_HOLD}")
-        self._labels, self._threshold, self._background = labels, threshold, background
+        self._labels, self._verdict = labels, verdict
         self._smooth, self._hold = smooth, hold
         self._scores: NDArray[np.float64] | None = None
         self._known = 0.0
@@ -121,7 +121,7 @@ class Smoother:
 
     def _is_known(self, scores: NDArray[np.float64], standing: int) -> bool:
         """Return whether one result reaches the threshold, which is lower once there is an answer."""
-        return bool(scores.max() >= self._threshold - BAND * (standing != _UNKNOWN))
+        return self._verdict.reached_by(scores.max(), BAND * (standing != _UNKNOWN))
 
     def _asked_for(self, standing: int) -> int:
         """Return the answer that the averages ask for, seen from the one that stands."""
@@ -132,7 +132,7 @@ class Smoother:
             share -= BAND
             if scores[best] < scores[standing] + BAND:
                 best = standing
-        return _UNKNOWN if best == self._background or self._known < share else best
+        return _UNKNOWN if self._verdict.is_background(best) or self._known < share else best
 
     def _decide(self, wanted: int) -> None:
         """Change the answer when enough results in a row have asked for the same other one."""

@@ -12,6 +12,8 @@ from edgecnn.frame import Prediction, Steady
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from edgecnn.classify.verdict import Verdict
+
 
 class LabelsSmoother(Smoother):
     """A `Smoother` for a model that may find several classes in an image: each comes and goes by itself.
@@ -21,17 +23,16 @@ class LabelsSmoother(Smoother):
 
     Parameters
     ----------
-    thresholds
-        The score that each class takes, in the order of the labels.
+    verdict
+        The rule of `unknown`, with a threshold for each class.
     labels, smooth, hold
         As of `Smoother`.
     """
 
     def __init__(
-        self, labels: tuple[str, ...], thresholds: tuple[float, ...], smooth: float = SMOOTH, hold: int = HOLD
+        self, labels: tuple[str, ...], verdict: Verdict, smooth: float = SMOOTH, hold: int = HOLD
     ) -> None:
-        super().__init__(labels, 0.0, None, smooth, hold)
-        self._thresholds = np.array(thresholds, np.float64)
+        super().__init__(labels, verdict, smooth, hold)
         self._found = np.zeros(len(labels), bool)
         self._asking = np.zeros(len(labels), np.int64)
 
@@ -43,10 +44,10 @@ class LabelsSmoother(Smoother):
             self._forget_after_a_gap(captured_ns)
         if self._scores is None:
             self._scores = scores.copy()
-            self._found, self._asking = scores >= self._thresholds, np.zeros_like(self._asking)
+            self._found, self._asking = self._verdict.classes_reached(scores), np.zeros_like(self._asking)
         else:
             self._scores += (1 - self._smooth) * (scores - self._scores)
-            wanted = self._scores >= self._thresholds - BAND * self._found
+            wanted = self._verdict.classes_reached(self._scores, BAND * self._found)
             self._asking = np.where(wanted != self._found, self._asking + 1, 0)
             changed = self._asking >= self._hold
             self._found = np.where(changed, wanted, self._found)

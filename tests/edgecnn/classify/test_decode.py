@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from edgecnn.bundle.confidence import smallest
 from edgecnn.classify.decode import Decoder, largest, softmax
 from edgecnn.errors import AnswerError
 from edgecnn.tflite.file import Tensor
@@ -73,7 +74,13 @@ def test_what_is_no_number_is_no_score(bad, classes, temperature, logits):
     )
     values = np.linspace(0, 1, classes, dtype=np.float32)
     values[2] = bad
-    for ask in (decode, lambda v: decode(v, 1), lambda v: decode(v, 3), decode.scores, decode.probabilities):
+    for ask in (
+        decode,
+        lambda v: decode(v, 1),
+        lambda v: decode(v, 3),
+        decode.with_scores,
+        decode.probabilities,
+    ):
         with pytest.raises(AnswerError, match="it answered NaN or infinity, expected scores"):
             ask(values)
     values[2] = 0.5
@@ -96,4 +103,36 @@ def test_no_chance_for_any_class_is_the_same_for_all(temperature, classes):
     decode = Decoder(tuple(map(str, range(classes))), tensor, logits=False, temperature=temperature)
     values = np.zeros(classes, np.float32)
     assert [p.score for p in decode(values)] == pytest.approx([1 / classes] * classes)
-    assert decode.scores(values) == pytest.approx([1 / classes] * classes)
+    assert decode.with_scores(values)[1] == pytest.approx([1 / classes] * classes)
+
+
+def scores_apart(decode: Decoder, tensor: Tensor, raw: np.ndarray, temperature: float) -> np.ndarray:
+    """The scores of all classes, decoded apart from their ranking."""
+    own = decode.probabilities(raw)
+    if temperature == 1:
+        return own.astype(np.float64)
+    floor = max(smallest(tensor), 1e-300**temperature)
+    weights = np.maximum(own, floor, dtype=np.float64) ** (1 / temperature)
+    return weights / np.add.reduce(weights)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.37, 2.9])
+@pytest.mark.parametrize("logits", [False, True])
+@pytest.mark.parametrize("values", [1, 4, 10, 63, 64, 1000])
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "float32"])
+def test_a_ranking_and_all_scores_come_from_one_decoding(dtype, values, logits, temperature):
+    scale, zero = (0.0, 0) if dtype == "float32" else (1 / 256, -128 if dtype == "int8" else 0)
+    tensor = Tensor("out", (1, values), dtype, scale, zero, 1)
+    labels = tuple(f"class {i}" for i in range(max(2, values)))
+    decode = Decoder(labels, tensor, logits=logits, temperature=temperature)
+    rng = np.random.default_rng(values)
+    for _ in range(20):
+        raw = rng.random((1, values), np.float32)
+        if dtype != "float32":
+            raw = (np.iinfo(dtype).min + np.floor(raw**3 * 256)).astype(dtype)
+        for top in (1, 3, None):
+            predictions, scores = decode.with_scores(raw, top)
+            assert predictions == decode(raw, top), "bit for bit"
+            assert np.array_equal(scores, scores_apart(decode, tensor, raw, temperature)), "bit for bit"
+            assert scores.dtype == np.float64
+            assert [scores[p.index] for p in predictions] == pytest.approx([p.score for p in predictions])

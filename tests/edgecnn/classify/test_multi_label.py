@@ -10,6 +10,7 @@ import edgecnn
 from edgecnn.bundle.convention import Given
 from edgecnn.classify.smooth import BAND
 from edgecnn.classify.smooth_labels import LabelsSmoother
+from edgecnn.classify.verdict import Verdict
 from edgecnn.errors import BundleError
 from edgecnn.exchange.importing import import_model
 from edgecnn.frame import Frame
@@ -112,7 +113,7 @@ def test_live_runs_with_steady_labels(run_cli, path, tmp_path):
 
 class TestLabelsSmoother:
     def test_labels_come_and_go_one_by_one(self):
-        smoother = LabelsSmoother(("a", "b"), (0.5, 0.8), smooth=0.0, hold=2)
+        smoother = LabelsSmoother(("a", "b"), Verdict(thresholds=(0.5, 0.8)), smooth=0.0, hold=2)
         assert smoother(np.array([0.9, 0.7])).found == ("a",)
         assert smoother(np.array([0.9, 0.9])).found == ("a",)
         both = smoother(np.array([0.9, 0.95]))
@@ -124,14 +125,14 @@ class TestLabelsSmoother:
         assert smoother(np.array([0.1, 0.1])).answer is None
 
     def test_what_lies_on_the_border_does_not_flicker(self):
-        smoother = LabelsSmoother(("a",), (0.5,), smooth=0.0, hold=1)
+        smoother = LabelsSmoother(("a",), Verdict(thresholds=(0.5,)), smooth=0.0, hold=1)
         assert smoother(np.array([0.5])).found == ("a",)
         assert smoother(np.array([0.5 - BAND])).found == ("a",)
         assert smoother(np.array([0.5 - 2 * BAND])).found == ()
         assert smoother(np.array([0.5 - BAND])).found == ()
 
     def test_scores_are_averaged_and_a_gap_begins_anew(self):
-        smoother = LabelsSmoother(("a", "b"), (0.5, 0.5), smooth=0.5, hold=1)
+        smoother = LabelsSmoother(("a", "b"), Verdict(thresholds=(0.5, 0.5)), smooth=0.5, hold=1)
         smoother(np.array([1.0, 0.0]), captured_ns=0)
         steady = smoother(np.array([0.0, 0.0]), top=1, captured_ns=10**8)
         assert steady.predictions[0].score == pytest.approx(0.5)

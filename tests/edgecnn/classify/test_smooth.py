@@ -6,6 +6,7 @@ import pytest
 import edgecnn
 from edgecnn.camera.synthetic import SyntheticCamera
 from edgecnn.classify.smooth import BAND, HOLD, SMOOTH, Smoother
+from edgecnn.classify.verdict import Verdict
 from edgecnn.errors import AnswerError, OptionError
 
 LABELS = ("cat", "dog", "fox")
@@ -50,7 +51,7 @@ def test_what_lies_on_a_border_does_not_flicker():
     assert set(labels(smoother, even, *nudges * 4)) == {"cat"}
     assert labels(smoother, np.add(even, (0, BAND * 1.1, 0))) == ["dog"]
 
-    smoother = Smoother(LABELS, threshold=0.7, smooth=0, hold=1)
+    smoother = Smoother(LABELS, Verdict(0.7), smooth=0, hold=1)
     assert labels(smoother, *(scores(0, s) for s in (0.69, 0.71, 0.69, 0.66, 0.64, 0.69, 0.7))) == [
         "unknown", "cat", "cat", "cat", "unknown", "unknown", "cat",
     ]  # fmt: skip
@@ -59,20 +60,20 @@ def test_what_lies_on_a_border_does_not_flicker():
 @pytest.mark.parametrize("threshold", [0.0, 0.5, 0.99])
 def test_a_high_threshold_makes_no_answer_late(threshold):
     """An average of 0.4 parts past takes six results to cross 0.99; each of them crosses it by itself."""
-    smoother = Smoother(LABELS, threshold, smooth=0.4, hold=2)
+    smoother = Smoother(LABELS, Verdict(threshold), smooth=0.4, hold=2)
     rows = [scores(0, 0.995)] * 5 + [scores(1, 0.995)] * 3
     assert labels(smoother, *rows) == ["cat"] * 6 + ["dog"] * 2
 
 
 def test_most_results_have_to_be_known():
-    smoother = Smoother(LABELS, threshold=0.7, smooth=0.5, hold=1)
+    smoother = Smoother(LABELS, Verdict(0.7), smooth=0.5, hold=1)
     assert labels(smoother, *(scores(0, s) for s in (0.9, 0.4, 0.9, 0.4, 0.4, 0.9, 0.9))) == [
         "cat", "cat", "cat", "unknown", "unknown", "cat", "cat",
     ]  # fmt: skip
 
 
 def test_the_background_class_is_unknown():
-    smoother = Smoother(LABELS, background=2, smooth=0, hold=2)
+    smoother = Smoother(LABELS, Verdict(background=2), smooth=0, hold=2)
     steady = [smoother(scores(k)) for k in (2, 0, 0, 2, 2)]
     assert [s.label for s in steady] == ["unknown", "unknown", "cat", "cat", "unknown"]
     assert steady[-1].answer is None
