@@ -1,4 +1,4 @@
-"""What travels between the rooms: frames in, predictions and results out."""
+"""The records that rooms exchange: frames, predictions, timings and results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UNKNOWN = "unknown"
 
 
 class Box(NamedTuple):
-    """A part of a picture, in pixels: its left and upper edge, its width and height."""
+    """A part of an image, in pixels: its left and top edge, its width and height."""
 
     x: int
     y: int
@@ -27,7 +27,7 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture from a source.
+    """One image from a source.
 
     Attributes
     ----------
@@ -36,18 +36,17 @@ class Frame:
     captured_ns
         When it was captured, on `time.monotonic_ns`'s clock.
     index
-        Its place in the source, from 0. Frames that were dropped leave gaps.
+        Its position in the source, from 0. Dropped frames leave gaps.
     source
-        Where it came from, as the user would name it.
+        The source, as the user named it.
     truth
-        The true label, where the source knows it.
+        The true label, if the source knows it.
     roi
-        The region of interest, the part that is classified; None for the whole picture.
+        The region of interest, the part that is classified; None for the whole frame.
     encoded
-        The JPEG file that the pixels are a smaller picture of; None where they are all that there is.
+        The JPEG file that `pixels` was decoded from at a smaller size; None otherwise.
     small
-        The same image as `classify` decodes its file, where somebody looks at the whole one in `pixels`; else
-        None.
+        The image as `classify` decodes the file, if `pixels` is the full one for display; else None.
     """
 
     pixels: NDArray[np.uint8]
@@ -64,7 +63,7 @@ class Frame:
         return f"Frame({width}×{height} pixels, {self.index} of {printable(self.source)})"
 
     def wall_time(self) -> datetime:
-        """Return when it was captured, by the clock on the wall, in the local time zone."""
+        """Return the wall-clock time of capture, in the local time zone."""
         seconds = (time.monotonic_ns() - self.captured_ns) / 1e9
         return datetime.fromtimestamp(time.time() - seconds).astimezone()
 
@@ -84,7 +83,7 @@ class Prediction(NamedTuple):
     """
 
     label: str
-    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody looks for here
+    index: int  # type: ignore[assignment]  # hides tuple.index, which is not used here
     score: float
 
     def as_dict(self) -> dict[str, object]:
@@ -93,7 +92,7 @@ class Prediction(NamedTuple):
 
 
 class Timings(NamedTuple):
-    """How long each stage took for one picture."""
+    """The duration of each stage for one frame, in milliseconds."""
 
     preprocess_ms: float
     inference_ms: float
@@ -101,7 +100,7 @@ class Timings(NamedTuple):
 
     @property
     def total_ms(self) -> float:
-        """From the BGR picture to the predictions."""
+        """From the BGR frame to the predictions."""
         return self.preprocess_ms + self.inference_ms + self.decode_ms
 
     def as_dict(self) -> dict[str, float]:
@@ -114,17 +113,17 @@ class Timings(NamedTuple):
 
 
 class Steady(NamedTuple):
-    """What the latest results of a stream amount to; see `edgecnn.classify.smooth`.
+    """The smoothed answer of a stream; see `edgecnn.classify.smooth`.
 
     Attributes
     ----------
     answer
-        The label that stands, or None for unknown. It may be another than the best of `predictions`, which
-        has not lasted yet.
+        The current label, or None for unknown. It may differ from the best of `predictions` until that has
+        lasted for the frames of `hold`.
     predictions
         Classes by their averaged scores, best first.
     found
-        The labels that stand, for a model that may find several in an image; None for others.
+        The current labels of a multi-label model; None for others.
     """
 
     answer: str | None
@@ -157,15 +156,14 @@ class Result:
     age_ms
         From capture to the moment the label was known.
     unknown
-        Whether this is none of the classes as far as the model can tell; None for a model that has no way
-        to say so.
+        Whether the image is none of the classes, by the model's confidence; None for a model without one.
     steady
-        What the stream amounts to up to this frame; None where single frames count. All else is of this
-        frame alone.
+        The smoothed answer up to this frame; None without smoothing. All other fields belong to this frame
+        alone.
     seen
-        The part of the frame's picture that the model got to see; None where nobody said.
+        The part of the frame that the model saw; None if not recorded.
     found
-        The labels that a multi-label model finds, by their scores; None for a model of one class an image.
+        The labels that a multi-label model finds, by score; None for other models.
     """
 
     frame: Frame
@@ -178,33 +176,33 @@ class Result:
     found: tuple[str, ...] | None = None
 
     def __repr__(self) -> str:
-        """Say the answer, the best classes and where they come from, in one line."""
+        """Return the answer, the best classes and the source in one line."""
         best = ", ".join(f"{p.label} {p.score:.3f}" for p in self.predictions[:3])
         of = f"{self.frame.index} of {self.frame.source}" if self.frame.index else self.frame.source
         return printable(f"Result({self.label}: {best}; {of}, {self.timings.total_ms:.2f} ms)")
 
     @property
     def label(self) -> str:
-        """The answer of this frame alone: the best class's label, all that were found, or `unknown`."""
+        """The frame's own answer: the best class's label, all that were found, or `unknown`."""
         if self.unknown:
             return UNKNOWN
         return ", ".join(self.found) if self.found else self.predictions[0].label
 
     @property
     def shown(self) -> str:
-        """What a person is shown: the steady label where there is one."""
+        """The label to show: the smoothed one if there is one."""
         return self.steady.label if self.steady else self.label
 
     @property
     def ranking(self) -> list[Prediction]:
-        """The classes that a person is shown with it: by averaged scores where there is a steady label."""
+        """The classes to show with it: by averaged scores if there is a smoothed label."""
         return self.steady.predictions if self.steady else self.predictions
 
     @property
     def correct(self) -> bool | None:
-        """Whether the answer is the true label, or None where the truth is not known.
+        """Whether the answer is the true label; None if that is not known.
 
-        An answer of `unknown` is not; of several labels that were found one has to be it.
+        `unknown` is never correct; of several found labels one has to be the true one.
         """
         if self.frame.truth is None or not self.predictions:
             return None
@@ -212,7 +210,7 @@ class Result:
 
     @property
     def steady_correct(self) -> bool | None:
-        """The same of what a person is shown."""
+        """Whether the label to show is the true one; None if that is not known."""
         if self.steady is None or self.correct is None:
             return self.correct
         found = self.steady.found
@@ -221,8 +219,8 @@ class Result:
     def as_dict(self) -> dict[str, object]:
         """Return the object that `classify --json` and `live --jsonl` share.
 
-        `unknown` is in it where the model can say so, `labels` where it may find several, `steady` where the
-        stream was smoothed.
+        It has `unknown` if the model has a confidence, `labels` if it is multi-label, `steady` if the stream
+        is smoothed.
         """
         answer: dict[str, object] = {} if self.unknown is None else {"unknown": self.unknown}
         if self.found is not None:

@@ -60,11 +60,11 @@ HANGS = 3
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """What is asked of a camera; what it granted is in its description.
+    """The requested mode of a camera; its description has what was granted.
 
-    `fps` is frames a second, None for the camera's own choice; of pictures in files, how many are given in a
-    second, None for as many as are wanted. `stall_s` is how long no picture may come before the camera counts
-    as lost. `background` is the ground for transparent images in files.
+    `fps` is frames a second, None for the camera's own choice; for image files the number given in a second,
+    None for no limit. `stall_s` is the time without a frame after which the camera counts as lost.
+    `background` is the ground for transparent images in files.
     """
 
     width: int = 640
@@ -75,9 +75,9 @@ class Mode:
 
 
 class Camera(Closing, Protocol):
-    """Gives frames to one thread; whoever opened it closes it.
+    """Gives frames to one thread. The caller who opened it closes it.
 
-    A class that inherits it needs `name`, `live` and `read` only.
+    A subclass needs `name`, `live` and `read` only.
 
     Attributes
     ----------
@@ -108,15 +108,15 @@ class Camera(Closing, Protocol):
         return self.name
 
     def read(self) -> Frame | None:
-        """Wait for the next frame; None at the end of a file. Raises CameraError where a camera fails."""
+        """Wait for the next frame; None at the end of a file. Raises CameraError if the camera fails."""
         ...
 
     def need(self, side: int | None, *, whole: bool = False) -> None:  # noqa: ARG002 - for those that can
-        """Say how long the shorter side of pictures has to be at least, from a next one on; None for all.
+        """Set the least length of the frames' shorter side in pixels from now on; None for full size.
 
-        May be called from another thread. A camera that gets JPEG files decodes them smaller then; others
-        take no notice. With `whole` somebody looks at the pictures, and they have their full size; of files
-        the model still gets what it gets elsewhere (`Frame.small`).
+        May be called from another thread. A camera that gets JPEG files then decodes them smaller; others
+        ignore it. With `whole` frames are displayed and keep their full size; the model still gets the same
+        image of a file as elsewhere (`Frame.small`).
         """
         return
 

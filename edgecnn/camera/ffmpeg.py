@@ -1,4 +1,4 @@
-"""Opens video files and network streams through OpenCV's FFmpeg; a file can't send it anywhere else."""
+"""Opens video files and network streams through OpenCV's FFmpeg; a file can't redirect it elsewhere."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _NETWORK_TIMEOUT_MS = 5000
 # 8K has 33. A frame is in memory several times while it is decoded.
 MOST_MEGAPIXELS = 50
 _OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
-# FFmpeg tells a format by the content, whatever the file's name. Playlists (HLS, DASH), scripts (concat) and
-# session descriptions (SDP) name other files and addresses, which it would open: these formats hold
+# FFmpeg detects a format by content, whatever the file's name. Playlists (HLS, DASH), scripts (concat) and
+# session descriptions (SDP) name other files and addresses, which it would open: these formats contain
 # everything themselves.
 _CONTAINERS = (
     "mov", "mp4", "matroska", "webm", "avi", "mpeg", "mpegts", "mpegvideo", "m4v", "mjpeg", "mpjpeg", "h264",
@@ -33,12 +33,12 @@ _changing = threading.Lock()
 
 
 def is_network(source: str) -> bool:
-    """Whether a source is a URL of something else than a file."""
+    """Whether a source is a URL other than `file://`."""
     return "://" in source and not source.lower().startswith("file://")
 
 
 def check_size(width: float, height: float, source: str) -> None:
-    """Raise CameraError for frames that are too large, as a video says them or as they are."""
+    """Raise CameraError for frames that are too large, by the header or in fact."""
     if width * height > MOST_MEGAPIXELS * 1_000_000:
         raise CameraError(
             f"{source} has frames of {width:.0f}×{height:.0f}, more than {MOST_MEGAPIXELS} megapixels: "
@@ -47,7 +47,7 @@ def check_size(width: float, height: float, source: str) -> None:
 
 
 def open_stream(url: str, stall_s: float) -> Any:
-    """Return a `cv2.VideoCapture` of a URL, opened or not; blocks for five seconds at most."""
+    """Return a `cv2.VideoCapture` of a URL, opened or not; blocks at most five seconds."""
     _prepare()
     limits = [
         cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _NETWORK_TIMEOUT_MS,
@@ -59,7 +59,7 @@ def open_stream(url: str, stall_s: float) -> Any:
 def open_video(source: str) -> Any:
     """Return a `cv2.VideoCapture` of a regular file, by path or `file://` URL, opened or not.
 
-    Raises CameraError for what is no regular file.
+    Raises CameraError if it is not a regular file.
     """
     path = Path(source.removeprefix("file://")).absolute()
     try:
@@ -68,7 +68,7 @@ def open_video(source: str) -> Any:
         raise CameraError(f"{source} can't be read: {error.strerror}; expected a video file") from error
     _prepare()
     with _restricted():
-        # An absolute path: FFmpeg takes what stands before a colon for a protocol.
+        # An absolute path: in a relative one, FFmpeg takes the part before a colon for a protocol.
         return cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
 
 
@@ -80,7 +80,7 @@ def _prepare() -> None:
 
 @contextmanager
 def _restricted() -> Iterator[None]:
-    """Have FFmpeg read from the file that it opens, and from nothing that the file names."""
+    """Let FFmpeg read only the file that it opens, and nothing that the file refers to."""
     with _changing:
         before = os.environ.get(_OPTIONS)
         os.environ[_OPTIONS] = f"{before}|{_ONLY_ITSELF}" if before else _ONLY_ITSELF

@@ -29,14 +29,14 @@ def _matching(pattern: str) -> Images:
         if is_image_name(path) and not is_junk(path.name) and not os.path.isdir(path):  # noqa: PTH112 - as above
             found.setdefault(os.path.realpath(path), path)
     if not found:
-        raise ImageError(f"{pattern} matches no pictures ({USUAL})")
+        raise ImageError(f"{pattern} matches no images ({USUAL})")
     return Images(sorted(found.values()), ())
 
 
 class FilesCamera(Camera):
-    """Gives each picture of a folder or pattern once, at the mode's rate where it has one.
+    """Gives each image of a folder or pattern once, at the mode's rate if it has one.
 
-    A picture that can't be read is a line on stderr and passed over.
+    An image that can't be read is skipped, with a line on stderr.
     """
 
     live = may_hang = False
@@ -59,11 +59,11 @@ class FilesCamera(Camera):
 
     @property
     def description(self) -> str:
-        """How many pictures there are."""
-        return f"{len(self._paths)} pictures from {self.name}"
+        """The number of images."""
+        return f"{len(self._paths)} images from {self.name}"
 
     def read(self) -> Frame | None:
-        """Return the next picture, or None after the last one."""
+        """Return the next image, or None after the last one."""
         while self._index < len(self._paths):
             path, index = self._paths[self._index], self._index
             self._index += 1
@@ -85,9 +85,9 @@ class FilesCamera(Camera):
         return Frame(image, 0, index, str(path), encoded=encoded)
 
     def need(self, side: int | None, *, whole: bool = False) -> None:
-        """Decode JPEG files no larger than this needs, and those that are looked at in full too."""
+        """Decode JPEG files no larger than needed; with `whole`, decode them in full too."""
         self._least, self._whole = side, whole
 
     def interrupt(self) -> None:
-        """End a wait for the next picture's time."""
+        """End a wait for the next image's time."""
         self._pace.interrupt()

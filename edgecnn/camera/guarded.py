@@ -1,4 +1,4 @@
-"""A camera whose driver may never answer: its calls run in a thread that can be left behind."""
+"""Guards against drivers that never return: a camera's calls run in a thread that can be abandoned."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from edgecnn.frame import Frame
 
 _CLOSING_S = 2.0
-# The same where nobody waits any more, and how often one who waits asks whether that is so.
+# The same after an interrupt, and how often a waiting call checks for the end of the run.
 _LEAVING_S = 0.5
 _ASK_S = 0.1
 _Answer = tuple[Any, BaseException | None]
@@ -24,17 +24,17 @@ _T = TypeVar("_T")
 
 
 class CameraHung(CameraError):
-    """A call that did not come back in time; its thread was left behind, and holds the device."""
+    """A call that did not return in time; its thread was abandoned and holds the device."""
 
 
 class CameraLeft(CameraError):
-    """A camera that was still opening when everything ended; its thread was left behind."""
+    """A camera that was still opening when the run ended; its thread was abandoned."""
 
 
 class Worker:
-    """A thread that makes one call after the other for those who wait no longer than they want to.
+    """A thread that makes one call after the other, each with a time limit.
 
-    It is a daemon: one that hangs in a driver doesn't keep the process from ending.
+    It is a daemon thread, so that a hanging driver doesn't keep the process from ending.
     """
 
     def __init__(self, name: str) -> None:
@@ -45,16 +45,16 @@ class Worker:
         self._thread.start()
 
     def call(self, function: Callable[[], _T], seconds: float, ended: threading.Event | None = None) -> _T:
-        """Return what a function returns, or raise what it raises.
+        """Call a function in the thread; return its value, or raise its exception.
 
         Raises
         ------
         CameraHung
-            When it takes longer.
+            If it takes longer.
         CameraLeft
-            When `ended` is set meanwhile.
+            If `ended` is set meanwhile.
 
-        The worker is of no more use then, nor after an exception that ends the wait, such as Ctrl-C's.
+        After either, or an exception that ends the wait such as Ctrl-C's, the worker can't be used again.
         """
         self._calls.put(function)
         try:
@@ -74,17 +74,17 @@ class Worker:
                 return self._answers.get(timeout=left if ended is None else min(left, _ASK_S))
             except queue.Empty:
                 if ended is not None and ended.is_set():
-                    raise CameraLeft("the camera was still opening when everything ended") from None
+                    raise CameraLeft("the camera was still opening when the run ended") from None
                 if time.monotonic() >= end:
-                    raise CameraHung(f"there was no answer for {seconds:.0f} s") from None
+                    raise CameraHung(f"no answer for {seconds:.0f} s") from None
 
     def wake(self) -> None:
-        """Have the call that is waited for return None now; it is the last one."""
+        """Make the pending call return None now; it is the last one."""
         self._woken = True
         self._answers.put((None, None))
 
     def end(self, last: Callable[[], object] | None = None) -> None:
-        """End the thread behind a last call, as soon as it can be; waits for two seconds at most."""
+        """End the thread after a last call; wait at most two seconds."""
         if last is not None:
             self._calls.put(last)
         self._calls.put(None)
@@ -95,29 +95,29 @@ class Worker:
             answer: _Answer
             try:
                 answer = function(), None
-            except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            except BaseException as error:  # noqa: BLE001 - raised again in the waiting thread
                 answer = None, error
             self._answers.put(answer)
 
 
 class GuardedCamera(Camera):
-    """An open camera whose calls a worker makes.
+    """An open camera whose calls are made by a worker.
 
-    Drivers have time-outs of their own, which come first; this is for those that do not keep them.
+    Drivers have their own, shorter time-outs; this is for those that do not keep them.
 
     Parameters
     ----------
     camera
-        It is closed with this one, by the worker: where that hangs, when it is back.
+        Closed with this one, by the worker; if that hangs, when it returns.
     seconds
-        How long a `read` may take.
+        The longest time a `read` may take.
     """
 
     def __init__(self, camera: Camera, worker: Worker, seconds: float) -> None:
         self.name, self.live, self.fps = camera.name, camera.live, camera.fps
         self.address, self.may_hang = camera.address, camera.may_hang
         self._camera, self._worker = camera, worker
-        # One that is asked to be slow takes its time.
+        # A slow frame rate takes longer.
         self._seconds = seconds + (1 / self.fps if self.fps else 0)
         self._description = camera.description
         self._closed = False
@@ -132,7 +132,7 @@ class GuardedCamera(Camera):
     ) -> GuardedCamera:
         """Open a camera in its worker.
 
-        Raises CameraError, CameraHung where that never ends, and CameraLeft where `ended` is set meanwhile.
+        Raises CameraError, CameraHung if that never ends, and CameraLeft if `ended` is set meanwhile.
         """
         worker = Worker("camera")
         opened: list[Camera] = []
@@ -150,11 +150,11 @@ class GuardedCamera(Camera):
 
     @property
     def description(self) -> str:
-        """What was opened."""
+        """The description of the camera."""
         return self._description
 
     def read(self) -> Frame | None:
-        """Wait for the next frame. Raises CameraError, and CameraHung where that never ends."""
+        """Wait for the next frame. Raises CameraError, and CameraHung if that never ends."""
         try:
             return self._worker.call(self._camera.read, self._seconds)
         except CameraHung as error:
@@ -165,7 +165,7 @@ class GuardedCamera(Camera):
         self._camera.need(side, whole=whole)
 
     def interrupt(self) -> None:
-        """End a wait in `read`, whether the driver does or not."""
+        """End a wait in `read`, even if the driver does not return."""
         self._camera.interrupt()
         self._worker.wake()
 
@@ -176,6 +176,6 @@ class GuardedCamera(Camera):
             self._worker.end(self._camera.close)
 
     def leave_worker(self) -> Camera:
-        """Return the camera itself, whose calls are then made by whoever has it."""
+        """Return the camera itself, to be called without the worker."""
         self._worker.end()
         return self._camera

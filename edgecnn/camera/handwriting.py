@@ -1,4 +1,4 @@
-"""Draws digits that look handwritten, from splines of our own; no picture of any data set is used."""
+"""Draws digits that look handwritten, from our own splines; no image of any dataset is used."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def draw_digit(label: str, size: int, rng: np.random.Generator) -> NDArray[np.fl
     Returns
     -------
     The ink's coverage, float32 size×size from 0 (paper) to 1 (ink), the digit centred and about 0.7 of the
-    picture high.
+    image high.
     """
     glyph = GLYPHS[label][rng.integers(len(GLYPHS[label]))]
     # All draws happen in the same order, so that one digit is the same whatever came before it.

@@ -27,29 +27,29 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# Files without a rate are said to have thousands of pictures a second.
+# OpenCV reports thousands of frames a second for files without a rate.
 _FASTEST = 1000
-# JPEG and PNG, as FFmpeg calls them in streams; other images it calls by no code.
+# JPEG and PNG, as FFmpeg calls them in streams; other images have no code.
 _IMAGE_CODES = ("MJPG", "MPNG", "")
 _JPEG_END = b"\xff\xd9"
 
 
 class JpegFrames:
-    """Decodes one camera's frames where they come as JPEG files, and lets others through.
+    """Decodes a camera's frames that come as JPEG files; passes on others.
 
-    Some cameras never write the marker at a file's end: until one was seen, its absence is no sign of a torn
-    frame.
+    Some cameras never write the marker at the end of a file: until one was seen, a missing marker does not
+    mean a truncated frame.
     """
 
     def __init__(self) -> None:
         self._ends = False
-        # How long the shorter side has to be at least; None for full size.
+        # The least length of the shorter side in pixels; None for full size.
         self.least: int | None = None
 
     def __call__(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], bytes | None]:
-        """Return the picture, uint8 H×W×3 BGR, and its file where it was decoded smaller.
+        """Return the image, uint8 H×W×3 BGR, and its file if it was decoded smaller.
 
-        Raises ImageError for one that is torn.
+        Raises ImageError for a truncated one.
         """
         if pixels.ndim == 3:
             return pixels, None
@@ -63,8 +63,8 @@ class JpegFrames:
 class OpenCvCamera(Camera):
     """One `cv2.VideoCapture`: a V4L2 device by number or path, a video file, or a URL.
 
-    A V4L2 camera's MJPG frames are taken as they come and decoded here, because OpenCV fills up what is torn.
-    A bad cable or a hub without power of its own tears them; such frames are left out.
+    A V4L2 camera's MJPG frames are read undecoded and decoded here, because OpenCV fills truncated ones with
+    gray. A bad cable or an unpowered hub truncates frames; they are skipped.
     """
 
     def __init__(self, source: str, mode: Mode | None = None) -> None:
@@ -78,13 +78,13 @@ class OpenCvCamera(Camera):
         if not self._capture.isOpened():
             self._capture.release()
             raise CameraError(_why_not(source))
-        # A stream has no number of frames; a video file behind a URL has.
+        # A stream reports no number of frames; a video file at a URL does.
         self._file = self._file or (not self._device and self._capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0)
         self.live = not self._file
-        # A video of a network can stall, a file of this machine can't.
+        # A video from the network can stall, a local file can't.
         self.may_hang = self.live or is_network(source)
         if self._device:
-            # MJPG first: many cameras give 30 frames a second in no other format.
+            # MJPG first: many cameras reach 30 frames a second in no other format.
             self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
             self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, mode.width)
             self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, mode.height)
@@ -95,7 +95,7 @@ class OpenCvCamera(Camera):
                 self._capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
         self._patience_s = mode.stall_s
         self._decoded = JpegFrames()
-        # Some devices open and never give a picture: a source is open when its first one is there.
+        # Some devices open and never give a frame: a source is open when it has given one.
         self._first: Frame | None = None
         self._second: Frame | None = None
         try:
@@ -111,7 +111,7 @@ class OpenCvCamera(Camera):
 
     @property
     def description(self) -> str:
-        """What was granted, as read back from the driver."""
+        """The mode that the driver granted, as read back."""
         width = int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH))
         height = int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
         rate = self._capture.get(cv2.CAP_PROP_FPS)
@@ -125,30 +125,30 @@ class OpenCvCamera(Camera):
             return first
         end = time.monotonic() + self._patience_s
         while True:
-            # What waits for a network would keep all others from saying anything.
+            # Quieting stderr while waiting for a network would silence all other threads.
             loud = self.live or is_network(self.name)
             with self._reading, contextlib.nullcontext() if loud else quiet_stderr():
                 pixels = self._take()
             if pixels is None or pixels.size == 0:
                 if self._file and self._index:
                     return None
-                why = "it is no video, is damaged, or has too large frames"
+                why = "it is no video, is damaged, or its frames are too large"
                 if self.live:
                     why = "it was unplugged, another program took it, or it is no video"
-                raise CameraError(f"{self.name} gives no pictures: {why}")
+                raise CameraError(f"{self.name} gives no frames: {why}")
             if pixels.ndim == 3:
                 self._check_size(pixels.shape[1], pixels.shape[0])
             captured = self._driver_stamp(time.monotonic_ns())
             index, self._index = self._index, self._index + 1
             try:
-                picture, encoded = self._decoded(pixels)
+                image, encoded = self._decoded(pixels)
             except ImageError as error:
                 if time.monotonic() > end:
                     raise CameraError(
-                        f"{self.name} gives torn pictures only: its cable is bad, or its USB hub too weak"
+                        f"{self.name} gives only truncated frames: its cable is bad, or its USB hub too weak"
                     ) from error
             else:
-                return Frame(picture, captured, index, self.name, encoded=encoded)
+                return Frame(image, captured, index, self.name, encoded=encoded)
 
     def _take(self) -> NDArray[np.uint8] | None:
         """Return the next frame as it comes, or None. Raises CameraError for a frame that is too large."""
@@ -158,9 +158,9 @@ class OpenCvCamera(Camera):
         return pixels if granted else None
 
     def is_single_image(self) -> bool:
-        """Whether an address gave one image and no more; the next one, if there is one, is kept.
+        """Whether an address gave a single image; a second one, if any, is kept.
 
-        To be asked before the first `read`.
+        Call it before the first `read`.
         """
         if self._code() not in _IMAGE_CODES or self._first is None:
             return False
@@ -175,7 +175,7 @@ class OpenCvCamera(Camera):
         self._decoded.least = None if whole else side
 
     def _code(self) -> str:
-        """Return the pixel format's four characters, as the driver says."""
+        """Return the pixel format's four characters, as the driver reports them."""
         code = int(self._capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
         return code.to_bytes(4, "little").decode("ascii", "replace").strip("\0 ")
 
@@ -185,8 +185,8 @@ class OpenCvCamera(Camera):
     def close(self) -> None:
         """Release the device; may be called twice.
 
-        One whose `read` hangs in another thread keeps it until the process ends: to take it away from under
-        the driver would crash.
+        If `read` hangs in another thread, the device stays open until the process ends: releasing it would
+        crash the driver.
         """
         if self._reading.acquire(timeout=1):
             self._capture.release()
@@ -197,7 +197,7 @@ class OpenCvCamera(Camera):
             check_size(width, height, self.name)
 
     def _driver_stamp(self, now: int) -> int:
-        """Return the driver's own time of capture where it is on our clock, else now."""
+        """Return the driver's time of capture if it is on our clock, else now."""
         if self._device:
             return driver_stamp(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6, now)
         return now
@@ -205,7 +205,7 @@ class OpenCvCamera(Camera):
 
 def _open_capture(source: str, stall_s: float) -> Any:
     if "OPENCV_LOG_LEVEL" not in os.environ:
-        # What it says of a camera that went away would stand in the middle of the view.
+        # Its messages about a lost camera would appear in the middle of the view.
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_FATAL)
     if is_network(source):
         return open_stream(source, stall_s)
@@ -217,22 +217,22 @@ def _open_device(source: str, stall_s: float) -> Any:
     # Read once, at the first wait for a camera in a process; without it a stall blocks for 10 s.
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(max(1, round(stall_s))))
     backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
-    # Links such as /dev/v4l/by-id/… are followed each time: what they lead to changes with each plugging in.
+    # Links such as /dev/v4l/by-id/… are followed each time: their target changes when a camera is plugged in.
     return cv2.VideoCapture(int(source) if source.isdecimal() else os.path.realpath(source), backend)
 
 
 def _why_not(source: str) -> str:
-    """Say why a source does not open, as far as can be told."""
+    """Return why a source does not open, as far as known."""
     if not is_device(source):
         name = mask_secrets(source)
         if is_network(source):
-            return f"{name} can't be opened: nobody answers there, or it is no video that OpenCV can read"
+            return f"{name} can't be opened: no server answers there, or it is no video that OpenCV can read"
         return f"{name} can't be opened: it is no video that OpenCV can read"
     path = Path(f"/dev/video{source}" if source.isdecimal() else source)
     if not os.path.exists(path):  # noqa: PTH110 - pathlib's raises where a folder may not be entered
         return f"{path} does not exist: is the camera plugged in?"
     if not os.access(path, os.R_OK | os.W_OK):
-        return f"{path} may not be used by you: `sudo usermod -aG video $USER`, then log in again"
+        return f"{path} is not readable for you: `sudo usermod -aG video $USER`, then log in again"
     return (
-        f"{path} can't be opened: another program has it, or it gives no pictures (metadata, or a CSI camera)"
+        f"{path} can't be opened: another program has it, or it gives no frames (metadata, or a CSI camera)"
     )

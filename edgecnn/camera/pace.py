@@ -1,4 +1,4 @@
-"""So many pictures a second, from sources that could give them at once."""
+"""Limits the frame rate of sources that have all their frames already."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 
 
 class Pace:
-    """Waits for the time of each picture; at 0 a second it never waits. `interrupt` ends all waits."""
+    """Waits for the time of each frame; at 0 fps it never waits. `interrupt` ends all waits."""
 
     def __init__(self, fps: float) -> None:
         self._period_ns = int(1e9 / fps) if fps else 0
@@ -15,7 +15,7 @@ class Pace:
         self._interrupted = threading.Event()
 
     def wait(self) -> None:
-        """Wait until a period has passed since the last picture's time."""
+        """Wait until a period has passed since the last frame's time."""
         now = time.monotonic_ns()
         if self._next_ns > now:
             self._interrupted.wait((self._next_ns - now) / 1e9)

@@ -1,4 +1,4 @@
-"""What both ways to a Raspberry Pi's own camera share: see `picamera` and `rpicam`."""
+"""The common base of a Raspberry Pi's camera sources: see `picamera` and `rpicam`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class PiSource(Camera):
-    """A camera by its number, `KIND[:N]`, that is open when its first picture is there."""
+    """A camera by its number, `KIND[:N]`, open once it has given a frame."""
 
     live = True
 
@@ -29,26 +29,26 @@ class PiSource(Camera):
 
     @property
     def description(self) -> str:
-        """The size that it gives."""
+        """The size of its frames."""
         return f"{self.name} {self._granted}"
 
     def read(self) -> Frame | None:
-        """Wait for the next picture. Raises CameraError."""
+        """Wait for the next frame. Raises CameraError."""
         if self._first is not None:
             first, self._first = self._first, None
             return first
         return self._next(self._mode.stall_s)
 
     def close(self) -> None:
-        """Give the camera back; may be called twice."""
+        """Release the camera; may be called twice."""
         raise NotImplementedError
 
     def _next(self, patience: float) -> Frame:
-        """Wait for a picture, so many seconds at most. Raises CameraError."""
+        """Wait for a frame, at most `patience` seconds. Raises CameraError."""
         raise NotImplementedError
 
     def _wait_for_first(self) -> None:
-        """Wait until the sensor runs; what has no picture is closed again."""
+        """Wait until the sensor runs; close the camera if it gives no frame."""
         try:
             self._first = self._next(FIRST_S)
         except CameraError:

@@ -1,4 +1,4 @@
-"""The Raspberry Pi's own camera through picamera2, which its system brings; imported only when chosen."""
+"""The Raspberry Pi's own camera through picamera2, which comes with its system; imported only when chosen."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class PiCamera(PiSource):
                 self._camera.create_video_configuration(main=wanted, controls=controls, queue=False)
             )
             self._camera.start()
-        # What libcamera's binding raises: IndexError without a camera, RuntimeError where it is taken.
+        # What libcamera's binding raises: IndexError without a camera, RuntimeError if it is in use.
         except Exception as error:
             self.close()
-            reason = "there is no such camera" if isinstance(error, IndexError) else f"{error}"
+            reason = "no such camera" if isinstance(error, IndexError) else f"{error}"
             raise CameraError(f"{source} can't be opened: {reason}") from error
         self._wait_for_first()
 
@@ -48,7 +48,7 @@ class PiCamera(PiSource):
         """Nothing: the driver's own time-out ends a wait."""
 
     def close(self) -> None:
-        """Give the camera back; may be called twice."""
+        """Release the camera; may be called twice."""
         camera, self._camera = self._camera, None
         if camera is not None:
             # Not `stop`: it would wait behind the request of a camera that has stalled. `close` ends the loop
@@ -65,7 +65,7 @@ class PiCamera(PiSource):
             finally:
                 request.release()
         except TimeoutError as error:
-            raise CameraError(f"{self.name} gave no picture for {patience:g} s") from error
+            raise CameraError(f"{self.name} gave no frame for {patience:g} s") from error
         except Exception as error:  # whatever a job or libcamera's binding raises
             raise CameraError(f"{self.name} failed: {error}") from error
         index, self._index = self._index, self._index + 1

@@ -1,4 +1,4 @@
-"""Network cameras that answer a request with one image: they are asked again and again."""
+"""Polls network cameras that answer each request with one image."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from edgecnn.io.address import mask_secrets
 if TYPE_CHECKING:
     from http.client import HTTPResponse
 
-# How many images a second are asked for where nobody says.
+# Images a second without `--fps`.
 RATE = 1.0
 _MOST_BYTES = 16 << 20
 _PART = 1 << 16
 
 
 def open_stream_or_poll(source: str, mode: Mode | None = None) -> Camera:
-    """Open an HTTP address: a stream or video as it comes; one that holds a single image is polled.
+    """Open an HTTP address: a stream or video is read, an address with a single image is polled.
 
     Raises CameraError.
     """
@@ -43,7 +43,7 @@ def open_stream_or_poll(source: str, mode: Mode | None = None) -> Camera:
 
 
 def _why_not(source: str, mode: Mode) -> str | None:
-    """Return what an address answers in place of a video, None where nobody answers; OpenCV says neither."""
+    """Return what an address answers instead of a video, None without an answer; OpenCV reports neither."""
     url, opener = _opener(source)
     name = mask_secrets(source)
     try:
@@ -60,14 +60,15 @@ def _why_not(source: str, mode: Mode) -> str | None:
 
 
 def _refusal(name: str, error: HTTPError) -> str:
-    hint = ": see the user name and password" if error.code in (401, 403) else ""
+    hint = ": check the user name and password" if error.code in (401, 403) else ""
     return f"{name} answers {error.code} ({error.reason}){hint}"
 
 
 class PolledCamera(Camera):
-    """Asks an HTTP address for an image, at the mode's rate or once a second.
+    """Requests an image from an HTTP address, at the mode's rate or once a second.
 
-    Name and password in the address are shown to its own server only, by Basic or Digest authentication.
+    The user name and password in the address are sent to its own server only, by Basic or Digest
+    authentication.
     """
 
     live = True

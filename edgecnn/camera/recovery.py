@@ -1,4 +1,4 @@
-"""A camera that may go away and come back: unplugged, stalled, or cut off."""
+"""Reopens a live camera that was unplugged, stalled or disconnected."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
 
     from edgecnn.frame import Frame
 
-# Seconds between two tries to open it again; the last one repeats.
+# Seconds between two attempts to reopen it; the last one repeats.
 WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0)
-# A camera that held for so long starts again with the first wait.
+# After this time of success the waits start from the first one.
 HELD_S = 10.0
-# Each call that hangs leaves a thread and maybe the device behind: a new process does better then.
+# Each hanging call leaves a thread and maybe the device open: then a new process is needed.
 MOST_HUNG = 3
 
 
 class RecoveringCamera(Camera):
-    """A live camera whose `read` opens it again where it fails or ends, for as long as it takes.
+    """A live camera whose `read` reopens it when it fails or ends, for as long as it takes.
 
-    Frames are numbered on, so that each number comes once. Nothing is given in place of frames that are
-    missing. What happens is said once: when it was lost, and when it is back.
+    Numbering continues, so that each index occurs once. Missing frames are not replaced. One line is printed
+    when the camera is lost, and one when it is back.
 
     Parameters
     ----------
     camera
-        The open camera; it is closed with this one.
+        The open camera; closed with this one.
     reopen
-        Opens it again. Raises CameraError while that can't be done.
+        Reopens it. Raises CameraError while that is impossible.
     say
-        Takes one line for a person.
+        Prints a line.
     ended
         Ends a `read` that waits, which then returns None.
     """
@@ -66,13 +66,13 @@ class RecoveringCamera(Camera):
 
     @property
     def description(self) -> str:
-        """What was opened last."""
+        """The description of the camera that was opened last."""
         return self._description
 
     def read(self) -> Frame | None:
-        """Wait for the next frame, and for the camera where it is away; None when it was ended.
+        """Wait for the next frame, and for the camera if it is lost; None after `interrupt`.
 
-        Raises CameraError where its driver hung for the third time.
+        Raises CameraError when its driver hung for the third time.
         """
         while not self._ended.is_set():
             if self._camera is None and not self._open_again():
@@ -80,7 +80,7 @@ class RecoveringCamera(Camera):
             assert self._camera is not None  # noqa: S101 - it was opened
             try:
                 frame = self._camera.read()
-            except Exception as error:  # noqa: BLE001 - whatever a driver raises, the thread lives on
+            except Exception as error:  # noqa: BLE001 - whatever a driver raises, the thread survives
                 self._let_go(_reason(self.name, error))
                 self._count_hung(error)
                 continue
@@ -94,13 +94,13 @@ class RecoveringCamera(Camera):
         return None
 
     def need(self, side: int | None, *, whole: bool = False) -> None:
-        """Pass it on, also to what is opened again."""
+        """Pass it on, also to the camera when it is reopened."""
         self._needed = side, whole
         if camera := self._camera:
             camera.need(side, whole=whole)
 
     def close(self) -> None:
-        """Close the camera; may be called twice, and while another thread opens it again."""
+        """Close the camera; may be called twice, and while another thread reopens it."""
         with self._closing:
             self._closed = True
         self._release()
@@ -117,15 +117,15 @@ class RecoveringCamera(Camera):
             camera.interrupt()
 
     def _let_go(self, reason: str) -> None:
-        # A device that is held comes back under another name.
+        # A device that stays open comes back under another name.
         with suppress(Exception):  # a driver that failed may fail here too
             self._release()
         if time.monotonic() - self._opened >= HELD_S:
             self._tries = 0
-        # What fails while everything ends is no news.
+        # Failures while the run ends are not reported.
         if not self._lost and not self._ended.is_set():
             self._lost = time.monotonic()
-            self._say(f"{reason}; it is opened again when it is back")
+            self._say(f"{reason}; it is reopened when it is back")
 
     def _open_again(self) -> bool:
         wait = WAITS_S[min(self._tries, len(WAITS_S) - 1)]
@@ -155,11 +155,11 @@ class RecoveringCamera(Camera):
         if self._hung >= MOST_HUNG:
             raise CameraError(
                 f"{self.name} hung {self._hung} times: unplug it and start again; `sudo dmesg` may say why, "
-                "often its power does not suffice"
+                "often its power supply is too weak"
             )
 
     def _back(self) -> None:
-        """Say that it is back, when its first frame is there."""
+        """Report that it is back, with its first frame."""
         if self._lost:
             away, self._lost = time.monotonic() - self._lost, 0.0
             self._say(f"{self._description} is back after {away:.1f} s")

@@ -24,7 +24,7 @@ _MOST_BYTES = 32 << 20
 
 
 class RpicamCamera(PiSource):
-    """`rpicam[:N]`: a child process that writes JPEG pictures to a pipe; N is the camera's number."""
+    """`rpicam[:N]`: a child process that writes JPEG images to a pipe; N is the camera's number."""
 
     def __init__(self, source: str = "rpicam", mode: Mode | None = None) -> None:
         super().__init__(source, mode)
@@ -35,7 +35,7 @@ class RpicamCamera(PiSource):
         command = [
             program, "--camera", str(self._number), "--nopreview", "--timeout", "0", "--codec", "mjpeg",
             "--width", str(mode.width), "--height", str(mode.height), "--flush", "--output", "-",
-            "--verbose", "0",  # errors only: else a line for every picture
+            "--verbose", "0",  # errors only: else a line for every frame
         ]  # fmt: skip
         if mode.fps:
             command += ["--framerate", f"{mode.fps:g}"]
@@ -58,11 +58,11 @@ class RpicamCamera(PiSource):
         self._granted += f" MJPEG, by {os.path.basename(program)}"  # noqa: PTH119
 
     def need(self, side: int | None, *, whole: bool = False) -> None:
-        """Decode pictures no larger than this needs."""
+        """Decode frames no larger than needed."""
         self._least = None if whole else side
 
     def interrupt(self) -> None:
-        """End the program, and with it a wait for its next picture."""
+        """End the program, and with it a wait for its next frame."""
         self._child.terminate()
 
     def close(self) -> None:
@@ -91,25 +91,25 @@ class RpicamCamera(PiSource):
         while (end := jpeg_end(self._buffer)) is None:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([self._pipe], [], [], left)[0]:
-                raise CameraError(f"{self.name} gave no picture for {patience:g} s{self._last_words()}")
+                raise CameraError(f"{self.name} gave no frame for {patience:g} s{self._last_words()}")
             chunk = self._pipe.read(1 << 20)
             self._captured_ns = time.monotonic_ns()
             if not chunk:
                 self._child.wait()
                 raise CameraError(f"{self.name} ended{self._last_words()}")
-            # Pictures begin with their marker; what stands before it is the rest of a torn one.
+            # An image begins with its marker; bytes before it are the rest of a truncated one.
             self._buffer = self._buffer + chunk
             self._buffer = self._buffer[max(0, self._buffer.find(b"\xff\xd8")) :]
             if len(self._buffer) > _MOST_BYTES:
-                raise CameraError(f"{self.name} writes something else than JPEG pictures")
+                raise CameraError(f"{self.name} writes something else than JPEG images")
         jpeg, self._buffer = self._buffer[:end], self._buffer[end:]
         while (end := jpeg_end(self._buffer)) is not None:
             jpeg, self._buffer = self._buffer[:end], self._buffer[end:]
-            self._index += 1  # one that was passed over
+            self._index += 1  # one frame was skipped
         return jpeg, self._captured_ns
 
     def _last_words(self) -> str:
-        """Return what the program wrote last of all to stderr, as the end of a message."""
+        """Return the last line that the program wrote to stderr, as the end of a message."""
         self._said.seek(max(0, self._said.seek(0, os.SEEK_END) - 4096))
         lines = self._said.read().decode("utf-8", "replace").split("\n")
         words = next((line.strip() for line in reversed(lines) if line.strip()), "")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 WIDTH, HEIGHT = 640, 480
-_SHEET = 720  # the paper's side in pixels: larger than the picture, so that its edges stay out of it
+_SHEET = 720  # the paper's side in pixels: larger than the frame, so that its edges stay outside
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class SyntheticCamera(Camera):
 
     Options: `synthetic:seed=0,fps=30,hold=30,flicker=0`; with `fps=0` it never waits, and with `flicker` each
     frame has other patches of light and shadow, of so many grey levels in the standard deviation. Frame i of
-    a seed is always the same picture.
+    a seed is always the same image.
     """
 
     live, may_hang = True, False
@@ -78,21 +78,21 @@ class SyntheticCamera(Camera):
             self._sheet = number, _make_sheet(np.random.default_rng([self._seed, 2, number]))
         sheet = self._sheet[1]
         moment = step / 30
-        picture = cv2.warpPerspective(
+        image = cv2.warpPerspective(
             sheet.paper,
             _pose(sheet.motion, moment),
             (WIDTH, HEIGHT),
             flags=cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REFLECT_101,
         )
-        picture = cv2.multiply(picture, _light(sheet.light, moment), scale=1 / 200)
+        image = cv2.multiply(image, _light(sheet.light, moment), scale=1 / 200)
         if sheet.blur > 0.3:
-            picture = cv2.GaussianBlur(picture, (0, 0), sheet.blur)
+            image = cv2.GaussianBlur(image, (0, 0), sheet.blur)
         rng = np.random.default_rng([self._seed, 3, index])
         top, left = rng.integers(0, 64, 2)
         grain = self._grain[top : top + HEIGHT, left : left + WIDTH]
         strength = sheet.noise / 24
-        noisy = cv2.addWeighted(picture, 1.0, grain, strength, -128 * strength)
+        noisy = cv2.addWeighted(image, 1.0, grain, strength, -128 * strength)
         if self._flicker:
             patches = cv2.resize(
                 rng.normal(0, self._flicker, (24, 32)), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC
@@ -101,7 +101,7 @@ class SyntheticCamera(Camera):
         return noisy, sheet.label  # type: ignore[return-value]
 
     def interrupt(self) -> None:
-        """End a wait for the next picture's time."""
+        """End a wait for the next frame's time."""
         self._pace.interrupt()
 
 

@@ -40,9 +40,9 @@ ENUM_FRAMEINTERVALS = _request(75, _INTERVAL)
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """A picture size and the frames a second at which the camera gives it, the quickest first.
+    """A frame size and the rates at which the camera gives it, the fastest first.
 
-    Where a camera takes any size within bounds, `up_to` is the largest.
+    If a camera takes any size within bounds, `up_to` is the largest.
     """
 
     width: int
@@ -62,7 +62,7 @@ class PixelFormat:
 
 @dataclass(frozen=True, slots=True)
 class V4l2Device:
-    """A V4L2 device: what it calls itself, its driver, whether it gives pictures, and which."""
+    """A V4L2 device: its name, its driver, whether it gives frames, and in which formats."""
 
     path: str
     name: str
@@ -92,7 +92,7 @@ def describe_device(path: str, driver: Ioctl | None = None) -> V4l2Device:
         answer = bytearray(_CAPABILITY.size)
         ask(handle, QUERYCAP, answer)
         called, name, bus, _, all_caps, own_caps = _CAPABILITY.unpack(answer)
-        # Of the device's nodes (pictures, metadata) this one's; older drivers tell only of all.
+        # The capabilities of this node (frames or metadata); older drivers report only those of all nodes.
         caps = own_caps if all_caps & _DEVICE_CAPS else all_caps
         captures = bool(caps & (_VIDEO_CAPTURE | _VIDEO_CAPTURE_MPLANE))
         kind = 1 if caps & _VIDEO_CAPTURE else 9

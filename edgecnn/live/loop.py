@@ -219,7 +219,7 @@ class _Loop:
                 if not self.stats.paused:
                     self._classify(self._newest)
             elif self._newest is None and time.monotonic() > patience:
-                raise CameraError(f"the camera opened but gave no picture in {FIRST_FRAME_S:.0f} s")
+                raise CameraError(f"the camera opened but gave no frame in {FIRST_FRAME_S:.0f} s")
             self._obey()
             seen = self.stats.frames + self.stats.unanswered
             if self._quit or (frames is not None and seen >= frames):

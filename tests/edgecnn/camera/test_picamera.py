@@ -90,12 +90,12 @@ def test_a_stall_is_said(module):
     with picamera.PiCamera(mode=Mode(stall_s=0.2)) as camera:
         for _ in range(3):
             camera.read()
-        with pytest.raises(CameraError, match=r"picamera gave no picture for 0\.2 s"):
+        with pytest.raises(CameraError, match=r"picamera gave no frame for 0\.2 s"):
             camera.read()
 
 
 def test_what_does_not_open_is_said(module):
-    with pytest.raises(CameraError, match="picamera:4 can't be opened: there is no such camera"):
+    with pytest.raises(CameraError, match="picamera:4 can't be opened: no such camera"):
         open_camera("picamera:4")
     with picamera.PiCamera(), pytest.raises(CameraError, match="did not complete"):
         open_camera("picamera")

@@ -108,7 +108,7 @@ def test_a_wrong_password_is_named_and_not_shown():
 def test_what_an_address_answers_in_place_of_a_video_is_said():
     with HttpCamera(draw_seven(), "admin:right") as server:
         with pytest.raises(
-            CameraError, match=r"answers 401 \(Unauthorized\): see the user name and password"
+            CameraError, match=r"answers 401 \(Unauthorized\): check the user name and password"
         ):
             open_camera(server.url("/", "admin:hunter2@"), QUICK)
         with open_camera(server.url("/live.mjpg", "admin:right@").replace("http", "HTTP"), QUICK) as camera:

@@ -33,7 +33,7 @@ class Cable(SyntheticCamera):
         if not self._left:
             if self._ends:
                 return None
-            raise CameraError("webcam gives no pictures")
+            raise CameraError("webcam gives no frames")
         self._left -= 1
         return super().read()
 
@@ -71,7 +71,7 @@ def test_it_is_opened_again_and_frames_are_numbered_on(ends):
     assert Cable.open == 0
     assert [f.index for f in frames] == list(range(8))
     assert len(said) == 4
-    assert said[0].startswith("webcam ended" if ends else "webcam gives no pictures")
+    assert said[0].startswith("webcam ended" if ends else "webcam gives no frames")
     assert "is back after" in said[1]
 
 
@@ -205,7 +205,7 @@ def test_a_stream_that_is_cut_off_is_connected_again(tmp_path):
             thread.join()
     assert [f.index for f in frames] == list(range(20))
     assert Handler.served >= 2
-    assert "gives no pictures" in said[0]
+    assert "gives no frames" in said[0]
     assert "is back after" in said[1]
 
 
@@ -230,7 +230,7 @@ def test_an_rtsp_camera_that_stalls_and_is_cut_off(monkeypatch):
     assert [f.index for f in frames] == list(range(len(frames)))
     assert all(np.abs(f.pixels.astype(int) - 90).max() < 4 for f in frames[:10])
     assert np.abs(frames[-1].pixels.astype(int) - 165).max() < 4
-    assert all("it is opened again" in line for line in said[::2])
+    assert all("it is reopened" in line for line in said[::2])
     assert all("is back after" in line for line in said[1::2])
 
 

@@ -130,7 +130,7 @@ def test_a_stall_and_an_end_are_said(program):
     program("write(pictures[0]); time.sleep(60)")
     with rpicam.RpicamCamera(mode=Mode(stall_s=0.3)) as camera:
         camera.read()
-        with pytest.raises(CameraError, match=r"rpicam gave no picture for 0\.3 s"):
+        with pytest.raises(CameraError, match=r"rpicam gave no frame for 0\.3 s"):
             camera.read()
     program("write(pictures[0]); sys.exit('ERROR: *** the sensor went away ***')")
     with rpicam.RpicamCamera() as camera:

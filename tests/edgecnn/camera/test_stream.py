@@ -68,7 +68,7 @@ def test_a_stream_that_is_cut_off_and_comes_back(pictures, tmp_path):
         until(lambda: len(lines()) >= 10, "ten results", PATIENCE_S)
         server.kill()
         server.wait()
-        until(lambda: "it is opened again when it is back" in said.read_text(), "that it is gone", PATIENCE_S)
+        until(lambda: "it is reopened when it is back" in said.read_text(), "that it is gone", PATIENCE_S)
         time.sleep(1)  # the last one may still have been on its way
         before = len(lines())
         time.sleep(1)

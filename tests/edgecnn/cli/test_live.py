@@ -241,7 +241,7 @@ def test_a_recording(run_cli, tmp_path):
     source = ("live", "--source", "synthetic", "--seconds", 1, "--show", "none")
     assert run_cli(*source, "--record", path).code == 0
     assert path.stat().st_size > 1000
-    run_cli(*source, "--record", path).fails("is there already")
+    run_cli(*source, "--record", path).fails("exists already")
 
 
 def test_the_web_page_says_where_it_is_and_ends_with_the_run(run_cli, tmp_path):

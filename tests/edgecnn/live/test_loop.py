@@ -125,7 +125,7 @@ def test_a_camera_without_pictures_is_said(quick, monkeypatch):
         def read(self):
             time.sleep(1)
 
-    with Waiting() as camera, pytest.raises(CameraError, match="gave no picture"):
+    with Waiting() as camera, pytest.raises(CameraError, match="gave no frame"):
         run(quick, camera, [])
 
 

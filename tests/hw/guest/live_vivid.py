@@ -16,7 +16,7 @@ with (WORK / "cameras.txt").open("w") as output:
 live = Watched("--size", "320x180")
 live.goes_on(20)
 (DRIVER / "unbind").write_text("vivid.0")
-live.until(lambda: live.said("it is opened again when it is back"), 120, "that it is gone")
+live.until(lambda: live.said("it is reopened when it is back"), 120, "that it is gone")
 (DRIVER / "bind").write_text("vivid.0")
 live.until(lambda: live.said("is back after"), 120, "that it is back")
 live.goes_on(20)

@@ -43,7 +43,7 @@ live.goes_on(40)
 
 happens("unplugged")
 webcam.unplug()
-live.until(lambda: live.said("it is opened again when it is back") == 1, 60, "that it is gone")
+live.until(lambda: live.said("it is reopened when it is back") == 1, 60, "that it is gone")
 time.sleep(2)
 happens("plugged in again")
 webcam = plug((640, 480), (320, 240))
@@ -53,7 +53,7 @@ live.until(lambda: live.said("is back after") == 1, 5, "that it is back")
 
 happens("stalled")
 webcam.stalled = True
-live.until(lambda: live.said("it is opened again when it is back") == 2, 60, "that it stalls")
+live.until(lambda: live.said("it is reopened when it is back") == 2, 60, "that it stalls")
 happens("goes on")
 webcam.stalled = False
 live.goes_on()
@@ -68,7 +68,7 @@ live.goes_on()
 
 happens("another size")
 webcam.unplug()
-live.until(lambda: live.said("it is opened again when it is back") >= 3, 60, "that it is gone")
+live.until(lambda: live.said("it is reopened when it is back") >= 3, 60, "that it is gone")
 webcam = plug((320, 240))
 shown.append(webcam.sent)
 live.goes_on()
