@@ -8,14 +8,11 @@ import sys
 from gpiozero import LED
 
 import edgecnn
-from edgecnn.camera import open_camera
-from edgecnn.live.loop import run
-from edgecnn.live.sink import Sink
 
 label, pin, source, frames = sys.argv[1:] + ["", "17", "auto", "0"][len(sys.argv) - 1 :]
 
 
-class Lamp(Sink):
+class Lamp(edgecnn.Sink):
     """Is on while the label that is shown, which does not flicker, is the one."""
 
     def show(self, result, stats):
@@ -24,5 +21,5 @@ class Lamp(Sink):
             print("on" if lamp.is_lit else "off", flush=True)
 
 
-with LED(int(pin)) as lamp, edgecnn.load("digits") as classifier, open_camera(source) as camera:
-    run(classifier, camera, [Lamp()], frames=int(frames) or None, smooth=0.4, hold=4)
+with LED(int(pin)) as lamp, edgecnn.load("digits") as classifier, edgecnn.open_camera(source) as camera:
+    edgecnn.run(classifier, camera, [Lamp()], frames=int(frames) or None, smooth=0.4, hold=4)

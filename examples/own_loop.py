@@ -4,12 +4,11 @@ import sys
 from itertools import islice
 
 import edgecnn
-from edgecnn.camera import open_camera
 
 source = sys.argv[1] if len(sys.argv) > 1 else "auto"
 most = int(sys.argv[2]) if len(sys.argv) > 2 else None
 
-with edgecnn.load("digits") as classifier, open_camera(source) as camera:
+with edgecnn.load("digits") as classifier, edgecnn.open_camera(source) as camera:
     smoother = classifier.smoother()
     for frame in islice(iter(camera.read, None), most):
         result = classifier.classify_frame(frame, top=3, smoother=smoother)

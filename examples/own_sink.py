@@ -5,12 +5,9 @@ import socket
 import sys
 
 import edgecnn
-from edgecnn.camera import open_camera
-from edgecnn.live.loop import run
-from edgecnn.live.sink import Sink
 
 
-class Changes(Sink):
+class Changes(edgecnn.Sink):
     def __init__(self, host: str, port: int) -> None:
         self.target, self.last = (host, port), None
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -26,5 +23,5 @@ class Changes(Sink):
 
 
 host, port, source, frames = sys.argv[1:] + ["", "", "auto", "0"][len(sys.argv) - 1 :]
-with edgecnn.load() as model, open_camera(source) as camera, Changes(host, int(port)) as changes:
-    run(model, camera, [changes], frames=int(frames) or None, smooth=0.4, hold=4)
+with edgecnn.load() as model, edgecnn.open_camera(source) as camera, Changes(host, int(port)) as changes:
+    edgecnn.run(model, camera, [changes], frames=int(frames) or None, smooth=0.4, hold=4)

@@ -41,6 +41,7 @@ __all__ = [
     "open_recovering",
     "paths",
     "real_cameras",
+    "register_camera",
     "split_sources",
     "synthetic",
     "v4l2",

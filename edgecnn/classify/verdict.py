@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
-from edgecnn.bundle.scores import MULTI_LABEL_THRESHOLD
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from edgecnn.bundle.bundle import Model
@@ -39,6 +36,8 @@ class Verdict(NamedTuple):
     def of(cls, model: Model, threshold: float | None = None) -> Verdict:
         """Return the rule of a model, with a threshold in place of its own where one is given."""
         if model.scores == "multi-label":
+            from edgecnn.bundle.scores import MULTI_LABEL_THRESHOLD  # loads numpy, which help does without
+
             single = MULTI_LABEL_THRESHOLD if threshold is None else threshold
             own = model.thresholds if threshold is None else ()
             thresholds = own or (single,) * len(model.labels)
@@ -78,6 +77,8 @@ class Verdict(NamedTuple):
 
         Shapes are (classes,).
         """
+        import numpy as np  # as above
+
         return scores >= np.array(self.thresholds, np.float64) - slack
 
 

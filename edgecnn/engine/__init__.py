@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_THREADS",
     "Engine",
+    "ModelData",
     "choice",
     "describe_engines",
     "edgetpu",
@@ -29,6 +30,7 @@ __all__ = [
     "may_crash",
     "open_engine",
     "probe",
+    "register_engine",
     "threads",
 ]
 
@@ -38,38 +40,42 @@ EDGE_TPU, ETHOS_U = "Edge TPU", "Ethos-U"
 
 
 class ModelData(Protocol):
-    """A model as engines take it. One that runs in a child process is pickled.
-
-    Attributes
-    ----------
-    name
-        What messages call it.
-    data
-        The whole file.
-    inputs, outputs
-        Its tensors; the first of each are those that count.
-    output
-        The place of the first of `outputs` among all outputs of the file.
-    value_range
-        The values of pixels 0 and 255 in a float input.
-    compiled_for
-        The accelerator that alone can run it, `Edge TPU` or `Ethos-U`; "" for none.
-    """
+    """A model as engines take it. One that runs in a child process is pickled."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What messages call it."""
+        ...
+
     @property
-    def data(self) -> bytes: ...
+    def data(self) -> bytes:
+        """The whole file."""
+        ...
+
     @property
-    def inputs(self) -> tuple[Tensor, ...]: ...
+    def inputs(self) -> tuple[Tensor, ...]:
+        """The tensors that it takes; engines fill the first one."""
+        ...
+
     @property
-    def outputs(self) -> tuple[Tensor, ...]: ...
+    def outputs(self) -> tuple[Tensor, ...]:
+        """The tensors that it gives; engines return the first one."""
+        ...
+
     @property
-    def output(self) -> int: ...
+    def output(self) -> int:
+        """The place of the first of `outputs` among all outputs of the file."""
+        ...
+
     @property
-    def value_range(self) -> tuple[float, float]: ...
+    def value_range(self) -> tuple[float, float]:
+        """The values of pixels 0 and 255 in a float input."""
+        ...
+
     @property
-    def compiled_for(self) -> str: ...
+    def compiled_for(self) -> str:
+        """The accelerator that alone can run it, `EDGE_TPU` or `ETHOS_U`; "" for none."""
+        ...
 
 
 class Engine(Closing, Protocol):

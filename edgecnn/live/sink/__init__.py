@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from edgecnn.live.stats import Stats
     from edgecnn.plugins import Factory
 
-__all__ = ["SINKS", "Sink", "open_sink", "parse_sink", "web", "window"]
+__all__ = ["SINKS", "Sink", "open_sink", "parse_sink", "register_sink", "web", "window"]
 
 
 class Sink(CommandSource, Protocol):

@@ -61,27 +61,6 @@ def test_the_shipped_default_holds_in_front_of_the_synthetic_camera():
     assert right >= 0.97 * len(frames)
 
 
-def test_public_names_are_these():
-    assert sorted(edgecnn.__all__) == [
-        "Bundle",
-        "Classifier",
-        "EdgeCnnError",
-        "Frame",
-        "Prediction",
-        "Result",
-        "Timings",
-        "evaluate",
-        "list_bundles",
-        "load",
-        "open_camera",
-        "train",
-    ]
-    for name in edgecnn.__all__:
-        assert getattr(edgecnn, name).__doc__
-    with pytest.raises(AttributeError):
-        _ = edgecnn.nothing
-
-
 def test_corals_mobilenet_knows_its_own_samples(shared):
     coral = shared / "models" / "coral"
     expected = {"cat.bmp": "Egyptian cat", "parrot.jpg": "macaw", "bird.bmp": "chickadee"}
