@@ -115,12 +115,12 @@ class Reloader(CommandSource):
             waiting.opened.close()
 
     def _refuse(self, error: Exception) -> None:
-        """Say why the old model goes on, unless that was said of the same files."""
+        """Print why the old model stays in use, unless that was said of the same files."""
         kind = "" if isinstance(error, EdgeCnnError) else f"{type(error).__name__}: "
         reason = printable(" ".join(f"{kind}{error}".split()))
         if reason != self._said:
             self._said = reason
-            say(f"the old model goes on, since the new one can't be taken: {reason}")
+            say(f"the old model stays in use, since the new one can't be loaded: {reason}")
 
 
 def fingerprint(model: str) -> Fingerprint | None:

@@ -158,7 +158,7 @@ class Stats:
             following=replace(self.following),
             steady_changes=self.steady_changes,
             spreads={v: s for v in self._latencies if (s := self.spreads(variant=v))},
-            failures=(f"pictures not saved: {self.unsaved:,}; {self.why_unsaved}",) if self.unsaved else (),
+            failures=(f"frames not saved: {self.unsaved:,}; {self.why_unsaved}",) if self.unsaved else (),
         )
 
 

@@ -63,7 +63,7 @@ def read(data: bytes | bytearray, _: int) -> Claim:
         alpha = Alpha(premultiplied=tags.get(_EXTRA) in multiplied)
         channels = 4 if bits <= 8 else 8
     elif samples == 2 and tags.get(_PHOTOMETRIC, 0) <= _GREY and tags.get(_EXTRA) in (_ASSOCIATED, _STRAIGHT):
-        raise HeaderError("is a grey TIFF with transparency, which can't be decoded here: save it as PNG")
+        raise HeaderError("is a gray TIFF with transparency, which can't be decoded here: save it as PNG")
     count = width * height
     memory = (channels + 0.25) * count + max(channels * count, unit * (4 + 2 * sample))
     return Claim(width, height, int(memory) + OVERHEAD, bounded=False, alpha=alpha)

@@ -178,7 +178,7 @@ def test_a_pattern_of_names_is_a_source_and_a_rate_can_be_asked_for(tmp_path):
     with open_camera(f"{tmp_path}/**/*.png") as camera:
         assert camera.description.startswith("4 images")
     with open_camera(f"{tmp_path}/odd[1].png") as camera:
-        assert camera.description.startswith("1 pictures")
+        assert camera.description.startswith("1 images")
     with pytest.raises(CameraError, match=r"z\*\.png matches no images"):
         open_camera(f"{tmp_path}/z*.png")
 

@@ -168,7 +168,7 @@ def test_a_transparent_image_is_turned_as_its_exif_says(kind, orientation):
 
 
 def test_a_grey_tiff_with_alpha_is_refused_in_one_line():
-    with pytest.raises(ImageError, match=r"x\.tif is a grey TIFF with transparency.*save it as PNG"):
+    with pytest.raises(ImageError, match=r"x\.tif is a gray TIFF with transparency.*save it as PNG"):
         decode_image(saved(DISC, "LA", "tiff"), "x.tif")
 
 
