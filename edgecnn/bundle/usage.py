@@ -44,11 +44,11 @@ class Usage(NamedTuple):
     labels
         One for each class; empty if they must be given.
     confidence
-        Temperature, threshold, and which label stands for none of the others.
+        Temperature, threshold, and the background class.
     found
         What the output's numbers are; None until the model has run, if the graph does not show it.
     missing
-        What must be given before it can run: pairs of what is missing and what to add.
+        What must be given before it can run, in pairs: the lack, and the remedy.
     notices
         What was inferred, and what a user should know, one line each.
     """

@@ -1,6 +1,6 @@
 """All arithmetic with scales and zero points.
 
-A quantized value q stands for the real value ``(q - zero_point) * scale`` (Jacob et al. 2018,
+A quantized value q represents the real value ``(q - zero_point) * scale`` (Jacob et al. 2018,
 https://arxiv.org/abs/1712.05877, equation 1).
 """
 

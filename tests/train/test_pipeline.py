@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -278,7 +279,7 @@ def test_a_taken_or_unwritable_target_is_found_before_training(tmp_path):
     with pytest.raises(OutputError, match=r"photos holds 'cat.jpg' and is no bundle: name another folder"):
         publish.check_target(tmp_path / "photos")
     with pytest.raises(OutputError, match="nothing can be written to"):
-        publish.check_target(bundle.Path("/proc/nothing/tiny"))
+        publish.check_target(Path("/proc/nothing/tiny"))
     (tmp_path / "tiny.report.html").write_text("mine")
     with pytest.raises(OutputError, match="report goes, and it holds what edgecnn did not write: move it"):
         publish.check_target(tmp_path / "tiny")

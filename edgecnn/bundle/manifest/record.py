@@ -21,7 +21,7 @@ PATTERN, COUNT = "blocks-1", 8
 
 
 class Variant(NamedTuple):
-    """One file of a bundle. `accuracy` is top-1 on the test split, 0 to 1, where it was measured."""
+    """One file of a bundle. `accuracy` is top-1 on the test split, 0 to 1, None if it was not measured."""
 
     name: str
     file: str
