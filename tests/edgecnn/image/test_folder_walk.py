@@ -74,7 +74,7 @@ def test_a_pattern_gives_each_file_once(photo_folder):
 
     (photo_folder / "loop").symlink_to(photo_folder)
     camera = FilesCamera(str(photo_folder / "**" / "*.jpg"))
-    assert camera.description.startswith("40 pictures")
+    assert camera.description.startswith("40 images")
 
 
 @pytest.mark.parametrize("name", ["@eaDir", ".AppleDouble", "__MACOSX", ".ipynb_checkpoints", "@EADIR"])
