@@ -42,7 +42,8 @@ class PluginTable(dict[str, Row]):
         self.registered: set[str] = set()
         self._shipped = frozenset(rows)
         self._make = make
-        self._read = False
+        # Whether the entry points were read.
+        self.complete = False
 
     def add(self, name: str, row: Row) -> None:
         """Add a row, or replace one that was added.
@@ -72,11 +73,11 @@ class PluginTable(dict[str, Row]):
 
     def add_installed(self) -> None:
         """Add rows of installed distributions for names that are free; their code is not imported yet."""
-        if self._read:
+        if self.complete:
             return
         from importlib.metadata import entry_points
 
-        self._read = True
+        self.complete = True
         for point in entry_points(group=self.group):
             self.setdefault(point.name, self._make(point.name, point.value))
 
