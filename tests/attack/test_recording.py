@@ -150,5 +150,5 @@ def test_a_picture_that_is_not_saved_is_told_at_the_end(tmp_path, commands):
     os.close(ours)
     os.close(theirs)
     assert live.returncode == 1
-    assert err.splitlines()[-1].startswith("edgecnn: pictures not saved: 1; ")
+    assert err.splitlines()[-1].startswith("edgecnn: frames not saved: 1; ")
     assert "No such file or directory" in err

@@ -224,7 +224,7 @@ def test_a_picture_that_cannot_be_saved_is_said_and_the_loop_goes_on(quick, tmp_
         summary = run(quick, camera, [sink], frames=3, save_to=str(tmp_path / "nowhere"))
     assert "can't be written: No such file" in capsys.readouterr().err
     (failure,) = summary.failures
-    assert failure.startswith("pictures not saved: 1; ")
+    assert failure.startswith("frames not saved: 1; ")
 
 
 def test_where_all_was_written_nothing_failed(quick, tmp_path):

@@ -138,7 +138,7 @@ def test_one_that_does_not_verify_is_said_and_left(folder, live, harm, reason):
     running = live(folder)
     harm(folder)
     running.process.send_signal(signal.SIGUSR1)
-    running.until_said("the old model goes on, since the new one can't be taken: ")
+    running.until_said("the old model keeps running, since the new one can't be loaded: ")
     assert reason in running.said
     running.goes_on()
     running.end()
@@ -212,7 +212,7 @@ def test_after_a_bad_bundle_a_good_one_is_taken(folder, live, harm):
     good = shutil.copytree(folder, folder.with_name("good"))
     running = live(folder, "--watch")
     harm(folder)
-    running.until_said("the old model goes on, since the new one can't be taken: ")
+    running.until_said("the old model keeps running, since the new one can't be loaded: ")
     time.sleep(2.5)
     assert running.said.count("\n") == 1, "it is said once"
     folder.rename(folder.with_name("bad"))
@@ -246,4 +246,4 @@ def test_whatever_opening_raises_the_thread_lives_on(folder, capfd):
     said = capfd.readouterr().err.splitlines()
     assert len(said) == 3
     assert "TypeError: NoneType" in said[0]
-    assert all(line.isprintable() and "the old model goes on" in line for line in said)
+    assert all(line.isprintable() and "the old model keeps running" in line for line in said)
