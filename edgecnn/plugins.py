@@ -1,4 +1,4 @@
-"""Tables of what can be chosen by name, such as cameras: what ships, was registered, or is installed.
+"""Tables of cameras, engines and sinks by name: those that ship, were registered, or are installed.
 
 A row says where its code is, as the text `module:name`, which is imported when the row is chosen. Other
 distributions add rows by entry points (https://packaging.python.org/en/latest/specifications/entry-points/).
@@ -59,6 +59,12 @@ class PluginTable(dict[str, Row]):
         self.pop(name, None)
         self[name] = row
         self.registered.add(name)
+
+    def remove(self, name: str) -> None:
+        """Remove a row that was registered; nothing happens without one."""
+        if name in self.registered:
+            self.registered.remove(name)
+            del self[name]
 
     def find(self, name: str) -> Row | None:
         """Return a row by its name, or None; entry points are read for a name that is in no row yet."""

@@ -52,8 +52,7 @@ def registered(tmp_path, monkeypatch):
     yield
     for table in (CAMERAS, ENGINES, SINKS):
         for name in [*table.registered]:
-            table.pop(name)
-            table.registered.discard(name)
+            table.remove(name)
 
 
 def test_the_page_has_one_of_each_and_each_is_short():
@@ -93,7 +92,7 @@ def test_a_camera_that_fails_is_reopened(registered, run_cli, shots):
     later.join()
     assert ran.code == 0
     lost, back = ran.err.splitlines()
-    assert "no PNG file in the folder yet; it is opened again when it is back" in lost
+    assert "no PNG file in the folder yet; it is reopened when it is back" in lost
     assert f"newest:{shots} is back after " in back
 
 

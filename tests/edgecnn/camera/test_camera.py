@@ -307,7 +307,7 @@ class Still(Camera):
 @pytest.fixture
 def still():
     yield lambda **options: register_camera("still", Still, **options)
-    CAMERAS.pop("still", None)
+    CAMERAS.remove("still")
 
 
 def test_a_registered_camera_takes_its_name_and_what_it_matches(still):
@@ -336,7 +336,7 @@ def test_a_camera_whose_code_is_missing_is_named():
         with pytest.raises(CameraError, match="still: its camera can't be imported: No module named"):
             open_camera("still")
     finally:
-        CAMERAS.pop("still")
+        CAMERAS.remove("still")
 
 
 def test_help_shows_every_camera(still):

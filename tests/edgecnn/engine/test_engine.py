@@ -113,8 +113,7 @@ class Constant(Engine):
 def constant():
     register_engine("constant", Constant, usage="constant[:x]")
     yield
-    ENGINES.pop("constant")
-    ENGINES.registered.discard("constant")
+    ENGINES.remove("constant")
 
 
 def test_a_registered_engine_is_chosen_by_its_name_only(model, constant):

@@ -34,8 +34,7 @@ def kept():
     register_sink("kept", Kept)
     OPENED.clear()
     yield OPENED
-    SINKS.pop("kept")
-    SINKS.registered.discard("kept")
+    SINKS.remove("kept")
 
 
 def test_every_row_has_an_option_and_a_class():
