@@ -1,4 +1,4 @@
-"""Tables of what can be chosen by name, such as cameras: what ships, was registered, or is installed.
+"""Tables of cameras, engines and sinks by name: those that ship, were registered, or are installed.
 
 A row says where its code is, as the text `module:name`, which is imported when the row is chosen. Other
 distributions add rows by entry points (https://packaging.python.org/en/latest/specifications/entry-points/).

@@ -93,7 +93,7 @@ def test_a_camera_that_fails_is_reopened(registered, run_cli, shots):
     later.join()
     assert ran.code == 0
     lost, back = ran.err.splitlines()
-    assert "no PNG file in the folder yet; it is opened again when it is back" in lost
+    assert "no PNG file in the folder yet; it is reopened when it is back" in lost
     assert f"newest:{shots} is back after " in back
 
 

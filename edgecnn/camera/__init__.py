@@ -53,8 +53,8 @@ _ADDRESS_OR_PATH = re.compile(r"\s*([a-z][a-z0-9+.-]*://|[./~])", re.IGNORECASE)
 STALL_S = 5.0
 # A sensor takes a while to start, and a network to answer.
 FIRST_S = 15.0
-# What has not opened after this time never will, whichever sources were tried; and what has not read after
-# so many times the stall's, in which drivers end by themselves.
+# A camera that has not opened after this time never will, and one that has not read after so many times the
+# stall's time, in which drivers end on their own, never will either.
 OPENING_S = 90.0
 HANGS = 3
 
@@ -85,16 +85,16 @@ class Camera(Closing, Protocol):
     name
         The source as the user named it, without the secrets of an address.
     address
-        What opens it again, secrets and all, where that is another text than its name; never shown.
+        The text that reopens it, with its secrets, if that is not its name; never shown.
     live
-        Whether time goes on without us: frames of a live camera may be dropped, those of a file never are.
+        Whether it keeps running between reads: its frames may be dropped, those of a file never are.
     may_hang
         Whether a driver or a network may fail or never answer: its calls are then guarded, and a live camera
         is reopened when it fails.
     fps
         Frames a second, as far as the driver or file says; else None.
     description
-        What was opened and what it granted, for a person.
+        What was opened and what the camera granted, as text.
     """
 
     name: str
@@ -201,7 +201,7 @@ def open_recovering(sources: str, mode: Mode, say: Callable[[str], None], ended:
 
 
 def open_guarded(sources: str, mode: Mode | None = None) -> Camera:
-    """Open a source as `open_camera` does, but so that Ctrl-C ends a wait for it at once."""
+    """Open a source as `open_camera` does, but so that Ctrl-C ends a wait for it immediately."""
     from edgecnn.camera.guarded import GuardedCamera
 
     mode = mode or Mode()

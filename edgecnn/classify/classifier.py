@@ -1,4 +1,4 @@
-"""A picture in, labels out: preprocess, engine and decode joined."""
+"""An image in, labels out: preprocessing, engine and decoding joined."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 
     Image = str | os.PathLike[str] | PilImage | NDArray[np.uint8]
 
-# How many times the model's side an image keeps that is decoded smaller.
+# An image that is decoded smaller keeps so many times the model's side.
 DECODED_SIDES = 2
 
 
 class Classifier(Closing):
-    """Classifies pictures with one model on one engine. A context manager; use it from one thread.
+    """Classifies images with one model on one engine. A context manager; use it from one thread.
 
     Attributes
     ----------
     model
-        The model and all that is known of it.
+        The model and its facts.
     engine
         What runs it.
     threads
@@ -48,7 +48,7 @@ class Classifier(Closing):
     multi_label
         Whether each class counts on its own: any number of them may be found in an image.
     notices
-        What whoever uses it here should know, a line each.
+        What users of it should know, a line each.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class Classifier(Closing):
         Returns
         -------
         Predictions, best first: always classes, also where `knows` says that it is none of them. Scores are
-        the model's own probabilities, at the temperature that its bundle was calibrated to.
+        the model's own probabilities, at the temperature of its bundle.
 
         Raises
         ------
@@ -164,10 +164,10 @@ class Classifier(Closing):
             raise
 
     def knows(self, predictions: list[Prediction]) -> bool:
-        """Whether the best of a picture's predictions is an answer; if not, the answer is unknown.
+        """Whether the best of an image's predictions is an answer; if not, the answer is unknown.
 
-        It is not where its score is below the threshold, or where it is the bundle's background class. A
-        multi-label model knows something where one of the predictions reaches its class's threshold.
+        The answer is unknown where its score is below the threshold, or where it is the bundle's background
+        class; for a multi-label model, where no prediction reaches its class's threshold.
         """
         return self.verdict.knows(predictions)
 
@@ -178,7 +178,7 @@ class Classifier(Closing):
     def probabilities(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the model's own probabilities, float32 (classes,), in the order of the labels.
 
-        They are what the graph says, before any temperature: for golden vectors and for calibration.
+        They are those of the graph, before any temperature: for golden vectors and to fit the temperature.
         """
         return self._decode.probabilities(self.engine.invoke(self._preprocess(image)))
 

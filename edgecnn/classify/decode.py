@@ -1,4 +1,4 @@
-"""The model's raw output becomes labels with probabilities."""
+"""Turns a model's raw output into labels with scores."""
 
 from __future__ import annotations
 

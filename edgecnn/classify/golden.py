@@ -1,6 +1,6 @@
 """Golden vectors: generated inputs with the outputs that a model gave when it was published.
 
-They tell a changed kernel or a damaged install from a healthy one, without any picture of a data set.
+They show a changed kernel or a damaged installation without any image of a dataset.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ class GoldenCheck:
 
 
 def golden_images(height: int, width: int, channels: int) -> NDArray[np.uint8]:
-    """Return the eight pictures, uint8 8×H×W×C: random blocks, each picture's finer than the last one's.
+    """Return the eight images, uint8 8×H×W×C: random blocks, finer in each image than in the last one.
 
     Integer arithmetic alone (the SplitMix64 generator, Steele et al. 2014), so that every machine and every
     version of numpy makes the same ones.
     """
-    pictures = np.empty((COUNT, height, width, channels), np.uint8)
+    images = np.empty((COUNT, height, width, channels), np.uint8)
     y, x, c = np.ogrid[:height, :width, :channels]
     for k in range(COUNT):
         block = max(1, min(height, width) >> (1 + k // 2))
@@ -52,8 +52,8 @@ def golden_images(height: int, width: int, channels: int) -> NDArray[np.uint8]:
         z = z * np.uint64(0x9E3779B97F4A7C15)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        pictures[k] = ((z ^ (z >> np.uint64(31))) >> np.uint64(56)).astype(np.uint8)
-    return pictures
+        images[k] = ((z ^ (z >> np.uint64(31))) >> np.uint64(56)).astype(np.uint8)
+    return images
 
 
 def record(classifiers: dict[str, Classifier]) -> Golden:
@@ -67,7 +67,7 @@ def record(classifiers: dict[str, Classifier]) -> Golden:
 
 
 def try_outputs(model: Model, engine: Engine) -> NDArray[np.float32]:
-    """Return the real values that a model gives for the eight pictures, shape (8, values)."""
+    """Return the real values that a model gives for the eight images, shape (8, values)."""
     from edgecnn.image.preprocess import Preprocessor
     from edgecnn.tflite.quant import dequantize
 
@@ -112,10 +112,10 @@ def _images(classifier: Classifier) -> NDArray[np.uint8]:
 
 def _images_for(spec: InputSpec) -> NDArray[np.uint8]:
     images = golden_images(spec.height, spec.width, 1 if spec.color == "gray" else 3)
-    # They are shown as RGB; pictures travel as BGR.
+    # They are defined as RGB; images are passed on as BGR.
     return images if spec.color == "gray" else np.ascontiguousarray(images[..., ::-1])
 
 
 def _identity(images: NDArray[np.uint8]) -> tuple[str, str]:
-    """Return what tells these inputs from others, as `inputs` and `inputs_sha256` stand in the manifest."""
+    """Return the `inputs` and `inputs_sha256` of the manifest."""
     return PATTERN, hashlib.sha256(images.tobytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""Opens a classifier: the model, tried apart where it is new here, its engine, and whether it still answers.
+"""Opens a classifier: the model, tried in a child process where it is new, its engine, and golden vectors.
 
 `load` is the public API.
 """
@@ -49,8 +49,8 @@ def load(  # noqa: PLR0913 - each is an option of its own
 ) -> Classifier:
     """Load a model and make it ready to classify.
 
-    A bare file that this machine has not seen is opened in a child process first, and a bundle that has not
-    run on it is held against its golden vectors: `Classifier.notices` says what whoever uses it should know.
+    A bare file that this machine has not seen is opened in a child process first, and the answers of a bundle
+    that has not run on it are compared with its golden vectors. `Classifier.notices` has the warnings.
 
     Parameters
     ----------
@@ -68,10 +68,10 @@ def load(  # noqa: PLR0913 - each is an option of its own
         What pixels 0 and 255 become, for a bare float model whose file does not say; one pair, or one for
         each channel.
     fit, color
-        How a bare file's pictures are fitted and coloured; stretched and RGB for None. See `InputSpec`.
+        How a bare file's images are fitted and colored; stretched and RGB for None. See `InputSpec`.
     scores
-        What the output's numbers are: `probabilities`, `logits` or `multi-label`, a probability of each class
-        by itself; None for what the model says.
+        What the output's numbers are: `probabilities`, `logits` or `multi-label`, an independent probability
+        of each class; None for what the model declares.
     output
         The name or number of the output that has the scores, for a bare file with several.
     input_size
@@ -83,7 +83,7 @@ def load(  # noqa: PLR0913 - each is an option of its own
     deadline_ms
         How long an inference may take; see `open_engine`.
     strict
-        Whether a bundle that answers otherwise than where it was published is an error, not a notice.
+        Whether a bundle that answers differently from where it was published is an error, not a notice.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def load(  # noqa: PLR0913 - each is an option of its own
     variant = variant or model.variant
     either = engine == "auto" and model.bundle is not None and variant.endswith(COMPILED)
     if either:
-        # `auto` takes the compiled form by itself where there is a device, and else what it was made from.
+        # `auto` takes the compiled form where there is a device, else the file that it was made from.
         model = open_model(name_or_path, variant.removesuffix(COMPILED), given)
     apart = deadline_ms is not None
     if model.bundle is None and not apart and not model.file.edge_tpu and may_crash(engine):
@@ -134,10 +134,10 @@ def load(  # noqa: PLR0913 - each is an option of its own
 
 
 def _settle(model: Model, engine: Engine) -> tuple[Model, list[str]]:
-    """Find what a model's outputs are, where the graph did not tell, by what it gives for generated inputs.
+    """Find the layout of outputs from the answers to generated inputs, where the graph does not show it.
 
-    Returns the model that knows it, and lines that say so. The verdict is remembered by the hash of the file.
-    Raises ModelError where they do not tell it either.
+    Returns the model with its layout, and notices. The result is cached by the hash of the file. Raises
+    ModelError where the answers do not show it either.
     """
     if model.scores is not None:
         return model, []
@@ -150,12 +150,12 @@ def _settle(model: Model, engine: Engine) -> tuple[Model, list[str]]:
         found = scores_of_outputs(try_outputs(model, engine), model.file.outputs[0].scale)
         remember_scores(model.file, found)
     if found.scores is None:
-        raise ModelError(f"{model.name} does not tell what its scores are: {found.reason}; {ASK_FOR_SCORES}")
+        raise ModelError(f"{model.name} does not show what its scores are: {found.reason}; {ASK_FOR_SCORES}")
     return model._replace(scores=found.scores), [f"{model.name}: {scores_notice(found)}"]
 
 
 def _still_answers(classifier: Classifier) -> tuple[str, ...]:
-    """Hold a bundle against its golden vectors where it has not run here before; say where it differs."""
+    """Compare a bundle with its golden vectors where it has not run here before; say where it differs."""
     model, engine = classifier.model, classifier.engine
     recorded = model.bundle.golden if model.bundle else None
     if engine.name == "fake" or recorded is None:
@@ -188,14 +188,14 @@ def _still_answers(classifier: Classifier) -> tuple[str, ...]:
 
 
 class _Agreement(NamedTuple):
-    """What is remembered of golden vectors; a `largest_difference` of None stands for NaN or infinity."""
+    """The cached result for golden vectors; a `largest_difference` of None stands for NaN or infinity."""
 
     agrees: bool
     largest_difference: float | None
 
 
 def _remembered(kept: dict[str, Any] | None) -> _Agreement | None:
-    """Return what this program remembered; None for anything else, which is worked out again."""
+    """Return a cached result as this program writes it; None for anything else, which is computed again."""
     match kept:
         case {"agrees": bool(agrees), "largest_difference": float(largest)} if 0 <= largest < math.inf:
             return _Agreement(agrees, largest)

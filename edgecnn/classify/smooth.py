@@ -1,4 +1,4 @@
-"""Steady answers from a stream of single ones: scores averaged over time, and changes that have to last."""
+"""Smoothed answers of a stream: scores averaged over time, and changes that have to last."""
 
 from __future__ import annotations
 
@@ -15,27 +15,28 @@ if TYPE_CHECKING:
 
     from edgecnn.classify.verdict import Verdict
 
-# A camera's defaults. On digits under flickering light (`synthetic:flicker=22`) they leave one change of
-# answer for each true one, where single frames change seven times as often, and are three frames late.
+# Defaults for cameras. On digits under flickering light (`synthetic:flicker=22`) the smoothed answer changes
+# once for each true change, three frames late, while answers of single frames change seven times as often.
 SMOOTH, HOLD = 0.4, 4
 MOST_SMOOTH, MOST_HOLD = 0.99, 1000
-# How much better than the answer that stands another one has to be, as a score.
+# How much higher the score of another answer has to be than that of the current one.
 BAND = 0.05
 _GAP_NS = 2_000_000_000
 _UNKNOWN = -1
 
 
 class Smoother:
-    """Tells what stands after each result of one stream; call it with their scores, in their order.
+    """Smooths the answers of one stream; call it with the scores of each result, in order.
 
-    Scores are averaged exponentially, each class by itself: s ← a·s + (1 − a)·p, with a = `smooth`. Another
-    answer takes the place of the one that stands when `hold` results in a row ask for it. To ask for it, a
-    class has to lead the one that stands by 0.05.
+    Scores are averaged exponentially for each class: s ← a·s + (1 − a)·p, with a = `smooth`. Another answer
+    replaces the current one when `hold` consecutive results ask for it. To ask for it, a class has to lead
+    the current one by 0.05.
 
-    A threshold is one of single pictures: an average crosses a high one long after every picture has. So each
-    result is known or unknown by itself, and the answer is unknown while the known ones' share, averaged as
-    the scores are, is below one half. Once there is an answer, a result may lie 0.05 below the threshold, and
-    the share 0.05 below one half (a Schmitt trigger), so that what lies on a border does not flicker.
+    A threshold is made for single images: an average crosses a high one long after every image has. So each
+    result is known or unknown on its own, and the answer is unknown while the share of known results,
+    averaged as the scores are, is below one half. Once there is an answer, a result may lie 0.05 below the
+    threshold, and the share 0.05 below one half (a Schmitt trigger), so that an answer on a border does not
+    flicker.
 
     Parameters
     ----------
@@ -44,14 +45,14 @@ class Smoother:
     verdict
         The rule of `unknown`; without one there is always an answer.
     smooth
-        The share of the past in each average, 0 (none) to 0.99.
+        The weight of past results in each average, 0 (none) to 0.99.
     hold
-        How many results in a row it takes, from 1.
+        How many consecutive results it takes, from 1.
 
     Raises
     ------
     OptionError
-        For a share or number out of range.
+        For a weight or number out of range.
     """
 
     def __init__(
@@ -75,27 +76,27 @@ class Smoother:
         self._gap_ns = 0
 
     def reset(self) -> None:
-        """Forget what was seen: the next result is the first one of another stream."""
+        """Forget all results: the next one is the first of another stream."""
         self._scores = None
         self._agreed = 0
 
     def __call__(
         self, scores: NDArray[np.float64], top: int | None = None, captured_ns: int | None = None
     ) -> Steady:
-        """Return the answer that stands, and the `top` best classes (all for None) by their averages.
+        """Return the smoothed answer, and the `top` best classes (all for None) by their averages.
 
         Parameters
         ----------
         scores
             One result's score of every class, shape (classes,), 0 to 1.
         captured_ns
-            When its frame was captured: after a gap of more than 2 s, and five times the one before, what was
-            seen says nothing of what is seen now, and the stream begins anew.
+            When its frame was captured. After a gap of more than 2 s, and five times the one before, past
+            results say nothing about the present one, and the stream begins again.
 
         Raises
         ------
         AnswerError
-            Where a score is NaN or infinity, which would stay in the averages for ever.
+            Where a score is NaN or infinity, which would stay in the averages forever.
         """
         if not math.isfinite(scores.dot(scores)):
             raise AnswerError("a score is NaN or infinity, expected 0 to 1: what was seen so far stays")
@@ -124,9 +125,9 @@ class Smoother:
         return self._verdict.reached_by(scores.max(), BAND * (standing != _UNKNOWN))
 
     def _asked_for(self, standing: int) -> int:
-        """Return the answer that the averages ask for, seen from the one that stands."""
+        """Return the answer that the averages ask for, given the current one."""
         scores = self._scores
-        assert scores is not None  # noqa: S101 - set by whoever calls this
+        assert scores is not None  # noqa: S101 - set by the caller
         best, share = int(scores.argmax()), 0.5
         if standing != _UNKNOWN:
             share -= BAND
@@ -135,7 +136,7 @@ class Smoother:
         return _UNKNOWN if self._verdict.is_background(best) or self._known < share else best
 
     def _decide(self, wanted: int) -> None:
-        """Change the answer when enough results in a row have asked for the same other one."""
+        """Change the answer when enough consecutive results have asked for the same other one."""
         if wanted == self._answer:
             self._agreed = 0
             return

@@ -1,4 +1,4 @@
-"""Steady answers of a model that may find several classes in an image."""
+"""Smoothed answers of a model that may find several classes in an image."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class LabelsSmoother(Smoother):
-    """A `Smoother` for a model that may find several classes in an image: each comes and goes by itself.
+    """A `Smoother` for a model that may find several classes in an image: each is found or lost on its own.
 
-    A class is found while its average reaches its threshold. It comes when `hold` results in a row ask for
-    it, and goes when as many ask for that; to go, its average has to be 0.05 below the threshold.
+    A class is found when its average has reached its threshold for `hold` consecutive results, and lost when
+    it has been 0.05 below the threshold for as many.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class LabelsSmoother(Smoother):
     def __call__(
         self, scores: NDArray[np.float64], top: int | None = None, captured_ns: int | None = None
     ) -> Steady:
-        """Return the labels that stand, and the `top` best classes by their averages; see `Smoother`."""
+        """Return the labels that are found, and the `top` best classes by their averages; see `Smoother`."""
         if captured_ns is not None:
             self._forget_after_a_gap(captured_ns)
         if self._scores is None:

@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 class Variants(Closing):
-    """Opens a bundle's variants when they are first asked for, and keeps them: switching back is quick.
+    """Opens a bundle's variants when they are first used, and keeps them: switching back is quick.
 
-    A context manager, which closes those that it opened; the first one stays its opener's.
+    A context manager, which closes those that it opened; the first one stays open.
 
     Parameters
     ----------
     first
-        What runs at first.
+        The variant that runs first.
     load
-        Opens a variant by its name, with the engine and options of the first; without it there is no other.
+        Opens a variant by its name, with the engine and options of the first; None for no other variants.
     """
 
     def __init__(
@@ -38,9 +38,9 @@ class Variants(Closing):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The variants that there are, as the bundle lists them; a bare file is its only one.
+        """The variants, as the bundle lists them; a bare file is its only one.
 
-        What was compiled for the Edge TPU needs an engine that runs nothing else: it stands alone.
+        One that was compiled for the Edge TPU needs an engine that runs nothing else, so it is the only one.
         """
         current, bundle = self.current.model.variant, self.current.model.bundle
         there = bundle.portable if bundle and self._load else ()
@@ -52,7 +52,7 @@ class Variants(Closing):
         Raises
         ------
         OptionError
-            Where there is no such variant, or no other one.
+            For an unknown variant, or where there is no other one.
         ModelError, EngineError
             Where it can't be opened; the current one stays.
         """
@@ -69,12 +69,12 @@ class Variants(Closing):
         return self.current
 
     def replace(self, fresh: Classifier, opened: ExitStack) -> None:
-        """Go on with a model that was opened anew, and close all that was open.
+        """Continue with a model that was reloaded, and close all variants that were open.
 
         Parameters
         ----------
         opened
-            Closes it, when this is closed or replaced in its turn.
+            Closes it, when this object is closed or the model is replaced again.
         """
         old, before = self._open, self._stack
         self.current, self._open, self._stack = fresh, {fresh.model.variant: fresh}, opened

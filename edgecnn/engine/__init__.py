@@ -1,4 +1,4 @@
-"""Engines run a model. The table names them; a module is imported when its engine is chosen."""
+"""Engines run a model. One table names them; a module is imported when its engine is chosen."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Engine(Closing, Protocol):
     Attributes
     ----------
     name, version
-        What it is called, and the version of what it runs on; "" where it has none.
+        Its name, and the version of the library that it runs on; "" for none.
     risky
         What to do where opening it crashed or hung; "" for one that never does.
     warning
@@ -133,7 +133,7 @@ def open_engine(
         back to another one.
     deadline_ms
         How long an invoke may take: the engine then runs in a child process, which is killed and started
-        again when it takes longer. None for no limit, in this process.
+        again when one takes longer. None for no limit, in this process.
     probed
         Whether a crash does no harm, or is ruled out; otherwise a risky engine is tried in a child process
         first.

@@ -1,7 +1,7 @@
-"""An engine in a process of its own, which is killed when an invoke takes too long, or crashes for itself.
+"""An engine in a child process, which is killed when an invoke takes too long, and may crash on its own.
 
 Run as `python -m edgecnn.engine.child FD ENGINE` this module is that process. A tensor goes through a pipe
-and the output comes back, which costs about a tenth of a millisecond for small pictures.
+and the output comes back, which costs about a tenth of a millisecond for small images.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class ChildEngine(Engine):
         except EngineLost as error:
             self._restart(str(error))
         except BaseException:
-            self.close()  # interrupted: the answer would be taken for that of the next picture
+            self.close()  # interrupted: the answer would be taken for that of the next image
             raise
         if reply.startswith(_FAILED):
             raise EngineError(reply.removeprefix(_FAILED).decode())

@@ -55,7 +55,7 @@ class EdgeTpuEngine(InterpreterEngine):
 
     @classmethod
     def check(cls, model: ModelData, spec: str) -> ModelData:
-        """Return the compiled form of a model, if all is there as far as that shows without opening it.
+        """Return the compiled form of a model, if nothing is missing as far as that shows without opening it.
 
         Raises
         ------
@@ -80,7 +80,7 @@ class EdgeTpuEngine(InterpreterEngine):
 
 
 def compiled_form(model: ModelData) -> ModelData:
-    """Return a model as it was compiled for the Edge TPU: itself, or the variant beside it in its bundle.
+    """Return a model as it was compiled for the Edge TPU: itself, or the variant next to it in its bundle.
 
     Raises EngineError where there is none, or one that takes or gives something else.
     """
@@ -118,9 +118,9 @@ def runtime_version(library: Path) -> int | None:
 
 
 def version_text(library: Path) -> str:
-    """Return the library's own words about its version. Raises EngineError where it can't be loaded."""
+    """Return the library's version as it reports it. Raises EngineError where it can't be loaded."""
     try:
-        # As load_delegate does it; that prints a traceback besides for one that can't be loaded.
+        # As load_delegate does it, which also prints a traceback for one that can't be loaded.
         version = ctypes.PyDLL(str(library)).edgetpu_version
     except OSError as error:
         raise EngineError(f"edgetpu: {library} can't be loaded: {error}; {GET_LIBRARY}") from error

@@ -1,4 +1,4 @@
-"""An engine that answers without a model: for tests, and to measure everything around the model."""
+"""An engine that answers without a model, for tests and to measure everything around the model."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
     from edgecnn.engine import ModelData
 
-# Sleeping ends late by up to this much, so the rest is waited for awake.
+# Sleep may end this much late, so the rest is a busy wait.
 _AWAKE_S = 0.0002
 
 
 class FakeEngine(Engine):
     """Takes `delay_ms`, give or take up to `jitter_ms` (uniform, seeded), and answers by brightness.
 
-    With `hang=N` every N-th call does not return, with `crash=N` it ends the process: for what stands guard.
+    With `hang=N` every N-th call never returns, with `crash=N` it ends the process.
 
     The class it names is the input's mean, from the lowest possible value (the first class) to the highest
     (the last), with three quarters of the score; the next class has the rest.

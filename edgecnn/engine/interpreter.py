@@ -1,4 +1,4 @@
-"""What every TensorFlow Lite interpreter of Python has in common, whoever made it."""
+"""The common part of all TensorFlow Lite interpreters for Python."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 class InterpreterEngine(Engine):
-    """One interpreter, built once and used for every picture.
+    """One interpreter, built once and used for every image.
 
     Parameters
     ----------
     maker
         The package's `Interpreter`.
     called
-        What it is called in messages.
+        Its name in messages.
     delegates
-        What runs a part of the graph elsewhere.
+        Libraries that run parts of the graph elsewhere.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class InterpreterEngine(Engine):
             raise EngineError(
                 f"{self._called} failed while it ran: {' '.join(str(error).split())}"
             ) from error
-        # The interpreter works the shapes out anew, whatever the file says.
+        # The interpreter computes the shapes again, whatever the file says.
         if output.size != self._classes:
             raise EngineError(
                 f"the model gave {output.size:,} scores, expected {self._classes:,} as its file says: "

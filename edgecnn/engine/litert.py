@@ -1,4 +1,4 @@
-"""Google's LiteRT, the living successor of tflite-runtime; XNNPACK runs its int8 and float kernels."""
+"""Google's LiteRT, the successor of tflite-runtime; XNNPACK runs its int8 and float kernels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opens what may crash or hang in another process first, so that a crash there is a sentence here."""
+"""Tries a model in a child process first, so that a crash or a hang there is an error message here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edgecnn.io.printable import printable
 if TYPE_CHECKING:
     from edgecnn.engine import ModelData
 
-# For opening a model and running it once, which is well below a second where it can be used live at all.
+# For opening a model and running it once, which takes well below a second where it can be used live.
 PROBE_S = 8.0
 MEMORY_BYTES = 1 << 30
 LONGEST_REASON = 500
@@ -28,9 +28,9 @@ def try_in_child(model: ModelData, spec: str, threads: int) -> None:
     Raises
     ------
     EngineLost
-        Where the child crashed, or had not ended in some eight seconds.
+        Where the child crashed, or took longer than eight seconds.
     EdgeCnnError
-        What the engine says of the model.
+        An error of the engine about the model.
     """
     began = time.monotonic()
     try:
@@ -48,14 +48,14 @@ def try_in_child(model: ModelData, spec: str, threads: int) -> None:
 def require_sound(model: ModelData, spec: str, threads: int) -> None:
     """Try a bare model file in a child process, the first time that this machine sees it.
 
-    The verdict is remembered by the file's hash and the engine.
+    The result is cached by the file's hash and the engine.
 
     Raises
     ------
     ModelError
         Where the engine crashed or hung; it is not tried again.
     EdgeCnnError
-        What the engine says of the model.
+        An error of the engine about the model.
     """
     from edgecnn.engine import engine_version
 
@@ -73,13 +73,13 @@ def require_sound(model: ModelData, spec: str, threads: int) -> None:
     if not verdict["sound"]:
         kept = f" (remembered in {cache.path})" if cache.path else ""
         raise ModelError(
-            f"{model.name} is not opened here, since it was tried apart and {verdict['reason']}{kept}: "
-            "download or convert it again"
+            f"{model.name} is not opened here, since it was tried in a child process and {verdict['reason']}"
+            f"{kept}: download or convert it again"
         )
 
 
 def _remembered(kept: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return a verdict as this program writes it; None for anything else, which is tried again."""
+    """Return a cached result as this program writes it; None for anything else, which is tried again."""
     match kept:
         case {"sound": True}:
             return {"sound": True}

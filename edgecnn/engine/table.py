@@ -109,7 +109,7 @@ def engine_class(name: str) -> Any:
 
 
 def engine_version(spec: str) -> str:
-    """Return the version of what would run, "" where there is none."""
+    """Return the version of an engine's library, "" for none."""
     name = spec.partition(":")[0]
     try:
         return str(getattr(engine_class("litert" if name == "auto" else name), "version", ""))

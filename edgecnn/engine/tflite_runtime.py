@@ -1,4 +1,4 @@
-"""The interpreter that LiteRT succeeded: 2.14 of 2023 is its last version, for Python up to 3.11."""
+"""The predecessor of LiteRT: 2.14 of 2023 is its last version, for Python up to 3.11."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many threads are quickest for a model on this machine: measured once, and remembered."""
+"""The fastest number of threads for a model on this machine: measured once, and cached."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ MEASURE_S = 0.6
 WARM_UP = 3
 LONGEST_MS = 1e6
 LEAST_ROUNDS, MOST_ROUNDS = 3, 200
-# Another thread has to be worth its processor core.
+# Another thread has to be worth its core.
 WORTH = 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class Threads:
-    """The number that was chosen, and the median of an inference in ms for each that was tried."""
+    """The chosen number, and the median of an inference in ms for each number that was tried."""
 
     count: int
     medians_ms: dict[int, float]
@@ -45,8 +45,8 @@ class Threads:
 def best_threads(model: ModelData, spec: str) -> Threads:
     """Return the number of threads for a model, an engine and this machine.
 
-    It is measured with 1, 2, 4 … threads, up to the processor's cores, in turn; the smallest one that is
-    within 5 % of the quickest is chosen. Raises what `open_engine` raises.
+    1, 2, 4 … threads, up to the processor's cores, are measured interleaved; the smallest number within 5 %
+    of the fastest is chosen. Raises what `open_engine` raises.
     """
     board = describe_board()
     name = spec.partition(":")[0]
@@ -66,7 +66,7 @@ def best_threads(model: ModelData, spec: str) -> Threads:
 
 
 def _remembered(kept: dict[str, object] | None, counts: list[int]) -> Threads | None:
-    """Return what was measured; None for what measuring these numbers of threads can't have found."""
+    """Return the cached result; None where measuring these numbers of threads can't have found it."""
     match kept:
         case {"threads": int(count), "ms": dict(medians)}:
             expected = {str(n): n for n in counts}
@@ -79,7 +79,7 @@ def _remembered(kept: dict[str, object] | None, counts: list[int]) -> Threads | 
 
 
 def _measure(model: ModelData, spec: str, counts: list[int]) -> dict[int, float]:
-    """Return the median in ms for each number of threads, from runs in turn in a shuffled order."""
+    """Return the median in ms for each number of threads, from runs interleaved in a shuffled order."""
     image = model.inputs[0]
     tensor = np.zeros(image.shape, image.dtype)
     order = random.Random(0)  # noqa: S311 - nothing secret

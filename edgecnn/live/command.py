@@ -1,4 +1,4 @@
-"""Commands to the live loop, and the protocol of what gives them: it obeys between two frames."""
+"""Commands to the live loop, which it obeys between two frames, and the protocol of their sources."""
 
 from __future__ import annotations
 

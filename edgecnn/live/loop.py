@@ -40,8 +40,8 @@ _REST_S = 0.002
 class Mailbox:
     """One slot between the capture thread and the loop.
 
-    For a live camera the newest frame replaces the one that nobody took (counted as dropped); with
-    `keep_all` the camera waits instead.
+    For a live camera the newest frame replaces one that was not taken (counted as dropped); with `keep_all`
+    the camera waits instead.
     """
 
     def __init__(self, *, keep_all: bool) -> None:
@@ -53,9 +53,9 @@ class Mailbox:
         self.dropped = 0
 
     def put(self, frame: Frame) -> None:
-        """Leave a frame, with `keep_all` when the slot is free.
+        """Put a frame into the slot; with `keep_all`, wait until it is free.
 
-        After one that replaced another it rests for 2 ms, or until the slot is free: no camera is as quick.
+        After one that replaced another it waits for 2 ms, or until the slot is free: no camera is that fast.
         """
         with self._changed:
             while self.keep_all and self._frame is not None and not self.closed:
@@ -71,7 +71,7 @@ class Mailbox:
     def get(self, timeout: float) -> Frame | None:
         """Take the newest frame, or None when none comes in time.
 
-        After the last frame was taken, raises what ended the capture thread, or EOFError at a plain end.
+        After the last frame, raises the error that ended the capture thread, or EOFError at a normal end.
         """
         with self._changed:
             if self._frame is None and not self.closed:
@@ -83,7 +83,7 @@ class Mailbox:
             return frame
 
     def close(self, error: BaseException | None = None) -> None:
-        """Say that no more frames come, and why if it was not the end."""
+        """End the frames; `error` is the reason where it was no normal end."""
         with self._changed:
             self.closed = True
             self._error = error
@@ -105,26 +105,26 @@ def run(
     framing: Framing | None = None,
     save_to: str = ".",
 ) -> Summary:
-    """Classify what the camera sees until it ends, a limit is reached, or someone asks to stop.
+    """Classify what the camera sees until it ends, a limit is reached, or a command or `stop` ends the loop.
 
     Parameters
     ----------
     classifier
-        What classifies; with `Variants`, a command can switch between them.
+        With `Variants`, a command can switch between them.
     sinks, commands
-        What takes the results, and what else gives commands. They stay open.
+        Sinks take the results and give commands, command sources give commands only. They stay open.
     seconds
-        How long, from the first frame on.
+        Time limit, from the first frame on.
     frames
-        How many frames at most.
+        Limit of frames.
     stop
         Set it from a signal handler or another thread; it is set when the loop has ended.
     smooth, hold
-        For a steady answer beside each frame's own; see `Smoother`. The defaults do nothing.
+        For a smoothed answer next to each frame's own; see `Smoother`. The defaults do nothing.
     framing
-        How frames are turned, and what of them is classified.
+        How frames are rotated, and which part of them is classified.
     save_to
-        The folder for the pictures that whoever watches saves.
+        The folder for the frames that the command `Save` writes.
 
     Raises
     ------
@@ -144,7 +144,7 @@ def run(
 
 @contextmanager
 def _capturing(camera: Camera, mailbox: Mailbox, stop: threading.Event) -> Iterator[None]:
-    """Have a thread of its own read the camera into the mailbox; joins it, and sets `stop`."""
+    """Read the camera into the mailbox in a thread; at the end set `stop` and join it."""
     thread = threading.Thread(target=_capture, args=(camera, mailbox, stop), name="capture", daemon=True)
     thread.start()
     try:
@@ -166,7 +166,7 @@ def _capture(camera: Camera, mailbox: Mailbox, ended: threading.Event) -> None:
 
 
 class _Loop:
-    """Takes frames from the mailbox, classifies and shows them, and obeys whoever watches."""
+    """Takes frames from the mailbox, classifies them, feeds the sinks and obeys commands."""
 
     def __init__(
         self,
@@ -183,7 +183,7 @@ class _Loop:
     ) -> None:
         self._variants, self._mailbox, self._sinks, self._top = variants, mailbox, sinks, top
         self._camera, self._sources = camera, [*sinks, *commands]
-        # Who looks at pictures, or says in pixels what of them counts, needs them as they come.
+        # Sinks that show frames, and regions in pixels, need frames at full size.
         self._watched = any(sink.needs_picture for sink in sinks)
         self._smooth, self._hold, self._framing, self._save_to = smooth, hold, framing, save_to
         self._newest: Frame | None = None
@@ -193,7 +193,7 @@ class _Loop:
         self._begin()
 
     def _begin(self) -> None:
-        """Start with the current variant: its smoother begins anew, and its latencies are kept apart."""
+        """Start with the current variant: a new smoother, and separate latencies."""
         self._classifier = self._variants.current
         self.stats.least_side = self._classifier.least_side
         self._camera.need(None if self._framing else self.stats.least_side, whole=self._watched)
@@ -214,7 +214,7 @@ class _Loop:
                 if self._newest is None and seconds is not None:
                     end = time.monotonic() + seconds
                 if self._newest is None or not self.stats.paused:
-                    # What is shown while it is paused stays the one to be saved.
+                    # While it is paused, the frame that is shown stays the one to save.
                     self._newest = self._framing(frame) if self._framing else frame
                 if not self.stats.paused:
                     self._classify(self._newest)
@@ -226,7 +226,7 @@ class _Loop:
                 return
 
     def _next(self, stop: threading.Event) -> Frame | None:
-        """Take the newest frame, or none for a while; a file waits while the loop is paused."""
+        """Take the newest frame, None if none comes soon; a file waits while the loop is paused."""
         if self.stats.paused and self._mailbox.keep_all:
             stop.wait(_POLL_S)
             return None
@@ -234,7 +234,7 @@ class _Loop:
 
     def _classify(self, frame: Frame) -> None:
         if frame.truth is not None and frame.truth not in self._classifier.labels:
-            # A source that draws digits knows nothing of a model that names something else.
+            # The labels of a source that draws digits mean nothing to a model of other classes.
             frame = replace(frame, truth=None)
         try:
             result = self._classifier.classify_frame(frame, self._top, self._smoother)
@@ -272,10 +272,10 @@ class _Loop:
                 self._replace(command)
 
     def _classify_apart(self, command: Classify) -> None:
-        """Classify a picture that is not the camera's. Raises EngineError where the engine is lost."""
+        """Classify an image that is not the camera's. Raises EngineError where the engine is lost."""
         reply = command.reply
         if not reply.set_running_or_notify_cancel():
-            return  # nobody waits for it any more
+            return  # no one waits for it any more
         try:
             reply.set_result(self._classifier.classify_frame(command.frame, self._top))
         except EdgeCnnError as error:

@@ -1,4 +1,4 @@
-"""Takes a model whose files were replaced into a running loop, once it is sound; else the old one goes on."""
+"""Reloads a model whose files were replaced, once it is sound; otherwise the old one keeps running."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ Fingerprint = tuple[tuple[str, int, int, int], ...]
 class Reloader(CommandSource):
     """Opens the model again when SIGUSR1 asks for it, and with `watch` when its files have changed.
 
-    It is opened in a thread of its own, so that the loop goes on meanwhile, and given to the loop as a
-    command. What can't be opened is said in a line, once for each change; the thread lives on, whatever the
-    error was, so that a sound model that is put there later is taken.
+    A thread opens it while the loop keeps running, and the loop gets it as a command. A model that can't be
+    opened is reported in one line, once for each change. No error ends the thread, so that a sound model that
+    is put there later is loaded.
 
     Parameters
     ----------
     model
         A bundle's name or folder, or a `.tflite` file.
     load
-        Opens a variant by its name, and only if it answers as where it was published.
+        Opens a variant by its name, if its answers are those of where it was published.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Reloader(CommandSource):
         self._thread.start()
 
     def poll(self, stats: Stats) -> Sequence[Command]:
-        """Give the loop what is ready."""
+        """Return the model that is ready."""
         self._variant = stats.variant
         if self._ready is None:
             return ()
@@ -66,7 +66,7 @@ class Reloader(CommandSource):
         return [ready] if ready else ()
 
     def close(self) -> None:
-        """End the thread, and let go what the loop did not take; may be called twice."""
+        """End the thread, and close a model that the loop did not take; may be called twice."""
         self._ended = True
         self._wake.set()
         self._thread.join()
@@ -93,11 +93,11 @@ class Reloader(CommandSource):
                 if asked or self._changed():
                     self._said = ""
                     self._open()
-            except Exception as error:  # noqa: BLE001 - without this thread no model would ever be taken again
+            except Exception as error:  # noqa: BLE001 - without this thread no model would ever be reloaded
                 self._refuse(error)
 
     def _changed(self) -> bool:
-        """Whether the files are others than those that were tried last, and the same as a moment ago."""
+        """Whether the files differ from those that were tried last, and have not changed for a second."""
         if not self._watch:
             return False
         now = fingerprint(self._model)
@@ -124,7 +124,7 @@ class Reloader(CommandSource):
 
 
 def fingerprint(model: str) -> Fingerprint | None:
-    """Return what tells a model's files from others; None while they are not there."""
+    """Return the names, sizes and times of a model's files; None while they are missing."""
     try:
         path = find(model)
         files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]

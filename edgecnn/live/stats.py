@@ -1,4 +1,4 @@
-"""What a live run amounts to: counts, frame rate and latencies, while it runs and at its end."""
+"""Counts, frame rate and latencies of a live run, while it runs and at its end."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 STAGES = ("preprocess", "inference", "decode", "total", "age")
 # Percentiles are those of the latest frames, so that a loop that runs for days does not grow.
 WINDOW = 10_000
-# Those that are shown while it runs: more would take longer to sort than a frame to classify.
+# The latest frames for percentiles while it runs: sorting more would take longer than classifying a frame.
 RECENT = 500
 
 
 @dataclass(slots=True)
 class Following:
-    """How smoothed answers follow the truth: they wait for what lasts, so they come later than single ones.
+    """How smoothed answers follow the true labels, later than those of single frames.
 
-    The truth changed `true_changes` times. `reached` of the stretches in between were named right, in the
-    mean `late / reached` frames after they began; `missed` ended before that. From there on `settled` frames
-    came, of which `right` were named right.
+    The true label changed `true_changes` times. Of the stretches in between, `reached` got a right answer, on
+    average `late / reached` frames after they began; `missed` ended before that. From the right answer on
+    there were `settled` frames, `right` of them with a right answer.
     """
 
     true_changes: int = 0
@@ -41,13 +41,13 @@ class Following:
 
     @property
     def words(self) -> str:
-        """How late and how right smoothed answers are; empty before one was right."""
+        """The delay and accuracy of smoothed answers in words; empty before one was right."""
         if not self.reached:
             return ""
         return f"each {self.late / self.reached:.1f} frames late, then {self.right / self.settled:.1%} right"
 
     def add(self, truth: str | None, correct: bool) -> None:
-        """Count a frame whose truth is known, and whether its smoothed answer is right."""
+        """Count a frame whose true label is known, and whether its smoothed answer is right."""
         if truth != self._truth:
             self.true_changes += self._truth is not None
             self.missed += not self._there
@@ -63,7 +63,7 @@ class Following:
 
 
 class Stats:
-    """What the loop has seen so far; cheap to keep, worked out when asked."""
+    """The counts of a run so far; cheap to keep, percentiles are computed on request."""
 
     def __init__(self) -> None:
         self.frames = 0
@@ -72,24 +72,24 @@ class Stats:
         self.unknown = 0
         self.smoothed = False
         self.following = Following()
-        # How often the answer was another than that of the result before.
+        # How often the answer differed from the one before.
         self.changes = 0
         self.steady_changes = 0
         self._labels: tuple[str, str] | None = None
         self.dropped = 0
-        # How many pictures could not be saved, and why the latest one.
+        # How many frames could not be saved, and the reason for the latest one.
         self.unsaved = 0
         self.why_unsaved = ""
-        # How often the engine was started again.
+        # How often the engine was restarted.
         self.restarts = 0
-        # How many frames the model answered with NaN or infinity: these are in no other count.
+        # How many frames the model answered with NaN or infinity; no other count includes them.
         self.unanswered = 0
         self._moments = deque[float](maxlen=60)
-        # Whether the loop waits; the variant of the model that runs, and those that there are.
+        # Whether the loop is paused; the current variant, and all variants.
         self.paused = False
         self.variant = ""
         self.variants: tuple[str, ...] = ()
-        # What the model needs of an image; see `Classifier.least_side`.
+        # The least side of an image; see `Classifier.least_side`.
         self.least_side: int | None = None
         self._latencies: dict[str, dict[str, deque[float]]] = {}
         self.run(self.variant)
@@ -97,7 +97,7 @@ class Stats:
         self._last = 0.0
 
     def run(self, variant: str) -> None:
-        """Say which variant of the model gives the results from now on: the latencies are its own."""
+        """Set the variant of the model from now on; each variant has its own latencies."""
         self.variant = variant
         self._latencies.setdefault(variant, {stage: deque(maxlen=WINDOW) for stage in STAGES})
         self._moments.clear()
@@ -134,13 +134,13 @@ class Stats:
         return (len(moments) - 1) / span if span else 0.0
 
     def spreads(self, latest: int = WINDOW, variant: str | None = None) -> dict[str, Spread]:
-        """Return the percentiles of each stage over a variant's latest frames, the one that runs for None."""
+        """Return the percentiles of each stage over a variant's latest frames, the current one for None."""
         latencies = self._latencies[self.variant if variant is None else variant]
         recent = {s: list(islice(reversed(v), latest)) for s, v in latencies.items()}
         return {stage: Spread.of(values) for stage, values in recent.items() if values}
 
     def summary(self, source: str) -> Summary:
-        """Return the figures of the whole run."""
+        """Return the counts of the whole run."""
         span = self._last - self._first
         return Summary(
             source=source,
@@ -166,13 +166,12 @@ class Stats:
 class Summary:
     """A finished run.
 
-    `known` frames had a true label, `correct` of them were named right; `unknown` frames got no name,
-    which is never right. The engine was started again `restarts` times, with one frame lost each. To
-    `unanswered` frames the model answered NaN or infinity, so that they are in no other count. The
-    answer changed `changes` times from one frame to the next, a smoothed one `steady_changes` times;
-    `following` says how it follows the truth. `spreads` has each stage's percentiles by the variant of the
-    model, in the order in which they ran. `failures` are reasons why something was not written that should
-    have been.
+    `known` frames had a true label, and `correct` of them the right answer; the answer to `unknown` frames
+    was unknown, which is never right. The engine was restarted `restarts` times, with one frame lost each.
+    The model answered NaN or infinity to `unanswered` frames, which no other count includes. The answer
+    changed `changes` times from one frame to the next, the smoothed one `steady_changes` times; `following`
+    says how it follows the true labels. `spreads` has each stage's percentiles by variant, in the order in
+    which they ran. `failures` are the reasons why a file is incomplete or missing.
     """
 
     source: str
@@ -194,5 +193,5 @@ class Summary:
 
     @property
     def accuracy(self) -> float | None:
-        """The share of labels that were right, or None where the truth was not known."""
+        """The share of right answers, None where no true label was known."""
         return self.correct / self.known if self.known else None

@@ -19,18 +19,17 @@ __all__ = ["SINKS", "Sink", "open_sink", "parse_sink", "register_sink", "web", "
 
 
 class Sink(CommandSource, Protocol):
-    """Takes every result. A class that inherits it needs `show` only; whoever opened a sink closes it.
+    """Takes every result. A class that inherits it needs `show` only.
 
-    Its methods are called in the loop's thread and have to be quick. What it returns from `poll` the loop
-    obeys.
+    The loop calls its methods in its own thread, so they have to be quick, and obeys the commands that `poll`
+    returns. The code that opens a sink closes it.
 
     Attributes
     ----------
     takes
-        What its constructor takes by keyword of what a run knows; see `open_sink`.
+        The facts of a run that its constructor takes by keyword; see `open_sink`.
     needs_picture
-        Whether it looks at the frames themselves: where no sink does, they may come smaller than the camera
-        gives them.
+        Whether it uses the pixels of frames: where no sink does, frames may be smaller than the camera's.
     """
 
     takes: ClassVar[tuple[str, ...]] = ()
@@ -120,7 +119,7 @@ def open_sink(name: str, argument: str | None, known: Mapping[str, Any]) -> Sink
     argument
         The text that it gets first, such as a path; None for a view, which gets none.
     known
-        What a run knows, from which the sink's class `takes` some by name: `console` (rich's), `stop` (the
+        The facts of a run, some of which the sink's class `takes`: `console` (rich's), `stop` (the
         event that ends the run), `live` (whether the camera is), `fps` (frames a second that were asked for,
         or that a file has, else None), `model` (its name), `background` (of transparent images), and the
         options `overlay`, `listen` and `upload_megapixels`.
@@ -128,7 +127,7 @@ def open_sink(name: str, argument: str | None, known: Mapping[str, Any]) -> Sink
     Raises
     ------
     OptionError
-        For a name that is in no row, or a class that takes what no run knows.
+        For an unknown name, or a class that `takes` an unknown fact.
     OutputError
         Where it can't be opened.
     """

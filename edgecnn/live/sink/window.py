@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from edgecnn.live.stats import Stats
 
 TITLE = "edgecnn"
-# More characters than that are beyond any picture, and would only take time.
+# More characters than that do not fit any frame, and would only take time.
 _MOST_DRAWN = 200
 _WHITE, _GREEN, _AMBER, _BAR = (255, 255, 255), (80, 220, 80), (60, 190, 255), (120, 90, 30)
 

@@ -191,7 +191,7 @@ def test_outputs_tell_what_they_are(outputs, step, expected):
 def test_what_nothing_tells_is_asked_for(model, labels):
     """Sigmoids, added and halved: each between 0 and 1, and no sum."""
     path = model(followed(sigmoid(shipped("digits", "float32"), 10), AFTER_SOFTMAX["ensemble"]))
-    with pytest.raises(ModelError, match="does not tell what its scores are: .* sums up to .*; say --scores"):
+    with pytest.raises(ModelError, match="does not show what its scores are: .* sums up to .*; say --scores"):
         edgecnn.load(path, labels=labels, **FLOAT)
     with edgecnn.load(path, labels=labels, scores="multi-label", **FLOAT) as told:
         assert told.multi_label
