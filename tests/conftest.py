@@ -78,6 +78,19 @@ def run_cli(monkeypatch, capfd):
 
 
 @pytest.fixture
+def unregister():
+    """Remove the cameras, engines and sinks that a test registers."""
+    from edgecnn.camera import CAMERAS
+    from edgecnn.engine import ENGINES
+    from edgecnn.live.sink import SINKS
+
+    yield
+    for table in (CAMERAS, ENGINES, SINKS):
+        for name in [*table.registered]:
+            table.remove(name)
+
+
+@pytest.fixture
 def shared() -> Path:
     """Data and models beside the checkout; tests that need them show as skipped where they are not."""
     if not (SHARED / "models").is_dir():

@@ -14,9 +14,6 @@ import cv2
 import pytest
 
 import edgecnn
-from edgecnn.camera import CAMERAS
-from edgecnn.engine import ENGINES
-from edgecnn.live.sink import SINKS
 from tests.conftest import draw_seven
 
 TEXT = (Path(__file__).parent.parent / "docs" / "extending.md").read_text("utf-8")
@@ -44,15 +41,11 @@ def receiver():
 
 
 @pytest.fixture
-def registered(tmp_path, monkeypatch):
-    """Run the page's modules from a folder of their own; what they register goes away again."""
+def registered(tmp_path, monkeypatch, unregister):
+    """Run the page's modules from a folder of their own."""
     monkeypatch.chdir(tmp_path)
     for name, code in BLOCKS.items():
         exec(compile(code, f"{name}.py", "exec"), {"__name__": name})
-    yield
-    for table in (CAMERAS, ENGINES, SINKS):
-        for name in [*table.registered]:
-            table.remove(name)
 
 
 def test_the_page_has_one_of_each_and_each_is_short():

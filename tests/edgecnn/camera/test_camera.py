@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from edgecnn.camera import (
-    CAMERAS,
     Camera,
     Mode,
     describe_sources,
@@ -305,9 +304,8 @@ class Still(Camera):
 
 
 @pytest.fixture
-def still():
-    yield lambda **options: register_camera("still", Still, **options)
-    CAMERAS.remove("still")
+def still(unregister):
+    return lambda **options: register_camera("still", Still, **options)
 
 
 def test_a_registered_camera_takes_its_name_and_what_it_matches(still):
@@ -330,13 +328,10 @@ def test_a_registered_camera_begins_a_source_behind_a_url(still):
     assert split_sources("http://cam/x?size=1,still:2") == ["http://cam/x?size=1", "still:2"]
 
 
-def test_a_camera_whose_code_is_missing_is_named():
+def test_a_camera_whose_code_is_missing_is_named(unregister):
     register_camera("still", "edgecnn_nowhere:Still")
-    try:
-        with pytest.raises(CameraError, match="still: its camera can't be imported: No module named"):
-            open_camera("still")
-    finally:
-        CAMERAS.remove("still")
+    with pytest.raises(CameraError, match="still: its camera can't be imported: No module named"):
+        open_camera("still")
 
 
 def test_help_shows_every_camera(still):

@@ -110,10 +110,8 @@ class Constant(Engine):
 
 
 @pytest.fixture
-def constant():
+def constant(unregister):
     register_engine("constant", Constant, usage="constant[:x]")
-    yield
-    ENGINES.remove("constant")
 
 
 def test_a_registered_engine_is_chosen_by_its_name_only(model, constant):

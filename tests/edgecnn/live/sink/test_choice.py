@@ -30,11 +30,10 @@ class Kept(Sink):
 
 
 @pytest.fixture
-def kept():
+def kept(unregister):
     register_sink("kept", Kept)
     OPENED.clear()
-    yield OPENED
-    SINKS.remove("kept")
+    return OPENED
 
 
 def test_every_row_has_an_option_and_a_class():
