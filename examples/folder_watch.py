@@ -18,7 +18,7 @@ with edgecnn.load("digits") as classifier:
         for path in sorted(filter(is_image_name, inbox.iterdir())):
             try:
                 predictions = classifier.classify(path, top=1)
-            except ImageError as error:  # still being written, perhaps: the next round tries again
+            except ImageError as error:  # perhaps still being written: the next round retries
                 print(error, file=sys.stderr)
                 continue
             label = predictions[0].label if classifier.knows(predictions) else "unknown"

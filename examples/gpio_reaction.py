@@ -1,6 +1,6 @@
-"""Light a lamp while the camera sees one thing: python gpio_reaction.py LABEL [PIN] [SOURCE] [FRAMES].
+"""Light a lamp while the camera sees one class: python gpio_reaction.py LABEL [PIN] [SOURCE] [FRAMES].
 
-On a Raspberry Pi: pip install gpiozero lgpio. Elsewhere GPIOZERO_PIN_FACTORY=mock makes pins of thin air.
+On a Raspberry Pi: pip install gpiozero lgpio. Elsewhere GPIOZERO_PIN_FACTORY=mock simulates the pins.
 """
 
 import sys
@@ -13,7 +13,7 @@ label, pin, source, frames = sys.argv[1:] + ["", "17", "auto", "0"][len(sys.argv
 
 
 class Lamp(edgecnn.Sink):
-    """Is on while the label that is shown, which does not flicker, is the one."""
+    """Switches the lamp on while the smoothed answer is the label."""
 
     def show(self, result, stats):
         if lamp.is_lit != (result.shown == label):

@@ -1,4 +1,4 @@
-"""A camera of your own, here a slow turn around one photo: python own_camera.py PHOTO [FRAMES]."""
+"""A camera of your own, here a photo that rotates: python own_camera.py PHOTO [FRAMES]."""
 
 import sys
 import time
@@ -10,10 +10,10 @@ from edgecnn.image.file import read_image
 
 
 class Turntable(edgecnn.Camera):
-    live = False  # it waits for us, so no frame is dropped
+    live = False  # it waits for the loop, so no frame is dropped
 
     def __init__(self, photo: str) -> None:
-        self.name, self.photo, self.index = f"{photo}, turning", read_image(photo), 0
+        self.name, self.photo, self.index = f"{photo}, rotating", read_image(photo), 0
 
     def read(self) -> edgecnn.Frame:
         height, width = self.photo.shape[:2]

@@ -1,4 +1,4 @@
-"""Classify a camera's images in a loop of your own: python own_loop.py [SOURCE] [FRAMES]."""
+"""Classify the frames of a camera in a loop of your own: python own_loop.py [SOURCE] [FRAMES]."""
 
 import sys
 from itertools import islice
