@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # The texts that are checked.
 CHECKED = ["benchmarks", "edgecnn", "train/edgecnn_train"]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # What is not written, and what is written instead.
 PHRASES = {
     r"(hold|holds|held|holding) (\S+ ){0,3}against": "compare with",
@@ -70,6 +71,12 @@ def test_texts_have_no_unwanted_phrases(folder):
         for number, text in texts(path)
         if (phrase := found_in(text))
     ]
+    assert not found, f"{found}; write instead: {PHRASES}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_pages_have_no_unwanted_phrases(page):
+    found = [phrase for part in page.read_text("utf-8").split("\n\n") if (phrase := found_in(part))]
     assert not found, f"{found}; write instead: {PHRASES}"
 
 
