@@ -73,7 +73,8 @@ if TYPE_CHECKING:
     from edgecnn.frame import Frame, Prediction, Result, Steady, Timings
     from edgecnn.live.command import Command, CommandSource
     from edgecnn.live.loop import run
-    from edgecnn.live.sink import Sink, register_sink
+    from edgecnn.live.sink import Sink
+    from edgecnn.live.sink.table import register_sink
     from edgecnn.live.stats import Stats, Summary
 
 # OpenCV reads this once, when it is imported.
@@ -133,7 +134,7 @@ _HOMES = {
     "open_camera": "edgecnn.camera",
     "register_camera": "edgecnn.camera",
     "register_engine": "edgecnn.engine",
-    "register_sink": "edgecnn.live.sink",
+    "register_sink": "edgecnn.live.sink.table",
     "run": "edgecnn.live.loop",
     # By name alone: the runtime never imports the trainer, which says what it lacks without its extra.
     "train": "edgecnn_train.training",

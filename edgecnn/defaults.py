@@ -1,4 +1,4 @@
-"""The version, and what a command uses where nothing is said."""
+"""The version, and defaults that several rooms share."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def unregister():
     """Remove the cameras, engines and sinks that a test registers."""
     from edgecnn.camera import CAMERAS
     from edgecnn.engine import ENGINES
-    from edgecnn.live.sink import SINKS
+    from edgecnn.live.sink.table import SINKS
 
     yield
     for table in (CAMERAS, ENGINES, SINKS):

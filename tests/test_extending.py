@@ -155,7 +155,7 @@ except SystemExit:
     pass
 from edgecnn.camera import CAMERAS
 from edgecnn.engine import ENGINES
-from edgecnn.live.sink import SINKS
+from edgecnn.live.sink.table import SINKS
 print("READ", [table.complete for table in (CAMERAS, ENGINES, SINKS)])"""
     ran = python(site=site, code=code)
     assert ran.stdout.rstrip().endswith("READ [False, False, False]"), ran.stderr

@@ -218,5 +218,8 @@ def _open(source: str, mode: Mode) -> Camera:
         factory = load_factory(entry.factory)
     except ImportError as error:
         raise CameraError(f"{mask_secrets(source)}: its camera can't be imported: {error}") from error
-    camera: Camera = factory(source, mode)
+    try:
+        camera: Camera = factory(source, mode)
+    except ImportError as error:
+        raise CameraError(f"{mask_secrets(source)}: its camera needs a library: {error}") from error
     return camera

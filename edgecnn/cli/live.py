@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import typer
 
 from edgecnn.classify.opening import open_classifier
-from edgecnn.classify.smooth import MOST_HOLD, MOST_SMOOTH
+from edgecnn.classify.smooth import HOLD, MOST_HOLD, MOST_SMOOTH, SMOOTH
 from edgecnn.cli.command import command, make_app
 from edgecnn.cli.live_print import print_summary
 from edgecnn.cli.options.camera import CameraOptions
@@ -43,7 +43,7 @@ class SmoothingOptions:
             min=0,
             max=MOST_SMOOTH,
             metavar="A",
-            show_default="0.4 for cameras, 0 for files",
+            show_default=f"{SMOOTH:g} for cameras, 0 for files",
         ),
     ] = None
     hold: Annotated[
@@ -53,7 +53,7 @@ class SmoothingOptions:
             min=1,
             max=MOST_HOLD,
             metavar="N",
-            show_default="4 for cameras, 1 for files",
+            show_default=f"{HOLD} for cameras, 1 for files",
         ),
     ] = None
 

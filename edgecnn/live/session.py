@@ -18,7 +18,7 @@ from edgecnn.image.file import UPLOAD_MEGAPIXELS
 from edgecnn.io.address import mask_secrets
 from edgecnn.io.quiet import say
 from edgecnn.live.signals import StoppedEarly, stop_on_signals
-from edgecnn.live.sink import SINKS, open_sink, parse_sink
+from edgecnn.live.sink.table import SINKS, open_sink, parse_sink
 from edgecnn.live.sink.web.listen import Listen
 
 if TYPE_CHECKING:

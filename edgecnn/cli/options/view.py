@@ -12,7 +12,7 @@ from edgecnn.defaults import MAX_MEGAPIXELS
 from edgecnn.errors import OptionError
 from edgecnn.image.file import UPLOAD_MEGAPIXELS
 from edgecnn.live.session import Show
-from edgecnn.live.sink import parse_sink
+from edgecnn.live.sink.table import parse_sink
 from edgecnn.live.sink.web.listen import Listen
 
 

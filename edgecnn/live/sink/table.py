@@ -1,54 +1,115 @@
-"""Results as a table in a CSV file, one row a frame, for spreadsheets."""
+"""The table of sinks. A shipped sink is a module and a row here; its module is imported when it is opened."""
 
 from __future__ import annotations
 
-import csv
-import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from edgecnn.io.printable import printable
-from edgecnn.live.sink.lines import LineSink
+from edgecnn.errors import OptionError, OutputError
+from edgecnn.plugins import PluginTable, load_factory
 
 if TYPE_CHECKING:
-    import threading
+    from collections.abc import Mapping
 
-    from edgecnn.frame import Result
-
-COLUMNS = (
-    "time", "source", "frame", "label", "score", "frame_label", "frame_score",
-    "preprocess_ms", "inference_ms", "decode_ms", "age_ms", "truth",
-)  # fmt: skip
+    from edgecnn.live.sink import Sink
+    from edgecnn.plugins import Factory
 
 
-class CsvSink(LineSink):
-    """Adds a row for each result: the label that is shown, and the frame's own.
+class SinkEntry(NamedTuple):
+    """A row of the table of sinks.
 
-    `score` is that of the best class by averaged scores, or by the frame's own without smoothing. CSV can't
-    escape control characters, so they become visible signs. `-` is stdout. An existing file grows; see
-    `LineFile` for a full disk.
+    Attributes
+    ----------
+    factory
+        The class, or `module:name` of it; `open_sink` says what it is called with.
+    option
+        The field of `edgecnn.live.session.Live` that switches it on: its value is the sink's argument, except
+        that `show` chooses a view by its name. None for one that `--sink NAME[:ARG]` switches on.
     """
 
-    takes = ("stop",)
+    factory: Factory
+    option: str | None = None
 
-    def __init__(self, path: str, stop: threading.Event | None = None) -> None:
-        super().__init__(path, ",".join(COLUMNS), stop)
 
-    def line(self, result: Result) -> str:
-        """Return the row."""
-        frame, timings = result.frame, result.timings
-        row = io.StringIO()
-        csv.writer(row, lineterminator="").writerow(
-            [
-                frame.wall_time().isoformat(timespec="milliseconds"),
-                printable(frame.source),
-                frame.index,
-                printable(result.shown),
-                f"{result.ranking[0].score:.6f}",
-                printable(result.label),
-                f"{result.predictions[0].score:.6f}",
-                *(f"{ms:.4f}" for ms in (timings.preprocess_ms, timings.inference_ms, timings.decode_ms)),
-                f"{result.age_ms:.3f}",
-                printable(frame.truth or ""),
-            ]
-        )
-        return row.getvalue()
+# In this order they are opened.
+SINKS = PluginTable(
+    "sink",
+    {
+        "jsonl": SinkEntry("edgecnn.live.sink.jsonl:JsonlSink", "jsonl"),
+        "csv": SinkEntry("edgecnn.live.sink.csv_file:CsvSink", "csv"),
+        "record": SinkEntry("edgecnn.live.sink.video:VideoSink", "record"),
+        "window": SinkEntry("edgecnn.live.sink.window:WindowSink", "show"),
+        "terminal": SinkEntry("edgecnn.live.sink.terminal:TerminalSink", "show"),
+        "web": SinkEntry("edgecnn.live.sink.web.server:WebSink", "show"),
+    },
+    lambda _, factory: SinkEntry(factory),
+)
+
+
+def register_sink(name: str, factory: Factory) -> None:
+    """Add a sink for this process; the entry points `edgecnn.sinks` add them for every one.
+
+    Parameters
+    ----------
+    name
+        What chooses it: `--sink NAME` or `--sink NAME:ARG`.
+    factory
+        The class, or `module:name` of it: called with the text behind the colon, "" for none, and by keyword
+        with what it `takes`, it returns an open `Sink` or raises OutputError.
+
+    Raises
+    ------
+    OptionError
+        For the name of a sink that ships.
+    """
+    SINKS.add(name, SinkEntry(factory))
+
+
+def parse_sink(text: str) -> tuple[str, str]:
+    """Return the name and the argument of `NAME[:ARG]`.
+
+    Raises OptionError for a name that is neither registered nor installed, or that has its own option.
+    """
+    name, _, argument = text.partition(":")
+    entry = SINKS.find(name)
+    if entry is None:
+        added = ", ".join(SINKS.added())
+        choose = f"choose {added}" if added else f"none is installed (by an entry point of {SINKS.group})"
+        raise OptionError(f"no sink {name[:60]!r}: {choose}")
+    if entry.option is not None:
+        own = f"--show {name}" if entry.option == "show" else f"--{entry.option}"
+        raise OptionError(f"the sink {name!r} has its own option: {own}")
+    return name, argument
+
+
+def open_sink(name: str, argument: str | None, known: Mapping[str, Any]) -> Sink:
+    """Open a sink of the table.
+
+    Parameters
+    ----------
+    argument
+        The text that it gets first, such as a path; None for a view, which gets none.
+    known
+        The facts of a run, some of which the sink's class `takes`: `console` (rich's), `stop` (the
+        event that ends the run), `live` (whether the camera is), `fps` (frames a second that were asked for,
+        or that a file has, else None), `model` (its name), `background` (of transparent images), and the
+        options `overlay`, `listen` and `upload_megapixels`.
+
+    Raises
+    ------
+    OptionError
+        For an unknown name, or a class that `takes` an unknown fact.
+    OutputError
+        Where it can't be opened.
+    """
+    entry = SINKS.find(name)
+    if entry is None:
+        raise OptionError(f"no sink {name!r}: choose {', '.join(SINKS)}")
+    try:
+        factory = load_factory(entry.factory)
+    except ImportError as error:
+        raise OutputError(f"the sink {name!r} can't be imported: {error}") from error
+    takes = getattr(factory, "takes", ())
+    if missing := [key for key in takes if key not in known]:
+        raise OptionError(f"the sink {name!r} takes {missing[0]!r}, expected some of {', '.join(known)}")
+    sink: Sink = factory(*(() if argument is None else (argument,)), **{key: known[key] for key in takes})
+    return sink

@@ -17,10 +17,11 @@ from rich.console import Console
 from edgecnn.errors import OutputError
 from edgecnn.frame import Box, Frame, Prediction, Result, Steady, Timings
 from edgecnn.live.command import Pause, Quit, Save, Switch
-from edgecnn.live.sink import lines, open_sink
+from edgecnn.live.sink import lines
+from edgecnn.live.sink.csv_file import CsvSink
 from edgecnn.live.sink.jsonl import JsonlSink
 from edgecnn.live.sink.keys import HELP
-from edgecnn.live.sink.table import CsvSink
+from edgecnn.live.sink.table import open_sink
 from edgecnn.live.sink.terminal import TerminalSink, plain_line
 from edgecnn.live.sink.window import annotate, why_no_window
 from edgecnn.live.stats import Stats
