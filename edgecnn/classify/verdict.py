@@ -1,4 +1,7 @@
-"""The rule of `unknown`: which scores are an answer. A single result and a smoothed stream share it."""
+"""The rule of `unknown`: which scores are an answer.
+
+`knows` decides single results. The smoothers ask its parts, with some slack, so that answers do not flicker.
+"""
 
 from __future__ import annotations
 

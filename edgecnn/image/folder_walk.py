@@ -11,6 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from edgecnn.bundle.manifest import MANIFEST
 from edgecnn.errors import DataError
 from edgecnn.image.names import PEEK_BYTES, is_junk
 from edgecnn.io.moving import MARK
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 # Files or rows: ImageNet has 1.4 million. Each takes some hundred bytes of memory.
 MOST_ITEMS = 2_000_000
-_MANIFEST, _MOST_MANIFEST = "bundle.json", 16 << 20
+_MOST_MANIFEST = 16 << 20
 # TensorBoard's logs have no mark file.
 _LOG = "events.out.tfevents."
 _NAMED = 3
@@ -175,10 +176,10 @@ def _is_own(path: str, found: _Listing) -> bool:
         return True
     if found.files and all(name.startswith(_LOG) for name in found.files):
         return True
-    if _MANIFEST not in found.files:
+    if MANIFEST not in found.files:
         return False
     try:
-        manifest = json.loads(read_regular(f"{path}/{_MANIFEST}", _MOST_MANIFEST, remember=False))
+        manifest = json.loads(read_regular(f"{path}/{MANIFEST}", _MOST_MANIFEST, remember=False))
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(manifest, dict) and {"format", "labels", "variants"} <= manifest.keys()
