@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +58,7 @@ class Eye:
         own = self.classifier.model.input
         if self.side == own.width and method is None:
             return self.classifier.classify(photo, 1)[0].index
-        spec = replace(own, width=self.side, height=self.side, resize=method or own.resize)
+        spec = own._replace(width=self.side, height=self.side, resize=method or own.resize)
         seen = Preprocessor(spec, self.classifier.model.file.inputs[0]).pixels(photo)
         if spec.color == "rgb":
             seen = cv2.cvtColor(seen, cv2.COLOR_RGB2BGR)

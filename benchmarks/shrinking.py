@@ -28,7 +28,7 @@ import numpy as np
 
 import edgecnn
 from edgecnn.bench import bench_frames
-from edgecnn.bundle.convention import InputSpec
+from edgecnn.bundle.input_spec import InputSpec
 from edgecnn.dataset import open_source
 from edgecnn.evaluation.evaluate import select
 from edgecnn.image.preprocess import Preprocessor
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edgecnn.bundle.convention import Resize
+    from edgecnn.bundle.input_spec import Resize
     from edgecnn.classify.classifier import Classifier
 
     Pixels = NDArray[np.uint8]

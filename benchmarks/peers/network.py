@@ -84,7 +84,7 @@ class Network:
         self, dtype: Literal["float32", "uint8", "int8"], layout: Literal["nhwc", "nchw"] = "nhwc"
     ) -> Preprocessor:
         """Return edgecnn's own preprocessing into a tensor of that kind; integers have the scale 1/255."""
-        from edgecnn.bundle.convention import InputSpec
+        from edgecnn.bundle.input_spec import InputSpec
         from edgecnn.image.preprocess import Preprocessor
         from edgecnn.tflite.file import Tensor
 

@@ -13,7 +13,7 @@ import json
 import shutil
 import sys
 import tempfile
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from benchmarks.peers import images as image_sets
 from benchmarks.peers.network import Network
 from edgecnn.bench import bench_frames
 from edgecnn.bundle.bundle import open_model
-from edgecnn.bundle.convention import Given, InputSpec
+from edgecnn.bundle.input_spec import Given, InputSpec
 from edgecnn.classify.loader import load
 from edgecnn.exchange.exporting import to_integers
 from edgecnn.image.preprocess import Preprocessor
@@ -129,7 +129,7 @@ def _fill(name: str, source: Source, folder: Path, key: str) -> None:
         name=name,
         title=source.title,
         bundle=source.bundle,
-        spec=asdict(spec),
+        spec=spec._asdict(),
         classes=len(labels),
         macs=int8.file.macs,
         calibrated_on=calibrated_on,
@@ -147,7 +147,7 @@ def _shrunk(spec: InputSpec, frames: list[NDArray[np.uint8]]) -> NDArray[np.uint
     shape = (1, spec.height, spec.width, channels)
     # Exactly the pixels: 0 to 255 into uint8.
     plain = Preprocessor(
-        replace(spec, value_range=(0.0, 1.0)), Tensor("image", shape, "uint8", 1 / 255, 0, 1)
+        spec._replace(value_range=(0.0, 1.0)), Tensor("image", shape, "uint8", 1 / 255, 0, 1)
     )
     return np.concatenate([plain(frame).copy() for frame in frames]).astype(np.uint8)
 

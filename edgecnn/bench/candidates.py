@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from edgecnn.bench import Candidate
     from edgecnn.bench.cold_start import Opening
     from edgecnn.bundle.bundle import Bundle
-    from edgecnn.bundle.convention import Given
+    from edgecnn.bundle.input_spec import Given
     from edgecnn.classify.classifier import Classifier
     from edgecnn.dataset import LayoutName
 
@@ -136,7 +136,7 @@ def _enter(
 def _variants(asked: Asked) -> list[_Named]:
     """Return the variant to judge, then the others. Raises OptionError."""
     from edgecnn.bundle.bundle import find, read_bundle
-    from edgecnn.bundle.convention import Given
+    from edgecnn.bundle.input_spec import Given
 
     given = asked.given or Given()
     path = find(asked.model)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any  # noqa: E402
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edgecnn.bundle.convention import Given
+    from edgecnn.bundle.input_spec import Given
 
 # Imports from a Raspberry Pi's cold SD card are slow.
 TIMEOUT_S = 120.0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from edgecnn.bench.compare import Entrant, accuracy
 from edgecnn.bundle.bundle import find
-from edgecnn.bundle.convention import Given
+from edgecnn.bundle.input_spec import Given
 from edgecnn.errors import OptionError
 from edgecnn.evaluation.evaluate import match_labels
 from edgecnn.evaluation.session import evaluate_on, open_data, open_variants

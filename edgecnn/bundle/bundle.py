@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from edgecnn.bundle.classifier_file import as_classifier, image_shape, is_open
 from edgecnn.bundle.confidence import Confidence
-from edgecnn.bundle.convention import Convention, Given, InputSpec
+from edgecnn.bundle.input_spec import Convention, Given, InputSpec
 from edgecnn.bundle.manifest import (
     COMPILED,
     FORMAT,
@@ -27,7 +27,7 @@ from edgecnn.bundle.manifest import (
 )
 from edgecnn.bundle.scores import Found, Scores, scores_notice
 from edgecnn.bundle.search import bundle_folders, find, look_for_bundles, search_path
-from edgecnn.bundle.usage import Usage, check_labels, must_say, scores_of, usage_of_file
+from edgecnn.bundle.usage import Usage, check_labels, must_say, scores_of
 from edgecnn.errors import BundleError, ModelError
 from edgecnn.io.printable import printable
 from edgecnn.io.regular import read_regular
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import os
     from pathlib import Path
 
-    from edgecnn.bundle.convention import Range
+    from edgecnn.bundle.input_spec import Range
     from edgecnn.tflite.file import Tensor
 
 __all__ = [
@@ -243,6 +243,8 @@ def open_model(
         return _open_variant(name_or_path, variant, given)
     path = find(name_or_path)
     if not path.is_dir():
+        from edgecnn.bundle.bare_file import usage_of_file  # a bundle does not need it
+
         file = read_tflite(data := read_file(path), str(path))
         use = usage_of_file(file, str(path), given, path.parent)
         # Without an Edge TPU there is no need to look for labels first.

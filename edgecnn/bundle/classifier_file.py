@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from edgecnn.errors import ModelError
@@ -87,7 +86,7 @@ def as_classifier(
             "[1, height, width, 1 or 3], [1, 1 or 3, height, width], or a square grey image without channels"
             + _other_size(image.shape, size)
         )
-    chosen = replace(_pick(file, source, output), inputs=(image,))
+    chosen = _pick(file, source, output)._replace(inputs=(image,))
     scores = chosen.outputs[0]
     if not scores.shape or scores.size != max(scores.shape) or scores.size < 1:
         raise ModelError(
@@ -165,8 +164,8 @@ def _pick(file: TfliteFile, source: str, output: str | None) -> TfliteFile:
             f"{source} has no output {output!r}: it has {_outputs(file)}; choose by --output NAME"
         )
     place = places[0]
-    return replace(
-        file, outputs=(file.outputs[place],), output_places=(file.output_places[place],), output=place
+    return file._replace(
+        outputs=(file.outputs[place],), output_places=(file.output_places[place],), output=place
     )
 
 

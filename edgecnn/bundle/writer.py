@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from edgecnn.bundle.convention import InputSpec
+    from edgecnn.bundle.input_spec import InputSpec
     from edgecnn.bundle.manifest import Manifest
 
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Protocol
 from edgecnn.camera.table import CAMERAS as CAMERAS
 from edgecnn.camera.table import describe_sources as describe_sources
 from edgecnn.camera.table import find_camera
-from edgecnn.camera.table import is_video_file as is_video_file
 from edgecnn.camera.table import real_cameras as real_cameras
 from edgecnn.camera.table import register_camera as register_camera
 from edgecnn.errors import CameraError
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
-    from edgecnn.bundle.convention import Background
+    from edgecnn.bundle.input_spec import Background
     from edgecnn.frame import Frame
 
 __all__ = [
@@ -39,16 +38,16 @@ __all__ = [
     "open_camera",
     "open_guarded",
     "open_recovering",
-    "paths",
     "real_cameras",
     "register_camera",
     "split_sources",
     "synthetic",
     "v4l2",
+    "video",
 ]
 
 # How a source begins that follows the query of a URL, and has no name of a camera.
-_ADDRESS_OR_PATH = re.compile(r"\s*([a-z][a-z0-9+.-]*://|[./~])", re.IGNORECASE)
+_ADDRESS_OR_PATH = r"(?i)\s*([a-z][a-z0-9+.-]*://|[./~])"
 
 STALL_S = 5.0
 # A sensor takes a while to start, and a network to answer.
@@ -149,7 +148,7 @@ def split_sources(text: str) -> list[str]:
 def _begins_source(text: str) -> bool:
     name = re.split(r"[:\s]", text.strip(), maxsplit=1)[0].lower()
     named = (key for key, entry in CAMERAS.items() if entry.matches is None)
-    return _ADDRESS_OR_PATH.match(text) is not None or name in ("auto", *named)
+    return re.match(_ADDRESS_OR_PATH, text) is not None or name in ("auto", *named)
 
 
 def open_camera(sources: str, mode: Mode | None = None) -> Camera:

@@ -6,11 +6,10 @@ import importlib.util
 import os
 import re
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from edgecnn.camera.devices import is_device, is_pattern, video_devices
-from edgecnn.image.names import VIDEO_EXTENSIONS
+from edgecnn.image.names import is_video_file
 from edgecnn.machine.board import describe_board
 from edgecnn.plugins import PluginTable
 
@@ -54,18 +53,13 @@ def _is_raspberry_pi() -> bool:
     return "Raspberry Pi" in (describe_board().model or "")
 
 
-def is_video_file(path: Path) -> bool:
-    """Whether a file is read frame by frame, judged by its name."""
-    return path.suffix.lower() in VIDEO_EXTENSIONS and not os.path.isdir(path)  # noqa: PTH112
-
-
 # pathlib's `exists` raises where a folder may not be entered.
 def _is_file_or_folder(source: str) -> bool:
     return is_pattern(source) or os.path.exists(source)  # noqa: PTH110
 
 
 def _is_video(source: str) -> bool:
-    is_file = is_video_file(Path(source)) and os.path.exists(source)  # noqa: PTH110
+    is_file = is_video_file(source) and os.path.exists(source)  # noqa: PTH110
     return is_file or is_device(source) or "://" in source
 
 

@@ -11,7 +11,7 @@ import math
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from edgecnn.bundle.bundle import COMPILED, open_model
-from edgecnn.bundle.convention import Given
+from edgecnn.bundle.input_spec import Given
 from edgecnn.bundle.scores import ASK_FOR_SCORES, scores_notice, scores_of_outputs
 from edgecnn.bundle.usage import remember_scores, remembered_scores
 from edgecnn.classify.classifier import Classifier
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import os
 
     from edgecnn.bundle.bundle import Bundle, Model
-    from edgecnn.bundle.convention import Color, Fit, Range
+    from edgecnn.bundle.input_spec import Color, Fit, Range
     from edgecnn.bundle.scores import Scores
     from edgecnn.engine import Engine
 

@@ -10,7 +10,7 @@ from edgecnn.io.quiet import say
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from edgecnn.bundle.convention import Given
+    from edgecnn.bundle.input_spec import Given
     from edgecnn.classify.classifier import Classifier
 
 
@@ -32,7 +32,7 @@ def open_classifier(
     """
     import cv2
 
-    from edgecnn.bundle.convention import Given
+    from edgecnn.bundle.input_spec import Given
     from edgecnn.classify.loader import load
 
     given = given or Given()

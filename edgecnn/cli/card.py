@@ -53,7 +53,8 @@ def print_card(card: str, console: Console) -> None:
 def describe_bundle(bundle: Bundle) -> list[str]:
     """Describe a bundle without a card, a line for each fact: its input and its answers."""
     from edgecnn.bundle.bundle import bundle_usage
-    from edgecnn.bundle.convention import Given, show_ranges
+    from edgecnn.bundle.convention import show_ranges
+    from edgecnn.bundle.input_spec import Given
 
     spec, labels = bundle.input, bundle.labels
     imported = bundle.manifest.document.get("imported")

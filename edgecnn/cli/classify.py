@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
 from edgecnn.cli.command import command, make_app
 from edgecnn.cli.options.model import BareFileOptions, EngineOptions, ModelOptions, ThresholdOption
+from edgecnn.cli.takes import options
 from edgecnn.errors import AnswerError
 from edgecnn.io.json_text import to_json
 from edgecnn.io.printable import echo, printable
 from edgecnn.io.quiet import say
 
 if TYPE_CHECKING:
-    from edgecnn.frame import Result
+    from collections.abc import Iterator
+
+    from edgecnn.errors import EdgeCnnError
+    from edgecnn.frame import Frame, Result
 
 app = make_app()
 
@@ -25,7 +28,7 @@ EXAMPLES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@options
 class LabelOptions:
     """How scores become answers."""
 
@@ -56,9 +59,10 @@ def classify(
     label is `unknown`. A file that can't be read is a line on stderr; the others are classified, and the exit
     code is 1.
     """
-    from edgecnn.camera.paths import read_frames
     from edgecnn.classify.advice import is_strange, other_models
     from edgecnn.classify.opening import open_classifier
+    from edgecnn.image.names import is_video_file
+    from edgecnn.image.paths import read_images
 
     failed = strange = False
     fits = 0
@@ -67,7 +71,14 @@ def classify(
     )
     with opened as classifier:
         for path in paths:
-            for frame in read_frames(path, classifier.least_side, classifier.model.input.background):
+            frames: Iterator[Frame | EdgeCnnError]
+            if is_video_file(path):
+                from edgecnn.camera.video import read_video  # images need no cameras
+
+                frames = read_video(path)
+            else:
+                frames = read_images(path, classifier.least_side, classifier.model.input.background)
+            for frame in frames:
                 if isinstance(frame, Exception):
                     failed = True
                     say(str(frame))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
 from edgecnn.cli.command import command, make_app
 from edgecnn.cli.options.output import JsonOption
+from edgecnn.cli.takes import options
 from edgecnn.io.json_text import to_json
 from edgecnn.io.output import exit_on_interrupt
 from edgecnn.io.printable import open_console
@@ -26,7 +26,7 @@ EXAMPLES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@options
 class CompilerOptions:
     """How the compiled file is made."""
 

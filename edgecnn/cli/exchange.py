@@ -43,8 +43,8 @@ def import_model(
     """
     import os
 
+    from edgecnn.bundle.bare_file import usage_of_file
     from edgecnn.bundle.convention import show_ranges
-    from edgecnn.bundle.usage import usage_of_file
     from edgecnn.exchange.importing import import_model as run
     from edgecnn.io.quiet import say
     from edgecnn.tflite.file import read_tflite

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
@@ -14,6 +13,7 @@ from edgecnn.cli.live_print import print_summary
 from edgecnn.cli.options.camera import CameraOptions
 from edgecnn.cli.options.model import BareFileOptions, EngineOptions, ModelOptions, ThresholdOption
 from edgecnn.cli.options.view import RecordOptions, ViewOptions
+from edgecnn.cli.takes import options
 from edgecnn.live.session import Live, run_live
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ EXAMPLES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@options
 class SmoothingOptions:
     """How scores become answers."""
 
@@ -58,7 +58,7 @@ class SmoothingOptions:
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
+@options
 class LimitOptions:
     """When the run ends."""
 

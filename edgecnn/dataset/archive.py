@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edgecnn.bundle.convention import Background
+    from edgecnn.bundle.input_spec import Background
     from edgecnn.dataset.layout import LayoutName
 
 # No image of this size compresses better; zeros do, to a thousandth.

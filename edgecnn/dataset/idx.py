@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edgecnn.bundle.convention import Background
+    from edgecnn.bundle.input_spec import Background
 
 # Of all files of a dataset: they are kept in memory. The largest of EMNIST has 638 million.
 MOST_BYTES = 700_000_000

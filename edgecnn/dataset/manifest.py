@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edgecnn.bundle.convention import Background
+    from edgecnn.bundle.input_spec import Background
 
 # Limits of a line and its columns: a file without a line end would be read whole.
 MOST_LINE, MOST_COLUMNS = 1 << 20, 100

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -294,7 +293,7 @@ def _common(classifiers: Mapping[str, Classifier]) -> Classifier:
     ranges: Any = {"value_range": spec.value_range, "channel_ranges": spec.channel_ranges}
     for other in rest:
         # How pixels are quantized may differ between variants; which pixels they see may not.
-        if replace(other.model.input, **ranges) != spec or other.labels != first.labels:
+        if other.model.input._replace(**ranges) != spec or other.labels != first.labels:
             names = f"{first.model.name} {first.model.variant} and {other.model.name} {other.model.variant}"
             raise ModelError(f"{names} differ in their input or labels: evaluate them separately")
     return first

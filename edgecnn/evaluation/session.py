@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import ExitStack
 
-    from edgecnn.bundle.convention import Given
+    from edgecnn.bundle.input_spec import Given
     from edgecnn.classify.classifier import Classifier
     from edgecnn.dataset import LayoutName, Source
     from edgecnn.evaluation.result import Evaluation

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edgecnn.bundle.bundle import Model
-    from edgecnn.bundle.convention import InputSpec
+    from edgecnn.bundle.input_spec import InputSpec
     from edgecnn.tflite.file import TfliteFile
 
 # The difference of uint8 and int8 for the same real value, and of their zero points.

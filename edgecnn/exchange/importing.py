@@ -20,7 +20,7 @@ from edgecnn.errors import ModelError, OptionError, OutputError
 from edgecnn.tflite.file import read_tflite
 
 if TYPE_CHECKING:
-    from edgecnn.bundle.convention import Given
+    from edgecnn.bundle.input_spec import Given
 
 _HINT = "choose another --name"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

@@ -8,9 +8,10 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from edgecnn.bundle.bare_file import usage_of_file
 from edgecnn.bundle.bundle import Bundle, bundle_usage
-from edgecnn.bundle.convention import Given
-from edgecnn.bundle.usage import Usage, remembered_scores, usage_of_file
+from edgecnn.bundle.input_spec import Given
+from edgecnn.bundle.usage import Usage, remembered_scores
 from edgecnn.coral.operators import check_edge_tpu
 from edgecnn.errors import ModelError
 from edgecnn.tflite.arena import arena_bytes

@@ -8,6 +8,7 @@ __all__ = [
     "header",
     "input",
     "names",
+    "paths",
     "preprocess",
     "shrink",
     "snapshot",

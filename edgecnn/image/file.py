@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edgecnn.bundle.convention import Background
+    from edgecnn.bundle.input_spec import Background
     from edgecnn.image.worker import ImageWorker
 
 # A JPEG of 200 megapixels has about 80 MB, a TIFF of 40 megapixels with 16 bits a channel 240.

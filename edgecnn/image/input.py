@@ -17,7 +17,7 @@ from edgecnn.image.transparency import upright
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edgecnn.bundle.convention import Background
+    from edgecnn.bundle.input_spec import Background
 
 _ORIENTATION = 0x0112  # EXIF's tag
 

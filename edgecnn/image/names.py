@@ -64,6 +64,11 @@ def is_image_name(name: str | os.PathLike[str]) -> bool:
     return ending(os.fspath(name)) in EXTENSIONS
 
 
+def is_video_file(path: str) -> bool:
+    """Whether a file is read frame by frame, judged by its name."""
+    return ending(path) in VIDEO_EXTENSIONS and not os.path.isdir(path)  # noqa: PTH112 - as `ending`
+
+
 def ending(name: str) -> str:
     """Return a name's ending in lower case with its dot, or ""."""
     return os.path.splitext(name)[1].lower()  # noqa: PTH122 - creating a path for each of millions of names is slow

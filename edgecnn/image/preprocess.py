@@ -17,7 +17,7 @@ from edgecnn.tflite.quant import pixel_table
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edgecnn.bundle.convention import InputSpec
+    from edgecnn.bundle.input_spec import InputSpec
     from edgecnn.frame import Frame
     from edgecnn.tflite.file import Tensor
 

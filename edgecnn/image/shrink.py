@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edgecnn.bundle.convention import Resize
+    from edgecnn.bundle.input_spec import Resize
 
 # `halved` depends on the pixels of a side for one pixel of the model. From ten on, 4×4 samples take less time
 # than every pixel; they are at most five pixels apart, and taken from five rows or more: fetching the others

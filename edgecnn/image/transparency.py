@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edgecnn.bundle.convention import Background
+    from edgecnn.bundle.input_spec import Background
     from edgecnn.image.header import Alpha
 
 _LEVELS: dict[Background, int] = {"white": 255, "black": 0, "gray": 128}

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edgecnn.bundle.convention import Background
+    from edgecnn.bundle.input_spec import Background
 
 # Importing Python and OpenCV from a Raspberry Pi's cold SD card is slow.
 START_S = 60.0

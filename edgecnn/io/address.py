@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MASK = "***"
+# Patterns are texts, compiled where they are used: a run without addresses needs none of them.
 # A user and a password in front of a host, without a scheme.
-_NO_SCHEME = re.compile(r"(?<![^\s,'\"(])[^\s/@:,'\"(]+:[^\s/@]+(?=@[\w\[])")
+_NO_SCHEME = r"(?<![^\s,'\"(])[^\s/@:,'\"(]+:[^\s/@]+(?=@[\w\[])"
 # An address that was treated as a path has lost a slash.
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://|\b(https?|rtsps?|rtmps?|srt|ftp):/", re.IGNORECASE)
+_SCHEME = r"(?i)[a-z][a-z0-9+.-]*://|\b(https?|rtsps?|rtmps?|srt|ftp):/"
 # A host, perhaps with its port, and no user before it.
-_PLAIN_HOST = re.compile(r"(\[[^\s\]/@]*\]|[^\s:/?#@]*)(:\d{1,5})?:?(?=[/?#\s,;)\]'\"`]|$)")
+_PLAIN_HOST = r"(\[[^\s\]/@]*\]|[^\s:/?#@]*)(:\d{1,5})?:?(?=[/?#\s,;)\]'\"`]|$)"
 # A password that was not percent-encoded may hold any character: all up to the last `@` counts as part of it,
 # and up to the next one where it has spaces.
-_USER = re.compile(r"((?:(?!://)\S)*)@|([^@\n]*)@")
+_USER = r"((?:(?!://)\S)*)@|([^@\n]*)@"
 # Also in paths: some recorders want `/user=admin&password=…`.
-_PAIR = re.compile(r"(?<=[?&#/;])([^\s=?&#/]+)=([^\s?&#]*)")
-_SECRET = re.compile(
-    r"pas|pwd|pw$|psk|user|usr|login|account|token|key|secret|auth|sig|cred|sess|sid$|jwt|code$|otp|pin$",
-    re.IGNORECASE,
+_PAIR = r"(?<=[?&#/;])([^\s=?&#/]+)=([^\s?&#]*)"
+_SENSITIVE = (
+    r"(?i)pas|pwd|pw$|psk|user|usr|login|account|token|key|secret|auth|sig|cred|sess|sid$|jwt|code$|otp|pin$"
 )
 _PUNCTUATION = ":,;.)]'\"`>"
 
@@ -40,7 +40,7 @@ def mask_secrets(text: str) -> str:
     Other texts, and masked ones, stay as they are.
     """
     if "@" in text:
-        text = _NO_SCHEME.sub(_MASK, text)
+        text = re.sub(_NO_SCHEME, _MASK, text)
     if ":/" not in text:
         return text
     shown, at = [], 0
@@ -83,18 +83,18 @@ def _secrets(text: str) -> Iterator[tuple[int, int]]:
     from urllib.parse import unquote  # most runs name no URL
 
     done = 0
-    for scheme in _SCHEME.finditer(text):
+    for scheme in re.finditer(_SCHEME, text):
         if (at := scheme.end()) < done:
             continue
-        user = None if _PLAIN_HOST.match(text, at) else _USER.match(text, at)
+        user = None if re.compile(_PLAIN_HOST).match(text, at) else re.compile(_USER).match(text, at)
         if user is not None:
             yield at, user.end() - 1
             at = user.end()
         following = re.compile(r"\s|$|[a-z][a-z0-9+.-]*://", re.IGNORECASE).search(text, at)
         done = following.start() if following else len(text)
-        for pair in _PAIR.finditer(text, at, done):
+        for pair in re.compile(_PAIR).finditer(text, at, done):
             start, end = pair.span(2)
             if end == done:
                 end = start + len(pair[2].rstrip(_PUNCTUATION))
-            if start < end and _SECRET.search(unquote(pair[1])):
+            if start < end and re.search(_SENSITIVE, unquote(pair[1])):
                 yield start, end

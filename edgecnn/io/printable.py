@@ -8,6 +8,7 @@ the same width.
 from __future__ import annotations
 
 import sys
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,9 +26,14 @@ _OTHERS = (
     range(0x80, 0xA0), range(0x2028, 0x202F), range(0x2066, 0x2070), range(0xFFF9, 0xFFFC),
     range(0xD800, 0xE000),
 )  # fmt: skip
-_SIGNS = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "\N{SYMBOL FOR DELETE}"}
-_SIGNS |= {code: _REPLACEMENT for codes in _OTHERS for code in codes}
-_SIGNS_OF_TEXT = {code: sign for code, sign in _SIGNS.items() if chr(code) not in "\n\t"}
+
+
+@cache
+def _signs(kept: str = "") -> dict[int, str]:
+    """Return the sign for each control character except those kept."""
+    signs = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "\N{SYMBOL FOR DELETE}"}
+    signs |= {code: _REPLACEMENT for codes in _OTHERS for code in codes}
+    return {code: sign for code, sign in signs.items() if chr(code) not in kept}
 
 
 def printable(text: str) -> str:
@@ -35,12 +41,12 @@ def printable(text: str) -> str:
 
     Its length does not change; ordinary names are returned as they are.
     """
-    return text if text.isprintable() else text.translate(_SIGNS)
+    return text if text.isprintable() else text.translate(_signs())
 
 
 def printable_text(text: str) -> str:
     """Return a text with a visible sign for each control character except new line and tab."""
-    return text if text.isprintable() else text.translate(_SIGNS_OF_TEXT)
+    return text if text.isprintable() else text.translate(_signs("\n\t"))
 
 
 def echo(text: str, *, err: bool = False) -> None:

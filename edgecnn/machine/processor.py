@@ -7,8 +7,8 @@ and matrix multiplication (`i8mm`) on Arm. Virtual machines often hide the proce
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from edgecnn.machine.system_files import read_system_file
 
@@ -35,8 +35,7 @@ _ARM = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Processor:
+class Processor(NamedTuple):
     """A processor.
 
     Attributes

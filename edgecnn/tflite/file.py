@@ -6,7 +6,6 @@ Files are untrusted: `read_checked` comes first.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edgecnn.errors import ModelError
@@ -65,8 +64,7 @@ class Operator(NamedTuple):
     macs: int
 
 
-@dataclass(frozen=True, slots=True)
-class TfliteFile:
+class TfliteFile(NamedTuple):
     """The content of a model file. Multiplications are those of convolutions and dense layers.
 
     `input_places` and `output_places` are the places of `inputs` and `outputs` in `tensors`; `output` is the
@@ -79,13 +77,16 @@ class TfliteFile:
     outputs: tuple[Tensor, ...]
     tensors: tuple[Tensor, ...]
     graph: tuple[Operator, ...]
-    description: bytes | None = field(default=None, repr=False)
-    data: bytes = field(default=b"", repr=False)
+    description: bytes | None = None
+    data: bytes = b""
     input_places: tuple[int, ...] = ()
     output_places: tuple[int, ...] = ()
     output: int = 0
-    notes: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
+    notes: tuple[tuple[str, bytes], ...] = ()
     signature_outputs: tuple[tuple[str, int], ...] = ()
+
+    def __repr__(self) -> str:
+        return f"TfliteFile({len(self.data):,} bytes, {', '.join(self.operators)})"
 
     @property
     def metadata(self) -> Metadata:

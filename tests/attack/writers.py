@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from edgecnn.bundle.bundle import find, read_bundle
-from edgecnn.bundle.convention import Given, InputSpec
+from edgecnn.bundle.input_spec import Given, InputSpec
 from edgecnn.bundle.writer import write_models
 from edgecnn.coral.compiling import compile_bundle
 from edgecnn.exchange.importing import import_model

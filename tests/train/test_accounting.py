@@ -104,7 +104,7 @@ def test_what_keeps_it_is_not():
 def test_the_families_are_those_without_batch_normalization():
     import keras
 
-    from edgecnn.bundle.convention import InputSpec
+    from edgecnn.bundle.input_spec import InputSpec
     from edgecnn_train import models
 
     image = InputSpec(32, 32, "rgb", "crop", "staged", (0.0, 1.0))

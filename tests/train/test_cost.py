@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from edgecnn.bundle.bundle import read_bundle
-from edgecnn.bundle.convention import InputSpec
+from edgecnn.bundle.input_spec import InputSpec
 from edgecnn.errors import RecipeError
 from edgecnn_train import cost as costs
 from edgecnn_train.cost import Budget, cost, widest

@@ -1,5 +1,4 @@
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -138,7 +137,7 @@ def test_pictures_go_through_the_runtimes_own_preprocessing(photo_folder, said):
     from edgecnn_train.data import input_tensor
 
     data = load_data(open_source(photo_folder), read_recipe("photos"), said.append)
-    view = Preprocessor(replace(data.input), input_tensor(data.input))
+    view = Preprocessor(data.input._replace(), input_tensor(data.input))
     for k in (0, 5):
         assert np.array_equal(view.pixels(data.source.read(data.train.items[k])), data.train.images[k])
 

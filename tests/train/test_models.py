@@ -1,11 +1,9 @@
-from dataclasses import replace
-
 import keras
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from edgecnn.bundle.convention import InputSpec
+from edgecnn.bundle.input_spec import InputSpec
 from edgecnn.errors import RecipeError
 from edgecnn.tflite.file import read_tflite
 from edgecnn_train.models import build
@@ -57,7 +55,7 @@ def test_pooling_activation_and_dropout_are_the_recipes():
 @pytest.mark.parametrize(("side", "filters"), [(28, (32, 64)), (32, (32, 64)), (96, (16, 32, 64, 64))])
 def test_default_filters_follow_the_size(side, filters):
     assert default_filters(side, 3) == filters
-    spec = replace(GREY28, width=side, height=side, color="rgb")
+    spec = GREY28._replace(width=side, height=side, color="rgb")
     flat = next(layer for layer in build(ModelSpec(), spec, 6).layers if type(layer).__name__ == "Flatten")
     assert flat.output.shape[1] <= 36 * filters[-1]
 

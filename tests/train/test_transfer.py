@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgecnn.bundle import bundle
-from edgecnn.bundle.convention import InputSpec
+from edgecnn.bundle.input_spec import InputSpec
 from edgecnn.errors import ModelNotFound, RecipeError
 from edgecnn_train.losses import soften
 from edgecnn_train.models import build
@@ -61,7 +61,7 @@ def test_a_wider_layer_is_left_as_it_is(start, said):
 
 def test_where_little_or_nothing_fits_adopt_is_offered(said):
     few = network(
-        ModelSpec(family="resnet", filters=(16, 8), blocks=(0, 1)), 0, 10, replace(GREY28, color="rgb")
+        ModelSpec(family="resnet", filters=(16, 8), blocks=(0, 1)), 0, 10, GREY28._replace(color="rgb")
     )
     take_over(few, "cifar10", said.append)
     assert said[-1] == "more of them fit with --adopt, which uses its family, filters and color"
@@ -175,7 +175,7 @@ def test_bad_teachers_and_starts_are_one_clear_error(data, recipe, said, tmp_pat
     (tmp_path / "noise.keras").write_bytes(b"no network")
     old = tmp_path / "old"
     shutil.copytree(bundle.find("mnist-classic"), old, ignore=shutil.ignore_patterns("*.keras"))
-    network(TINY, 0, image=replace(GREY28, width=32, height=32)).save(tmp_path / "larger.keras")
+    network(TINY, 0, image=GREY28._replace(width=32, height=32)).save(tmp_path / "larger.keras")
     network(ModelSpec(filters=(3,), dense=()), 0, classes=4).save(tmp_path / "four.keras")
     for key, path, kind, part in (
         ("teachers", "nowhere.keras", ModelNotFound, "nowhere.keras is missing"),

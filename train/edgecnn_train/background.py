@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edgecnn.bundle.convention import Background
+    from edgecnn.bundle.input_spec import Background
     from edgecnn.dataset import Source, SplitName
     from edgecnn_train.recipe import Recipe
     from edgecnn_train.splits import LabeledImages

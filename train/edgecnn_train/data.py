@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgecnn.bundle.convention import InputSpec
+from edgecnn.bundle.input_spec import InputSpec
 from edgecnn.dataset import data_name, find_data, foreign_files, left_out
 from edgecnn.errors import DataError, ImageError
 from edgecnn.image.preprocess import Preprocessor

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
 
 import typer
 
 from edgecnn.cli.options.data import HEADING
+from edgecnn.cli.takes import options
 from edgecnn.errors import OptionError
 from edgecnn.io.json_text import to_json
 
@@ -35,7 +35,7 @@ SetOption = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@options
 class RecipeOptions:
     """Changes to the recipe."""
 
@@ -87,7 +87,7 @@ class RecipeOptions:
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@options
 class BudgetOptions:
     """Limits of the network; the widest one within them is trained."""
 
@@ -125,7 +125,7 @@ class BudgetOptions:
         return self.budget_kb or 0, self.budget_mmacs or 0, self.budget_ms or 0
 
 
-@dataclass(frozen=True, slots=True)
+@options
 class PublishOptions:
     """What is written, and when it is not."""
 

@@ -13,7 +13,7 @@ from edgecnn.errors import ModelNotFound, RecipeError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from edgecnn.bundle.convention import InputSpec
+    from edgecnn.bundle.input_spec import InputSpec
 
 # The trained float network as Keras keeps it, in every bundle that this trainer writes.
 NETWORK = "network.keras"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from edgecnn.bundle.classifier_file import Layout
 from edgecnn.bundle.confidence import Confidence, read_confidence
-from edgecnn.bundle.convention import Background, Color, Fit, InputSpec, Range, Resize, span
+from edgecnn.bundle.input_spec import Background, Color, Fit, InputSpec, Range, Resize, span
 from edgecnn.bundle.manifest.record import COUNT, FORMAT, PATTERN, Facts, Golden, Manifest, Variant
 from edgecnn.bundle.scores import SCORES, Scores
 from edgecnn.errors import BundleError

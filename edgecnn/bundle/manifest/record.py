@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from edgecnn.bundle.confidence import Confidence
-    from edgecnn.bundle.convention import InputSpec
+    from edgecnn.bundle.input_spec import InputSpec
     from edgecnn.bundle.scores import Scores
 
 FORMAT = 1

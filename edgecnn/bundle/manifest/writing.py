@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from edgecnn.bundle.confidence import Confidence
-    from edgecnn.bundle.convention import InputSpec
+    from edgecnn.bundle.input_spec import InputSpec
     from edgecnn.bundle.manifest.record import Golden, Manifest, Variant
 
 ZEROS = "0" * 64

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 import typer
 
 from edgecnn.cli.options.model import parse_threads
 from edgecnn.cli.options.output import JsonOption  # noqa: TC001 - Typer reads it
+from edgecnn.cli.takes import options
 from edgecnn.errors import OptionError
 
 
-@dataclass(frozen=True, slots=True)
+@options
 class CandidateOptions:
     """Which baselines, engines and numbers of threads are measured."""
 
@@ -66,7 +66,7 @@ class CandidateOptions:
         return tuple(dict.fromkeys(parse_threads(part) for part in self.threads.split(",")))
 
 
-@dataclass(frozen=True, slots=True)
+@options
 class MeasureOptions:
     """What is measured, and how often."""
 
@@ -105,7 +105,7 @@ class MeasureOptions:
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
+@options
 class ReportOptions:
     """What is written."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import typer
 
 from edgecnn.camera import STALL_S, Mode, describe_sources
 from edgecnn.cli.options.numbers import parse_whole
+from edgecnn.cli.takes import options
 from edgecnn.errors import OptionError
 from edgecnn.frame import Box
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _MOST_PIXELS = 65_535
 
 
-@dataclass(frozen=True, slots=True)
+@options
 class CameraOptions:
     """Where frames come from."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 import typer
+
+from edgecnn.cli.takes import options
 
 HEADING = "Data"
 DATA_HELP = "folder, zip, CSV or IDX folder, or a name in $EDGECNN_DATA"
@@ -19,7 +20,7 @@ LayoutOption = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@options
 class DataOptions:
     """Which images of a dataset."""
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import typer
 
 from edgecnn.cli.options.numbers import parse_whole, shorten
+from edgecnn.cli.takes import options
 from edgecnn.defaults import DEFAULT_MODEL
 from edgecnn.engine import MAX_THREADS, describe_engines
 from edgecnn.errors import OptionError
 
 if TYPE_CHECKING:
-    from edgecnn.bundle.convention import Given
+    from edgecnn.bundle.input_spec import Given
 
 # The largest absolute value of --range.
 _MOST_RANGE = 1e6
@@ -42,7 +42,7 @@ ThresholdOption = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@options
 class ModelOptions:
     """Which model."""
 
@@ -55,7 +55,7 @@ class ModelOptions:
     variant: VariantOption = None
 
 
-@dataclass(frozen=True, slots=True)
+@options
 class EngineOptions:
     """What runs the model."""
 
@@ -81,7 +81,7 @@ class EngineOptions:
         return parse_threads(self.threads)
 
 
-@dataclass(frozen=True, slots=True)
+@options
 class BareFileOptions:
     """What a bare `.tflite` file does not say about itself."""
 
@@ -140,7 +140,7 @@ class BareFileOptions:
     @property
     def given(self) -> Given:
         """The description of the file. Raises OptionError."""
-        from edgecnn.bundle.convention import Given
+        from edgecnn.bundle.input_spec import Given
 
         return Given(
             self.labels,

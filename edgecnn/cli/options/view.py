@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import typer
 
+from edgecnn.cli.takes import options
 from edgecnn.defaults import MAX_MEGAPIXELS
 from edgecnn.errors import OptionError
 from edgecnn.image.file import UPLOAD_MEGAPIXELS
@@ -16,7 +16,7 @@ from edgecnn.live.sink.table import parse_sink
 from edgecnn.live.sink.web.listen import Listen
 
 
-@dataclass(frozen=True, slots=True)
+@options
 class ViewOptions:
     """Where results are shown."""
 
@@ -61,7 +61,7 @@ class ViewOptions:
         return listen
 
 
-@dataclass(frozen=True, slots=True)
+@options
 class RecordOptions:
     """Where results and frames are kept."""
 

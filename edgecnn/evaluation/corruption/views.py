@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edgecnn.bundle.convention import InputSpec
+    from edgecnn.bundle.input_spec import InputSpec
     from edgecnn.tflite.file import Tensor
 
 # Scenes are composed at most at this many times the model's size: a subject at a quarter has all its pixels.

@@ -1,7 +1,7 @@
 import pytest
 
 from edgecnn.bench.cold_start import Opening, start_cold
-from edgecnn.bundle.convention import Given
+from edgecnn.bundle.input_spec import Given
 from edgecnn.errors import BenchError
 
 

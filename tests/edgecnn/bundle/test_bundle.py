@@ -4,7 +4,7 @@ import shutil
 import pytest
 
 from edgecnn.bundle import bundle
-from edgecnn.bundle.convention import Given, InputSpec
+from edgecnn.bundle.input_spec import Given, InputSpec
 from edgecnn.errors import BundleError, LabelsError, ModelError, ModelNotFound
 
 

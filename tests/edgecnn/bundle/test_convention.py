@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 import edgecnn
-from edgecnn.bundle.convention import Given, find_convention, find_range
+from edgecnn.bundle.convention import find_convention, find_range
+from edgecnn.bundle.input_spec import Given
 from edgecnn.errors import LabelsError, ModelError
 from edgecnn.tflite.file import read_tflite
 from edgecnn.tflite.labels import read_labels

@@ -8,7 +8,7 @@ import pytest
 
 from edgecnn.bundle import bundle
 from edgecnn.bundle.confidence import Confidence
-from edgecnn.bundle.convention import InputSpec
+from edgecnn.bundle.input_spec import InputSpec
 from edgecnn.bundle.manifest import Golden, Variant, read_manifest
 from edgecnn.bundle.manifest.writing import (
     new_manifest,

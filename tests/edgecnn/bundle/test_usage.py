@@ -10,7 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 import edgecnn
 from edgecnn.bundle.bundle import open_model, read_bundle
-from edgecnn.bundle.convention import Given
+from edgecnn.bundle.input_spec import Given
 from edgecnn.errors import LabelsError, ModelError
 from edgecnn.exchange.importing import import_model
 from edgecnn.exchange.inspection import inspect_model
@@ -121,13 +121,12 @@ class TestFlat:
 
     @pytest.mark.parametrize("shape", [(1, 4), (1, 49, 40), (1, 785), (1, 10), (784,), (2, 784)])
     def test_other_values_are_no_images(self, shape):
-        from dataclasses import replace
 
         from edgecnn.bundle.classifier_file import as_classifier
         from edgecnn.tflite.file import read_tflite
 
         file = read_tflite(shipped("digits"), "m")
-        odd = replace(file, inputs=(file.inputs[0]._replace(shape=shape),))
+        odd = file._replace(inputs=(file.inputs[0]._replace(shape=shape),))
         with pytest.raises(ModelError, match="is no image classifier: its input has the shape"):
             as_classifier(odd, "m")
         if shape == (1, 49, 40):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import edgecnn
-from edgecnn.bundle.convention import Given
+from edgecnn.bundle.input_spec import Given
 from edgecnn.classify.smooth import BAND
 from edgecnn.classify.smooth_labels import LabelsSmoother
 from edgecnn.classify.verdict import Verdict

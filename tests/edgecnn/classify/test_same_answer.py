@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import edgecnn
-from edgecnn.bundle.convention import InputSpec
+from edgecnn.bundle.input_spec import InputSpec
 from edgecnn.camera.files import FilesCamera
 from edgecnn.classify.classifier import DECODED_SIDES, Classifier
 from edgecnn.dataset import open_source

@@ -132,6 +132,35 @@ thread.join()
     assert second.startswith("edgecnn: a defect of edgecnn, please report it: IndexError in line")
 
 
+@pytest.mark.parametrize(("typed", "code"), [("--version", 0), ("--nonsense", 2), ("inspect no.tflite", 1)])
+def test_the_process_ends_when_all_threads_and_handlers_have(typed, code):
+    script = """
+import atexit, sys, threading, time
+from edgecnn.__main__ import main
+
+def finish():
+    time.sleep(0.2)
+    atexit.register(print, "handler", end="")
+    sys.stdout.write("thread ")
+
+threading.Thread(target=finish).start()
+main()
+"""
+    command = [sys.executable, "-c", script, *typed.split()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == code
+    assert done.stdout.endswith("thread handler")
+
+
+def test_an_unexpected_error_ends_as_python_does():
+    script = "import edgecnn.cli; edgecnn.cli.main = lambda: 1 / 0; from edgecnn.__main__ import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", script], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 1
+    assert "ZeroDivisionError" in done.stderr
+
+
 def test_an_error_about_a_file_is_one_line(run_cli, monkeypatch):
     def broken():
         raise PermissionError(13, "Permission denied", "/some/file")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgecnn.bundle.bundle import open_model, read_bundle
-from edgecnn.bundle.convention import Given
+from edgecnn.bundle.input_spec import Given
 from edgecnn.bundle.manifest import read_manifest
 from edgecnn.bundle.owned_files import seal
 from edgecnn.coral.compiling import compile_bundle

@@ -11,7 +11,7 @@ import pytest
 
 import edgecnn
 from edgecnn.bundle import bundle
-from edgecnn.bundle.convention import Given
+from edgecnn.bundle.input_spec import Given
 from edgecnn.coral import devices
 from edgecnn.engine import open_engine, probe
 from edgecnn.errors import EngineError, EngineLost, LabelsError, ModelError, OptionError

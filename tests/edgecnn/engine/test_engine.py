@@ -3,7 +3,7 @@ import pytest
 
 import edgecnn
 from edgecnn.bundle import bundle
-from edgecnn.bundle.convention import Given
+from edgecnn.bundle.input_spec import Given
 from edgecnn.engine import ENGINES, Engine, describe_engines, open_engine, register_engine
 from edgecnn.errors import EngineError, ModelError, OptionError
 from edgecnn.latency import percentile

@@ -1,4 +1,3 @@
-import dataclasses
 import json
 import unicodedata
 
@@ -143,7 +142,7 @@ def test_labels_are_matched_by_name():
 
 def test_variants_that_see_other_pixels_are_refused(drawn, pair, monkeypatch):
     other = edgecnn.load("mnist-classic")
-    other.model = other.model._replace(input=dataclasses.replace(other.model.input, fit="stretch"))
+    other.model = other.model._replace(input=other.model.input._replace(fit="stretch"))
     with other, pytest.raises(ModelError, match="differ in their input"):
         evaluate_variants({**pair, "other": other}, drawn, drawn.items[:1])
 

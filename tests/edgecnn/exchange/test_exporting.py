@@ -10,7 +10,7 @@ from ai_edge_litert.interpreter import Interpreter
 import edgecnn
 from edgecnn.bundle.bundle import open_model
 from edgecnn.bundle.confidence import Confidence
-from edgecnn.bundle.convention import Given
+from edgecnn.bundle.input_spec import Given
 from edgecnn.errors import ModelError
 from edgecnn.exchange.exporting import to_c, to_integers, with_metadata
 from edgecnn.tflite.file import read_tflite

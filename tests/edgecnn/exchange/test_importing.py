@@ -5,7 +5,7 @@ import pytest
 
 import edgecnn
 from edgecnn.bundle.bundle import read_bundle
-from edgecnn.bundle.convention import Given
+from edgecnn.bundle.input_spec import Given
 from edgecnn.classify import golden
 from edgecnn.errors import BundleError, LabelsError, ModelError, OptionError, OutputError
 from edgecnn.exchange.importing import import_model

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edgecnn.bundle.convention import InputSpec
+from edgecnn.bundle.input_spec import InputSpec
 from edgecnn.errors import ImageError
 from edgecnn.frame import Frame
 from edgecnn.image.preprocess import Preprocessor, crop

@@ -9,7 +9,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 import edgecnn
 from edgecnn.bundle.bundle import list_bundles, read_bundle
-from edgecnn.bundle.convention import Given
+from edgecnn.bundle.input_spec import Given
 from edgecnn.classify.classifier import Classifier
 from edgecnn.exchange.importing import import_model
 from edgecnn.exchange.inspection import inspect_bundle, inspect_model

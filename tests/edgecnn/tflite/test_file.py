@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import flatbuffers
 import pytest
 from ai_edge_litert import schema_py_generated as schema
@@ -76,10 +74,10 @@ def test_models_that_classify_no_picture_are_refused():
     file = read_tflite(shipped(), "digits")
     (image,), (scores,) = file.inputs, file.outputs
     for odd in (
-        replace(file, inputs=(image, image)),
-        replace(file, inputs=(image._replace(shape=(1, 785)),)),
-        replace(file, outputs=(scores._replace(shape=(1, 2, 5)),)),
-        replace(file, inputs=(image._replace(shape=(1, 28, 28, 5)),)),
+        file._replace(inputs=(image, image)),
+        file._replace(inputs=(image._replace(shape=(1, 785)),)),
+        file._replace(outputs=(scores._replace(shape=(1, 2, 5)),)),
+        file._replace(inputs=(image._replace(shape=(1, 28, 28, 5)),)),
     ):
         with pytest.raises(ModelError, match="odd.tflite is no image classifier"):
             as_classifier(odd, "odd.tflite")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgecnn.bundle.convention import InputSpec
+from edgecnn.bundle.input_spec import InputSpec
 from edgecnn.bundle.manifest import Variant
 from edgecnn.bundle.manifest.writing import new_manifest
 from edgecnn_train.confidence import Calibrated, CalibratedVariant

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from edgecnn_train.registry import FAMILIES
 
 if TYPE_CHECKING:
-    from edgecnn.bundle.convention import InputSpec
+    from edgecnn.bundle.input_spec import InputSpec
     from edgecnn_train.recipe import ModelSpec
 
 __all__ = ["FAMILIES", "build"]

@@ -11,7 +11,7 @@ from edgecnn_train.models.layers import image_input, scaled
 from edgecnn_train.registry import ACTIVATIONS
 
 if TYPE_CHECKING:
-    from edgecnn.bundle.convention import InputSpec
+    from edgecnn.bundle.input_spec import InputSpec
     from edgecnn_train.recipe import ModelSpec
 
 

@@ -10,7 +10,7 @@ from edgecnn.errors import RecipeError
 from edgecnn_train.registry import ACTIVATIONS
 
 if TYPE_CHECKING:
-    from edgecnn.bundle.convention import InputSpec
+    from edgecnn.bundle.input_spec import InputSpec
     from edgecnn_train.recipe import ModelSpec
 
 

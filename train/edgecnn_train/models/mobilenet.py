@@ -9,7 +9,7 @@ import keras
 from edgecnn_train.models.layers import check_stages, convolution, depthwise, head, image_input, scaled
 
 if TYPE_CHECKING:
-    from edgecnn.bundle.convention import InputSpec
+    from edgecnn.bundle.input_spec import InputSpec
     from edgecnn_train.recipe import ModelSpec
 
 # Stride of the depthwise convolution and filters of the pointwise one.

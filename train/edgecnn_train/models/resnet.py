@@ -10,7 +10,7 @@ import keras
 from edgecnn_train.models.layers import activation, check_stages, convolution, head, image_input, scaled
 
 if TYPE_CHECKING:
-    from edgecnn.bundle.convention import InputSpec
+    from edgecnn.bundle.input_spec import InputSpec
     from edgecnn_train.recipe import ModelSpec
 
 _FILTERS = (16, 32, 64)

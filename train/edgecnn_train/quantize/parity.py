@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgecnn.bundle.bundle import Model
-from edgecnn.bundle.convention import InputSpec
+from edgecnn.bundle.input_spec import InputSpec
 from edgecnn.engine import open_engine
 from edgecnn.errors import GateError
 from edgecnn.tflite.file import read_tflite

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from edgecnn.bundle.convention import Background
+    from edgecnn.bundle.input_spec import Background
     from edgecnn.frame import Result
     from edgecnn.live.command import Command
     from edgecnn.live.sink.web.guard import Guard

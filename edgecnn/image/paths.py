@@ -1,4 +1,4 @@
-"""Reads frames from the paths of images, folders and videos, and from stdin."""
+"""Reads frames from the paths of images and folders, and from stdin."""
 
 from __future__ import annotations
 
@@ -7,21 +7,19 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgecnn.camera.table import is_video_file
-from edgecnn.errors import CameraError, ImageError
+from edgecnn.errors import ImageError
 from edgecnn.frame import Frame
 from edgecnn.image.file import decode_reduced, find_images, most_file_bytes, read_image
-from edgecnn.image.names import is_image_name
 from edgecnn.io.quiet import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from edgecnn.bundle.convention import Background
+    from edgecnn.bundle.input_spec import Background
 
 
-def read_frames(path: str, least: int, background: Background) -> Iterator[Frame | ImageError | CameraError]:
-    """Yield the frames at a path: one for an image, many for a folder or a video; - is an image on stdin.
+def read_images(path: str, least: int, background: Background) -> Iterator[Frame | ImageError]:
+    """Yield the frames at a path: one for an image, many for a folder; - is an image on stdin.
 
     A file that can't be read yields its error. A JPEG is decoded smaller where its shorter side keeps `least`
     pixels; transparent images are laid on the background.
@@ -36,11 +34,8 @@ def read_frames(path: str, least: int, background: Background) -> Iterator[Frame
             pixels, _ = decode_reduced(data, "stdin", least, background=background)
             yield Frame(pixels, time.monotonic_ns(), 0, "-")
             return
-        if _is_video(path):
-            yield from _video(path)
-            return
         files, notes = find_images(Path(path))
-    except (ImageError, CameraError) as error:
+    except ImageError as error:
         yield error
         return
     for note in notes:
@@ -64,17 +59,3 @@ def _stdin() -> bytes:
     if len(data) > most:
         raise ImageError(f"stdin has more than {most:,} bytes, the most that an image may have")
     return data
-
-
-def _is_video(path: str) -> bool:
-    if is_image_name(path):
-        return False
-    return is_video_file(Path(path))
-
-
-def _video(path: str) -> Iterator[Frame]:
-    from edgecnn.camera.opencv import OpenCvCamera
-
-    with OpenCvCamera(path) as camera:
-        while (frame := camera.read()) is not None:
-            yield frame
