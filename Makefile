@@ -9,15 +9,15 @@ demo: $(VENV)/.runtime  ## a camera (or the synthetic one), live, then int8 agai
 	$(BIN)/edgecnn demo
 
 test: $(VENV)/.dev  ## what can be tested without a device in a few minutes
-	$(BIN)/pytest --numprocesses auto --dist loadgroup -m 'not slow'
+	$(BIN)/pytest --numprocesses auto -m 'not slow'
 
 test-slow: $(VENV)/.dev  ## the rest: whole trainings, long runs, thousands of hostile files
-	$(BIN)/pytest --numprocesses auto --dist loadgroup -m slow
+	$(BIN)/pytest --numprocesses auto -m slow
 
 test-all: test test-slow  ## everything that can be tested without a device
 
 coverage: $(VENV)/.dev  ## the same, with the branches of both packages that no test takes
-	$(BIN)/pytest --numprocesses auto --dist loadgroup --cov edgecnn --cov edgecnn_train --cov-branch
+	$(BIN)/pytest --numprocesses auto --cov edgecnn --cov edgecnn_train --cov-branch
 
 test-window: build/window/.done  ## the window on a virtual screen, with opencv-python; Debian: apt install xvfb openbox xdotool wmctrl
 	build/window/bin/pytest tests/edgecnn/live/sink/test_window.py

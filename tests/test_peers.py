@@ -52,6 +52,7 @@ def test_every_block_has_everyone_and_no_two_run_at_once(ran):
     assert all(before[1] <= after[0] for before, after in pairwise(spans))
 
 
+@pytest.mark.slow
 def test_what_is_measured(ran):
     (network,) = ran[0]["networks"]
     found = {(r["peer"], r["preprocessing"]): r for r in network["results"]}
@@ -66,6 +67,7 @@ def test_what_is_measured(ran):
     assert found[OURS, "ours"]["ratio"]["value"] == 1
 
 
+@pytest.mark.slow
 def test_the_same_network_gives_the_same_answers(ran):
     """Scores of the same int8 network and the same pixels differ by a step of 1/256 from float, or two."""
     (network,) = ran[0]["networks"]
@@ -76,12 +78,14 @@ def test_the_same_network_gives_the_same_answers(ran):
         assert result["score_difference"]["median"] <= 2 / 256
 
 
+@pytest.mark.slow
 def test_a_peer_that_fails_is_a_line(ran):
     network, page = ran[0]["networks"][0], ran[1]
     assert re.search("No module named 'mediapipe'|RGB", network["failures"]["mediapipe"])
     assert re.search(r"^- MediaPipe ImageClassifier could not be run: \w+", page, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_the_table_stands_between_its_markers(ran):
     page = ran[1]
     assert page.startswith(f"# Speed\n\nbefore\n\n{report.BEGIN}\n")

@@ -94,6 +94,7 @@ def test_a_full_disk_ends_the_recording_alone(commands, small_disk):
     assert playable(small_disk / "a.avi") == int(told[2]) > 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "gone"), [("a.mkv", "deleted"), ("a.mp4", "unmounted"), ("a.avi", "replaced")]
 )

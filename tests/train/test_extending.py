@@ -31,6 +31,7 @@ def script(photo_folder, tmp_path):
     return tmp_path / "train.py"
 
 
+@pytest.mark.slow
 def test_a_recipe_trains_with_what_a_script_registers(script):
     done = subprocess.run(
         [sys.executable, script.name], cwd=script.parent, capture_output=True, text=True, timeout=300

@@ -128,6 +128,7 @@ def test_the_model_is_there_before_the_folds_begin_and_learns_from_all_images_af
     assert not made.folder.with_name("mine.training").exists()
 
 
+@pytest.mark.slow
 def test_the_card_says_of_what_each_figure_is(whole):
     card = (whole[0].folder / "CARD.md").read_text("utf-8")
     for part in (
@@ -141,6 +142,7 @@ def test_the_card_says_of_what_each_figure_is(whole):
         assert part in card, part
 
 
+@pytest.mark.slow
 def test_the_time_that_is_left_is_that_of_the_whole_run(whole):
     lines = [line for line in whole[1] if "ETA" in line]
     assert (

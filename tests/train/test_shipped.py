@@ -86,6 +86,7 @@ def test_a_model_keeps_to_its_budget(name):
     assert int8.macs <= PROMISES[name].most_macs
 
 
+@pytest.mark.slow
 def test_digits_holds_in_front_of_the_synthetic_camera():
     """Digits that move; tests/edgecnn/classify/test_classifier.py has one frame of each of many."""
     with (

@@ -103,6 +103,7 @@ def test_frozen_layers_stay_as_they_were_and_then_change(data, moved, start, sai
     assert not any(equal(values(fitted.model, name), values(old, name)) for name in HELD)
 
 
+@pytest.mark.slow
 def test_averages_begin_with_the_weights_where_layers_are_set_free(data, moved, said, tmp_path):
     slow = replace(moved.train, freeze=1, epochs=2, ema=0.9999, learning_rate=1e-6)
     fitted = trained(data, replace(moved, train=slow), tmp_path, said)

@@ -99,15 +99,22 @@ def test_nothing_grows_and_no_picture_is_allocated_from_frame_to_label(name):
     with edgecnn.load(name) as classifier:
         for frame in frames * 3:
             classifier.classify_timed(frame, 1)
-        tracemalloc.start()
-        try:
-            classifier.classify_timed(frames[0], 1)
-            before, _ = tracemalloc.get_traced_memory()
-            tracemalloc.reset_peak()
-            for frame in frames * 20:
-                classifier.classify_timed(frame, 1)
-            after, peak = tracemalloc.get_traced_memory()
-        finally:
-            tracemalloc.stop()
-    assert peak - before < 2_500
-    assert after - before < 500
+        # The thread by which pytest-xdist talks to this process allocates too, now and then.
+        peak, grown = map(min, zip(*(_allocated(classifier, frames) for _ in range(3)), strict=True))
+    assert peak < 2_500
+    assert grown < 500
+
+
+def _allocated(classifier, frames) -> tuple[int, int]:
+    """The most bytes that forty frames took at a time, and those that they left."""
+    tracemalloc.start()
+    try:
+        classifier.classify_timed(frames[0], 1)
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        for frame in frames * 20:
+            classifier.classify_timed(frame, 1)
+        after, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return peak - before, after - before

@@ -16,7 +16,7 @@ from edgecnn_train.fit import scaled
 from edgecnn_train.quantize import quantization_aware, to_float32, to_int8, twin_to_int8, without_rounding
 from edgecnn_train.splits import LabeledImages
 
-NETWORKS = ("residual", "depthwise", "classic")
+NETWORKS = (pytest.param("residual", marks=pytest.mark.slow), "depthwise", "classic")
 
 
 def residual(activation: str = "relu") -> Any:

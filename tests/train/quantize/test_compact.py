@@ -53,6 +53,7 @@ def test_a_residual_network_gets_a_tenth_smaller(workshop):
     assert len(compact(workshop.twin_int8("residual"))) < 0.9 * len(workshop.twin_int8("residual"))
 
 
+@pytest.mark.slow
 def test_names_are_the_layers_own(workshop):
     names = [t.name for t in read_tflite(compact(workshop.int8("residual")), "x").tensors]
     assert len(set(names)) == len(names)
@@ -61,6 +62,7 @@ def test_names_are_the_layers_own(workshop):
     assert {"image", "conv1", "b1_dw", "b1_dw/kernel", "b2_pw", "logits/kernel", "logits"} <= names
 
 
+@pytest.mark.slow
 def test_contents_lie_at_multiples_of_16_bytes(workshop):
     small = compact(workshop.int8("residual"))
     named = write_metadata(

@@ -27,6 +27,7 @@ def test_every_layer_is_matched_and_none_is_bad(workshop, name):
             assert t.weights.spread >= 1
 
 
+@pytest.mark.slow
 def test_the_figures_are_those_of_the_files_run_by_themselves(workshop):
     pictures = workshop.test.images[:40]
     int8, float32 = workshop.int8("residual"), workshop.float32("residual")
@@ -76,6 +77,7 @@ def test_an_outlier_among_the_weights_is_named_the_worst(workshop):
     assert by_name["conv2"].weights.spread > 100
 
 
+@pytest.mark.slow
 def test_what_only_one_file_has_is_said(workshop):
     operators = read_operators(workshop.float32("residual"))
     fewer = [o for o in operators if o.name != "stage2_conv2"]
