@@ -9,11 +9,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
-import numpy as np
-
 from edgecnn.errors import ModelError
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from edgecnn.tflite.file import Operator, Tensor, TfliteFile
@@ -170,6 +169,8 @@ def scores_of_outputs(outputs: NDArray[np.float32], step: float) -> Found:
     step
         The scale of a quantized output; 0 for float.
     """
+    import numpy as np  # the help of `--scores` does without
+
     values = np.asarray(outputs, np.float64)
     if not np.isfinite(values).all():
         return Found(None, "its outputs for generated inputs are NaN or infinite", sure=False)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from edgecnn.bundle.scores import MULTI_LABEL_THRESHOLD
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -39,8 +41,6 @@ class Verdict(NamedTuple):
     def of(cls, model: Model, threshold: float | None = None) -> Verdict:
         """Return the rule of a model, with a threshold in place of its own where one is given."""
         if model.scores == "multi-label":
-            from edgecnn.bundle.scores import MULTI_LABEL_THRESHOLD  # loads numpy, which help does without
-
             single = MULTI_LABEL_THRESHOLD if threshold is None else threshold
             own = model.thresholds if threshold is None else ()
             thresholds = own or (single,) * len(model.labels)
@@ -80,7 +80,7 @@ class Verdict(NamedTuple):
 
         Shapes are (classes,).
         """
-        import numpy as np  # as above
+        import numpy as np  # the help of `live` does without
 
         return scores >= np.array(self.thresholds, np.float64) - slack
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import typer
 
+from edgecnn.bundle.input_spec import Color, Fit, Given
+from edgecnn.bundle.scores import Scores
 from edgecnn.cli.options.numbers import parse_whole, shorten
 from edgecnn.cli.takes import options
 from edgecnn.defaults import DEFAULT_MODEL
 from edgecnn.engine import MAX_THREADS, describe_engines
 from edgecnn.errors import OptionError
-
-if TYPE_CHECKING:
-    from edgecnn.bundle.input_spec import Given
 
 # The largest absolute value of --range.
 _MOST_RANGE = 1e6
@@ -106,15 +105,15 @@ class BareFileOptions:
         ),
     ] = None
     fit: Annotated[
-        Literal["stretch", "crop", "pad"] | None,
+        Fit | None,
         typer.Option(help="How images of another shape are fitted to the input.", show_default="stretch"),
     ] = None
     color: Annotated[
-        Literal["rgb", "bgr", "gray"] | None,
+        Color | None,
         typer.Option(help="Color channels of the input.", show_default="rgb"),
     ] = None
     scores: Annotated[
-        Literal["probabilities", "logits", "multi-label"] | None,
+        Scores | None,
         typer.Option(
             help="What the outputs are; multi-label: an independent probability for each class.",
             show_default="detected",
@@ -140,8 +139,6 @@ class BareFileOptions:
     @property
     def given(self) -> Given:
         """The description of the file. Raises OptionError."""
-        from edgecnn.bundle.input_spec import Given
-
         return Given(
             self.labels,
             parse_range(self.value_range),
