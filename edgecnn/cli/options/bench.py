@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 import typer
 
 from edgecnn.cli.options.model import parse_threads
-from edgecnn.cli.options.output import JsonOption  # noqa: TC001 - Typer reads it
+from edgecnn.cli.options.output import JsonOption
 from edgecnn.cli.takes import options
 from edgecnn.errors import OptionError
 
