@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from edgecnn.errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     Factory = str | Callable[..., Any]
 
@@ -71,11 +71,6 @@ class PluginTable(dict[str, Row]):
         if name not in self:
             self.add_installed()
         return self.get(name)
-
-    def added(self) -> Iterable[str]:
-        """Return the names of the rows that do not ship, those of entry points included."""
-        self.add_installed()
-        return [name for name in self if name not in self._shipped]
 
     def add_installed(self) -> None:
         """Add rows of installed distributions for names that are free; their code is not imported yet."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from edgecnn.bench.frames import Frames, capture
 from edgecnn.bench.warm_up import WarmUp, warm_up
+from edgecnn.engine import ENGINES
 from edgecnn.latency import BATCHES, Spread
 from edgecnn.machine.condition import Condition, read_condition
 
@@ -39,8 +40,6 @@ CAMERA_STAGES: dict[str, Callable[[float, Timings], float]] = {
     "capture": lambda ms, _: ms,
     "camera": lambda ms, t: ms + t.total_ms,
 }
-# Engines that run on this machine's processor.
-CPU_ENGINES = ("litert", "tflite-runtime")
 # The first runs of each block do not count: another model has just used the caches.
 SETTLE_RUNS = 2
 # How long each candidate runs uncounted after a pause.
@@ -105,7 +104,8 @@ class Candidate:
 
     def macs_per_second(self) -> float | None:
         """Return its multiplications a second, from the median inference; None where no CPU computed them."""
-        if self.classifier.engine.name not in CPU_ENGINES or not self.blocks:
+        entry = ENGINES.find(self.classifier.engine.name)
+        if entry is None or not entry.cpu or not self.blocks:
             return None
         return self.macs / (self.spread("inference").p50_ms / 1e3)
 

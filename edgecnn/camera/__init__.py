@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from edgecnn.camera.table import CAMERAS as CAMERAS
+from edgecnn.camera.table import describe_source as describe_source
 from edgecnn.camera.table import describe_sources as describe_sources
 from edgecnn.camera.table import find_camera
 from edgecnn.camera.table import real_cameras as real_cameras
@@ -34,6 +35,7 @@ __all__ = [
     "STALL_S",
     "Camera",
     "Mode",
+    "describe_source",
     "describe_sources",
     "open_camera",
     "open_guarded",
@@ -136,7 +138,7 @@ def split_sources(text: str) -> list[str]:
     and one of its password, which an `@` follows.
     """
     found: list[str] = []
-    for part in re.split(r",(?![a-z_]+=)", text):
+    for part in re.split(r",(?!\s*[a-z_-]+=)", text):
         inside = found and re.search(r"://.*\?" if "@" not in part else "://", found[-1])
         if inside and not _begins_source(part):
             found[-1] += f",{part}"

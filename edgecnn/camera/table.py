@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from edgecnn.camera.devices import is_device, is_pattern, video_devices
 from edgecnn.image.names import is_video_file
 from edgecnn.machine.board import describe_board
+from edgecnn.machine.rpicam import list_own_cameras
 from edgecnn.plugins import PluginTable
 
 if TYPE_CHECKING:
@@ -33,12 +34,15 @@ class CameraEntry(NamedTuple):
         Whether a source is one of its own; None for `NAME` and `NAME:…`.
     found
         Returns its sources on this machine, for `auto` and `edgecnn cameras`.
+    describe
+        Returns lines about one of these, for `edgecnn cameras`; None for what V4L2 knows of a device's path.
     """
 
     factory: Factory
     usage: str = ""
     matches: Callable[[str], bool] | None = None
     found: Callable[[], list[str]] | None = None
+    describe: Callable[[str], list[str]] | None = None
 
 
 def _has_picamera() -> list[str]:
@@ -81,8 +85,12 @@ CAMERAS = PluginTable(
             video_devices,
         ),
         "polled": CameraEntry("edgecnn.camera.polled:open_stream_or_poll", matches=_is_http),
-        "picamera": CameraEntry("edgecnn.camera.picamera:PiCamera", "picamera[:N]", found=_has_picamera),
-        "rpicam": CameraEntry("edgecnn.camera.rpicam:RpicamCamera", "rpicam[:N]", found=_has_rpicam),
+        "picamera": CameraEntry(
+            "edgecnn.camera.picamera:PiCamera", "picamera[:N]", found=_has_picamera, describe=list_own_cameras
+        ),
+        "rpicam": CameraEntry(
+            "edgecnn.camera.rpicam:RpicamCamera", "rpicam[:N]", found=_has_rpicam, describe=list_own_cameras
+        ),
         "synthetic": CameraEntry("edgecnn.camera.synthetic:SyntheticCamera", "synthetic[:seed=0,fps=30]"),
     },
     lambda name, factory: CameraEntry(factory, f"{name}[:…]"),
@@ -96,6 +104,7 @@ def register_camera(
     matches: Callable[[str], bool] | None = None,
     usage: str = "",
     found: Callable[[], list[str]] | None = None,
+    describe: Callable[[str], list[str]] | None = None,
 ) -> None:
     """Add a camera for this process; the entry points `edgecnn.cameras` add them for every one.
 
@@ -112,13 +121,15 @@ def register_camera(
         Its sources, as help shows them.
     found
         Returns its sources on this machine, for `auto` and `edgecnn cameras`.
+    describe
+        Returns lines about one of these, for `edgecnn cameras`.
 
     Raises
     ------
     OptionError
         For the name of a camera that ships.
     """
-    CAMERAS.add(name, CameraEntry(factory, usage or f"{name}[:…]", matches, found))
+    CAMERAS.add(name, CameraEntry(factory, usage or f"{name}[:…]", matches, found, describe))
 
 
 def describe_sources() -> str:
@@ -151,3 +162,9 @@ def real_cameras() -> list[str]:
     On a Raspberry Pi both of its programs are tried, so that the reasons say what to install.
     """
     return [source for entry in CAMERAS.values() if entry.found for source in entry.found()]
+
+
+def describe_source(source: str) -> list[str]:
+    """Return lines about a source that `real_cameras` found, other than the path of a device."""
+    entry = find_camera(source)
+    return entry.describe(source) if entry and entry.describe else []

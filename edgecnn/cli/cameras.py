@@ -22,7 +22,7 @@ def cameras(as_json: PrintJsonOption = False) -> None:
     """List the cameras with their formats, sizes and rates."""
     from dataclasses import asdict
 
-    from edgecnn.camera import real_cameras
+    from edgecnn.camera import describe_source, real_cameras
     from edgecnn.camera.v4l2 import describe_device
     from edgecnn.errors import CameraError
 
@@ -38,7 +38,7 @@ def cameras(as_json: PrintJsonOption = False) -> None:
                 entry["error"] = str(error)
                 lines = [str(error)]
         else:
-            lines = _own_cameras(source)
+            lines = describe_source(source)
             entry["says"] = lines
         found.append(entry)
         if not as_json:
@@ -62,17 +62,3 @@ def _size(size: Size) -> str:
     upper = f" to {size.up_to[0]}×{size.up_to[1]}" if size.up_to else ""
     rates = ", ".join(f"{rate:g}" for rate in size.rates)
     return f"{size.width}×{size.height}{upper}" + (f" at {rates} fps" if rates else "")
-
-
-def _own_cameras(source: str) -> list[str]:
-    """List the cameras of a Raspberry Pi by its own program, which sees those of picamera2 too."""
-    from edgecnn.machine.program import NOT_STARTED, TIMED_OUT
-    from edgecnn.machine.rpicam import find_program, list_cameras
-
-    program = find_program()
-    if program is None:
-        return ["rpicam-vid, which lists them, is not installed: sudo apt install rpicam-apps-lite"]
-    output, lines = list_cameras(program)
-    if output.code in (NOT_STARTED, TIMED_OUT):
-        return [f"{source} does not answer: {output.stderr}"]
-    return lines or ["no camera"]

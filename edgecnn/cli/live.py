@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgecnn.classify.opening import open_classifier
-from edgecnn.classify.smooth import HOLD, MOST_HOLD, MOST_SMOOTH, SMOOTH
 from edgecnn.cli.command import command, make_app
 from edgecnn.cli.live_print import print_summary
 from edgecnn.cli.options.camera import CameraOptions
-from edgecnn.cli.options.model import BareFileOptions, EngineOptions, ModelOptions, ThresholdOption
+from edgecnn.cli.options.live import LimitOptions, SmoothingOptions
+from edgecnn.cli.options.model import BareFileOptions, EngineOptions, ModelOptions
 from edgecnn.cli.options.view import RecordOptions, ViewOptions
-from edgecnn.cli.takes import options
 from edgecnn.live.session import Live, run_live
 
 if TYPE_CHECKING:
@@ -27,51 +26,6 @@ EXAMPLES = (
     "edgecnn live --source 0 --model cifar10 --show web",
     "edgecnn live --source rtsp://camera/live --jsonl results.jsonl --seconds 60",
 )
-
-
-@options
-class SmoothingOptions:
-    """How scores become answers."""
-
-    heading: ClassVar = "Answers"
-
-    threshold: ThresholdOption = None
-    smooth: Annotated[
-        float | None,
-        typer.Option(
-            help="Weight of past frames in each class's average score, 0 for none.",
-            min=0,
-            max=MOST_SMOOTH,
-            metavar="A",
-            show_default=f"{SMOOTH:g} for cameras, 0 for files",
-        ),
-    ] = None
-    hold: Annotated[
-        int | None,
-        typer.Option(
-            help="Consecutive frames that have to agree before the smoothed answer changes.",
-            min=1,
-            max=MOST_HOLD,
-            metavar="N",
-            show_default=f"{HOLD} for cameras, 1 for files",
-        ),
-    ] = None
-
-
-@options
-class LimitOptions:
-    """When the run ends."""
-
-    heading: ClassVar = "Timing"
-
-    seconds: Annotated[
-        float | None,
-        typer.Option(help="Stop after so many seconds.", min=0, metavar="S", show_default="no limit"),
-    ] = None
-    frames: Annotated[
-        int | None,
-        typer.Option(help="Stop after so many frames.", min=1, metavar="N", show_default="no limit"),
-    ] = None
 
 
 @command(app, examples=EXAMPLES)

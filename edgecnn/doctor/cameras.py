@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from edgecnn.camera import real_cameras
+from edgecnn.camera import describe_source, real_cameras
 from edgecnn.camera.v4l2 import describe_device
 from edgecnn.doctor.diagnosis import ok, warning
 from edgecnn.errors import CameraError
@@ -17,17 +17,20 @@ if TYPE_CHECKING:
 
     from edgecnn.doctor.diagnosis import Diagnosis, System
 
+# Reported as one camera, by the program that lists it.
+_PI_SOURCES = ("picamera", "rpicam")
 _GROUP = "sudo usermod -aG video $USER, then log out and in"
 
 
 def examine(system: System) -> Iterator[Diagnosis]:
     """Report which cameras work, and where images can be shown."""
-    devices = [source for source in real_cameras() if source.startswith("/dev/")]
-    own = list(_own(system))
+    sources = real_cameras()
+    devices = [source for source in sources if source.startswith("/dev/")]
+    others = [*_own(system), *_added([s for s in sources if s not in devices])]
     for path in devices:
         yield _device(path)
-    yield from own
-    if not devices and not own:
+    yield from others
+    if not devices and not others:
         yield warning(
             "camera",
             "no camera found (no /dev/video*)",
@@ -46,6 +49,13 @@ def _device(path: str) -> Diagnosis:
     codes = [pixels.code for pixels in device.formats]
     text = f"{device.name}: {', '.join(codes) or 'no formats'}"
     return ok(f"camera {path}", text)
+
+
+def _added(sources: list[str]) -> Iterator[Diagnosis]:
+    """Report the sources of cameras that were registered or installed."""
+    for source in sources:
+        if source not in _PI_SOURCES:
+            yield ok(f"camera {source}", "; ".join(describe_source(source)) or "found")
 
 
 def _own(system: System) -> Iterator[Diagnosis]:

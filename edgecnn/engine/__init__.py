@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from edgecnn.tflite.file import Tensor
 
 __all__ = [
+    "ENGINES",
     "MAX_THREADS",
     "Engine",
     "ModelData",

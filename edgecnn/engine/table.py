@@ -26,6 +26,8 @@ class EngineEntry(NamedTuple):
     auto
         Why `auto` passes it over though it works, where one above it works too; "" for no reason, None where
         `auto` never tries it.
+    cpu
+        Whether this machine's processor computes, so that `bench` reports multiplications a second.
     native
         Whether a damaged file may crash it: a bare file is then tried in a child process first.
     """
@@ -34,6 +36,7 @@ class EngineEntry(NamedTuple):
     install: str = ""
     usage: str = ""
     auto: str | None = None
+    cpu: bool = False
     native: bool = True
 
 
@@ -47,11 +50,14 @@ ENGINES = PluginTable(
             "edgetpu[:usb|:pci]",
             auto="",
         ),
-        "litert": EngineEntry("edgecnn.engine.litert:LitertEngine", "pip install ai-edge-litert", auto=""),
+        "litert": EngineEntry(
+            "edgecnn.engine.litert:LitertEngine", "pip install ai-edge-litert", auto="", cpu=True
+        ),
         "tflite-runtime": EngineEntry(
             "edgecnn.engine.tflite_runtime:TfliteRuntimeEngine",
             "python3.11 -m pip install 'edgecnn[tflite-runtime]'",
             auto="older and slower",
+            cpu=True,
         ),
         "fake": EngineEntry(
             "edgecnn.engine.fake:FakeEngine", usage="fake[:delay_ms=5,jitter_ms=1]", native=False

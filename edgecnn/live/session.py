@@ -53,7 +53,7 @@ class Live:
     """Settings of a live run; files are paths, None for none.
 
     `smooth` and `hold` are None for the defaults, which smooth the answers of cameras and not those of files.
-    `sinks` are registered or installed ones, `NAME` or `NAME:ARG` each.
+    `sinks` are those without an option of their own, `NAME` or `NAME:ARG` each.
     """
 
     source: str

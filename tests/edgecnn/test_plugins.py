@@ -16,7 +16,6 @@ def test_what_is_added_comes_last_and_can_be_replaced(table):
     table.add("other", 4)
     table.add("mine", 5)
     assert list(table.items()) == [("files", 1), ("opencv", 2), ("other", 4), ("mine", 5)]
-    assert list(table.added()) == ["other", "mine"]
 
 
 def test_what_ships_can_not_be_replaced(table):

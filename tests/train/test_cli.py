@@ -53,12 +53,22 @@ def test_without_data_it_says_where_to_get_them(run_cli, tmp_path, monkeypatch):
         (["./nowhere"], ["no folder or recipe './nowhere'"]),
         (["mnist-classic", "--set", "train.epoch=3"], ["'train.epoch'", "'train.epochs'"]),
         (["mnist-classic", "--data", "/nowhere"], ["no data at /nowhere"]),
+        (["mnist-classic", "--set", "train.teachers=['none']"], ["no model 'none'"]),
+        (["mnist-classic", "--set", "model.pool=sum"], ["model.pool is 'sum', expected one of max, average"]),
         (["mnist-classic", "--out", "/proc/nothing/x"], ["nothing can be written to /proc/nothing"]),
     ],
 )
 def test_what_can_be_known_before_training_is_one_line(run_cli, tmp_path, monkeypatch, arguments, parts):
     monkeypatch.chdir(tmp_path)
     run_cli("train", *arguments).fails(*parts)
+
+
+def test_contradicting_options_are_usage_errors(run_cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run_cli("train", ".", "--data", "/nowhere").fails(
+        ". is a folder of photos itself: leave --data out", code=2
+    )
+    run_cli("train", "mnist-classic", "--budget-kb", "0").fails("--budget-kb must be above 0, got 0", code=2)
 
 
 def test_one_class_and_an_empty_class_are_one_line(run_cli, photo_folder, tmp_path, monkeypatch):

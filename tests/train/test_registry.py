@@ -80,6 +80,6 @@ print([m for m in ("tensorflow", "keras") if m in sys.modules])
     first, limit, name, key, loaded = done.stdout.splitlines()
     assert first == "mine 1.5 0.0 1.5"
     assert limit == "augment.haze is 3.0, expected 0 to 2"
-    assert name.endswith("adam, adamw, mine; did you mean 'mine'?")
+    assert name.endswith(f"{', '.join(OPTIMIZERS)}, mine; did you mean 'mine'?")
     assert key == "a recipe has no key 'augment.hase': did you mean 'augment.haze'?"
     assert loaded == "[]"

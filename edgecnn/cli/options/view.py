@@ -88,7 +88,7 @@ class RecordOptions:
     sink: Annotated[
         list[str] | None,
         typer.Option(
-            help="Send each result to a sink that is registered or installed; can be repeated.",
+            help="Send each result to a sink, also one that is registered or installed; can be repeated.",
             metavar="NAME[:ARG]",
             show_default="none",
         ),

@@ -67,12 +67,13 @@ def register_sink(name: str, factory: Factory) -> None:
 def parse_sink(text: str) -> tuple[str, str]:
     """Return the name and the argument of `NAME[:ARG]`.
 
-    Raises OptionError for a name that is neither registered nor installed, or that has its own option.
+    Raises OptionError for a name that is not in the table, or that has its own option.
     """
     name, _, argument = text.partition(":")
     entry = SINKS.find(name)
     if entry is None:
-        added = ", ".join(SINKS.added())
+        SINKS.add_installed()
+        added = ", ".join(key for key, row in SINKS.items() if row.option is None)
         choose = f"choose {added}" if added else f"none is installed (by an entry point of {SINKS.group})"
         raise OptionError(f"no sink {name[:60]!r}: {choose}")
     if entry.option is not None:

@@ -40,6 +40,7 @@ def clip(tmp_path):
     ("text", "sources"),
     [
         ("auto,synthetic", ["auto", "synthetic"]),
+        ("pipe:src ! raw, width=640, max-rate=30,auto", ["pipe:src ! raw, width=640, max-rate=30", "auto"]),
         ("0,synthetic:seed=3,fps=0", ["0", "synthetic:seed=3,fps=0"]),
         ("synthetic:fps=0, clip.mp4", ["synthetic:fps=0", "clip.mp4"]),
         ("", []),

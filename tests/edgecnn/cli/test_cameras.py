@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+import edgecnn
 from edgecnn.camera import real_cameras
 
 
@@ -27,3 +28,17 @@ def test_a_raspberry_pis_own_cameras_are_those_of_its_program(run_cli, tmp_path,
     assert lines[at : at + 3] == ["rpicam", "  Available cameras", "  0 : imx708 [4608x2592]"]
     found = json.loads(run_cli("cameras", "--json").out)
     assert {"source": "rpicam", "says": ["Available cameras", "0 : imx708 [4608x2592]"]} in found
+
+
+def test_an_added_camera_is_listed_with_what_it_says(run_cli, unregister):
+    edgecnn.register_camera(
+        "scope", "edgecnn.camera.synthetic:SyntheticCamera", found=lambda: ["scope:1"],
+        describe=lambda source: [f"{source}: 40× lens"],
+    )  # fmt: skip
+    lines = run_cli("cameras").out.splitlines()
+    at = lines.index("scope:1")
+    assert lines[at + 1] == "  scope:1: 40× lens"
+    assert {"source": "scope:1", "says": ["scope:1: 40× lens"]} in json.loads(
+        run_cli("cameras", "--json").out
+    )
+    assert "camera scope:1: scope:1: 40× lens" in run_cli("doctor").out

@@ -48,7 +48,7 @@ def test_a_wrong_tensor_is_an_engine_error(model):
 
 
 def test_unknown_engines_and_threads_are_usage_errors(model):
-    with pytest.raises(OptionError, match="choose auto, edgetpu, litert, tflite-runtime, fake"):
+    with pytest.raises(OptionError, match=f"choose auto, {', '.join(ENGINES)}"):
         open_engine("tpu", model)
     for threads in (0, 257, 1_000_000):
         with pytest.raises(OptionError, match="expected a number from 1 to 256"):
@@ -120,10 +120,9 @@ def test_a_registered_engine_is_chosen_by_its_name_only(model, constant):
         assert engine.invoke(tensor(0)).argmax() == 0
     with open_engine("auto", model) as engine:
         assert engine.name == "litert"
-    assert describe_engines() == (
-        "auto, edgetpu[:usb|:pci], litert, tflite-runtime, fake[:delay_ms=5,jitter_ms=1], constant[:x]"
-    )
-    with pytest.raises(OptionError, match="choose auto, edgetpu, litert, tflite-runtime, fake, constant"):
+    assert describe_engines().startswith("auto, edgetpu[:usb|:pci], litert, ")
+    assert describe_engines().endswith(", constant[:x]")
+    with pytest.raises(OptionError, match="choose auto, .*, constant"):
         open_engine("tpu", model)
 
 

@@ -11,6 +11,8 @@ import pytest
 from edgecnn.dataset import open_source
 from edgecnn_train.data import load_data
 from edgecnn_train.inspection.check import check, manifest
+from edgecnn_train.inspection.preview import preview
+from edgecnn_train.inspection.text import report_lines
 from edgecnn_train.recipe_file import read_recipe
 from tests.pictures import digit
 
@@ -355,3 +357,22 @@ def test_what_a_centre_crop_leaves_out_is_said(photos):
     assert "--set input.fit=pad" in finding.todo
     assert cropped("input.fit=pad") == cropped("input.width=80", "input.height=60") == []
     assert cropped("input.width=32", "input.height=64")[0].level == "warning"
+
+
+def test_many_classes_are_listed_by_the_smallest(tmp_path):
+    for k in range(45):
+        for n in range(2 + (k > 2)):
+            write(tmp_path / "many" / f"class{k:02}" / f"{n}.png", np.full((20, 20, 3), 5 * k + n, np.uint8))
+    lines = list(report_lines(checked(tmp_path / "many")))
+    shown = [line.split()[0] for line in lines if line.startswith("class") and line[5:7].isdecimal()]
+    assert shown[:3] == ["class00", "class01", "class02"]
+    assert f"and {45 - len(shown)} larger classes (--json has them all)" in lines
+
+
+def test_the_preview_reads_on_after_a_damaged_photo_and_stops_without_any(photos):
+    for path in (photos / "3").iterdir():
+        path.write_bytes(path.read_bytes()[:60])
+    said = []
+    sections, _ = preview(open_source(photos), read_recipe("photos"), said.append, seed=1)
+    assert len(sections[0].cells) >= 1
+    assert any(line.startswith("skipped: ") for line in said)
