@@ -83,7 +83,7 @@ def as_classifier(
     if image_shape(image.shape, size) is None:
         raise ModelError(
             f"{source} is no image classifier: its input has the shape {list(image.shape)}, expected "
-            "[1, height, width, 1 or 3], [1, 1 or 3, height, width], or a square grey image without channels"
+            "[1, height, width, 1 or 3], [1, 1 or 3, height, width], or a square gray image without channels"
             + _other_size(image.shape, size)
         )
     chosen = _pick(file, source, output)._replace(inputs=(image,))

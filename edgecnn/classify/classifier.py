@@ -124,7 +124,7 @@ class Classifier(Closing):
         ----------
         image
             A path, read as `edgecnn classify` reads it; a PIL image; or a uint8 array, H×W×3 BGR as OpenCV
-            gives it, H×W grey or H×W×4 BGRA. A list or tuple of these gives a list of answers.
+            gives it, H×W gray or H×W×4 BGRA. A list or tuple of these gives a list of answers.
         top
             How many classes to return; all of them for None.
         rgb

@@ -61,7 +61,7 @@ def load(  # noqa: PLR0913 - each is an option of its own
     engine
         `auto`, or a name from `edgecnn.engine.ENGINES` with its options.
     threads
-        How many threads the engine may use; `auto` for the quickest number, measured once.
+        How many threads the engine may use; `auto` for the fastest number, measured once.
     labels
         A file of labels, for a bare file without labels inside.
     value_range

@@ -49,7 +49,7 @@ def _following(summary: Summary) -> str:
     if not summary.known:
         return ""
     missed = f"{f.missed:,} ended before that" if f.missed else ""
-    return "; ".join(filter(None, (f" for {f.true_changes:,} of the true one", f.words, missed)))
+    return "; ".join(filter(None, (f" (the true label: {f.true_changes:,})", f.words, missed)))
 
 
 def _changes(count: int) -> str:

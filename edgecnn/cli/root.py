@@ -32,7 +32,7 @@ COMMANDS = {
     "evaluate": Entry("edgecnn.cli.evaluate", "Measure a model on labelled images, clean and corrupted."),
     "inspect": Entry("edgecnn.cli.inspect", "Describe a model file, without running it."),
     "compile": Entry("edgecnn.cli.compile", "Compile a bundle for Coral's Edge TPU."),
-    "models": Entry("edgecnn.cli.models", "List, show and verify model bundles; compare models."),
+    "models": Entry("edgecnn.cli.models", "List, show, verify, compare, import and export models."),
     "train": Entry("edgecnn_train.cli", "Train an int8 model from a recipe or a folder of photos."),
     "data": Entry(
         "edgecnn_train.inspection.cli", "Check a dataset before training; preview its augmentation."

@@ -88,7 +88,7 @@ def _call() -> int:
     except UsageError as error:
         text = error.format_message().rstrip(".")
         end = " " if text.endswith("?") else "; "
-        hint = f"{end}`{error.ctx.command_path} --help` lists what there is" if error.ctx else ""
+        hint = f"{end}see `{error.ctx.command_path} --help`" if error.ctx else ""
         if len(text) > _LONGEST:
             text = f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 2 :]}"
         raise OptionError(text + hint) from error

@@ -55,8 +55,7 @@ def find_data(name: str, path: Path | None, where: str = "") -> Path:
                 return candidate
     looked = f"{Path(root) / name} ($EDGECNN_DATA)" if root else "$EDGECNN_DATA, which is not set"
     raise DataError(
-        f"no data: looked in {looked}. They are {where or 'your own images'}; "
-        "name their path with --data PATH"
+        f"no data: looked in {looked}. Expected {where or 'your own images'}; give the path with --data PATH"
     )
 
 

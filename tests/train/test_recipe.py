@@ -53,7 +53,7 @@ def test_settings_override_the_file():
         ("model.filters=32", ["list of whole numbers"]),
         ("model.dropout=1.5", ["below 1"]),
         ("augment.noise=nan", ["augment.noise is nan", "0 to 255"]),
-        ("input.width=0", ["input.height", "set with input.width"]),
+        ("input.width=0", ["input.height", "both input.width and input.height"]),
         ("synthetic_frames=-1", ["0 or more"]),
         ("false_accept=1.5", ["unknown.false_accept is 1.5", "0 to 1"]),
         ("max_false_reject=1", ["unknown.max_false_reject is 1.0", "below 1"]),

@@ -125,7 +125,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         return first + best_epoch(self.history[first:], self._images, falls=self._falls)
 
     def load(self, model: Any) -> Saved | None:
-        """Return the state of the last whole epoch, or None for a new start.
+        """Return the state of the last complete epoch, or None for a new start.
 
         Arrays alone, no Keras file: Keras forgets which layers were frozen when it saves a network, and then
         drops the state of an optimizer that knew only the others.

@@ -40,10 +40,10 @@ def train(
 ) -> None:
     """Train an int8 model from a recipe or a folder of photos.
 
-    Ctrl-C stops it; the same command continues after the last whole epoch.
+    Ctrl-C stops it; the same command continues after the last complete epoch.
     """
     overrides, limits = changes.overrides, budget.limits
-    with exit_on_interrupt("the same command continues after the last whole epoch"):
+    with exit_on_interrupt("the same command continues after the last complete epoch"):
         train_recipe(
             recipe,
             data,

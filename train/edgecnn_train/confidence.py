@@ -106,8 +106,8 @@ class Calibrated:
             below = f"unknown below {v.threshold:.3f}" if v.threshold else "no threshold"
             lines.append(
                 f"{name}: temperature {v.temperature:.2f}, calibration error {before:.2%} → {after:.2%}; "
-                f"{below}: {v.false_accept:.1%} of the negatives pass, "
-                f"{v.false_reject:.1%} of the test images do not"
+                f"{below}: {v.false_accept:.1%} of the negatives (other things) get a class, "
+                f"{v.false_reject:.1%} of the test images get none"
             )
             if v.capped:
                 lines.append(
@@ -133,7 +133,7 @@ def reject_fewer(*, capped: bool) -> str:
             "its scores for them are hardly higher than for other things; more images of its classes, or "
             "more epochs (`--epochs`), may help"
         )
-    return "a higher `unknown.false_accept` makes it fewer, and lets more other things get a name"
+    return "a higher `unknown.false_accept` lowers this, but gives more other things a class"
 
 
 def tell_apart(background: str | None) -> str:

@@ -50,7 +50,10 @@ class RecipeOptions:
     ] = None
     settings: SetOption = None
     robust: Annotated[
-        bool, typer.Option("--robust", help="Train for poor images too: apply the recipe's [robust].")
+        bool,
+        typer.Option(
+            "--robust", help="Also train for poor light, lenses and sensors, by the recipe's [robust]."
+        ),
     ] = False
     private: Annotated[
         bool,
@@ -132,7 +135,10 @@ class PublishOptions:
     heading: ClassVar = "Output"
 
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the bundle.", metavar="DIR", show_default="./NAME")
+        Path | None,
+        typer.Option(
+            help="Folder of the bundle.", metavar="DIR", show_default="./NAME; ./NAME-model for photos"
+        ),
     ] = None
     tensorboard: Annotated[
         Path | None, typer.Option(help="Folder for logs that TensorBoard shows.", metavar="DIR")

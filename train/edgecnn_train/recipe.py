@@ -77,7 +77,7 @@ class RecipeInput:
 
     def __post_init__(self) -> None:
         if (self.width == 0) != (self.height == 0):
-            raise wrong(self.height, "set with input.width", "height")
+            raise wrong(self.height, "both input.width and input.height, or neither", "height")
 
 
 @section("model")

@@ -48,11 +48,11 @@ def train(
     data
         The path of a recipe's dataset; None for its name in $EDGECNN_DATA.
     out
-        The bundle's folder; a folder here called as the recipe or the photos for None.
+        The bundle's folder; for None `./NAME` for a recipe and `./NAME-model` for photos.
     epochs, seed
         The recipe's own for None.
     settings
-        Other keys of the recipe, such as `{"input.width": 64}`.
+        Other keys of the recipe, such as `{"input.width": 64, "input.height": 64}`.
     layout
         What the folders of the data are: `splits` with classes inside, `classes`, or `auto`.
     robust
@@ -60,7 +60,7 @@ def train(
     allowed_drop
         How many points int8 may lose against float32.
     say
-        Called with each line about how it goes; `print` shows them.
+        Called with each line of progress, such as `print`.
 
     Raises
     ------

@@ -74,7 +74,11 @@ def parse_sink(text: str) -> tuple[str, str]:
     if entry is None:
         SINKS.add_installed()
         added = ", ".join(key for key, row in SINKS.items() if row.option is None)
-        choose = f"choose {added}" if added else f"none is installed (by an entry point of {SINKS.group})"
+        choose = (
+            f"choose {added}"
+            if added
+            else f"none is registered, or installed by an entry point of {SINKS.group}: see docs/extending.md"
+        )
         raise OptionError(f"no sink {name[:60]!r}: {choose}")
     if entry.option is not None:
         own = f"--show {name}" if entry.option == "show" else f"--{entry.option}"

@@ -47,8 +47,8 @@ def test_a_cameras_answers_are_steadied_and_told_apart(run_cli, tmp_path):
     )
     ran = run_cli(*source)
     assert re.search(r"60 frames in .*, \d+\.\d% of 60 labels right, \d+ changes? of label\n", ran.out)
-    late = r"each \d\.\d frames late, then \d+\.\d% right"
-    words = rf"^  smoothed: \d+ changes? of label for \d of the true one; {late}"
+    late = r"\d\.\d frames late on average, then \d+\.\d% right"
+    words = rf"^  smoothed: \d+ changes? of label \(the true label: \d\); {late}"
     assert re.search(words, ran.out, re.MULTILINE)
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert any(line["steady"]["predictions"] != line["predictions"] for line in lines)

@@ -192,9 +192,7 @@ def test_a_manifest_that_is_wrong_is_refused(tmp_path, rows, message):
 
 def test_data_are_looked_for_in_the_environment(tmp_path, monkeypatch):
     monkeypatch.delenv("EDGECNN_DATA", raising=False)
-    with pytest.raises(
-        DataError, match="EDGECNN_DATA, which is not set. They are somewhere; name their path"
-    ):
+    with pytest.raises(DataError, match="EDGECNN_DATA, which is not set. Expected somewhere; give the path"):
         find_data("signs", None, "somewhere")
     monkeypatch.setenv("EDGECNN_DATA", str(tmp_path))
     manifest(tmp_path, "path,label").rename(tmp_path / "signs.csv")

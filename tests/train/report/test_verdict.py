@@ -26,9 +26,9 @@ def told(sections):
 def test_a_weak_class_is_named_with_what_it_is_taken_for(told):
     result = of([[8, 0, 0], [0, 8, 0], [4, 1, 3]])
     assert verdict(as_model(told), result) == (
-        "It classifies 19 of 24 images correctly (79.2%); with so many tested, 60% to 91% of other images "
+        "It classifies 19 of 24 images correctly (79.2%); expect 60% to 91% of new images "
         "like these (95 % interval).",
-        "scissors is found 3 times in 8, mostly taken for paper: add photos of scissors.",
+        "scissors is recognized in 3 of 8 images, mostly taken for paper: add photos of scissors.",
     )
     assert headlines(as_model(told), result) == ()
 
@@ -37,8 +37,8 @@ def test_a_weak_class_is_named_with_what_it_is_taken_for(told):
     ("row", "taken"),
     [
         ([1, 1, 6], "taken for paper and rock"),
-        ([0, 3, 5], "else taken for rock"),
-        ([0, 1, 4], "else taken for rock"),
+        ([0, 3, 5], "otherwise taken for rock"),
+        ([0, 1, 4], "otherwise taken for rock"),
         ([3, 1, 4], "mostly taken for paper"),
     ],
 )
@@ -48,7 +48,7 @@ def test_what_a_class_is_taken_for(told, row, taken):
 
 def test_good_classes_are_said_to_be(told):
     assert weak_classes(as_model(told), of(np.eye(3, dtype=int) * 10)) == (
-        "Each class is found at least 9 times in 10.",
+        "Each class is recognized at least 9 times in 10.",
     )
 
 
@@ -56,7 +56,7 @@ def test_many_weak_classes_are_counted(sections):
     sections["labels"] = list("abcdef")
     lines = weak_classes(as_model(sections), of(np.ones((6, 6), int)))
     assert len(lines) == 4
-    assert lines[-1] == "3 more of its classes are found less than 9 times in 10."
+    assert lines[-1] == "3 more of its classes are recognized less than 9 times in 10."
 
 
 def test_an_unknown_that_lets_most_negatives_pass_is_a_headline(told):
@@ -64,18 +64,18 @@ def test_an_unknown_that_lets_most_negatives_pass_is_a_headline(told):
     variant = told["confidence"]["variants"]["int8"]
     variant["false_accept"] = 0.94
     [line] = headlines(as_model(told), result)
-    assert line.startswith("`unknown` does not work: 94% of the images of other things are classified.")
+    assert line.startswith("`unknown` does not work: 94% of images of other things get a class.")
     assert "unknown.background_class=true" in line
     variant["false_accept"] = 0.3
     assert headlines(as_model(told), result) == ()
     assert any(
-        line.startswith("30% of the images of other things are classified")
+        line.startswith("30% of images of other things get a class")
         for line in verdict(as_model(told), result)
     )
     variant.update(false_accept=0.05, false_reject=0.4)
     assert "a higher `unknown.false_accept`" in verdict(as_model(told), result)[-1]
     variant["capped"] = True
-    assert verdict(as_model(told), result)[-1].startswith("40% of the images of its classes")
+    assert verdict(as_model(told), result)[-1].startswith("40% of images of its classes")
     assert "unknown.false_accept" not in verdict(as_model(told), result)[-1]
     told["confidence"]["unknown"]["background"] = "nothing"
     variant["false_accept"] = 0.94

@@ -139,7 +139,8 @@ def swapped_labels(seen: Survey, votes: LabelVotes | None) -> Iterator[DatasetFi
         yield DatasetFinding(
             "labels-not-judged", "note",
             "swapped labels can't be found: similar images here often have different labels",
-            f"Nothing, or look through the classes: the neighbours name {votes.accuracy:.0%} of the labels.",
+            f"Nothing, or look through the classes. The most similar images vote for the "
+            f"given label in {votes.accuracy:.0%} of all cases.",
         )  # fmt: skip
     if votes.suspects:
         yield DatasetFinding(
@@ -233,13 +234,13 @@ def balance(seen: Survey, spec: DataSpec) -> Iterator[DatasetFinding]:
     tested = official or max(len(seen.labels), round(spec.test * int(training.sum())))
     who = f"the test split {'has' if official else 'will have'}"
     if not official and spec.folds and counts.min() < SMALL_CLASS:
-        who, tested = "folds test every image, but there are only", int(training.sum())
+        who, tested = "cross-validation tests every image once, but there are only", int(training.sum())
     if tested < 100:
         yield DatasetFinding(
             "small-test", "note",
             f"{who} {tested} images: one of them is "
             f"{100 / tested:.1f} points of accuracy",
-            "Add images, or trust no difference smaller than a few of them.",
+            "Add images, or ignore differences of a few images.",
         )  # fmt: skip
 
 

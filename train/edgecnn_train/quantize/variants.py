@@ -50,7 +50,7 @@ def int8_of(
         say(f"training with the rounding of int8, {recipe.quantize.qat_epochs} epochs")
         return to_int8_by_training(model, data, recipe, work / "qat", say, show)
     split = "validation" if recipe.private.enabled else "training"
-    say(f"quantizing, by {len(data.calibration):,} images of the {split} split")
+    say(f"quantizing with {len(data.calibration):,} images of the {split} split")
     return to_int8(model, data.calibration.images)
 
 
@@ -73,7 +73,9 @@ def convert(
     # Not those that set the ranges: none of their values is beyond them.
     compared = data.apart.sample(_COMPARED, recipe.train.seed)
     layers = compare_tensors(files["int8"], files["float32"], compared.images)
-    say(f"of its layers int8 costs most in {layers.worst.name}: {layers.worst.own_snr_db:.0f} dB")
+    say(
+        f"int8 is least exact in layer {layers.worst.name}: signal-to-noise ratio {layers.worst.own_snr_db:.0f} dB"
+    )
     warnings = check_edge_tpu(files["int8"], recipe.name).warnings
     for line in warnings:
         say(f"warning: {line}")

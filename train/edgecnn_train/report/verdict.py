@@ -37,8 +37,7 @@ def headlines(model: TrainedModel, result: Verified) -> tuple[str, ...]:
     passing = model.record.confidence.variants["int8"].false_accept
     if passing > _USELESS:
         found.append(
-            f"`unknown` does not work: {passing:.0%} of the images of other things are classified. "
-            f"{_advice(model)}"
+            f"`unknown` does not work: {passing:.0%} of images of other things get a class. {_advice(model)}"
         )
     return tuple(found)
 
@@ -48,18 +47,16 @@ def verdict(model: TrainedModel, result: Verified) -> tuple[str, ...]:
     right = round(result.int8_top1 * result.pictures)
     low, high = wilson(result.int8_top1, result.pictures), 1 - wilson(1 - result.int8_top1, result.pictures)
     lines = [
-        f"It classifies {right:,} of {result.pictures:,} images correctly ({result.int8_top1:.1%}); with so "
-        f"many tested, {low:.0%} to {high:.0%} of other images like these (95 % interval).",
+        f"It classifies {right:,} of {result.pictures:,} images correctly ({result.int8_top1:.1%}); expect "
+        f"{low:.0%} to {high:.0%} of new images like these (95 % interval).",
         *weak_classes(model, result),
     ]
     variant = model.record.confidence.variants["int8"]
     if _LEAKY < variant.false_accept <= _USELESS:
-        lines.append(
-            f"{variant.false_accept:.0%} of the images of other things are classified. {_advice(model)}"
-        )
+        lines.append(f"{variant.false_accept:.0%} of images of other things get a class. {_advice(model)}")
     if variant.false_reject > _MANY_REJECTED:
         lines.append(
-            f"{variant.false_reject:.0%} of the images of its classes are called unknown: "
+            f"{variant.false_reject:.0%} of images of its classes are called unknown: "
             f"{reject_fewer(capped=variant.capped)}."
         )
     return tuple(lines)
@@ -74,9 +71,9 @@ def _advice(model: TrainedModel) -> str:
         else f"with more and other images of `{background}`"
     )
     return (
-        f"Train for more epochs (`--epochs`) and with more images, {first}, or with images of other "
-        "things it will see (`--set unknown.negatives=FOLDER`); do not rely on its answer where there may be "
-        "none of its classes."
+        f"Train for more epochs (`--epochs`), with more images, {first}, or with images of other things "
+        "that it will see (`--set unknown.negatives=FOLDER`). Do not rely on its answers where none of its "
+        "classes may be present."
     )
 
 
@@ -85,16 +82,16 @@ def weak_classes(model: TrainedModel, result: Verified) -> tuple[str, ...]:
     labels, confusion = model.manifest.labels, result.confusion
     weak = sorted((r, label) for label, r in recalls(model, result).items() if r < _WEAK)
     if not weak:
-        return (f"Each class is found at least {_WEAK * 10:.0f} times in 10.",)
+        return (f"Each class is recognized at least {_WEAK * 10:.0f} times in 10.",)
     lines = []
     for _, label in weak[:_MOST_NAMED]:
         row = confusion[labels.index(label)]
         lines.append(
-            f"{label} is found {row[labels.index(label)]:,} times in {row.sum():,}, "
+            f"{label} is recognized in {row[labels.index(label)]:,} of {row.sum():,} images, "
             f"{_taken_for(label, row, labels)}: add photos of {label}."
         )
     if (more := len(weak) - _MOST_NAMED) > 0:
-        lines.append(f"{more} more of its classes are found less than {_WEAK * 10:.0f} times in 10.")
+        lines.append(f"{more} more of its classes are recognized less than {_WEAK * 10:.0f} times in 10.")
     return tuple(lines)
 
 
@@ -104,7 +101,7 @@ def _taken_for(label: str, row: np.ndarray[Any, np.dtype[np.int64]], labels: Seq
     order = np.argsort(-wrong, kind="stable")
     first, second = order[0], order[min(1, len(order) - 1)]
     if wrong[first] == wrong.sum():
-        return f"else taken for {labels[first]}"
+        return f"otherwise taken for {labels[first]}"
     if wrong[first] > wrong.sum() / 2:
         return f"mostly taken for {labels[first]}"
     return f"taken for {labels[first]} and {labels[second]}"

@@ -69,7 +69,9 @@ def test_a_sink_that_can_not_be_chosen_so_is_a_usage_error(run_cli, kept, text, 
 
 
 def test_without_registered_sinks_the_message_says_how_to_get_one():
-    with pytest.raises(OptionError, match=r"no sink 'mqtt': none is installed .*edgecnn\.sinks"):
+    with pytest.raises(
+        OptionError, match=r"no sink 'mqtt': none is registered, or installed .*edgecnn\.sinks"
+    ):
         parse_sink("mqtt:broker")
 
 

@@ -294,7 +294,7 @@ def test_the_steady_answer_is_shown_and_the_frames_own_beside_it(stats):
     assert lines[0] == "label größe"
     assert "this frame 7 0.750" in lines
     assert "right 100.0% of 4" in lines
-    assert "smoothed each 2.0 frames late, then 100.0% right" in lines
+    assert "smoothed 2.0 frames late on average, then 100.0% right" in lines
     assert not np.array_equal(annotate(late, stats), annotate(later, stats))
 
 
