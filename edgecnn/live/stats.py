@@ -44,7 +44,8 @@ class Following:
         """The delay and accuracy of smoothed answers in words; empty before one was right."""
         if not self.reached:
             return ""
-        return f"{self.late / self.reached:.1f} frames late on average, then {self.right / self.settled:.1%} right"
+        late, right = self.late / self.reached, self.right / self.settled
+        return f"{late:.1f} frames late on average, then {right:.1%} right"
 
     def add(self, truth: str | None, correct: bool) -> None:
         """Count a frame whose true label is known, and whether its smoothed answer is right."""

@@ -14,7 +14,8 @@ def test_it_has_classes_cost_and_calibration_and_no_photo(sections, result):
         "| calibration error, test split, before → after |",
         "| a\\|b | 10 | 100.00% | 90.91% |",
         "It classifies 18 of 23 images correctly (78.3%)",
-        f"{LABELS[2]} is recognized in 0 of 3 images, otherwise taken for {LABELS[0]}: add photos of {LABELS[2]}.",
+        f"{LABELS[2]} is recognized in 0 of 3 images, otherwise taken for {LABELS[0]}: "
+        f"add photos of {LABELS[2]}.",
         "(confusion.png)",
         "`mine.report.html`",
     ):

@@ -73,9 +73,8 @@ def convert(
     # Not those that set the ranges: none of their values is beyond them.
     compared = data.apart.sample(_COMPARED, recipe.train.seed)
     layers = compare_tensors(files["int8"], files["float32"], compared.images)
-    say(
-        f"int8 is least exact in layer {layers.worst.name}: signal-to-noise ratio {layers.worst.own_snr_db:.0f} dB"
-    )
+    worst = layers.worst
+    say(f"int8 is least exact in layer {worst.name}: signal-to-noise ratio {worst.own_snr_db:.0f} dB")
     warnings = check_edge_tpu(files["int8"], recipe.name).warnings
     for line in warnings:
         say(f"warning: {line}")
