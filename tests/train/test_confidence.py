@@ -126,7 +126,8 @@ def calibrated(**changes):
 
 def test_what_a_threshold_costs_is_said():
     (line,) = calibrated().lines()
-    assert "unknown below 0.600: 5.0% of the negatives pass, 2.0% of the test images do not" in line
+    assert "unknown below 0.600: 5.0% of the negatives (other things) get a class" in line
+    assert "a class, 2.0% of the test images get none" in line
     assert "no threshold" in calibrated(threshold=0.0).lines()[0]
     capped = calibrated(capped=True, asked=0.97, asked_false_reject=0.43).lines()[1]
     assert "a threshold of 0.970, which rejects 43.0%" in capped
