@@ -23,5 +23,7 @@ class Turntable(edgecnn.Camera):
         return edgecnn.Frame(turned, time.monotonic_ns(), self.index - 1, self.name)
 
 
+if len(sys.argv) < 2:
+    sys.exit(__doc__)
 with edgecnn.load("digits") as model, Turntable(sys.argv[1]) as camera:
     print(edgecnn.run(model, camera, [], frames=int(sys.argv[2]) if len(sys.argv) > 2 else 72))

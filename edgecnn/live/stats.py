@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -35,9 +35,9 @@ class Following:
     missed: int = 0
     settled: int = 0
     right: int = 0
-    _truth: str | None = None
-    _waited: int = 0
-    _there: bool = True
+    _truth: str | None = field(default=None, repr=False)
+    _waited: int = field(default=0, repr=False)
+    _there: bool = field(default=True, repr=False)
 
     @property
     def words(self) -> str:

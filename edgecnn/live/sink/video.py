@@ -141,6 +141,7 @@ class VideoSink(Sink):
             except FileExistsError as error:
                 raise FileExistsError(errno.EEXIST, f"{self._path} was made meanwhile") from error
             self._kept = self._path
+            say(f"recorded {self._path}")
         finally:
             if watch is not None:
                 watch.close()

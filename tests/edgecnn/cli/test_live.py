@@ -239,7 +239,9 @@ def test_a_closed_terminal_ends_it_cleanly(tmp_path, show):
 def test_a_recording(run_cli, tmp_path):
     path = tmp_path / "clip.mp4"
     source = ("live", "--source", "synthetic", "--seconds", 1, "--show", "none")
-    assert run_cli(*source, "--record", path).code == 0
+    ran = run_cli(*source, "--record", path)
+    assert ran.code == 0
+    assert f"edgecnn: recorded {path}" in ran.err
     assert path.stat().st_size > 1000
     run_cli(*source, "--record", path).fails("exists already")
 
