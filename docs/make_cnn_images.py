@@ -1,4 +1,4 @@
-"""Makes the pictures of docs/cnn.md that show shipped models and augmentation, and prints its figures.
+"""Makes the figures of docs/cnn.md that show shipped models and augmentation, and prints its numbers.
 
 EDGECNN_DATA=/path/to/data python docs/make_cnn_images.py [NAME …]
 
@@ -50,7 +50,7 @@ def save(figure, name, colors=96):
 
 
 def digits(count, first=0):
-    """Pictures of MNIST's training split, of every class its share: uint8 N×28×28×1, and their labels."""
+    """Images of MNIST's training split, stratified by class: uint8 N×28×28×1, and their labels."""
     if "mnist" not in _kept:
         recipe = read_recipe("mnist-classic")
         _kept["mnist"] = load_data(open_source(find_data("mnist", None, "MNIST")), recipe, print).train
@@ -64,19 +64,19 @@ _kept: dict[str, object] = {}
 
 
 def an_eight():
-    """Return the picture that most of the document looks at."""
+    """Return the image that most of the document looks at."""
     split = digits(200)
     return split.images[np.flatnonzero(split.labels == 8)[1]]
 
 
-def run(variant, picture):
-    """Run the shipped classic network on a picture; return its steps: operator, input, weights, output."""
+def run(variant, image):
+    """Run the shipped classic network on an image; return its steps: operator, input, weights, output."""
     from ai_edge_litert.interpreter import Interpreter
 
     content = (bundle.find("mnist-classic") / f"{variant}.tflite").read_bytes()
     interpreter = Interpreter(model_content=content, experimental_preserve_all_tensors=True)
     interpreter.allocate_tensors()
-    tensor = picture[None] / np.float32(255) if variant == "float32" else (picture ^ 0x80).view(np.int8)[None]
+    tensor = image[None] / np.float32(255) if variant == "float32" else (image ^ 0x80).view(np.int8)[None]
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], tensor)
     interpreter.invoke()
     details = {d["index"]: d["quantization_parameters"] for d in interpreter.get_tensor_details()}
@@ -117,15 +117,15 @@ def grid(axes, values, form="{:.2f}", size=8, cmap=SIGNED, limit=None):
     axes.set(xticks=[], yticks=[])
 
 
-def show(axes, picture, title="", cmap="gray", **limits):
-    """Show a picture without axes."""
-    axes.imshow(picture, cmap=cmap, interpolation="nearest", **limits)
+def show(axes, image, title="", cmap="gray", **limits):
+    """Show an image without axes."""
+    axes.imshow(image, cmap=cmap, interpolation="nearest", **limits)
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     axes.set_title(title)
 
 
-def picture():
+def image():
     eight = an_eight()[..., 0]
     figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.6), width_ratios=(1, 1.2))
     show(left, eight, "28×28 pixels")
@@ -141,12 +141,12 @@ def convolution():
     kernels, bias = step.weights
     strongest = int(step.result[0].std(axis=(0, 1)).argmax())
     kernel, b = kernels[strongest, :, :, 0], bias[strongest]
-    image, out = eight[..., 0] / 255, step.result[0, :, :, strongest]
+    pixels, out = eight[..., 0] / 255, step.result[0, :, :, strongest]
     y, x = np.unravel_index(out.argmax(), out.shape)
-    patch = image[y : y + 3, x : x + 3]
+    patch = pixels[y : y + 3, x : x + 3]
     np.testing.assert_allclose(max(0, (patch * kernel).sum() + b), out[y, x], atol=1e-4)
     figure, axes = plt.subplots(1, 5, figsize=(10, 2.5), width_ratios=(1.3, 1, 1, 1, 1.3))
-    show(axes[0], image, "picture, 0 to 1")
+    show(axes[0], pixels, "image, 0 to 1")
     axes[0].add_patch(plt.Rectangle((x - 0.5, y - 0.5), 3, 3, fill=False, color="tab:orange", lw=2))
     grid(axes[1], patch, cmap="gray", limit=1)
     axes[1].set_title("window")
@@ -242,7 +242,7 @@ def augmentation():
         )
         plain = eight if name == "paper" else photos[0]
         batch = np.stack([plain, photos[1]] * 2) if "mix" in name else np.stack([plain] * 4)
-        # Seeds for which four pictures show what a change can do.
+        # Seeds for which four images show what a change can do.
         changed = scaled(augment(batch, spec, np.random.default_rng(0 if name == "blur" else 5)))
         changed, shares = mix(
             changed, np.eye(2, dtype=np.float32)[[0, 1] * 2], spec, np.random.default_rng(63)
@@ -260,8 +260,8 @@ def augmentation():
 
 
 def quantization():
-    pictures = digits(40).images
-    runs = [(run("float32", p), run("int8", p)) for p in pictures]
+    images = digits(40).images
+    runs = [(run("float32", p), run("int8", p)) for p in images]
     float32, int8 = runs[0]
     weights, rounded = float32[2].weights[0], int8[2].weights[0]
     scales = int8[2].scales[0]
@@ -310,24 +310,24 @@ def robustness():
     subprocess.run(  # noqa: S603 - our own command
         [*command, "--limit", "300", "--plot", str(OUT / "robustness.png")], check=True
     )
-    picture = Image.open(OUT / "robustness.png").convert("RGB")
-    picture.thumbnail((1000, 1000))
-    picture.quantize(96, dither=Image.Dither.NONE).save(OUT / "robustness.png", optimize=True)
+    image = Image.open(OUT / "robustness.png").convert("RGB")
+    image.thumbnail((1000, 1000))
+    image.quantize(96, dither=Image.Dither.NONE).save(OUT / "robustness.png", optimize=True)
 
 
-PICTURES = (
-    picture, convolution, layers, pooling, softmax, augmentation, quantization, robustness,
+FIGURES = (
+    image, convolution, layers, pooling, softmax, augmentation, quantization, robustness,
 )  # fmt: skip
 
 
-def main(pictures):
-    """Make the pictures that are named on the command line, or all."""
+def main(figures):
+    """Make the figures that are named on the command line, or all."""
     OUT.mkdir(exist_ok=True)
-    for make in pictures:
+    for make in figures:
         if not sys.argv[1:] or make.__name__ in sys.argv[1:]:
             print(make.__name__)
             make()
 
 
 if __name__ == "__main__":
-    main(PICTURES)
+    main(FIGURES)

@@ -1,4 +1,4 @@
-"""Makes the pictures of docs/cnn.md that need Keras: curves, and short trainings on MNIST; prints figures.
+"""Makes the figures of docs/cnn.md that need Keras: curves, and short trainings on MNIST; prints numbers.
 
 EDGECNN_DATA=/path/to/data python docs/make_cnn_runs.py [NAME …]
 
@@ -102,7 +102,7 @@ def short_run(spec, train, count=2000, say=None, held=None):
 
 
 def outputs(model, names, image):
-    """Return what some layers of a network make of a picture: H×W×C each."""
+    """Return what some layers of a network make of an image: H×W×C each."""
     part = keras.Model(model.inputs, [model.get_layer(name).output for name in names])
     return [value[0] for value in part.predict(image[None] / np.float32(255), verbose=0)]
 
@@ -171,7 +171,7 @@ def dropout():
         spec = ModelSpec(filters=(8, 16), dense=(128,), dropout=share)
         short_run(spec, TrainSpec(learning_rate=0.003, epochs=30), 500, say, held)
         epochs, own, others = np.array(seen).T
-        axes.plot(epochs, own, "--", color=color, label=f"dropout {share:g}, its own 500 pictures")
+        axes.plot(epochs, own, "--", color=color, label=f"dropout {share:g}, its own 500 images")
         axes.plot(epochs, others, color=color, label=f"dropout {share:g}, 2,000 others")
         print(
             f"dropout {share}: on others lowest {others.min():.3f}, last {others[-1]:.3f}; own {own[-1]:.4f}"
@@ -217,8 +217,8 @@ def optimizers():
         )
         at = {e: values[np.argmin(np.abs(epochs - e))] for e in (1, 3)}
         print(f"| `{name}` | {rate:g} | {values[updates <= 60][-1]:.2f} | {at[3]:.2f} |")
-    left.set(title="by update", xlabel="updates", ylabel="cross-entropy on 500 other pictures")
-    right.set(title="by computing", xlabel="epochs: how often all 2,000 pictures were seen")
+    left.set(title="by update", xlabel="updates", ylabel="cross-entropy on 500 other images")
+    right.set(title="by computing", xlabel="epochs: how often all 2,000 images were seen")
     left.legend(fontsize=7)
     save(figure, "optimizers", 256)
 

@@ -17,7 +17,7 @@ import pytest
 
 from edgecnn.bundle import bundle
 from edgecnn.cli import main
-from tests.pictures import write_digits, write_photos
+from tests.images import write_digits, write_photos
 
 # A shell's background job ignores Ctrl-C, what `nohup` starts ignores a hang-up, and so do the commands that
 # they start: some tests send these.
@@ -100,18 +100,18 @@ def shared() -> Path:
 
 @pytest.fixture
 def seven(tmp_path) -> Path:
-    """A picture that the shipped model calls 7."""
+    """An image that the shipped model calls 7."""
     path = tmp_path / "seven.png"
     cv2.imwrite(str(path), draw_seven())
     return path
 
 
 def draw_seven() -> np.ndarray:
-    picture = np.full((480, 640, 3), 225, np.uint8)
+    image = np.full((480, 640, 3), 225, np.uint8)
     cv2.polylines(
-        picture, [np.array([(240, 110), (400, 110), (300, 370)])], False, (40, 40, 40), 26, cv2.LINE_AA
+        image, [np.array([(240, 110), (400, 110), (300, 370)])], False, (40, 40, 40), 26, cv2.LINE_AA
     )
-    return picture
+    return image
 
 
 def until(condition, what: str, patience_s: float = 30):

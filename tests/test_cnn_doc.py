@@ -1,4 +1,4 @@
-"""docs/cnn.md cannot rot: it names every choice of a recipe, and its keys and pictures exist."""
+"""docs/cnn.md cannot rot: it names every choice of a recipe, and its keys and images exist."""
 
 import re
 import tomllib
@@ -65,7 +65,7 @@ def test_its_keys_are_those_of_a_recipe(text, tmp_path):
     assert got == (tuple(value) if isinstance(value, list) else value)
 
 
-def test_its_pictures_exist_and_are_small():
+def test_its_images_exist_and_are_small():
     shown = set(re.findall(r"!\[[^\]]+\]\(([^)]+)\)", TEXT))
     there = {p.relative_to(DOCS).as_posix() for p in (DOCS / "cnn").iterdir()}
     assert shown == there

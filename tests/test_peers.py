@@ -26,7 +26,7 @@ PAGE = f"# Speed\n\nbefore\n\n{report.BEGIN}\nold\n{report.END}\n\nafter\n"
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
-    """Two blocks of edgecnn and LiteRT's sample; MediaPipe is not installed, or rejects grey pictures."""
+    """Two blocks of edgecnn and LiteRT's sample; MediaPipe is not installed, or rejects grey images."""
     folder = tmp_path_factory.mktemp("peers")
     (folder / "page.md").write_text(PAGE, "utf-8")
     command = [

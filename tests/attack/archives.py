@@ -96,7 +96,7 @@ def build(members: list[Member], comment: bytes = b"", **end: int) -> bytes:
 
 
 @cache
-def picture(seed: int) -> bytes:
+def image(seed: int) -> bytes:
     pixels = np.random.default_rng(seed).integers(0, 256, (28, 28), np.uint8)
     return cv2.imencode(".png", pixels)[1].tobytes()
 
@@ -124,7 +124,7 @@ def pack(data: bytes, method: int) -> bytes:
 def plain(rng: random.Random) -> list[Member]:
     methods = (STORED, DEFLATED, BZIP2, LZMA)
     return [
-        member(f"{d}/{i}.png", picture(d * 3 + i), rng.choice(methods)) for d in range(10) for i in range(3)
+        member(f"{d}/{i}.png", image(d * 3 + i), rng.choice(methods)) for d in range(10) for i in range(3)
     ]
 
 
@@ -169,7 +169,7 @@ def _some(change: Callable[[Member, random.Random], Member]) -> Callable[[random
 
 def _damaged(m: Member, rng: random.Random) -> Member:
     method = rng.choice([DEFLATED, BZIP2, LZMA])
-    packed = bytearray(pack(picture(1), method))
+    packed = bytearray(pack(image(1), method))
     for _ in range(rng.choice([1, 3, 20])):
         packed[rng.randrange(len(packed))] = rng.randrange(256)
     cut = rng.choice([len(packed), rng.randrange(len(packed))])

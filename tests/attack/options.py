@@ -25,7 +25,7 @@ BASE = {
     "live": ["--source", "synthetic:fps=0", "--frames", "3", "--show", "none"],
     "classify": ["seven.png"],
     "bench": ["--blocks", "8", "--cold-starts", "0"],
-    "evaluate": ["digits", "--data", "pictures"],
+    "evaluate": ["digits", "--data", "images"],
     "inspect": ["digits"],
     "compile": ["digits"],
     "models show": ["digits"],
@@ -35,8 +35,8 @@ BASE = {
     "models export": ["digits"],
     # Without data, because training itself takes minutes: options are read before.
     "train": ["digits", "--data", "nowhere"],
-    "data check": ["pictures"],
-    "data preview": ["pictures"],
+    "data check": ["images"],
+    "data preview": ["images"],
     "demo": ["--seconds", "nan"],
 }
 NUMBERS = (
@@ -109,11 +109,11 @@ def prepare(folder: Path) -> None:
     folder.mkdir(parents=True)
     draw = np.random.default_rng(0)
     for label in "78":
-        (folder / "pictures" / label).mkdir(parents=True)
+        (folder / "images" / label).mkdir(parents=True)
         for k in range(3):
-            picture = draw.integers(0, 255, (40, 40, 3), np.uint8)
-            cv2.imwrite(str(folder / "pictures" / label / f"{k}.png"), picture)
-    shutil.copy(folder / "pictures" / "7" / "0.png", folder / "seven.png")
+            image = draw.integers(0, 255, (40, 40, 3), np.uint8)
+            cv2.imwrite(str(folder / "images" / label / f"{k}.png"), image)
+    shutil.copy(folder / "images" / "7" / "0.png", folder / "seven.png")
     shutil.copy(find("digits") / "int8.tflite", folder / "bare.tflite")
     (folder / "folder").mkdir()
     (folder / "empty").touch()

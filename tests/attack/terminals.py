@@ -38,33 +38,33 @@ COMMANDS = (
     "classify NAME.png",
     "classify NAME.png --json",
     "classify NAME.txt",
-    "classify pictures --labels labels.txt --model bare.tflite --threshold 0.99",
-    "classify pictures --labels labels.txt --model bare.tflite --json",
+    "classify images --labels labels.txt --model bare.tflite --threshold 0.99",
+    "classify images --labels labels.txt --model bare.tflite --json",
     "classify seven.png --model NAME",
     "classify seven.png --engine TEXT",
     "classify seven.png --variant TEXT",
     "classify seven.png --top TEXT",
-    "live --source pictures --show terminal --labels labels.txt --model bare.tflite",
-    "live --source pictures --show none --jsonl - --labels labels.txt --model bare.tflite",
-    "live --source pictures --show none --csv - --labels labels.txt --model bare.tflite",
+    "live --source images --show terminal --labels labels.txt --model bare.tflite",
+    "live --source images --show none --jsonl - --labels labels.txt --model bare.tflite",
+    "live --source images --show none --csv - --labels labels.txt --model bare.tflite",
     "live --source TEXT --frames 1 --show none",
     "live --source NAME.png --show terminal --record NAME.txt",
     "inspect bare.tflite --labels labels.txt",
     "inspect bare.tflite --labels labels.txt --json -",
     "inspect NAME.txt",
-    "evaluate bare.tflite --labels labels.txt --data pictures",
-    "evaluate bare.tflite --labels labels.txt --data pictures --json -",
-    "evaluate digits --data pictures",
+    "evaluate bare.tflite --labels labels.txt --data images",
+    "evaluate bare.tflite --labels labels.txt --data images --json -",
+    "evaluate digits --data images",
     "models verify bundle",
     "models verify NAME",
     "models compare digits bundle",
     "models import bare.tflite --name TEXT",
     "models export digits --out NAME.tflite",
     "inspect bundle",
-    "data check pictures",
-    "data check pictures --json -",
+    "data check images",
+    "data check images --json -",
     "data check NAME.csv",
-    "data preview recipe.toml --data pictures",
+    "data preview recipe.toml --data images",
     "train recipe.toml --data nowhere",
     "train digits --set TEXT",
     "bench --compare NAME.txt",
@@ -97,19 +97,19 @@ def prepare(folder: Path, text: str) -> None:
     """Make files whose names, labels, cards and keys are the text."""
     folder.mkdir(parents=True)
     pixels = np.random.default_rng(0).integers(0, 255, (40, 40, 3), np.uint8)
-    picture = cv2.imencode(".png", pixels)[1].tobytes()
+    image = cv2.imencode(".png", pixels)[1].tobytes()
     name = _name(text)
     whole = "".join(text.splitlines()).encode("utf-8", "replace").decode()
     labels = [f"{whole} {k}" for k in range(10)]
     written = "\n".join(labels)
     for label in labels[:2]:
         # Classes whose names can't be printed are refused before anything else is looked at.
-        shown = folder / "pictures" / "".join(filter(str.isprintable, _name(label)))
+        shown = folder / "images" / "".join(filter(str.isprintable, _name(label)))
         shown.mkdir(parents=True)
         for n in range(3):
-            (shown / f"{name}{n}.png").write_bytes(picture)
+            (shown / f"{name}{n}.png").write_bytes(image)
     for file in (f"{name}.png", "seven.png"):
-        (folder / file).write_bytes(picture)
+        (folder / file).write_bytes(image)
     (folder / f"{name}.txt").write_text(written, "utf-8")
     (folder / f"{name}.csv").write_text(f'path,label\n"{written}","{written}"\n', "utf-8")
     (folder / "labels.txt").write_text(written, "utf-8")

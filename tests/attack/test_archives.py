@@ -5,7 +5,7 @@ import zlib
 import pytest
 
 from tests.attack import archives
-from tests.attack.archives import BZIP2, DEFLATED, GIB, LZMA, Member, build, pack, picture, plain, zeros
+from tests.attack.archives import BZIP2, DEFLATED, GIB, LZMA, Member, build, image, pack, plain, zeros
 
 
 @pytest.mark.slow
@@ -44,7 +44,7 @@ def test_a_bomb_is_left_out_whatever_it_claims(commands, tmp_path, method, claim
 def test_a_member_that_is_left_out_is_named_with_the_reason(commands, tmp_path, change, said):
     from dataclasses import replace
 
-    data = picture(3)
+    data = image(3)
     good = [
         Member(f"{d}/{i}.png".encode(), pack(data, DEFLATED), len(data), zlib.crc32(data), DEFLATED)
         for d in range(10) for i in range(4)

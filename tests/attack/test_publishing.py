@@ -229,7 +229,7 @@ def test_places_that_can_not_be_a_bundle_are_one_clear_line(make, message, tmp_p
     ],
 )
 def test_train_refuses_before_it_trains(out, message, tmp_path):
-    from tests.pictures import write_photos
+    from tests.images import write_photos
 
     write_photos(tmp_path / "photos")
     (tmp_path / "home").mkdir()

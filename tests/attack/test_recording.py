@@ -126,7 +126,7 @@ def test_a_medium_that_goes_away_is_noticed(tmp_path, small_disk, name, gone):
         assert part.read_text() == "another's"
 
 
-def test_a_picture_that_is_not_saved_is_told_at_the_end(tmp_path, commands):
+def test_an_image_that_is_not_saved_is_reported_at_the_end(tmp_path, commands):
     """The key `s` in a terminal; here in a pseudo terminal, which is all that keys need."""
     import pty
 

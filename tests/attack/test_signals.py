@@ -103,7 +103,7 @@ def test_live_is_stopped_while_its_output_waits_for_a_reader(tmp_path):
 
 
 def test_live_is_stopped_while_a_camera_that_fell_silent_is_opened_again(silent_port, tmp_path):
-    """The first connection gives pictures for a while, all others nothing at all."""
+    """The first connection gives images for a while, all others nothing at all."""
     port, kept = silent_port
     out = tmp_path / "out.jsonl"
     url = f"http://127.0.0.1:{port}/x.mjpg"
@@ -112,10 +112,10 @@ def test_live_is_stopped_while_a_camera_that_fell_silent_is_opened_again(silent_
     part = cv2.imencode(".jpg", np.full((64, 64, 3), 90, np.uint8))[1].tobytes()
     head = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n"
     kept[0].sendall(head)
-    picture = b"--b\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%b\r\n" % (len(part), part)
+    image = b"--b\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%b\r\n" % (len(part), part)
 
     def shown():
-        kept[0].sendall(picture)
+        kept[0].sendall(image)
         time.sleep(0.05)
         return out.exists() and out.read_text().count("\n") > 2
 

@@ -24,15 +24,15 @@ RUNS = {
     ("cameras",): "",
     ("doctor",): "failures",
     ("inspect", "digits"): "operator",
-    ("evaluate", "bare.tflite", "--labels", "labels.txt", "--data", "pictures"): "top-1",
+    ("evaluate", "bare.tflite", "--labels", "labels.txt", "--data", "images"): "top-1",
     ("compile", "digits"): "",
     ("models",): "digits",
     ("models", "verify", "digits"): "hash ok",
     ("models", "export", "digits"): "bytes",
     ("models", "import", "bare.tflite", "--name", "mine"): "imported",
     ("train", "digits", "--data", "nowhere"): "",
-    ("data", "check", "pictures"): "pictures",
-    ("data", "preview", "pictures"): "preview",
+    ("data", "check", "images"): "images",
+    ("data", "preview", "images"): "preview",
 }
 LONG = {("bench", *options.BASE["bench"]): "p50", ("models", "compare", "digits"): "top-1"}
 
@@ -113,8 +113,8 @@ def test_markup_is_printed_as_it_is(commands, folder):
     """By each command that prints labels or names with Rich."""
     labels = [f"{MARKUP.replace('/', '|')} {k}" for k in range(10)]
     (folder / "marked.txt").write_text("\n".join(labels))
-    shutil.copytree(folder / "pictures" / "7", folder / "data" / labels[3])
-    shutil.copytree(folder / "pictures" / "8", folder / "data" / labels[4])
+    shutil.copytree(folder / "images" / "7", folder / "data" / labels[3])
+    shutil.copytree(folder / "images" / "8", folder / "data" / labels[4])
     bare = ("--labels", "marked.txt")
     for run in (
         ("inspect", "bare.tflite", *bare),
@@ -165,7 +165,7 @@ def test_a_real_terminal_gets_rich_s_own_sequences_alone(folder, command):
     nasty = f"{TITLE}\x1b]52;c;aGk=\x07.tflite".replace("/", "|")
     shutil.copy(folder / "bare.tflite", folder / nasty)
     for k in "34":
-        shutil.copytree(folder / "pictures" / "7", folder / "data" / f"{k}")
+        shutil.copytree(folder / "images" / "7", folder / "data" / f"{k}")
     sent, _ = in_terminal([*command, nasty], folder)
     assert "\x1b]" not in sent
     assert "\x07" not in sent

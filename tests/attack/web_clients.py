@@ -227,7 +227,7 @@ async def refused(target: Target) -> None:
 
 
 async def snapshots(target: Target) -> None:
-    """Pictures, as quickly as they are made."""
+    """Images, as quickly as they are made."""
     async with connection(target) as (reader, writer):
         await target.send(writer, target.head("GET /snapshot.png HTTP/1.1", "Connection: close"))
         await target.answered(reader)

@@ -29,7 +29,7 @@ def resized(image, width, height):
         sums = even[::2, ::2] + even[::2, 1::2] + even[1::2, ::2] + even[1::2, 1::2]
         image = ((sums + 2) // 4).astype(np.uint8)
         halves = min(image.shape[1] / width, image.shape[0] / height)
-    assert ratio <= 1 or halves <= 1.3, "no picture of these is shrunk in another way"
+    assert ratio <= 1 or halves <= 1.3, "no image of these is shrunk in another way"
     kind = cv2.INTER_LINEAR if halves == ratio else cv2.INTER_CUBIC
     return cv2.resize(image, (width, height), interpolation=kind)
 

@@ -10,7 +10,7 @@ import pytest
 
 import edgecnn
 from tests.conftest import draw_seven
-from tests.pictures import digit
+from tests.images import digit
 
 
 def test_public_names_are_these():

@@ -15,7 +15,7 @@ import edgecnn
 from edgecnn.errors import ImageError, MissingExtra, RecipeError
 from edgecnn.frame import Frame
 from tests.conftest import draw_seven
-from tests.pictures import digit, textured, write_digits
+from tests.images import digit, textured, write_digits
 
 DOC = Path(__file__).parents[2] / "docs" / "python.md"
 

@@ -18,7 +18,7 @@ import edgecnn
 from edgecnn.errors import EdgeCnnError
 from edgecnn.exchange.inspection import inspect_model
 
-PICTURE = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+IMAGE = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
 
 
 def judge(path: str, labels: str | None) -> tuple[str, str]:
@@ -26,7 +26,7 @@ def judge(path: str, labels: str | None) -> tuple[str, str]:
     try:
         inspect_model(Path(path).read_bytes(), path)
         with edgecnn.load(path, labels=labels) as classifier:
-            best = classifier.classify(PICTURE, 1)[0]
+            best = classifier.classify(IMAGE, 1)[0]
     except EdgeCnnError as error:
         return "error" if len(str(error).splitlines()) == 1 else "DIRTY", str(error)
     except Exception as error:  # noqa: BLE001 - this is what is looked for

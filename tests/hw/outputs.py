@@ -1,4 +1,4 @@
-"""Prints the raw int8 outputs of shipped models for generated pictures as JSON: here and on ARM64."""
+"""Prints the raw int8 outputs of shipped models for generated images as JSON: here and on ARM64."""
 
 import json
 import sys
@@ -8,14 +8,14 @@ import numpy as np
 
 import edgecnn
 
-PICTURES = 40
+COUNT = 40
 
 
-def pictures() -> list[np.ndarray]:
-    """Coloured squares in pictures of many sizes, from integers alone: the same everywhere."""
+def images() -> list[np.ndarray]:
+    """Coloured squares in images of many sizes, from integers alone: the same everywhere."""
     rng = np.random.default_rng(7)
     found = []
-    for _ in range(PICTURES):
+    for _ in range(COUNT):
         height, width = rng.integers(6, 40, 2)
         small = rng.integers(0, 256, (height, width, 3), np.uint8)
         found.append(small.repeat(12, axis=0).repeat(12, axis=1))
@@ -23,11 +23,11 @@ def pictures() -> list[np.ndarray]:
 
 
 def outputs(name: str) -> dict[str, list]:
-    """Return each picture's input tensor and output, flat."""
+    """Return each image's input tensor and output, flat."""
     with edgecnn.load(name) as classifier:
         tensors, raw = [], []
-        for picture in pictures():
-            tensor = classifier._preprocess(picture)
+        for image in images():
+            tensor = classifier._preprocess(image)
             tensors.append(tensor.astype(int).ravel().tolist())
             raw.append(classifier.engine.invoke(tensor).astype(int).ravel().tolist())
     return {"tensors": tensors, "outputs": raw}

@@ -28,7 +28,7 @@ def test_it_is_the_environment_that_people_have():
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_it_answers_nearly_as_litert_does(name):
-    """Its int8 kernels round otherwise, which adds up with depth; the pictures, of blocks, are hard ones."""
+    """Its int8 kernels round otherwise, which adds up with depth; the images, of blocks, are hard ones."""
     same = []
     with edgecnn.load(name, "int8", "tflite-runtime") as old, edgecnn.load(name, "int8", "litert") as new:
         assert old.engine.name == "tflite-runtime"

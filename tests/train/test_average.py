@@ -17,12 +17,12 @@ def network():
     return model
 
 
-def pictures(count):
+def images(count):
     return np.random.default_rng(0).integers(0, 256, (count, 4, 4, 1), np.uint8)
 
 
-def test_statistics_are_those_of_the_pictures(network):
-    x = pictures(1000).astype(np.float32) / 255
+def test_statistics_are_those_of_the_images(network):
+    x = images(1000).astype(np.float32) / 255
     measure_statistics(network, x)
     before = network.layers[1](x).numpy()
     bn = network.get_layer("bn")
@@ -32,14 +32,14 @@ def test_statistics_are_those_of_the_pictures(network):
     assert bn.momentum == 0.5
 
 
-def test_few_pictures_are_measured_too(network):
-    x = pictures(60).astype(np.float32) / 255
+def test_few_images_are_measured_too(network):
+    x = images(60).astype(np.float32) / 255
     measure_statistics(network, x)
     before = network.layers[1](x).numpy()
     assert np.allclose(network.get_layer("bn").moving_mean.numpy(), before.mean(axis=(0, 1, 2)), atol=1e-5)
 
 
-def test_pictures_that_are_sorted_by_class_are_drawn_from_all_of_them(network):
+def test_images_that_are_sorted_by_class_are_drawn_from_all_of_them(network):
     dark, bright = np.zeros((4000, 4, 4, 1), np.uint8), np.full((4000, 4, 4, 1), 255, np.uint8)
     average = Average(np.concatenate([dark, bright]))
     average.set_model(network)
@@ -56,8 +56,8 @@ def test_pictures_that_are_sorted_by_class_are_drawn_from_all_of_them(network):
 
 
 def test_the_average_is_validated_and_kept_and_the_weights_come_back(network):
-    average = Average(pictures(500))
-    x = pictures(64).astype(np.float32) / 255
+    average = Average(images(500))
+    x = images(64).astype(np.float32) / 255
     y = np.eye(2, dtype=np.float32)[np.arange(64) % 2]
     seen = []
 

@@ -27,7 +27,7 @@ def same(a, b):
     return all(np.array_equal(x, y) for p, q in zip(a, b, strict=True) for x, y in zip(p, q, strict=True))
 
 
-def test_an_epoch_is_every_picture_once_and_its_last_batch_is_smaller():
+def test_an_epoch_is_every_image_once_and_its_last_batch_is_smaller():
     batches = epoch()
     assert [len(x) for x, _ in batches] == [8, 8, 5]
     shown = Counter(x.tobytes() for xs, _ in batches for x in xs)
@@ -70,7 +70,7 @@ def test_class_weights_make_classes_count_alike_and_are_one_in_the_mean():
         assert w == pytest.approx(weights[y])
 
 
-def test_a_mixed_picture_has_its_share_of_each_classs_weight():
+def test_a_mixed_image_is_weighted_by_its_classes():
     batches = epoch(AugmentSpec(mixup=1.0), class_weights="balanced")
     assert any((np.count_nonzero(y, axis=1) == 2).any() for _, y, _ in batches)
     for _, y, w in batches:
@@ -78,7 +78,7 @@ def test_a_mixed_picture_has_its_share_of_each_classs_weight():
 
 
 @pytest.mark.parametrize("weights", ["none", "balanced"])
-def test_full_batches_are_weighted_so_that_each_picture_counts_the_same(weights):
+def test_full_batches_are_weighted_so_that_each_image_counts_the_same(weights):
     plain = class_weights(LABELS) if weights == "balanced" else np.ones(3)
     seen = epoch(optimizer="gradient_descent", class_weights=weights)
     for _, y, w in seen:
@@ -86,15 +86,15 @@ def test_full_batches_are_weighted_so_that_each_picture_counts_the_same(weights)
 
 
 class Teacher:
-    """Answers by the picture's mean."""
+    """Answers by the image's mean."""
 
-    def predict_on_batch(self, pictures):
-        mean = pictures.mean(axis=(1, 2, 3))
+    def predict_on_batch(self, images):
+        mean = images.mean(axis=(1, 2, 3))
         return np.stack([mean, 1 - mean, np.zeros_like(mean)], axis=1)
 
 
 @pytest.mark.parametrize("temperature", [1.0, 4.0])
-def test_a_teachers_softened_answer_to_the_very_picture_stands_beside_the_truth(temperature):
+def test_a_teachers_softened_answer_to_the_same_image_is_given_with_the_truth(temperature):
     change = AugmentSpec(noise=20, mixup=1.0)
     taught = epoch(change, teacher=Teacher(), temperature=temperature)
     for (x, y), (_, alone) in zip(taught, epoch(change, label_smoothing=1e-9), strict=True):

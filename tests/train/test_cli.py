@@ -22,8 +22,8 @@ def test_a_folder_of_photos_becomes_a_bundle(run_cli, photo_folder, tmp_path, mo
     assert made.input.width == 48
     assert made.manifest.document["title"] == "photos"
     assert "# photos\n" in (made.folder / "CARD.md").read_text("utf-8")
-    picture = next((photo_folder / "äpfel").iterdir())
-    assert run_cli("classify", picture, "--model", "./photos-model").code == 0
+    image = next((photo_folder / "äpfel").iterdir())
+    assert run_cli("classify", image, "--model", "./photos-model").code == 0
 
 
 @pytest.mark.slow

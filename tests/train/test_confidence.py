@@ -108,7 +108,7 @@ def test_scores_of_exactly_one_can_only_pass():
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.25])
-def test_the_limit_on_true_pictures_is_kept(share):
+def test_the_limit_on_true_images_is_kept(share):
     scores = np.random.default_rng(3).random(503)
     threshold = reject_at_most(share, scores)
     assert np.sum(scores < threshold) == int(share * 503)

@@ -16,7 +16,7 @@ def ids(split):
 
 def assert_splits_are_sound(data):
     parts = [ids(data.train), ids(data.validation), ids(data.test)]
-    assert sum(map(len, parts)) == len(set.union(*parts)), "no picture is in two splits"
+    assert sum(map(len, parts)) == len(set.union(*parts)), "no image is in two splits"
     assert ids(data.calibration) <= ids(data.train), "calibration comes from the training split only"
     assert not ids(data.calibration) & (ids(data.validation) | ids(data.test))
     for split in (data.train, data.validation, data.test, data.calibration):
@@ -56,7 +56,7 @@ def test_the_seed_decides_the_splits(photo_folder, said):
     assert ids(first.test) != ids(other.test)
 
 
-def test_size_and_colour_are_chosen_from_the_pictures_and_said(photo_folder, idx_folder, said):
+def test_size_and_color_are_chosen_from_the_images_and_reported(photo_folder, idx_folder, said):
     data = load_data(open_source(photo_folder), read_recipe("photos"), said.append)
     assert (data.input.width, data.input.color) == (48, "rgb")
     assert any("48×48" in s for s in said)
@@ -65,7 +65,7 @@ def test_size_and_colour_are_chosen_from_the_pictures_and_said(photo_folder, idx
     assert any("color gray" in s for s in said)
 
 
-def test_a_corrupt_picture_is_named_skipped_and_counted(photo_folder, said):
+def test_a_corrupt_image_is_named_skipped_and_counted(photo_folder, said):
     (photo_folder / "pears" / "broken ü.jpg").write_bytes(b"\xff\xd8 not really")
     (photo_folder / "pears" / "empty.png").write_bytes(b"")
     data = load_data(open_source(photo_folder), read_recipe("photos"), said.append)
@@ -107,7 +107,7 @@ def test_a_class_that_is_in_no_training_split_is_named(photo_folder, said):
         load_data(open_source(photo_folder), read_recipe("photos"), said.append)
 
 
-def test_a_class_with_too_few_readable_pictures_is_named(photo_folder, said):
+def test_a_class_with_too_few_readable_images_is_named(photo_folder, said):
     for path in sorted((photo_folder / "pears").glob("*"))[2:]:
         path.write_bytes(b"broken")
     with pytest.raises(DataError, match="'pears' has 2 readable images"):
@@ -123,7 +123,7 @@ def test_stratified_gives_every_class_its_share(count):
     assert np.abs(shares - [0.5, 0.3, 0.2]).max() <= 1 / count
 
 
-def test_a_sample_has_every_class_though_pictures_are_sorted_by_class(idx_folder, recipe, said):
+def test_a_sample_has_every_class_though_images_are_sorted_by_class(idx_folder, recipe, said):
     train = load_data(open_source(idx_folder), recipe, said.append).train
     ordered = train.take(np.argsort(train.labels, kind="stable"))
     sample = ordered.sample(20, seed=3)
@@ -132,7 +132,7 @@ def test_a_sample_has_every_class_though_pictures_are_sorted_by_class(idx_folder
     assert len(train.sample(10**6, seed=3)) == len(train)
 
 
-def test_pictures_go_through_the_runtimes_own_preprocessing(photo_folder, said):
+def test_images_go_through_the_runtimes_own_preprocessing(photo_folder, said):
     from edgecnn.image.preprocess import Preprocessor
     from edgecnn_train.data import input_tensor
 
@@ -153,11 +153,9 @@ def test_data_of_another_name_get_neither_the_recipes_name_nor_its_licence(tmp_p
 
 
 def test_an_official_validation_split_may_be_drawn_again_and_the_test_stays(photo_folder, said):
-    pictures = sorted(photo_folder.rglob("*.jpg"))
-    splits = ["test" if i % 5 == 0 else "validation" if i % 5 == 1 else "train" for i in range(len(pictures))]
-    rows = [
-        f"{p.relative_to(photo_folder)},{p.parent.name},{s}" for p, s in zip(pictures, splits, strict=True)
-    ]
+    images = sorted(photo_folder.rglob("*.jpg"))
+    splits = ["test" if i % 5 == 0 else "validation" if i % 5 == 1 else "train" for i in range(len(images))]
+    rows = [f"{p.relative_to(photo_folder)},{p.parent.name},{s}" for p, s in zip(images, splits, strict=True)]
     (photo_folder / "photos.csv").write_text("\n".join(["path,label,split", *rows]), "utf-8")
     source = open_source(photo_folder / "photos.csv")
     plain = load_data(source, read_recipe("photos"), said.append)

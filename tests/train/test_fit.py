@@ -86,13 +86,13 @@ def test_the_best_epoch_on_validation_is_the_one_returned(data, recipe, said, tm
     fitted = trained(data, small(recipe, epochs=3), tmp_path, said)
     assert fitted.best_epoch == best_epoch(fitted.history, len(data.validation), falls=False)
     best = fitted.history[fitted.best_epoch - 1]["val_accuracy"]
-    pictures = data.validation.images.astype(np.float32) / 255
-    named = fitted.model.predict(pictures, verbose=0).argmax(axis=1)
+    images = data.validation.images.astype(np.float32) / 255
+    named = fitted.model.predict(images, verbose=0).argmax(axis=1)
     assert np.mean(named == data.validation.labels) == pytest.approx(best, abs=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("found", "pictures", "best"),
+    ("found", "images", "best"),
     [
         ([0.5, 0.9, 0.8], 100, 2),  # ten of 100 images are no accident
         ([0.9, 0.9], 100, 2),  # of equals the last
@@ -105,8 +105,8 @@ def test_the_best_epoch_on_validation_is_the_one_returned(data, recipe, said, tm
         ([0.0], 10, 1),
     ],
 )
-def test_which_epoch_is_best_where_the_rate_falls(found, pictures, best):
-    assert best_epoch([{"val_accuracy": a} for a in found], pictures, falls=True) == best
+def test_which_epoch_is_best_where_the_rate_falls(found, images, best):
+    assert best_epoch([{"val_accuracy": a} for a in found], images, falls=True) == best
 
 
 def test_without_validation_the_last_epoch_is_kept():
@@ -132,17 +132,17 @@ def test_which_epoch_is_best_where_it_does_not(found, best):
 def test_an_epoch_is_best_at_once_or_never(falls):
     """Only the best epoch's weights are kept, so none may become it later."""
     rng = np.random.default_rng(0)
-    for pictures in (1, 7, 50, 3000):
+    for images in (1, 7, 50, 3000):
         history = []
         kept = 0
-        for right in rng.integers(0, pictures + 1, 200):
-            history.append({"val_accuracy": right / pictures, "val_loss": float(rng.integers(3))})
-            best = best_epoch(history, pictures, falls=falls)
+        for right in rng.integers(0, images + 1, 200):
+            history.append({"val_accuracy": right / images, "val_loss": float(rng.integers(3))})
+            best = best_epoch(history, images, falls=falls)
             assert best in (kept, len(history))
             kept = best
 
 
-def test_an_epoch_shows_every_picture_once(data, recipe):
+def test_an_epoch_shows_every_image_once(data, recipe):
     stream = Batches(data.train, AugmentSpec(), recipe.train).epochs()
     seen = [next(stream) for _ in range(-(-len(data.train) // 32))]
     assert sum(len(y) for _, y in seen) == len(data.train)

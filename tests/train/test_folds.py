@@ -12,7 +12,7 @@ from edgecnn_train.data import everything, read_images
 from edgecnn_train.folds import fold_items, is_small, make_folds, possible_folds
 from edgecnn_train.pipeline import train
 from edgecnn_train.recipe_file import read_recipe
-from tests.pictures import write_photos
+from tests.images import write_photos
 
 QUICK = [
     "epochs=10",
@@ -32,7 +32,7 @@ def items_of(counts, group=lambda i: None):
     return [Item(f"{c}/{i}", c, None, group(i)) for c, n in enumerate(counts) for i in range(n)]
 
 
-def test_every_picture_is_in_one_test_and_classes_are_spread_evenly():
+def test_every_image_is_in_one_test_and_classes_are_spread_evenly():
     items = items_of([20, 33, 7])
     folds = fold_items(items, 5, seed=1)
     tests = [[i for i in fold if i.split == "test"] for fold in folds]
@@ -66,8 +66,8 @@ def test_which_sets_are_small(counts, split, small):
 
 def test_what_measures_a_fold_decided_nothing_about_it(photo_folder, said):
     recipe, source = read_recipe("photos", [*QUICK, "folds=4"]), open_source(photo_folder)
-    pictures = read_images(source, recipe, said.append)
-    folds = make_folds(source, pictures, recipe, said.append)
+    images = read_images(source, recipe, said.append)
+    folds = make_folds(source, images, recipe, said.append)
     assert len(folds) == 4
     parts = [folds.data(number, recipe) for number in (1, 2, 3, 4)]
     assert [len(data.train) for data in parts] == list(folds.training)
@@ -78,7 +78,7 @@ def test_what_measures_a_fold_decided_nothing_about_it(photo_folder, said):
         assert ids(data.calibration) <= train
     tests = [i for data in parts for i in ids(data.test)]
     assert sorted(tests) == sorted(i.id for i in source.items), "each image is tested once"
-    whole = everything(source, pictures, recipe)
+    whole = everything(source, images, recipe)
     assert ids(whole.train) == set(tests)
     assert len(whole.validation) == len(whole.test) == 0
     assert ids(whole.apart) == ids(whole.train) - ids(whole.calibration) != set()

@@ -93,8 +93,8 @@ def test_accuracy_compares_best_classes_and_ignores_the_teacher():
 class Same:
     """A teacher that finds all classes alike."""
 
-    def predict_on_batch(self, pictures):
-        return np.full((len(pictures), 10), 0.1, np.float32)
+    def predict_on_batch(self, images):
+        return np.full((len(images), 10), 0.1, np.float32)
 
 
 WAYS = {

@@ -71,7 +71,7 @@ def test_stages_need_both_filters_and_blocks(family):
         build(ModelSpec(family=family, filters=(8, 8, 8), blocks=(1, 1)), RGB32, 10)
 
 
-def test_a_stem_of_stride_two_halves_the_picture_once_more():
+def test_a_stem_of_stride_two_halves_the_image_again():
     plain, halved = (
         build(ModelSpec("resnet", filters=(8, 16), blocks=(0, 1), stem_stride=stride), RGB32, 10)
         for stride in (1, 2)
@@ -132,18 +132,18 @@ def test_every_family_becomes_int8_throughout_and_runs(spec, image):
     model = build(spec, image, 10)
     channels = 1 if image.color == "gray" else 3
     shape = (8, image.height, image.width, channels)
-    pictures = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
-    content = to_int8(model, pictures)
+    images = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    content = to_int8(model, images)
     file = read_tflite(content, spec.family)
     assert file.float_tensors == ()
     assert (file.inputs[0].dtype, file.outputs[0].dtype) == ("int8", "int8")
     interpreter = Interpreter(model_content=content)
     interpreter.allocate_tensors()
     image_in, scores = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    expected = model.predict(pictures / np.float32(255), verbose=0)
+    expected = model.predict(images / np.float32(255), verbose=0)
     got = []
-    for picture in pictures:
-        interpreter.set_tensor(image_in["index"], (picture ^ 0x80).view(np.int8)[None])
+    for pixels in images:
+        interpreter.set_tensor(image_in["index"], (pixels ^ 0x80).view(np.int8)[None])
         interpreter.invoke()
         got.append(interpreter.get_tensor(scores["index"])[0] / 256 + 0.5)
     assert np.abs(np.array(got) - expected).mean() < 0.03
@@ -180,7 +180,7 @@ def used(model, name):
 
 
 def windows(x, size, stride, same):
-    """Every window of a picture, N×H×W×size×size×C; `same` pads as TensorFlow does, the odd pixel last."""
+    """Every window of an image, N×H×W×size×size×C; `same` pads as TensorFlow does, the odd pixel last."""
     if same:
         pads = [max(0, (-(-n // stride) - 1) * stride + size - n) for n in x.shape[1:3]]
         x = np.pad(x, ((0, 0), *((p // 2, p - p // 2) for p in pads), (0, 0)))

@@ -1,4 +1,4 @@
-"""Pictures of nothing that the model knows, and the class that is made of them."""
+"""Images without any class of the model, and the class made of them."""
 
 import shutil
 from dataclasses import replace
@@ -27,11 +27,11 @@ def test_every_kind_is_made_in_every_size_and_by_its_seed(shape):
     assert made.dtype == np.uint8
     assert np.array_equal(made, again)
     assert not np.array_equal(made, other)
-    assert len({picture.tobytes() for picture in made}) == len(made)
+    assert len({image.tobytes() for image in made}) == len(made)
     assert not {p.tobytes() for p in made} & {p.tobytes() for p in parents}
 
 
-def test_shuffled_pictures_have_their_parents_pixels_in_other_places():
+def test_shuffled_images_have_their_parents_pixels_in_other_places():
     parent = np.random.default_rng(0).integers(0, 256, (60, 60, 3), np.uint8)
     place = list(KINDS).index("training images with their blocks shuffled")
     made = generate(place + 1, parent[None], np.random.default_rng(0))[place]
@@ -52,17 +52,17 @@ def test_generated_negatives_choose_and_measure_apart(photos):
     negatives = load_negatives(*photos)
     assert negatives.choosing.shape == negatives.measuring.shape == (COUNT, *photos[0].train.images.shape[1:])
     shared = {p.tobytes() for p in negatives.choosing} & {p.tobytes() for p in negatives.measuring}
-    assert len(shared) <= 0.01 * COUNT, "patches of 28 small pictures may meet by chance"
+    assert len(shared) <= 0.01 * COUNT, "patches of 28 small images may meet by chance"
     assert negatives.what.startswith("generated: plain, gradients, noise")
 
 
-def test_negatives_come_from_a_folder_of_pictures(photos, tmp_path):
+def test_negatives_come_from_a_folder_of_images(photos, tmp_path):
     data, recipe = photos
     folder = tmp_path / "others"
     (folder / "deep").mkdir(parents=True)
     for i in range(45):
         cv2.imwrite(str(folder / ("deep" if i % 2 else "") / f"{i}.png"), np.full((9, 9, 3), i, np.uint8))
-    (folder / "broken.png").write_bytes(b"no picture")
+    (folder / "broken.png").write_bytes(b"not an image")
     negatives = load_negatives(data, asking(recipe, negatives=str(folder)))
     both = np.concatenate([negatives.choosing, negatives.measuring])
     assert sorted(both.mean(axis=(1, 2, 3)).tolist()) == list(range(45))
@@ -81,7 +81,7 @@ def test_negatives_come_from_a_data_set_by_its_name(photos, idx_folder, monkeypa
         load_negatives(data, asking(recipe, negatives="nowhere"))
 
 
-def test_a_folder_without_pictures_is_named(photos, tmp_path):
+def test_a_folder_without_images_is_named(photos, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="unknown.negatives: .* has no images"):
         load_negatives(photos[0], asking(photos[1], negatives=str(tmp_path / "empty")))

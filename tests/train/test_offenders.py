@@ -11,15 +11,15 @@ SCORES = [0.5, 0.9, 0.7, 0.99, 0.7]
 
 
 def data():
-    """Five pictures, each as bright as its place."""
+    """Five images, each as bright as its place."""
     items = tuple(Item(f"p{i}", i % 2, "test") for i in range(5))
     source = SimpleNamespace(read=lambda item, least=None: np.full((8, 8), int(item.id[1:]), np.uint8))
     test = SimpleNamespace(items=items, labels=np.array([0, 1, 0, 1, 0]))
     return SimpleNamespace(source=source, test=test, labels=("even", "odd"))
 
 
-def classify(picture, top):
-    place = int(picture[0, 0])
+def classify(image, top):
+    place = int(image[0, 0])
     return [Prediction("even" if place % 2 else "odd", 1 - place % 2, SCORES[place])]
 
 

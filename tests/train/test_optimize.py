@@ -98,7 +98,7 @@ def test_the_moving_average_starts_at_the_first_weights_and_follows_by_its_decay
 
 
 def regression(count=10, classes=3, seed=0):
-    """A few pictures of 2×2 pixels, one class rarer than the others, and a softmax regression on them."""
+    """A few images of 2×2 pixels, one class rarer than the others, and a softmax regression on them."""
     rng = np.random.default_rng(seed)
     labels = np.arange(count, dtype=np.int64) % classes
     labels[labels == 2] = np.where(rng.random((labels == 2).sum()) < 0.5, 2, 0)
@@ -111,8 +111,8 @@ def regression(count=10, classes=3, seed=0):
 
 
 @pytest.mark.parametrize(("batch_size", "weighted"), [(4, "none"), (4, "balanced"), (16, "none")])
-def test_gradient_descent_follows_the_mean_gradient_of_all_pictures_once_an_epoch(batch_size, weighted):
-    """Batches of 4 leave a last one of 2; 16 is all pictures at once."""
+def test_gradient_descent_follows_the_mean_gradient_of_all_images_once_an_epoch(batch_size, weighted):
+    """Batches of 4 leave a last one of 2; 16 is all images at once."""
     split, model = regression()
     spec = TrainSpec(
         optimizer="gradient_descent", learning_rate=0.5, epochs=5, batch_size=batch_size,

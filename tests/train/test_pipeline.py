@@ -56,8 +56,8 @@ def test_the_bundle_is_whole_and_nothing_else_is_left(made):
     assert find_unowned(folder) is None
     assert publish.is_own_page(folder.with_name("tiny.report.html"), "tiny")
     assert oct(folder.stat().st_mode & 0o777) == "0o755"
-    for picture in ("confusion.png", "reliability.png", "robustness.png", "training.png"):
-        assert (folder / picture).read_bytes().startswith(b"\x89PNG")
+    for image in ("confusion.png", "reliability.png", "robustness.png", "training.png"):
+        assert (folder / image).read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_manifest_has_the_keys_of_shipped_bundles_in_their_order(made):
@@ -127,13 +127,13 @@ def test_the_manifest_has_what_it_costs_and_how_it_holds(made):
 def test_the_report_lies_beside_the_bundle(made):
     folder = made[0].folder
     assert any("tiny.report.html" in s for s in made[1])
-    check_report(folder, made[0].manifest.document, pictures=4)
+    check_report(folder, made[0].manifest.document, images=4)
 
 
-def check_report(folder, manifest, pictures):
+def check_report(folder, manifest, images):
     text = folder.with_name("tiny.report.html").read_text("utf-8")
     wrong = round((1 - manifest["variants"]["int8"]["accuracy"]) * 200)
-    assert text.count('src="data:image/png;base64,') == pictures
+    assert text.count('src="data:image/png;base64,') == images
     assert text.count('src="data:image/jpeg;base64,') == text.count("<br>t10k/") == min(25, wrong)
     if wrong > 1:
         assert f"The {min(25, wrong)} test images that int8 misclassifies" in text
@@ -166,7 +166,7 @@ def test_the_runtime_uses_what_was_calibrated_and_keeps_its_word(made, idx_folde
         assert made[0].confidence[variant].threshold == figures["threshold"] > 0
         assert 0 <= figures["false_accept"] <= 0.1
         with edgecnn.load(made[0].folder, variant) as classifier:
-            known = [classifier.knows(classifier.classify(picture)) for picture in tests]
+            known = [classifier.knows(classifier.classify(image)) for image in tests]
         assert 1 - np.mean(known) == pytest.approx(figures["false_reject"], abs=1e-9)
         assert figures["ece"]["test"].keys() == {"before", "after"}
     assert table["unknown"]["negatives"].startswith("generated")
@@ -191,7 +191,7 @@ def test_the_card_says_what_unknown_means_and_costs(made):
 def test_a_threshold_that_would_reject_too_much_stays_below_and_is_said(idx_folder, tmp_path):
     from edgecnn_train.recipe_file import read_recipe
 
-    # No negative may pass, and no picture of the validation split may be rejected: one of them has to give.
+    # No negative may pass, and no image of the validation split may be rejected: one of them has to give.
     settings = ["train.epochs=1", "quantize.calibration=50", "false_accept=0", "max_false_reject=0"]
     recipe, said = read_recipe("mnist-classic", [*settings, "learning_rate=0.0003"]), []
     made = train(
@@ -204,7 +204,7 @@ def test_a_threshold_that_would_reject_too_much_stays_below_and_is_said(idx_fold
     assert "stays below what that asks for" in (made.folder / "CARD.md").read_text("utf-8")
     assert any("lets more negatives pass than 0.0%" in s for s in said)
     assert made.variants["int8"].accuracy < 1
-    check_report(made.folder, made.manifest.document, pictures=3)
+    check_report(made.folder, made.manifest.document, images=3)
 
 
 @pytest.mark.slow
@@ -246,7 +246,7 @@ def test_the_gate_refuses_a_drop_of_more_than_a_point_unless_it_is_named():
         gate(verified(0.99, 0.975))
     gate(verified(0.99, 0.975), allowed_drop=1.5)
     few = replace(verified(1.0, 0.975), pictures=40)
-    gate(few)  # one picture
+    gate(few)  # one image
     with pytest.raises(GateError, match="2 of 40 test images"):
         gate(replace(few, int8_top1=0.95))
     differing = replace(verified(1.0, 0.975), pictures=120, agreement=1 - 9 / 120)
@@ -379,5 +379,5 @@ def test_the_trained_model_reads_digits_it_never_saw(made):
     rng = np.random.default_rng(99)
     with edgecnn.load(made[0].folder) as classifier:
         drawn = [(str(i % 10), (draw_digit(str(i % 10), 112, rng) * 255).astype(np.uint8)) for i in range(50)]
-        right = sum(classifier.classify(picture, 1)[0].label == label for label, picture in drawn)
+        right = sum(classifier.classify(image, 1)[0].label == label for label, image in drawn)
     assert right >= 35

@@ -1,4 +1,4 @@
-"""The private step against gradients of single pictures by the book, and a run from end to end."""
+"""The private step against gradients of single images by the book, and a run from end to end."""
 
 import importlib.util
 from dataclasses import replace
@@ -47,16 +47,16 @@ def model():
 @pytest.fixture
 def batch():
     rng = np.random.default_rng(5)
-    pictures = rng.random((COUNT, 11, 9, 2), np.float32)
-    return pictures, rng.integers(3, size=COUNT), np.ones(COUNT, np.float32)
+    images = rng.random((COUNT, 11, 9, 2), np.float32)
+    return images, rng.integers(3, size=COUNT), np.ones(COUNT, np.float32)
 
 
 def by_the_book(model, loss, batch):
-    """The gradient of every picture by itself, flat."""
+    """The gradient of each image separately, flat."""
     rows = []
-    for picture, target in zip(*batch[:2], strict=True):
+    for image, target in zip(*batch[:2], strict=True):
         with tf.GradientTape() as tape:
-            value = loss(target[None], model(picture[None]))
+            value = loss(target[None], model(image[None]))
         gradients = tape.gradient(value, [v.value for v in model.trainable_variables])
         rows.append(np.concatenate([g.numpy().ravel() for g in gradients]))
     return np.stack(rows)
@@ -85,20 +85,18 @@ def test_it_is_the_sum_of_single_gradients_each_clipped(model, batch, kind):
     assert np.allclose(summed(model, 1e6, batch, loss), single.sum(0), atol=1e-4), "nothing to clip"
 
 
-def test_no_picture_moves_the_sum_by_more_than_the_bound(model, batch):
-    pictures, targets, counted = batch
-    without = summed(
-        model, 0.5, (pictures, targets, np.where(np.arange(COUNT) == 7, 0, counted).astype("f4"))
-    )
-    for outlier in (pictures[7], pictures[7] * 1e4, np.full_like(pictures[7], -1e12)):
+def test_no_image_moves_the_sum_by_more_than_the_bound(model, batch):
+    images, targets, counted = batch
+    without = summed(model, 0.5, (images, targets, np.where(np.arange(COUNT) == 7, 0, counted).astype("f4")))
+    for outlier in (images[7], images[7] * 1e4, np.full_like(images[7], -1e12)):
         for target in range(3):
-            pictures[7], targets[7] = outlier, target
+            images[7], targets[7] = outlier, target
             assert np.linalg.norm(summed(model, 0.5, batch) - without) <= 0.5 * (1 + 1e-4)
-    pictures[7] = np.inf
+    images[7] = np.inf
     assert np.allclose(summed(model, 0.5, batch), without, atol=1e-5), "without a direction it is left out"
 
 
-def test_many_pictures_are_done_in_parts_and_filled_up_rows_do_not_count(model, batch):
+def test_many_images_are_done_in_parts_and_filled_up_rows_do_not_count(model, batch):
     twice = [np.concatenate([a, a]) for a in batch]
     assert np.allclose(summed(model, 0.5, twice), 2 * summed(model, 0.5, batch), atol=1e-4)
     twice[2][COUNT:] = 0
@@ -137,28 +135,28 @@ def test_no_seed_brings_the_noise_or_the_lot_back():
 
 
 def poisson(count, batch_size):
-    """Batches of pictures that bear their own numbers."""
+    """Batches of images that bear their own numbers."""
     images = np.zeros((count, 1, 2, 1), np.uint8)
     images[:, 0, 0, 0], images[:, 0, 1, 0] = np.arange(count) % 256, np.arange(count) // 256
     split = LabeledImages(images, np.arange(count) % 3, (None,) * count)
     return PoissonBatches(split, AugmentSpec(), TrainSpec(batch_size=batch_size, seed=0))
 
 
-def test_every_picture_is_in_a_batch_with_the_same_chance_whatever_else_is():
+def test_every_image_is_in_a_batch_with_the_same_chance_whatever_else_is():
     stream, seen, sizes = poisson(500, 50).epochs(), np.zeros(500), []
     for _ in range(400):
-        pictures, targets, counted = next(stream)
+        images, targets, counted = next(stream)
         size = int(counted.sum())
-        assert len(pictures) == len(targets) == len(counted)
+        assert len(images) == len(targets) == len(counted)
         assert len(counted) % 64 == 0
         assert counted[:size].all()
-        assert not pictures[size:].any()
-        numbers = np.rint(pictures[:size] * 255).astype(int)[:, 0, :, 0] @ [1, 256]
+        assert not images[size:].any()
+        numbers = np.rint(images[:size] * 255).astype(int)[:, 0, :, 0] @ [1, 256]
         assert len(set(numbers)) == size
         assert np.array_equal(targets[:size], numbers % 3)
         seen[numbers] += 1
         sizes.append(size)
-    # Binomial, six deviations: 500 pictures at 0.1, 400 times each.
+    # Binomial, six deviations: 500 images at 0.1, 400 times each.
     assert np.mean(sizes) == pytest.approx(50, abs=6 * 6.7 / 20)
     assert 4.5 < np.std(sizes) < 9.5, "a fixed size is no Poisson sample"
     assert seen.min() > 40 - 36
@@ -171,7 +169,7 @@ def test_a_batch_may_be_empty():
 
 
 @pytest.mark.parametrize("family", ["resnet8", "ds_cnn", "mobilenet_v1"])
-def test_a_network_whose_pictures_mix_is_refused_by_its_layers(data, recipe, family):
+def test_a_network_whose_images_mix_is_refused_by_its_layers(data, recipe, family):
     model = models.build(replace(recipe.model, family=family, filters=()), data.input, 10)
     with pytest.raises(RecipeError, match="--private can't train this network: .* is BatchNormalization"):
         chain(model)
@@ -190,7 +188,7 @@ def data(idx_folder, recipe, said):
 
 
 def small(recipe, noise):
-    """A private recipe for the few pictures that the tests have."""
+    """A private recipe for the few images that the tests have."""
     return replace(
         recipe,
         model=replace(recipe.model, filters=(8,), dense=(), activation="tanh"),
@@ -202,9 +200,7 @@ def small(recipe, noise):
     )
 
 
-def test_a_stopped_run_goes_on_and_keeps_no_figure_of_the_training_pictures(
-    data, recipe, said, tmp_path, monkeypatch
-):
+def test_a_resumed_run_keeps_no_metric_of_the_training_images(data, recipe, said, tmp_path, monkeypatch):
     wanted = small(recipe, 0.5)
     wanted = replace(wanted, model=replace(wanted.model, dropout=0.2))
     save = Checkpoint.on_epoch_end
@@ -227,7 +223,7 @@ def test_a_stopped_run_goes_on_and_keeps_no_figure_of_the_training_pictures(
     assert [set(e) for e in fitted.history] == [known] * 3
 
 
-def test_generated_negatives_of_a_private_run_are_made_from_validation_pictures(data, recipe):
+def test_generated_negatives_of_a_private_run_are_made_from_validation_images(data, recipe):
     wanted = replace(recipe, private=PrivateSpec(True))
     others = replace(data, train=replace(data.train, images=255 - data.train.images))
     made = load_negatives(data, wanted)
@@ -259,7 +255,7 @@ def test_a_private_bundle_says_what_it_protects_and_what_not(idx_folder, recipe,
 
 
 @needs_accountant
-def test_the_command_refuses_before_it_reads_a_picture(run_cli, photo_folder, tmp_path, monkeypatch):
+def test_the_command_refuses_before_it_reads_an_image(run_cli, photo_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run_cli("train", photo_folder, "--private").fails("input.width is 0", "with --private")
     run_cli("train", "cifar10", "--private").fails("model.family is", "expected classic with --private")

@@ -37,7 +37,7 @@ def test_a_line_an_epoch_has_every_figure(checkpoint, said):
     ]
 
 
-def test_a_private_run_keeps_no_figures_of_the_training_pictures(checkpoint, said):
+def test_a_private_run_keeps_no_metrics_of_the_training_images(checkpoint, said):
     checkpoint.history = [{k: v for k, v in figures(0.75).items() if k not in ("loss", "accuracy")}]
     checkpoint.best_epoch = 1
     lines = progress.Lines(5, checkpoint, said.append)

@@ -8,7 +8,7 @@ from edgecnn_train.recipe_file import read_recipe
 from edgecnn_train.sheet import Cell, SheetSection, contact_sheet, drawable_labels, write_png
 
 
-def test_pictures_are_drawn_whole_in_their_colours():
+def test_images_are_drawn_whole_in_their_colours():
     red = np.zeros((10, 40, 3), np.uint8)
     red[..., 2] = 255
     sheet = contact_sheet(
@@ -57,7 +57,7 @@ def test_a_sheet_that_cannot_be_written_is_one_error(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_preview_shows_the_plain_picture_first_and_repeats_with_its_seed(idx_folder):
+def test_a_preview_shows_the_plain_image_first_and_repeats_with_its_seed(idx_folder):
     source = open_source(idx_folder)
     recipe = read_recipe("digits")
     sections, legend = preview(source, recipe, print, seed=5)
@@ -79,13 +79,13 @@ def test_a_preview_shows_the_plain_picture_first_and_repeats_with_its_seed(idx_f
     assert pixels(sections) == pixels(again) != pixels(other)
 
 
-def test_a_preview_mixes_pictures_as_training_does(idx_folder):
+def test_a_preview_mixes_images_as_training_does(idx_folder):
     plain = read_recipe("mnist-classic")
     mixed = read_recipe("mnist-classic", ["augment.mixup=5"])
     sheets = [preview(open_source(idx_folder), r, print, seed=5)[0] for r in (plain, mixed)]
-    pictures = [np.stack([section.cells[1].images[0] for section in sheet]) for sheet in sheets]
-    assert np.array_equal(pictures[0], np.stack([s.cells[0].images[0] for s in sheets[0]]))
-    assert (pictures[0] != pictures[1]).any(axis=(1, 2, 3)).all()
+    images = [np.stack([section.cells[1].images[0] for section in sheet]) for sheet in sheets]
+    assert np.array_equal(images[0], np.stack([s.cells[0].images[0] for s in sheets[0]]))
+    assert (images[0] != images[1]).any(axis=(1, 2, 3)).all()
 
 
 def test_a_preview_reads_only_what_it_shows(idx_folder):

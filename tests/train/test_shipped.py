@@ -17,9 +17,9 @@ from tests.conftest import SHARED
 
 @dataclass(frozen=True)
 class Promise:
-    """Test pictures, int8's least top-1 and farthest distance from float's (0 to 1), the int8 file's cost."""
+    """Test images, int8's least top-1 and farthest distance from float's (0 to 1), the int8 file's cost."""
 
-    pictures: int
+    images: int
     least: float
     drop: float
     most_bytes: int
@@ -38,7 +38,7 @@ PROMISES = {
 
 
 @pytest.fixture(scope="module")
-def test_pictures():
+def test_images():
     """Return what reads a recipe's test split: the official one, or the one that its seed draws."""
     if not (SHARED / "data").is_dir():
         pytest.skip("needs ../shared/data, which is not beside this checkout")
@@ -56,9 +56,9 @@ def test_pictures():
         yield read
 
 
-def top1(name: str, variant: str, pictures) -> float:
+def top1(name: str, variant: str, images) -> float:
     with edgecnn.load(name, variant) as classifier:
-        return float(np.mean([classifier.classify(p, 1)[0].index == label for p, label in pictures]))
+        return float(np.mean([classifier.classify(p, 1)[0].index == label for p, label in images]))
 
 
 def test_every_shipped_model_promises_something():
@@ -67,12 +67,12 @@ def test_every_shipped_model_promises_something():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PROMISES)
-def test_int8_reaches_its_figure_and_stays_by_its_float_twin(test_pictures, name):
+def test_int8_reaches_its_figure_and_stays_by_its_float_twin(test_images, name):
     shipped, promise = bundle.read_bundle(bundle.find(name)), PROMISES[name]
     document = shipped.manifest.document
-    pictures = test_pictures(document["recipe"]["name"], document["training"]["seed"])
-    assert len(pictures) == document["training"]["pictures"]["test"] == promise.pictures
-    int8, float32 = (top1(name, variant, pictures) for variant in ("int8", "float32"))
+    images = test_images(document["recipe"]["name"], document["training"]["seed"])
+    assert len(images) == document["training"]["pictures"]["test"] == promise.images
+    int8, float32 = (top1(name, variant, images) for variant in ("int8", "float32"))
     assert int8 == pytest.approx(shipped.variants["int8"].accuracy, abs=0.0005)
     assert float32 == pytest.approx(shipped.variants["float32"].accuracy, abs=0.0005)
     assert int8 >= promise.least

@@ -130,7 +130,7 @@ def test_a_run_that_was_stopped_goes_on_exactly(data, moved, said, tmp_path, sto
 
 
 def certain(answer, path):
-    """Write a network that answers the same to every picture."""
+    """Write a network that answers the same to every image."""
     inputs = keras.Input((28, 28, 1))
     flat = keras.layers.Flatten()(inputs)
     constant = keras.initializers.Constant(np.log(answer).tolist())
@@ -142,32 +142,32 @@ def certain(answer, path):
 def test_several_teachers_answer_with_their_mean(tmp_path):
     answers = np.random.default_rng(0).dirichlet(np.ones(10), 3).astype(np.float32)
     paths = [certain(answer, tmp_path / f"{i}.keras") for i, answer in enumerate(answers)]
-    pictures = np.zeros((2, 28, 28, 1), np.float32)
-    got = load_teacher(paths, GREY28, 10).predict_on_batch(pictures)
+    images = np.zeros((2, 28, 28, 1), np.float32)
+    got = load_teacher(paths, GREY28, 10).predict_on_batch(images)
     assert np.allclose(got, answers.mean(axis=0), atol=1e-6)
-    alone = load_teacher(paths[1:2], GREY28, 10).predict_on_batch(pictures)
+    alone = load_teacher(paths[1:2], GREY28, 10).predict_on_batch(images)
     assert np.allclose(alone, answers[1], atol=1e-6)
     assert load_teacher((), GREY28, 10) is None
 
 
 def test_bundles_are_teachers_together():
-    pictures = np.random.default_rng(0).random((4, 28, 28, 1), np.float32)
+    images = np.random.default_rng(0).random((4, 28, 28, 1), np.float32)
     names = ("fashion", "mnist")
-    expected = [load_network(name).predict_on_batch(pictures) for name in names]
-    got = load_teacher(names, GREY28, 10).predict_on_batch(pictures)
+    expected = [load_network(name).predict_on_batch(images) for name in names]
+    got = load_teacher(names, GREY28, 10).predict_on_batch(images)
     assert np.allclose(got, np.mean(expected, axis=0), atol=1e-6)
 
 
 def test_a_network_learns_what_its_teachers_say(data, recipe, said, tmp_path):
-    """They call every picture a 3 or a 5; the truth has no share in the loss."""
+    """They call every image a 3 or a 5; the truth has no share in the loss."""
     three, five = ([0.001] * 3 + [p, 0.001, 0.992 - p] + [0.001] * 4 for p in (0.9, 0.3))
     teachers = (certain(three, tmp_path / "three.keras"), certain(five, tmp_path / "five.keras"))
     teacher = load_teacher(teachers, GREY28, 10)
     spec = small(recipe, teachers=teachers, distill=1.0, temperature=3.0, epochs=2, learning_rate=0.01)
     fitted = trained(data, spec, tmp_path / "work", said)
     assert fitted.history[1]["loss"] < fitted.history[0]["loss"]
-    pictures = data.train.images[:50].astype(np.float32) / 255
-    said_by = [np.asarray(soften(m.predict(pictures, verbose=0), 3.0)) for m in (teacher, fitted.model)]
+    images = data.train.images[:50].astype(np.float32) / 255
+    said_by = [np.asarray(soften(m.predict(images, verbose=0), 3.0)) for m in (teacher, fitted.model)]
     assert np.abs(said_by[0] - said_by[1]).mean() < 0.03
     assert np.corrcoef(said_by[0][0], said_by[1].mean(axis=0))[0, 1] > 0.9
 

@@ -15,10 +15,10 @@ def test_the_synthetic_ones_are_always_the_same():
     assert all(p.shape == (480, 640, 3) for p in bench_frames())
 
 
-def test_a_compressed_frame_becomes_its_picture_again():
+def test_a_compressed_frame_becomes_its_image_again():
     frames = Frames.synthetic()
-    picture = capture(frames.jpegs[0])
-    assert np.abs(picture.astype(int) - frames.images[0]).mean() < 3
+    image = capture(frames.jpegs[0])
+    assert np.abs(image.astype(int) - frames.images[0]).mean() < 3
 
 
 def test_frames_of_ones_own(photo_folder, tmp_path):
@@ -34,7 +34,7 @@ def test_a_source_without_frames_is_told(tmp_path):
         Frames.read(str(tmp_path))
 
 
-def test_a_picture_that_no_jpeg_can_hold_is_told(tmp_path):
+def test_an_image_that_no_jpeg_can_hold_is_reported(tmp_path):
     wide = tmp_path / "wide.png"
     cv2.imwrite(str(wide), np.zeros((2, 70_000, 3), np.uint8))
     with pytest.raises(CameraError, match="a side of more than 65,500 pixels"):

@@ -184,7 +184,7 @@ def test_a_seed_decides_the_order():
         def run_warm_up(self, frames):
             pass
 
-        def run_block(self, pictures, jpegs):
+        def run_block(self, images, jpegs):
             self.order.append(self.name)
 
     def order(seed):

@@ -10,7 +10,7 @@ from edgecnn.tflite.labels import read_labels
 from edgecnn.tflite.writer import write_metadata
 from tests.models import channels_first, quantized, shipped, without_softmax
 
-PICTURES = np.random.default_rng(3).integers(0, 256, (20, 48, 64, 3), np.uint8)
+IMAGES = np.random.default_rng(3).integers(0, 256, (20, 48, 64, 3), np.uint8)
 
 
 def described(data, value_range):
@@ -84,16 +84,16 @@ def test_channels_first_gives_the_same_answers(tmp_path, labels):
         same.write_bytes(shipped(name))
         with edgecnn.load(path, labels=labels) as first, edgecnn.load(same, labels=labels) as last:
             assert first.model.input.layout == "nchw"
-            for picture in PICTURES:
-                assert np.array_equal(first.probabilities(picture), last.probabilities(picture))
+            for image in IMAGES:
+                assert np.array_equal(first.probabilities(image), last.probabilities(image))
 
 
 def test_bgr_takes_the_channels_the_other_way_round(tmp_path, labels):
     path = tmp_path / "m.tflite"
     path.write_bytes(shipped("cifar10"))
     with edgecnn.load(path, labels=labels) as rgb, edgecnn.load(path, labels=labels, color="bgr") as bgr:
-        for picture in PICTURES:
-            assert np.array_equal(rgb.probabilities(picture), bgr.probabilities(picture[..., ::-1].copy()))
+        for image in IMAGES:
+            assert np.array_equal(rgb.probabilities(image), bgr.probabilities(image[..., ::-1].copy()))
 
 
 def test_gray_fills_three_channels_with_one(tmp_path, labels):
@@ -101,8 +101,8 @@ def test_gray_fills_three_channels_with_one(tmp_path, labels):
     for data in (shipped("cifar10"), channels_first(shipped("cifar10"))):
         path.write_bytes(data)
         with edgecnn.load(path, labels=labels) as rgb, edgecnn.load(path, labels=labels, color="gray") as one:
-            for picture in PICTURES[..., 0]:
-                assert np.array_equal(rgb.probabilities(picture), one.probabilities(picture))
+            for image in IMAGES[..., 0]:
+                assert np.array_equal(rgb.probabilities(image), one.probabilities(image))
 
 
 def test_one_channel_has_no_color(tmp_path, labels):
@@ -119,8 +119,8 @@ def test_logits_become_probabilities(tmp_path, labels):
     told = {"labels": labels, "value_range": (0.0, 1.0)}
     with edgecnn.load(path, **told) as logits, edgecnn.load(whole, **told) as expected:
         assert logits.model.scores == "logits"
-        for picture in PICTURES:
-            assert np.allclose(logits.probabilities(picture), expected.probabilities(picture), atol=1e-6)
+        for image in IMAGES:
+            assert np.allclose(logits.probabilities(image), expected.probabilities(image), atol=1e-6)
 
 
 def test_imagenets_background_class_is_unknown(shared, tmp_path):

@@ -32,14 +32,14 @@ def grey(width: int, height: int, frames: int) -> bytes:
     """Return a stream of key frames; width and height are multiples of 16."""
     columns, rows = width // 16, height // 16
     # Baseline, level 1; sets 0; 16 frame numbers, output in order of decoding, no references.
-    parameters = _Bits().put(66, 8).put(0, 8).put(10, 8).ue(0, 0, 2, 0).put(0, 1)
-    parameters.ue(columns - 1, rows - 1).put(1, 1).put(1, 1).put(0, 1).put(0, 1)
-    pictures = _Bits().ue(0, 0).put(0, 2).ue(0, 0, 0).put(0, 1).put(0, 2).ue(0, 0, 0).put(0, 3)
-    head = parameters.unit(0x67) + pictures.unit(0x68)
+    sps = _Bits().put(66, 8).put(0, 8).put(10, 8).ue(0, 0, 2, 0).put(0, 1)
+    sps.ue(columns - 1, rows - 1).put(1, 1).put(1, 1).put(0, 1).put(0, 1)
+    pps = _Bits().ue(0, 0).put(0, 2).ue(0, 0, 0).put(0, 1).put(0, 2).ue(0, 0, 0).put(0, 3)
+    head = sps.unit(0x67) + pps.unit(0x68)
     stream = []
     for number in range(frames):
-        picture = _Bits().ue(0, 7, 0).put(0, 4).ue(number % 2).put(0, 2).ue(0)
+        frame = _Bits().ue(0, 7, 0).put(0, 4).ue(number % 2).put(0, 2).ue(0)
         # Each macroblock: Intra_16x16 of the mean, no residual; chroma of the mean; the same quantizer.
-        picture.text += "00100111" * (columns * rows)
-        stream.append(head + picture.unit(0x65))
+        frame.text += "00100111" * (columns * rows)
+        stream.append(head + frame.unit(0x65))
     return b"".join(stream)

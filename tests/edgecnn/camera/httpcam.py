@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class HttpCamera(ThreadingHTTPServer):
-    """Serves one picture, uint8 H×W×3 BGR; with `user` (`name:password`) only to who knows it, by
+    """Serves one image, uint8 H×W×3 BGR; with `user` (`name:password`) only to who knows it, by
     Basic or `digest` authentication.
 
     `/live.mjpg` is a stream, anything else one JPEG. `paths` are the addresses that were asked for and
@@ -29,9 +29,9 @@ class HttpCamera(ThreadingHTTPServer):
     daemon_threads = True
     answer = staticmethod(lambda path: None)
 
-    def __init__(self, picture: np.ndarray, user: str | None = None, *, digest: bool = False) -> None:
+    def __init__(self, image: np.ndarray, user: str | None = None, *, digest: bool = False) -> None:
         super().__init__(("127.0.0.1", 0), _Request)
-        self.jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
+        self.jpeg = cv2.imencode(".jpg", image)[1].tobytes()
         self.user, self.digest = user, digest
         self.wanted = None if user is None else "Basic " + base64.b64encode(user.encode()).decode()
         self.paths: list[str] = []

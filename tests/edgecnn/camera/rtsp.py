@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _RATE = 25
 _CLOCK = 90_000  # ticks of RTP's clock in a second
-_MOST = 1200  # bytes of a picture in a packet
+_MOST = 1200  # bytes of a frame in a packet
 _JPEG = 26  # RTP's payload type
 _SDP = "".join(
     f"{line}\r\n"
@@ -34,17 +34,17 @@ _SDP = "".join(
 
 
 class RtspCamera(socketserver.ThreadingTCPServer):
-    """Sends one picture, uint8 H×W×3 BGR with sides of whole blocks of 8, to whoever plays it.
+    """Sends one image, uint8 H×W×3 BGR with sides of whole blocks of 8, to whoever plays it.
 
-    `url` is where. With `stalled` set no more pictures come; `cut` ends every connection.
+    `url` is where. With `stalled` set no more frames come; `cut` ends every connection.
     """
 
     daemon_threads = allow_reuse_address = True
 
-    def __init__(self, picture: np.ndarray, port: int = 0) -> None:
+    def __init__(self, image: np.ndarray, port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), _Connection)
-        self.tables, self.scan = _parts(cv2.imencode(".jpg", picture)[1].tobytes())
-        self.blocks = bytes([picture.shape[1] // 8, picture.shape[0] // 8])
+        self.tables, self.scan = _parts(cv2.imencode(".jpg", image)[1].tobytes())
+        self.blocks = bytes([image.shape[1] // 8, image.shape[0] // 8])
         self.port = self.server_address[1]
         self.url = f"rtsp://127.0.0.1:{self.port}/camera"
         self.stalled = threading.Event()
@@ -103,8 +103,8 @@ class _Connection(socketserver.StreamRequestHandler):
 
     def _play(self) -> None:
         numbers = itertools.count()
-        for picture in itertools.count():
-            for packet in self._packets(picture * _CLOCK // _RATE, numbers):
+        for number in itertools.count():
+            for packet in self._packets(number * _CLOCK // _RATE, numbers):
                 self.wfile.write(b"$\0" + struct.pack(">H", len(packet)) + packet)
             time.sleep(1 / _RATE)
             while self.server.stalled.is_set() and not self.server.ended:
@@ -113,7 +113,7 @@ class _Connection(socketserver.StreamRequestHandler):
                 return
 
     def _packets(self, stamp: int, numbers: itertools.count[int]):
-        """Yield a picture's packets: RTP's header, JPEG's own, in the first one its tables, and its data."""
+        """Yield a frame's packets: RTP's header, JPEG's own, in the first one its tables, and its data."""
         scan = self.server.scan
         for at in range(0, len(scan), _MOST):
             part = scan[at : at + _MOST]

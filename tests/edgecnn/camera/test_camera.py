@@ -100,7 +100,7 @@ def test_a_file_that_is_no_video_is_refused(tmp_path):
         OpenCvCamera(str(path))
 
 
-def test_a_source_that_opens_and_gives_no_picture_is_passed_over(clip):
+def test_a_source_that_opens_and_gives_no_frame_is_skipped(clip):
     data = clip.read_bytes()
     empty = clip.with_name("empty.avi")
     empty.write_bytes(data[: data.index(b"movi") + 4])
@@ -114,7 +114,7 @@ def test_a_comma_in_a_name_is_part_of_it(clip):
         assert camera.read().index == 0
 
 
-def test_a_bad_picture_in_a_folder_is_a_line_and_passed_over(tmp_path, capsys):
+def test_a_bad_image_in_a_folder_is_reported_and_skipped(tmp_path, capsys):
     for i in range(3):
         cv2.imwrite(str(tmp_path / f"{i}.png"), np.full((20, 20, 3), i, np.uint8))
     (tmp_path / "1.png").write_bytes(b"broken")
@@ -154,10 +154,10 @@ def test_an_address_where_nobody_answers_is_refused():
         open_camera("http://127.0.0.1:9/nothing.mjpg")
 
 
-def test_a_folder_of_pictures_is_a_source(tmp_path):
+def test_a_folder_of_images_is_a_source(tmp_path):
     for i in range(3):
         cv2.imwrite(str(tmp_path / f"{i}.png"), np.full((20, 20, 3), i, np.uint8))
-    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "notes.txt").write_text("not an image")
     (tmp_path / ".hidden.png").write_bytes(b"")
     with open_camera(str(tmp_path)) as camera:
         frames = [camera.read() for _ in range(4)]
@@ -190,7 +190,7 @@ def test_the_mode_sets_the_synthetic_cameras_pace():
 
 
 @pytest.mark.parametrize("source", ["synthetic", "folder"])
-def test_a_wait_for_the_next_picture_can_be_interrupted(tmp_path, source):
+def test_a_wait_for_the_next_frame_can_be_interrupted(tmp_path, source):
     for name in "ab":
         cv2.imwrite(str(tmp_path / f"{name}.png"), np.zeros((20, 20, 3), np.uint8))
     with open_camera(source if source == "synthetic" else str(tmp_path), Mode(fps=0.01)) as camera:
@@ -210,7 +210,7 @@ def test_a_device_is_not_taken_away_from_under_a_read(clip):
     assert not camera._capture.isOpened()
 
 
-def test_a_folder_without_pictures_is_refused(tmp_path):
+def test_a_folder_without_images_is_refused(tmp_path):
     with pytest.raises(CameraError, match="no images in it"):
         open_camera(str(tmp_path))
 

@@ -27,18 +27,18 @@ def jpeg(width: int, height: int) -> bytes:
     return cv2.imencode(".jpg", np.full((height, width), 128, np.uint8))[1].tobytes()
 
 
-def avi(width: int, height: int, pictures: list[bytes]) -> bytes:
-    """An AVI of MJPEG whose headers claim this size, whatever the pictures have."""
+def avi(width: int, height: int, images: list[bytes]) -> bytes:
+    """An AVI of MJPEG whose headers claim this size, whatever the images have."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return name + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
 
-    head = struct.pack("<14I", 100_000, 0, 0, 16, len(pictures), 0, 1, 0, width, height, 0, 0, 0, 0)
-    stream = b"vidsMJPG" + struct.pack("<12I4H", 0, 0, 0, 1, 10, 0, len(pictures), 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    head = struct.pack("<14I", 100_000, 0, 0, 16, len(images), 0, 1, 0, width, height, 0, 0, 0, 0)
+    stream = b"vidsMJPG" + struct.pack("<12I4H", 0, 0, 0, 1, 10, 0, len(images), 0, 0, 0, 0, 0, 0, 0, 0, 0)
     form = struct.pack("<IiiHH4s5I", 40, width, height, 1, 24, b"MJPG", 0, 0, 0, 0, 0)
     streams = chunk(b"LIST", b"strl" + chunk(b"strh", stream) + chunk(b"strf", form))
     headers = chunk(b"LIST", b"hdrl" + chunk(b"avih", head) + streams)
-    movie = chunk(b"LIST", b"movi" + b"".join(chunk(b"00dc", p) for p in pictures))
+    movie = chunk(b"LIST", b"movi" + b"".join(chunk(b"00dc", p) for p in images))
     return chunk(b"RIFF", b"AVI " + headers + movie)
 
 

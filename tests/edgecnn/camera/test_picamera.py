@@ -72,7 +72,7 @@ def module(tmp_path, monkeypatch):
     del sys.modules["picamera2"]
 
 
-def test_pictures_with_the_sensors_own_time(module):
+def test_frames_with_the_sensors_own_time(module):
     with open_camera("picamera", Mode(320, 240, 25)) as camera:
         assert camera.live
         assert camera.description == "picamera 320×240"

@@ -170,7 +170,7 @@ def test_only_real_cameras_and_streams_are_opened_again(tmp_path):
 
 def test_a_stream_that_is_cut_off_is_connected_again(tmp_path):
     """MJPEG over HTTP, as network cameras send it; the server goes away in the middle and comes back."""
-    pictures = [cv2.imencode(".jpg", np.full((48, 64, 3), 30 * i, np.uint8))[1].tobytes() for i in range(8)]
+    images = [cv2.imencode(".jpg", np.full((48, 64, 3), 30 * i, np.uint8))[1].tobytes() for i in range(8)]
 
     class Handler(http.server.BaseHTTPRequestHandler):
         served = 0
@@ -181,7 +181,7 @@ def test_a_stream_that_is_cut_off_is_connected_again(tmp_path):
             self.end_headers()
             Handler.served += 1
             for i in range(40 if Handler.served > 1 else 12):
-                jpeg = pictures[i % 8]
+                jpeg = images[i % 8]
                 head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
                 try:
                     self.wfile.write(head.encode() + jpeg + b"\r\n")

@@ -14,12 +14,12 @@ from edgecnn.errors import CameraError
 
 @pytest.fixture
 def program(tmp_path, monkeypatch):
-    """Put a program called rpicam-vid on the path, made of this body; it finds JPEGs as `pictures`."""
+    """Put a program called rpicam-vid on the path, made of this body; it finds JPEGs as `images`."""
 
     def make(body: str, name: str = "rpicam-vid") -> Path:
         for i in range(5):
-            picture = np.full((48, 64, 3), 40 * i, np.uint8)
-            (tmp_path / f"{i}.jpg").write_bytes(cv2.imencode(".jpg", picture)[1].tobytes())
+            image = np.full((48, 64, 3), 40 * i, np.uint8)
+            (tmp_path / f"{i}.jpg").write_bytes(cv2.imencode(".jpg", image)[1].tobytes())
         script = tmp_path / "bin" / name
         script.parent.mkdir(exist_ok=True)
         head = f"""\
@@ -28,7 +28,7 @@ def program(tmp_path, monkeypatch):
             from pathlib import Path
             here = Path({str(tmp_path)!r})
             (here / "arguments").write_text(" ".join(sys.argv[1:]))
-            pictures = [(here / f"{{i}}.jpg").read_bytes() for i in range(5)]
+            images = [(here / f"{{i}}.jpg").read_bytes() for i in range(5)]
             def write(data):
                 sys.stdout.buffer.write(data)
                 sys.stdout.buffer.flush()
@@ -42,14 +42,14 @@ def program(tmp_path, monkeypatch):
 
 
 # One after the other, as a camera gives them: of those that wait together only the newest is read.
-ALL = "[(write(p), time.sleep(0.3)) for p in pictures]; time.sleep(60)"
+ALL = "[(write(p), time.sleep(0.3)) for p in images]; time.sleep(60)"
 
 
 def levels(camera, count: int) -> list[int]:
     return [round(camera.read().pixels.mean() / 40) for _ in range(count)]
 
 
-def test_it_asks_for_the_mode_and_gives_every_picture(program):
+def test_it_asks_for_the_mode_and_gives_every_frame(program):
     folder = program(ALL)
     with open_camera("rpicam:1", Mode(1280, 720, 15)) as camera:
         assert camera.live
@@ -89,11 +89,11 @@ def test_one_that_does_not_want_to_end_is_killed(program):
         os.kill(child, 0)
 
 
-def test_pictures_that_come_in_pieces_are_put_together(program):
+def test_images_that_come_in_pieces_are_put_together(program):
     program("""\
-        for picture in pictures:
-            for at in range(0, len(picture), 100):
-                write(picture[at:at + 100])
+        for image in images:
+            for at in range(0, len(image), 100):
+                write(image[at:at + 100])
                 time.sleep(0.002)
             time.sleep(0.2)
         time.sleep(60)
@@ -102,8 +102,8 @@ def test_pictures_that_come_in_pieces_are_put_together(program):
         assert levels(camera, 5) == [0, 1, 2, 3, 4]
 
 
-def test_of_pictures_that_wait_the_newest_is_read(program):
-    program("write(pictures[0]); time.sleep(0.5); write(b''.join(pictures[1:])); time.sleep(60)")
+def test_the_newest_of_the_waiting_images_is_read(program):
+    program("write(images[0]); time.sleep(0.5); write(b''.join(images[1:])); time.sleep(60)")
     with rpicam.RpicamCamera() as camera:
         first = camera.read()
         time.sleep(1.5)
@@ -112,14 +112,14 @@ def test_of_pictures_that_wait_the_newest_is_read(program):
     assert round(second.pixels.mean() / 40) == 4
 
 
-def test_torn_and_damaged_pictures_are_passed_over(program):
+def test_truncated_and_damaged_images_are_skipped(program):
     program("""\
-        damaged = pictures[2][:2] + b"\\0" * 200 + pictures[2][-2:]
-        write(pictures[0][300:] + pictures[0])
+        damaged = images[2][:2] + b"\\0" * 200 + images[2][-2:]
+        write(images[0][300:] + images[0])
         time.sleep(0.3)
         write(damaged)
         time.sleep(0.3)
-        write(pictures[1])
+        write(images[1])
         time.sleep(60)
     """)
     with rpicam.RpicamCamera() as camera:
@@ -127,12 +127,12 @@ def test_torn_and_damaged_pictures_are_passed_over(program):
 
 
 def test_a_stall_and_an_end_are_said(program):
-    program("write(pictures[0]); time.sleep(60)")
+    program("write(images[0]); time.sleep(60)")
     with rpicam.RpicamCamera(mode=Mode(stall_s=0.3)) as camera:
         camera.read()
         with pytest.raises(CameraError, match=r"rpicam gave no frame for 0\.3 s"):
             camera.read()
-    program("write(pictures[0]); sys.exit('ERROR: *** the sensor went away ***')")
+    program("write(images[0]); sys.exit('ERROR: *** the sensor went away ***')")
     with rpicam.RpicamCamera() as camera:
         camera.read()
         with pytest.raises(CameraError, match=r"rpicam ended: ERROR: \*\*\* the sensor went away"):

@@ -20,8 +20,8 @@ pytestmark = pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="need
 
 
 @pytest.fixture
-def pictures(tmp_path) -> dict[str, Path]:
-    """Two pictures of different digits, by their labels."""
+def images(tmp_path) -> dict[str, Path]:
+    """Two images of different digits, by their labels."""
     found = {}
     with SyntheticCamera("synthetic:seed=3,fps=0,hold=1") as camera:
         while len(found) < 2:
@@ -32,9 +32,9 @@ def pictures(tmp_path) -> dict[str, Path]:
     return found
 
 
-def stream(picture: Path, port: int) -> subprocess.Popen:
-    """Serve a picture, fifteen times a second, to the one who comes."""
-    source = ["-re", "-loop", "1", "-framerate", "15", "-i", picture]
+def stream(image: Path, port: int) -> subprocess.Popen:
+    """Serve an image, fifteen times a second, to the one who comes."""
+    source = ["-re", "-loop", "1", "-framerate", "15", "-i", image]
     target = ["-f", "mpjpeg", "-q:v", "3", "-listen", "1", f"http://127.0.0.1:{port}/live.mjpg"]
     server = subprocess.Popen(
         [FFMPEG, "-loglevel", "error", *source, *target], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -48,12 +48,12 @@ def stream(picture: Path, port: int) -> subprocess.Popen:
 
 
 @pytest.mark.slow
-def test_a_stream_that_is_cut_off_and_comes_back(pictures, tmp_path):
+def test_a_stream_that_is_cut_off_and_comes_back(images, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     results, said = tmp_path / "out.jsonl", tmp_path / "said.txt"
-    (first, one), (second, other) = pictures.items()
+    (first, one), (second, other) = images.items()
 
     def lines() -> list[dict]:
         return [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []

@@ -8,7 +8,7 @@ from edgecnn.camera.synthetic import SyntheticCamera
 from edgecnn.errors import OptionError
 
 
-def test_a_seed_decides_every_picture_whatever_was_drawn_before():
+def test_a_seed_decides_every_frame_whatever_was_drawn_before():
     a, b = SyntheticCamera("synthetic:seed=4,fps=0"), SyntheticCamera("synthetic:seed=4,fps=0")
     for i in range(35):
         a.draw(i)

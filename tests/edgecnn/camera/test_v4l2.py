@@ -113,7 +113,7 @@ def test_what_a_driver_tells(node):
     )  # fmt: skip
 
 
-def test_a_node_for_metadata_gives_no_pictures(node):
+def test_a_node_for_metadata_gives_no_frames(node):
     class Metadata(Driver):
         device_caps = 0x04A00000
 

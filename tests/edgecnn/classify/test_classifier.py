@@ -17,8 +17,8 @@ def test_the_shipped_model_reads_a_seven_in_every_kind_of_array(variant):
     seven = draw_seven()
     grey = cv2.cvtColor(seven, cv2.COLOR_BGR2GRAY)
     with edgecnn.load("digits", variant) as classifier:
-        for picture in (seven, grey, grey[..., None], cv2.cvtColor(seven, cv2.COLOR_BGR2BGRA)):
-            predictions = classifier.classify(picture)
+        for image in (seven, grey, grey[..., None], cv2.cvtColor(seven, cv2.COLOR_BGR2BGRA)):
+            predictions = classifier.classify(image)
             assert predictions[0].label == "7"
             assert predictions[0].index == 7
             assert len(predictions) == 10
@@ -41,7 +41,7 @@ def test_timings_cover_every_stage():
     assert timings.total_ms == pytest.approx(timings.preprocess_ms + timings.inference_ms + timings.decode_ms)
 
 
-def test_it_closes_twice_and_refuses_what_is_no_picture():
+def test_it_closes_twice_and_refuses_what_is_no_image():
     classifier = edgecnn.load("digits")
     with pytest.raises(ImageError):
         classifier.classify(np.zeros((5, 5, 3), np.float32))
@@ -93,8 +93,8 @@ def test_mlperf_tinys_resnet_reaches_its_published_accuracy(shared, tmp_path, fi
 
 
 @pytest.mark.parametrize("name", ["digits", "cifar10", "waste"])
-def test_nothing_grows_and_no_picture_is_allocated_from_frame_to_label(name):
-    """In the steady state Python's own objects come and go, whatever the size of pictures and tensors."""
+def test_nothing_grows_and_no_image_is_allocated_from_frame_to_label(name):
+    """In the steady state Python's own objects come and go, whatever the size of images and tensors."""
     frames = [np.random.default_rng(k).integers(0, 256, (480, 640, 3), np.uint8) for k in range(2)]
     with edgecnn.load(name) as classifier:
         for frame in frames * 3:

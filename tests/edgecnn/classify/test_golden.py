@@ -11,13 +11,13 @@ from edgecnn.errors import AnswerError, BundleError
 from tests.models import nan_bundle
 
 
-def test_the_pictures_are_the_same_everywhere():
+def test_the_images_are_the_same_everywhere():
     digest = hashlib.sha256(golden_images(28, 28, 1).tobytes()).hexdigest()
     assert digest == bundle.read_bundle(bundle.find("digits")).manifest.document["golden"]["inputs_sha256"]
-    pictures = golden_images(32, 48, 3)
-    assert pictures.shape == (8, 32, 48, 3)
-    assert len({p.tobytes() for p in pictures}) == 8
-    assert 100 < pictures[-1].mean() < 155
+    images = golden_images(32, 48, 3)
+    assert images.shape == (8, 32, 48, 3)
+    assert len({p.tobytes() for p in images}) == 8
+    assert 100 < images[-1].mean() < 155
 
 
 @pytest.mark.parametrize("name", ["digits", "mnist-classic"])

@@ -20,7 +20,7 @@ from edgecnn.image.preprocess import crop
 from edgecnn.image.shrink import shrink
 from edgecnn.live.loop import run
 from edgecnn.live.sink import Sink
-from tests.pictures import textured
+from tests.images import textured
 
 MODEL = "cifar10"
 
@@ -114,13 +114,13 @@ class Scores(Sink):
         self.sizes.add(result.frame.pixels.shape[:2])
 
 
-@pytest.mark.parametrize("looks", [False, True], ids=["figures", "pictures"])
+@pytest.mark.parametrize("looks", [False, True], ids=["figures", "images"])
 def test_live_says_so_too_whether_somebody_looks_or_not(folder, expected, looks):
     sink = Scores(looks=looks)
     with edgecnn.load(MODEL) as classifier, FilesCamera(str(folder)) as camera:
         run(classifier, camera, [sink], top=10)
     assert sink.found == expected
-    assert ((120, 160) in sink.sizes) != looks, "who looks gets whole pictures, the model alone small ones"
+    assert ((120, 160) in sink.sizes) != looks, "who looks gets whole images, the model alone small ones"
 
 
 def test_so_does_the_command_live(run_cli, folder, expected, tmp_path):

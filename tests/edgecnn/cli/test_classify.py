@@ -14,11 +14,11 @@ from edgecnn.bundle import bundle
 from tests.conftest import draw_seven
 
 
-def jpeg(picture=None) -> bytes:
-    return cv2.imencode(".jpg", draw_seven() if picture is None else picture)[1].tobytes()
+def jpeg(image=None) -> bytes:
+    return cv2.imencode(".jpg", draw_seven() if image is None else image)[1].tobytes()
 
 
-def test_a_picture_gives_a_line(run_cli, seven):
+def test_an_image_gives_a_line(run_cli, seven):
     ran = run_cli("classify", seven)
     assert ran.code == 0
     assert ran.err == ""
@@ -111,7 +111,7 @@ def test_what_cannot_be_read_is_a_line_and_the_rest_goes_on(run_cli, seven, tmp_
     assert ran.out.startswith(f"{seven}  7")
 
 
-def test_a_picture_inside_a_folder_that_is_cut_off_does_not_stop_the_folder(run_cli, tmp_path):
+def test_an_image_inside_a_folder_that_is_cut_off_does_not_stop_the_folder(run_cli, tmp_path):
     (tmp_path / "a.jpg").write_bytes(jpeg()[:2000])
     (tmp_path / "b.jpg").write_bytes(jpeg())
     ran = run_cli("classify", tmp_path)
@@ -122,12 +122,12 @@ def test_a_picture_inside_a_folder_that_is_cut_off_does_not_stop_the_folder(run_
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_picture_without_permission_is_named(run_cli, seven):
+def test_an_image_without_permission_is_named(run_cli, seven):
     seven.chmod(0)
     run_cli("classify", seven).fails(str(seven), "Permission denied")
 
 
-def test_pictures_of_every_depth_are_classified(run_cli, tmp_path):
+def test_images_of_every_depth_are_classified(run_cli, tmp_path):
     seven = draw_seven()
     cv2.imwrite(str(tmp_path / "deep.png"), seven.astype(np.uint16) * 257)
     cv2.imwrite(str(tmp_path / "grey.png"), cv2.cvtColor(seven, cv2.COLOR_BGR2GRAY))

@@ -47,8 +47,8 @@ def test_two_bundles_side_by_side(run_cli, tmp_path):
         assert row["measured_here"] is False
     assert rows[0]["arena_bytes"] < rows[1]["arena_bytes"]
     assert rows[0]["file_bytes"] == bundle.read_bundle(bundle.find("digits")).variants["int8"].bytes
-    picture = cv2.imdecode(np.frombuffer(plot.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
-    assert picture.std() > 0
+    image = cv2.imdecode(np.frombuffer(plot.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    assert image.std() > 0
 
 
 def row(model, variant):
@@ -73,7 +73,7 @@ def test_names_are_never_broken(capsys, monkeypatch, columns, above):
     assert sum("top-1" in line for line in table) == 1
 
 
-def test_data_measure_all_models_on_the_same_pictures(run_cli, idx_folder, digits_file):
+def test_data_measure_all_models_on_the_same_images(run_cli, idx_folder, digits_file):
     ran = run_cli(
         "models", "compare", "digits", digits_file, "--data", idx_folder, "--limit", 20, "--json", "-"
     )

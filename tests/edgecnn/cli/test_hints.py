@@ -10,7 +10,7 @@ import pytest
 from edgecnn.cli import doctor
 from edgecnn.cli.evaluate_print import _heads
 from edgecnn.io.printable import open_console
-from tests.pictures import textured
+from tests.images import textured
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_a_cameras_answers_are_steadied_and_told_apart(run_cli, tmp_path):
     assert "steady" not in json.loads(path.read_text().splitlines()[0])
 
 
-def test_pictures_of_a_folder_stand_alone_unless_asked(run_cli, tmp_path, seven):
+def test_images_of_a_folder_stand_alone_unless_asked(run_cli, tmp_path, seven):
     for i in range(3):
         (tmp_path / f"{i}.png").write_bytes(seven.read_bytes())
     seven.unlink()
@@ -74,7 +74,7 @@ def test_pictures_of_a_folder_stand_alone_unless_asked(run_cli, tmp_path, seven)
     assert len([line for line in ran.out.splitlines() if "steady" in json.loads(line)]) == 3
 
 
-def test_a_region_of_a_turned_picture(run_cli, tmp_path, seven):
+def test_a_region_of_a_turned_image(run_cli, tmp_path, seven):
     import cv2
 
     scene = cv2.copyMakeBorder(cv2.imread(str(seven)), 0, 200, 100, 0, cv2.BORDER_CONSTANT, value=(255,) * 3)

@@ -12,7 +12,7 @@ import pytest
 from edgecnn.dataset import archive, open_source
 from edgecnn.dataset.unpack import unpack, unpacker
 from edgecnn.errors import DataError
-from tests.attack.archives import build, member, picture, plain
+from tests.attack.archives import build, image, member, plain
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_what_no_packer_writes_is_refused(write, members, said):
 
 def written(path, names, **changes):
     """Write an archive of one image a name, as bytes, and open it."""
-    data = picture(0)
+    data = image(0)
     path.write_bytes(build([replace(member("x", data), name=name, **changes) for name in names]))
     return open_source(path)
 
@@ -127,7 +127,7 @@ def test_a_long_list_of_members_is_not_read(write, monkeypatch):
 
 def test_a_large_member_of_little_is_not_unpacked(write):
     blank = cv2.imencode(".bmp", np.zeros((3000, 3000, 3), np.uint8))[1].tobytes()
-    source = open_source(write(build([member("a/x.bmp", blank), member("b/x.png", picture(0))])))
+    source = open_source(write(build([member("a/x.bmp", blank), member("b/x.png", image(0))])))
     with pytest.raises(DataError, match="unpacks from .* to 27,000,054 bytes, more than an image would"):
         source.read(source.items[0])
 
@@ -157,7 +157,7 @@ def test_exactly_what_was_announced_is_unpacked(method, size):
 
 @pytest.mark.parametrize("method", [8, 12, 14])
 def test_what_is_cut_off_or_damaged_ends(method):
-    data = picture(2) * 50
+    data = image(2) * 50
     packed = member("x", data, method).packed
     rng = random.Random(0)
     for _ in range(60):
@@ -173,13 +173,13 @@ def test_what_is_cut_off_or_damaged_ends(method):
 
 @pytest.mark.parametrize("depth", [101, 20_000])
 def test_folders_without_an_end_inside_one_another_are_refused(write, depth):
-    data = picture(0)
+    data = image(0)
     members = [member("cat/a.png", data), member("dog/a.png", data), member("a/" * depth + "a.png", data)]
     with pytest.raises(DataError, match=r"a/a/a/.* nested folders, 100 are read: expected"):
         open_source(write(build(members)))
 
 
 def test_many_folders_inside_one_another_are_read(write):
-    data = picture(0)
+    data = image(0)
     members = [member(f"{'x/' * 90}{name}/a.png", data) for name in ("cat", "dog")]
     assert open_source(write(build(members))).labels == ("cat", "dog")

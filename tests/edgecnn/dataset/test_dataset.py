@@ -8,7 +8,7 @@ import pytest
 
 from edgecnn.dataset import data_name, find_data, locate, open_source
 from edgecnn.errors import DataError
-from tests.pictures import write_idx
+from tests.images import write_idx
 
 
 def names(source):
@@ -19,9 +19,9 @@ def test_idx_files_keep_their_official_split(idx_folder):
     source = open_source(idx_folder)
     assert source.labels == tuple("0123456789")
     assert [sum(i.split == s for i in source.items) for s in ("train", "test")] == [600, 200]
-    picture = source.read(source.items[7])
-    assert picture.shape == (28, 28)
-    assert picture.dtype == np.uint8
+    image = source.read(source.items[7])
+    assert image.shape == (28, 28)
+    assert image.dtype == np.uint8
     assert len({i.id for i in source.items}) == 800
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from edgecnn.dataset import idx, open_source
 from edgecnn.errors import DataError
-from tests.pictures import write_idx
+from tests.images import write_idx
 
 
 @pytest.fixture

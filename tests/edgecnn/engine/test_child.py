@@ -145,7 +145,7 @@ def test_ctrl_c_is_for_the_parent_alone(model):
 
 
 def test_an_interrupted_call_closes_it(model):
-    """Else its answer would be taken for that of the next picture."""
+    """Else its answer would be taken for that of the next image."""
 
     def interrupt(number, _):
         raise KeyboardInterrupt

@@ -204,7 +204,7 @@ def test_a_compiled_model_can_not_run_on_an_engine_for_cpus(tmp_path):
         edgecnn.load(path, engine="litert", labels=labels, value_range=(0, 1))
 
 
-def test_pictures_pass_through(plugged, folder, run_cli, tmp_path):
+def test_images_pass_through(plugged, folder, run_cli, tmp_path):
     """From a file to the device's answer."""
     plugged("GOOD")
     white = tmp_path / "white.png"

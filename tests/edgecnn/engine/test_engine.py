@@ -29,11 +29,11 @@ def test_litert_runs_the_model(model, name):
 
 
 def test_two_threads_give_the_same_answer(model):
-    picture = np.random.default_rng(0).integers(-128, 128, (1, 28, 28, 1)).astype(np.int8)
+    image = np.random.default_rng(0).integers(-128, 128, (1, 28, 28, 1)).astype(np.int8)
     answers = []
     for threads in (1, 2):
         with open_engine("litert", model, threads) as engine:
-            answers.append(engine.invoke(picture).astype(int))
+            answers.append(engine.invoke(image).astype(int))
     assert np.abs(answers[0] - answers[1]).max() <= 1
 
 

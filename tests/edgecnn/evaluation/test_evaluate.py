@@ -54,7 +54,7 @@ def test_it_counts_what_the_classifiers_say(drawn, pair):
     assert result.agreement == np.mean([a == b for a, b in zip(*named.values(), strict=True)])
 
 
-def test_corruptions_are_seeded_and_independent_of_the_other_pictures(drawn, pair):
+def test_corruptions_are_seeded_and_independent_of_the_other_images(drawn, pair):
     items = choose(select(drawn.items, "test"), 6)
     names = ["gaussian_noise", "second_object", "low_resolution"]
     result = evaluate_variants(pair, drawn, items, corruptions=names)
@@ -90,9 +90,9 @@ def test_all_corruptions_become_json_and_a_heat_map(drawn, pair):
     mean = np.mean([v["int8"] for v in corruptions["standard"].values()])
     assert corruptions["mean"]["int8"] == pytest.approx(mean, abs=1e-6)
     assert result.variants["int8"].top1 >= mean
-    picture = cv2.imdecode(np.frombuffer(draw_heatmap(result), np.uint8), cv2.IMREAD_COLOR)
-    assert picture.shape[0] > 400
-    assert picture.shape[1] > 600
+    image = cv2.imdecode(np.frombuffer(draw_heatmap(result), np.uint8), cv2.IMREAD_COLOR)
+    assert image.shape[0] > 400
+    assert image.shape[1] > 600
 
 
 def test_one_variant_has_no_agreement(drawn, pair):
@@ -109,13 +109,13 @@ def test_what_was_never_there_and_never_named_is_none(drawn, pair):
     assert score.classes["7"].precision in (None, 0)
 
 
-def test_unreadable_pictures_are_skipped_and_said(tmp_path, pair, drawn):
+def test_unreadable_images_are_skipped_and_reported(tmp_path, pair, drawn):
     for item in drawn.items[:20]:
         folder = tmp_path / "data" / str(item.label)
         folder.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(folder / f"{item.id.replace('/', '-')}.png"), drawn.read(item))
     broken = tmp_path / "data" / "3" / "broken.png"
-    broken.write_bytes(b"no picture")
+    broken.write_bytes(b"not an image")
     source = open_source(tmp_path / "data")
     result = evaluate_variants(pair, source, source.items, corruptions=["second_object"])
     assert result.pictures == 20
@@ -177,7 +177,7 @@ def test_the_official_test_is_the_default():
         select(official[:2], "validation")
 
 
-def test_training_pictures_are_spoken_of():
+def test_training_images_are_reported():
     bundle = read_bundle(find("digits"))
     train, test, none = Item("a", 0, "train"), Item("b", 0, "test"), Item("c", 0, None)
     assert seen_in_training(bundle, "mnist", [test]) is None

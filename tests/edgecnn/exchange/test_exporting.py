@@ -17,7 +17,7 @@ from edgecnn.tflite.file import read_tflite
 from edgecnn.tflite.writer import without_metadata
 from tests.models import float_edges, several_outputs, shipped, vela
 
-PICTURES = np.random.default_rng(7).integers(0, 256, (30, 50, 50, 3), np.uint8)
+IMAGES = np.random.default_rng(7).integers(0, 256, (30, 50, 50, 3), np.uint8)
 
 
 @pytest.fixture
@@ -37,9 +37,9 @@ def test_an_exported_model_is_the_bundles_in_all_that_an_image_goes_through(name
         assert exported.model.input == own.model.input
         assert exported.labels == own.labels
         assert exported.threshold == own.threshold
-        for picture in PICTURES[:5]:
-            assert exported.classify(picture) == own.classify(picture)
-            assert np.array_equal(exported.probabilities(picture), own.probabilities(picture))
+        for image in IMAGES[:5]:
+            assert exported.classify(image) == own.classify(image)
+            assert np.array_equal(exported.probabilities(image), own.probabilities(image))
         assert with_metadata(exported.model) == path.read_bytes()
 
 
@@ -94,8 +94,8 @@ def test_uint8_gives_the_same_answers(name, tmp_path):
         assert [t.dtype for t in (*file.inputs, *file.outputs)] == ["uint8", "uint8"]
         assert file.inputs[0].zero_point == model.file.inputs[0].zero_point + 128
         assert unsigned.labels == signed.labels
-        for picture in PICTURES:
-            assert np.array_equal(unsigned.probabilities(picture), signed.probabilities(picture))
+        for image in IMAGES:
+            assert np.array_equal(unsigned.probabilities(image), signed.probabilities(image))
 
 
 def test_signatures_name_the_new_tensors():
@@ -145,8 +145,8 @@ def test_without_metadata_the_answers_stay(tmp_path):
     assert read_tflite(path.read_bytes(), "m").metadata.labels is None
     labels.write_text("\n".join("abcdefghij"))
     with edgecnn.load(path, labels=labels, fit="crop") as bare, edgecnn.load("cifar10") as whole:
-        for picture in PICTURES:
-            assert np.array_equal(bare.probabilities(picture), whole.probabilities(picture))
+        for image in IMAGES:
+            assert np.array_equal(bare.probabilities(image), whole.probabilities(image))
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8"])
@@ -161,8 +161,8 @@ def test_float_edges_come_off(dtype, tmp_path, labels):
         assert bare.model.file.operators.count("QUANTIZE") == 2 * (dtype == "uint8")
         assert "DEQUANTIZE" not in bare.model.file.operators
         assert bare.labels == edges.labels
-        for picture in PICTURES:
-            assert np.allclose(edges.probabilities(picture), bare.probabilities(picture), atol=1e-6)
+        for image in IMAGES:
+            assert np.allclose(edges.probabilities(image), bare.probabilities(image), atol=1e-6)
 
 
 def test_int8_of_what_was_exported_as_uint8_is_what_it_was(tmp_path):

@@ -11,7 +11,7 @@ from edgecnn.errors import BundleError, LabelsError, ModelError, OptionError, Ou
 from edgecnn.exchange.importing import import_model
 from tests.models import channels_first, shipped
 
-PICTURES = np.random.default_rng(5).integers(0, 256, (10, 40, 60, 3), np.uint8)
+IMAGES = np.random.default_rng(5).integers(0, 256, (10, 40, 60, 3), np.uint8)
 
 
 @pytest.fixture
@@ -30,8 +30,8 @@ def test_a_bundle_answers_as_the_file_that_it_was_made_of(models, shared):
         assert imported.model.confidence == file.model.confidence
         assert imported.labels == file.labels
         assert golden.check(imported).largest_difference < 1e-6
-        for picture in PICTURES:
-            assert imported.classify(picture, 3) == file.classify(picture, 3)
+        for image in IMAGES:
+            assert imported.classify(image, 3) == file.classify(image, 3)
 
 
 def test_what_was_told_is_kept(models, labels, tmp_path):

@@ -13,11 +13,11 @@ from edgecnn.errors import ImageError
 from edgecnn.image.file import decode_image, read_image, reduction
 from edgecnn.image.header.jpeg import jpeg_size
 
-PICTURE = cv2.resize(np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8), (160, 120))
+IMAGE = cv2.resize(np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8), (160, 120))
 
 
 def encoded(extension: str) -> bytes:
-    return cv2.imencode(extension, PICTURE)[1].tobytes()
+    return cv2.imencode(extension, IMAGE)[1].tobytes()
 
 
 @pytest.mark.parametrize(
@@ -27,14 +27,14 @@ def encoded(extension: str) -> bytes:
 def test_every_format_is_read(extension, error, tmp_path):
     path = tmp_path / f"größe 你好{extension}"
     path.write_bytes(encoded(extension))
-    picture = read_image(path)
-    assert picture.shape == (120, 160, 3)
-    assert np.abs(picture.astype(int) - PICTURE).mean() <= error
+    image = read_image(path)
+    assert image.shape == (120, 160, 3)
+    assert np.abs(image.astype(int) - IMAGE).mean() <= error
 
 
 @pytest.mark.parametrize("extension", [".jpg", ".png", ".webp", ".bmp", ".tiff"])
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
-def test_truncated_pictures_are_refused(extension, share):
+def test_truncated_images_are_refused(extension, share):
     data = encoded(extension)
     with pytest.raises(ImageError, match=r"truncated|decoded"):
         decode_image(data[: int(len(data) * share)], "cut")
@@ -69,25 +69,25 @@ def test_a_jpeg_with_a_thumbnail_and_bytes_behind_its_end_is_whole():
     [("L", "png"), ("RGBA", "png"), ("I;16", "png"), ("CMYK", "jpeg"), ("1", "png"), ("P", "gif")],
 )
 def test_other_kinds_of_pixels_become_bgr(mode, suffix):
-    source = Image.fromarray(PICTURE[..., ::-1].copy())
+    source = Image.fromarray(IMAGE[..., ::-1].copy())
     if mode == "I;16":
         source = Image.fromarray(np.full((120, 160), 40000, np.uint16))
     else:
         source = source.convert(mode)
     buffer = io.BytesIO()
     source.save(buffer, suffix)
-    picture = decode_image(buffer.getvalue(), mode)
-    assert picture.shape == (120, 160, 3)
-    assert picture.dtype == np.uint8
+    image = decode_image(buffer.getvalue(), mode)
+    assert image.shape == (120, 160, 3)
+    assert image.dtype == np.uint8
     if mode == "I;16":
-        assert abs(int(picture[0, 0, 0]) - 40000 // 257) <= 1
+        assert abs(int(image[0, 0, 0]) - 40000 // 257) <= 1
 
 
 def test_exif_orientation_is_honoured():
     buffer = io.BytesIO()
     exif = Image.Exif()
     exif[0x0112] = 6
-    Image.fromarray(PICTURE).save(buffer, "jpeg", exif=exif)
+    Image.fromarray(IMAGE).save(buffer, "jpeg", exif=exif)
     assert decode_image(buffer.getvalue(), "turned").shape == (160, 120, 3)
 
 
@@ -114,11 +114,11 @@ finally:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     assert "more than 200 megapixels" in done.stderr
-    assert int(done.stdout) < 600, "MiB; decoded, the picture alone takes 1,200"
+    assert int(done.stdout) < 600, "MiB; decoded, the image alone takes 1,200"
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff\xd8", b"not a picture", bytes(1000)])
-def test_what_is_no_picture_is_refused(data):
+@pytest.mark.parametrize("data", [b"", b"\xff\xd8", b"not an image", bytes(1000)])
+def test_what_is_no_image_is_refused(data):
     with pytest.raises(ImageError, match="thing"):
         decode_image(data, "thing")
 
@@ -141,10 +141,10 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
 
 def jpeg(width, height, *options):
     rng = np.random.default_rng(3)
-    picture = cv2.resize(
+    image = cv2.resize(
         rng.integers(0, 256, (6, 8, 3), np.uint8), (width, height), interpolation=cv2.INTER_CUBIC
     )
-    return cv2.imencode(".jpg", picture, list(options))[1].tobytes()
+    return cv2.imencode(".jpg", image, list(options))[1].tobytes()
 
 
 @pytest.mark.parametrize(("width", "height"), [(640, 480), (480, 640), (33, 57), (1, 1)])
@@ -170,7 +170,7 @@ def test_no_more_is_left_out_than_is_allowed():
 
 
 @pytest.mark.parametrize("times", [2, 4, 8])
-def test_a_smaller_picture_is_the_mean_of_the_larger_one(times):
+def test_a_smaller_image_is_the_mean_of_the_larger_one(times):
     data = jpeg(643, 481)
     whole, small = decode_image(data, "it"), decode_image(data, "it", reduce=times)
     assert small.shape == (-(-481 // times), -(-643 // times), 3)
@@ -184,7 +184,7 @@ def test_a_smaller_picture_is_the_mean_of_the_larger_one(times):
     assert np.abs(small[: means.shape[0], : means.shape[1]].astype(int) - means).mean() < 1.5
 
 
-def test_a_smaller_picture_is_turned_as_the_whole_one():
+def test_a_smaller_image_is_turned_as_the_whole_one():
     buffer = io.BytesIO()
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -194,7 +194,7 @@ def test_a_smaller_picture_is_turned_as_the_whole_one():
     assert decode_image(turned, "it", reduce=4).shape == (160, 120, 3)
 
 
-def test_a_picture_that_is_no_jpeg_keeps_its_size(tmp_path):
+def test_an_image_that_is_no_jpeg_keeps_its_size(tmp_path):
     path = tmp_path / "a.png"
     cv2.imwrite(str(path), np.zeros((480, 640, 3), np.uint8))
     assert read_image(path, 28).shape == (480, 640, 3)

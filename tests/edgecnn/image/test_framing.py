@@ -15,13 +15,13 @@ def frame(pixels: np.ndarray) -> Frame:
 
 @pytest.fixture
 def pixels() -> np.ndarray:
-    """A picture of 4×6 pixels, no two alike."""
+    """An image of 4×6 pixels, no two alike."""
     return np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
 
 
 @pytest.mark.parametrize(("rotate", "turns"), [(0, 0), (90, -1), (180, 2), (270, 1)])
 @pytest.mark.parametrize("flip", [False, True])
-def test_pictures_are_turned_clockwise_and_then_mirrored(pixels, rotate, turns, flip):
+def test_images_are_turned_clockwise_and_then_mirrored(pixels, rotate, turns, flip):
     framed = Framing(rotate, flip=flip)(frame(pixels))
     expected = np.rot90(pixels, turns)
     assert np.array_equal(framed.pixels, expected[:, ::-1] if flip else expected)
@@ -29,7 +29,7 @@ def test_pictures_are_turned_clockwise_and_then_mirrored(pixels, rotate, turns, 
     assert (framed.captured_ns, framed.index, framed.source, framed.truth) == (1, 2, "test", "7")
 
 
-def test_the_region_is_of_the_turned_picture(pixels):
+def test_the_region_is_of_the_turned_image(pixels):
     framed = Framing(90, roi=Box(1, 2, 3, 4))(frame(pixels))
     assert np.array_equal(framed.region, np.rot90(pixels, -1)[2:6, 1:4])
     assert framed.pixels.shape == (6, 4, 3), "the rest is still shown"
@@ -51,7 +51,7 @@ def test_the_model_sees_the_region_and_says_so():
         result = classifier.classify_frame(Framing(roi=Box(300, 100, 240, 240))(frame(scene)))
         assert result.label == "7"
         assert result.predictions == classifier.classify(seven)
-        # The net is square: of a wide picture it sees the middle, 16 times its own size.
+        # The net is square: of a wide image it sees the middle, 16 times its own size.
         assert classifier.classify_frame(frame(scene)).seen == Box(96, 16, 448, 448)
         wide = classifier.classify_frame(Framing(roi=Box(100, 50, 300, 200))(frame(scene)))
         assert wide.seen == Box(150, 50, 200, 200)

@@ -11,8 +11,8 @@ from edgecnn.image.file import find_images, read_image
 from edgecnn.image.names import EXTENSIONS, is_junk, sort_names
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
-PICTURE = np.full((8, 8, 3), 90, np.uint8)
-JPEG = cv2.imencode(".jpg", PICTURE)[1].tobytes()
+IMAGE = np.full((8, 8, 3), 90, np.uint8)
+JPEG = cv2.imencode(".jpg", IMAGE)[1].tobytes()
 
 
 def nothing(_):
@@ -29,7 +29,7 @@ def test_endings_count_in_any_case(end):
 def test_such_files_are_read(photo_folder, end):
     written = {".jfif": ".jpg", ".jpe": ".jpg", ".JPG": ".jpg", ".dib": ".bmp"}.get(end, end)
     path = photo_folder / "pears" / f"x{end}"
-    path.write_bytes(cv2.imencode(written, PICTURE)[1].tobytes())
+    path.write_bytes(cv2.imencode(written, IMAGE)[1].tobytes())
     assert read_image(path).shape == (8, 8, 3)
     assert len(open_source(photo_folder).items) == 41
     assert path in find_images(photo_folder).paths

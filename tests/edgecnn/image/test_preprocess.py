@@ -9,7 +9,7 @@ from edgecnn.errors import ImageError
 from edgecnn.frame import Frame
 from edgecnn.image.preprocess import Preprocessor, crop
 from edgecnn.tflite.file import Tensor
-from tests.pictures import textured
+from tests.images import textured
 
 RNG = np.random.default_rng(0)
 
@@ -89,16 +89,16 @@ def test_every_kind_of_array_gives_the_same_grey():
     assert all(np.abs(s.astype(int) - seen[0]).max() <= 1 for s in seen)
 
 
-def test_pictures_of_the_models_size_are_not_touched():
+def test_images_of_the_models_size_are_not_touched():
     grey = RNG.integers(0, 256, (28, 28), np.uint8)
     assert Preprocessor(spec(), tensor()).pixels(grey).base is grey
 
 
 def test_crop_is_the_centre_and_stretch_is_everything():
-    picture = np.zeros((100, 300), np.uint8)
-    picture[:, 100:200] = 255
-    cropped = Preprocessor(spec(fit="crop"), tensor()).pixels(picture)
-    stretched = Preprocessor(spec(fit="stretch"), tensor()).pixels(picture)
+    image = np.zeros((100, 300), np.uint8)
+    image[:, 100:200] = 255
+    cropped = Preprocessor(spec(fit="crop"), tensor()).pixels(image)
+    stretched = Preprocessor(spec(fit="stretch"), tensor()).pixels(image)
     assert cropped.min() == 255
     assert stretched[:, 0].max() == 0
     assert stretched[:, 14].min() == 255
@@ -118,15 +118,15 @@ def test_crop_keeps_the_ratio_and_never_is_empty(rows, columns, w, h):
     ("height", "side", "kept"), [(480, 224, 448), (480, 112, 448), (240, 224, 224), (480, 96, 480)]
 )
 def test_a_crop_that_halves_alone_can_shrink_is_exact(height, side, kept):
-    picture = photo(height, height * 4 // 3)
+    image = photo(height, height * 4 // 3)
     prepare = Preprocessor(spec(width=side, height=side, color="rgb"), tensor((1, side, side, 3)))
-    seen = prepare.seen(Frame(picture, 0, 0, "photo"))
+    seen = prepare.seen(Frame(image, 0, 0, "photo"))
     left, top = (height * 4 // 3 - kept) // 2, (height - kept) // 2
     assert seen == (left, top, kept, kept)
-    middle = picture[top : top + kept, left : left + kept]
+    middle = image[top : top + kept, left : left + kept]
     exact = cv2.resize(middle, (side, side), interpolation=cv2.INTER_AREA)[..., ::-1].astype(int)
     allowed = 1 if kept % side == 0 and kept // side in (1, 2, 4) else 30  # halves round once each
-    assert np.abs(prepare.pixels(picture) - exact).max() <= allowed
+    assert np.abs(prepare.pixels(image) - exact).max() <= allowed
 
 
 @pytest.mark.parametrize("size", [(640, 480), (1280, 720), (1920, 1080), (333, 257)])
@@ -145,11 +145,11 @@ def test_camera_frames_are_close_to_exact_averaging(size, color):
 
 
 def test_arrays_in_odd_memory_orders_are_taken():
-    picture = photo()
+    image = photo()
     prepare = Preprocessor(spec(color="rgb"), tensor((1, 28, 28, 3)))
-    expected = prepare(np.ascontiguousarray(picture[:, ::-1])).copy()
-    assert np.array_equal(prepare(picture[:, ::-1]), expected)
-    assert np.array_equal(prepare(np.asfortranarray(picture[:, ::-1])), expected)
+    expected = prepare(np.ascontiguousarray(image[:, ::-1])).copy()
+    assert np.array_equal(prepare(image[:, ::-1]), expected)
+    assert np.array_equal(prepare(np.asfortranarray(image[:, ::-1])), expected)
 
 
 @pytest.mark.parametrize(
@@ -165,14 +165,14 @@ def test_arrays_in_odd_memory_orders_are_taken():
         None,
     ],
 )
-def test_what_is_no_picture_is_refused_with_what_was_got(array):
+def test_what_is_no_image_is_refused_with_what_was_got(array):
     with pytest.raises(ImageError, match="got"):
         Preprocessor(spec(), tensor())(array)
 
 
 @pytest.mark.parametrize(("height", "width"), [(30, 90), (90, 30), (40, 40), (3, 500), (2000, 1000)])
 @pytest.mark.parametrize("color", ["gray", "rgb", "bgr"])
-def test_padding_keeps_the_whole_picture_and_its_ratio(height, width, color):
+def test_padding_keeps_the_whole_image_and_its_ratio(height, width, color):
     white = np.full((height, width, 3), 255, np.uint8)
     shape = (1, 20, 40, 1 if color == "gray" else 3)
     prepare = Preprocessor(spec(width=40, height=20, color=color, fit="pad"), tensor(shape))
@@ -188,18 +188,18 @@ def test_padding_keeps_the_whole_picture_and_its_ratio(height, width, color):
 
 
 def test_padding_shows_what_stretching_does_in_a_smaller_place():
-    picture = photo(60, 120)
-    padded = Preprocessor(spec(fit="pad", color="rgb"), tensor((1, 28, 28, 3))).pixels(picture)
-    inner = Preprocessor(spec(fit="stretch", height=14, color="rgb"), tensor((1, 14, 28, 3))).pixels(picture)
+    image = photo(60, 120)
+    padded = Preprocessor(spec(fit="pad", color="rgb"), tensor((1, 28, 28, 3))).pixels(image)
+    inner = Preprocessor(spec(fit="stretch", height=14, color="rgb"), tensor((1, 14, 28, 3))).pixels(image)
     assert np.array_equal(padded[7:21], inner)
     assert not padded[:7].any()
     assert not padded[21:].any()
 
 
-def test_channels_first_is_the_same_picture_transposed():
-    picture = photo()
-    last = Preprocessor(spec(color="rgb"), tensor((1, 28, 28, 3)))(picture)
-    first = Preprocessor(spec(color="rgb", layout="nchw"), tensor((1, 3, 28, 28)))(picture)
+def test_channels_first_is_the_same_image_transposed():
+    image = photo()
+    last = Preprocessor(spec(color="rgb"), tensor((1, 28, 28, 3)))(image)
+    first = Preprocessor(spec(color="rgb", layout="nchw"), tensor((1, 3, 28, 28)))(image)
     assert np.array_equal(first, last.transpose(0, 3, 1, 2))
 
 
@@ -210,7 +210,7 @@ def test_channels_first_is_the_same_picture_transposed():
     ("dtype", "scale", "zero_point"), [("int8", 1 / 255, -128), ("uint8", 0.01, 3), ("float32", 0.0, 0)]
 )
 def test_nothing_is_allocated_while_frames_keep_their_shape(resize, color, fit, dtype, scale, zero_point):
-    """Python's own objects take less than the smallest picture."""
+    """Python's own objects take less than the smallest image."""
     frames = [photo(), photo()]
     shape = (1, 64, 64, 1 if color == "gray" else 3)
     described = spec(width=64, height=64, color=color, fit=fit, resize=resize)

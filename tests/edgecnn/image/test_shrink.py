@@ -2,16 +2,16 @@ import numpy as np
 import pytest
 
 from edgecnn.image.shrink import Shrinker, shrink, stages, trimmed
-from tests.pictures import textured
+from tests.images import textured
 
 
 @pytest.mark.parametrize("ratio", [1.2, 1.5, 1.9, 2.14, 2.9, 3.5, 3.9, 5, 8, 13.9, 17.1, 24])
 def test_shrinking_is_close_to_exact_averaging(ratio):
-    picture = textured(480)
+    image = textured(480)
     side = int(480 / ratio)
-    exact = shrink(picture, side, side, "area").astype(int)
+    exact = shrink(image, side, side, "area").astype(int)
     errors = {
-        method: np.abs(exact - shrink(picture, side, side, method)).mean()
+        method: np.abs(exact - shrink(image, side, side, method)).mean()
         for method in ("halved", "staged", "linear")
     }
     assert errors["staged"] < 2.5
@@ -23,17 +23,17 @@ def test_shrinking_is_close_to_exact_averaging(ratio):
 
 
 @pytest.mark.parametrize("method", ["halved", "staged"])
-def test_a_squeezed_picture_is_averaged_along_each_side_by_its_own_ratio(method):
-    picture = textured(480)[:, :100]
-    exact = shrink(picture, 96, 28, "area").astype(int)
-    aliased = shrink(picture, 96, 28, "linear").astype(int)
-    found = shrink(picture, 96, 28, method).astype(int)
+def test_a_squeezed_image_is_averaged_along_each_side_by_its_own_ratio(method):
+    image = textured(480)[:, :100]
+    exact = shrink(image, 96, 28, "area").astype(int)
+    aliased = shrink(image, 96, 28, "linear").astype(int)
+    found = shrink(image, 96, 28, method).astype(int)
     assert np.abs(exact - found).mean() < np.abs(exact - aliased).mean() / 4
 
 
 @pytest.mark.parametrize("method", ["halved", "area"])
 @pytest.mark.parametrize(("rows", "columns"), [(280, 2800), (300, 1200), (20, 1000), (1, 5000), (1080, 1920)])
-def test_fine_stripes_become_grey_however_a_picture_is_squeezed(method, rows, columns):
+def test_fine_stripes_become_grey_however_an_image_is_squeezed(method, rows, columns):
     stripes = np.zeros((rows, columns), np.uint8)
     stripes[:, ::2] = 255
     for found in (shrink(stripes, 28, 28, method), shrink(stripes.T, 28, 28, method)):
@@ -61,22 +61,22 @@ def test_halves_are_the_quick_case_of_opencv(side):
         rows, columns = stage.height, stage.width
 
 
-def test_the_middle_of_the_picture_stays_in_the_middle():
-    picture = np.zeros((480, 480), np.uint8)
-    picture[120:360, 120:360] = 240
+def test_the_middle_of_the_image_stays_in_the_middle():
+    image = np.zeros((480, 480), np.uint8)
+    image[120:360, 120:360] = 240
     for side in (28, 32, 64, 96, 224):
-        found = shrink(picture, side, side, "halved").astype(float)
+        found = shrink(image, side, side, "halved").astype(float)
         weights = np.arange(side) - (side - 1) / 2
         assert abs((found.sum(axis=0) * weights).sum() / found.sum()) < 0.02
         assert abs((found.sum(axis=1) * weights).sum() / found.sum()) < 0.02
 
 
-def test_buffers_are_reused_and_a_picture_of_the_right_size_passes():
+def test_buffers_are_reused_and_an_image_of_the_right_size_passes():
     shrinker = Shrinker((480, 480, 3), 28, 28, "halved")
-    picture = np.dstack([textured(480)] * 3)
-    first = shrinker(picture)
-    assert shrinker(picture[::-1]) is first
-    small = picture[:28, :28]
+    image = np.dstack([textured(480)] * 3)
+    first = shrinker(image)
+    assert shrinker(image[::-1]) is first
+    small = image[:28, :28]
     assert Shrinker(small.shape, 28, 28, "halved")(small) is small
 
 

@@ -113,17 +113,17 @@ def test_a_name_is_drawn_once_whatever_number_stands_beside_it(monkeypatch):
     assert text_drawing._mask.cache_info().misses == 1
 
 
-def test_a_live_picture_shows_any_label(bare):
+def test_a_live_frame_shows_any_label(bare):
     from edgecnn.frame import Frame, Prediction, Result, Timings
     from edgecnn.live.sink.window import annotate
     from edgecnn.live.stats import Stats
 
-    def picture(label: str) -> np.ndarray:
+    def shown(label: str) -> np.ndarray:
         frame = Frame(np.zeros((480, 640, 3), np.uint8), 0, 0, "x")
         return annotate(Result(frame, [Prediction(label, 0, 0.5)], Timings(1, 1, 1), 1.0), Stats())
 
-    assert not np.array_equal(picture("猫"), picture("犬"))
-    assert not np.array_equal(picture("猫"), picture("?"))
+    assert not np.array_equal(shown("猫"), shown("犬"))
+    assert not np.array_equal(shown("猫"), shown("?"))
 
 
 def test_figures_say_nothing_raw_and_show_no_boxes(monkeypatch, capfd):

@@ -118,7 +118,7 @@ def test_a_camera_that_fails_ends_it_with_its_reason(quick):
     assert sink.results[-1].frame.index == 4, "what was captured before is classified"
 
 
-def test_a_camera_without_pictures_is_said(quick, monkeypatch):
+def test_a_camera_without_frames_is_reported(quick, monkeypatch):
     monkeypatch.setattr(loop, "FIRST_FRAME_S", 0.3)
 
     class Waiting(SyntheticCamera):
@@ -208,7 +208,7 @@ def test_a_pause_skips_frames_of_a_camera_and_none_of_files(quick, tmp_path):
     assert sink.polls == 5
 
 
-def test_a_picture_is_saved_as_it_was_framed(quick, tmp_path, capsys):
+def test_an_image_is_saved_as_it_was_framed(quick, tmp_path, capsys):
     sink = Keep(after={2: [Save()]})
     with SyntheticCamera("synthetic:fps=0") as camera:
         run(quick, camera, [sink], frames=3, framing=Framing(90), save_to=str(tmp_path))
@@ -218,7 +218,7 @@ def test_a_picture_is_saved_as_it_was_framed(quick, tmp_path, capsys):
     assert f"saved {path}" in capsys.readouterr().err
 
 
-def test_a_picture_that_cannot_be_saved_is_said_and_the_loop_goes_on(quick, tmp_path, capsys):
+def test_an_image_that_cannot_be_saved_is_said_and_the_loop_goes_on(quick, tmp_path, capsys):
     with SyntheticCamera("synthetic:fps=0") as camera:
         sink = Keep(after={1: [Save()]})
         summary = run(quick, camera, [sink], frames=3, save_to=str(tmp_path / "nowhere"))
@@ -268,7 +268,7 @@ def test_a_bare_file_has_no_other_variant(digits_file, capsys):
     assert "no other variant" in capsys.readouterr().err
 
 
-def test_a_picture_from_outside_is_classified_between_two_frames(quick):
+def test_an_image_from_outside_is_classified_between_two_frames(quick):
     outside = Classify(replace(frame(0), pixels=draw_seven()), Future())
     broken = Classify(replace(frame(0), pixels=np.zeros(3)), Future())
     sink = Keep(after={2: [outside, broken]})
@@ -281,7 +281,7 @@ def test_a_picture_from_outside_is_classified_between_two_frames(quick):
 
 
 class Figures(Keep):
-    """A sink that does not look at pictures."""
+    """A sink that does not look at images."""
 
     needs_picture = False
 
@@ -290,12 +290,12 @@ def photos(folder, count: int = 3):
     """JPEG files with large noise on them, 640×480."""
     for k in range(count):
         small = np.random.default_rng(k).integers(0, 256, (12, 16, 3), np.uint8)
-        picture = cv2.resize(small, (640, 480), interpolation=cv2.INTER_CUBIC)
-        cv2.imwrite(str(folder / f"{k}.jpg"), picture)
+        image = cv2.resize(small, (640, 480), interpolation=cv2.INTER_CUBIC)
+        cv2.imwrite(str(folder / f"{k}.jpg"), image)
     return str(folder)
 
 
-def test_pictures_come_smaller_where_nobody_looks_at_them(quick, tmp_path):
+def test_images_come_smaller_where_no_sink_shows_them(quick, tmp_path):
     seen = {}
     for sinks in ((Figures(),), (Figures(), Keep())):
         with FilesCamera(photos(tmp_path)) as camera:
@@ -306,14 +306,14 @@ def test_pictures_come_smaller_where_nobody_looks_at_them(quick, tmp_path):
     assert [r.predictions for r in seen[1]] == [r.predictions for r in seen[2]]
 
 
-def test_who_names_a_region_in_pixels_gets_pictures_as_they_are(quick, tmp_path):
+def test_with_a_region_in_pixels_images_keep_their_size(quick, tmp_path):
     sink = Figures()
     with FilesCamera(photos(tmp_path)) as camera:
         run(quick, camera, [sink], framing=Framing(roi=Box(600, 400, 40, 80)))
     assert {r.frame.pixels.shape for r in sink.results} == {(480, 640, 3)}
 
 
-def test_a_saved_picture_is_whole_whatever_was_classified(quick, tmp_path):
+def test_a_saved_image_is_whole_whatever_was_classified(quick, tmp_path):
     source = photos(tmp_path, 1)
     sink = Figures(after={1: [Save()]})
     with FilesCamera(source) as camera:

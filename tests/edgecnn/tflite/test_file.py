@@ -70,7 +70,7 @@ def test_truncated_models_are_damaged(share):
         read_tflite(data[: int(len(data) * share)], "cut.tflite")
 
 
-def test_models_that_classify_no_picture_are_refused():
+def test_models_that_classify_no_image_are_refused():
     file = read_tflite(shipped(), "digits")
     (image,), (scores,) = file.inputs, file.outputs
     for odd in (

@@ -1,7 +1,7 @@
 """In the machine: `edgecnn live` on a webcam that is pulled out, stalls, tears frames and changes its size.
 
 Leaves results.jsonl, live.txt (what it printed) and story.json (what happened when, and what was shown) in
-the working folder. The arguments are the names of the pictures, `LABEL-N.jpg`.
+the working folder. The arguments are the names of the images, `LABEL-N.jpg`.
 """
 
 import json
@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from watched import WORK, Watched
-from webcam import Picture, Webcam
+from webcam import Image, Webcam
 
 # An emulated processor takes its time; a stall is told after this many seconds.
 STALL_S = 3
@@ -23,15 +23,15 @@ def happens(what: str) -> None:
 
 
 def plug(*sizes: tuple[int, int]) -> Webcam:
-    webcam = Webcam(pictures, list(sizes))
+    webcam = Webcam(images, list(sizes))
     webcam.plug()
     live.until(lambda: list(Path("/dev").glob("video*")), 20, "a camera device")
     return webcam
 
 
-pictures = [Picture(Path(name).name.partition("-")[0], Path(name).read_bytes()) for name in sys.argv[1:]]
+images = [Image(Path(name).name.partition("-")[0], Path(name).read_bytes()) for name in sys.argv[1:]]
 happens("plugged in")
-webcam = Webcam(pictures, [(640, 480), (320, 240)])
+webcam = Webcam(images, [(640, 480), (320, 240)])
 webcam.plug()
 shown = [webcam.sent]
 for _ in range(200):

@@ -27,7 +27,7 @@ _STALLED, _RESET = -32, -104  # EPIPE, ECONNRESET
 _HIGH_SPEED = 3
 
 
-class Picture(NamedTuple):
+class Image(NamedTuple):
     """What stands in front of the lens."""
 
     label: str
@@ -59,16 +59,16 @@ def _frame(kind: int, index: int, width: int, height: int) -> bytes:
 
 
 class Webcam:
-    """Plug it in, and it shows each picture for a while, in turn; `sent` tells what was sent when.
+    """Plug it in, and it shows each image for a while, in turn; `sent` tells what was sent when.
 
     Parameters
     ----------
-    pictures
+    images
         JPEG files with their labels; those of the first size are sent as they are.
     sizes
-        Width and height of what it offers; pictures of other sizes are resized.
+        Width and height of what it offers; images of other sizes are resized.
     hold
-        Frames for which a picture stays.
+        Frames for which an image stays.
 
     Attributes
     ----------
@@ -80,8 +80,8 @@ class Webcam:
         Set it, and every frame ends in its middle.
     """
 
-    def __init__(self, pictures: list[Picture], sizes: list[tuple[int, int]], hold: int = 15) -> None:
-        self._pictures, self._sizes, self._hold = pictures, sizes, hold
+    def __init__(self, images: list[Image], sizes: list[tuple[int, int]], hold: int = 15) -> None:
+        self._images, self._sizes, self._hold = images, sizes, hold
         self.sent: list[tuple[int, str]] = []
         self.stalled = self.torn = False
         self._changed = threading.Condition()
@@ -228,9 +228,9 @@ class Webcam:
             while self._await(lambda: bool(self._waiting) and not self.stalled):
                 due = max(due + self._interval / _TICKS, time.monotonic())
                 time.sleep(max(0.0, due - time.monotonic()))
-                picture = self._pictures[len(self.sent) // self._hold % len(self._pictures)]
-                data = self._encode(picture)
-                self.sent.append((time.monotonic_ns(), picture.label))
+                image = self._images[len(self.sent) // self._hold % len(self._images)]
+                data = self._encode(image)
+                self.sent.append((time.monotonic_ns(), image.label))
                 toggle ^= 1
                 self._send(data[: len(data) // 2] if self.torn else data, toggle)
 
@@ -254,12 +254,12 @@ class Webcam:
                 self._changed.wait(0.05)
         return self._plugged
 
-    def _encode(self, picture: Picture) -> bytes:
-        pixels = cv2.imdecode(np.frombuffer(picture.jpeg, np.uint8), cv2.IMREAD_COLOR)
+    def _encode(self, image: Image) -> bytes:
+        pixels = cv2.imdecode(np.frombuffer(image.jpeg, np.uint8), cv2.IMREAD_COLOR)
         size = self._granted()
         same = (pixels.shape[1], pixels.shape[0]) == size
         if same and self._format == _MJPEG:
-            return picture.jpeg
+            return image.jpeg
         pixels = pixels if same else cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
         if self._format == _YUYV:
             return cv2.cvtColor(pixels, cv2.COLOR_BGR2YUV_YUYV).tobytes()

@@ -9,27 +9,27 @@ COUNT, SIDE = 200, 12
 
 
 def batch():
-    """Pictures of one shade each, told apart by it, and a class for each picture."""
+    """Images of one shade each, told apart by it, and a class for each image."""
     shades = np.linspace(0.1, 1, COUNT, dtype=np.float32)
     return np.broadcast_to(shades[:, None, None, None], (COUNT, SIDE, SIDE, 1)).copy(), np.eye(
         COUNT, dtype=np.float32
     )
 
 
-def test_mixup_blends_pictures_and_targets_by_the_same_share():
-    pictures, targets = batch()
-    mixed, shares = mixup(pictures, targets, 0.4, np.random.default_rng(0))
+def test_mixup_blends_images_and_targets_by_the_same_share():
+    images, targets = batch()
+    mixed, shares = mixup(images, targets, 0.4, np.random.default_rng(0))
     assert np.allclose(shares.sum(axis=1), 1)
-    assert np.allclose(mixed[:, 0, 0, 0], shares @ pictures[:, 0, 0, 0], atol=1e-5)
+    assert np.allclose(mixed[:, 0, 0, 0], shares @ images[:, 0, 0, 0], atol=1e-5)
     assert (mixed == mixed[:, :1, :1]).all()
     assert (np.count_nonzero(shares, axis=1) <= 2).all()
 
 
 @pytest.mark.parametrize("alpha", [0.2, 1.0, 8.0])
 def test_mixups_share_is_drawn_from_a_beta_distribution(alpha):
-    pictures, targets = np.zeros((4000, 1, 1, 1), np.float32), np.eye(2, dtype=np.float32)[[0, 1] * 2000]
+    images, targets = np.zeros((4000, 1, 1, 1), np.float32), np.eye(2, dtype=np.float32)[[0, 1] * 2000]
     rng = np.random.default_rng(1)
-    share = np.concatenate([mixup(pictures, targets, alpha, rng)[1][::2, 0] for _ in range(5)])
+    share = np.concatenate([mixup(images, targets, alpha, rng)[1][::2, 0] for _ in range(5)])
     # Half of the partners are of the same class; the others show λ itself.
     different = share[share < 1]
     assert different.mean() == pytest.approx(0.5, abs=0.03)
@@ -37,17 +37,17 @@ def test_mixups_share_is_drawn_from_a_beta_distribution(alpha):
 
 
 def test_cutmix_pastes_a_box_and_shares_targets_by_the_area_that_was_pasted():
-    pictures, targets = batch()
-    mixed, shares = cutmix(pictures, targets, 1.0, np.random.default_rng(0))
+    images, targets = batch()
+    mixed, shares = cutmix(images, targets, 1.0, np.random.default_rng(0))
     assert np.allclose(shares.sum(axis=1), 1)
     areas = []
     for i in range(COUNT):
-        own = np.isclose(mixed[i, :, :, 0], pictures[i, 0, 0, 0])
+        own = np.isclose(mixed[i, :, :, 0], images[i, 0, 0, 0])
         partner = np.flatnonzero(shares[i] * (np.arange(COUNT) != i))
         if len(partner) == 0:
             assert own.all()
             continue
-        pasted = np.isclose(mixed[i, :, :, 0], pictures[partner[0], 0, 0, 0])
+        pasted = np.isclose(mixed[i, :, :, 0], images[partner[0], 0, 0, 0])
         assert (own ^ pasted).all()
         assert pasted.mean() == pytest.approx(shares[i, partner[0]], abs=1e-6)
         rows, columns = np.flatnonzero(pasted.any(axis=1)), np.flatnonzero(pasted.any(axis=0))
@@ -60,21 +60,21 @@ def test_cutmix_pastes_a_box_and_shares_targets_by_the_area_that_was_pasted():
 
 
 def test_nothing_is_mixed_unless_it_is_asked_for_and_both_kinds_take_turns():
-    pictures, targets = batch()
-    assert mix(pictures, targets, AugmentSpec(), np.random.default_rng(0))[0] is pictures
+    images, targets = batch()
+    assert mix(images, targets, AugmentSpec(), np.random.default_rng(0))[0] is images
     kinds = set()
     for seed in range(20):
-        mixed, _ = mix(pictures, targets, AugmentSpec(mixup=0.3, cutmix=1.0), np.random.default_rng(seed))
+        mixed, _ = mix(images, targets, AugmentSpec(mixup=0.3, cutmix=1.0), np.random.default_rng(seed))
         kinds.add(bool((mixed == mixed[:, :1, :1]).all()))
     assert kinds == {True, False}
 
 
 def test_the_seed_decides_and_the_batch_is_left_as_it_was():
-    pictures, targets = batch()
-    before = pictures.copy()
+    images, targets = batch()
+    before = images.copy()
     for kind in (mixup, cutmix):
-        a, b, c = (kind(pictures, targets, 1.0, np.random.default_rng(s)) for s in (1, 1, 2))
+        a, b, c = (kind(images, targets, 1.0, np.random.default_rng(s)) for s in (1, 1, 2))
         assert np.array_equal(a[0], b[0])
         assert np.array_equal(a[1], b[1])
         assert not np.array_equal(a[0], c[0])
-    assert np.array_equal(pictures, before)
+    assert np.array_equal(images, before)

@@ -22,13 +22,13 @@ def equalized(channel):
     return rounded((cumulated[channel] - first) * 255 / (channel.size - first))
 
 
-def shifted(picture, pixels, axis):
-    """The picture moved along an axis; what comes in from outside is grey."""
-    moved = np.full_like(picture, 128)
+def shifted(image, pixels, axis):
+    """The image moved along an axis; what comes in from outside is grey."""
+    moved = np.full_like(image, 128)
     source, target = [slice(None)] * 3, [slice(None)] * 3
     source[axis] = slice(0, -pixels) if pixels > 0 else slice(-pixels, None)
     target[axis] = slice(pixels, None) if pixels > 0 else slice(0, pixels)
-    moved[tuple(target)] = picture[tuple(source)]
+    moved[tuple(target)] = image[tuple(source)]
     return moved
 
 
@@ -67,11 +67,11 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-@pytest.mark.parametrize("picture", [COLOR, GREY], ids=["colour", "grey"])
+@pytest.mark.parametrize("image", [COLOR, GREY], ids=["colour", "grey"])
 @pytest.mark.parametrize("name", EXPECTED)
-def test_each_change_is_its_definition(name, picture, sign):
-    changed = CHANGES[name](picture, sign * AMOUNT).reshape(picture.shape)
-    expected = EXPECTED[name](picture, sign * AMOUNT)
+def test_each_change_is_its_definition(name, image, sign):
+    changed = CHANGES[name](image, sign * AMOUNT).reshape(image.shape)
+    expected = EXPECTED[name](image, sign * AMOUNT)
     assert changed.dtype == np.uint8
     assert np.abs(changed.astype(float) - expected).max() <= 1
 
@@ -79,16 +79,16 @@ def test_each_change_is_its_definition(name, picture, sign):
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_shear_moves_each_row_by_its_distance_from_the_middle(sign):
     """At magnitude 10 the shear is 0.3: a row 10 above the middle row moves by 3 pixels."""
-    picture = np.zeros((31, 31, 1), np.uint8)
-    picture[:, 15] = 255
-    sheared = CHANGES["shear_x"](picture, float(sign)).reshape(31, 31)
+    image = np.zeros((31, 31, 1), np.uint8)
+    image[:, 15] = 255
+    sheared = CHANGES["shear_x"](image, float(sign)).reshape(31, 31)
     for distance in (-10, 0, 10):
         assert sheared[15 + distance].argmax() == 15 + sign * round(0.3 * distance)
-    across = CHANGES["shear_y"](np.swapaxes(picture, 0, 1), float(sign)).reshape(31, 31)
+    across = CHANGES["shear_y"](np.swapaxes(image, 0, 1), float(sign)).reshape(31, 31)
     assert np.abs(across.astype(int) - sheared.T).max() <= 1
 
 
-def test_there_are_the_papers_fourteen_and_each_picture_gets_two():
+def test_there_are_the_papers_fourteen_changes_and_each_image_gets_two():
     assert set(CHANGES) == set(EXPECTED) | {"shear_x", "shear_y"}
     assert len(CHANGES) == 14
     assert COUNT == 2
@@ -100,21 +100,21 @@ def test_no_magnitude_changes_nothing_but_contrast_and_histogram(name):
         assert np.array_equal(CHANGES[name](COLOR, 0.0), COLOR)
 
 
-def test_the_seed_decides_and_each_picture_gets_changes_of_its_own():
-    pictures = np.repeat(COLOR[None], 40, axis=0)
-    a, b, c = (randaugment(pictures, 8, np.random.default_rng(s)) for s in (1, 1, 2))
+def test_the_seed_decides_and_each_image_gets_changes_of_its_own():
+    images = np.repeat(COLOR[None], 40, axis=0)
+    a, b, c = (randaugment(images, 8, np.random.default_rng(s)) for s in (1, 1, 2))
     assert np.array_equal(a, b)
     assert not np.array_equal(a, c)
-    assert a.shape == pictures.shape
+    assert a.shape == images.shape
     assert a.dtype == np.uint8
     assert len({p.tobytes() for p in a}) > 25
-    assert (pictures == COLOR).all(), "the batch is left as it was"
+    assert (images == COLOR).all(), "the batch is left as it was"
 
 
 def test_a_higher_magnitude_changes_more():
-    pictures = np.repeat(COLOR[None], 200, axis=0).astype(np.uint8)
+    images = np.repeat(COLOR[None], 200, axis=0).astype(np.uint8)
     away = [
-        np.abs(randaugment(pictures, m, np.random.default_rng(0)).astype(float) - pictures).mean()
+        np.abs(randaugment(images, m, np.random.default_rng(0)).astype(float) - images).mean()
         for m in (2, 6, 10)
     ]
     assert away[0] < away[1] < away[2]

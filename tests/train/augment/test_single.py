@@ -7,7 +7,7 @@ from edgecnn_train.augment import active, augment
 from edgecnn_train.augment.single import homographies
 from edgecnn_train.recipe import AugmentSpec
 from edgecnn_train.recipe_file import read_recipe
-from tests.pictures import digit
+from tests.images import digit
 
 STRONG = read_recipe("digits").augment
 
@@ -18,14 +18,14 @@ def digits(count=64):
 
 
 def test_nothing_asked_is_nothing_changed():
-    pictures = digits()
-    assert augment(pictures, AugmentSpec(), np.random.default_rng(0)) is pictures
+    images = digits()
+    assert augment(images, AugmentSpec(), np.random.default_rng(0)) is images
     assert not active(AugmentSpec())
 
 
 def test_the_seed_decides():
-    pictures = digits()
-    a, b, c = (augment(pictures, STRONG, np.random.default_rng(s)) for s in (1, 1, 2))
+    images = digits()
+    a, b, c = (augment(images, STRONG, np.random.default_rng(s)) for s in (1, 1, 2))
     assert np.array_equal(a, b)
     assert not np.array_equal(a, c)
 
@@ -35,40 +35,40 @@ MIXED = ("mixup", "cutmix", "clean")
 
 
 @pytest.mark.parametrize("key", [f.name for f in fields(AugmentSpec) if f.name not in MIXED])
-def test_each_change_changes_pictures_and_keeps_their_shape(key):
+def test_each_change_changes_images_and_keeps_their_shape(key):
     value = True if key in ("flip", "paper") else 15.0 if key in ("rotate", "noise") else 0.3
     value = {"blur": 1.5, "randaugment": 6.0}.get(key, value)
-    pictures = digits()
-    changed = augment(pictures, AugmentSpec(**{key: value}), np.random.default_rng(3))
-    assert changed.shape == pictures.shape
+    images = digits()
+    changed = augment(images, AugmentSpec(**{key: value}), np.random.default_rng(3))
+    assert changed.shape == images.shape
     assert changed.dtype == np.uint8
-    assert (changed != pictures).any(axis=(1, 2, 3)).mean() > 0.3
+    assert (changed != images).any(axis=(1, 2, 3)).mean() > 0.3
 
 
 def test_the_share_that_stays_clean_does():
-    pictures = digits(400)
-    changed = augment(pictures, AugmentSpec(paper=True, clean=0.4), np.random.default_rng(5))
-    assert 0.3 < (changed == pictures).all(axis=(1, 2, 3)).mean() < 0.5
+    images = digits(400)
+    changed = augment(images, AugmentSpec(paper=True, clean=0.4), np.random.default_rng(5))
+    assert 0.3 < (changed == images).all(axis=(1, 2, 3)).mean() < 0.5
 
 
-def test_clean_pictures_are_mirrored_and_cut_out_like_the_others():
-    # Columns that count up from left to right, or down in a mirrored picture.
-    pictures = np.tile(np.arange(32, dtype=np.uint8)[None, None, :, None], (200, 32, 1, 3)) + np.uint8(40)
+def test_clean_images_are_mirrored_and_cut_out_like_the_others():
+    # Columns that count up from left to right, or down in a mirrored image.
+    images = np.tile(np.arange(32, dtype=np.uint8)[None, None, :, None], (200, 32, 1, 3)) + np.uint8(40)
     spec = AugmentSpec(flip=True, crop=0.125, noise=30, clean=1.0)
-    changed = augment(pictures, spec, np.random.default_rng(6)).astype(int)
+    changed = augment(images, spec, np.random.default_rng(6)).astype(int)
     slopes = np.sign(np.diff(changed[:, 16, 8:24, 0]))
     assert (slopes == slopes[:, :1]).all()
     assert 0.4 < (slopes[:, 0] < 0).mean() < 0.6
     assert len(np.unique(changed[:, 16, 16, 0])) > 5
 
 
-def test_geometry_keeps_the_digit_in_the_picture():
-    pictures = digits(200)
+def test_geometry_keeps_the_digit_in_the_image():
+    images = digits(200)
     spec = AugmentSpec(
         shift=STRONG.shift, scale=STRONG.scale, rotate=STRONG.rotate, perspective=STRONG.perspective
     )
-    changed = augment(pictures, spec, np.random.default_rng(4))
-    before, after = pictures.sum(axis=(1, 2, 3), dtype=float), changed.sum(axis=(1, 2, 3), dtype=float)
+    changed = augment(images, spec, np.random.default_rng(4))
+    before, after = images.sum(axis=(1, 2, 3), dtype=float), changed.sum(axis=(1, 2, 3), dtype=float)
     assert 0.7 < np.median(after / before) < 1.3
     assert (after / before).min() > 0.3
 
@@ -84,9 +84,9 @@ def test_a_shift_moves_by_at_most_its_share_and_rotation_about_the_middle():
 
 
 def test_paper_draws_both_orders_with_contrast_enough_to_see():
-    pictures = digits(300)
-    changed = augment(pictures, AugmentSpec(paper=True), np.random.default_rng(6)).astype(float)
-    ink, ground = pictures[..., 0] > 200, pictures[..., 0] < 20
+    images = digits(300)
+    changed = augment(images, AugmentSpec(paper=True), np.random.default_rng(6)).astype(float)
+    ink, ground = images[..., 0] > 200, images[..., 0] < 20
     contrast = np.array(
         [p[i].mean() - p[g].mean() for p, i, g in zip(changed[..., 0], ink, ground, strict=True)]
     )
@@ -94,22 +94,22 @@ def test_paper_draws_both_orders_with_contrast_enough_to_see():
     assert 0.5 < (contrast < 0).mean() < 0.8
 
 
-def test_colour_pictures_keep_their_channels():
-    pictures = np.random.default_rng(0).integers(0, 256, (8, 48, 48, 3), np.uint8)
-    changed = augment(pictures, read_recipe("photos").augment, np.random.default_rng(0))
-    assert changed.shape == pictures.shape
+def test_colour_images_keep_their_channels():
+    images = np.random.default_rng(0).integers(0, 256, (8, 48, 48, 3), np.uint8)
+    changed = augment(images, read_recipe("photos").augment, np.random.default_rng(0))
+    assert changed.shape == images.shape
 
 
 def photos(count=100):
-    """Colour pictures with structure on every side."""
+    """Colour images with structure on every side."""
     return np.random.default_rng(2).integers(0, 256, (count, 16, 20, 3)).astype(np.uint8)
 
 
-def test_a_crop_is_a_part_of_the_mirrored_picture_at_most_its_share_away():
-    pictures = photos()
-    changed = augment(pictures, AugmentSpec(crop=0.25), np.random.default_rng(0))
+def test_a_crop_is_part_of_the_mirrored_image_shifted_by_at_most_crop():
+    images = photos()
+    changed = augment(images, AugmentSpec(crop=0.25), np.random.default_rng(0))
     places = set()
-    for before, after in zip(pictures, changed, strict=True):
+    for before, after in zip(images, changed, strict=True):
         padded = np.pad(before, ((4, 4), (5, 5), (0, 0)), mode="reflect")
         found = [
             (y, x) for y in range(9) for x in range(11) if (padded[y : y + 16, x : x + 20] == after).all()
@@ -119,17 +119,17 @@ def test_a_crop_is_a_part_of_the_mirrored_picture_at_most_its_share_away():
     assert len(places) > 40
 
 
-def test_a_flip_mirrors_half_of_the_pictures_and_changes_nothing_else():
-    pictures = photos(400)
-    changed = augment(pictures, AugmentSpec(flip=True), np.random.default_rng(0))
-    mirrored = (changed == pictures[:, :, ::-1]).all(axis=(1, 2, 3))
-    assert (mirrored | (changed == pictures).all(axis=(1, 2, 3))).all()
+def test_a_flip_mirrors_half_of_the_images_and_changes_nothing_else():
+    images = photos(400)
+    changed = augment(images, AugmentSpec(flip=True), np.random.default_rng(0))
+    mirrored = (changed == images[:, :, ::-1]).all(axis=(1, 2, 3))
+    assert (mirrored | (changed == images).all(axis=(1, 2, 3))).all()
     assert 0.4 < mirrored.mean() < 0.6
 
 
 def test_cutout_covers_a_grey_square_of_its_side():
-    pictures = np.zeros((300, 16, 16, 3), np.uint8)
-    changed = augment(pictures, AugmentSpec(cutout=0.5), np.random.default_rng(0))
+    images = np.zeros((300, 16, 16, 3), np.uint8)
+    changed = augment(images, AugmentSpec(cutout=0.5), np.random.default_rng(0))
     assert set(np.unique(changed)) == {0, 128}
     sides = {
         (int(hole.any(axis=1).sum()), int(hole.any(axis=0).sum()))
@@ -140,7 +140,7 @@ def test_cutout_covers_a_grey_square_of_its_side():
     assert (changed == 128).mean(axis=(1, 2, 3)).max() == 0.25
 
 
-def test_colour_keeps_grey_pictures_grey_and_turns_hue_by_its_amount():
+def test_colour_keeps_grey_images_grey_and_turns_hue_by_its_amount():
     grey = np.repeat(photos()[..., :1], 3, axis=3)
     changed = augment(grey, AugmentSpec(color=0.5), np.random.default_rng(0)).astype(int)
     assert np.ptp(changed, axis=3).max() <= 1
@@ -157,11 +157,11 @@ def test_noise_grows_to_its_strength_and_blur_takes_detail_away():
     deviation = (noisy - 128).std(axis=(1, 2, 3))
     assert deviation.mean() == pytest.approx(10, abs=1)
     assert deviation.max() < 24
-    pictures = photos()
-    blurred = augment(pictures, AugmentSpec(blur=2.0), np.random.default_rng(0))
-    changed = (blurred != pictures).any(axis=(1, 2, 3))
+    images = photos()
+    blurred = augment(images, AugmentSpec(blur=2.0), np.random.default_rng(0))
+    changed = (blurred != images).any(axis=(1, 2, 3))
     assert 0.3 < changed.mean() < 0.6
-    assert (blurred[changed].std(axis=(1, 2, 3)) < pictures[changed].std(axis=(1, 2, 3))).all()
+    assert (blurred[changed].std(axis=(1, 2, 3)) < images[changed].std(axis=(1, 2, 3))).all()
 
 
 def test_rotation_and_scale_stay_within_their_bounds():

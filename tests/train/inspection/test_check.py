@@ -14,12 +14,12 @@ from edgecnn_train.inspection.check import check, manifest
 from edgecnn_train.inspection.preview import preview
 from edgecnn_train.inspection.text import report_lines
 from edgecnn_train.recipe_file import read_recipe
-from tests.pictures import digit
+from tests.images import digit
 
 
 @pytest.fixture
 def photos(tmp_path):
-    """Two classes of 20 drawn pictures each, all different, large enough to tell apart."""
+    """Two classes of 20 drawn images each, all different, large enough to tell apart."""
     folder = tmp_path / "photos"
     rng = np.random.default_rng(3)
     for label in "38":
@@ -31,9 +31,9 @@ def photos(tmp_path):
     return folder
 
 
-def write(path, picture, *options):
+def write(path, image, *options):
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(cv2.imencode(path.suffix, picture, options)[1].tobytes())
+    path.write_bytes(cv2.imencode(path.suffix, image, options)[1].tobytes())
 
 
 def read(path):
@@ -49,14 +49,14 @@ def kinds(report):
 
 
 def found(report, kind):
-    """The pictures that a finding names, as sets of ids."""
+    """The images that a finding names, as sets of ids."""
     ids = [i.id for i in report.seen.items]
     [finding] = [f for f in report.findings if f.kind == kind]
     return [{ids[p] for p in group} for group in finding.images]
 
 
 def to_splits(folder):
-    """Move the pictures of a folder into an official split of 12, 4 and 4 a class."""
+    """Move the images of a folder into an official split of 12, 4 and 4 a class."""
     for label in "38":
         for k, path in enumerate(sorted((folder / label).iterdir())):
             split = "train" if k < 12 else "val" if k < 16 else "test"
@@ -86,9 +86,9 @@ def test_corrupt_and_foreign_files_are_named_with_their_reason(photos):
 
 
 def test_the_same_pixels_in_another_format_are_exact_duplicates(photos):
-    picture = read(photos / "3" / "3-0.png")
-    write(photos / "3" / "copy.bmp", picture)
-    write(photos / "8" / "other.png", picture)
+    image = read(photos / "3" / "3-0.png")
+    write(photos / "3" / "copy.bmp", image)
+    write(photos / "8" / "other.png", image)
     report = checked(photos)
     assert {"3/3-0.png", "3/copy.bmp", "8/other.png"} in found(report, "conflict")
     assert report.why_not(strict=True)
@@ -96,18 +96,18 @@ def test_the_same_pixels_in_another_format_are_exact_duplicates(photos):
 
 @pytest.mark.parametrize("change", ["jpeg", "smaller", "brighter", "cropped", "gray"])
 def test_a_photo_that_was_saved_cropped_or_lit_again_is_a_near_duplicate(photos, change):
-    picture = read(photos / "3" / "3-5.png")
+    image = read(photos / "3" / "3-5.png")
     target = photos / "3" / "again.jpg"
     if change == "smaller":
-        picture = cv2.resize(picture, (50, 38), interpolation=cv2.INTER_AREA)
+        image = cv2.resize(image, (50, 38), interpolation=cv2.INTER_AREA)
     elif change == "brighter":
-        picture = np.clip(picture * 0.8 + 40, 0, 255).astype(np.uint8)
+        image = np.clip(image * 0.8 + 40, 0, 255).astype(np.uint8)
     elif change == "cropped":
-        picture = picture[1:-1, 1:-1]
+        image = image[1:-1, 1:-1]
     elif change == "gray":
-        picture = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
-        picture = cv2.addWeighted(picture, 0.5, read(photos / "3" / "3-5.png"), 0.5, 0)
-    write(target, picture, cv2.IMWRITE_JPEG_QUALITY, 60)
+        image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+        image = cv2.addWeighted(image, 0.5, read(photos / "3" / "3-5.png"), 0.5, 0)
+    write(target, image, cv2.IMWRITE_JPEG_QUALITY, 60)
     assert found(checked(photos), "duplicates") == [{"3/3-5.png", "3/again.jpg"}]
 
 
@@ -228,7 +228,7 @@ def test_classes_with_nearly_the_same_name(photos):
     assert finding.examples == ("'Cats' / 'cat'",)
 
 
-def test_imbalance_few_pictures_and_odd_sizes_are_told(photos):
+def test_imbalance_few_images_and_odd_sizes_are_reported(photos):
     for path in sorted((photos / "8").iterdir())[5:]:
         path.unlink()
     write(photos / "3" / "wide.png", np.random.default_rng(0).integers(0, 256, (60, 400, 3), np.uint8))
@@ -283,9 +283,9 @@ def test_the_command_writes_text_json_sheet_and_manifest(run_cli, photos, tmp_pa
 
 def test_every_format_size_and_kind_goes_through(run_cli, photos, tmp_path):
     rng = np.random.default_rng(9)
-    picture = cv2.resize(rng.integers(0, 256, (6, 8, 3), np.uint8), (90, 70))
+    image = cv2.resize(rng.integers(0, 256, (6, 8, 3), np.uint8), (90, 70))
     for suffix in (".jpg", ".png", ".webp", ".bmp", ".gif"):
-        write(photos / "3" / f"kind{suffix}", np.roll(picture, 90 * len(suffix) + ord(suffix[1]), 1))
+        write(photos / "3" / f"kind{suffix}", np.roll(image, 90 * len(suffix) + ord(suffix[1]), 1))
     write(photos / "3" / "gray.png", rng.integers(0, 256, (33, 50), np.uint8))
     write(photos / "8" / "alpha.png", rng.integers(0, 256, (50, 31, 4), np.uint8))
     report = checked(photos)

@@ -6,7 +6,7 @@ import numpy as np
 from edgecnn_train.quantize import CalibrationCheck, check_calibration, second_subset
 
 
-def test_a_second_subset_shares_no_picture_and_has_every_class(workshop):
+def test_a_second_subset_shares_no_image_and_has_every_class(workshop):
     first = workshop.train.take(np.arange(100))
     second = second_subset(workshop.train, first, seed=0)
     assert len(second) == 100
@@ -18,7 +18,7 @@ def test_a_second_subset_shares_no_picture_and_has_every_class(workshop):
     assert second_subset(workshop.train, workshop.train, seed=0) is None
 
 
-def test_enough_pictures_make_no_difference_and_others_do(workshop):
+def test_enough_images_make_no_difference_and_others_do(workshop):
     network, test = workshop.network("classic"), workshop.test
     first = workshop.train.take(np.arange(100))
     check = check_calibration(
@@ -44,7 +44,7 @@ def test_it_suffices_up_to_half_a_point():
     check = CalibrationCheck(20, 20, 200, 1.0, 0.95, 0.945, {"conv1": -0.2, "conv2": 0.1})
     assert check.suffices
     assert not replace(check, second_top1=0.944).suffices
-    # Of 168 pictures one is more than half a point, and no difference.
+    # Of 168 images one is more than half a point, and no difference.
     assert replace(check, pictures=168, second_top1=check.first_top1 - 1 / 168).suffices
     assert not replace(check, pictures=168, second_top1=check.first_top1 - 2 / 168).suffices
     assert (check.worst_layer, check.worst_scale) == ("conv1", 0.2)

@@ -13,9 +13,9 @@ from tests.train.quantize.conftest import NETWORKS
 def test_the_answers_stay_and_the_batch_normalizations_go(workshop, name):
     network = workshop.network(name)
     folded = fold_batch_norm(network)
-    pictures = scaled(workshop.test.images)
+    images = scaled(workshop.test.images)
     np.testing.assert_allclose(
-        folded.predict(pictures, verbose=0), network.predict(pictures, verbose=0), atol=1e-4
+        folded.predict(images, verbose=0), network.predict(images, verbose=0), atol=1e-4
     )
     assert not any(isinstance(layer, layers.BatchNormalization) for layer in folded.layers)
     assert {layer.name for layer in folded.layers} <= {layer.name for layer in network.layers}
@@ -34,9 +34,9 @@ def test_every_kind_of_layer_and_of_normalization():
     for layer in network.layers:
         layer.set_weights([w + rng.uniform(0.1, 1, w.shape) for w in layer.get_weights()])
     folded = fold_batch_norm(network)
-    pictures = rng.uniform(0, 1, (5, 8, 8, 2)).astype(np.float32)
+    images = rng.uniform(0, 1, (5, 8, 8, 2)).astype(np.float32)
     np.testing.assert_allclose(
-        folded.predict(pictures, verbose=0), network.predict(pictures, verbose=0), rtol=1e-5, atol=1e-4
+        folded.predict(images, verbose=0), network.predict(images, verbose=0), rtol=1e-5, atol=1e-4
     )
     assert not any(isinstance(layer, layers.BatchNormalization) for layer in folded.layers)
 

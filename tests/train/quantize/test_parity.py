@@ -21,16 +21,16 @@ def test_a_rescaling_inside_the_graph_is_dropped_by_the_converter_and_caught(wor
     for layer in twin.layers[2:]:
         x = layer(x)
     wrong = keras.Model(image, x)
-    pictures = workshop.test.images[:100]
+    images = workshop.test.images[:100]
     np.testing.assert_allclose(
-        wrong.predict(pictures.astype(np.float32), verbose=0),
-        twin.predict(scaled(pictures), verbose=0),
+        wrong.predict(images.astype(np.float32), verbose=0),
+        twin.predict(scaled(images), verbose=0),
         atol=1e-4,
     )
     content = twin_to_int8(wrong)
-    assert measure_parity(wrong, content, pictures, (0.0, 255.0)).agreement < 0.7
+    assert measure_parity(wrong, content, images, (0.0, 255.0)).agreement < 0.7
     with pytest.raises(GateError, match=r"same class for .* does a layer scale the numbers"):
-        assert_parity(wrong, content, pictures, (0.0, 255.0))
+        assert_parity(wrong, content, images, (0.0, 255.0))
 
 
 def test_a_float_file_is_refused(workshop):

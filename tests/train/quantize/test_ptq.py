@@ -39,7 +39,7 @@ def test_every_variant_runs_from_a_bundle_and_answers_alike(workshop, bundle):
     for variant in ("float32", "float16", "dynamic", "int8"):
         with edgecnn.load(bundle, variant) as classifier:
             assert classifier.model.variant == variant
-            answers = [classifier.classify(picture[..., ::-1]) for picture in workshop.test.images]
+            answers = [classifier.classify(image[..., ::-1]) for image in workshop.test.images]
         named[variant] = np.array([a[0].index for a in answers])
         scores[variant] = np.array([a[0].score for a in answers])
     assert np.mean(named["float32"] == workshop.test.labels) > 0.5

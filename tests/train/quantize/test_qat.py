@@ -63,8 +63,8 @@ def test_every_activation_has_its_operator(workshop, build, operators):
 def test_untrained_the_twin_answers_as_the_network(workshop, name):
     network = workshop.network(name)
     twin = quantization_aware(network, workshop.calibration)
-    pictures = scaled(workshop.test.images)
-    expected, got = (m.predict(pictures, verbose=0) for m in (network, twin))
+    images = scaled(workshop.test.images)
+    expected, got = (m.predict(images, verbose=0) for m in (network, twin))
     assert np.mean(expected.argmax(1) == got.argmax(1)) >= 0.95
     assert np.abs(expected - got).mean() < 0.02
 
@@ -80,8 +80,8 @@ def test_a_twin_is_saved_and_loaded_whole(workshop, tmp_path):
     twin = workshop.twin("depthwise")
     twin.save(tmp_path / "twin.keras")
     again = keras.models.load_model(tmp_path / "twin.keras")
-    pictures = scaled(workshop.test.images[:20])
-    np.testing.assert_array_equal(again.predict(pictures, verbose=0), twin.predict(pictures, verbose=0))
+    images = scaled(workshop.test.images[:20])
+    np.testing.assert_array_equal(again.predict(images, verbose=0), twin.predict(images, verbose=0))
     assert ranges(again) == ranges(twin)
 
 
@@ -129,8 +129,8 @@ def test_the_float_network_has_the_twins_weights_and_no_rounding(workshop):
     twin = workshop.twin("depthwise")
     plain = without_rounding(twin)
     assert all(type(layer).__module__.startswith("keras.") for layer in plain.layers)
-    pictures = scaled(workshop.test.images)
-    got, rounded = plain.predict(pictures, verbose=0), twin.predict(pictures, verbose=0)
+    images = scaled(workshop.test.images)
+    got, rounded = plain.predict(images, verbose=0), twin.predict(images, verbose=0)
     assert 0 < np.abs(got - rounded).mean() < 0.02
     assert measure_parity(plain, workshop.twin_int8("depthwise"), workshop.test.images).agreement > 0.9
 

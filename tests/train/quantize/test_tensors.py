@@ -29,10 +29,10 @@ def test_every_layer_is_matched_and_none_is_bad(workshop, name):
 
 @pytest.mark.slow
 def test_the_figures_are_those_of_the_files_run_by_themselves(workshop):
-    pictures = workshop.test.images[:40]
+    images = workshop.test.images[:40]
     int8, float32 = workshop.int8("residual"), workshop.float32("residual")
-    real, rounded = answers(float32, pictures), answers(int8, pictures)
-    last = next(t for t in compare_tensors(int8, float32, pictures).layers if t.operator == "SOFTMAX")
+    real, rounded = answers(float32, images), answers(int8, images)
+    last = next(t for t in compare_tensors(int8, float32, images).layers if t.operator == "SOFTMAX")
     # Kernels round differently by a step here and there.
     expected = 10 * np.log10((real**2).sum() / ((real - rounded) ** 2).sum())
     assert last.snr_db == pytest.approx(expected, abs=1)

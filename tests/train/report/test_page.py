@@ -9,8 +9,8 @@ from edgecnn_train.quantize.tensors import QuantizationReport, TensorReport
 from edgecnn_train.report import Offender, page, page_path, write_page
 from tests.train.report.conftest import LABELS, as_model
 
-PNG = b"\x89PNG picture"
-PICTURES = dict.fromkeys(("training.png", "confusion.png", "reliability.png", "robustness.png"), PNG)
+PNG = b"\x89PNG image"
+IMAGES = dict.fromkeys(("training.png", "confusion.png", "reliability.png", "robustness.png"), PNG)
 
 
 class Parsed(HTMLParser):
@@ -38,10 +38,10 @@ class Parsed(HTMLParser):
 
 @pytest.fixture
 def offenders():
-    picture = np.zeros((20, 30, 3), np.uint8)
+    image = np.zeros((20, 30, 3), np.uint8)
     return (
-        Offender("<img src=x>/1.jpg", LABELS[2], LABELS[0], 0.987, picture),
-        Offender("äpfel/2.jpg", LABELS[0], LABELS[1], 0.5, picture[..., 0]),
+        Offender("<img src=x>/1.jpg", LABELS[2], LABELS[0], 0.987, image),
+        Offender("äpfel/2.jpg", LABELS[0], LABELS[1], 0.5, image[..., 0]),
     )
 
 
@@ -52,9 +52,7 @@ def layers():
 
 
 def test_everything_is_escaped_and_nothing_is_fetched(sections, result, offenders, layers, robustness):
-    parsed = Parsed(
-        page(as_model(sections | {"robustness": robustness}), result, PICTURES, offenders, layers)
-    )
+    parsed = Parsed(page(as_model(sections | {"robustness": robustness}), result, IMAGES, offenders, layers))
     allowed = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "code", "ul", "li", "b",
                "div", "table", "tr", "th", "td", "img", "figure", "figcaption", "br", "details",
                "summary"}  # fmt: skip
@@ -72,7 +70,7 @@ def test_everything_is_escaped_and_nothing_is_fetched(sections, result, offender
 
 
 def test_every_wrong_image_is_shown(sections, result, offenders):
-    text = page(as_model(sections), result, PICTURES, offenders)
+    text = page(as_model(sections), result, IMAGES, offenders)
     data = text.split("data:image/jpeg;base64,")[-1].split('"')[0]
     shown = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
     assert shown.shape == (20, 30, 3)
@@ -84,7 +82,7 @@ def test_every_wrong_image_is_shown(sections, result, offenders):
 
 
 def test_it_begins_with_a_verdict_and_folds_settings_away(sections, result, offenders, layers):
-    text = page(as_model(sections), result, PICTURES, offenders, layers)
+    text = page(as_model(sections), result, IMAGES, offenders, layers)
     order = [text.index(part) for part in ('class="short"', "<figure>", "<h2>Accuracy", "<details>")]
     assert order == sorted(order)
     folded = [part.split("</summary>")[0] for part in text.split("<summary>")[1:]]
@@ -92,7 +90,7 @@ def test_it_begins_with_a_verdict_and_folds_settings_away(sections, result, offe
 
 
 def test_without_a_wrong_answer_there_is_no_sheet(sections, result):
-    text = page(as_model(sections), result, PICTURES, ())
+    text = page(as_model(sections), result, IMAGES, ())
     assert "misclassifies no test image" in text
     assert text.count("<img") == 3
 

@@ -9,7 +9,7 @@ from edgecnn.camera.synthetic import SyntheticCamera
 from edgecnn.evaluation.corruption import CAPTURE, NAMES, SCENES, STANDARD, STRENGTHS, digest, generator
 from edgecnn.evaluation.corruption.blur import smear
 from edgecnn.evaluation.corruption.weather import plasma
-from tests.pictures import digit
+from tests.images import digit
 
 SIMPLE = STANDARD | CAPTURE
 # By the published constants a stronger one of these is not always farther away, and a subject that no longer
@@ -17,7 +17,7 @@ SIMPLE = STANDARD | CAPTURE
 NOT_BY_DISTANCE = {"glass_blur", "elastic_transform", "frost", "small_subject"}
 
 
-def corrupt(name, image, strength, identity="picture"):
+def corrupt(name, image, strength, identity="image"):
     rng = generator(0, identity, name, strength)
     if name in SCENES:
         return SCENES[name](image, strength, rng, np.flip(image, axis=1).copy())
@@ -26,7 +26,7 @@ def corrupt(name, image, strength, identity="picture"):
 
 @pytest.fixture(scope="module")
 def photos():
-    """48 colour pictures of 32×32: parts of what the synthetic camera sees."""
+    """48 colour images of 32×32: parts of what the synthetic camera sees."""
     rng = np.random.default_rng(8)
     with SyntheticCamera("synthetic:seed=3,fps=0,hold=1") as camera:
         frames = [camera.draw(i)[0] for i in range(12)]
@@ -43,7 +43,7 @@ def digits():
 
 
 def distances(name, images):
-    """The root mean square difference from the clean pictures, by strength, averaged over the pictures."""
+    """The root mean square difference from the clean images, by strength, averaged over the images."""
     return [
         np.mean(
             [np.sqrt(np.mean((corrupt(name, p, s, i) - p.astype(float)) ** 2)) for i, p in enumerate(images)]
@@ -63,43 +63,43 @@ def test_the_fifteen_standard_ones_are_these():
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("shape", [(32, 32, 3), (28, 28), (96, 64, 3), (50, 70)])
-def test_shape_and_type_stay_and_the_picture_changes(name, shape):
-    picture = np.random.default_rng(1).integers(30, 200, (7, 7, *shape[2:])).astype(np.uint8)
-    picture = cv2.resize(picture, shape[1::-1], interpolation=cv2.INTER_CUBIC)
-    before = picture.copy()
+def test_shape_and_type_stay_and_the_image_changes(name, shape):
+    image = np.random.default_rng(1).integers(30, 200, (7, 7, *shape[2:])).astype(np.uint8)
+    image = cv2.resize(image, shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    before = image.copy()
     for strength in STRENGTHS:
-        changed = corrupt(name, picture, strength)
+        changed = corrupt(name, image, strength)
         assert changed.shape == shape
         assert changed.dtype == np.uint8
         assert not np.array_equal(changed, before)
-    assert np.array_equal(picture, before), "the picture that was given stays as it was"
+    assert np.array_equal(image, before), "the image that was given stays as it was"
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_same_seed_picture_and_strength_give_the_same_pixels(name, photos):
+def test_the_same_seed_image_and_strength_give_the_same_pixels(name, photos):
     again = [corrupt(name, photos[0], s).copy() for s in STRENGTHS]
     for strength, first in zip(STRENGTHS, again, strict=True):
         assert np.array_equal(corrupt(name, photos[0], strength), first)
 
 
 @pytest.mark.parametrize("name", ["gaussian_noise", "snow", "frost", "fog", "elastic_transform", "occlusion"])
-def test_another_picture_of_the_same_pixels_meets_other_chance(name, photos):
+def test_another_image_of_the_same_pixels_has_another_seed(name, photos):
     assert not np.array_equal(corrupt(name, photos[0], 3, "a"), corrupt(name, photos[0], 3, "b"))
 
 
-def test_the_seed_of_a_picture_is_the_same_on_every_machine():
+def test_the_seed_of_an_image_is_the_same_on_every_machine():
     assert digest(0, "test/cat/1.png", "fog", 3).hex() == "d6d97e447f70de1a275ddeb7b9f9b262"
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if n not in NOT_BY_DISTANCE])
-def test_a_stronger_one_is_farther_from_the_clean_picture(name, photos):
+def test_a_stronger_one_is_farther_from_the_clean_image(name, photos):
     found = distances(name, photos)
     assert found == sorted(found), found
     assert found[-1] > 1.05 * found[0]
 
 
 @pytest.mark.parametrize("name", ["gaussian_noise", "shot_noise", "impulse_noise", "frost", "low_resolution"])
-def test_it_is_so_for_grey_pictures_too(name, digits):
+def test_a_stronger_one_is_farther_for_grey_images_too(name, digits):
     found = distances(name, digits)
     assert found == sorted(found), found
 
@@ -110,7 +110,7 @@ def test_twice_shuffled_glass_is_worse_than_once(photos, digits):
         assert min(found[3:]) > max(found[:3])
 
 
-def test_frost_hides_more_of_the_picture_with_strength(photos):
+def test_frost_hides_more_of_the_image_with_strength(photos):
     def kept(strength):
         pairs = [(p, corrupt("frost", p, strength, i)) for i, p in enumerate(photos)]
         return np.mean([np.corrcoef(p.ravel(), f.ravel())[0, 1] for p, f in pairs])
@@ -124,7 +124,7 @@ def test_elastic_shifts_become_more_local_with_strength():
     plane = np.column_stack([x.ravel(), y.ravel(), np.ones(x.size)])
 
     def bent(strength):
-        """How far the picture of a plane is from any plane."""
+        """How far the image of a plane is from any plane."""
         left = []
         for i in range(20):
             z = corrupt("elastic_transform", ramp, strength, i)[16:48, 16:48].ravel().astype(float)
@@ -160,7 +160,7 @@ def test_impulse_noise_blackens_and_whitens_its_share(strength, share):
     "name",
     ["defocus_blur", "glass_blur", "motion_blur", "zoom_blur", "elastic_transform", "pixelate", "contrast"],
 )
-def test_what_only_moves_light_leaves_a_flat_picture_as_it_is(name):
+def test_what_only_moves_light_leaves_a_flat_image_as_it_is(name):
     flat = np.full((48, 40, 3), (10, 120, 240), np.uint8)
     for strength in STRENGTHS:
         assert np.abs(corrupt(name, flat, strength).astype(int) - flat).max() <= 1
@@ -178,7 +178,7 @@ def test_a_smear_is_a_falling_gaussian_in_its_direction():
     assert np.count_nonzero(smear(point, 6, 2.0, 90)[:, 10]) == 9
 
 
-def test_lengths_grow_with_the_picture():
+def test_lengths_grow_with_the_image():
     def blurred_width(side):
         edge = np.zeros((side, side), np.uint8)
         edge[:, side // 2 :] = 255
@@ -199,8 +199,8 @@ def test_plasma_covers_its_range_at_every_size():
 
 
 def test_brightness_keeps_hue_and_saturation():
-    picture = np.full((8, 8, 3), (40, 80, 120), np.uint8)
-    bright = corrupt("brightness", picture, 5)[0, 0] / 255
+    image = np.full((8, 8, 3), (40, 80, 120), np.uint8)
+    bright = corrupt("brightness", image, 5)[0, 0] / 255
     assert bright.max() == pytest.approx(120 / 255 + 0.3, abs=0.003)
     assert bright / bright.max() == pytest.approx(np.array([1, 2, 3]) / 3, abs=0.01)
     assert corrupt("brightness", np.zeros((8, 8, 3), np.uint8), 5) == pytest.approx(0.3 * 255, abs=0.51)
@@ -215,22 +215,22 @@ def test_contrast_scales_about_the_mean(photos):
 
 @pytest.mark.parametrize("side", [32, 96])
 def test_pixelate_leaves_as_many_blocks_as_published(side):
-    picture = np.random.default_rng(0).integers(0, 256, (side, side)).astype(np.uint8)
+    image = np.random.default_rng(0).integers(0, 256, (side, side)).astype(np.uint8)
     for strength, few in zip(STRENGTHS, (30, 28, 27, 24, 20), strict=True):
-        blocks = corrupt("pixelate", picture, strength)
+        blocks = corrupt("pixelate", image, strength)
         assert 1 + np.count_nonzero(np.any(np.diff(blocks.astype(int), axis=0), axis=1)) == few
         assert 1 + np.count_nonzero(np.any(np.diff(blocks.astype(int), axis=1), axis=0)) == few
 
 
 def test_over_exposure_doubles_the_light_of_each_stop():
-    picture = np.full((4, 4), 60, np.uint8)
-    assert corrupt("over_exposure", picture, 2)[0, 0] == round(60 * 2 ** (1 / 2.2))
+    image = np.full((4, 4), 60, np.uint8)
+    assert corrupt("over_exposure", image, 2)[0, 0] == round(60 * 2 ** (1 / 2.2))
     assert np.all(corrupt("over_exposure", np.full((4, 4), 200, np.uint8), 4) == 255)
 
 
 def test_low_light_halves_the_light_of_each_stop():
-    picture = np.full((300, 300), 200, np.uint8)
-    dark = corrupt("low_light", picture, 2) / 255
+    image = np.full((300, 300), 200, np.uint8)
+    dark = corrupt("low_light", image, 2) / 255
     light = dark**2.2 * 2000
     electrons = (200 / 255) ** 2.2 * 2000 / 4
     assert light.mean() == pytest.approx(electrons, rel=0.01)
@@ -240,6 +240,6 @@ def test_low_light_halves_the_light_of_each_stop():
 @pytest.mark.parametrize(("strength", "share"), [(1, 0.05), (3, 0.2), (5, 0.4)])
 def test_occlusion_hides_its_share(strength, share):
     rng = np.random.default_rng(0)
-    picture = rng.integers(0, 256, (64, 64, 3)).astype(np.uint8)
-    hidden = np.any(corrupt("occlusion", picture, strength) != picture, axis=2)
+    image = rng.integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    hidden = np.any(corrupt("occlusion", image, strength) != image, axis=2)
     assert hidden.mean() == pytest.approx(share, rel=0.15)

@@ -11,19 +11,19 @@ from edgecnn.evaluation.corruption.views import Corrupter, View
 
 
 def square(side=100, half=20, level=200):
-    """A bright square in the middle of a black picture."""
-    picture = np.zeros((side, side), np.uint8)
-    picture[side // 2 - half : side // 2 + half, side // 2 - half : side // 2 + half] = level
-    return picture
+    """A bright square in the middle of a black image."""
+    image = np.zeros((side, side), np.uint8)
+    image[side // 2 - half : side // 2 + half, side // 2 - half : side // 2 + half] = level
+    return image
 
 
-def scene(name, picture, strength, other=None, identity=0):
-    return SCENES[name](picture, strength, generator(0, identity), picture if other is None else other)
+def scene(name, image, strength, other=None, identity=0):
+    return SCENES[name](image, strength, generator(0, identity), image if other is None else other)
 
 
-def box(picture, low=100):
+def box(image, low=100):
     """Left, top, width and height of what is bright."""
-    return cv2.boundingRect((picture > low).astype(np.uint8))
+    return cv2.boundingRect((image > low).astype(np.uint8))
 
 
 @pytest.mark.parametrize(("strength", "share"), list(zip(STRENGTHS, SMALL_SUBJECT, strict=True)))
@@ -53,9 +53,9 @@ def test_clutter_surrounds_the_subject_and_leaves_it_whole():
 
 
 def test_a_subject_before_no_plain_background_is_pasted_whole():
-    picture = np.random.default_rng(0).integers(0, 256, (60, 60, 3)).astype(np.uint8)
-    cluttered = scene("clutter", picture, 5)
-    small = cv2.resize(picture, (45, 45), interpolation=cv2.INTER_AREA)
+    image = np.random.default_rng(0).integers(0, 256, (60, 60, 3)).astype(np.uint8)
+    cluttered = scene("clutter", image, 5)
+    small = cv2.resize(image, (45, 45), interpolation=cv2.INTER_AREA)
     assert np.array_equal(cluttered[12:48, 12:48], small[5:41, 5:41])
 
 

@@ -27,7 +27,7 @@ def stats():
 
 
 def levels(path: Path) -> list[int]:
-    """The mean grey level in the middle of each picture of a video."""
+    """The mean grey level in the middle of each frame of a video."""
     capture = cv2.VideoCapture(str(path))
     found = []
     while (read := capture.read())[0]:
@@ -37,7 +37,7 @@ def levels(path: Path) -> list[int]:
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
-def test_of_files_every_picture_is_written_once(tmp_path, stats, suffix):
+def test_every_image_of_a_folder_is_written_once(tmp_path, stats, suffix):
     path = tmp_path / f"clip{suffix}"
     with VideoSink(str(path), live=False, overlay=False) as sink:
         for level in range(0, 250, 25):
@@ -47,7 +47,7 @@ def test_of_files_every_picture_is_written_once(tmp_path, stats, suffix):
     assert np.allclose(levels(path), range(0, 250, 25), atol=8)
 
 
-def test_a_live_picture_runs_by_the_clock(tmp_path, stats):
+def test_a_live_video_runs_by_the_clock(tmp_path, stats):
     path = tmp_path / "clip.mp4"
     with VideoSink(str(path), live=True, fps=20, overlay=False) as sink:
         for level in (40, 200):
@@ -55,7 +55,7 @@ def test_a_live_picture_runs_by_the_clock(tmp_path, stats):
             time.sleep(0.5)
     found = levels(path)
     dark = sum(level < 120 for level in found)
-    assert dark >= 5, "pictures are repeated until the next one is there"
+    assert dark >= 5, "frames are repeated until the next one is there"
     assert len(found) - dark >= 5
     assert found == sorted(found)
     assert abs(found[0] - 40) < 10
@@ -68,14 +68,14 @@ def test_the_overlay_is_the_windows(tmp_path, stats):
         with VideoSink(str(path), live=False, overlay=overlay) as sink:
             sink.show(result(90, (480, 640)), stats)
         capture = cv2.VideoCapture(str(path))
-        picture = capture.read()[1]
+        image = capture.read()[1]
         capture.release()
-        sizes.append(int((np.abs(picture.astype(int) - 90) > 40).sum()))
+        sizes.append(int((np.abs(image.astype(int) - 90) > 40).sum()))
     assert sizes[0] == 0
     assert sizes[1] > 1000
 
 
-def test_a_picture_of_another_size_is_fitted(tmp_path, stats):
+def test_a_frame_of_another_size_is_fitted(tmp_path, stats):
     path = tmp_path / "clip.avi"
     with VideoSink(str(path), live=False, overlay=False) as sink:
         sink.show(result(50), stats)
@@ -134,7 +134,7 @@ def test_a_folder_that_goes_away_is_no_success(tmp_path, stats, capfd):
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_without_a_picture_there_is_no_file(tmp_path):
+def test_without_a_frame_there_is_no_file(tmp_path):
     VideoSink(str(tmp_path / "clip.mp4"), live=True).close()
     assert list(tmp_path.iterdir()) == []
 
@@ -170,12 +170,12 @@ def test_an_encoder_that_drops_all_silently_is_noticed_at_the_end(tmp_path, stat
         time.sleep(0.01)
 
     class Deaf:
-        """A writer that takes pictures and does nothing, as OpenCV's does when the disk fails."""
+        """A writer that takes frames and does nothing, as OpenCV's does when the disk fails."""
 
         def __init__(self, writer):
             self.release = writer.release
 
-        def write(self, picture):
+        def write(self, frame):
             pass
 
     sink._writer = Deaf(sink._writer)

@@ -75,7 +75,7 @@ def test_a_file_that_stops_growing(watched):
         watch.check(2000, 15, 640 * 480)
 
 
-def test_small_pictures_may_take_long_to_fill_a_block(watched):
+def test_small_frames_may_take_long_to_fill_a_block(watched):
     _, watch = watched
     for written in range(5000):
         watch.check(written, 15, 28 * 28)

@@ -75,7 +75,7 @@ def live(screen, tmp_path):
     command += ["--save-to", str(tmp_path)]
     with subprocess.Popen(command, env=screen.environment, stdout=-1, stderr=-1, text=True) as running:
         until(lambda: screen.do("xdotool", "search", "--name", f"^{TITLE}$"), "a window")
-        until(lambda: screen.look().any(axis=2).mean() > 0.5, "a picture in it")
+        until(lambda: screen.look().any(axis=2).mean() > 0.5, "an image in it")
         yield running
         running.kill()
 
@@ -94,13 +94,13 @@ def size(screen) -> str:
 def test_a_person_watches_presses_keys_and_quits(live, screen, tmp_path):
     assert moves(screen)
     # The label is green on a darkened strip, and the best class has a blue bar.
-    picture = screen.look().astype(int)
-    green = (picture[..., 1] > 180) & (picture[..., 0] < 120) & (picture[..., 2] < 120)
-    blue = (abs(picture - (120, 90, 30)) < 12).all(axis=2)
+    image = screen.look().astype(int)
+    green = (image[..., 1] > 180) & (image[..., 0] < 120) & (image[..., 2] < 120)
+    blue = (abs(image - (120, 90, 30)) < 12).all(axis=2)
     assert green.sum() > 200
     assert blue.sum() > 1000
     screen.press("s")
-    path = until(lambda: next(tmp_path.glob("edgecnn-*.png"), None), "a saved picture")
+    path = until(lambda: next(tmp_path.glob("edgecnn-*.png"), None), "a saved image")
     assert cv2.imread(str(path)).shape == (480, 640, 3)
     screen.press("v")
     # OpenCV keeps only the last of the keys that come between two frames.

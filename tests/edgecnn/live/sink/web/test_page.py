@@ -53,7 +53,7 @@ def texts(page, selector: str) -> list[str]:
 
 
 def pixels(page) -> str:
-    """What the picture shows now, as the browser drew it."""
+    """What the image shows now, as the browser drew it."""
     return page.execute_script(
         """const image = document.getElementById("picture");
         const canvas = document.createElement("canvas");
@@ -73,11 +73,11 @@ def errors(page) -> list[str]:
     return [entry["message"] for entry in page.get_log("browser") if entry["level"] == "SEVERE"]
 
 
-def test_the_picture_moves_and_the_label_changes(page, served):
+def test_the_image_moves_and_the_label_changes(page, served):
     page.get(served.url)
-    until(lambda: pixels(page), "a picture")
+    until(lambda: pixels(page), "an image")
     first = pixels(page)
-    until(lambda: pixels(page) != first, "another picture")
+    until(lambda: pixels(page) != first, "another image")
     label = until(lambda: text(page, "label") in "0123456789" and text(page, "label"), "a label")
     until(lambda: text(page, "label") != label, "another label")
     until(lambda: float(text(page, "fps")) > 0, "a frame rate")
@@ -91,19 +91,17 @@ def test_the_picture_moves_and_the_label_changes(page, served):
 
 def test_it_fits_a_phone(page, served):
     page.get(served.url)
-    until(lambda: pixels(page), "a picture")
+    until(lambda: pixels(page), "an image")
     until(lambda: text(page, "ranking"), "the best classes")
     wide, seen = page.execute_script(
         "return [document.documentElement.scrollWidth - innerWidth, "
         "document.getElementById('seen').getBoundingClientRect().toJSON()]"
     )
     assert wide <= 0, "nothing sticks out to the side"
-    picture = page.execute_script(
-        "return document.getElementById('picture').getBoundingClientRect().toJSON()"
-    )
+    image = page.execute_script("return document.getElementById('picture').getBoundingClientRect().toJSON()")
     # The model sees 448×448 in the middle of 640×480.
-    assert seen["width"] / picture["width"] == pytest.approx(0.7, abs=0.02)
-    assert seen["left"] - picture["left"] == pytest.approx(picture["width"] * 0.15, abs=3)
+    assert seen["width"] / image["width"] == pytest.approx(0.7, abs=0.02)
+    assert seen["left"] - image["left"] == pytest.approx(image["width"] * 0.15, abs=3)
     small = page.execute_script(
         "return [...document.querySelectorAll('button, .button')].filter(e => e.offsetHeight < 40).length"
     )
@@ -132,7 +130,7 @@ def test_a_photo_is_classified(page, served, tmp_path):
     from selenium.webdriver.common.by import By
 
     cv2.imwrite(str(tmp_path / "seven.png"), draw_seven())
-    (tmp_path / "no.png").write_bytes(b"no picture")
+    (tmp_path / "no.png").write_bytes(b"not an image")
     page.get(served.url)
     page.find_element(By.ID, "upload").send_keys(str(tmp_path / "seven.png"))
     until(lambda: text(page, "verdict").startswith("seven.png: 7 "), "its label")
@@ -214,13 +212,13 @@ def test_a_lost_connection_is_said_and_the_old_label_is_dim(page, served, monkey
 def test_it_comes_back_when_the_server_does(page):
     with serve() as first:
         page.get(first.url)
-        until(lambda: pixels(page), "a picture")
+        until(lambda: pixels(page), "an image")
         port = first.port
     until(lambda: text(page, "notice"), "that nobody is there")
     with serve(Listen(port=port), source="synthetic:fps=60,seed=9"):
         until(lambda: text(page, "notice") == "", "that it is back")
         before = pixels(page)
-        until(lambda: pixels(page) != before, "the picture moves again")
+        until(lambda: pixels(page) != before, "the image moves again")
 
 
 def test_the_token_is_asked_for(page, tmp_path):
@@ -237,5 +235,5 @@ def test_the_token_is_asked_for(page, tmp_path):
         field.send_keys(token)
         field.submit()
         until(lambda: page.execute_script("return !!document.getElementById('picture')"), "the page")
-        until(lambda: pixels(page), "a picture")
+        until(lambda: pixels(page), "an image")
         assert "token" not in page.current_url

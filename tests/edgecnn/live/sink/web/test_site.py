@@ -13,11 +13,11 @@ from edgecnn.live.sink.web.encoder import LONGEST, encode
 from tests.conftest import draw_seven, until
 from tests.edgecnn.live.sink.web.conftest import serve
 from tests.edgecnn.live.test_loop import frame
-from tests.pictures import textured
+from tests.images import textured
 
 
-def pictures(connection, count: int) -> list[np.ndarray]:
-    """Read so many pictures of the stream."""
+def images(connection, count: int) -> list[np.ndarray]:
+    """Read so many images of the stream."""
     connection.request("GET", "/stream.mjpg")
     answer = connection.getresponse()
     assert answer.headers["Content-Type"] == "multipart/x-mixed-replace; boundary=edgecnn-frame"
@@ -43,9 +43,9 @@ def events(connection):
             yield json.loads(line.removeprefix(b"data: "))
 
 
-def test_the_picture_moves(served):
+def test_the_image_moves(served):
     with served.connection() as connection:
-        found = pictures(connection, 5)
+        found = images(connection, 5)
     assert {p.shape for p in found} == {(480, 640, 3)}
     assert not np.array_equal(found[0], found[-1])
 
@@ -123,7 +123,7 @@ def test_a_large_photo_gets_the_scores_that_its_file_gets(served, tmp_path):
         (b"\xff\xd8\xff\xe0 torn", 422, "truncated"),
     ],
 )
-def test_what_is_no_picture_is_refused_in_a_line(served, data, status, words):
+def test_what_is_no_image_is_refused_in_a_line(served, data, status, words):
     got, _, body = served.ask("/classify", "POST", data)
     assert (got, words in body.decode()) == (status, True)
 
@@ -134,14 +134,14 @@ def test_a_body_that_is_too_long_is_refused(served):
     assert headers["connection"] == "close"
 
 
-def test_those_who_ask_at_once_get_the_same_picture(served, monkeypatch):
+def test_simultaneous_requests_get_the_same_image(served, monkeypatch):
     monkeypatch.setattr(site, "_SNAPSHOT_S", 60)
     while not served.sink._site.status:
         time.sleep(0.05)
     assert served.ask("/snapshot.png")[2] == served.ask("/snapshot.png")[2]
 
 
-def test_a_snapshot_is_the_whole_picture(served):
+def test_a_snapshot_is_the_whole_image(served):
     while not served.sink._site.status:
         time.sleep(0.05)
     status, headers, body = served.ask("/snapshot.png")
@@ -194,7 +194,7 @@ def test_no_other_file_is_served(served, path):
 
 
 def test_stuck_viewers_never_slow_the_loop(served):
-    """Twenty viewers who read nothing, and one who does: the pictures go on, each encoded once."""
+    """Twenty viewers who read nothing, and one who does: the images go on, each encoded once."""
     stuck = []
     for _ in range(20):
         sock = socket.create_connection(("127.0.0.1", served.port))
@@ -206,7 +206,7 @@ def test_stuck_viewers_never_slow_the_loop(served):
     put = served.sink._images.put
     served.sink._images.put = lambda jpeg: (encoded.append(jpeg), put(jpeg))
     with served.connection() as connection:
-        assert len(pictures(connection, 20)) == 20
+        assert len(images(connection, 20)) == 20
         assert served.sink._images.readers == 21
     # Twenty-five a second at most, whoever looks.
     assert len(encoded) <= 25 * (time.monotonic() - start) + 2
@@ -246,10 +246,10 @@ def test_for_those_who_take_nothing_nothing_is_encoded(served):
         time.sleep(0.5)
         assert served.sink._images._value is before
         with served.connection() as connection:
-            assert len(pictures(connection, 3)) == 3
+            assert len(images(connection, 3)) == 3
 
 
-def test_a_large_picture_is_shown_smaller():
+def test_a_large_image_is_shown_smaller():
     from dataclasses import replace
 
     large = replace(frame(0), pixels=np.zeros((1080, 1920, 3), np.uint8))

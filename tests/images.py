@@ -52,5 +52,5 @@ def write_photos(folder) -> None:
     for name, color in (("äpfel", (40, 40, 200)), ("pears", (40, 200, 120))):
         (folder / name).mkdir(parents=True)
         for i in range(20):
-            picture = np.clip(rng.normal(color, 30, (60, 80, 3)), 0, 255).astype(np.uint8)
-            (folder / name / f"{name}-{i}.jpg").write_bytes(cv2.imencode(".jpg", picture)[1].tobytes())
+            image = np.clip(rng.normal(color, 30, (60, 80, 3)), 0, 255).astype(np.uint8)
+            (folder / name / f"{name}-{i}.jpg").write_bytes(cv2.imencode(".jpg", image)[1].tobytes())
