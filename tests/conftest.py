@@ -1,4 +1,4 @@
-"""What all tests share: the command line in this process, the fakes, and the data beside a checkout."""
+"""What all tests share: the command line in this process, the fakes, and the data next to a checkout."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Ran:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory):
-    """Keep what is remembered of models out of the home of whoever runs the tests."""
+    """Keep what is remembered of models out of the user's home."""
     before = os.environ.get("XDG_CACHE_HOME")
     os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
     yield
@@ -92,9 +92,9 @@ def unregister():
 
 @pytest.fixture
 def shared() -> Path:
-    """Data and models beside the checkout; tests that need them show as skipped where they are not."""
+    """Data and models next to the checkout; tests that need them are skipped where these are missing."""
     if not (SHARED / "models").is_dir():
-        pytest.skip("needs ../shared, which is not beside this checkout")
+        pytest.skip("needs ../shared, which is not next to this checkout")
     return SHARED
 
 

@@ -2,7 +2,7 @@
  * and libedgetpu's `edgetpu_version`. Built by driver.py, once for each thing that a driver may do:
  * -DGOOD, -DABSENT (no device), -DCRASHING, -DHANGING; -DVERSION is its runtime's.
  *
- * The good one takes over each `edgetpu-custom-op` and names the class by its input's brightness: from the
+ * The good one replaces each `edgetpu-custom-op` and names the class by its input's brightness: from the
  * darkest (the first) to the brightest (the last).
  *
  * The structures are those of tensorflow/lite/core/c/common.h on 64-bit machines; what is not used is left out.

@@ -1,4 +1,4 @@
-"""Tiny data sets of our own drawing."""
+"""Tiny datasets, drawn by the tests."""
 
 from __future__ import annotations
 

@@ -191,13 +191,13 @@ def test_what_is_written_twice_is_found(tmp_path, monkeypatch):
     assert repeated_places([tmp_path]) == ["a.py:4 and b.py:4", "a.py:5 and b.py:5"]
 
 
-# What may print, open a console or write JSON by itself, beside the rooms that are there for it.
+# What may print, open a console or write JSON itself, in addition to the modules that are made for it.
 PRINTS = {"edgecnn/io/printable.py", "edgecnn/io/json_text.py"}
 TELLS_ANOTHER_PROCESS = {
     "edgecnn/bench/cold_start.py", "edgecnn/engine/edgetpu.py", "edgecnn/image/worker.py",
 }  # fmt: skip
 WRITES_WHAT_IS_CLEAN = {"edgecnn/io/output.py"}
-KEEPS_FOR_ITSELF = {
+WRITES_OWN_STATE = {
     "edgecnn/io/cache.py", "edgecnn/classify/loader.py", "edgecnn/io/lock.py",
     "train/edgecnn_train/checkpoint.py", "train/edgecnn_train/fit.py",
     "train/edgecnn_train/notes.py", "train/edgecnn_train/quantize/finetune.py",
@@ -213,13 +213,13 @@ FORBIDDEN = {
 @pytest.mark.parametrize(
     "path", [*FILES, *sorted(TRAINER.rglob("*.py"))], ids=lambda p: str(p.relative_to(ROOT))
 )
-def test_texts_of_others_are_printed_and_written_in_one_place(path):
+def test_untrusted_texts_are_printed_and_written_in_one_place(path):
     here = str(path.relative_to(ROOT))
     tree = ast.parse(path.read_text("utf-8"))
     called = {ast.unparse(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
     # HTML has an `escape` of its own.
     used = (called & FORBIDDEN.keys()) - ({"escape"} if "rich.markup" not in imports(path) else set())
-    if here in KEEPS_FOR_ITSELF | TELLS_ANOTHER_PROCESS:
+    if here in WRITES_OWN_STATE | TELLS_ANOTHER_PROCESS:
         used -= {"json.dumps", "json.dump"}
     if here in TELLS_ANOTHER_PROCESS | WRITES_WHAT_IS_CLEAN:
         used -= {"sys.stdout.write"}

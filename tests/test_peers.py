@@ -41,7 +41,7 @@ def ran(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_every_block_has_everyone_and_no_two_run_at_once(ran):
+def test_every_block_has_every_candidate_and_no_two_overlap(ran):
     (network,) = ran[0]["networks"]
     assert len(network["order"]) == 2
     for block in network["order"]:
@@ -112,7 +112,7 @@ def test_agreement_counts_labels_and_compares_the_score_of_the_named_class():
     assert off == pytest.approx([0.05, 0, 0.1], abs=1e-6)
 
 
-def test_a_worker_says_what_went_wrong_and_goes_on(tmp_path):
+def test_a_worker_reports_what_went_wrong_and_keeps_running(tmp_path):
     with Child(Path(sys.executable), "no_such_peer", tmp_path / "log") as child:
         for _ in range(2):
             with pytest.raises(WorkerFailed, match=r"FileNotFoundError: .*network\.json"):

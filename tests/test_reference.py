@@ -84,7 +84,7 @@ def test_the_columns_are_described():
     assert set(COLUMNS) <= set(re.findall(r"`(\w+)`", table))
 
 
-def test_a_board_is_held_against_its_file(tmp_path, capsys):
+def test_a_board_is_compared_with_its_file(tmp_path, capsys):
     script = importlib.util.spec_from_file_location("reference", ROOT / "benchmarks" / "reference.py")
     reference = importlib.util.module_from_spec(script)
     script.loader.exec_module(reference)

@@ -26,7 +26,7 @@ GIB = 1 << 30
 
 @dataclass(frozen=True)
 class Member:
-    """One entry, with everything that it says of itself; `packed` lies in the archive."""
+    """One entry, with everything that its headers declare; `packed` is in the archive."""
 
     name: bytes
     packed: bytes
@@ -223,7 +223,7 @@ def _odd_number(m: Member, rng: random.Random) -> Member:
 
 def _flipped(rng: random.Random) -> bytes:
     data = bytearray(build(plain(rng)))
-    # Most of what can be wrong stands in the directory, at the end.
+    # Most fields that can be wrong are in the directory, at the end.
     low = rng.choice([0, len(data) - 2500, len(data) - 60])
     for _ in range(rng.choice([1, 2, 8, 64])):
         data[rng.randrange(low, len(data))] = rng.randrange(256)

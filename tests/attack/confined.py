@@ -1,4 +1,4 @@
-"""Keeps this process from writing anywhere but in some folders: an attack that succeeds must harm nobody.
+"""Keeps this process from writing anywhere but in some folders: an attack that succeeds must do no harm.
 
 By Landlock (https://docs.kernel.org/userspace-api/landlock.html), which needs Linux 6.2 and no privileges.
 What a fault makes a command write, and where a hostile path leads it, stays in the tests' own folders.

@@ -102,7 +102,7 @@ class Commands:
     ) -> Outcome:
         """Run `edgecnn ARGUMENTS…` in a folder, with an empty stdin.
 
-        `closed` are descriptors that are not open, `stdout` is a path or `|` for a pipe that nobody reads;
+        `closed` are descriptors that are not open, `stdout` is a path or `|` for a pipe without a reader;
         no file gets larger than `file_bytes`, and no more than so many `files` may be open.
         """
         request = {"argv": [os.fspath(a) if isinstance(a, os.PathLike) else str(a) for a in arguments]}

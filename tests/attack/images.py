@@ -1,4 +1,4 @@
-"""Images that harm whoever believes them: bombs made by hand, and images whose structure was changed.
+"""Images that harm a program that trusts them: bombs made by hand, and images whose structure was changed.
 
 `cases` gives both, always the same for a seed. All are small files: what they cost is what they claim.
 """
@@ -307,7 +307,7 @@ def _mutate(rng: random.Random, name: str, data: bytes) -> bytes:
 
 
 def _right_sums(data: bytes) -> bytes:
-    """Correct the checksums of a PNG's chunks, as whoever wants to harm would."""
+    """Correct the checksums of a PNG's chunks, as an attacker would."""
     whole, at = bytearray(data), 8
     while at + 12 <= len(whole):
         length = int.from_bytes(whole[at : at + 4], "big")

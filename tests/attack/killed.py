@@ -38,7 +38,7 @@ supported = sys.platform.startswith("linux") and platform.machine() in _CHANGING
 def run_until(number: int, action: Callable[[], object]) -> bool:
     """Run `action` in a fork, and kill it as it enters its system call of this number that changes files.
 
-    Counted from 1, without those of other threads. Returns False where it ended before by itself.
+    Counted from 1, without those of other threads. Returns False where it ended earlier on its own.
     """
     child = fork(action, traced=True)
     library = ctypes.CDLL(None, use_errno=True)
@@ -69,7 +69,7 @@ def run_until(number: int, action: Callable[[], object]) -> bool:
 def fork(action: Callable[[], object], *, traced: bool = False) -> int:
     """Start `action` in a fork and return its process id; it ends with 0, or 1 and the error on stderr."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads
+        warnings.simplefilter("ignore", DeprecationWarning)  # about forks while threads run
         child = os.fork()
     if child:
         return child

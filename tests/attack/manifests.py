@@ -72,7 +72,7 @@ def run(commands: Commands, count: int, seed: int, folder: Path) -> list[Outcome
     here.mkdir(parents=True)
     cv2.imwrite(str(image), draw_seven())
     outside = folder / "outside.txt"
-    outside.write_text("nobody writes here\n")
+    outside.write_text("nothing writes here\n")
     outcomes = []
     with Commands(folder, EDGECNN_MODELS=str(place.parent)) as listing:
         for number, case in enumerate(cases(count, seed)):
@@ -82,7 +82,7 @@ def run(commands: Commands, count: int, seed: int, folder: Path) -> list[Outcome
             arguments = [{"MODEL": place, "IMAGE": image}.get(a, a) for a in command]
             runs = listing if command == _COMMANDS[0] else commands
             outcome = runs.run(*arguments, folder=here)
-            if _around(folder) != before or outside.read_text() != "nobody writes here\n":
+            if _around(folder) != before or outside.read_text() != "nothing writes here\n":
                 outcome = replace(outcome, verdict="OUTSIDE")
             if not outcome.good:
                 what = f"seed {seed}, case {number}, {' '.join(command)}: {case.bundle}, {case.changes}"
@@ -222,7 +222,7 @@ def _double(draw: random.Random, manifest: Any, raw: dict[str, str]) -> str:
         table[mark] = 1
         return f"{path} twice"
     table.append(table[key])
-    return f"{path} once more"
+    return f"{path} again"
 
 
 def _reorder(draw: random.Random, manifest: Any, _: dict[str, str]) -> str:

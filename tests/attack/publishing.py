@@ -46,7 +46,7 @@ class Scene:
         self.ours = set()
         self._around()
         self._target()
-        self._beside()
+        self._page_and_work()
 
     def _foreign(self, path):
         """Make something of a person's."""
@@ -123,7 +123,7 @@ class Scene:
                 (self.out.parent / "elsewhere.md").write_text("mine")
                 self.ours.remove(linked)
 
-    def _beside(self):
+    def _page_and_work(self):
         page, work = page_path(self.named), work_folder(self.named)
         match self.random.randrange(6):
             case 0:
@@ -156,7 +156,7 @@ def check(before, after, ours):
 
 
 def run(commands: Commands, count: int, seed: int, folder: Path) -> list[Outcome]:
-    """Let each command that writes models meet random trees; an outcome is LOST where a file of others is."""
+    """Let each command that writes models meet random trees; an outcome is LOST where a user's file is."""
     source, compiled = find("digits") / "int8.tflite", folder / "compiled.tflite"
     compiled.write_bytes(writers.coral())
     outcomes = []

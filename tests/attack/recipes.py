@@ -143,7 +143,7 @@ def cases(count: int, seed: int) -> Iterator[tuple[str, bytes, list[str]]]:
 
 
 def run(commands: Commands, count: int, seed: int, folder: Path) -> list[Outcome]:
-    """Train by each recipe on data that are not there: a good one ends there, before TensorFlow."""
+    """Train by each recipe on missing data: a good one fails on those, before TensorFlow is loaded."""
     path = folder / "case.toml"
     outcomes = []
     for k, (_, data, settings) in enumerate(cases(count, seed)):

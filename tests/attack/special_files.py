@@ -67,7 +67,7 @@ PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
     "recipe to check": ("x.toml", ("data", "check", "x.toml", "--data", "nowhere")),
     "class": ("data/3/x.jpg", ("data", "check", "data")),
     "class to evaluate": ("data/3/x.png", ("evaluate", "digits", "--data", "data")),
-    "folder beside classes": ("data/x", ("data", "check", "data")),
+    "folder next to classes": ("data/x", ("data", "check", "data")),
     "data": ("x", ("evaluate", "digits", "--data", "x")),
     "data to check": ("x", ("data", "check", "x")),
 }
@@ -82,7 +82,7 @@ def cases(count: int, seed: int) -> Iterator[tuple[str, str]]:
 
 
 def prepare(folder: Path) -> None:
-    """Write a good data set, a bare model and an image."""
+    """Write a good dataset, a bare model and an image."""
     rng = np.random.default_rng(0)
     for d in range(10):
         (folder / "data" / str(d)).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Texts that would command a terminal, wherever a text of others can come from."""
+"""Texts that would command a terminal, wherever an untrusted text can come from."""
 
 from __future__ import annotations
 

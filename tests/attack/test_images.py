@@ -1,4 +1,4 @@
-"""Images that cost gigabytes or minutes end in a line, and a live loop goes on beside them."""
+"""Images that cost gigabytes or minutes end in one line, and a live loop keeps running meanwhile."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_one_that_takes_long_is_given_up(commands, tmp_path):
     assert re.search(r"clear\.gif took longer than \S+ s to decode", outcome.err)
 
 
-def test_a_data_set_with_bombs_in_it_is_checked_to_its_end(commands, photo_folder):
+def test_a_dataset_with_bombs_in_it_is_checked_to_its_end(commands, photo_folder):
     folder = next(photo_folder.iterdir())
     for name in ("length-IDAT.png", "one-bit.png", "scans.jpg", "strip.tif"):
         (folder / name).write_bytes(bombs()[name])

@@ -1,4 +1,4 @@
-"""A bundle that somebody made to harm is refused in one line, or does no harm."""
+"""A bundle that was made to harm is refused in one line, or does no harm."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def test_changed_bundles(commands, tmp_path):
     bad = [o for o in outcomes if not o.good]
     assert not bad, f"{counts(outcomes)}\n" + "\n".join(f"{o.verdict}: {o.err}" for o in bad[:5])
     verdicts = {o.verdict for o in outcomes}
-    assert verdicts == {"answer", "refused"}, "the cases are neither all harmless nor all refused at once"
+    assert verdicts == {"answer", "refused"}, "the cases are neither all harmless nor all refused"
 
 
 def test_the_same_seed_gives_the_same_bundles():

@@ -317,7 +317,7 @@ DIGITS = "Handwritten digits in front of a camera"
 KILLED = {
     # name: what is there before, the writer, the titles that may be there after a kill (None for nothing)
     "train": (lambda out: writers.train(out, "old"), train_over_old, {"old", "new"}),
-    "train anew": (lambda out: None, train_over_old, {None, "new"}),
+    "train from scratch": (lambda out: None, train_over_old, {None, "new"}),
     "import": (lambda out: None, lambda out, _: writers.import_bundle(out), {None, "mine"}),
     "compile": (
         lambda out: shutil.copytree(find("digits"), out),

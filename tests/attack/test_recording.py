@@ -61,7 +61,7 @@ def test_a_limit_of_size_is_noticed_before_the_file_breaks(commands, tmp_path, n
     assert told, last
     assert first == last
     assert playable(tmp_path / name) == int(told[2]) > 10
-    assert len((tmp_path / "all.jsonl").read_text().splitlines()) == 150, "everything else goes on"
+    assert len((tmp_path / "all.jsonl").read_text().splitlines()) == 150, "everything else continues"
 
 
 def test_a_limit_that_leaves_no_room_at_all(commands, tmp_path):

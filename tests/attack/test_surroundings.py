@@ -20,7 +20,7 @@ from tests.conftest import until
 ELSEWHERE = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR")
 HOMES = {
     "without a home": dict.fromkeys(ELSEWHERE),
-    "with a home that is not there": {**dict.fromkeys(ELSEWHERE), "HOME": "/nowhere/at/all"},
+    "with a home that does not exist": {**dict.fromkeys(ELSEWHERE), "HOME": "/nowhere/at/all"},
     "with a home that is no folder": {**dict.fromkeys(ELSEWHERE), "HOME": "/dev/null"},
     "with a home in which nothing can be written": {**dict.fromkeys(ELSEWHERE), "HOME": "/proc"},
 }
@@ -88,7 +88,7 @@ def test_in_a_folder_that_was_deleted(tmp_path):
 
 
 def test_a_clock_that_is_set_back_changes_nothing(tmp_path):
-    """By an hour each time that anybody looks."""
+    """By an hour each time that the clock is read."""
     (tmp_path / "sitecustomize.py").write_text(
         "import itertools, time\n"
         "now, looks = time.time, itertools.count()\n"
@@ -157,7 +157,7 @@ def test_live_that_is_killed_leaves_whole_lines_and_no_video_that_looks_whole(tm
     )
 
 
-def test_live_goes_on_after_it_was_stopped_for_a_while(tmp_path):
+def test_live_continues_after_it_was_stopped_for_a_while(tmp_path):
     child = start(tmp_path, "--show", "none", "--jsonl", "a.jsonl", "--deadline", "500")
     try:
         until(lambda: lines(tmp_path / "a.jsonl") > 5, "some frames", 60)
@@ -167,7 +167,7 @@ def test_live_goes_on_after_it_was_stopped_for_a_while(tmp_path):
         time.sleep(1)
         assert lines(tmp_path / "a.jsonl") == before
         child.send_signal(signal.SIGCONT)
-        until(lambda: lines(tmp_path / "a.jsonl") > before + 5, "it goes on", 60)
+        until(lambda: lines(tmp_path / "a.jsonl") > before + 5, "it continues", 60)
         child.send_signal(signal.SIGINT)
         out, err = child.communicate(timeout=30)
     finally:
@@ -182,7 +182,7 @@ def state(pid: int) -> str:
         return file.read().rpartition(")")[2].split()[0]
 
 
-def test_a_second_page_on_one_port_is_told_and_the_first_one_goes_on(tmp_path):
+def test_a_second_page_on_one_port_is_refused_and_the_first_one_keeps_running(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     web = ("--show", "web", "--port", port)
@@ -197,7 +197,7 @@ def test_a_second_page_on_one_port_is_told_and_the_first_one_goes_on(tmp_path):
             "choose another with --host and --port\n"
         )
         before = lines(tmp_path / "a.jsonl")
-        until(lambda: lines(tmp_path / "a.jsonl") > before + 2, "it goes on", 60)
+        until(lambda: lines(tmp_path / "a.jsonl") > before + 2, "it continues", 60)
     finally:
         first.kill()
         first.communicate()

@@ -1,4 +1,4 @@
-"""Nothing of others commands a terminal, and a terminal, pipe or disk that is not there is no surprise."""
+"""No untrusted text commands a terminal, and a missing terminal, pipe or disk is handled."""
 
 import os
 import pty
@@ -42,7 +42,7 @@ def name_of(run):
 
 
 @pytest.mark.slow
-def test_texts_of_others_stay_texts(commands, tmp_path):
+def test_untrusted_texts_stay_texts(commands, tmp_path):
     outcomes = terminals.run(commands, len(terminals.COMMANDS), 11, tmp_path)
     bad = [o for o in outcomes if not o.good]
     assert not bad, counts(outcomes)
@@ -73,7 +73,7 @@ def test_a_full_disk_behind_stdout_is_one_line(commands, folder, run):
 
 
 @pytest.mark.parametrize("run", RUNS, ids=name_of)
-def test_a_pipe_that_nobody_reads_ends_a_command_in_silence(commands, folder, run):
+def test_a_pipe_without_a_reader_ends_a_command_silently(commands, folder, run):
     ran = commands.run(*run, folder=folder, stdout="|", limit_s=60)
     if (RUNS | LONG)[run]:
         assert ran.code == 1 or "--jsonl" in run, ran

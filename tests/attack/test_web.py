@@ -1,4 +1,4 @@
-"""While others attack the web page, its owner is answered, the loop goes on, and little memory is taken."""
+"""While the web page is attacked, its owner is answered, the loop keeps running, and memory stays low."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from tests.attack.web import Owner, attacked, running
 from tests.attack.web_clients import ATTACKS
 from tests.conftest import until
 
-# What `live` takes with a page, and what it may take beside: bodies of 32 MB, one photo that is decoded.
+# What `live` takes with a page, and what it may take in addition: bodies of 32 MB, one photo that is decoded.
 MOST_MB = 600
 ALONE = [
     "endless chunks", "idle", "slow bodies", "guesses", "viewers that never read", "pipelined",
@@ -25,8 +25,8 @@ def live():
         yield started
 
 
-@pytest.mark.parametrize("names", [*([name] for name in ALONE), REST], ids=[*ALONE, "the rest at once"])
-def test_its_owner_is_answered_and_the_loop_goes_on(live, names, monkeypatch):
+@pytest.mark.parametrize("names", [*([name] for name in ALONE), REST], ids=[*ALONE, "the rest together"])
+def test_its_owner_is_answered_and_the_loop_keeps_running(live, names, monkeypatch):
     monkeypatch.setattr(web, "PATIENCE_S", 10)  # the machine may have other things to do
     live.reset_peak()
     owner = Owner(live.port)

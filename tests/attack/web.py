@@ -1,6 +1,6 @@
 """Clients that wish the live view's page ill, and what they cost its owner and the loop.
 
-Each attack goes on until its time is over, in a process of its own with the lowest priority, because it
+Each attack runs until its time is over, in a process of its own with the lowest priority, because it
 shares the processors with its victim. `python -m tests.attack.web` starts `edgecnn live`, and measures in
 turn with and without each attack: frames a second of the loop, and the requests of its owner, who comes from
 the same address as the attackers. It talks to this machine only.
@@ -92,7 +92,7 @@ class Owner:
             self.failed += 1
 
     async def ask(self, seconds: float) -> None:
-        """Go on asking for so long."""
+        """Keep asking for this many seconds."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             await self._once()
@@ -130,7 +130,7 @@ class Live:
     results: Path
 
     def frames(self) -> int:
-        """Return how many results there were so far, whoever is shut out of the page."""
+        """Return how many results there were so far, also while the page is overloaded."""
         return self.results.read_bytes().count(b"\n")
 
     def cpu_s(self) -> float:
@@ -145,7 +145,7 @@ class Live:
         return int(found.group(1)) / 1024
 
     def reset_peak(self) -> None:
-        """Begin anew to look for the most memory."""
+        """Start measuring the peak of memory again."""
         Path(f"/proc/{self.pid}/clear_refs").write_text("5")
 
 

@@ -52,7 +52,7 @@ class Target:
 
 
 async def again(target: Target, one: Callable[[Target], Awaitable[None]], count: int) -> None:
-    """Go on doing one thing on so many connections at once."""
+    """Keep doing one thing on this many connections in parallel."""
 
     async def forever() -> None:
         while True:
@@ -157,7 +157,7 @@ async def never_read(target: Target) -> None:
 
 
 async def pipelined(target: Target) -> None:
-    """A thousand requests at once, and then the next."""
+    """A thousand requests in one write, and then the next."""
     async with connection(target) as (reader, writer):
         reading = asyncio.ensure_future(_until_closed(reader))
         try:
@@ -288,7 +288,7 @@ ATTACKS: dict[str, tuple[Callable[[Target], Awaitable[None]], int, bool]] = {
     "viewers that never read": (never_read, 150, True),
     "pipelined": (pipelined, 20, True),
     "half-open": (half_open, 100, False),
-    "reset at once": (churn, 20, False),
+    "reset immediately": (churn, 20, False),
     "huge heads": (huge_head, 50, False),
     "odd requests": (odd, 50, False),
     "snapshots": (snapshots, 20, True),

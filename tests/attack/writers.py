@@ -1,4 +1,4 @@
-"""Everything that writes bundles and files beside them, quickly: what the attacks on publishing call."""
+"""Everything that writes bundles and files next to them, quickly: what the attacks on publishing call."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ def labels(tmp_path):
 
 @pytest.fixture
 def compiler(tmp_path, monkeypatch):
-    """The one `edgetpu_compiler` on the PATH, which is not there until it is installed."""
+    """The one `edgetpu_compiler` on the PATH, which does not exist until it is installed."""
     folder = tmp_path / "bin"
     folder.mkdir()
     elsewhere = [

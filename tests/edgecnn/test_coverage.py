@@ -20,9 +20,9 @@ STILL = Condition(0.0, None, 0.0, None, None, None)
 class Machine:
     """Two models in turn, as medians of blocks; all deviations are of logarithms.
 
-    `both` is a drift that slows both models, `own` one that each has for itself; both forget within `memory`
-    blocks. `steps` is how far one model jumps within a run, about twice in each. `jumps` is what each run has
-    for itself from its first block to its last: where memory lies, what shares the caches.
+    `both` is a drift that slows both models, `own` one of each model on its own; both forget within `memory`
+    blocks. `steps` is how far one model jumps within a run, about twice in each. `jumps` is constant within
+    a run and differs between runs: where memory lies, what shares the caches.
     """
 
     noise: float = 0.01

@@ -1,4 +1,4 @@
-"""The shared models of others on real photos, against a script that knows nothing of edgecnn."""
+"""The shared third-party models on real photos, against a script that knows nothing of edgecnn."""
 
 import zipfile
 

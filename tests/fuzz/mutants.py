@@ -101,7 +101,7 @@ def hostile_offsets(data: bytes, fields: list[tuple[int, str]], chance: random.R
 
 
 def well_formed_but_wrong(data: bytes, fields: list[tuple[int, str]], chance: random.Random) -> bytes:
-    """Write the model anew with a few things in its graph that can't be."""
+    """Write the model again with a few impossible values in its graph."""
     model = unpack_model(data)
     for _ in range(chance.choice((1, 1, 1, 2, 4))):
         chance.choice(EDITS)(model, model.subgraphs[0], chance)

@@ -41,7 +41,7 @@ def peak_bytes() -> int:
 
 
 def forget_peak() -> None:
-    """Start to measure the peak anew."""
+    """Start measuring the peak again."""
     Path("/proc/self/clear_refs").write_text("5", "ascii")
 
 

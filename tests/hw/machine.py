@@ -64,8 +64,8 @@ class Machine:
     ) -> str:
         """Boot, run a shell script with `work` as `/run/work`, and return what the machine printed.
 
-        With `counted` its clock goes on by a nanosecond with each instruction: what takes so many
-        nanoseconds in it are so many instructions, the same every time.
+        With `counted` its clock advances by a nanosecond with each instruction: so many nanoseconds in it
+        are so many instructions, the same every time.
 
         Raises AssertionError where the script fails or the machine does not end in time.
         """

@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)}: apt install qemu-system-arm cpio"),
 ]
 GUEST = Path(__file__).parent / "guest"
-# Typed by the user pi; Ctrl-C ends a live run that would go on, and a program stands in for the Pi's own.
+# Typed by the user pi; Ctrl-C ends a live run that would not end, and a program stands in for the Pi's own.
 TYPED = """
 exec > /run/work/part-{part}.txt 2>&1
 export PATH=/run/work/bin:$PATH PS4='$ ' TERM=dumb

@@ -72,7 +72,7 @@ class Userland:
     @classmethod
     @cache
     def of(cls, name: str) -> Userland:
-        """Build one, or take the one that is there; the wheel is installed anew."""
+        """Build one, or take the existing one; the wheel is installed again."""
         suite = SUITES[name]
         root = BUILD / name
         if not (root / "usr" / "bin" / f"python{suite.python}").exists():

@@ -71,7 +71,7 @@ def test_the_average_is_validated_and_kept_and_the_weights_come_back(network):
     expected = seen[0]
     for value in seen[1:]:
         expected = 0.9 * expected + 0.1 * value
-    assert np.allclose(network.trainable_variables[0].numpy(), seen[-1]), "training goes on with its own"
+    assert np.allclose(network.trainable_variables[0].numpy(), seen[-1]), "training continues with its own"
     with average.in_place():
         assert np.allclose(network.trainable_variables[0].numpy(), expected, atol=1e-6)
     assert np.allclose(network.trainable_variables[0].numpy(), seen[-1])

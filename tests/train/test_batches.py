@@ -54,7 +54,7 @@ def test_dense_losses_get_one_hot_targets(name):
         assert (y.sum(axis=1) == 1).all()
 
 
-def test_label_smoothing_moves_its_share_to_all_classes_alike():
+def test_label_smoothing_is_spread_over_all_classes_alike():
     plain = epoch()
     for (_, labels), (_, y) in zip(plain, epoch(label_smoothing=0.3), strict=True):
         assert y == pytest.approx(0.7 * np.eye(3)[labels] + 0.1, abs=1e-6)

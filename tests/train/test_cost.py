@@ -60,7 +60,7 @@ def test_a_budget_chooses_the_widest_network_within_it(budget, inside, said, tmp
 
 
 @pytest.mark.slow
-def test_what_a_budget_chose_is_kept_for_a_run_that_goes_on(said, tmp_path, monkeypatch):
+def test_what_a_budget_chose_is_kept_for_a_resumed_run(said, tmp_path, monkeypatch):
     first = widest(recipe(filters=(4,)), GREY, DIGITS, Budget(ms=1000), tmp_path, said.append)
     monkeypatch.setattr(costs, "_search", lambda *_: 0.1)
     assert widest(recipe(filters=(4,)), GREY, DIGITS, Budget(ms=1000), tmp_path, said.append) == first

@@ -115,7 +115,7 @@ def test_a_class_with_too_few_readable_images_is_named(photo_folder, said):
 
 
 @pytest.mark.parametrize("count", [10, 37, 100])
-def test_stratified_gives_every_class_its_share(count):
+def test_stratified_keeps_the_proportions_of_the_classes(count):
     labels = np.array([0] * 500 + [1] * 300 + [2] * 200)
     chosen = stratified(labels, count, np.random.default_rng(0))
     assert len(set(chosen.tolist())) == count

@@ -22,7 +22,7 @@ def snippets(heading, kind):
 
 @pytest.fixture
 def script(photo_folder, tmp_path):
-    """The documented script and recipe beside a folder of photos; small and quick."""
+    """The documented script and recipe next to a folder of photos; small and quick."""
     code = "\n".join(snippets("An augmentation", "python") + snippets("An optimizer", "python"))
     assert len(code.splitlines()) < 40
     (tmp_path / "train.py").write_text(code.replace('data="photos"', f"data={str(photo_folder)!r}, epochs=1"))

@@ -37,7 +37,7 @@ def test_it_learns_and_a_seed_reproduces_it(data, recipe, said, tmp_path):
         {"optimizer": "gradient_descent", "learning_rate": 0.3, "schedule": "cosine", "ema": 0.5},
     ],
 )
-def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(data, recipe, said, tmp_path, train, stopped):
+def test_a_stopped_run_resumes_as_if_it_had_not_been(data, recipe, said, tmp_path, train, stopped):
     wanted = small(recipe, epochs=4, **train)
     whole = trained(data, wanted, tmp_path / "whole", said)
 
@@ -129,7 +129,7 @@ def test_which_epoch_is_best_where_it_does_not(found, best):
 
 
 @pytest.mark.parametrize("falls", [False, True])
-def test_an_epoch_is_best_at_once_or_never(falls):
+def test_an_epoch_is_best_immediately_or_never(falls):
     """Only the best epoch's weights are kept, so none may become it later."""
     rng = np.random.default_rng(0)
     for images in (1, 7, 50, 3000):

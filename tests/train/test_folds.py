@@ -129,7 +129,7 @@ def test_the_model_is_there_before_the_folds_begin_and_learns_from_all_images_af
 
 
 @pytest.mark.slow
-def test_the_card_says_of_what_each_figure_is(whole):
+def test_the_card_names_what_each_number_measures(whole):
     card = (whole[0].folder / "CARD.md").read_text("utf-8")
     for part in (
         "# mine",
@@ -157,7 +157,7 @@ def test_the_time_that_is_left_is_that_of_the_whole_run(whole):
 
 
 @pytest.mark.slow
-def test_ctrl_c_keeps_the_first_model_and_the_same_call_goes_on(whole, tmp_path):
+def test_ctrl_c_keeps_the_first_model_and_the_same_call_resumes(whole, tmp_path):
     recipe = read_recipe("photos", QUICK)
     write_photos(tmp_path / "photos")
     source, lines = open_source(tmp_path / "photos"), []

@@ -65,7 +65,7 @@ def test_softening_divides_the_logits(temperature):
 @pytest.mark.parametrize("share", [0.3, 1.0])
 @pytest.mark.parametrize("temperature", [1.0, 3.0])
 @pytest.mark.parametrize("name", FORMULAS)
-def test_distillation_adds_the_softened_teacher_by_its_share(name, temperature, share):
+def test_distillation_adds_the_softened_teacher_by_its_weight(name, temperature, share):
     teacher = softmax(RNG.normal(size=(6, 4))).astype(np.float32)
     chosen = loss(TrainSpec(loss=name, teachers=("x",), distill=share, temperature=temperature), sparse=False)
     soft = softmax(LOGITS / temperature)

@@ -244,7 +244,7 @@ def test_batch_normalization_is_its_formula_in_both_modes():
     assert moved[3] == pytest.approx(0.9 * variance + 0.1 * own_variance, rel=1e-3)
 
 
-def test_dropout_leaves_out_its_share_and_scales_up_the_rest():
+def test_dropout_drops_at_its_rate_and_scales_up_the_rest():
     layer = CLASSIC.get_layer("dropout")
     x = np.ones((400, 50), np.float32)
     assert np.array_equal(layer(x), x), "nothing is dropped when it is used"

@@ -72,7 +72,7 @@ def test_negatives_come_from_a_folder_of_images(photos, tmp_path):
         load_negatives(data, asking(recipe, negatives=str(folder)))
 
 
-def test_negatives_come_from_a_data_set_by_its_name(photos, idx_folder, monkeypatch):
+def test_negatives_come_from_a_dataset_by_its_name(photos, idx_folder, monkeypatch):
     data, recipe = photos
     monkeypatch.setenv("EDGECNN_DATA", str(idx_folder.parent))
     negatives = load_negatives(data, asking(recipe, negatives="mnist"))

@@ -112,7 +112,7 @@ def regression(count=10, classes=3, seed=0):
 
 @pytest.mark.parametrize(("batch_size", "weighted"), [(4, "none"), (4, "balanced"), (16, "none")])
 def test_gradient_descent_follows_the_mean_gradient_of_all_images_once_an_epoch(batch_size, weighted):
-    """Batches of 4 leave a last one of 2; 16 is all images at once."""
+    """Batches of 4 leave a last one of 2; 16 is all images in one step."""
     split, model = regression()
     spec = TrainSpec(
         optimizer="gradient_descent", learning_rate=0.5, epochs=5, batch_size=batch_size,

@@ -124,7 +124,7 @@ def test_the_manifest_has_what_it_costs_and_how_it_holds(made):
     assert f"| mean of the standard ones |  |  |  |  |  | {held['mean']['int8']:.1%} |" in card
 
 
-def test_the_report_lies_beside_the_bundle(made):
+def test_the_report_is_next_to_the_bundle(made):
     folder = made[0].folder
     assert any("tiny.report.html" in s for s in made[1])
     check_report(folder, made[0].manifest.document, images=4)
@@ -139,7 +139,7 @@ def check_report(folder, manifest, images):
         assert f"The {min(25, wrong)} test images that int8 misclassifies" in text
 
 
-def test_the_manifest_tells_how_to_make_it_again(made):
+def test_the_manifest_shows_how_to_make_it_again(made):
     manifest = made[0].manifest.document
     assert manifest["recipe"]["model"]["filters"] == [32, 64]
     assert manifest["training"]["seed"] == 0
@@ -209,7 +209,7 @@ def test_a_threshold_that_would_reject_too_much_stays_below_and_is_said(idx_fold
 
 @pytest.mark.slow
 def test_what_appears_at_the_target_during_training_stays(recipe, idx_folder, tmp_path):
-    """The new bundle lies beside it, and its page beside that."""
+    """The new bundle is next to it, and its page next to that."""
     quick, out = replace(recipe, train=replace(recipe.train, epochs=1)), tmp_path / "tiny"
 
     def say(line: str) -> None:
@@ -285,7 +285,7 @@ def test_a_taken_or_unwritable_target_is_found_before_training(tmp_path):
         publish.check_target(tmp_path / "tiny")
 
 
-def test_a_manifest_names_no_folder_of_whoever_trained_it():
+def test_a_manifest_names_no_folder_of_its_author():
     teachers = 'train.teachers=["/home/me/secret/first", "second.keras"]'
     from edgecnn_train.recipe_file import read_recipe
 

@@ -3,7 +3,7 @@ import pytest
 from edgecnn_train.plan import Plan, Step
 
 
-def test_what_is_left_is_told_by_what_was_done():
+def test_the_remaining_time_is_estimated_from_what_was_done():
     plan = Plan([Step("a", "batches", 10), Step("test a", "test"), Step("b", "batches", 30)])
     assert plan.later() is None, "nothing is known of batches"
     with plan.step("a"):

@@ -78,9 +78,9 @@ def test_the_display_shows_bars_figures_curves_and_the_best(checkpoint):
         "▁▂▃▄▅▅▆▇█",
     ):
         assert part in text, part
-    assert "0.2220" not in text, "drawn again at once"
+    assert "0.2220" not in text, "drawn again immediately"
     rows = [line.split()[0] for line in text.splitlines() if "21%" in line]
-    assert rows[:6] == ["4", "5", "6", "7", "8", "9"]  # and once more when the display is closed
+    assert rows[:6] == ["4", "5", "6", "7", "8", "9"]  # and again when the display is closed
     plain = io.StringIO()
     Console(file=plain, width=80).print(shown.display(30, 40, {"loss": 0.111, "accuracy": 0.765}))
     assert "…" not in plain.getvalue(), "it fits 80 columns"

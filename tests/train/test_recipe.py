@@ -85,7 +85,7 @@ def test_a_file_of_ones_own_is_named_after_itself(tmp_path):
         read_recipe(str(path))
 
 
-def test_a_recipe_that_is_not_there_names_those_that_are():
+def test_a_missing_recipe_names_those_that_exist():
     with pytest.raises(RecipeError, match="digits, fashion, mnist, mnist-classic, photos"):
         read_recipe("nowhere")
 

@@ -37,7 +37,7 @@ def test_labels_are_drawn_as_they_are_in_any_script():
     assert drawable_labels(labels) == (labels, {})
 
 
-def test_labels_stay_apart_and_a_legend_tells_what_numbers_mean(monkeypatch):
+def test_labels_stay_apart_and_a_legend_shows_what_numbers_mean(monkeypatch):
     from edgecnn.image import text_drawing
 
     # As with OpenCV 4.

@@ -1,4 +1,4 @@
-"""The figures of the shipped models, measured again: needs the data sets beside the checkout."""
+"""The results of the shipped models, measured again: needs the datasets next to the checkout."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -41,7 +41,7 @@ PROMISES = {
 def test_images():
     """Return what reads a recipe's test split: the official one, or the one that its seed draws."""
     if not (SHARED / "data").is_dir():
-        pytest.skip("needs ../shared/data, which is not beside this checkout")
+        pytest.skip("needs ../shared/data, which is not next to this checkout")
 
     @cache
     def read(name, seed):

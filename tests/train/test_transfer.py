@@ -39,7 +39,7 @@ def start(tmp_path_factory):
     return path
 
 
-def test_layers_of_the_same_name_and_shape_are_taken_over_and_no_others(start, said):
+def test_only_layers_of_the_same_name_and_shape_are_copied(start, said):
     model, old = network(TINY, 2, classes=3), load_network(str(start))
     before = values(model, "probability")
     taken = take_over(model, str(start), said.append)
@@ -113,8 +113,8 @@ def test_averages_begin_with_the_weights_where_layers_are_set_free(data, moved, 
 
 
 @pytest.mark.slow
-def test_a_run_that_was_stopped_goes_on_exactly(data, moved, said, tmp_path, stopped):
-    """It is stopped inside the frozen phase, and once more between the phases."""
+def test_a_stopped_run_resumes_exactly(data, moved, said, tmp_path, stopped):
+    """It is stopped inside the frozen phase, and again between the phases."""
     wanted = replace(moved, train=replace(moved.train, freeze=2, epochs=3))
     whole = trained(data, wanted, tmp_path / "whole", said)
     stopped(1, data, wanted, tmp_path / "stopped", said)

@@ -47,8 +47,8 @@ def test_it_is_gone_when_it_was_not_needed(folder):
     assert not folder.exists()
 
 
-def test_a_folder_is_somebodys_unless_it_is_marked(folder):
-    """A data set's classes may have the names of ours."""
+def test_a_folder_is_not_ours_unless_it_is_marked(folder):
+    """A dataset's classes may have the names of our files."""
     (folder / "fold-1").mkdir(parents=True)
     with pytest.raises(OutputError, match="it has 'fold-1' in it: other, or move it away"):
         check_work(folder, "other")

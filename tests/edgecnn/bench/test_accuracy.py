@@ -36,7 +36,7 @@ def test_top1_and_agreement_with_the_float_variant(idx_folder):
     assert known.variants["int8"].top1 == evaluation.variants["int8"].top1 > 0.5
 
 
-def test_a_report_has_it_beside_the_latency(idx_folder):
+def test_a_report_has_it_next_to_the_latency(idx_folder):
     source = open_source(idx_folder)
     with edgecnn.load("digits", "int8", "fake") as one:
         classifiers = {"int8": one}

@@ -9,7 +9,7 @@ def runs(*latencies):
     return lambda: next(values)
 
 
-def test_what_is_steady_at_once_takes_two_batches():
+def test_what_is_steady_immediately_takes_two_batches():
     found = warm_up(runs(5.0))
     assert (found.runs, found.ms, found.steady) == (20, 100, True)
     assert warm_up(runs(0.1)).runs == 2 * 200, "batches of 20 ms"

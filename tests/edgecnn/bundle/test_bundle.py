@@ -50,7 +50,7 @@ def test_shipped_bundles_are_listed_and_open_in_every_variant():
             assert model.file.metadata.labels == model.labels, "the labels are in the file too"
 
 
-def test_manifests_tell_what_the_files_are():
+def test_manifests_describe_the_files():
     for b in bundle.list_bundles():
         for variant in b.variants.values():
             assert variant.bytes == len(b.read(variant.name))

@@ -153,7 +153,7 @@ def test_the_same_label_twice_and_keys_that_are_not_known_are_fine(folder):
     assert read_bundle(folder).labels == tuple(labels)
 
 
-def test_what_is_left_out_is_no_fact(folder):
+def test_missing_keys_are_no_facts(folder):
     path = folder / "bundle.json"
     manifest = json.loads(path.read_text())
     needed = ("format", "name", "title", "labels", "input", "variants")

@@ -26,7 +26,7 @@ def test_a_shipped_bundle_is_whole_edgecnns(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["bundle.json", "CARD.md", "int8.tflite", "labels.txt", "training.png"])
-def test_a_file_that_was_changed_is_somebodys(sealed, name):
+def test_a_changed_file_is_not_owned(sealed, name):
     (sealed / name).write_bytes((sealed / name).read_bytes() + b" ")
     before = sorted(sealed.iterdir())
     reason = f"holds '{name}', which was changed after edgecnn wrote it"
@@ -35,7 +35,7 @@ def test_a_file_that_was_changed_is_somebodys(sealed, name):
     assert sorted(sealed.iterdir()) == before
 
 
-def test_of_an_older_bundle_everything_may_be_somebodys(digits_folder):
+def test_no_file_of_an_older_bundle_is_owned(digits_folder):
     path = digits_folder / "bundle.json"
     names = names_of_parts(digits_folder)
     manifest = json.loads(path.read_text("utf-8"))

@@ -99,7 +99,7 @@ def test_one_sigmoid_is_two_classes(variant, model, tmp_path):
 
 
 def test_its_score_is_the_second_class(model, tmp_path):
-    """The sigmoid of a logit is the softmax of it beside a zero."""
+    """The sigmoid of a logit is the softmax of it and a zero."""
     two = tmp_path / "two.txt"
     two.write_text("absent\npresent")
     data = shipped("digits", "float32")
@@ -148,7 +148,7 @@ def test_a_softmax_of_one_value_is_no_score(model, labels):
 
 
 @pytest.mark.parametrize("variant", ["int8", "float32"])
-def test_several_sigmoids_count_each_by_itself(variant, model, labels):
+def test_several_sigmoids_count_independently(variant, model, labels):
     path = model(sigmoid(shipped("digits", variant), 10))
     with edgecnn.load(path, labels=labels, value_range=(0.0, 1.0)) as ours:
         assert ours.model.scores == "multi-label"
@@ -184,7 +184,7 @@ def test_a_compiled_model_tells_it_by_its_steps_through_a_dequantize(shared):
         ([[np.nan, 1.0], [0.0, 1.0]], 0, None),
     ],
 )
-def test_outputs_tell_what_they_are(outputs, step, expected):
+def test_outputs_show_what_they_are(outputs, step, expected):
     assert scores_of_outputs(np.array(outputs, np.float32), step).scores == expected
 
 

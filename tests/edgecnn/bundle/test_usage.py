@@ -1,4 +1,4 @@
-"""Models of others, each kind made from the shipped ones: they answer as what they were made from."""
+"""Third-party models, each kind made from a shipped one: they answer as that one does."""
 
 import io
 import json
@@ -47,7 +47,7 @@ def model(tmp_path):
 
 
 def bare(name, variant="int8"):
-    """A shipped model without what its file says of itself."""
+    """A shipped model without the metadata in its file."""
     return edited(shipped(name, variant), lambda *_: None)
 
 
@@ -145,7 +145,7 @@ class TestRange:
             value_range=ranges[0], channel_ranges=ranges if len(ranges) > 1 else (),
         )  # fmt: skip
 
-    def test_each_channel_by_itself_from_metadata(self, model, tmp_path, monkeypatch):
+    def test_each_channel_separately_from_metadata(self, model, tmp_path, monkeypatch):
         path = model(self.described(shipped("cifar10", "float32"), self.MEAN, self.STD))
         image = np.random.default_rng(1).integers(0, 256, (32, 32, 3), np.uint8)
         with edgecnn.load(path) as ours:
@@ -260,13 +260,13 @@ class TestOutputs:
 
 
 class TestLabels:
-    def test_they_are_found_beside_the_model_and_that_is_said(self, model):
+    def test_they_are_found_next_to_the_model_and_that_is_reported(self, model):
         path = model(bare("digits"))
-        beside = path.with_name("labels.txt")
-        beside.write_text("\n".join(f"{n}: c{n}" for n in range(9, -1, -1)))
+        found = path.with_name("labels.txt")
+        found.write_text("\n".join(f"{n}: c{n}" for n in range(9, -1, -1)))
         with edgecnn.load(path) as ours:
             assert ours.labels == tuple(f"c{n}" for n in range(10))
-            assert f"labels of {beside}, which is next to it; --labels FILE" in ours.notices[0]
+            assert f"labels of {found}, which is next to it; --labels FILE" in ours.notices[0]
         own = path.with_name("m_labels.txt")
         own.write_text("\n".join("abcdefghij"))
         with edgecnn.load(path) as ours:
@@ -386,6 +386,6 @@ def test_what_vela_made_is_called_so(model, labels, run_cli):
     assert not open_model(path, given=Given(labels)).file.edge_tpu
 
 
-def test_a_logits_model_of_others_still_loads_without_a_notice(model, labels):
+def test_a_third_party_logits_model_still_loads_without_a_notice(model, labels):
     with edgecnn.load(model(without_softmax(shipped("digits"))), labels=labels) as ours:
         assert ours.notices == ()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class HttpCamera(ThreadingHTTPServer):
-    """Serves one image, uint8 H×W×3 BGR; with `user` (`name:password`) only to who knows it, by
+    """Serves one image, uint8 H×W×3 BGR; with `user` (`name:password`) only to clients that know it, by
     Basic or `digest` authentication.
 
     `/live.mjpg` is a stream, anything else one JPEG. `paths` are the addresses that were asked for and

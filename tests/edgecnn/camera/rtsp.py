@@ -34,9 +34,9 @@ _SDP = "".join(
 
 
 class RtspCamera(socketserver.ThreadingTCPServer):
-    """Sends one image, uint8 H×W×3 BGR with sides of whole blocks of 8, to whoever plays it.
+    """Sends one image, uint8 H×W×3 BGR with sides of whole blocks of 8, to every client that plays it.
 
-    `url` is where. With `stalled` set no more frames come; `cut` ends every connection.
+    `url` is its address. With `stalled` set no more frames come; `cut` ends every connection.
     """
 
     daemon_threads = allow_reuse_address = True

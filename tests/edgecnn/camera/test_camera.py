@@ -63,7 +63,7 @@ def test_the_first_source_that_opens_is_taken():
 
 
 @pytest.mark.parametrize("source", ["97", "/dev/video97"])
-def test_a_camera_that_is_not_there_is_named(source):
+def test_a_missing_camera_is_named(source):
     with pytest.raises(CameraError, match="/dev/video97 does not exist"):
         open_camera(source)
 
@@ -149,7 +149,7 @@ def test_a_video_file_behind_a_url_is_read_to_its_end(clip):
             thread.join()
 
 
-def test_an_address_where_nobody_answers_is_refused():
+def test_an_address_without_a_server_is_refused():
     with pytest.raises(CameraError, match="no server answers"):
         open_camera("http://127.0.0.1:9/nothing.mjpg")
 

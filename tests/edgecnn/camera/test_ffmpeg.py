@@ -1,4 +1,4 @@
-"""What FFmpeg opens beside the file that it is given: nothing."""
+"""FFmpeg opens nothing in addition to the file that it is given."""
 
 import os
 import threading

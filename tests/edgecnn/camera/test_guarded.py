@@ -20,13 +20,13 @@ class Driver(Camera):
 
     def __init__(self, frames: int) -> None:
         self.frames = self.left = frames
-        self.hangs, self.go_on = threading.Event(), threading.Event()
+        self.hangs, self.release = threading.Event(), threading.Event()
         self.closed_by: list[str] = []
 
     def read(self):
         if not self.left:
             self.hangs.set()
-            self.go_on.wait(60)
+            self.release.wait(60)
             raise CameraError("webcam is back from its driver")
         self.left -= 1
         pixels = np.zeros((4, 4, 3), np.uint8)
@@ -81,20 +81,20 @@ def test_a_read_that_never_returns_is_left_and_closed_when_it_does():
     camera.close()
     assert time.monotonic() - began < 30, "it does not wait for the driver"
     assert driver.closed_by == []
-    driver.go_on.set()
+    driver.release.set()
     until(lambda: driver.closed_by == ["camera"], "it is closed")
 
 
 def test_an_opening_that_never_returns_is_left_and_closed_when_it_does():
-    driver, go_on = Driver(1), threading.Event()
+    driver, release = Driver(1), threading.Event()
 
     def opening():
-        go_on.wait(60)
+        release.wait(60)
         return driver
 
     with pytest.raises(CameraHung, match="no answer"):
         GuardedCamera.open(opening, 0.2, 1)
-    go_on.set()
+    release.set()
     until(lambda: driver.closed_by == ["camera"], "it is closed")
 
 
@@ -103,7 +103,7 @@ def test_an_interrupt_ends_a_wait_for_a_driver_that_hangs():
     camera = guarded(driver)
     threading.Thread(target=lambda: (driver.hangs.wait(30), camera.interrupt())).start()
     assert camera.read() is None
-    driver.go_on.set()
+    driver.release.set()
     camera.close()
 
 
@@ -115,7 +115,7 @@ def test_one_that_hangs_is_opened_again(monkeypatch):
         assert [camera.read().index for _ in range(5)] == list(range(5))
     assert "webcam hangs" in said[0]
     assert "is back after" in said[1]
-    drivers[0].go_on.set()
+    drivers[0].release.set()
 
 
 def test_one_that_hangs_again_and_again_ends_the_run(monkeypatch):
@@ -133,7 +133,7 @@ def test_one_that_hangs_again_and_again_ends_the_run(monkeypatch):
             camera.read()
     assert len(drivers) == recovery.MOST_HUNG
     for driver in drivers:
-        driver.go_on.set()
+        driver.release.set()
 
 
 def test_every_real_camera_is_guarded(monkeypatch):
@@ -149,7 +149,7 @@ def test_every_real_camera_is_guarded(monkeypatch):
         assert [camera.read().index for _ in range(2)] == [0, 1]
     assert "webcam hangs" in said[0]
     for driver in drivers:
-        driver.go_on.set()
+        driver.release.set()
 
 
 def test_no_source_keeps_its_reasons():

@@ -110,12 +110,12 @@ def test_a_wait_ends_when_the_loop_does(monkeypatch):
     assert time.monotonic() - began < 30
 
 
-def test_what_is_opened_after_the_end_is_closed_at_once():
-    said, ended, opening, go_on = [], threading.Event(), threading.Event(), threading.Event()
+def test_what_is_opened_after_the_end_is_closed_immediately():
+    said, ended, opening, release = [], threading.Event(), threading.Event(), threading.Event()
 
     def slow():
         opening.set()
-        go_on.wait(30)
+        release.wait(30)
         return Cable(5)
 
     camera = RecoveringCamera(Cable(0), slow, said.append, ended)
@@ -124,7 +124,7 @@ def test_what_is_opened_after_the_end_is_closed_at_once():
     assert opening.wait(30)
     ended.set()
     camera.close()
-    go_on.set()
+    release.set()
     reader.join(30)
     assert Cable.open == 0
     assert len(said) == 1, "it was lost, and nothing was said after the end"
@@ -143,7 +143,7 @@ def test_what_fails_while_all_ends_is_no_news():
     assert said == []
 
 
-def test_the_loop_goes_on_and_classifies_nothing_meanwhile():
+def test_the_loop_keeps_running_and_classifies_nothing_meanwhile():
     seen = []
 
     class Keep(Sink):

@@ -1,4 +1,4 @@
-"""A bundle is held against its golden vectors when it first runs on a machine."""
+"""A bundle is compared with its golden vectors when it first runs on a machine."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Models that may find several classes in an image: scores by themselves, thresholds of their own."""
+"""Models that may find several classes in an image: independent scores, one threshold for each class."""
 
 import json
 
@@ -131,7 +131,7 @@ class TestLabelsSmoother:
         assert smoother(np.array([0.5 - 2 * BAND])).found == ()
         assert smoother(np.array([0.5 - BAND])).found == ()
 
-    def test_scores_are_averaged_and_a_gap_begins_anew(self):
+    def test_scores_are_averaged_and_a_gap_resets_them(self):
         smoother = LabelsSmoother(("a", "b"), Verdict(thresholds=(0.5, 0.5)), smooth=0.5, hold=1)
         smoother(np.array([1.0, 0.0]), captured_ns=0)
         steady = smoother(np.array([0.0, 0.0]), top=1, captured_ns=10**8)

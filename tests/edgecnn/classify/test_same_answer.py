@@ -74,7 +74,7 @@ CLASS = {name: ("cat", "dog")[k % 2] for k, name in enumerate(FILES)}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A data set of two classes."""
+    """A dataset of two classes."""
     found = tmp_path_factory.mktemp("photos")
     for name, make in FILES.items():
         (found / CLASS[name]).mkdir(exist_ok=True)
@@ -115,12 +115,12 @@ class Scores(Sink):
 
 
 @pytest.mark.parametrize("looks", [False, True], ids=["figures", "images"])
-def test_live_says_so_too_whether_somebody_looks_or_not(folder, expected, looks):
+def test_live_gives_the_same_scores_with_and_without_a_view(folder, expected, looks):
     sink = Scores(looks=looks)
     with edgecnn.load(MODEL) as classifier, FilesCamera(str(folder)) as camera:
         run(classifier, camera, [sink], top=10)
     assert sink.found == expected
-    assert ((120, 160) in sink.sizes) != looks, "who looks gets whole images, the model alone small ones"
+    assert ((120, 160) in sink.sizes) != looks, "a view gets whole images, the model alone small ones"
 
 
 def test_so_does_the_command_live(run_cli, folder, expected, tmp_path):

@@ -36,7 +36,7 @@ def test_averages_follow_the_formula():
     assert len(smoother(scores(0), top=2).predictions) == 2
 
 
-def test_the_first_answer_stands_at_once_and_a_change_has_to_last():
+def test_the_first_answer_is_shown_immediately_and_a_change_has_to_last():
     smoother = Smoother(LABELS, smooth=0, hold=3)
     assert labels(smoother, scores(0), scores(1), scores(1)) == ["cat"] * 3
     assert labels(smoother, scores(1)) == ["dog"]
@@ -59,7 +59,7 @@ def test_what_lies_on_a_border_does_not_flicker():
 
 @pytest.mark.parametrize("threshold", [0.0, 0.5, 0.99])
 def test_a_high_threshold_makes_no_answer_late(threshold):
-    """An average of 0.4 parts past takes six results to cross 0.99; each of them crosses it by itself."""
+    """An average of 0.4 parts past takes six results to cross 0.99; each of them crosses it on its own."""
     smoother = Smoother(LABELS, Verdict(threshold), smooth=0.4, hold=2)
     rows = [scores(0, 0.995)] * 5 + [scores(1, 0.995)] * 3
     assert labels(smoother, *rows) == ["cat"] * 6 + ["dog"] * 2
@@ -80,7 +80,7 @@ def test_the_background_class_is_unknown():
     assert steady[-1].predictions[0].label == "fox"
 
 
-def test_another_stream_starts_anew():
+def test_another_stream_starts_from_scratch():
     smoother = Smoother(LABELS, smooth=0.9, hold=5)
     labels(smoother, scores(0), scores(0))
     smoother.reset()

@@ -71,7 +71,7 @@ def test_the_variants_may_change_places_but_not_be_the_same(run_cli):
 
 def test_single_files_are_compared_when_both_are_named(run_cli, digits_file, tmp_path):
     alone = run_cli("bench", "--model", digits_file, *QUICK)
-    assert alone.code == 0, "one model by itself is measured too"
+    assert alone.code == 0, "one model on its own is measured too"
     run_cli("bench", "--model", digits_file, "--against", "float32").fails(
         "name the model to compare it with", code=2
     )
@@ -88,7 +88,7 @@ def test_a_file_that_cannot_be_written_is_one_line(run_cli):
     assert "Traceback" not in ran.err
 
 
-def test_what_is_not_there_is_named(run_cli):
+def test_missing_models_and_variants_are_named(run_cli):
     run_cli("bench", "--against", "nowhere.tflite").fails("nowhere.tflite")
     for against in ("int4", "all,int4"):
         run_cli("bench", "--against", against).fails("--against int4", "it has int8, float32", code=2)
@@ -217,7 +217,7 @@ def test_frames_of_ones_own_are_named(run_cli, seven):
     run_cli("bench", "--source", "/nowhere").fails("/nowhere")
 
 
-def test_accuracy_stands_beside_latency(run_cli, idx_folder, tmp_path):
+def test_accuracy_is_shown_next_to_latency(run_cli, idx_folder, tmp_path):
     file = tmp_path / "bench.json"
     quick = ("--blocks", 8, "--cold-starts", 0)
     ran = run_cli("bench", *quick, "--data", idx_folder, "--limit", 40, "--split", "all", "--json", file)
@@ -284,7 +284,7 @@ def test_a_machine_that_tells_its_energy_is_shown_with_it(tmp_path):
     assert slow["watts"] == pytest.approx(WATTS, rel=0.2)
 
 
-def test_a_run_is_held_against_an_older_one(run_cli, tmp_path):
+def test_a_run_is_compared_with_an_older_one(run_cli, tmp_path):
     old, new = tmp_path / "old.json", tmp_path / "new.json"
     quick = ("--blocks", 8, "--cold-starts", 0, "--against", "float32")
     assert run_cli("bench", *quick, "--engine", "fake:delay_ms=1", "--json", old).code == 0

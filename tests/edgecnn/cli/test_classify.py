@@ -94,7 +94,7 @@ def test_folders_videos_and_stdin(run_cli, seven, tmp_path, monkeypatch):
     assert {line["predictions"][0]["label"] for line in lines} == {"7"}
 
 
-def test_what_cannot_be_read_is_a_line_and_the_rest_goes_on(run_cli, seven, tmp_path):
+def test_what_cannot_be_read_is_reported_and_the_rest_is_classified(run_cli, seven, tmp_path):
     (tmp_path / "empty.jpg").write_bytes(b"")
     (tmp_path / "cut.jpg").write_bytes(jpeg()[:-500])
     (tmp_path / "text.png").write_text("hello")

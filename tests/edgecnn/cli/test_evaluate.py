@@ -126,7 +126,7 @@ def test_errors_are_one_line(run_cli, idx_folder, options, parts, code):
     run_cli("evaluate", "digits", "--data", idx_folder, *options).fails(*parts, code=code)
 
 
-def test_what_is_not_there_is_one_line(run_cli, tmp_path, idx_folder):
+def test_missing_data_and_models_are_one_line(run_cli, tmp_path, idx_folder):
     run_cli("evaluate", "digits", "--data", tmp_path / "nowhere").fails("no data at")
     run_cli("evaluate", "digitz", "--data", idx_folder).fails("did you mean 'digits'")
 

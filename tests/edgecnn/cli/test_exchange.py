@@ -94,7 +94,7 @@ def test_an_export_replaces_only_what_is_named(run_cli, here):
     run_cli("models", "export", "digits").fails("digits.tflite already exists: name another file with --out")
     assert (here / "digits.tflite").read_bytes() == b"mine"
     assert run_cli("models", "export", "digits", "--out", "digits.tflite").code == 0
-    assert run_cli("models", "export", "digits").code == 0  # the same once more
+    assert run_cli("models", "export", "digits").code == 0  # the same again
 
     (here / "net.c").write_bytes(b"int main(void) { return 0; }\n")
     run_cli("models", "export", "digits", "--c-array", "--out", "net.h").fails("net.c already exists")

@@ -1,4 +1,4 @@
-"""What is said to somebody who typed something else than there is, or took a model that does not fit."""
+"""Hints for mistyped names and for models that do not fit the data."""
 
 import io
 import sys
@@ -22,7 +22,7 @@ from tests.images import textured
     ],
     ids=["mistyped", "mistyped below", "unlike any"],
 )
-def test_a_command_that_is_not_there(run_cli, words, expected):
+def test_an_unknown_command(run_cli, words, expected):
     ran = run_cli(*words)
     assert ran.code == 2
     assert expected in ran.err
@@ -40,7 +40,7 @@ def test_a_command_that_is_not_there(run_cli, words, expected):
     ],
     ids=lambda words: words[0],
 )
-def test_a_path_that_is_not_there(run_cli, tmp_path, monkeypatch, words):
+def test_a_missing_path(run_cli, tmp_path, monkeypatch, words):
     (tmp_path / "seven.png").touch()
     monkeypatch.chdir(tmp_path)
     ran = run_cli(*words)
@@ -49,7 +49,7 @@ def test_a_path_that_is_not_there(run_cli, tmp_path, monkeypatch, words):
     assert "?;" not in ran.err
 
 
-def test_a_setting_that_is_not_there(run_cli):
+def test_an_unknown_setting(run_cli):
     ran = run_cli("train", "mnist-classic", "--set", "input.widht=32")
     assert "'input.widht': did you mean 'input.width'?" in ran.err
 

@@ -116,7 +116,7 @@ def test_jsonl_on_stdout_is_alone_there(run_cli):
     assert "5 frames" in ran.err
 
 
-def test_json_lines_and_a_table_at_once(run_cli, tmp_path):
+def test_json_lines_and_a_table_in_the_same_run(run_cli, tmp_path):
     path = tmp_path / "out.csv"
     source = ("live", "--source", "synthetic:fps=0", "--frames", 5, "--show", "none")
     ran = run_cli(*source, "--jsonl", "-", "--csv", path)
@@ -148,7 +148,7 @@ def test_a_window_without_a_screen_is_one_line(run_cli, monkeypatch):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_a_full_disk_under_jsonl_is_said_and_the_loop_goes_on(run_cli):
+def test_a_full_disk_under_jsonl_is_reported_and_the_loop_keeps_running(run_cli):
     ran = run_cli(
         "live", "--source", "synthetic:fps=0", "--frames", 3, "--show", "none", "--jsonl", "/dev/full"
     )
@@ -176,8 +176,8 @@ def test_signals_end_it_cleanly_with_the_summary(number):
 
 
 @pytest.mark.parametrize(("wait_s", "code"), [(0.05, 0), (1.0, 130)])
-def test_a_second_ctrl_c_ends_it_at_once_unless_it_is_the_first_ones_echo(wait_s, code):
-    """`timeout` sends its signal to the process group, and to its child once more."""
+def test_a_second_ctrl_c_ends_it_immediately_unless_it_is_the_first_ones_echo(wait_s, code):
+    """`timeout` sends its signal to the process group, and to its child again."""
     engine = f"fake:delay_ms={100_000 if code else 1_000}"
     command = ["live", "--source", "synthetic", "--show", "terminal", "--engine", engine]
     with subprocess.Popen(

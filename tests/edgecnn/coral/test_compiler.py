@@ -136,7 +136,7 @@ def test_what_takes_too_long_is_killed_with_all_that_it_started(compiler):
 
 
 def gone(pid):
-    """Whether a process has ended, also where nobody has asked how."""
+    """Whether a process has ended, also where its parent has not waited for it."""
     try:
         with open(f"/proc/{pid}/stat") as file:
             return file.read().rsplit(")", 1)[1].split()[0] in "ZX"
@@ -144,7 +144,7 @@ def gone(pid):
         return True
 
 
-def test_what_it_leaves_running_holds_nobody_up(compiler):
+def test_what_it_leaves_running_delays_nothing(compiler):
     compiler.install(real.compiled_log(real.DIGITS), b"compiled", then="sleep 5 & exit 0")
     started = time.monotonic()
     assert run_compiler(b"model", "int8", "mine", 60)[0] == b"compiled"

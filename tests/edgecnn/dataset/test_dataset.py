@@ -90,7 +90,7 @@ def test_an_empty_class_is_named(photo_folder):
         open_source(photo_folder)
 
 
-def test_what_is_no_data_set_is_refused(tmp_path):
+def test_what_is_no_dataset_is_refused(tmp_path):
     with pytest.raises(DataError, match="no data at"):
         open_source(tmp_path / "nowhere")
     with pytest.raises(DataError, match="found no images"):
@@ -207,7 +207,7 @@ def test_a_name_goes_before_a_path(tmp_path, monkeypatch):
     monkeypatch.chdir(here)
     assert locate("signs") == shelf / "signs"
     assert locate("mine") == Path("mine")
-    assert locate("photos.zip") == Path("photos.zip"), "whoever opens it says that it is not there"
+    assert locate("photos.zip") == Path("photos.zip"), "it is reported as missing when it is opened"
     with pytest.raises(DataError, match="no data called nowhere: no file or folder has that name"):
         locate("nowhere")
 

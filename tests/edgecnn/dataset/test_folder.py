@@ -74,8 +74,8 @@ def test_other_files_are_counted_without_walking_in_circles(photo_folder):
 
 
 @contextlib.contextmanager
-def as_somebody():
-    """Be nobody in particular for a while: root may read everything."""
+def as_unprivileged():
+    """Run without root's permissions for a while: root may read everything."""
     before = os.geteuid()
     if not before:
         os.seteuid(65534)
@@ -85,7 +85,7 @@ def as_somebody():
         os.seteuid(before)
 
 
-def test_a_folder_that_cannot_be_read_is_said_and_nothing_is_left_out():
+def test_a_folder_that_cannot_be_read_is_reported_and_nothing_is_left_out():
     with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to others
         folder = Path(name)
         for label in ("a", "b"):
@@ -93,7 +93,7 @@ def test_a_folder_that_cannot_be_read_is_said_and_nothing_is_left_out():
             (folder / label / "x.png").touch()
         folder.chmod(0o755)
         (folder / "b" / "closed").chmod(0o000)
-        with as_somebody(), pytest.raises(DataError, match="b/closed can't be read: Permission denied"):
+        with as_unprivileged(), pytest.raises(DataError, match="b/closed can't be read: Permission denied"):
             open_source(folder)
         (folder / "b" / "closed").chmod(0o700)
 

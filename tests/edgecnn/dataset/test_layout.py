@@ -34,7 +34,8 @@ def splits(source):
         ("trainset", "train"), ("train-images", "train"), ("seg_train", "train"), ("train data", "train"),
         ("ILSVRC2012_img_val", "validation"), ("valid", "validation"), ("validation", "validation"),
         ("asl_alphabet_test", "test"), ("Testing", "test"), ("test_set", "test"), ("testdata", "test"),
-        ("trains", None), ("training shoes", None), ("test-multiple_fruits", None), ("contest", None),
+        ("trains", None), ("training shoes", None), ("test-multiple_fruits", None),
+        ("contest", None),  # codespell:ignore contest
         ("set", None), ("", None), ("...", None),
     ],
 )  # fmt: skip
@@ -137,7 +138,7 @@ def test_splits_can_be_said(make):
     assert {i.split for i in open_source(root, "classes").items} == {None}
 
 
-def test_folders_without_images_are_no_splits_and_files_beside_them_do_not_count(make):
+def test_folders_without_images_are_no_splits_and_files_next_to_them_do_not_count(make):
     root = make("all/train/a", "all/train/b", "all/test/a", "all/test/b")
     (root / "all" / "docs").mkdir()
     (root / "all" / "docs" / "read.txt").touch()

@@ -103,7 +103,7 @@ def test_a_full_disk_is_a_warning():
     assert machine._disk(200 << 20).status is Status.ok
 
 
-def test_two_opencvs_are_a_failure_with_the_command_that_mends_it(system):
+def test_two_opencvs_are_a_failure_with_the_command_that_fixes_it(system):
     two = system(packages=PACKAGES | {"opencv-python": "4.12.0"})
     (broken,) = [f for f in software.examine(two) if f.status is Status.failure]
     assert "opencv-python and opencv-python-headless overwrite" in broken.found
@@ -119,7 +119,7 @@ def test_tflite_runtime_and_numpy_2_are_told_apart(system):
     assert found.status is Status.ok
 
 
-def test_what_can_not_be_imported_is_said_and_how_it_is_mended(system):
+def test_what_can_not_be_imported_is_reported_with_its_fix(system):
     missing = software._import(system(), "litert", "no_such_module", "ai-edge-litert-x")
     assert missing.status is Status.failure
     assert "not installed: can't be imported: ModuleNotFoundError" in missing.found

@@ -122,7 +122,7 @@ def _state(pid: int) -> str | None:
 
 
 @pytest.mark.parametrize("engine", ["fake:hang=4", "fake:crash=4"])
-def test_live_goes_on_and_then_gives_up(run_cli, engine, monkeypatch):
+def test_live_restarts_the_engine_and_then_gives_up(run_cli, engine, monkeypatch):
     live = ("live", "--source", "synthetic:fps=0", "--show", "none", "--engine", engine, "--deadline", 300)
     ran = run_cli(*live, "--frames", 8)
     assert ran.code == 0

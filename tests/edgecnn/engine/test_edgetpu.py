@@ -64,7 +64,7 @@ def test_the_compiled_variant_runs_on_the_device(plugged, folder, engine):
     assert answers == [0, 2, 5, 9], "by brightness, which no network does"
 
 
-def test_a_compiled_file_runs_by_itself(plugged, tmp_path):
+def test_a_compiled_file_runs_on_its_own(plugged, tmp_path):
     plugged("GOOD")
     path = tmp_path / "mine.tflite"
     path.write_bytes(compiled(shipped("digits")))

@@ -56,7 +56,7 @@ def test_a_clear_error_is_passed_on_and_no_verdict(bare):
     assert not (cache_folder() / "verdicts.json").exists()
 
 
-def test_another_file_is_tried_for_itself(digits_file, bare):
+def test_another_file_is_tried_separately(digits_file, bare):
     probe.require_sound(bare, "auto", 1)
     probe.require_sound(bare._replace(data=bare.data + b" "), "auto", 1)
     probe.require_sound(bare, "litert", 1)
@@ -86,7 +86,7 @@ def test_a_bundle_and_the_fake_need_none(digits_file):
     "poison",
     [None, True, {}, {"sound": "yes"}, {"sound": 1}, {"sound": False}, {"sound": False, "reason": 5}],
 )
-def test_a_verdict_that_is_none_is_found_anew(digits_file, poison):
+def test_an_invalid_verdict_is_found_again(digits_file, poison):
     edgecnn.load(digits_file).close()
     path = cache_folder() / "verdicts.json"
     path.write_text(json.dumps(dict.fromkeys(verdicts(), poison)))

@@ -128,7 +128,7 @@ def test_a_number_that_was_never_measured_is_measured_again(model, cores, poison
     found = best_threads(model, "scaling")
     assert not found.remembered
     assert found.count == 2
-    assert best_threads(model, "scaling").remembered, "and remembered anew"
+    assert best_threads(model, "scaling").remembered, "and remembered again"
 
 
 def test_no_more_threads_than_an_engine_takes(model, cores):

@@ -22,7 +22,7 @@ IMAGES = np.random.default_rng(7).integers(0, 256, (30, 50, 50, 3), np.uint8)
 
 @pytest.fixture
 def plain(shared, labels):
-    """A model of others without labels and metadata inside."""
+    """A third-party model without labels and metadata inside."""
     path = shared / "models/mlperf_tiny/pretrainedResnet_quant.tflite"
     return open_model(path, given=Given(labels))
 
@@ -165,7 +165,7 @@ def test_float_edges_come_off(dtype, tmp_path, labels):
             assert np.allclose(edges.probabilities(image), bare.probabilities(image), atol=1e-6)
 
 
-def test_int8_of_what_was_exported_as_uint8_is_what_it_was(tmp_path):
+def test_int8_after_an_export_as_uint8_is_as_before(tmp_path):
     path = tmp_path / "u.tflite"
     path.write_bytes(to_integers(open_model("cifar10"), "uint8"))
     back = to_integers(open_model(path), "int8")

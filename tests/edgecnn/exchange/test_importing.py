@@ -73,7 +73,7 @@ def test_what_is_there_stays(models, digits_file):
     assert (models / "mine" / "bundle.json").read_bytes() == before
 
 
-def test_nothing_stays_of_what_can_not_be_a_bundle(models, shared, tmp_path, labels):
+def test_a_failed_import_leaves_nothing(models, shared, tmp_path, labels):
     broken = tmp_path / "broken.tflite"
     broken.write_bytes(shipped("digits")[:50_000])
     for path, given, kind in (

@@ -78,7 +78,7 @@ def test_a_pattern_gives_each_file_once(photo_folder):
 
 
 @pytest.mark.parametrize("name", ["@eaDir", ".AppleDouble", "__MACOSX", ".ipynb_checkpoints", "@EADIR"])
-def test_what_systems_put_beside_images_is_none(photo_folder, name):
+def test_what_systems_put_next_to_images_is_skipped(photo_folder, name):
     for place in (photo_folder, photo_folder / "pears"):
         shutil.copytree(photo_folder / "äpfel", place / name)
     for file in ("._pears-0.jpg", "Thumbs.db", ".DS_Store", "desktop.ini"):
@@ -112,7 +112,7 @@ def test_what_edgecnn_writes_is_no_class(photo_folder):
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", "no json", json.dumps({"format": 1, "name": "x"})])
-def test_somebody_elses_bundle_json_makes_no_folder_ours(photo_folder, content):
+def test_another_programs_bundle_json_makes_no_folder_ours(photo_folder, content):
     (photo_folder / "pears" / "bundle.json").write_text(content)
     assert open_source(photo_folder).labels == ("pears", "äpfel")
 

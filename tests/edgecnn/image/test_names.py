@@ -115,6 +115,6 @@ def test_an_image_ending_on_heic_is_named_when_it_is_read(tmp_path):
         read_image(path)
 
 
-def test_only_the_very_names_of_what_systems_write_are_junk():
+def test_only_the_exact_names_of_system_files_are_junk():
     assert all(map(is_junk, ("@eaDir", "Thumbs.db", "__MACOSX", ".DS_Store")))
     assert not any(map(is_junk, ("Thumbs", "thumbs", "eaDir")))

@@ -229,7 +229,7 @@ def test_nothing_is_allocated_while_frames_keep_their_shape(resize, color, fit, 
                 for frame in frames:
                     prepare(frame)
             peaks.append(tracemalloc.get_traced_memory()[1] - before)
-        # Of what is left only what our own lines made, for the same reason.
+        # Of the remaining memory only what edgecnn's own lines allocated, for the same reason.
         ours = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, "*/edgecnn/*.py")])
     finally:
         tracemalloc.stop()

@@ -46,7 +46,7 @@ def test_names_are_drawn_as_they_are(bare, capfd, text):
     assert drawable(text) == text
     image = drawn(text)
     assert image.any()
-    # Each character is its own: none is the sign for what is not there.
+    # Each character is drawn differently: none is the sign for a missing one.
     assert len({text_drawing._probe("sans", c).tobytes() for c in set(text)}) == len(set(text))
     assert not np.array_equal(image, drawn("?" * len(text)))
     assert capfd.readouterr().err == ""
@@ -106,7 +106,7 @@ def test_what_reaches_beyond_the_image_is_cut_off():
     assert image.any()
 
 
-def test_a_name_is_drawn_once_whatever_number_stands_beside_it(monkeypatch):
+def test_a_name_is_drawn_once_whatever_number_follows_it(monkeypatch):
     text_drawing._mask.cache_clear()
     for number in range(20):
         drawn(f"кошка  {number}.0%")
@@ -146,7 +146,7 @@ def test_figures_say_nothing_raw_and_show_no_boxes(monkeypatch, capfd):
 def test_a_figure_uses_a_font_of_the_system(monkeypatch):
     from matplotlib import font_manager, rcParams
 
-    serif = font_manager.findfont("STIXGeneral")  # stands for one that Matplotlib does not take by itself
+    serif = font_manager.findfont("STIXGeneral")  # stands for one that Matplotlib does not choose on its own
     has = font_manager.get_font(serif).get_charmap()
     lacks = font_manager.get_font(font_manager.findfont("DejaVu Sans")).get_charmap()
     char = chr(min(code for code in set(has) - set(lacks) if code > 0x2000 and chr(code).isprintable()))

@@ -133,7 +133,7 @@ def test_avif_that_lies_on_its_side_is_turned(orientation):
     expected = np.asarray(ImageOps.exif_transpose(tagged(Image.fromarray(color), exif)))[..., ::-1]
     clear = np.dstack([color, np.full((48, 64), 255, np.uint8)])
     for mode, pixels in (("RGB", color), ("RGBA", clear)):
-        # Pillow takes the orientation out of what it is given.
+        # Pillow removes the orientation from the given EXIF.
         image = decode_image(saved(pixels, mode, "avif", exif=exif.tobytes(), quality=95), mode)
         assert image.shape == expected.shape, mode
         assert np.abs(image.astype(int) - expected).mean() < 6, mode
@@ -173,7 +173,7 @@ def test_a_grey_tiff_with_alpha_is_refused_in_one_line():
 
 
 def test_every_way_gives_the_same_pixels(tmp_path, run_cli):
-    """`classify` of a file, of stdin's bytes, a data set, a folder as a camera, and an array in Python."""
+    """`classify` of a file, of stdin's bytes, a dataset, a folder as a camera, and an array in Python."""
     from edgecnn.camera import open_camera
 
     for label in "01":

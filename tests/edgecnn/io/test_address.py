@@ -35,11 +35,11 @@ MASKED = {
     "u:p@host/snapshot.jpg: no such file": "***@host/snapshot.jpg: no such file",
     "no model 'u:p@host'": "no model '***@host'",
     "no argument (http://host/x?a=1&key=zz).": "no argument (http://host/x?a=1&key=***).",
-    "http://u:p@host/?key=1: nobody answers; a@b": "http://***@host/?key=***: nobody answers; a@b",
+    "http://u:p@host/?key=1: no server answers; a@b": "http://***@host/?key=***: no server answers; a@b",
 }
 KEPT = [
     "http://host:80/video@2x.mp4", "file:///data/a@b.mp4", "http://[::1]:80/a?size=640,480", "a@b: token=1",
-    "http://host: nobody; a@b", "no address: http://", "/dev/video0", "rtsp://***@host/?token=***: gone",
+    "http://host: closed; a@b", "no address: http://", "/dev/video0", "rtsp://***@host/?token=***: gone",
 ]  # fmt: skip
 
 

@@ -21,7 +21,7 @@ def test_what_is_kept_is_found_again_and_last_said_counts(folder):
     assert Cache("table").get("c") is None
     assert Cache("other").get("a") is None
     assert [p.name for p in folder.iterdir()] == ["table.json"], "nothing temporary is left"
-    assert (folder / "table.json").stat().st_mode & 0o777 == 0o600, "it is nobody else's business"
+    assert (folder / "table.json").stat().st_mode & 0o777 == 0o600, "no other user may read it"
 
 
 def test_the_oldest_are_forgotten(monkeypatch):
@@ -33,7 +33,7 @@ def test_the_oldest_are_forgotten(monkeypatch):
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", '{"a": 5}', "[" * 100_000, "\udcff"])
-def test_a_damaged_file_knows_nothing_and_is_written_anew(folder, content):
+def test_a_damaged_file_has_no_entries_and_is_written_again(folder, content):
     folder.mkdir()
     (folder / "table.json").write_bytes(content.encode("utf-8", "surrogateescape"))
     assert Cache("table").get("a") is None

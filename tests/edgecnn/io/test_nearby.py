@@ -23,7 +23,7 @@ def here(tmp_path, monkeypatch):
         ("./shots/cats/one.jpgg", "./shots/cats/one.jpg"),
     ],
 )
-def test_the_first_wrong_part_is_mended(here, typed, meant):
+def test_the_first_wrong_part_is_fixed(here, typed, meant):
     assert did_you_mean(typed) == f"; did you mean {meant!r}?"
     assert did_you_mean(here / typed) == f"; did you mean {os.path.normpath(here / meant)!r}?"
 

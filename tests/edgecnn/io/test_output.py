@@ -58,7 +58,7 @@ def test_the_longest_name_can_be_written(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_pipe_is_written_to_where_somebody_reads(tmp_path):
+def test_a_pipe_with_a_reader_is_written_to(tmp_path):
     path = tmp_path / "pipe"
     os.mkfifo(path)
     with pytest.raises(OutputError, match="no process reads from it"):

@@ -1,4 +1,4 @@
-"""Texts of others never command a terminal."""
+"""Untrusted texts never command a terminal."""
 
 import io
 

@@ -50,7 +50,7 @@ def test_a_name_that_no_file_can_have(tmp_path, name):
 
 
 @pytest.mark.slow
-def test_a_large_data_sets_last_image_is_remembered_too(tmp_path):
+def test_a_large_datasets_last_image_is_remembered_too(tmp_path):
     for i in range(12_000):
         (tmp_path / str(i)).touch()
         open_regular(tmp_path / str(i)).close()

@@ -181,7 +181,7 @@ def test_a_truth_that_is_no_label_of_the_model_does_not_count(digits_file, tmp_p
 
 
 class Paused(Keep):
-    """Asks for a pause after three results, and to go on after so many polls."""
+    """Asks for a pause after three results, and to resume after so many polls."""
 
     polls = 0
 
@@ -218,7 +218,7 @@ def test_an_image_is_saved_as_it_was_framed(quick, tmp_path, capsys):
     assert f"saved {path}" in capsys.readouterr().err
 
 
-def test_an_image_that_cannot_be_saved_is_said_and_the_loop_goes_on(quick, tmp_path, capsys):
+def test_an_image_that_cannot_be_saved_is_reported_and_the_loop_keeps_running(quick, tmp_path, capsys):
     with SyntheticCamera("synthetic:fps=0") as camera:
         sink = Keep(after={1: [Save()]})
         summary = run(quick, camera, [sink], frames=3, save_to=str(tmp_path / "nowhere"))
@@ -251,7 +251,7 @@ def test_variants_are_switched_and_measured_apart():
     assert summary.frames == 10
 
 
-def test_a_variant_that_cannot_be_opened_is_said_and_the_loop_goes_on(quick, capsys):
+def test_a_variant_that_cannot_be_opened_is_reported_and_the_loop_keeps_running(quick, capsys):
     def load(name):
         raise EngineError("there is no such engine today")
 
@@ -350,7 +350,7 @@ def test_frames_that_are_answered_with_nan_are_said_once_and_counted(tmp_path, c
     assert capsys.readouterr().err.count("digits float32 answered NaN or infinity") == 1
 
 
-def test_after_nan_the_other_variant_goes_on(tmp_path, capsys):
+def test_after_nan_the_other_variant_keeps_running(tmp_path, capsys):
     folder = nan_bundle(tmp_path)
 
     def load(name):

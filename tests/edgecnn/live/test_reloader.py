@@ -54,7 +54,7 @@ class Running:
     def until_said(self, text):
         until(lambda: text in self.said, f"{text!r} on stderr: {self.said!r}")
 
-    def goes_on(self):
+    def keeps_running(self):
         before = self.frames()
         until(lambda: self.frames() > before + 5, "more results")
 
@@ -83,28 +83,28 @@ def live(tmp_path):
             running.end()
 
 
-def test_the_old_one_goes_on_until_it_is_asked(folder, live):
+def test_the_old_one_keeps_running_until_a_signal(folder, live):
     running = live(folder)
     replace(folder)
-    running.goes_on()
+    running.keeps_running()
     assert running.said == ""
     running.process.send_signal(signal.SIGUSR1)
     digest = hashlib.sha256((folder / "int8.tflite").read_bytes()).hexdigest()
     running.until_said(f"the model was replaced: mnist-classic int8, SHA-256 {digest[:12]}")
-    running.goes_on()
+    running.keeps_running()
     running.end()
     assert running.process.returncode == 0
     assert running.said.count("\n") == 1
 
 
 @pytest.mark.slow
-def test_watching_takes_it_by_itself_and_only_when_it_changed(folder, live):
+def test_watching_replaces_it_only_when_it_changed(folder, live):
     running = live(folder, "--watch")
     time.sleep(2.5)
     assert running.said == ""
     replace(folder)
     running.until_said("the model was replaced: mnist-classic int8")
-    running.goes_on()
+    running.keeps_running()
     running.end()
     assert running.process.returncode == 0
 
@@ -140,7 +140,7 @@ def test_one_that_does_not_verify_is_said_and_left(folder, live, harm, reason):
     running.process.send_signal(signal.SIGUSR1)
     running.until_said("the old model stays in use, since the new one can't be loaded: ")
     assert reason in running.said
-    running.goes_on()
+    running.keeps_running()
     running.end()
     assert running.process.returncode == 0
 
@@ -158,7 +158,7 @@ def test_a_file_that_is_written_over_in_place(digits_file, live):
         file.truncate(len(other))
     running.until_said("the model was replaced: bare int8")
     assert running.said.count("can't be taken") <= 1
-    running.goes_on()
+    running.keeps_running()
     running.end()
     assert running.process.returncode == 0
 
@@ -218,7 +218,7 @@ def test_after_a_bad_bundle_a_good_one_is_taken(folder, live, harm):
     folder.rename(folder.with_name("bad"))
     good.rename(folder)
     running.until_said("the model was replaced: digits int8")
-    running.goes_on()
+    running.keeps_running()
     running.end()
     assert running.process.returncode == 0
     assert "Traceback" not in running.said

@@ -117,7 +117,7 @@ MADE = {
 
 
 @pytest.mark.parametrize(("make", "name", "variant"), MADE.values(), ids=MADE)
-def test_of_models_of_others_and_their_imports(make, name, variant, tmp_path, monkeypatch):
+def test_of_third_party_models_and_their_imports(make, name, variant, tmp_path, monkeypatch):
     monkeypatch.setenv("EDGECNN_MODELS", str(tmp_path / "models"))
     path, labels = tmp_path / "m.tflite", tmp_path / "labels.txt"
     path.write_bytes(make(shipped(name, variant)))

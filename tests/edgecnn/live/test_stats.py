@@ -19,7 +19,7 @@ def follow(truths: str, answers: str) -> Following:
         ("aaabccc", "aaaaacc", (2, 2, 1, 1, 5, 5)),  # b was gone before it was named
         ("aaabb", "aaaaa", (1, 1, 0, 0, 3, 3)),  # b may still be named
     ],
-    ids=["at once", "late", "unsteady", "missed", "cut off"],
+    ids=["immediately", "late", "unsteady", "missed", "cut off"],
 )
 def test_it_tells_late_from_wrong(truths, answers, expected):
     f = follow(truths, answers)

@@ -56,7 +56,7 @@ def test_the_clock_of_a_desktop_is_that_of_its_quickest_core(machine):
     assert read_condition(root).clock_mhz == 3400.25
 
 
-def test_what_is_not_there_is_none(machine):
+def test_what_is_missing_is_none(machine):
     found = read_condition(machine(proc__stat="nothing"), "/nowhere/vcgencmd")
     assert (found.busy_s, found.clock_mhz, found.temperature_c, found.throttled) == (None, None, None, None)
 

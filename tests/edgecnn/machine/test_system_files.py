@@ -3,7 +3,7 @@ import pytest
 from edgecnn.machine.system_files import read_system_file, read_temperature
 
 
-def test_what_is_not_there_is_none(tmp_path):
+def test_what_is_missing_is_none(tmp_path):
     assert read_system_file("/nowhere/at/all") is None
     (tmp_path / "empty").write_text("\0\n")
     assert read_system_file(tmp_path / "empty") is None

@@ -19,7 +19,7 @@ def graph(sizes, steps, constants=()):
     [
         # A chain needs only two neighbours at a time.
         ([640, 640, 640, 640], [([0], [1]), ([1], [2]), ([2], [3])], (), 1280),
-        # A shortcut keeps its tensor alive beside the branch.
+        # A shortcut keeps its tensor alive next to the branch.
         ([640, 640, 640, 640], [([0], [1]), ([1], [2]), ([0, 2], [3])], (), 1920),
         # Weights lie in the file.
         ([640, 6400, 64], [([0, 1], [2])], (1,), 704),

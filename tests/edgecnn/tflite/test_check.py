@@ -33,7 +33,7 @@ def test_shipped_models_pass(path):
     assert read_tflite(path.read_bytes(), path.name).graph
 
 
-def test_models_of_others_pass(shared):
+def test_third_party_models_pass(shared):
     for path in [*shared.glob("models/coral/*.tflite"), *shared.glob("models/mlperf_tiny/*.tflite")]:
         assert read_tflite(path.read_bytes(), path.name).graph
     assert len(read_tflite((shared / "models/odd/ssd_head.tflite").read_bytes(), "ssd").outputs) == 4
@@ -154,7 +154,7 @@ WRONG = {
     "written twice": (written_twice, "expected one that nothing else gives"),
     "an opcode that is none": (
         lambda model, graph: setattr(graph.operators[0], "opcodeIndex", 77), "has the code 77, expected"),
-    "an output that nobody writes": (
+    "an output that nothing writes": (
         lambda model, graph: graph.operators.pop(), "expected one that an operator writes"),
     "no graph input": (lambda model, graph: setattr(graph, "inputs", np.array([99])), "has input 99"),
 }  # fmt: skip

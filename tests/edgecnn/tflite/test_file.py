@@ -115,7 +115,7 @@ def test_damaged_metadata_count_as_none():
     assert file.inputs == read_tflite(data, "x").inputs
 
 
-def test_real_models_of_others(shared):
+def test_real_third_party_models(shared):
     coral = shared / "models" / "coral"
     quantized = read_tflite((coral / "mobilenet_v2_1.0_224_quant.tflite").read_bytes(), "v2")
     assert quantized.macs == 300_775_552

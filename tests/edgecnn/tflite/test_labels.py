@@ -63,7 +63,7 @@ def test_numbers_sorted_as_strings_are_numbers_all_the_same():
         "[a, b, c]",
         "- a\n- b\n- 'c'\n",
         "2: c\n0: a\n1: b\n",
-        "# a data set\ntrain: images\nnc: 3\nnames:\n  2: c\n  0: a  # first\n  1: b\n",
+        "# a dataset\ntrain: images\nnc: 3\nnames:\n  2: c\n  0: a  # first\n  1: b\n",
         "nc: 3\nnames: ['a', 'b', 'c']\nval: x\n",
         "names: [\n  a, b,\n  c\n]\n",
         "names:\n- a\n- b\n- c\ntrain: x\n",

@@ -27,11 +27,11 @@ def post(data: bytes) -> int:
 
 
 live = Watched("--source", "synthetic:fps=5", "--show", "web", "--port", str(PORT))
-live.goes_on(10)
+live.keeps_running(10)
 statuses = {}
 for path in sorted(Path("bombs").iterdir()):
     statuses[path.name] = post(path.read_bytes())
-    live.goes_on(2)
+    live.keeps_running(2)
     print(path.name, statuses[path.name], live.peak_bytes() >> 20, "MB", flush=True)
 peak = live.peak_bytes()
 code = live.end()

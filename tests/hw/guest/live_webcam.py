@@ -39,7 +39,7 @@ for _ in range(200):
         break
     time.sleep(0.1)
 live = Watched("--stall", str(STALL_S))
-live.goes_on(40)
+live.keeps_running(40)
 
 happens("unplugged")
 webcam.unplug()
@@ -48,15 +48,15 @@ time.sleep(2)
 happens("plugged in again")
 webcam = plug((640, 480), (320, 240))
 shown.append(webcam.sent)
-live.goes_on()
+live.keeps_running()
 live.until(lambda: live.said("is back after") == 1, 5, "that it is back")
 
 happens("stalled")
 webcam.stalled = True
 live.until(lambda: live.said("it is reopened when it is back") == 2, 60, "that it stalls")
-happens("goes on")
+happens("resumed")
 webcam.stalled = False
-live.goes_on()
+live.keeps_running()
 live.until(lambda: live.said("is back after") == 2, 5, "that it is back")
 
 happens("torn")
@@ -64,14 +64,14 @@ webcam.torn = True
 time.sleep(3)
 happens("whole")
 webcam.torn = False
-live.goes_on()
+live.keeps_running()
 
 happens("another size")
 webcam.unplug()
 live.until(lambda: live.said("it is reopened when it is back") >= 3, 60, "that it is gone")
 webcam = plug((320, 240))
 shown.append(webcam.sent)
-live.goes_on()
+live.keeps_running()
 
 happens("told to end")
 code = live.end()

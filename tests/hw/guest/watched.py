@@ -36,7 +36,7 @@ class Watched:
         """Return how often it printed a text."""
         return _PRINTED.read_text().count(text)
 
-    def goes_on(self, count: int = 15) -> None:
+    def keeps_running(self, count: int = 15) -> None:
         """Wait for so many more results."""
         before = self._results()
         self.until(lambda: self._results() >= before + count, 90, f"{count} more results")

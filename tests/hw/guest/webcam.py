@@ -59,14 +59,14 @@ def _frame(kind: int, index: int, width: int, height: int) -> bytes:
 
 
 class Webcam:
-    """Plug it in, and it shows each image for a while, in turn; `sent` tells what was sent when.
+    """Plug it in, and it shows each image for a while, in turn; `sent` is what was sent when.
 
     Parameters
     ----------
     images
         JPEG files with their labels; those of the first size are sent as they are.
     sizes
-        Width and height of what it offers; images of other sizes are resized.
+        Widths and heights that it offers; images of other sizes are resized.
     hold
         Frames for which an image stays.
 

@@ -73,7 +73,7 @@ def test_geometry_keeps_the_digit_in_the_image():
     assert (after / before).min() > 0.3
 
 
-def test_a_shift_moves_by_at_most_its_share_and_rotation_about_the_middle():
+def test_a_shift_moves_by_at_most_its_fraction_and_rotation_is_about_the_middle():
     rng = np.random.default_rng(0)
     for matrix in homographies(50, (28, 28), rng, shift=0.1):
         assert np.allclose(matrix[:2, :2], np.eye(2))

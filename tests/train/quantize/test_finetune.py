@@ -10,7 +10,7 @@ from tests.train.conftest import small
 
 
 @pytest.mark.slow
-def test_a_run_that_was_stopped_goes_on_exactly(data, recipe, said, tmp_path, monkeypatch):
+def test_a_stopped_run_resumes_exactly(data, recipe, said, tmp_path, monkeypatch):
     """It is stopped while the ranges move, and gives the same file as a run that was not."""
     wanted = small(recipe, epochs=1)
     wanted = replace(wanted, quantize=replace(wanted.quantize, method="qat", qat_epochs=3))

@@ -28,7 +28,7 @@ def test_every_layer_is_matched_and_none_is_bad(workshop, name):
 
 
 @pytest.mark.slow
-def test_the_figures_are_those_of_the_files_run_by_themselves(workshop):
+def test_the_numbers_are_those_of_the_files_run_separately(workshop):
     images = workshop.test.images[:40]
     int8, float32 = workshop.int8("residual"), workshop.float32("residual")
     real, rounded = answers(float32, images), answers(int8, images)

@@ -8,7 +8,7 @@ from edgecnn_train.report import measure
 
 
 def test_robustness_looks_at_the_test_split_alone(data, recipe):
-    """A private run must not show training images, not even beside a subject."""
+    """A private run must not show training images, not even next to a subject."""
     test = data.test.take(np.arange(20))
     seen = []
 

@@ -95,7 +95,7 @@ def test_without_a_wrong_answer_there_is_no_sheet(sections, result):
     assert text.count("<img") == 3
 
 
-def test_it_lies_beside_the_bundle(tmp_path):
+def test_it_is_next_to_the_bundle(tmp_path):
     bundle = tmp_path / "my.model"
     assert page_path(bundle) == tmp_path / "my.model.report.html"
     assert write_page(bundle, "é") == page_path(bundle)
@@ -103,15 +103,15 @@ def test_it_lies_beside_the_bundle(tmp_path):
     assert write_page(bundle, "its next one") == page_path(bundle)
 
 
-def test_a_page_of_somebody_is_never_replaced(tmp_path):
+def test_someone_elses_page_is_never_replaced(tmp_path):
     bundle = tmp_path / "my.model"
     for content in (b"mine", write_page(bundle, "ours").read_bytes() + b"my note", b""):
         page_path(bundle).write_bytes(content)
-        beside = write_page(bundle, "next")
-        assert beside.name.startswith("my.model-")
+        written = write_page(bundle, "next")
+        assert written.name.startswith("my.model-")
         assert page_path(bundle).read_bytes() == content
     page_path(bundle).unlink()
-    other = write_page(tmp_path / "other", "a copy of another's page is somebody's too")
+    other = write_page(tmp_path / "other", "a copy of another's page is not ours either")
     page_path(bundle).symlink_to(other)
     write_page(bundle, "next")
     assert page_path(bundle).is_symlink()

@@ -26,7 +26,7 @@ def corrupt(name, image, strength, identity="image"):
 
 @pytest.fixture(scope="module")
 def photos():
-    """48 colour images of 32×32: parts of what the synthetic camera sees."""
+    """48 colour images of 32×32: parts of frames of the synthetic camera."""
     rng = np.random.default_rng(8)
     with SyntheticCamera("synthetic:seed=3,fps=0,hold=1") as camera:
         frames = [camera.draw(i)[0] for i in range(12)]
@@ -149,7 +149,7 @@ def test_shot_noise_has_the_variance_of_its_photons(strength, photons, level):
 
 
 @pytest.mark.parametrize(("strength", "share"), [(1, 0.01), (5, 0.07)])
-def test_impulse_noise_blackens_and_whitens_its_share(strength, share):
+def test_impulse_noise_blackens_and_whitens_a_share_of_the_pixels(strength, share):
     noisy = corrupt("impulse_noise", np.full((200, 200, 3), 128, np.uint8), strength)
     assert np.mean(noisy == 0) == pytest.approx(share / 2, rel=0.1)
     assert np.mean(noisy == 255) == pytest.approx(share / 2, rel=0.1)
@@ -238,7 +238,7 @@ def test_low_light_halves_the_light_of_each_stop():
 
 
 @pytest.mark.parametrize(("strength", "share"), [(1, 0.05), (3, 0.2), (5, 0.4)])
-def test_occlusion_hides_its_share(strength, share):
+def test_occlusion_hides_a_share_of_the_image(strength, share):
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (64, 64, 3)).astype(np.uint8)
     hidden = np.any(corrupt("occlusion", image, strength) != image, axis=2)

@@ -22,7 +22,7 @@ def scene(name, image, strength, other=None, identity=0):
 
 
 def box(image, low=100):
-    """Left, top, width and height of what is bright."""
+    """Left, top, width and height of the bright part."""
     return cv2.boundingRect((image > low).astype(np.uint8))
 
 
@@ -60,7 +60,7 @@ def test_a_subject_before_no_plain_background_is_pasted_whole():
 
 
 @pytest.mark.parametrize(("strength", "share"), list(zip(STRENGTHS, SECOND_OBJECT, strict=True)))
-def test_a_second_object_stands_beside_and_is_smaller(strength, share):
+def test_a_second_object_is_next_to_the_subject_and_smaller(strength, share):
     sides = set()
     for identity in range(8):
         both = scene("second_object", square(level=250), strength, square(level=150), identity)
@@ -76,7 +76,7 @@ def test_a_second_object_stands_beside_and_is_smaller(strength, share):
     assert sides == {True, False}
 
 
-def test_a_grey_second_object_may_stand_beside_a_coloured_subject():
+def test_a_grey_second_object_may_be_next_to_a_coloured_subject():
     assert scene("second_object", np.zeros((40, 40, 3), np.uint8), 3, square(40)).shape == (40, 40, 3)
     assert scene("second_object", square(40), 3, np.zeros((30, 50, 3), np.uint8)).shape == (40, 40)
 

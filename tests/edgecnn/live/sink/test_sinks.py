@@ -45,7 +45,7 @@ def test_jsonl_is_classifys_object_and_three_more(tmp_path, stats):
     path = tmp_path / "out.jsonl"
     with JsonlSink(str(path)) as sink:
         sink.show(result(4), stats)
-        assert json.loads(path.read_text()), "each line is whole at once"
+        assert json.loads(path.read_text()), "each line is whole immediately"
         sink.show(result(5, truth=None), stats)
     first, second = map(json.loads, path.read_text().splitlines())
     assert datetime.fromisoformat(first.pop("time")).tzinfo is not None
@@ -226,7 +226,7 @@ def test_in_a_terminal_it_stays_within_eighty_columns(stats):
         assert expected in text
 
 
-def test_a_pause_is_shown_at_once(stats, monkeypatch):
+def test_a_pause_is_shown_immediately(stats, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")  # a dumb one gets plain lines
     out = io.StringIO()
     with TerminalSink(Console(file=out, width=100, force_terminal=True, legacy_windows=False)) as sink:
@@ -269,7 +269,7 @@ def test_a_guide_box_shows_what_the_model_sees(stats):
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (100, 399, 80, 279)
 
 
-def test_the_steady_answer_is_shown_and_the_frames_own_beside_it(stats):
+def test_the_steady_answer_is_shown_and_the_frames_own_next_to_it(stats):
     averaged = [Prediction("größe", 1, 0.6), Prediction("7", 7, 0.4)]
     late = replace(result(), steady=Steady("größe", averaged))
     assert (late.label, late.shown, late.ranking) == ("7", "größe", averaged)
@@ -364,7 +364,7 @@ def test_a_file_whose_folder_is_deleted_is_told_at_the_end(tmp_path, stats, capf
     assert len((folder / "all.jsonl").read_text().splitlines()) == 1
 
 
-def test_a_file_that_was_renamed_goes_on_under_its_new_name(tmp_path, stats):
+def test_a_renamed_file_is_continued_under_its_new_name(tmp_path, stats):
     path = tmp_path / "all.jsonl"
     sink = JsonlSink(str(path))
     sink.show(result(), stats)
@@ -388,7 +388,7 @@ def test_a_pipe_may_get_its_reader_a_moment_later(tmp_path, stats):
     assert len(got[0].splitlines()) == 1
 
 
-def test_a_pipe_that_nobody_reads_is_refused(tmp_path, monkeypatch):
+def test_a_pipe_without_a_reader_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("edgecnn.live.sink.lines.READER_S", 0.2)
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OutputError, match="no process reads from this pipe"):

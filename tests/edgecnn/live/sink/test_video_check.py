@@ -50,7 +50,7 @@ def test_what_can_be_read_of_half_a_video(tmp_path, suffix, least):
 
 
 @pytest.mark.parametrize("data", [b"", b"no video at all"])
-def test_nothing_can_be_read_of_what_is_no_video(tmp_path, data, capfd):
+def test_nothing_can_be_read_from_what_is_no_video(tmp_path, data, capfd):
     path = tmp_path / "a.mkv"
     path.write_bytes(data)
     assert count_readable(path, 60) == 0

@@ -108,7 +108,7 @@ def test_a_person_watches_presses_keys_and_quits(live, screen, tmp_path):
     screen.press("space")
     until(lambda: not moves(screen), "it pauses")
     screen.press("space")
-    until(lambda: moves(screen), "it goes on")
+    until(lambda: moves(screen), "it continues")
     screen.press("f")
     until(lambda: size(screen) == "800x600", "the full screen")
     screen.press("f")

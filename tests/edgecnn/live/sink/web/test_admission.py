@@ -17,7 +17,7 @@ async def settle() -> None:
 
 
 def upload(client: str, length: int, chunks: asyncio.Queue | None = None) -> Request:
-    """A request whose body comes from a queue, or at once."""
+    """A request whose body comes from a queue, or in one chunk."""
 
     async def receive():
         body = b"x" * length if chunks is None else await chunks.get()

@@ -3,7 +3,7 @@
 from edgecnn.live.sink.web.bucket import Bucket, Buckets
 
 
-def test_so_many_at_once_and_more_as_time_passes(clock):
+def test_a_burst_and_more_as_time_passes(clock):
     held = Bucket(most=2, per_s=4)
     for _ in range(3):
         held.take()

@@ -107,7 +107,7 @@ def test_the_answer_reaches_whom_sends_first_and_reads_then(served):
         assert status(answer(sock)) == 413
 
 
-def test_a_body_that_nobody_asks_for_waits_outside(served):
+def test_a_body_that_is_not_asked_for_waits_outside(served):
     """Of the third upload of one client nothing is read, beyond what the system takes in advance."""
     socks = [socket.create_connection(("127.0.0.1", served.port), timeout=0.5) for _ in range(3)]
     try:
@@ -122,8 +122,8 @@ def test_a_body_that_nobody_asks_for_waits_outside(served):
             sock.close()
 
 
-def test_whom_a_body_is_awaited_from_is_told_to_go_on(served):
-    """As curl does it; where it is refused, the body never comes."""
+def test_a_client_that_expects_100_continue_gets_it(served):
+    """As curl expects it; where it is refused, the body never comes."""
     head = b"POST /pause HTTP/1.1\r\n" + OURS + b"Expect: 100-continue\r\n"
     with client(served) as sock:
         sock.sendall(head + b"Content-Length: 3\r\n\r\n")
@@ -136,7 +136,7 @@ def test_whom_a_body_is_awaited_from_is_told_to_go_on(served):
 
 
 def test_several_requests_on_one_connection(served):
-    """One after the other, and all at once."""
+    """One after the other, and all in one write."""
     with client(served) as sock:
         for _ in range(3):
             sock.sendall(b"GET /healthz HTTP/1.1\r\n" + OURS + b"\r\n")
@@ -205,7 +205,7 @@ def test_a_slow_body_is_ended(served, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_crowd_does_not_keep_anybody_out(served):
+def test_a_crowd_keeps_no_client_out(served):
     """Three hundred that say nothing: the oldest ones go, and each newcomer is answered."""
     idle = []
     try:

@@ -49,7 +49,7 @@ def test_a_person_is_asked_for_it_in_a_form(locked):
     assert locked.ask("/token", "POST", "token=" + "x" * 10_000)[0] == 413
 
 
-def test_the_form_has_the_pages_style_and_who_gets_it_is_a_stranger_still(locked):
+def test_the_form_has_the_pages_style_and_its_client_stays_unverified(locked):
     with locked.connection() as connection:
         connection.request("GET", "/style.css")
         answer = connection.getresponse()

@@ -122,7 +122,7 @@ def test_pausing_is_shown(page, served):
     page.execute_script("document.getElementById('pause').click()")
     until(lambda: text(page, "notice") == "paused", "it says so")
     page.execute_script("document.getElementById('pause').click()")
-    until(lambda: text(page, "notice") == "", "it goes on")
+    until(lambda: text(page, "notice") == "", "it continues")
 
 
 def test_a_photo_is_classified(page, served, tmp_path):
@@ -205,7 +205,7 @@ def test_a_lost_connection_is_said_and_the_old_label_is_dim(page, served, monkey
     page.get(served.url)
     until(lambda: text(page, "label") != "…", "a label")
     served.sink.close()
-    until(lambda: "no connection" in text(page, "notice"), "that nobody is there")
+    until(lambda: "no connection" in text(page, "notice"), "that the server is gone")
     assert is_stale(page)
 
 
@@ -214,7 +214,7 @@ def test_it_comes_back_when_the_server_does(page):
         page.get(first.url)
         until(lambda: pixels(page), "an image")
         port = first.port
-    until(lambda: text(page, "notice"), "that nobody is there")
+    until(lambda: text(page, "notice"), "that the server is gone")
     with serve(Listen(port=port), source="synthetic:fps=60,seed=9"):
         until(lambda: text(page, "notice") == "", "that it is back")
         before = pixels(page)

@@ -62,21 +62,21 @@ def test_the_only_one_of_its_client_may_go_too():
     assert pool.count("b") == 0
 
 
-def test_strangers_never_push_out_whom_we_know():
+def test_unverified_clients_never_push_out_verified_ones():
     connections = ConnectionPools()
     known = [PooledConnection("us", 1, 0.0) for _ in range(VERIFIED // 2)]
     for connection in known:
         connections.unverified.add(connection)
         connections.admit(connection)
-    strangers = [PooledConnection(f"{i % 3}", 1, float(i)) for i in range(5 * UNVERIFIED)]
-    for connection in strangers:
+    unverified = [PooledConnection(f"{i % 3}", 1, float(i)) for i in range(5 * UNVERIFIED)]
+    for connection in unverified:
         connections.unverified.add(connection)
     assert not any(v.ended for v in known)
-    assert sum(not v.ended for v in strangers) == UNVERIFIED
-    assert not strangers[-1].ended
+    assert sum(not v.ended for v in unverified) == UNVERIFIED
+    assert not unverified[-1].ended
 
 
-def test_whom_was_refused_is_a_stranger_again():
+def test_a_demoted_client_is_unverified_again():
     connections = ConnectionPools()
     refused = PooledConnection("a", 0, 9.0)
     connections.unverified.add(refused)
@@ -95,7 +95,7 @@ def test_whom_was_refused_is_a_stranger_again():
      ("::ffff:127.0.0.1", THIS_MACHINE), ("192.168.1.7", "192.168.1.7"),
      ("::ffff:192.168.1.7", "192.168.1.7"),
      ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"), ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
-     ("fe80::1%eth0", "fe80::/64"), ("somebody", "somebody")],
+     ("fe80::1%eth0", "fe80::/64"), ("no-address", "no-address")],
 )  # fmt: skip
 def test_what_is_one_client(address, client):
     assert client_of(address) == client

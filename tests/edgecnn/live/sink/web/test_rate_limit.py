@@ -1,4 +1,4 @@
-"""Who shows no token is answered at a bounded rate, and who shows it at once."""
+"""A client without the token is answered at a bounded rate, one with the token immediately."""
 
 import re
 import socket
@@ -82,7 +82,7 @@ def test_a_newcomer_does_not_overtake(later, limited):
     assert gone[-1] is late
 
 
-def test_who_leaves_takes_nobodys_turn(later, limited):
+def test_a_client_that_leaves_takes_no_turn(later, limited):
     gone = []
     for _ in range(BURST):
         limited.allows(Held(), b"")
@@ -140,7 +140,7 @@ def test_what_is_not_the_token_is_not_taken_for_it(head):
 
 
 def test_a_token_that_is_not_looked_at_is_not_seen_either():
-    """Else the time of an answer would tell who guessed too often that he is right now."""
+    """Otherwise the time of an answer would show a client that guessed too often that it is right now."""
     looks = guard()
     head = f"GET / HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode()
     for client in ("a", THIS_MACHINE):
@@ -162,7 +162,7 @@ def locked(tmp_path):
 
 @pytest.fixture
 def never_refilled(monkeypatch):
-    """However slow the machine is, nobody's turn comes."""
+    """However slow the machine is, no client's turn comes."""
     monkeypatch.setattr(bucket.Bucket, "left", lambda self: self._left)
 
 

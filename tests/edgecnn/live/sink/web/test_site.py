@@ -50,7 +50,7 @@ def test_the_image_moves(served):
     assert not np.array_equal(found[0], found[-1])
 
 
-def test_nobody_who_looks_costs_no_encoding(served):
+def test_without_viewers_nothing_is_encoded(served):
     while not served.sink._site.status:
         time.sleep(0.05)
     time.sleep(0.3)
@@ -194,7 +194,7 @@ def test_no_other_file_is_served(served, path):
 
 
 def test_stuck_viewers_never_slow_the_loop(served):
-    """Twenty viewers who read nothing, and one who does: the images go on, each encoded once."""
+    """Twenty viewers who read nothing, and one who does: the images keep coming, each encoded once."""
     stuck = []
     for _ in range(20):
         sock = socket.create_connection(("127.0.0.1", served.port))
@@ -208,7 +208,7 @@ def test_stuck_viewers_never_slow_the_loop(served):
     with served.connection() as connection:
         assert len(images(connection, 20)) == 20
         assert served.sink._images.readers == 21
-    # Twenty-five a second at most, whoever looks.
+    # Twenty-five a second at most, however many viewers there are.
     assert len(encoded) <= 25 * (time.monotonic() - start) + 2
     for sock in stuck:
         sock.close()
@@ -257,7 +257,7 @@ def test_a_large_image_is_shown_smaller():
     assert shown.shape == (720, LONGEST, 3)
 
 
-def test_it_ends_while_somebody_looks():
+def test_it_ends_while_a_viewer_is_connected():
     with serve() as served:
         ended = threading.Event()
 
@@ -278,7 +278,7 @@ def test_it_ends_while_somebody_looks():
     assert served.summary[0].frames > 0
 
 
-def test_an_answer_that_nobody_waits_for_does_not_end_the_loop(served, monkeypatch):
+def test_an_answer_that_no_client_waits_for_does_not_end_the_loop(served, monkeypatch):
     monkeypatch.setattr(site, "PATIENCE_S", 0.0)
     while not served.sink._site.status:
         time.sleep(0.05)
@@ -287,7 +287,7 @@ def test_an_answer_that_nobody_waits_for_does_not_end_the_loop(served, monkeypat
     assert served.ask("/classify", "POST", data)[0] in (408, 503)
     monkeypatch.undo()
     assert json.loads(served.ask("/variant", "POST", "int8")[2]) == {"variant": "int8"}
-    assert not served.summary, "the loop goes on"
+    assert not served.summary, "the loop keeps running"
 
 
 def test_a_plain_classifier_offers_no_other_variant():
@@ -299,7 +299,7 @@ def test_a_plain_classifier_offers_no_other_variant():
 
 
 def test_the_loop_outlives_the_page():
-    """Where the web thread fails, the loop goes on without viewers."""
+    """Where the web thread fails, the loop keeps running without viewers."""
     with serve() as served:
         served.sink._server.should_exit = True
         served.sink._thread.join()
