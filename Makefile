@@ -40,7 +40,7 @@ test-legacy: build/legacy/.done  ## the engine tflite-runtime, in an environment
 lint: $(VENV)/.dev  ## style, words, layers and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/codespell edgecnn train docs benchmarks examples README.md CONTRIBUTING.md
+	$(BIN)/codespell edgecnn train tests docs benchmarks examples README.md CONTRIBUTING.md
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 

@@ -1,19 +1,20 @@
 """One word for each thing: phrases that the sources and documents use other words for.
 
-Single words are in .codespell/words.txt, which `make lint` checks.
+Single words are in .codespell/words.txt, which `make lint` checks; here they are checked in names of tests.
 """
 
 import io
 import re
 import tokenize
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 # The texts that are checked.
-CHECKED = ["benchmarks", "edgecnn", "train/edgecnn_train"]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+CHECKED = ["benchmarks", "docs", "edgecnn", "examples", "tests", "train/edgecnn_train"]
+PAGES = [ROOT / "README.md", ROOT / "examples/README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # What is not written, and what is written instead.
 PHRASES = {
     r"(hold|holds|held|holding) (\S+ ){0,3}against": "compare with",
@@ -33,11 +34,18 @@ PHRASES = {
     r"once more": "again",
     r"(turn|turns|turned|send|sends|sent) away": "refuse",
     r"at once": "immediately, in one step, at the same time",
-    r"beside one another": "side by side",
+    r"beside one another": "side by side",  # codespell:ignore beside
     r"tells? (how|what|whether|where|who)": "reports, shows",
-    r"nobody else": "no other process",
+    r"nobody else": "no other process",  # codespell:ignore nobody
 }
-PATTERN = re.compile(rf"\b(?:{'|'.join(f'(?:{phrase})' for phrase in PHRASES)})\b", re.IGNORECASE)
+WORDS = [line.partition("->")[0] for line in (ROOT / ".codespell/words.txt").read_text("utf-8").splitlines()]
+
+
+def any_of(expressions: Iterable[str]) -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{'|'.join(f'(?:{one})' for one in expressions)})\b", re.IGNORECASE)
+
+
+PATTERN, IN_NAMES = any_of(PHRASES), any_of([*PHRASES, *WORDS])
 
 
 def found_in(text: str) -> str | None:
@@ -68,10 +76,21 @@ def test_texts_have_no_unwanted_phrases(folder):
     found = [
         f"{path.relative_to(ROOT)}:{number}: {phrase!r}"
         for path in sorted((ROOT / folder).rglob("*.py"))
+        if path != Path(__file__)
         for number, text in texts(path)
         if (phrase := found_in(text))
     ]
     assert not found, f"{found}; write instead: {PHRASES}"
+
+
+def test_names_of_tests_have_no_unwanted_words():
+    found = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        for name in re.findall(r"def (test_\w+)", path.read_text("utf-8"))
+        if IN_NAMES.search(name.replace("_", " "))
+    ]
+    assert not found, f"{found}; write instead: {PHRASES}, and .codespell/words.txt"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -26,7 +26,7 @@ def test_shipped_bundles_are_listed(run_cli, arguments, monkeypatch):
 def test_a_card_is_shown(run_cli):
     ran = run_cli("models", "show", "mnist-classic")
     assert ran.code == 0
-    assert "top-1 on 10,000 test pictures" in ran.out
+    assert "top-1 on 10,000 test pictures" in ran.out  # codespell:ignore pictures
 
 
 def test_shipped_bundles_verify(run_cli):
@@ -113,14 +113,14 @@ def test_a_bad_bundle_is_named_by_verify_and_harms_no_other_command(run_cli, mod
     run_cli("models", "show", "wrong").fails("variants.int8.sha256 is null, expected 64 hexadecimal digits")
 
 
-def test_a_folder_of_models_that_can_not_be_read_is_said(run_cli, tmp_path, monkeypatch, as_nobody):
+def test_an_unreadable_folder_of_models_is_reported(run_cli, tmp_path, monkeypatch, as_unprivileged):
     folder = tmp_path / "models"
     for name in ("mine", "other"):
         shutil.copytree(bundle.find("digits"), folder / name)
     monkeypatch.setenv("EDGECNN_MODELS", str(folder))
     for closed, reason, others in ((folder / "mine", "mine/bundle.json", 1), (folder, str(folder), 0)):
         closed.chmod(0)
-        with as_nobody():
+        with as_unprivileged():
             ran = run_cli("models", "list")
         closed.chmod(0o755)
         assert ran.code == 0
@@ -129,8 +129,8 @@ def test_a_folder_of_models_that_can_not_be_read_is_said(run_cli, tmp_path, monk
 
 
 @pytest.fixture
-def as_nobody(tmp_path):
-    """Be somebody who may not do everything, as root may."""
+def as_unprivileged(tmp_path):
+    """Run as a user without root's permissions."""
 
     @contextlib.contextmanager
     def change():
