@@ -38,7 +38,7 @@ def draw(path: Path, classes: list[str], images: int, held: int, seed: int, sett
     from types import SimpleNamespace
 
     from edgecnn.dataset import open_source
-    from edgecnn_train.data import PreparedImages, divide, read_pictures
+    from edgecnn_train.data import PreparedImages, divide, read_images
     from edgecnn_train.recipe_file import read_recipe
 
     recipe = read_recipe("photos", [f"train.seed={seed}", *settings])
@@ -51,7 +51,7 @@ def draw(path: Path, classes: list[str], images: int, held: int, seed: int, sett
         chosen = rng.permutation(len(own))[: images + held]
         items += [_plain(own[k], new, "held" if n >= images else "") for n, k in enumerate(chosen)]
     few = SimpleNamespace(labels=tuple(classes), items=items, read=source.read)
-    prepared = read_pictures(few, recipe, lambda _: None)  # type: ignore[arg-type]
+    prepared = read_images(few, recipe, lambda _: None)  # type: ignore[arg-type]
     apart = np.array([i.group == "held" for i in prepared.whole.items])
     own = prepared.whole.take(np.flatnonzero(~apart))
     own_few = SimpleNamespace(labels=few.labels, items=list(own.items), read=few.read)
