@@ -12,7 +12,9 @@ import cv2
 
 from edgecnn.camera.ffmpeg_memory import limit_blocks
 from edgecnn.errors import CameraError
+from edgecnn.io.address import mask_secrets
 from edgecnn.io.regular import open_regular
+from edgecnn.io.unicode_form import is_utf8
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,8 +48,20 @@ def check_size(width: float, height: float, source: str) -> None:
         )
 
 
+def require_utf8(path: str) -> None:
+    """Raise CameraError for a path or URL at which OpenCV would crash."""
+    if not is_utf8(path):
+        raise CameraError(
+            f"{mask_secrets(path)} can't be opened: OpenCV takes names in UTF-8 only: rename it (convmv can)"
+        )
+
+
 def open_stream(url: str, stall_s: float) -> Any:
-    """Return a `cv2.VideoCapture` of a URL, opened or not; blocks at most five seconds."""
+    """Return a `cv2.VideoCapture` of a URL, opened or not; blocks at most five seconds.
+
+    Raises CameraError if the URL is not UTF-8.
+    """
+    require_utf8(url)
     _prepare()
     limits = [
         cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _NETWORK_TIMEOUT_MS,
@@ -59,13 +73,14 @@ def open_stream(url: str, stall_s: float) -> Any:
 def open_video(source: str) -> Any:
     """Return a `cv2.VideoCapture` of a regular file, by path or `file://` URL, opened or not.
 
-    Raises CameraError if it is not a regular file.
+    Raises CameraError if it is not a regular file, or its path is not UTF-8.
     """
     path = Path(source.removeprefix("file://")).absolute()
     try:
         open_regular(path).close()
     except OSError as error:
         raise CameraError(f"{source} can't be read: {error.strerror}; expected a video file") from error
+    require_utf8(str(path))
     _prepare()
     with _restricted():
         # An absolute path: in a relative one, FFmpeg takes the part before a colon for a protocol.

@@ -14,7 +14,7 @@ import cv2
 
 from edgecnn.camera import Camera, Mode
 from edgecnn.camera.devices import driver_stamp, is_device
-from edgecnn.camera.ffmpeg import check_size, is_network, open_stream, open_video
+from edgecnn.camera.ffmpeg import check_size, is_network, open_stream, open_video, require_utf8
 from edgecnn.camera.ffmpeg_memory import read_frame
 from edgecnn.errors import CameraError, ImageError
 from edgecnn.frame import Frame
@@ -217,8 +217,11 @@ def _open_device(source: str, stall_s: float) -> Any:
     # Read once, at the first wait for a camera in a process; without it a stall blocks for 10 s.
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(max(1, round(stall_s))))
     backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
+    if source.isdecimal():
+        return cv2.VideoCapture(int(source), backend)
     # Links such as /dev/v4l/by-id/… are followed each time: their target changes when a camera is plugged in.
-    return cv2.VideoCapture(int(source) if source.isdecimal() else os.path.realpath(source), backend)
+    require_utf8(path := os.path.realpath(source))
+    return cv2.VideoCapture(path, backend)
 
 
 def _why_not(source: str) -> str:

@@ -15,6 +15,7 @@ import cv2
 from edgecnn.errors import OutputError
 from edgecnn.io.moving import move_new
 from edgecnn.io.quiet import quiet_stderr, say
+from edgecnn.io.unicode_form import is_utf8
 from edgecnn.live.sink import Sink
 from edgecnn.live.sink.video_check import VideoFileWatch, count_readable
 from edgecnn.live.sink.window import annotate
@@ -60,6 +61,8 @@ class VideoSink(Sink):
             self._path = Path(datetime.now().astimezone().strftime(path))
         except ValueError as error:  # a byte that is not UTF-8, or a % without a meaning
             raise OutputError(f"{path} can't be the name of a recording: {error}") from error
+        if not is_utf8(str(self._path.absolute())):
+            raise OutputError(f"{path} can't be recorded: the name of its folder is not UTF-8")
         self._live, self._fps, self._overlay = live, fps or FPS, overlay
         suffix = self._path.suffix.lower()
         if suffix not in CODECS:

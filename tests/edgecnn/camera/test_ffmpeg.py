@@ -110,3 +110,13 @@ def test_frames_of_more_pixels_than_any_camera_has_are_refused(tmp_path, clip, m
     monkeypatch.setattr("edgecnn.camera.ffmpeg.MOST_MEGAPIXELS", 0.001)
     with pytest.raises(CameraError, match="frames of 64×48"):
         OpenCvCamera(str(clip))
+
+
+def test_a_name_that_is_not_utf8_is_refused(tmp_path, clip):
+    """OpenCV would crash at it, in a folder's name too."""
+    folder = tmp_path / "caf\udce9"
+    folder.mkdir()
+    path = clip.rename(folder / "clip.avi")
+    for source in (str(path), f"file://{path}", "rtsp://127.0.0.1:1/\udce9", "/dev/video\udce9"):
+        with pytest.raises(CameraError, match="UTF-8 only: rename it"):
+            OpenCvCamera(source)

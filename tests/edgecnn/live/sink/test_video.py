@@ -193,3 +193,11 @@ def test_a_name_that_no_recording_can_have(tmp_path):
     for name in ("\udcff.mkv", "x" * 300 + ".mkv"):
         with pytest.raises(OutputError, match="can't be"):
             VideoSink(str(tmp_path / name), live=False)
+
+
+def test_a_folder_whose_name_is_not_utf8(tmp_path, monkeypatch):
+    (folder := tmp_path / "caf\udce9").mkdir()
+    monkeypatch.chdir(folder)
+    with pytest.raises(OutputError, match="the name of its folder is not UTF-8"):
+        VideoSink("a.mkv", live=False)
+    assert not list(folder.iterdir())
