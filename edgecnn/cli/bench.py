@@ -55,10 +55,6 @@ def bench(
 
     if data is None and (selection.split or selection.limit):
         raise OptionError("--split and --limit select from the images of --data D: add it")
-    named = {"--source": measured.source, "--data": data, "--compare": measured.compare}
-    for option, value in named.items():
-        if value == "":
-            raise OptionError(f"{option} is empty: say which, or leave it out")
     check_outputs(output.files)
     asked = Asked(
         model=model.model,

@@ -24,8 +24,6 @@ def check_outputs(outputs: dict[str, str | None]) -> None:
         raise OptionError(f"{' and '.join(alone)} can't all go to stdout: give all but one a file")
     named: dict[Path, str] = {}
     for option, target in outputs.items():
-        if target == "":
-            raise OptionError(f"{option} is empty: name a file, or - for stdout")
         if target:
             check_target(target)
             if (other := named.setdefault(Path(target).resolve(), option)) != option:

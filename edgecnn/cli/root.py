@@ -11,6 +11,7 @@ from typer._click.exceptions import UsageError
 
 from edgecnn.cli.command import CliGroup, make_app
 from edgecnn.defaults import VERSION
+from edgecnn.errors import OptionError
 from edgecnn.io.printable import echo
 
 # More than any number that an option takes is good for: in seconds it is 31 years.
@@ -55,7 +56,7 @@ class LazyGroup(CliGroup):
             return None
         command = typer.main.get_command(importlib.import_module(COMMANDS[cmd_name].module).app)
         command.name = cmd_name
-        _bound_numbers(command)
+        _check_values(command)
         return command
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -75,21 +76,24 @@ class LazyGroup(CliGroup):
             formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
 
 
-def _bound_numbers(command: Any) -> None:
-    """Make a command and those below it refuse numbers beyond `MOST_NUMBER`, and NaN.
+def _check_values(command: Any) -> None:
+    """Make a command and those below it refuse empty texts, numbers beyond `MOST_NUMBER`, and NaN.
 
-    Typer's ranges let NaN pass.
+    A shell makes an empty text of a variable that is unset; as a path it would be the current folder. Typer's
+    ranges let NaN pass.
     """
     for parameter in command.params:
-        parameter.callback = _bounded(parameter.callback)
+        parameter.callback = _checked(parameter.callback)
     for inner in getattr(command, "commands", {}).values():
-        _bound_numbers(inner)
+        _check_values(inner)
 
 
-def _bounded(then: Any) -> Any:
-    """Return a parameter's callback that first refuses NaN and numbers beyond `MOST_NUMBER`."""
+def _checked(then: Any) -> Any:
+    """Return a parameter's callback that first refuses what `_check_values` says."""
 
     def check(ctx: Any, parameter: Any, value: Any) -> Any:
+        if value == "":
+            raise OptionError(_empty(parameter, parameter.make_metavar(ctx)))
         if isinstance(value, int | float) and not abs(value) <= MOST_NUMBER:
             expected = f"expected at most {MOST_NUMBER:,}"
             raise typer.BadParameter(
@@ -98,6 +102,16 @@ def _bounded(then: Any) -> Any:
         return then(ctx, parameter, value) if then else value
 
     return check
+
+
+def _empty(parameter: Any, metavar: str) -> str:
+    """Return the message for an empty text."""
+    if parameter.param_type_name == "argument":
+        return f"{metavar} is empty: is a variable unset?"
+    name = max(parameter.opts, key=len)
+    if "- for stdout" in (parameter.help or ""):
+        return f"{name} is empty: name a file, or - for stdout"
+    return f"{name} is empty, expected {metavar.replace('|', ' or ')}: is a variable unset?"
 
 
 app = make_app(

@@ -167,3 +167,22 @@ def test_an_error_about_a_file_is_one_line(run_cli, monkeypatch):
 
     monkeypatch.setattr("edgecnn.doctor.examine", broken)
     run_cli("doctor").fails("/some/file: Permission denied")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (("live", "--record", ""), "--record"),
+        (("live", "--jsonl="), "--jsonl"),
+        (("classify", "x", "-m", ""), "--model"),
+        (("evaluate", "digits", "--data", ""), "--data"),
+        (("inspect", ""), "MODEL"),
+        (("models", "export", "digits", "--out", ""), "--out"),
+        (("train", "digits", "--data", ""), "--data"),
+        (("train", ""), "RECIPE|FOLDER"),
+        (("data", "check", ""), "FOLDER|NAME"),
+    ],
+)
+def test_an_empty_text_is_refused(run_cli, arguments, name):
+    """It comes of an unset variable, and as a path would be the current folder."""
+    run_cli(*arguments).fails(f"{name} is empty", code=2)
