@@ -76,5 +76,7 @@ def end_with_parent() -> None:
 
 
 def _wait_for_parent() -> None:
-    sys.stdin.buffer.read()
+    # Not by `sys.stdin`: a process that ends meanwhile could not lock it, and would abort.
+    while os.read(0, 1):
+        pass
     os.kill(os.getpid(), signal.SIGKILL)

@@ -82,3 +82,13 @@ def test_a_file_in_the_current_folder_is_not_imported_in_place_of_a_library(wait
         assert said(waiting).split()[0] == str(child.pid)
     finally:
         child.end()
+
+
+def test_a_child_that_ends_first_prints_nothing():
+    code = "import time; from edgecnn.machine.child_process import end_with_parent; end_with_parent()"
+    code += "; time.sleep(0.3)"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as child:
+        assert child.stderr.read() == b""
+        assert child.wait() == 0
