@@ -84,11 +84,19 @@ class PluginTable(dict[str, Row]):
 
 
 def load_factory(factory: Factory) -> Callable[..., Any]:
-    """Return what a row names as `module:name`, or is. Raises ImportError, also where the name is missing."""
+    """Return what a row names as `module:name`, or is.
+
+    Raises ImportError, also where the name is missing, or the module fails in any other way.
+    """
     if not isinstance(factory, str):
         return factory
     module, _, name = factory.partition(":")
-    found: Any = import_module(module)
+    try:
+        found: Any = import_module(module)
+    except ImportError:
+        raise
+    except Exception as error:
+        raise ImportError(f"{type(error).__name__}: {error}", name=module) from error
     try:
         for part in name.strip().split("."):
             found = getattr(found, part)

@@ -57,3 +57,13 @@ def test_factories_are_imported_when_they_are_loaded():
     for wrong in ("edgecnn_nowhere:X", "collections:Nothing"):
         with pytest.raises(ImportError):
             load_factory(wrong)
+
+
+@pytest.mark.parametrize(
+    ("code", "error"), [("1 / 0", "ZeroDivisionError: division by zero"), ("x = (", "SyntaxError: ")]
+)
+def test_a_module_that_fails_as_it_is_imported(tmp_path, monkeypatch, code, error):
+    (tmp_path / "edgecnn_broken.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ImportError, match=error):
+        load_factory("edgecnn_broken:X")
