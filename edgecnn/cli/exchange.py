@@ -100,6 +100,8 @@ def export_model(
 
     if c_array and io == "uint8":
         raise OptionError("--c-array is for TensorFlow Lite Micro, which takes no uint8: leave --io out")
+    if out == "-":
+        raise OptionError("--out is -, and a model is not written to stdout: name a file")
     opened = open_model(model, variant)
     target = Path(out or f"{opened.name}{'' if c_array else '.tflite'}")
     if c_array and target.suffix in (".c", ".h"):

@@ -55,6 +55,7 @@ def test_exports_that_can_not_be_are_one_line(run_cli, here):
         (["--io", "uint8", "--variant", "float32"], "only int8 becomes uint8", 1),
         (["--io", "uint8", "--c-array"], "which takes no uint8: leave --io out", 2),
         (["--out", "nowhere/x.tflite"], "no such folder", 1),
+        (["--out", "-"], "not written to stdout: name a file", 2),
         (["--variant", "int4"], "choose by --variant", 1),
     ):
         ran = run_cli("models", "export", "cifar10", *options)
