@@ -113,5 +113,7 @@ class RecordOptions:
             parse_sink(text)
         if self.jsonl == self.csv == "-":
             raise OptionError("--jsonl and --csv can't both go to stdout: give one of them a file")
-        if self.jsonl and self.csv and os.path.realpath(self.jsonl) == os.path.realpath(self.csv):
-            raise OptionError(f"--jsonl and --csv both name {self.jsonl}: give each a file of its own")
+        named: dict[str, str] = {}
+        for option, path in {"--jsonl": self.jsonl, "--csv": self.csv, "--record": self.record}.items():
+            if path and (other := named.setdefault(os.path.realpath(path), option)) != option:
+                raise OptionError(f"{other} and {option} both name {path}: give each a file of its own")

@@ -125,6 +125,14 @@ def test_json_lines_and_a_table_in_the_same_run(run_cli, tmp_path):
     run_cli(*source, "--jsonl", "-", "--csv", "-").fails("can't both go to stdout", code=2)
 
 
+@pytest.mark.parametrize("options", [("--jsonl", "--csv"), ("--jsonl", "--record"), ("--csv", "--record")])
+def test_two_outputs_are_never_one_file(run_cli, tmp_path, options):
+    one, other = options
+    ran = run_cli("live", "--source", "synthetic", one, tmp_path / "a.mkv", other, tmp_path / "." / "a.mkv")
+    ran.fails(f"{one} and {other} both name", code=2)
+    assert not list(tmp_path.iterdir())
+
+
 def test_sources_are_tried_in_order(run_cli):
     ran = run_cli("live", "--source", "97,synthetic:fps=0", "--frames", 3, "--show", "none")
     assert ran.code == 0
