@@ -3,6 +3,7 @@
 import atexit
 import gc
 import os
+import signal
 import sys
 from contextlib import suppress
 
@@ -17,15 +18,18 @@ def main() -> None:
     codes: list[int] = []
     # What is registered first is called last: all threads have ended then, and all others have cleaned up.
     atexit.register(_leave, codes)
-    from edgecnn.io.address import hide_arguments
-
-    hide_arguments()
-    from edgecnn.cli import main as run
-    from edgecnn.cli import tell_in_one_line
-
-    tell_in_one_line()
     try:
+        from edgecnn.io.address import hide_arguments
+
+        hide_arguments()
+        from edgecnn.cli import main as run
+        from edgecnn.cli import tell_in_one_line
+
+        tell_in_one_line()
         run()
+    except KeyboardInterrupt:  # as modules are imported; commands catch it themselves
+        codes.append(128 + signal.SIGINT)
+        raise SystemExit(codes[0]) from None
     except SystemExit as ended:
         if isinstance(ended.code, int):
             codes.append(ended.code)

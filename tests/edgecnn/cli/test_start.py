@@ -161,6 +161,15 @@ def test_an_unexpected_error_ends_as_python_does():
     assert "ZeroDivisionError" in done.stderr
 
 
+def test_ctrl_c_while_it_starts_ends_it_without_a_traceback(tmp_path):
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt")
+    script = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from edgecnn.__main__ import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 def test_an_error_about_a_file_is_one_line(run_cli, monkeypatch):
     def broken():
         raise PermissionError(13, "Permission denied", "/some/file")
