@@ -2,4 +2,4 @@
 
 from edgecnn.cli.start import main, tell_in_one_line
 
-__all__ = ["command", "main", "options", "takes", "tell_in_one_line"]
+__all__ = ["command", "main", "options", "outputs", "takes", "tell_in_one_line"]

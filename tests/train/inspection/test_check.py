@@ -376,3 +376,9 @@ def test_the_preview_reads_on_after_a_damaged_photo_and_stops_without_any(photos
     sections, _ = preview(open_source(photos), read_recipe("photos"), said.append, seed=1)
     assert len(sections[0].cells) >= 1
     assert any(line.startswith("skipped: ") for line in said)
+
+
+def test_two_results_are_never_one_file(run_cli, photos, tmp_path):
+    same = tmp_path / "same"
+    run_cli("data", "check", photos, "--json", same, "--out", same).fails("name the same file", code=2)
+    assert not same.exists()

@@ -9,6 +9,7 @@ import typer
 
 from edgecnn.cli.command import command, make_app
 from edgecnn.cli.options.data import LayoutOption
+from edgecnn.cli.outputs import check_outputs
 from edgecnn.errors import DataError, OptionError
 from edgecnn.io.json_text import to_json
 from edgecnn.io.printable import echo, open_console
@@ -89,6 +90,8 @@ def check_data(
     from edgecnn_train.inspection.text import report_lines
     from edgecnn_train.sheet import contact_sheet, write_png
 
+    files = {"--json": json, "--out": out, "--manifest": manifest}
+    check_outputs({option: None if file is None else str(file) for option, file in files.items()})
     recipe, path, images = _open(source, data, settings or [], layout)
     with Progress(console=open_console(), transient=True) as progress:
         progress.disable = not progress.console.is_terminal
