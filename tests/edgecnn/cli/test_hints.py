@@ -16,9 +16,9 @@ from tests.images import textured
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["clasify", "x.jpg"], "No such command 'clasify'. Did you mean 'classify'? `edgecnn --help` lists"),
-        (["models", "lst"], "Did you mean 'list'? `edgecnn models --help` lists"),
-        (["zzzzz"], "No such command 'zzzzz'; `edgecnn --help` lists"),
+        (["clasify", "x.jpg"], "No such command 'clasify'. Did you mean 'classify'? see `edgecnn --help`"),
+        (["models", "lst"], "Did you mean 'list'? see `edgecnn models --help`"),
+        (["zzzzz"], "No such command 'zzzzz'; see `edgecnn --help`"),
     ],
     ids=["mistyped", "mistyped below", "unlike any"],
 )
