@@ -100,7 +100,7 @@ def test_a_clock_that_is_set_back_changes_nothing(tmp_path):
         cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True,
         check=False, timeout=60,
     )  # fmt: skip
-    assert (ran.returncode, ran.stderr) == (0, "")
+    assert (ran.returncode, ran.stderr) == (0, "edgecnn: recorded a.mkv\n")
     kept = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
     assert len(kept) == 20
     assert kept[0]["time"] > kept[-1]["time"], "the clock was set back"

@@ -123,6 +123,8 @@ class VideoSink(Sink):
             self._failure = self._describe(reason)
             if cut_short:
                 say(self._failure)
+        elif self._written:
+            say(f"recorded {self._path}")
 
     def _finish(self) -> None:
         """Close the file, read it back and rename it; never replace another file. Raises OSError."""
@@ -144,7 +146,6 @@ class VideoSink(Sink):
             except FileExistsError as error:
                 raise FileExistsError(errno.EEXIST, f"{self._path} was made meanwhile") from error
             self._kept = self._path
-            say(f"recorded {self._path}")
         finally:
             if watch is not None:
                 watch.close()

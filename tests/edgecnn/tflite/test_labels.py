@@ -6,6 +6,7 @@ from contextlib import suppress
 import pytest
 
 from edgecnn.errors import LabelsError
+from edgecnn.tflite.label_formats import find_labels_in, read_structure
 from edgecnn.tflite.labels import MOST_BYTES, parse_labels, read_labels
 
 LETTERS = list("abcdefghij")
@@ -189,3 +190,32 @@ def test_every_second_line_with_its_own_number_is_a_mistake():
         parse_labels(text.encode(), "x")
     kept = ["series", "3 series", "5 series", "7 series", "9 series"]
     assert parse_labels("\n".join(kept).encode(), "x") == kept
+
+
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [
+        ([1, 2.5, True], ["1", "2.5", "True"]),
+        ({"0": {"name": "cat"}, "1": {"label": "dog"}}, ["cat", "dog"]),
+        ({"names": {"labels": {"0": "cat"}}}, ["cat"]),
+        ([["n01440764", "n01443537"]], ["n01443537"]),
+    ],
+)
+def test_labels_are_found_in_numbers_tables_and_pairs(value, names):
+    assert [entry.name for entry in find_labels_in(value)] == names
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"0": "cat", "1": " "}, {"0": "cat", "x": None}, [{"name": None}], [[1, 2]], [None], "cat", [], {},
+        {"labels": {"names": {"classes": {"labels": {"names": {"labels": {"names": {"labels": ["cat"]}}}}}}}},
+    ],
+)  # fmt: skip
+def test_what_names_no_classes_has_no_labels(value):
+    assert find_labels_in(value) is None
+
+
+@pytest.mark.parametrize("text", ["0: cat\n1:", "a: b\nc: d"])
+def test_yaml_without_numbers_or_names_is_no_list(text):
+    assert read_structure(text) is None
