@@ -142,14 +142,17 @@ def pytest_xdist_auto_num_workers():
 def pytest_xdist_make_scheduler(config, log):
     """Run a file's tests in one process, which makes its fixtures once, and all of the trainer's in one.
 
-    TensorFlow takes ten seconds to start and 500 MB. xdist 3.8 ignores `xdist_group` with pytest 9.2:
+    TensorFlow takes ten seconds to start and 500 MB; next to the slow tests that is little, and one process
+    would run most of them alone. xdist 3.8 ignores `xdist_group` with pytest 9.2:
     https://github.com/pytest-dev/pytest-xdist/issues/1386
     """
     from xdist.scheduler import LoadScopeScheduling
 
+    together = () if config.option.markexpr == "slow" else ("tests/train/",)
+
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid):
-            return "trainer" if nodeid.startswith("tests/train/") else nodeid.partition("::")[0]
+            return "trainer" if nodeid.startswith(together) else nodeid.partition("::")[0]
 
     return Scheduling(config, log)
 
