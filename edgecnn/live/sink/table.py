@@ -72,7 +72,6 @@ def parse_sink(text: str) -> tuple[str, str]:
     name, _, argument = text.partition(":")
     entry = SINKS.find(name)
     if entry is None:
-        SINKS.add_installed()
         added = ", ".join(key for key, row in SINKS.items() if row.option is None)
         choose = (
             f"choose {added}"
