@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import io
 import itertools
 import struct
@@ -74,16 +75,23 @@ class ZipSource:
 
     def read(self, item: Item, least: int | None = None) -> NDArray[np.uint8]:
         """Read and decode the member. Raises DataError or ImageError."""
+        data = self._content(item)
+        return decode_reduced(data, f"{self._path}:{item.id}", least, background=self.background)[0]
+
+    def digest(self, item: Item) -> bytes:
+        """Return the SHA-256 of the unpacked member. Raises DataError."""
+        return hashlib.sha256(self._content(item)).digest()
+
+    def _content(self, item: Item) -> bytes:
         info = self._members[item.id]
         if why := _why_not(info):
             raise DataError(f"{self._path}: {item.id} {why}")
         try:
-            data = self._unpack(info)
+            return self._unpack(info)
         except Exception as error:  # zipfile raises any exception for damaged bytes
             raise DataError(
                 f"{self._path}: {item.id} can't be unpacked: {str(error) or 'it is truncated'}; pack it again"
             ) from error
-        return decode_reduced(data, f"{self._path}:{item.id}", least, background=self.background)[0]
 
     def _unpack(self, info: zipfile.ZipInfo) -> bytes:
         """Return a member's bytes: zipfile finds them, but its decompressors have no limits."""

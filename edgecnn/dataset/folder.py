@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from edgecnn.dataset.items import Item, list_items
-from edgecnn.image.file import read_image
+from edgecnn.image.file import read_file, read_image
 from edgecnn.image.folder_walk import peek, walk
 
 if TYPE_CHECKING:
@@ -43,3 +44,7 @@ class FolderSource:
     def read(self, item: Item, least: int | None = None) -> NDArray[np.uint8]:
         """Read and decode the file."""
         return read_image(self._folder / item.id, least, background=self.background)
+
+    def digest(self, item: Item) -> bytes:
+        """Return the SHA-256 of the file."""
+        return hashlib.sha256(read_file(self._folder / item.id)).digest()

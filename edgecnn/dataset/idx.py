@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import math
 import os
 import zlib
@@ -70,6 +71,10 @@ class IdxSource:
         prefix, _, index = item.id.partition("/")
         image: NDArray[np.uint8] = self._images[prefix][int(index)]
         return image
+
+    def digest(self, item: Item) -> bytes:
+        """Return the SHA-256 of the pixels."""
+        return hashlib.sha256(self.read(item).tobytes()).digest()
 
 
 _Shape = tuple[int, ...]

@@ -67,6 +67,10 @@ class Source(Protocol):
         """
         ...
 
+    def digest(self, item: Item) -> bytes:
+        """Return the SHA-256 of an image as it is stored, without decoding it; raises as `read` does."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:

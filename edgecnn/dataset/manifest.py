@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import os
 import sys
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from edgecnn.dataset.items import MOST_ITEMS, Item, SplitName, check_classes
 from edgecnn.dataset.layout import split_of
 from edgecnn.errors import DataError
-from edgecnn.image.file import read_image
+from edgecnn.image.file import read_file, read_image
 from edgecnn.io.regular import open_regular
 from edgecnn.io.unicode_form import plain_name
 
@@ -52,6 +53,10 @@ class ManifestSource:
     def read(self, item: Item, least: int | None = None) -> NDArray[np.uint8]:
         """Read and decode the file."""
         return read_image(self._find(item.id), least, background=self.background)
+
+    def digest(self, item: Item) -> bytes:
+        """Return the SHA-256 of the file."""
+        return hashlib.sha256(read_file(self._find(item.id))).digest()
 
     def _find(self, name: str) -> str:
         """Return a file's path; where it is missing, that of the same name in the other Unicode form."""

@@ -1,4 +1,4 @@
-"""Builds the graph of a `.tflite` step by step: tensors, operators, then the file."""
+"""Builds the graph of a `.tflite` step by step: tensors, operators, the file; also onto another graph."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from edgecnn.tflite.writer import pack_model
+from edgecnn.tflite.cut import cut_graph
+from edgecnn.tflite.writer import pack_model, unpack_model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +29,9 @@ _CODES = {
     "ADD": (schema.BuiltinOperator.ADD, 1, 2),
     "MEAN": (schema.BuiltinOperator.MEAN, 1, 2),
     "SOFTMAX": (schema.BuiltinOperator.SOFTMAX, 1, 2),
+    "L2_NORMALIZATION": (schema.BuiltinOperator.L2_NORMALIZATION, 1, 2),
+    "RESHAPE": (schema.BuiltinOperator.RESHAPE, 1, 1),
+    "QUANTIZE": (schema.BuiltinOperator.QUANTIZE, 2, 2),
 }
 _ACTIVATIONS = {
     None: schema.ActivationFunctionType.NONE,
@@ -51,12 +55,41 @@ class GraphBuilder:
     """
 
     def __init__(self, *, int8: bool = False) -> None:
+        model = schema.ModelT()
+        model.version, model.operatorCodes = 3, []
+        model.buffers = [_buffer(None)]  # the first one is empty, and stands for no content
+        model.subgraphs = [schema.SubGraphT()]
+        model.subgraphs[0].tensors, model.subgraphs[0].operators = [], []
+        model.subgraphs[0].name = b"main"
         self._int8 = int8
-        self._graph = schema.SubGraphT()
-        self._graph.tensors, self._graph.operators = [], []
-        self._graph.name = b"main"
-        self._buffers: list[Any] = [_buffer(None)]  # the first one is empty, and stands for no content
-        self._codes: list[str] = []
+        self._model, self._graph = model, model.subgraphs[0]
+        self._codes: dict[str, int] = {}
+
+    @classmethod
+    def onto(cls, data: bytes, place: int, *, int8: bool = False) -> tuple[GraphBuilder, int]:
+        """Return a builder that continues the graph of a file from one of its tensors, and that tensor.
+
+        What does not lead to the tensor is left out.
+        """
+        builder = cls(int8=int8)
+        builder._model = cut_graph(unpack_model(data), [place])
+        builder._graph = builder._model.subgraphs[0]
+        return builder, int(builder._graph.outputs[0])
+
+    @property
+    def inputs(self) -> list[int]:
+        """The inputs of the graph that this one continues."""
+        return [int(k) for k in self._graph.inputs]
+
+    def dtype(self, tensor: int) -> str:
+        """Return the name of a tensor's type."""
+        number = self._graph.tensors[tensor].type
+        return next(name for name, known in _TYPES.items() if known == number)
+
+    def quantization(self, tensor: int) -> Quantization:
+        """Return a tensor's quantization."""
+        found = self._graph.tensors[tensor].quantization
+        return Quantization(np.array(found.scale, np.float32), np.array(found.zeroPoint, np.int64))
 
     def shape(self, tensor: int) -> tuple[int, ...]:
         """Return a tensor's shape."""
@@ -70,8 +103,9 @@ class GraphBuilder:
 
     def constant(self, name: str, values: NDArray[Any], quantization: Quantization | None = None) -> int:
         """Add a tensor that is stored in the file; int8, int32 or float32."""
-        self._buffers.append(_buffer(np.frombuffer(np.ascontiguousarray(values).tobytes(), np.uint8)))
-        return self._add(name, values.shape, values.dtype.name, len(self._buffers) - 1, quantization)
+        buffers = self._model.buffers
+        buffers.append(_buffer(np.frombuffer(np.ascontiguousarray(values).tobytes(), np.uint8)))
+        return self._add(name, values.shape, values.dtype.name, len(buffers) - 1, quantization)
 
     def operator(self, name: str, inputs: Sequence[int], output: int, options: Any = None) -> int:
         """Add an operator that writes one tensor, and return that tensor.
@@ -79,9 +113,11 @@ class GraphBuilder:
         `options` is one of the schema's `…OptionsT`.
         """
         if name not in self._codes:
-            self._codes.append(name)
+            # One of its own, also where the continued graph has one: its version may be lower.
+            self._codes[name] = len(self._model.operatorCodes)
+            self._model.operatorCodes.append(self._code(name))
         step = schema.OperatorT()
-        step.opcodeIndex = self._codes.index(name)
+        step.opcodeIndex = self._codes[name]
         step.inputs, step.outputs = np.array(inputs, np.int32), np.array([output], np.int32)
         if options is not None:
             step.builtinOptions = options
@@ -93,11 +129,8 @@ class GraphBuilder:
         """Return the file."""
         self._graph.inputs = np.array(inputs, np.int32)
         self._graph.outputs = np.array(outputs, np.int32)
-        model = schema.ModelT()
-        model.version, model.description = 3, description.encode()
-        model.subgraphs, model.buffers = [self._graph], self._buffers
-        model.operatorCodes = [self._code(name) for name in self._codes]
-        return pack_model(model)
+        self._model.description = description.encode()
+        return pack_model(self._model)
 
     def _code(self, name: str) -> Any:
         number, for_float, for_int8 = _CODES[name]
@@ -153,6 +186,18 @@ def softmax_options() -> Any:
     options = schema.SoftmaxOptionsT()
     options.beta = 1.0
     return options
+
+
+def reshape_options(shape: Sequence[int]) -> Any:
+    """Return the options of a change of shape."""
+    options = schema.ReshapeOptionsT()
+    options.newShape = list(shape)
+    return options
+
+
+def l2_options() -> Any:
+    """Return the options of dividing vectors by their length."""
+    return schema.L2NormOptionsT()
 
 
 def _buffer(data: NDArray[np.uint8] | None) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,11 @@ class GeneratedSource:
         """Read one image; generated ones have the model's size."""
         made = self._images.get(item.id)
         return self._source.read(item, least) if made is None else made
+
+    def digest(self, item: Item) -> bytes:
+        """Return the SHA-256 of an image as it is stored; of generated ones, that of the pixels."""
+        made = self._images.get(item.id)
+        return self._source.digest(item) if made is None else hashlib.sha256(made.tobytes()).digest()
 
 
 def background_of(recipe: Recipe, labels: Sequence[str]) -> int | None:

@@ -19,6 +19,9 @@ def test_robustness_looks_at_the_test_split_alone(data, recipe):
             seen.append(item.id)
             return data.source.read(item, least)
 
+        def digest(self, item):
+            return data.source.digest(item)
+
         @property
         def items(self):
             return data.source.items

@@ -59,6 +59,10 @@ class _TestSplit:
         """Read one image."""
         return self._source.read(item, least)
 
+    def digest(self, item: Item) -> bytes:
+        """Return the SHA-256 of an image as it is stored."""
+        return self._source.digest(item)
+
 
 def measure(bundle: Bundle, data: Dataset, recipe: Recipe, network: Any) -> Measured:
     """Open a bundle that is whole but for its report, and measure what is still missing."""

@@ -1,0 +1,64 @@
+"""Computes embeddings: the trunk, cut at its embedding, on an engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgecnn.bundle.bundle import Model
+from edgecnn.engine import may_crash, open_engine
+from edgecnn.image.preprocess import Preprocessor
+from edgecnn.io.closing import Closing
+from edgecnn.tflite.builder import GraphBuilder
+from edgecnn.tflite.file import read_tflite
+from edgecnn.tflite.quant import dequantize
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edgecnn.learn.trunk import Trunk
+
+
+class Embedder(Closing):
+    """Turns images into embeddings. A context manager; use it from one thread.
+
+    Attributes
+    ----------
+    values
+        How many values an embedding has.
+    dtype
+        The type of its raw values: int8, uint8 or float32.
+    least_side
+        How long an image's shorter side has to stay where a JPEG is decoded smaller, in pixels.
+    """
+
+    def __init__(self, trunk: Trunk, engine: str = "auto", threads: int = 1) -> None:
+        main = trunk.main
+        builder, place = GraphBuilder.onto(main.file.data, main.place)
+        data = builder.finish(builder.inputs, [place], f"{trunk.name}, cut at {main.embedding.name}")
+        file = read_tflite(data, trunk.name)
+        model = Model(trunk.name, trunk.variant, data, file, (), trunk.input, None)
+        if may_crash(engine):
+            from edgecnn.engine.probe import require_sound
+
+            require_sound(model, engine, threads)
+        self._engine = open_engine(engine, model, threads)
+        self._prepare = Preprocessor(trunk.input, file.inputs[0])
+        self._output = file.outputs[0]
+        self.values, self.dtype = self._output.size, self._output.dtype
+        self.least_side = 2 * max(trunk.input.width, trunk.input.height)
+
+    def __call__(self, image: NDArray[np.uint8]) -> NDArray[Any]:
+        """Return the raw embedding of an image, uint8 H×W×3 BGR or H×W gray: (values,), of `dtype`."""
+        return self._engine.invoke(self._prepare(image)).reshape(-1).copy()
+
+    def real(self, raw: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the real values of raw embeddings, float32 of the same shape."""
+        if self.dtype == "float32":
+            return np.asarray(raw, np.float32)
+        return dequantize(raw, self._output.scale, self._output.zero_point)
+
+    def close(self) -> None:
+        """Close the engine; may be called twice."""
+        self._engine.close()

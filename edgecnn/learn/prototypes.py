@@ -1,0 +1,78 @@
+"""Prototypes of the taught classes, and how near an embedding is to them: the nearness."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Matrix = NDArray[np.float32]
+
+# Prototypes of a class: at most so many, and each stands for at least two photos.
+_MOST, _PHOTOS_EACH = 10, 2
+_STEPS = 20
+
+
+def unit(embeddings: Matrix) -> Matrix:
+    """Return embeddings, (photos, values), divided by their lengths."""
+    lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
+    return np.asarray(embeddings / np.maximum(lengths, 1e-12), np.float32)
+
+
+def find_prototypes(embeddings: Matrix, labels: NDArray[np.int64], seed: int) -> Matrix:
+    """Return prototypes of each class, unit vectors (prototypes, values), by spherical k-means.
+
+    A prototype is a mean of photos, so that a model contains no photo's own embedding, unless a class has
+    fewer than four (I. Dhillon and D. Modha, Machine Learning 42, 2001).
+    """
+    directions = unit(embeddings)
+    found = [
+        _cluster(directions[labels == k], np.random.default_rng([seed, int(k)])) for k in np.unique(labels)
+    ]
+    return np.concatenate(found)
+
+
+def _cluster(directions: Matrix, rng: np.random.Generator) -> Matrix:
+    count = max(1, min(_MOST, len(directions) // _PHOTOS_EACH))
+    means = directions[_spread(directions, count, rng)]
+    for _ in range(_STEPS):
+        nearest = (directions @ means.T).argmax(axis=1)
+        sums = np.zeros_like(means)
+        np.add.at(sums, nearest, directions)
+        filled = np.bincount(nearest, minlength=count) > 0
+        moved = np.where(filled[:, None], unit(sums), means)
+        if np.allclose(moved, means, atol=1e-6):
+            break
+        means = moved
+    return means
+
+
+def _spread(directions: Matrix, count: int, rng: np.random.Generator) -> list[int]:
+    """Choose starting photos that lie far from one another (D. Arthur and S. Vassilvitskii, SODA 2007)."""
+    chosen = [int(rng.integers(len(directions)))]
+    away = 1 - directions @ directions[chosen[0]]
+    while len(chosen) < count:
+        weight = np.maximum(away, 0).astype(np.float64)
+        total = weight.sum()
+        place = int(rng.choice(len(directions), p=weight / total)) if total > 0 else len(chosen)
+        chosen.append(place)
+        away = np.minimum(away, 1 - directions @ directions[place])
+    return chosen
+
+
+def nearness(embeddings: Matrix, prototypes: Matrix) -> Matrix:
+    """Return the largest cosine of each embedding with a prototype, (photos,), from −1 to 1."""
+    return np.asarray((unit(embeddings) @ prototypes.T).max(axis=1), np.float32)
+
+
+def nearness_threshold(values: Matrix, rejected: float) -> float:
+    """Return the highest threshold that calls at most this share of `values` unknown, in steps of 1/128.
+
+    The nearness of an int8 model has these steps.
+    """
+    rising = np.sort(values)
+    highest = float(rising[int(rejected * len(rising) + 1e-9)])
+    return float(np.clip(np.floor(highest * 128) / 128, -1, 1))
