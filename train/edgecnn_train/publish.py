@@ -8,13 +8,12 @@ import os
 import tempfile
 from typing import TYPE_CHECKING
 
+from edgecnn.bundle.edgecnn_metadata import embed_metadata
 from edgecnn.bundle.output_folder import find_target, hold, require_replaceable
 from edgecnn.errors import OutputError
-from edgecnn.exchange.exporting import write_edgecnn_metadata
 from edgecnn.io.atomic import write_file
 from edgecnn.io.lock import lock, require_unlocked
 from edgecnn.io.regular import read_regular
-from edgecnn.tflite.writer import write_metadata
 from edgecnn_train import work
 
 if TYPE_CHECKING:
@@ -144,13 +143,11 @@ def with_metadata(
     content: bytes, variant: str, recipe: Recipe, labels: tuple[str, ...], image: InputSpec
 ) -> bytes:
     """Return a converted file with its title, licence, labels and normalization inside."""
-    return write_metadata(
+    return embed_metadata(
         content,
-        name=recipe.title or recipe.data.name or recipe.name,
+        image,
+        labels,
+        title=recipe.title or recipe.data.name or recipe.name,
         description=f"edgecnn recipe {recipe.name}, {variant}",
-        license_text=recipe.data.licence,
-        labels=labels,
-        color=image.color,
-        value_range=image.value_range,
-        own=write_edgecnn_metadata(image),
+        licence=recipe.data.licence,
     )
