@@ -17,6 +17,7 @@ from edgecnn.camera.handwriting import draw_digit
 from edgecnn.classify.golden import check
 from edgecnn.dataset import open_source
 from edgecnn.errors import GateError, OutputError
+from edgecnn.report.publication import is_own_page
 from edgecnn_train import describe, publish
 from edgecnn_train.pipeline import train
 from edgecnn_train.recipe import VerifySpec
@@ -53,7 +54,7 @@ def test_the_bundle_is_whole_and_nothing_else_is_left(made):
     ]
     assert sorted(p.name for p in folder.parent.iterdir()) == ["tiny", "tiny.report.html"]
     assert find_unowned(folder) is None
-    assert publish.is_own_page(folder.with_name("tiny.report.html"), "tiny")
+    assert is_own_page(folder.with_name("tiny.report.html"), "tiny")
     assert oct(folder.stat().st_mode & 0o777) == "0o755"
     for image in ("confusion.png", "reliability.png", "robustness.png", "training.png"):
         assert (folder / image).read_bytes().startswith(b"\x89PNG")

@@ -16,6 +16,7 @@ from edgecnn.classify.golden import record
 from edgecnn.classify.loader import load
 from edgecnn.evaluation.verified import gate, lost
 from edgecnn.machine.board import describe_board
+from edgecnn.report.publication import put_in_place
 from edgecnn_train import publish, report
 from edgecnn_train.describe import describe
 from edgecnn_train.progress import doing
@@ -127,7 +128,7 @@ def publish_network(
             page = report.write(folder, model, judged, measured, converted.layers)
         for line in (*report.headlines(model, result), *report.verdict(model, result)):
             say(line)
-        publish.put_in_place(draft, out, page, say)
+        put_in_place(draft, out, page, say)
     return read_bundle(out), Published(judged, measured)
 
 
