@@ -6,6 +6,7 @@ __all__ = [
     "classifier_file",
     "confidence",
     "convention",
+    "edgecnn_metadata",
     "input_spec",
     "manifest",
     "output_folder",

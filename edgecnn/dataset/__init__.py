@@ -31,6 +31,7 @@ __all__ = [
     "SplitName",
     "data_name",
     "find_data",
+    "folds",
     "foreign_files",
     "left_out",
     "locate",

@@ -9,19 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgecnn.bundle.confidence import Confidence
+from edgecnn.bundle.edgecnn_metadata import embed_metadata, write_edgecnn_metadata
 from edgecnn.bundle.manifest import Facts
 from edgecnn.errors import ModelError
-from edgecnn.io.json_text import to_json
 from edgecnn.tflite.file import read_tflite
 from edgecnn.tflite.names import DTYPES, EDGECNN_METADATA_NAME, OPERATORS
-from edgecnn.tflite.writer import pack_model, unpack_model, without_metadata, write_metadata
+from edgecnn.tflite.writer import pack_model, unpack_model, without_metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from edgecnn.bundle.bundle import Model
-    from edgecnn.bundle.input_spec import InputSpec
     from edgecnn.tflite.file import TfliteFile
 
 # The difference of uint8 and int8 for the same real value, and of their zero points.
@@ -222,33 +218,19 @@ def _wrap(graph: Any, main: Any) -> None:
 
 def _described(content: bytes, model: Model) -> bytes:
     facts, title = (model.bundle.facts, model.bundle.title) if model.bundle else (Facts(), model.name)
-    return write_metadata(
+    return embed_metadata(
         content,
-        name=title,
+        model.input,
+        model.labels,
+        title=title,
         description=f"{model.name}, {model.variant}",
-        license_text=facts.licence,
-        labels=model.labels,
-        color=model.input.color,
-        value_range=model.input.value_range,
-        channel_ranges=model.input.channel_ranges,
-        own=_edgecnn_metadata(model),
+        licence=facts.licence,
+        confidence=model.confidence,
     )
 
 
 def _edgecnn_metadata(model: Model) -> bytes:
     return write_edgecnn_metadata(model.input, model.confidence, model.labels)
-
-
-def write_edgecnn_metadata(
-    spec: InputSpec, confidence: Confidence | None = None, labels: Sequence[str] = ()
-) -> bytes:
-    """Return the entry that `edgecnn.bundle.edgecnn_metadata` reads."""
-    entry: dict[str, Any] = {key: getattr(spec, key) for key in ("fit", "resize", "color", "background")}
-    if confidence is not None and confidence != Confidence():
-        temperature, threshold, background = confidence
-        unknown = None if background is None else labels[background]
-        entry |= {"temperature": temperature, "threshold": threshold, "unknown": unknown}
-    return to_json(entry).encode()
 
 
 def _unsigned(main: Any, index: int) -> int:

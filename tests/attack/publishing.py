@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edgecnn.bundle.bundle import find
-from edgecnn_train.publish import page_path, write_page
+from edgecnn.report.publication import page_path, write_page
 from edgecnn_train.work import work_folder
 from tests.attack import writers
 

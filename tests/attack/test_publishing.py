@@ -20,7 +20,7 @@ from edgecnn.bundle.output_folder import hold
 from edgecnn.errors import EdgeCnnError, OutputError
 from edgecnn.io import moving
 from edgecnn.io.lock import lock_path
-from edgecnn_train.publish import page_path
+from edgecnn.report.publication import page_path
 from edgecnn_train.work import work_folder
 from tests.attack import killed, writers
 from tests.attack.forked import Commands, counts

@@ -11,6 +11,7 @@ from edgecnn.bundle.input_spec import Given, InputSpec
 from edgecnn.bundle.writer import write_models
 from edgecnn.coral.compiling import compile_bundle
 from edgecnn.exchange.importing import import_model
+from edgecnn.report.publication import put_in_place
 from edgecnn_train import publish
 from edgecnn_train.work import clear_work, work_folder, working
 from tests.models import compiled, shipped
@@ -34,7 +35,7 @@ def train(out: Path, mark: str = "new", during: Callable[[], object] = lambda: N
             (draft.folder / "CARD.md").write_text(f"# {mark}\n")
             (draft.folder / "training.png").write_bytes(b"\x89PNG")
             during()
-            publish.put_in_place(draft, out, f"<h1>{mark}</h1>", lambda _: None)
+            put_in_place(draft, out, f"<h1>{mark}</h1>", lambda _: None)
         clear_work(work)
 
 

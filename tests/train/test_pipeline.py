@@ -17,10 +17,10 @@ from edgecnn.camera.handwriting import draw_digit
 from edgecnn.classify.golden import check
 from edgecnn.dataset import open_source
 from edgecnn.errors import GateError, OutputError
+from edgecnn.report.publication import is_own_page
 from edgecnn_train import describe, publish
 from edgecnn_train.pipeline import train
 from edgecnn_train.recipe import VerifySpec
-from edgecnn_train.verify import Verified, gate
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_the_bundle_is_whole_and_nothing_else_is_left(made):
     ]
     assert sorted(p.name for p in folder.parent.iterdir()) == ["tiny", "tiny.report.html"]
     assert find_unowned(folder) is None
-    assert publish.is_own_page(folder.with_name("tiny.report.html"), "tiny")
+    assert is_own_page(folder.with_name("tiny.report.html"), "tiny")
     assert oct(folder.stat().st_mode & 0o777) == "0o755"
     for image in ("confusion.png", "reliability.png", "robustness.png", "training.png"):
         assert (folder / image).read_bytes().startswith(b"\x89PNG")
@@ -235,28 +235,6 @@ def test_the_same_seed_gives_the_same_files(made, idx_folder, tmp_path):
         assert again.variants[variant].sha256 == made[0].variants[variant].sha256
 
 
-def verified(float_top1: float, int8_top1: float, float_tensors: tuple[str, ...] = ()) -> Verified:
-    return Verified(1000, float_top1, int8_top1, 0.98, float_tensors, np.eye(2, dtype=np.int64), None)
-
-
-def test_the_gate_refuses_a_drop_of_more_than_a_point_unless_it_is_named():
-    gate(verified(0.99, 0.98))
-    gate(verified(0.98, 0.99))
-    with pytest.raises(GateError, match=r"1\.50 points below float .*--allow-drop 1\.50"):
-        gate(verified(0.99, 0.975))
-    gate(verified(0.99, 0.975), allowed_drop=1.5)
-    few = replace(verified(1.0, 0.975), pictures=40)
-    gate(few)  # one image
-    with pytest.raises(GateError, match="2 of 40 test images"):
-        gate(replace(few, int8_top1=0.95))
-    differing = replace(verified(1.0, 0.975), pictures=120, agreement=1 - 9 / 120)
-    gate(differing)  # three lost of nine that differ: they may as well have been won
-    with pytest.raises(GateError, match="7 of 120 test images"):
-        gate(replace(differing, int8_top1=1 - 7 / 120))
-    with pytest.raises(GateError, match="2 tensors are float, such as a"):
-        gate(verified(0.99, 0.99, ("a", "b")), allowed_drop=50)
-
-
 @pytest.mark.slow
 def test_a_refused_model_is_not_published_and_its_training_stays(idx_folder, recipe, tmp_path, said):
     quick = replace(recipe, train=replace(recipe.train, epochs=1))
@@ -360,19 +338,6 @@ def test_what_quantization_costs_is_in_the_bundle(made):
     table = (made[0].folder / "quantization.md").read_text()
     for layer in ("conv1", "conv2", "dense1", "probability"):
         assert f"| {layer}" in table
-
-
-def test_a_model_that_agrees_too_little_is_not_published():
-    result = Verified(100, 0.9, 0.9, 0.93, (), np.zeros((2, 2), np.int64), None)
-    with pytest.raises(GateError, match=r"the same answer for 93.00% of 100 test images, expected 95.00%"):
-        gate(result, agreement=0.95)
-    gate(result, agreement=0.93)
-    few = replace(result, pictures=14, agreement=12 / 14)
-    with pytest.raises(GateError, match=r"not published: 14 test images are few, .*`--epochs`.*85.71%"):
-        gate(few, agreement=0.95)
-    with pytest.raises(GateError, match=r"not published: the float network itself is hardly .*50.0% right"):
-        gate(replace(few, float_top1=0.5), agreement=0.95)
-    gate(replace(result, pictures=10, agreement=0.9), agreement=0.95)
 
 
 def test_the_trained_model_reads_digits_it_never_saw(made):

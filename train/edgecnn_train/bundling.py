@@ -14,14 +14,16 @@ from edgecnn.bundle.manifest.writing import with_accuracies, with_sections
 from edgecnn.bundle.writer import write_models
 from edgecnn.classify.golden import record
 from edgecnn.classify.loader import load
+from edgecnn.evaluation.verified import gate, lost
 from edgecnn.machine.board import describe_board
+from edgecnn.report.publication import put_in_place
 from edgecnn_train import publish, report
 from edgecnn_train.describe import describe
 from edgecnn_train.progress import doing
 from edgecnn_train.quantize import convert
 from edgecnn_train.record import TrainedModel, TrainedRecord
 from edgecnn_train.transfer import NETWORK
-from edgecnn_train.verify import gate, lost
+from edgecnn_train.verify import ADVICE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,7 +103,7 @@ def publish_network(
             golden = record(variants)
         result = judged.result
         _tell(run, judged)
-        gate(result, run.allowed_drop, recipe.verify.agreement)
+        gate(result, ADVICE, run.allowed_drop, recipe.verify.agreement)
         seconds = sum(e["seconds"] for e in fitted.history) + time.monotonic() - started
         described = describe(
             data, recipe, fitted, judged, converted, golden, folds,
@@ -126,7 +128,7 @@ def publish_network(
             page = report.write(folder, model, judged, measured, converted.layers)
         for line in (*report.headlines(model, result), *report.verdict(model, result)):
             say(line)
-        publish.put_in_place(draft, out, page, say)
+        put_in_place(draft, out, page, say)
     return read_bundle(out), Published(judged, measured)
 
 

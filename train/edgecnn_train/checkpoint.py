@@ -18,9 +18,9 @@ import keras
 import numpy as np
 
 from edgecnn.errors import OutputError
+from edgecnn.evaluation.interval import wilson
 from edgecnn.io.moving import flush_folder
 from edgecnn.io.regular import read_regular
-from edgecnn_train.interval import wilson
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,22 +10,24 @@ import numpy as np
 from edgecnn.bundle.confidence import Confidence
 from edgecnn.classify.classifier import Classifier
 from edgecnn.engine import open_engine
-from edgecnn_train.confidence import calibrate, probabilities, published
+from edgecnn.evaluation.confidence import probabilities
+from edgecnn.evaluation.verified import together
+from edgecnn_train.confidence import calibrate, published
 from edgecnn_train.offenders import worst_first, worst_offenders
-from edgecnn_train.verify import on_synthetic, together, verify
+from edgecnn_train.verify import on_synthetic, verify
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from edgecnn.evaluation.verified import Verified
     from edgecnn_train.confidence import Calibrated
     from edgecnn_train.fit import Fitted
     from edgecnn_train.negatives import Negatives
     from edgecnn_train.offenders import Offender
     from edgecnn_train.recipe import Recipe
     from edgecnn_train.splits import Dataset
-    from edgecnn_train.verify import Verified
 
 
 @dataclass(frozen=True, slots=True)

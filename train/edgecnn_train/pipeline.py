@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import keras
 
+from edgecnn.evaluation.verified import ALLOWED_DROP, gate, together
 from edgecnn_train import models, publish
 from edgecnn_train.accounting import refuse, spent
 from edgecnn_train.bundling import QUANTIZING, REPORTING, VERIFYING, Run, publish_network
@@ -18,7 +19,7 @@ from edgecnn_train.judge import judge, judge_by_folds, same_answers
 from edgecnn_train.models.classic import default_filters
 from edgecnn_train.negatives import load_negatives
 from edgecnn_train.plan import Plan, Step
-from edgecnn_train.verify import ALLOWED_DROP, gate, together
+from edgecnn_train.verify import ADVICE
 from edgecnn_train.work import clear_work, work_folder, working
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def _with_all(run: Run, whole: Dataset, folds: Folds, first: Published, negative
         say(f"int8 and float32 give the same answer for {agreement:.2%} of all images")
         right = together([fold.result for fold in judged]).float_top1
         converted = replace(first.judged.result, pictures=len(whole.train), float_top1=right, int8_top1=right)
-        gate(replace(converted, agreement=agreement), run.allowed_drop, recipe.verify.agreement)
+        gate(replace(converted, agreement=agreement), ADVICE, run.allowed_drop, recipe.verify.agreement)
         return judge_by_folds(judged, whole, recipe, negatives, variants, fitted)
 
     return publish_network(run, whole, fitted, by_folds, found, first.measured)[0]

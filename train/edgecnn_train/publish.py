@@ -1,156 +1,52 @@
-"""Where a trained bundle and its page may be written, and how they are put there."""
+"""Where a training writes its bundle, and the metadata of its models."""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import os
-import tempfile
 from typing import TYPE_CHECKING
 
-from edgecnn.bundle.output_folder import find_target, hold, require_replaceable
-from edgecnn.errors import OutputError
-from edgecnn.exchange.exporting import write_edgecnn_metadata
-from edgecnn.io.atomic import write_file
-from edgecnn.io.lock import lock, require_unlocked
-from edgecnn.io.regular import read_regular
-from edgecnn.tflite.writer import write_metadata
+from edgecnn.bundle.edgecnn_metadata import embed_metadata
+from edgecnn.report import publication
 from edgecnn_train import work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from edgecnn.bundle.input_spec import InputSpec
-    from edgecnn.bundle.output_folder import Draft, Target
+    from edgecnn.bundle.output_folder import Target
     from edgecnn_train.recipe import Recipe
 
 CALIBRATION = "calibration.txt"
 # The folder, in that of the checkpoints, of the network that learns from all images.
 ALL = "all"
 HINT = "name another folder with --out"
-# Ends a page; the digest of the bundle's name and of all before follows.
-_STAMP = b"\n<!-- written by edgecnn train, "
-_MOST_PAGE = 256 << 20
-
-
-def page_path(bundle: Path) -> Path:
-    """Return the path of a bundle's page: next to its folder, because the page has images of the dataset."""
-    return bundle.with_name(f"{bundle.name}.report.html")
 
 
 def check_target(folder: Path) -> None:
     """Raise OutputError where a bundle can't be written to `folder`: now, not after hours of training.
 
-    So where it holds anything that edgecnn did not write, or its checkpoints' folder or its page would, or
-    another process writes it.
+    So where it, its page or its checkpoints' folder holds anything that edgecnn did not write, or another
+    process writes it.
     """
-    real = find_target(folder, HINT)
-    require_unlocked(real, HINT)
-    require_replaceable(real, HINT)
+    publication.check_target(folder, HINT)
     work.check_work(work.work_folder(folder), HINT)
-    if reason := unowned_page(folder):
-        raise OutputError(f"{reason}: move it away, or {HINT}")
-    try:
-        for parent in {real.parent, folder.parent}:
-            parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=parent):
-                pass
-    except OSError as error:
-        raise OutputError(f"nothing can be written to {folder.parent}: {error.strerror}; {HINT}") from error
 
 
-@contextlib.contextmanager
-def claim(folder: Path) -> Iterator[Target]:
-    """Lock a bundle's folder for a training: `output_folder.hold`. Raises as `check_target`."""
+def claim(folder: Path) -> AbstractContextManager[Target]:
+    """Lock a bundle's folder for a training. Raises as `check_target`."""
     check_target(folder)
-    real = find_target(folder, HINT)
-    with contextlib.ExitStack() as stack:
-        # Checkpoints and page are next to a link, the bundle where it leads.
-        if real != folder.parent.resolve() / folder.name:
-            stack.enter_context(lock(folder, HINT))
-        held = stack.enter_context(hold(real, HINT))
-        held.require_replaceable()
-        yield held
-
-
-def put_in_place(draft: Draft, out: Path, page: str, say: Callable[[str], None]) -> None:
-    """Put the bundle and its page in place.
-
-    If another program has taken the place meanwhile, both go next to it, and OutputError says so.
-    """
-    reason = unowned_page(out)
-    reason = draft.publish(replace=True) if reason is None else f"can't be replaced, since {reason}"
-    placed = draft.publish_beside() if reason else out
-    say(f"report, with the images that it gets most wrong: {write_page(placed, page, out.name)}")
-    if reason:
-        raise OutputError(f"{out} {reason}: the new bundle was published as {placed}")
-    say(f"published {out}: edgecnn live --model {out}")
-
-
-def write_page(bundle: Path, text: str, name: str | None = None) -> Path:
-    """Write a bundle's page and return where it is: under another name if a file of the user has this one.
-
-    Parameters
-    ----------
-    name
-        What the bundle is called, where its folder has another name for now.
-
-    Raises
-    ------
-    OutputError
-        Where it can't be written.
-    """
-    data = _stamped(text, name or bundle.name)
-    wanted = page_path(bundle)
-    numbered = (bundle.with_name(f"{bundle.name}-{n}.report.html") for n in range(2, 1000))
-    try:
-        for path in (wanted, *numbered):
-            with contextlib.suppress(FileExistsError):
-                write_file(path, data, ours=lambda found: is_own_page(found, bundle.name))
-                return path
-    except OSError as error:
-        raise OutputError(f"{wanted} can't be written: {error.strerror or error}") from error
-    raise OutputError(f"{wanted} can't be written: too many names are taken")
-
-
-def unowned_page(folder: Path) -> str | None:
-    """Return why a bundle's page can't be written, if a file of the user has its name."""
-    page = page_path(folder)
-    if os.path.lexists(page) and not is_own_page(page, folder.name):
-        return f"{page} is where the report goes, and it holds what edgecnn did not write"
-    return None
-
-
-def is_own_page(path: Path, name: str) -> bool:
-    """Whether a file is a bundle's page exactly as `write_page` wrote it."""
-    try:
-        if path.is_symlink():
-            return False
-        data = read_regular(path, _MOST_PAGE)
-    except OSError:
-        return False
-    body = data[: data.rfind(_STAMP)] if _STAMP in data else data
-    return body != data and data == _stamped(body.decode("utf-8", "replace"), name)
-
-
-def _stamped(text: str, name: str) -> bytes:
-    body = text.encode("utf-8", "replace")
-    digest = hashlib.sha256(os.fsencode(name) + b"\0" + body).hexdigest().encode()
-    return body + _STAMP + digest + b" -->\n"
+    return publication.claim(folder, HINT)
 
 
 def with_metadata(
     content: bytes, variant: str, recipe: Recipe, labels: tuple[str, ...], image: InputSpec
 ) -> bytes:
     """Return a converted file with its title, licence, labels and normalization inside."""
-    return write_metadata(
+    return embed_metadata(
         content,
-        name=recipe.title or recipe.data.name or recipe.name,
+        image,
+        labels,
+        title=recipe.title or recipe.data.name or recipe.name,
         description=f"edgecnn recipe {recipe.name}, {variant}",
-        license_text=recipe.data.licence,
-        labels=labels,
-        color=image.color,
-        value_range=image.value_range,
-        own=write_edgecnn_metadata(image),
+        licence=recipe.data.licence,
     )

@@ -66,7 +66,8 @@ def test_what_is_told_goes_before_what_an_export_says(tmp_path):
     ],
 )
 def test_what_an_export_says_may_be_damaged(tmp_path, monkeypatch, own):
-    monkeypatch.setattr("edgecnn.exchange.exporting.write_edgecnn_metadata", lambda *_: own)
+    for module in ("edgecnn.exchange.exporting", "edgecnn.bundle.edgecnn_metadata"):
+        monkeypatch.setattr(f"{module}.write_edgecnn_metadata", lambda *_: own)
     path = tmp_path / "out.tflite"
     path.write_bytes(with_metadata(open_model("waste")))
     assert (open_model(path).input.fit, open_model(path).input.color) == ("stretch", "rgb")

@@ -8,10 +8,10 @@ import pytest
 from edgecnn.bundle.input_spec import InputSpec
 from edgecnn.bundle.manifest import Variant
 from edgecnn.bundle.manifest.writing import new_manifest
+from edgecnn.evaluation.reliability import Reliability
+from edgecnn.evaluation.verified import Verified
 from edgecnn_train.confidence import Calibrated, CalibratedVariant
 from edgecnn_train.record import TrainedModel, TrainedRecord
-from edgecnn_train.reliability import Reliability
-from edgecnn_train.verify import Verified
 
 LABELS = ["<script>alert(1)</script>", "a|b", '"&amp; $x `k`']
 

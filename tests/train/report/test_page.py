@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgecnn_train.quantize.tensors import QuantizationReport, TensorReport
-from edgecnn_train.report import Offender, page, page_path, write_page
+from edgecnn_train.report import Offender, page
 from tests.train.report.conftest import LABELS, as_model
 
 PNG = b"\x89PNG image"
@@ -93,26 +93,3 @@ def test_without_a_wrong_answer_there_is_no_sheet(sections, result):
     text = page(as_model(sections), result, IMAGES, ())
     assert "misclassifies no test image" in text
     assert text.count("<img") == 3
-
-
-def test_it_is_next_to_the_bundle(tmp_path):
-    bundle = tmp_path / "my.model"
-    assert page_path(bundle) == tmp_path / "my.model.report.html"
-    assert write_page(bundle, "é") == page_path(bundle)
-    assert page_path(bundle).read_text("utf-8").startswith("é\n<!-- written by edgecnn train, ")
-    assert write_page(bundle, "its next one") == page_path(bundle)
-
-
-def test_someone_elses_page_is_never_replaced(tmp_path):
-    bundle = tmp_path / "my.model"
-    for content in (b"mine", write_page(bundle, "ours").read_bytes() + b"my note", b""):
-        page_path(bundle).write_bytes(content)
-        written = write_page(bundle, "next")
-        assert written.name.startswith("my.model-")
-        assert page_path(bundle).read_bytes() == content
-    page_path(bundle).unlink()
-    other = write_page(tmp_path / "other", "a copy of another's page is not ours either")
-    page_path(bundle).symlink_to(other)
-    write_page(bundle, "next")
-    assert page_path(bundle).is_symlink()
-    assert "a copy" in other.read_text()

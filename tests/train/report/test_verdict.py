@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from edgecnn.evaluation.verified import Verified
 from edgecnn_train.report.verdict import headlines, verdict, weak_classes
-from edgecnn_train.verify import Verified, lost
 from tests.train.report.conftest import as_model
 
 HANDS = ["paper", "rock", "scissors"]
@@ -87,9 +87,3 @@ def test_guessing_is_a_headline(told):
     assert headlines(as_model(told), result)[0].startswith(
         "With 3 classes this is hardly better than guessing"
     )
-
-
-def test_int8_gains_points_where_it_is_better():
-    result = of(np.eye(3, dtype=int) * 10)
-    assert lost(replace(result, int8_top1=0.9, float_top1=0.85)) == "gains 5.00 points"
-    assert lost(replace(result, int8_top1=0.85, float_top1=0.9)) == "loses 5.00 points"

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from edgecnn.evaluation.heatmap import draw_heatmap
 from edgecnn_train.offenders import Offender, worst_offenders
-from edgecnn_train.publish import page_path, write_page
 from edgecnn_train.report.card import card
 from edgecnn_train.report.figures import confusion_matrix, reliability_diagram, training_curves
 from edgecnn_train.report.measured import Measured, measure
@@ -32,13 +31,11 @@ __all__ = [
     "headlines",
     "measure",
     "page",
-    "page_path",
     "reliability_diagram",
     "training_curves",
     "verdict",
     "worst_offenders",
     "write",
-    "write_page",
 ]
 
 
@@ -49,7 +46,7 @@ def write(
     measured: Measured,
     quantization: QuantizationReport | None = None,
 ) -> str:
-    """Write a bundle's images and its card, none with a photo in it; return the page for `write_page`."""
+    """Write a bundle's images and its card, none with a photo in it; return the page."""
     result = judged.result
     images = {
         "training.png": training_curves(judged.fitted, [fold.fitted for fold in judged.folds]),

@@ -8,8 +8,8 @@ from edgecnn_train.report.content import Block, ReportImage, sections
 from edgecnn_train.report.tables import Table
 
 if TYPE_CHECKING:
+    from edgecnn.evaluation.verified import Verified
     from edgecnn_train.record import TrainedModel
-    from edgecnn_train.verify import Verified
 
 
 def card(model: TrainedModel, result: Verified) -> str:

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgecnn.evaluation.verified import lost
 from edgecnn_train.accounting import privacy
 from edgecnn_train.confidence import MANY_REJECTED
 from edgecnn_train.report import tables
 from edgecnn_train.report.tables import Table
 from edgecnn_train.report.verdict import headlines, verdict
-from edgecnn_train.verify import lost
 
 if TYPE_CHECKING:
+    from edgecnn.evaluation.verified import Verified
     from edgecnn_train.record import CostRecord, TrainedModel
-    from edgecnn_train.verify import Verified
 
 
 @dataclass(frozen=True, slots=True)

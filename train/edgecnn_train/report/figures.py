@@ -13,9 +13,9 @@ from edgecnn.image.figure_text import figure_texts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from edgecnn.evaluation.verified import Verified
     from edgecnn_train.confidence import CalibratedVariant
     from edgecnn_train.fit import Fitted
-    from edgecnn_train.verify import Verified
 
 
 def training_curves(fitted: Fitted, folds: Sequence[Fitted] = ()) -> bytes:

@@ -18,10 +18,10 @@ from edgecnn_train.report.tables import Table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from edgecnn.evaluation.verified import Verified
     from edgecnn_train.offenders import Offender
     from edgecnn_train.quantize.tensors import QuantizationReport
     from edgecnn_train.record import TrainedModel
-    from edgecnn_train.verify import Verified
 
 # The policy lets a browser load nothing, should anything ever get past the escaping.
 _PAGE = """<!doctype html>

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from edgecnn.evaluation.result import class_scores
 
 if TYPE_CHECKING:
+    from edgecnn.evaluation.verified import Verified
     from edgecnn_train.quantize.tensors import QuantizationReport
     from edgecnn_train.record import CostRecord, RobustnessRecord, TrainedModel
-    from edgecnn_train.verify import Verified
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgecnn.evaluation.interval import wilson
+from edgecnn.evaluation.verified import GUESSING
 from edgecnn_train.confidence import reject_fewer
-from edgecnn_train.interval import wilson
 from edgecnn_train.report.tables import recalls
-from edgecnn_train.verify import GUESSING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from edgecnn.evaluation.verified import Verified
     from edgecnn_train.record import TrainedModel
-    from edgecnn_train.verify import Verified
 
 # Classes with a lower recall are listed, the weakest first, at most so many.
 _WEAK = 0.9

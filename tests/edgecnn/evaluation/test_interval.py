@@ -1,6 +1,6 @@
 import pytest
 
-from edgecnn_train.interval import wilson
+from edgecnn.evaluation.interval import wilson
 
 
 @pytest.mark.parametrize(
