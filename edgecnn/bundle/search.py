@@ -1,22 +1,40 @@
-"""Finds bundles by name on the search path, and model files by path."""
+"""Finds bundles by name on the search path, and model files by path; some bundles are made when needed."""
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
 
 from edgecnn.bundle.manifest import MANIFEST
 from edgecnn.errors import ModelNotFound
+from edgecnn.io.cache import cache_folder
 from edgecnn.io.nearby import did_you_mean, nearest
+
+# Bundles that are made on this machine the first time that they are named, and who makes them.
+MADE = dict.fromkeys(
+    (
+        "efficientnet_lite0", "efficientnet_lite0_192", "efficientnet_lite0_160", "efficientnet_lite0_128"
+    ),
+    "edgecnn.learn.pretrained:make_pretrained",
+)  # fmt: skip
 
 
 def search_path() -> list[Path]:
     """Return the folders that contain bundles: $EDGECNN_MODELS, the installed ones, the repository's."""
     package = Path(__file__).parent.parent
     folders = [package / "firmware_models", package.parent / "firmware_models"]
+    if made := made_folder():
+        folders.append(made)
     if custom := os.environ.get("EDGECNN_MODELS"):
         folders.insert(0, Path(custom))
     return [f for f in folders if os.path.isdir(f)]  # noqa: PTH112 - pathlib's raises without permission
+
+
+def made_folder() -> Path | None:
+    """Return the folder of bundles that are made here when they are needed; None without a home."""
+    folder = cache_folder()
+    return folder / "models" if folder else None
 
 
 def bundle_folders() -> list[Path]:
@@ -39,6 +57,13 @@ def look_for_bundles() -> tuple[list[Path], list[str]]:
             if not name.startswith(".") and _holds_manifest(folder / name):
                 found.setdefault(name, folder / name)
     return [found[name] for name in sorted(found)], reasons
+
+
+def make(name: str) -> Path:
+    """Make a bundle of `MADE`, also where there is one; return its folder."""
+    module, _, function = MADE[name].partition(":")
+    made: Path = getattr(importlib.import_module(module), function)(name)
+    return made
 
 
 def _holds_manifest(folder: Path) -> bool:
@@ -67,6 +92,8 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
         for folder in search_path():
             if os.path.isfile(folder / text / MANIFEST):  # noqa: PTH113 - pathlib's raise
                 return folder / text
+        if text in MADE:
+            return make(text)
     if os.path.isfile(path / MANIFEST) or os.path.isfile(path):  # noqa: PTH113 - pathlib's raise
         return path
     if os.path.isdir(path):  # noqa: PTH112
@@ -75,7 +102,7 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
         raise ModelNotFound(f"{text} is a folder without {MANIFEST}, so it is no bundle{meant}")
     if path.suffix == ".tflite":
         raise ModelNotFound(f"no model file {text!r} here: check the path{did_you_mean(text)}")
-    known = [folder.name for folder in bundle_folders()]
+    known = [*(folder.name for folder in bundle_folders()), *MADE]
     near = nearest(text, known)
     did = f"did you mean {near!r}? Else " if near else ""
     path_meant = "" if near else did_you_mean(text)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from edgecnn.learn.trunk import TrunkFile
 
     Matrix = NDArray[np.float32]
+    # The lowest and highest logit; None where int8's range is fixed.
+    Limits = tuple[float, float] | None
 
 SCORES, NEARNESS = "probabilities", "nearness"
 # Fixed by LiteRT's int8 kernels of softmax and of L2 normalization.
@@ -79,12 +81,10 @@ class _Float:
     def embedding(self, place: int, values: int) -> int:
         return _as_row(self._graph, place, values, "float32", None)
 
-    def tensor(self, name: str, shape: tuple[int, ...], scale: float, zero: int) -> int:  # noqa: ARG002
+    def tensor(self, name: str, shape: tuple[int, ...], *_: float) -> int:
         return self._graph.tensor(name, shape, "float32")
 
-    def dense(
-        self, name: str, x: int, weights: Matrix, bias: Matrix | None, limits: tuple[float, float] | None
-    ) -> int:  # noqa: ARG002
+    def dense(self, name: str, x: int, weights: Matrix, bias: Matrix | None, _: Limits) -> int:
         graph = self._graph
         inputs = [x, graph.constant(f"{name}/weights", weights.astype(np.float32))]
         if bias is not None:
@@ -111,9 +111,7 @@ class _Int8:
     def tensor(self, name: str, shape: tuple[int, ...], scale: float, zero: int) -> int:
         return self._graph.tensor(name, shape, "int8", _one(scale, zero))
 
-    def dense(
-        self, name: str, x: int, weights: Matrix, bias: Matrix | None, limits: tuple[float, float] | None
-    ) -> int:
+    def dense(self, name: str, x: int, weights: Matrix, bias: Matrix | None, limits: Limits) -> int:
         graph = self._graph
         step = max(float(np.abs(weights).max()) / 127, 1e-9)
         steps = quantize(weights, step, 0, "int8")

@@ -35,7 +35,7 @@ _SOFTMAX_SCALE, _SOFTMAX_ZERO = 1 / 256, -128
 _LEAST_SCALE = 1e-9
 
 
-def quantize(model: bytes, images: Iterable[NDArray[np.float32]]) -> bytes:
+def quantize(model: bytes, images: Iterable[NDArray[np.float32]], value_range: tuple[float, float]) -> bytes:
     """Return a float network as int8, with int8 input and output.
 
     Parameters
@@ -43,8 +43,11 @@ def quantize(model: bytes, images: Iterable[NDArray[np.float32]]) -> bytes:
     model
         A float `.tflite` of one input and one output.
     images
-        Inputs for the calibration, float32 with the shape of the input: the ranges of all activations are
-        those that they reach, except for the input's, which is that of their values.
+        Inputs for the calibration, float32 with the shape of the input: the range of each activation is the
+        one that they reach.
+    value_range
+        The values of pixels 0 and 255: the range of the input, so that a pixel becomes its int8 value by one
+        XOR.
 
     Raises
     ------
@@ -54,7 +57,7 @@ def quantize(model: bytes, images: Iterable[NDArray[np.float32]]) -> bytes:
     file = read_tflite(model, "the network")
     if unknown := sorted({op.name for op in file.graph} - {*_WEIGHTED, *_OTHERS}):
         raise ModelError(f"the network can't be quantized: {', '.join(unknown)} is not known here")
-    ranges = measure_ranges(model, images)
+    ranges = measure_ranges(model, images) | dict.fromkeys(file.input_places, value_range)
     graph = unpack_model(model)
     tensors = graph.subgraphs[0].tensors
     for op in file.graph:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from edgecnn.bundle.bare_file import usage_of_file
 from edgecnn.bundle.bundle import find, read_bundle, read_file
 from edgecnn.bundle.input_spec import Given
-from edgecnn.errors import ModelError
+from edgecnn.bundle.search import MADE, make
+from edgecnn.errors import BundleError, ModelError
 from edgecnn.learn.cut import find_cut
 from edgecnn.tflite.file import read_tflite
 
@@ -88,7 +89,12 @@ def open_trunk(name_or_path: str, cut: str | None = None, given: Given | None = 
     """
     path = find(name_or_path)
     if path.is_dir():
-        return _of_bundle(read_bundle(path), cut)
+        try:
+            return _of_bundle(read_bundle(path), cut)
+        except BundleError:
+            if name_or_path not in MADE:
+                raise
+        return _of_bundle(read_bundle(make(name_or_path)), cut)
     return _of_file(path, cut, given or Given())
 
 

@@ -1,0 +1,112 @@
+"""The learning curve: accuracy by the number of photos of a class, and what more of them would give."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from edgecnn.evaluation.interval import wilson
+from edgecnn.learn.crossval import teach
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from edgecnn.learn.crossval import Choice, Fold
+    from edgecnn.learn.photos import Photos
+
+_SIZES = (5, 10, 20, 50, 100, 200, 500, 1000)
+# Random choices of the photos of each size, per fold.
+_DRAWS = 3
+# The last sizes that the forecast rests on; with fewer there is none.
+_RECENT, _LEAST = 4, 2
+# A gain below it is within the noise of any test.
+_HARDLY = 0.005
+
+
+class Point(NamedTuple):
+    """The accuracy (0 to 1) with so many photos of each class at most, and its 95 % interval."""
+
+    photos: int
+    accuracy: float
+    low: float
+    high: float
+
+
+def learning_curve(
+    taught: Photos, tested: Photos, folds: Sequence[Fold], classes: int, choice: Choice, seed: int
+) -> list[Point]:
+    """Return the accuracy by number of photos; the last point has all of them.
+
+    Parameters
+    ----------
+    folds
+        Which photos of `taught` are taught and which of `tested` test; several where they are the same set.
+    """
+    largest = int(np.bincount(np.concatenate([taught.labels[f.taught] for f in folds])).max()) // len(folds)
+    sizes = [size for size in _SIZES if size < largest]
+    return [_point(taught, tested, folds, classes, choice, size, seed) for size in [*sizes, largest]]
+
+
+def _point(
+    taught: Photos,
+    tested: Photos,
+    folds: Sequence[Fold],
+    classes: int,
+    choice: Choice,
+    size: int,
+    seed: int,
+) -> Point:
+    right, tests = 0, 0
+    for number, fold in enumerate(folds):
+        test = tested.take(fold.tested)
+        for draw in range(_DRAWS):
+            rng = np.random.default_rng([seed, number, draw])
+            chosen, complete = _drawn(taught.labels, fold.taught, size, rng)
+            head = teach(taught.take(chosen), classes, choice)
+            right += int((head.logits(test.plain).argmax(axis=1) == test.labels).sum())
+            tests += len(test)
+            if complete:
+                break
+    count = sum(len(fold.tested) for fold in folds)
+    accuracy = right / tests
+    return Point(size, accuracy, wilson(accuracy, count), 1 - wilson(1 - accuracy, count))
+
+
+def _drawn(
+    labels: NDArray[np.int64], places: NDArray[np.int64], size: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], bool]:
+    """Draw at most `size` photos of each class; say whether that is all of them."""
+    own = labels[places]
+    chosen = np.concatenate([rng.permutation(places[own == k])[:size] for k in np.unique(own)])
+    return chosen, len(chosen) == len(places)
+
+
+def forecast(curve: Sequence[Point]) -> float | None:
+    """Return the gain in accuracy that twice the photos would give, 0 to 1; None where it can't be told.
+
+    The error falls with a power of the number of photos (C. Cortes et al., NIPS 1993): a line through the
+    logarithms of the last points.
+    """
+    points = [p for p in curve if p.accuracy < 1][-_RECENT:]
+    if len(points) < _LEAST or curve[-1].accuracy >= 1:
+        return None
+    sizes = np.log([p.photos for p in points])
+    errors = np.log([1 - p.accuracy for p in points])
+    slope = min(0.0, float(np.polyfit(sizes, errors, 1)[0]))
+    return float((1 - curve[-1].accuracy) * (1 - 2**slope))
+
+
+def enough(curve: Sequence[Point]) -> str:
+    """Return the sentence that follows from a learning curve."""
+    last = curve[-1]
+    if last.accuracy >= 1:
+        return f"More photos can't be shown to help: all test photos are right with {last.photos} a class."
+    gain = forecast(curve)
+    if gain is None:
+        return f"With {last.photos} photos a class it can't be told what more would give: add some and see."
+    if gain < _HARDLY:
+        return f"Twice the photos would hardly help: about {gain * 100:+.1f} points."
+    return f"Twice the photos would give about {gain * 100:+.1f} points."
