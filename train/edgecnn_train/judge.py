@@ -12,8 +12,8 @@ from edgecnn.classify.classifier import Classifier
 from edgecnn.engine import open_engine
 from edgecnn.evaluation.confidence import probabilities
 from edgecnn.evaluation.verified import together
+from edgecnn.report.offenders import worst_first, worst_offenders
 from edgecnn_train.confidence import calibrate, published
-from edgecnn_train.offenders import worst_first, worst_offenders
 from edgecnn_train.verify import on_synthetic, verify
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgecnn.evaluation.verified import Verified
+    from edgecnn.report.offenders import Offender
     from edgecnn_train.confidence import Calibrated
     from edgecnn_train.fit import Fitted
     from edgecnn_train.negatives import Negatives
-    from edgecnn_train.offenders import Offender
     from edgecnn_train.recipe import Recipe
     from edgecnn_train.splits import Dataset
 
@@ -64,7 +64,8 @@ def judge(
     confidence = Confidence(chosen.temperature, chosen.threshold, background)
     model = variants["int8"].model._replace(confidence=confidence)
     with Classifier(model, open_engine("auto", model)) as int8:
-        offenders = worst_offenders(data, result.wrong, int8)
+        wrong = [data.test.items[place] for place in result.wrong]
+        offenders = worst_offenders(data.source, wrong, int8)
     return Judged(
         fitted,
         result,

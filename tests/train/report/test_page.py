@@ -1,39 +1,17 @@
 import base64
-from html.parser import HTMLParser
 
 import cv2
 import numpy as np
 import pytest
 
+from edgecnn.report.offenders import Offender
 from edgecnn_train.quantize.tensors import QuantizationReport, TensorReport
-from edgecnn_train.report import Offender, page
+from edgecnn_train.report import page
+from tests.edgecnn.report.conftest import Parsed
 from tests.train.report.conftest import LABELS, as_model
 
 PNG = b"\x89PNG image"
 IMAGES = dict.fromkeys(("training.png", "confusion.png", "reliability.png", "robustness.png"), PNG)
-
-
-class Parsed(HTMLParser):
-    """The elements, attributes and text of a page; every element has to be closed in its order."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags, self.attributes, self.text, self._open = [], [], "", []
-        self.feed(text)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += attrs
-        if tag not in ("meta", "img", "br"):
-            self._open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self._open.pop() == tag
-
-    def handle_data(self, data):
-        self.text += data
 
 
 @pytest.fixture

@@ -3,17 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgecnn.evaluation.verified import Verified
-from edgecnn_train.report.verdict import headlines, verdict, weak_classes
+from edgecnn_train.report.verdict import headlines, verdict
+from tests.edgecnn.report.test_sentences import HANDS, of
 from tests.train.report.conftest import as_model
-
-HANDS = ["paper", "rock", "scissors"]
-
-
-def of(confusion):
-    confusion = np.array(confusion)
-    right = confusion.trace() / confusion.sum()
-    return Verified(int(confusion.sum()), right, right, 1.0, (), confusion, None)
 
 
 @pytest.fixture
@@ -31,32 +23,6 @@ def test_a_weak_class_is_named_with_what_it_is_taken_for(told):
         "scissors is recognized in 3 of 8 images, mostly taken for paper: add photos of scissors.",
     )
     assert headlines(as_model(told), result) == ()
-
-
-@pytest.mark.parametrize(
-    ("row", "taken"),
-    [
-        ([1, 1, 6], "taken for paper and rock"),
-        ([0, 3, 5], "otherwise taken for rock"),
-        ([0, 1, 4], "otherwise taken for rock"),
-        ([3, 1, 4], "mostly taken for paper"),
-    ],
-)
-def test_what_a_class_is_taken_for(told, row, taken):
-    assert taken in weak_classes(as_model(told), of([[8, 0, 0], [0, 8, 0], row]))[0]
-
-
-def test_good_classes_are_said_to_be(told):
-    assert weak_classes(as_model(told), of(np.eye(3, dtype=int) * 10)) == (
-        "Each class is recognized at least 9 times in 10.",
-    )
-
-
-def test_many_weak_classes_are_counted(sections):
-    sections["labels"] = list("abcdef")
-    lines = weak_classes(as_model(sections), of(np.ones((6, 6), int)))
-    assert len(lines) == 4
-    assert lines[-1] == "3 more of its classes are recognized less than 9 times in 10."
 
 
 def test_an_unknown_that_lets_most_negatives_pass_is_a_headline(told):

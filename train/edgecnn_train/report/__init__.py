@@ -9,11 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgecnn.evaluation.heatmap import draw_heatmap
-from edgecnn_train.offenders import Offender, worst_offenders
-from edgecnn_train.report.card import card
+from edgecnn_train.report.documents import card, page
 from edgecnn_train.report.figures import confusion_matrix, reliability_diagram, training_curves
 from edgecnn_train.report.measured import Measured, measure
-from edgecnn_train.report.page import page
 from edgecnn_train.report.verdict import headlines, verdict
 
 if TYPE_CHECKING:
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Measured",
-    "Offender",
     "card",
     "confusion_matrix",
     "headlines",
@@ -34,7 +31,6 @@ __all__ = [
     "reliability_diagram",
     "training_curves",
     "verdict",
-    "worst_offenders",
     "write",
 ]
 

@@ -1,43 +1,24 @@
-"""The content of a card, in sections; the page has the same, and more."""
+"""The content of a trained bundle's card, in sections; the page has the same, and more."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgecnn.evaluation.verified import lost
+from edgecnn.report import tables as shared
+from edgecnn.report.blocks import ReportImage, ReportSection
+from edgecnn.report.sentences import model_facts
+from edgecnn.report.tables import ConfidenceColumn
 from edgecnn_train.accounting import privacy
 from edgecnn_train.confidence import MANY_REJECTED
 from edgecnn_train.report import tables
-from edgecnn_train.report.tables import Table
 from edgecnn_train.report.verdict import headlines, verdict
 
 if TYPE_CHECKING:
     from edgecnn.evaluation.verified import Verified
+    from edgecnn.report.blocks import Block, Table
     from edgecnn_train.record import CostRecord, TrainedModel
-
-
-@dataclass(frozen=True, slots=True)
-class ReportImage:
-    """An image, and what to read where it can't be seen."""
-
-    file: str
-    alt: str
-
-
-# A paragraph, a list or table, or an image. Text may have `code` and **bold** in it, as in Markdown.
-Block = str | tuple[str, ...] | Table | ReportImage
-
-
-@dataclass(frozen=True, slots=True)
-class ReportSection:
-    """A title and its content."""
-
-    title: str
-    blocks: tuple[Block, ...]
-    folded: bool = False
 
 
 def sections(model: TrainedModel, result: Verified) -> list[ReportSection]:
@@ -45,8 +26,8 @@ def sections(model: TrainedModel, result: Verified) -> list[ReportSection]:
     matrix = ReportImage("confusion.png", "confusion matrix")
     found = [
         ReportSection("In short", _verdict(model, result)),
-        ReportSection("Classes", (tables.classes(model, result), matrix)),
-        ReportSection("Accuracy", (tables.accuracy(model, result), _facts(model, result))),
+        ReportSection("Classes", (shared.classes(result, model.manifest.labels), matrix)),
+        ReportSection("Accuracy", (_accuracy(model, result), _facts(model, result))),
         ReportSection("Confidence", _confidence(model, result)),
         ReportSection("Data", (_data(model),)),
         ReportSection("Training", (_training(model), ReportImage("training.png", "training curves"))),
@@ -89,14 +70,15 @@ def _relatives(augment: dict[str, Any]) -> str:
     return f"Training used augmentations similar to some of them: {', '.join(seen)}."
 
 
+def _accuracy(model: TrainedModel, result: Verified) -> Table:
+    sizes = {name: v.bytes for name, v in model.manifest.variants.items()}
+    folds = model.record.accuracy.folds
+    what = f"top-1 by {len(folds.top1)} folds, {result.pictures:,} images" if folds else ""
+    return shared.accuracy(result, sizes, what)
+
+
 def _facts(model: TrainedModel, result: Verified) -> tuple[str, ...]:
-    spec = model.manifest.input
-    facts = [
-        f"The two agree on {result.agreement:.2%} of the test images; int8 {lost(result)}.",
-        f"Tensors of the int8 model that are float: {len(result.float_tensors)}.",
-        f"Input: {spec.width}×{spec.height} {spec.color}, {spec.fit}.",
-        f"Classes: {', '.join(model.manifest.labels)}.",
-    ]
+    facts = [*model_facts(result, model.manifest.input, model.manifest.labels)]
     if folds := model.record.accuracy.folds:
         facts.append(
             f"All accuracies here are of {len(folds.top1)} networks of the same recipe, each "
@@ -192,7 +174,18 @@ def _confidence(model: TrainedModel, result: Verified) -> tuple[Block, ...]:
         f"Scores are the model's probabilities at the temperature that fits {fits} best; the "
         "error is the expected calibration error in 15 bins. The answer is `unknown` where the best score is "
         f"below the threshold{background}.",
-        tables.confidence(model),
+        shared.confidence(
+            {
+                name: ConfidenceColumn(
+                    v.temperature,
+                    v.threshold,
+                    {split: (v.ece[split].before, v.ece[split].after) for split in ("validation", "test")},
+                    v.false_accept,
+                    v.false_reject,
+                )
+                for name, v in variants.items()
+            }
+        ),
         " ".join(lines),
         ReportImage("reliability.png", "reliability diagram"),
     )

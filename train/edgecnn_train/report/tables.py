@@ -1,64 +1,15 @@
-"""The tables of a card and of a page, as plain text in rows; they are escaped when they are written."""
+"""The tables of a card and of a page that are about training, as plain text in rows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edgecnn.evaluation.result import class_scores
+from edgecnn.report.blocks import Table
+from edgecnn.report.tables import share
 
 if TYPE_CHECKING:
-    from edgecnn.evaluation.verified import Verified
     from edgecnn_train.quantize.tensors import QuantizationReport
     from edgecnn_train.record import CostRecord, RobustnessRecord, TrainedModel
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A head and rows of the same length; the first `left` columns are text, the others numbers."""
-
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    left: int = 1
-
-    def markdown(self) -> list[str]:
-        """Return it as lines of Markdown."""
-        rule = "|" + "---|" * self.left + "---:|" * (len(self.head) - self.left)
-        return [_line(self.head), rule, *map(_line, self.rows)]
-
-
-def accuracy(model: TrainedModel, result: Verified) -> Table:
-    """Return top-1 and size."""
-    sizes = {name: v.bytes for name, v in model.manifest.variants.items()}
-    what = f"top-1 on {result.pictures:,} test images"
-    if folds := model.record.accuracy.folds:
-        what = f"top-1 by {len(folds.top1)} folds, {result.pictures:,} images"
-    return Table(
-        ("", "int8", "float32"),
-        (
-            (
-                what,
-                f"{result.int8_top1:.2%}",
-                f"{result.float_top1:.2%}",
-            ),
-            ("file", f"{sizes['int8']:,} bytes", f"{sizes['float32']:,} bytes"),
-        ),
-    )
-
-
-def classes(model: TrainedModel, result: Verified) -> Table:
-    """Return what int8 makes of each class."""
-    scores = class_scores(result.confusion, tuple(model.manifest.labels))
-    return Table(
-        ("class", "images", "found (recall)", "right where it is predicted (precision)"),
-        tuple((label, f"{s.pictures:,}", share(s.recall), share(s.precision)) for label, s in scores.items()),
-    )
-
-
-def recalls(model: TrainedModel, result: Verified) -> dict[str, float]:
-    """Return the share of each class that int8 finds, where it has test images."""
-    scores = class_scores(result.confusion, tuple(model.manifest.labels))
-    return {label: s.recall for label, s in scores.items() if s.recall is not None}
 
 
 def cost(measured: CostRecord) -> Table:
@@ -78,29 +29,6 @@ def cost(measured: CostRecord) -> Table:
             *latencies,
         ),
     )
-
-
-def confidence(model: TrainedModel) -> Table:
-    """Return temperature, calibration error and what the threshold does."""
-    variants = model.record.confidence.variants
-    rows: list[tuple[str, list[str]]] = [("temperature", [f"{v.temperature:.2f}" for v in variants.values()])]
-    for split in ("validation", "test"):
-        errors = [v.ece[split] for v in variants.values()]
-        rows.append(
-            (
-                f"calibration error, {split} split, before → after",
-                [f"{e.before:.2%} → {e.after:.2%}" for e in errors],
-            )
-        )
-    rows += [
-        (
-            "unknown below a score of",
-            [f"{v.threshold:.3f}" if v.threshold else "no threshold" for v in variants.values()],
-        ),
-        ("negatives that are classified", [f"{v.false_accept:.1%}" for v in variants.values()]),
-        ("test images called unknown", [f"{v.false_reject:.1%}" for v in variants.values()]),
-    ]
-    return Table(("", *variants), tuple((name, *cells) for name, cells in rows))
 
 
 def robustness(measured: RobustnessRecord) -> Table:
@@ -150,12 +78,3 @@ def recipe(model: TrainedModel) -> Table:
         ),
         left=2,
     )
-
-
-def share(value: float | None, digits: int = 2) -> str:
-    """Return a share in percent; nothing for None."""
-    return "" if value is None else f"{value:.{digits}%}"
-
-
-def _line(cells: tuple[str, ...]) -> str:
-    return "| " + " | ".join(c.replace("\\", "\\\\").replace("|", "\\|") for c in cells) + " |"

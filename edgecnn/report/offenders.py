@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import cv2
 
+from edgecnn.report.blocks import Photo, Photos, ReportSection
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgecnn.classify.classifier import Classifier
-    from edgecnn_train.splits import Dataset
+    from edgecnn.dataset import Item, Source
 
 MOST = 25
 # The longer side of each image that is kept, in pixels: large enough to recognize its content.
@@ -33,29 +35,22 @@ class Offender:
 
 
 def worst_offenders(
-    data: Dataset, wrong: Sequence[int], classifier: Classifier, count: int = MOST
+    source: Source, wrong: Iterable[Item], classifier: Classifier, count: int = MOST
 ) -> tuple[Offender, ...]:
     """Return the wrong answers with the highest scores, the highest first.
 
     Parameters
     ----------
     wrong
-        Places in the test split that the classifier gets wrong; each image is read again.
+        The test images that the classifier gets wrong; each is read again.
     """
     ranked = []
-    for place in wrong:
-        image = data.source.read(data.test.items[place], classifier.least_side)
-        best = classifier.classify(image, 1)[0]
-        ranked.append((-best.score, place, best.label))
+    for place, item in enumerate(wrong):
+        best = classifier.classify(source.read(item, classifier.least_side), 1)[0]
+        ranked.append((-best.score, place, best.label, item))
     return tuple(
-        Offender(
-            data.test.items[place].id,
-            data.labels[data.test.labels[place]],
-            named,
-            -score,
-            _small(data.source.read(data.test.items[place])),
-        )
-        for score, place, named in sorted(ranked)[:count]
+        Offender(item.id, source.labels[item.label], named, -score, to_shown_size(source.read(item)))
+        for score, _, named, item in sorted(ranked, key=lambda r: r[:2])[:count]
     )
 
 
@@ -64,7 +59,23 @@ def worst_first(offenders: Iterable[Offender], count: int = MOST) -> tuple[Offen
     return tuple(sorted(offenders, key=lambda o: -o.score)[:count])
 
 
-def _small(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def worst_answers(name: str, offenders: Sequence[Offender]) -> ReportSection:
+    """Return the section of a page that shows a bundle's wrong answers."""
+    title = "Worst answers"
+    if not offenders:
+        return ReportSection(title, ("int8 misclassifies no test image.",))
+    what = f"{len(offenders)} test images" if len(offenders) > 1 else "test image"
+    text = (
+        f"The {what} that int8 misclassifies with the highest scores. These are images of the dataset: share "
+        f"this page only where you may share them. The bundle `{name}` has none of them in it."
+    )
+    photos = tuple(
+        Photo(o.image, o.id, (o.true, ", classified as ", o.named, f" with {o.score:.0%}")) for o in offenders
+    )
+    return ReportSection(title, (text, Photos(photos)))
+
+
+def to_shown_size(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return an image at the size that is shown; small ones are enlarged with square pixels."""
     height, width = image.shape[:2]
     scale = _SIDE / max(height, width)

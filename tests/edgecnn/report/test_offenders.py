@@ -4,18 +4,16 @@ import numpy as np
 
 from edgecnn.dataset import Item
 from edgecnn.frame import Prediction
-from edgecnn_train.offenders import worst_first
-from edgecnn_train.report import worst_offenders
+from edgecnn.report.offenders import worst_first, worst_offenders
 
 SCORES = [0.5, 0.9, 0.7, 0.99, 0.7]
 
 
-def data():
-    """Five images, each as bright as its place."""
-    items = tuple(Item(f"p{i}", i % 2, "test") for i in range(5))
-    source = SimpleNamespace(read=lambda item, least=None: np.full((8, 8), int(item.id[1:]), np.uint8))
-    test = SimpleNamespace(items=items, labels=np.array([0, 1, 0, 1, 0]))
-    return SimpleNamespace(source=source, test=test, labels=("even", "odd"))
+# Five images, each as bright as its place.
+ITEMS = [Item(f"p{i}", i % 2, "test") for i in range(5)]
+SOURCE = SimpleNamespace(
+    read=lambda item, least=None: np.full((8, 8), int(item.id[1:]), np.uint8), labels=("even", "odd")
+)
 
 
 def classify(image, top):
@@ -24,7 +22,9 @@ def classify(image, top):
 
 
 def test_the_surest_wrong_answers_come_first():
-    found = worst_offenders(data(), (0, 1, 2, 4), SimpleNamespace(classify=classify, least_side=8), 3)
+    found = worst_offenders(
+        SOURCE, [ITEMS[i] for i in (0, 1, 2, 4)], SimpleNamespace(classify=classify, least_side=8), 3
+    )
     assert [(o.id, o.true, o.named, o.score) for o in found] == [
         ("p1", "odd", "even", 0.9),
         ("p2", "even", "odd", 0.7),

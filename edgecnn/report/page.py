@@ -11,17 +11,12 @@ from typing import TYPE_CHECKING
 import cv2
 
 from edgecnn.io.markup import Html, fill, joined, prose, table
-from edgecnn_train.report import tables
-from edgecnn_train.report.content import Block, ReportImage, ReportSection, sections
-from edgecnn_train.report.tables import Table
+from edgecnn.report.blocks import Block, Photos, ReportImage, ReportSection, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from edgecnn.evaluation.verified import Verified
-    from edgecnn_train.offenders import Offender
-    from edgecnn_train.quantize.tensors import QuantizationReport
-    from edgecnn_train.record import TrainedModel
+    from edgecnn.report.blocks import Photo
 
 # The policy lets a browser load nothing, should anything ever get past the escaping.
 _PAGE = """<!doctype html>
@@ -62,41 +57,24 @@ $sections
 """
 
 
-def page(
-    model: TrainedModel,
-    result: Verified,
-    images: Mapping[str, bytes],
-    offenders: tuple[Offender, ...],
-    quantization: QuantizationReport | None = None,
-) -> str:
-    """Return the page: all that the card has, with photos of the worst answers, layers and the recipe.
+def render_page(title: str, name: str, sections: Sequence[ReportSection], images: Mapping[str, bytes]) -> str:
+    """Return a bundle's page.
 
     Parameters
     ----------
+    title, name
+        The bundle's.
+    sections
+        What it says; the first one stands out and has no heading.
     images
         The bundle's PNG files by name.
-    quantization
-        What the rounding costs by layer, where that was measured.
     """
-    first, *others = sections(model, result)
-    found = list(others)
-    if quantization:
-        text = (
-            f"int8 against float32 on {quantization.pictures:,} images, the layer with the lowest SNR of "
-            "its own first; SNR includes the errors of the layers before."
-        )
-        found.append(
-            ReportSection(
-                "Quantization, layer by layer", (text, tables.quantization(quantization)), folded=True
-            )
-        )
-    found.append(ReportSection("Settings of the recipe", (tables.recipe(model),), folded=True))
+    first, *others = sections
     body = [
         fill('<div class="short">$blocks</div>', blocks=_blocks(first.blocks, images)),
-        _worst(model, offenders),
-        *(_section(section, images) for section in found),
+        *(_section(section, images) for section in others),
     ]
-    return fill(_PAGE, title=model.manifest.title, name=model.manifest.name, sections=joined(body))
+    return fill(_PAGE, title=title, name=name, sections=joined(body))
 
 
 def _section(section: ReportSection, images: Mapping[str, bytes]) -> Html:
@@ -104,32 +82,6 @@ def _section(section: ReportSection, images: Mapping[str, bytes]) -> Html:
     if section.folded:
         shape = "<details>\n<summary>$title</summary>\n$blocks\n</details>"
     return fill(shape, title=section.title, blocks=_blocks(section.blocks, images))
-
-
-def _worst(model: TrainedModel, offenders: tuple[Offender, ...]) -> Html:
-    title = Html("<h2>Worst answers</h2>")
-    if not offenders:
-        return joined([title, Html("<p>int8 misclassifies no test image.</p>")])
-    what = f"{len(offenders)} test images" if len(offenders) > 1 else "test image"
-    text = (
-        f"The {what} that int8 misclassifies with the highest scores. These are images of the dataset: share "
-        f"this page only where you may share them. The bundle `{model.manifest.name}` has none of them in it."
-    )
-    photos = fill('<div class="photos">\n$all\n</div>', all=joined(_figure(o) for o in offenders))
-    return joined([title, fill("<p>$text</p>", text=prose(text)), photos])
-
-
-def _figure(offender: Offender) -> Html:
-    jpeg = cv2.imencode(".jpg", offender.image, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
-    return fill(
-        '<figure><img alt="$id" src="data:image/jpeg;base64,$data"><figcaption><b>$true</b>, classified as '
-        "<b>$named</b> with $score<br>$id</figcaption></figure>",
-        id=offender.id,
-        data=base64.b64encode(jpeg).decode(),
-        true=offender.true,
-        named=offender.named,
-        score=f"{offender.score:.0%}",
-    )
 
 
 def _blocks(blocks: tuple[Block, ...], images: Mapping[str, bytes]) -> Html:
@@ -143,8 +95,22 @@ def _block(block: Block, images: Mapping[str, bytes]) -> Html:
         case ReportImage():
             data = base64.b64encode(images[block.file]).decode()
             return fill('<p><img alt="$alt" src="data:image/png;base64,$data"></p>', alt=block.alt, data=data)
+        case Photos():
+            return fill('<div class="photos">\n$all\n</div>', all=joined(map(_figure, block.photos)))
         case tuple():
             items = joined(fill("<li>$text</li>", text=prose(line)) for line in block)
             return fill("<ul>\n$items\n</ul>", items=items)
         case _:
             return fill("<p>$text</p>", text=prose(block))
+
+
+def _figure(photo: Photo) -> Html:
+    jpeg = cv2.imencode(".jpg", photo.image, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
+    pieces = (fill("$text" if k % 2 else "<b>$text</b>", text=text) for k, text in enumerate(photo.caption))
+    return fill(
+        '<figure><img alt="$id" src="data:image/jpeg;base64,$data"><figcaption>$caption<br>$id</figcaption>'
+        "</figure>",
+        id=photo.id,
+        data=base64.b64encode(jpeg).decode(),
+        caption=Html("".join(pieces)),
+    )
