@@ -34,6 +34,7 @@ COMMANDS = {
     "inspect": Entry("edgecnn.cli.inspect", "Describe a model file, without running it."),
     "compile": Entry("edgecnn.cli.compile", "Compile a bundle for Coral's Edge TPU."),
     "models": Entry("edgecnn.cli.models", "List, show, verify, compare, import and export models."),
+    "learn": Entry("edgecnn.cli.learn", "Learn an int8 model from a few photos, in seconds."),
     "train": Entry("edgecnn_train.cli", "Train an int8 model from a recipe or a folder of photos."),
     "data": Entry(
         "edgecnn_train.inspection.cli", "Check a dataset before training; preview its augmentation."

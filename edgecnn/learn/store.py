@@ -79,7 +79,7 @@ class Store(Closing):
 
     @contextlib.contextmanager
     def _forgiving(self) -> Any:
-        """Go on without the file where it is damaged, full or locked."""
+        """Continue without the file where it is damaged, full or locked."""
         try:
             yield
         except sqlite3.Error:

@@ -1,0 +1,121 @@
+"""`edgecnn learn`: a few photos of each class in, an int8 bundle out, in seconds and without TensorFlow."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+import typer
+
+from edgecnn.cli.command import command, make_app
+from edgecnn.cli.options.data import DATA_HELP, HEADING, LayoutOption
+from edgecnn.cli.options.model import parse_range
+from edgecnn.cli.takes import options
+from edgecnn.io.output import exit_on_interrupt
+from edgecnn.io.printable import echo
+
+app = make_app()
+
+EXAMPLES = (
+    "edgecnn learn photos/",
+    "edgecnn learn photos/ --negatives other-things/ --out my-tools",
+)
+
+
+@options
+class TrunkOptions:
+    """The pretrained network that sees for the model."""
+
+    heading: ClassVar = "Trunk"
+
+    trunk: Annotated[
+        str,
+        typer.Option(
+            help="Pretrained network: efficientnet_lite0, also with _192, _160 or _128 for smaller images; a "
+            "bundle; or a .tflite file.",
+            metavar="T",
+        ),
+    ] = "efficientnet_lite0"
+    cut: Annotated[
+        str | None,
+        typer.Option(
+            help="Tensor that is the embedding.",
+            metavar="TENSOR",
+            show_default="the last pooled one before the classes",
+        ),
+    ] = None
+    value_range: Annotated[
+        str | None,
+        typer.Option(
+            "--range",
+            help="Values that pixels 0 and 255 become, such as -1..1, where a .tflite file does not say.",
+            metavar="LOW..HIGH",
+            show_default="found in the file",
+        ),
+    ] = None
+
+
+@command(app, examples=EXAMPLES)
+def learn(
+    data: Annotated[str, typer.Argument(help=f"Photos, sorted by class: a {DATA_HELP}.", metavar="FOLDER")],
+    *,
+    negatives: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder of photos of other things, to be unknown.", metavar="FOLDER", rich_help_panel=HEADING
+        ),
+    ] = None,
+    flip: Annotated[
+        bool,
+        typer.Option(
+            "--flip/--no-flip", help="Whether a mirrored photo shows the same class.", rich_help_panel=HEADING
+        ),
+    ] = True,
+    layout: LayoutOption = "auto",
+    trunk: TrunkOptions,
+    seed: Annotated[
+        int, typer.Option(help="Random seed of folds.", min=0, metavar="N", rich_help_panel="Output")
+    ] = 0,
+    allow_drop: Annotated[
+        float,
+        typer.Option(
+            help="Percentage points that int8 may lose against float32.",
+            min=0,
+            max=100,
+            metavar="POINTS",
+            rich_help_panel="Output",
+        ),
+    ] = 1.0,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder of the bundle.", metavar="DIR", show_default="./NAME-model", rich_help_panel="Output"
+        ),
+    ] = None,
+) -> None:
+    """Learn from a few photos of each class, in seconds: the result is a bundle as `train` makes it.
+
+    A network that knows the world turns each photo into an embedding, once; a small head learns from these.
+    """
+    from pathlib import Path
+
+    from edgecnn.bundle.input_spec import Given
+    from edgecnn.cli.learn_print import photo_progress, print_learned
+    from edgecnn.learn.request import Request
+    from edgecnn.learn.session import learn_bundle
+
+    given = Given(value_range=parse_range(trunk.value_range))
+    with exit_on_interrupt("the photos that were embedded are kept"), photo_progress() as progress:
+        request = Request(
+            trunk.trunk,
+            trunk.cut,
+            given,
+            None if negatives is None else Path(negatives),
+            flip,
+            seed,
+            layout,
+            allow_drop,
+            say=echo,
+            progress=progress,
+        )
+        learned = learn_bundle(data, None if out is None else Path(out), request)
+    print_learned(learned)

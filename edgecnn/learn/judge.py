@@ -1,0 +1,221 @@
+"""How good a learned model is, measured on photos that it was not taught."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from edgecnn.bundle.confidence import temper
+from edgecnn.evaluation.confidence import fit_temperature
+from edgecnn.evaluation.interval import wilson
+from edgecnn.evaluation.reliability import Reliability
+from edgecnn.evaluation.verified import GateAdvice, Verified, compare_answers, gate
+from edgecnn.learn.crossval import softmax
+from edgecnn.learn.prototypes import nearness_threshold
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from edgecnn.classify.classifier import Classifier
+    from edgecnn.dataset import Item, Source
+    from edgecnn.learn.crossval import Answers, Fold
+    from edgecnn.learn.material import Material
+    from edgecnn.learn.request import Request
+
+# The share of photos of the taught classes that may be called unknown.
+REJECTED = 0.05
+# Smaller probabilities count as this one when the temperature is fitted; half a step of int8's softmax.
+FLOOR = 1 / 512
+# Photos on which int8 and float32 are compared where no test split is at hand.
+_COMPARED = 200
+_ADVICE = GateAdvice(
+    guessing="add photos, or take another trunk with --trunk",
+    few="add photos",
+    drop="add photos, or take another trunk with --trunk",
+    agreement="add photos, or take another trunk with --trunk",
+)
+
+
+class Rule(NamedTuple):
+    """What turns outputs into answers: the temperature of scores, and the least nearness of an answer."""
+
+    temperature: float
+    nearness: float
+
+
+class Wrong(NamedTuple):
+    """A photo that was classified wrongly, as what, and with which score."""
+
+    item: Item
+    named: int
+    score: float
+
+
+class Judged(NamedTuple):
+    """What was measured on photos that were not taught. Shares are 0 to 1.
+
+    Attributes
+    ----------
+    folds
+        How many folds measured it; 0 for the official test split.
+    confusion
+        int64 (classes, classes): a row for each true class, a column for each predicted one.
+    float_top1, agreement
+        The accuracy of float32, and the share of photos to which both variants give the same answer; None
+        where that was not measured.
+    rejected
+        The share of photos of the classes that are called unknown.
+    accepted
+        The share of photos of other things that get a class; None without any.
+    calibration_error
+        The expected calibration error of the scores.
+    wrong
+        The highest score first.
+    """
+
+    folds: int
+    confusion: NDArray[np.int64]
+    float_top1: float | None
+    agreement: float | None
+    rejected: float
+    accepted: float | None
+    calibration_error: float
+    wrong: tuple[Wrong, ...]
+
+    @property
+    def photos(self) -> int:
+        """How many photos were classified."""
+        return int(self.confusion.sum())
+
+    @property
+    def top1(self) -> float:
+        """The accuracy of int8."""
+        return float(self.confusion.trace() / max(1, self.confusion.sum()))
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the accuracy."""
+        return wilson(self.top1, self.photos), 1 - wilson(1 - self.top1, self.photos)
+
+
+def settle_rule(material: Material, answers: Answers) -> Rule:
+    """Choose temperature and nearness from the answers of cross-validation."""
+    labels, known = material.taught.labels[answers.places], material.known[answers.places]
+    temperature = fit_temperature(softmax(answers.logits), labels, FLOOR)
+    return Rule(temperature, nearness_threshold(answers.nearness[known], REJECTED))
+
+
+def judge_by_folds(
+    material: Material, answers: Answers, folds: Sequence[Fold], variants: Mapping[str, Classifier]
+) -> Judged:
+    """Judge by the answers of cross-validation.
+
+    Each fold is measured with the temperature and the threshold that the other folds choose.
+    """
+    labels, known = material.taught.labels, material.known
+    scores, near = softmax(answers.logits), answers.nearness
+    tempered, accepted = np.empty_like(scores), np.zeros(len(labels), bool)
+    for fold in folds:
+        rest = np.setdiff1d(np.arange(len(labels)), fold.tested)
+        temperature = fit_temperature(scores[rest], labels[rest], FLOOR)
+        tempered[fold.tested] = temper(scores[fold.tested], temperature, FLOOR)
+        threshold = nearness_threshold(near[rest][known[rest]], REJECTED)
+        accepted[fold.tested] = near[fold.tested] >= threshold
+    accepted &= scores.argmax(axis=1) != (-1 if material.background is None else material.background)
+    sample = np.random.default_rng(0).permutation(np.flatnonzero(known))[:_COMPARED]
+    items = [material.taught.items[k] for k in sample]
+    agreement = _agreement(material.source, items, variants)
+    return _judged(material, material.taught.items, labels, tempered, accepted, len(folds), agreement)
+
+
+def judge_by_test(material: Material, variants: Mapping[str, Classifier]) -> tuple[Judged, Verified | None]:
+    """Judge by the official test split, read again and classified as every image is.
+
+    Photos of other things, which no test split has, are not measured.
+    """
+    assert material.tested is not None  # noqa: S101 - the caller asks for it
+    int8 = variants.get("int8") or variants["float32"]
+    items, labels = material.tested.items, material.tested.labels
+    named: dict[str, list[int]] = {name: [] for name in variants}
+    scores, accepted = np.zeros((len(items), len(material.labels))), np.zeros(len(items), bool)
+    for row, item in enumerate(items):
+        image = material.source.read(item, int8.least_side)
+        for name, classifier in variants.items():
+            predictions = classifier.classify(image)
+            named[name].append(predictions[0].index)
+            if classifier is int8:
+                accepted[row] = classifier.knows(predictions)
+                for prediction in predictions:
+                    scores[row, prediction.index] = prediction.score
+    verified = None
+    if len(variants) > 1:
+        answers = {name: np.array(indices, np.int64) for name, indices in named.items()}
+        verified = compare_answers(labels, answers, material.labels, int8.model.file.float_tensors)
+    judged = _judged(material, items, labels, scores, accepted, 0, None)
+    if verified is None:
+        return judged, None
+    return judged._replace(float_top1=verified.float_top1, agreement=verified.agreement), verified
+
+
+def require_parity(
+    judged: Judged, verified: Verified | None, request: Request, variants: Mapping[str, Classifier]
+) -> None:
+    """Raise GateError where int8 loses too much. Without a float twin there is nothing to compare."""
+    if len(variants) < 2:
+        return
+    if verified is None:
+        verified = Verified(
+            judged.photos,
+            judged.top1,
+            judged.top1,
+            1.0 if judged.agreement is None else judged.agreement,
+            variants["int8"].model.file.float_tensors,
+            judged.confusion,
+            None,
+        )
+    gate(verified, _ADVICE, request.allowed_drop)
+
+
+def _judged(
+    material: Material,
+    items: Sequence[Item],
+    labels: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    accepted: NDArray[np.bool_],
+    folds: int,
+    agreement: float | None,
+) -> Judged:
+    background = -1 if material.background is None else material.background
+    known, best = labels != background, scores.argmax(axis=1)
+    classes = len(material.labels)
+    confusion = np.zeros((classes, classes), np.int64)
+    np.add.at(confusion, (labels[known], best[known]), 1)
+    wrong = [
+        Wrong(items[int(k)], int(best[k]), float(scores[k].max()))
+        for k in np.flatnonzero(known & (best != labels))
+    ]
+    return Judged(
+        folds,
+        confusion,
+        None,
+        agreement,
+        float(np.mean(~accepted[known])),
+        float(np.mean(accepted[~known])) if (~known).any() else None,
+        Reliability.of(scores[known], labels[known]).error,
+        tuple(sorted(wrong, key=lambda w: -w.score)),
+    )
+
+
+def _agreement(source: Source, items: Sequence[Item], variants: Mapping[str, Classifier]) -> float | None:
+    """Return the share of photos to which all variants give the same answer; None for a single one."""
+    if len(variants) < 2:
+        return None
+    least = next(iter(variants.values())).least_side
+    same = 0
+    for item in items:
+        image = source.read(item, least)
+        same += len({c.classify(image, 1)[0].index for c in variants.values()}) == 1
+    return same / max(1, len(items))

@@ -1,0 +1,72 @@
+"""Photos to look at again: those whose neighbours have another class, and those that are there twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from edgecnn.learn.alike import near_duplicates
+from edgecnn.learn.crossval import softmax
+from edgecnn.learn.prototypes import unit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edgecnn.learn.alike import Pair
+    from edgecnn.learn.crossval import Answers
+    from edgecnn.learn.photos import Photos
+
+# A photo is suspect where heads that did not see it are this sure of another class, and most of its nearest
+# photos have that class.
+_SURE, _NEIGHBOURS, _MOST = 0.9, 5, 3
+
+
+class Suspect(NamedTuple):
+    """A photo whose class may be wrong: its place, the class that it looks like, and how sure that is."""
+
+    place: int
+    looks_like: int
+    score: float
+
+
+class Suspects(NamedTuple):
+    """Photos to look at again.
+
+    Attributes
+    ----------
+    mislabelled
+        The surest first.
+    doubled
+        Near duplicates, the most alike first.
+    """
+
+    mislabelled: tuple[Suspect, ...]
+    doubled: tuple[Pair, ...]
+
+
+def find_suspects(photos: Photos, answers: Answers) -> Suspects:
+    """Return the photos to look at again.
+
+    Wrong labels are found by confident answers of cross-validation (C. Northcutt et al., JAIR 70, 2021) that
+    the nearest neighbours confirm.
+    """
+    scores = softmax(answers.logits)
+    best, labels = scores.argmax(axis=1), photos.labels[answers.places]
+    doubtful = np.flatnonzero((best != labels) & (scores.max(axis=1) >= _SURE))
+    directions = unit(photos.plain)
+    found = []
+    for row in doubtful:
+        place = int(answers.places[row])
+        if _confirmed(directions, photos.labels, place, int(best[row])):
+            found.append(Suspect(place, int(best[row]), float(scores[row].max())))
+    found.sort(key=lambda suspect: -suspect.score)
+    return Suspects(tuple(found), tuple(near_duplicates(photos.plain)))
+
+
+def _confirmed(directions: NDArray[np.float32], labels: NDArray[np.int64], place: int, other: int) -> bool:
+    """Whether most of a photo's nearest photos have another class."""
+    cosines = directions @ directions[place]
+    cosines[place] = -2
+    nearest = np.argsort(-cosines)[:_NEIGHBOURS]
+    return int((labels[nearest] == other).sum()) >= _MOST
