@@ -30,6 +30,7 @@ __all__ = [
     "Source",
     "SplitName",
     "data_name",
+    "duplicates",
     "find_data",
     "folds",
     "foreign_files",

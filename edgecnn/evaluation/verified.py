@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -47,6 +47,16 @@ class Verified:
     def drop(self) -> float:
         """How many points of top-1 int8 lost."""
         return (self.float_top1 - self.int8_top1) * 100
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the manifest's table `accuracy`."""
+        return {
+            "test_pictures": self.pictures,
+            "agreement": self.agreement,
+            "drop_points": round(self.drop, 4),
+            "float_tensors": len(self.float_tensors),
+            "synthetic": self.synthetic,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,14 +45,14 @@ class Photo:
 
 
 @dataclass(frozen=True, slots=True)
-class Photos:
+class Gallery:
     """Images of the dataset, for a page alone: a bundle contains none."""
 
     photos: tuple[Photo, ...]
 
 
 # A paragraph, a list, a table, an image or photos. Text may have `code` and **bold** in it, as in Markdown.
-Block = str | tuple[str, ...] | Table | ReportImage | Photos
+Block = str | tuple[str, ...] | Table | ReportImage | Gallery
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edgecnn.report.blocks import Block, Photos, ReportImage, Table
+from edgecnn.report.blocks import Block, Gallery, ReportImage, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ def render_card(title: str, name: str, sections: Sequence[ReportSection]) -> str
     sections
         What it says; the first one has no heading. Sections with photos are left out.
     """
-    first, *others = (s for s in sections if not any(isinstance(block, Photos) for block in s.blocks))
+    first, *others = (s for s in sections if not any(isinstance(block, Gallery) for block in s.blocks))
     lines = [
         f"# {title}",
         "",

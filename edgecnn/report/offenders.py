@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from edgecnn.report.blocks import Photo, Photos, ReportSection
+from edgecnn.report.blocks import Gallery, Photo, ReportSection
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -72,7 +72,7 @@ def worst_answers(name: str, offenders: Sequence[Offender]) -> ReportSection:
     photos = tuple(
         Photo(o.image, o.id, (o.true, ", classified as ", o.named, f" with {o.score:.0%}")) for o in offenders
     )
-    return ReportSection(title, (text, Photos(photos)))
+    return ReportSection(title, (text, Gallery(photos)))
 
 
 def to_shown_size(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

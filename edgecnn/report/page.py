@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import cv2
 
 from edgecnn.io.markup import Html, fill, joined, prose, table
-from edgecnn.report.blocks import Block, Photos, ReportImage, ReportSection, Table
+from edgecnn.report.blocks import Block, Gallery, ReportImage, ReportSection, Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,7 +95,7 @@ def _block(block: Block, images: Mapping[str, bytes]) -> Html:
         case ReportImage():
             data = base64.b64encode(images[block.file]).decode()
             return fill('<p><img alt="$alt" src="data:image/png;base64,$data"></p>', alt=block.alt, data=data)
-        case Photos():
+        case Gallery():
             return fill('<div class="photos">\n$all\n</div>', all=joined(map(_figure, block.photos)))
         case tuple():
             items = joined(fill("<li>$text</li>", text=prose(line)) for line in block)

@@ -53,11 +53,7 @@ def describe(
     return TrainedRecord.model_validate(
         {
             "accuracy": {
-                "test_pictures": result.pictures,
-                "agreement": result.agreement,
-                "drop_points": round(result.drop, 4),
-                "float_tensors": len(result.float_tensors),
-                "synthetic": result.synthetic,
+                **result.as_dict(),
                 "synthetic_frames": recipe.verify.synthetic_frames,
                 "folds": as_dict(folds) if folds else None,
             },

@@ -26,6 +26,13 @@ def test_answers_are_compared_with_the_truth_and_with_one_another():
     assert found.wrong == (1, 3)
     assert found.others == {"float16": 1.0}
     assert (found.float_tensors, found.synthetic) == (("scores",), 0.5)
+    assert found.as_dict() == {
+        "test_pictures": 4,
+        "agreement": 0.75,
+        "drop_points": 25,
+        "float_tensors": 1,
+        "synthetic": 0.5,
+    }
 
 
 def test_results_of_several_networks_count_by_their_images():

@@ -3,7 +3,7 @@ import base64
 import cv2
 import numpy as np
 
-from edgecnn.report.blocks import Photo, Photos, ReportImage, ReportSection, Table
+from edgecnn.report.blocks import Gallery, Photo, ReportImage, ReportSection, Table
 from edgecnn.report.card import render_card
 from edgecnn.report.offenders import Offender, worst_answers
 from edgecnn.report.page import render_page
@@ -13,7 +13,7 @@ EVIL = '<script>&amp; $x `k` **b** | "'
 PHOTO = Photo(np.full((20, 30, 3), 200, np.uint8), EVIL, ("bold", f", not {EVIL}", "bold again"))
 SECTIONS = [
     ReportSection("In short", ("It **works** with `code`.", ("one", EVIL))),
-    ReportSection("Photos", (f"of {EVIL}", Photos((PHOTO,)))),
+    ReportSection("Photos", (f"of {EVIL}", Gallery((PHOTO,)))),
     ReportSection("Table", (Table(("a", "b"), ((EVIL, "1"),)), ReportImage("plot.png", EVIL)), folded=True),
 ]
 

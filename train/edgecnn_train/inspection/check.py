@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgecnn.dataset.duplicates import find_duplicates
 from edgecnn.errors import OptionError
 from edgecnn_train.inspection import findings as look
-from edgecnn_train.inspection.duplicates import find_duplicates
 from edgecnn_train.inspection.label_noise import vote_on_labels
 from edgecnn_train.inspection.survey import survey
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edgecnn.dataset import Item, Source, SplitName
-    from edgecnn_train.inspection.duplicates import Duplicates
+    from edgecnn.dataset.duplicates import Duplicates
     from edgecnn_train.inspection.findings import DatasetFinding
     from edgecnn_train.inspection.label_noise import LabelVotes
     from edgecnn_train.inspection.survey import Survey
@@ -135,7 +135,7 @@ def check(
     """
     seen = survey(source, path, tick)
     say("comparing images")
-    same = find_duplicates(seen, recipe.train.seed)
+    same = find_duplicates(seen.digests, seen.thumbnails, recipe.train.seed)
     say("comparing labels")
     votes = vote_on_labels(seen, recipe.train.seed)
     # The order here is the order of findings of the same level.
@@ -168,14 +168,7 @@ def manifest(report: CheckReport, target: Path) -> tuple[str, int]:
             f"--manifest needs images that are files of their own, not in an archive or IDX files: "
             f"unpack {path} and check the folder"
         )
-    group = [item.group or "" for item in seen.items]
-    for number, members in enumerate(report.same.groups(), 1):
-        joined = {group[p] for p in members} - {""}
-        name = min(joined, default=f"alike-{number}")
-        # Groups that the duplicates tie together become one.
-        group = [name if g in joined else g for g in group] if len(joined) > 1 else group
-        for p in members:
-            group[p] = name
+    group = report.same.tie([item.group or "" for item in seen.items])
     home: dict[str, int] = {}
     for item, name in zip(seen.items, group, strict=True):
         home[name] = max(_rank(item), home.get(name, 0))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edgecnn_train.inspection.duplicates import Duplicates
+    from edgecnn.dataset.duplicates import Duplicates
     from edgecnn_train.inspection.label_noise import LabelVotes
     from edgecnn_train.inspection.survey import Survey
     from edgecnn_train.recipe import DataSpec, RecipeInput

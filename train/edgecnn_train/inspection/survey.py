@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from edgecnn.dataset import foreign_files
+from edgecnn.dataset.duplicates import THUMBNAIL, digest_pixels, thumbnail
 from edgecnn.errors import DataError, ImageError
-from edgecnn.image.shrink import shrink
 from edgecnn_train.data import has_color
 
 if TYPE_CHECKING:
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
 
     from edgecnn.dataset import Item, Source
 
-# Enough to distinguish two photos, and all of a CIFAR image: 3 KiB an image, 180 MiB for 60,000.
-THUMBNAIL = 32
 _SOME = 100
 
 
@@ -95,11 +91,11 @@ def survey(source: Source, path: Path, tick: Callable[[int], None] = lambda _: N
             if not done % _SOME:  # missing files are found faster than they can be shown
                 tick(done)
             continue
-        thumbnails[len(items)] = _thumbnail(image)
+        thumbnails[len(items)] = thumbnail(image)
         items.append(item)
         sizes.append(image.shape[:2])
         colored.append(has_color(image))
-        digests.append(_digest(image))
+        digests.append(digest_pixels(image))
         tick(done)
     if not items:
         raise DataError(f"none of the images in {path} can be read, such as: {unreadable[0].reason}")
@@ -115,14 +111,3 @@ def survey(source: Source, path: Path, tick: Callable[[int], None] = lambda _: N
         tuple(unreadable),
         foreign_files(source),
     )
-
-
-def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    small = shrink(image, THUMBNAIL, THUMBNAIL, "area")
-    return small if small.ndim == 3 else cv2.cvtColor(small, cv2.COLOR_GRAY2BGR)  # type: ignore[return-value]
-
-
-def _digest(image: NDArray[np.uint8]) -> bytes:
-    digest = hashlib.blake2b(repr(image.shape).encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(image).data)
-    return digest.digest()

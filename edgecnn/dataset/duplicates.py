@@ -6,17 +6,24 @@ Near duplicates in two splits make a test too optimistic: a CNN memorizes one an
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
+from edgecnn.image.shrink import shrink
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from edgecnn_train.inspection.survey import Survey
 
+# The side of a thumbnail: enough to distinguish two photos, and all of a CIFAR image. 3 KiB an image, 180 MiB
+# for 60,000.
+THUMBNAIL = 32
 # Two images are near duplicates where each is within `NEARER` of the squared distance of the other one
 # to its 20th nearest image, and within `LOOSEST`; from `CLOSEST` on the 20th nearest does not matter.
 NEARER = 0.2
@@ -62,6 +69,20 @@ class Duplicates:
         """Return the places of images with the same pixels, in groups of two or more."""
         return _runs(self.distinct)
 
+    def tie(self, groups: Sequence[str]) -> list[str]:
+        """Return each image's group, an empty text for none, with duplicates in one.
+
+        Groups that duplicates tie together become one.
+        """
+        tied = list(groups)
+        for number, members in enumerate(self.groups(), 1):
+            joined = {tied[p] for p in members} - {""}
+            name = min(joined, default=f"alike-{number}")
+            tied = [name if group in joined else group for group in tied] if len(joined) > 1 else tied
+            for p in members:
+                tied[p] = name
+        return tied
+
     def touched(self, marks: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Tell for each image whether another image like it is marked (bool N)."""
         count = np.bincount(self.distinct, marks, minlength=self.distinct.max() + 1)
@@ -84,20 +105,41 @@ class Duplicates:
         raise ValueError(f"image {image} has no twin among the marked ones")
 
 
-def find_duplicates(seen: Survey, seed: int) -> Duplicates:
-    """Find exact and near duplicates among the images of a survey.
+def thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return an image, gray or BGR, as `find_duplicates` compares it: stretched to uint8 32×32×3 BGR."""
+    small = shrink(image, THUMBNAIL, THUMBNAIL, "area")
+    return small if small.ndim == 3 else cv2.cvtColor(small, cv2.COLOR_GRAY2BGR)  # type: ignore[return-value]
+
+
+def digest_pixels(image: NDArray[np.uint8]) -> bytes:
+    """Return a digest that images with the same pixels share."""
+    digest = hashlib.blake2b(repr(image.shape).encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(image).data)
+    return digest.digest()
+
+
+def find_duplicates(digests: Sequence[bytes], thumbnails: NDArray[np.uint8], seed: int) -> Duplicates:
+    """Find exact and near duplicates among images.
 
     Each thumbnail becomes the 63 lowest frequencies of its cosine transform without the mean, scaled to
     length one, so that brightness and contrast do not count. All pairs are compared, in blocks: 60,000
     images take some ten seconds. What counts as near follows from the data: photos of bottles on one
     table are all alike, and only a far higher similarity means a copy. A pair that is near is
     confirmed by the correlation of the whole thumbnails in color, and of their details.
+
+    Parameters
+    ----------
+    digests
+        One for each image; see `digest_pixels`.
+    thumbnails
+        uint8 N×32×32×3; see `thumbnail`.
+    seed
+        Draws the images that estimate which distances are usual, where there are many.
     """
     _, first, distinct = np.unique(
-        np.array([d.hex() for d in seen.digests]), return_index=True, return_inverse=True
+        np.array([d.hex() for d in digests]), return_index=True, return_inverse=True
     )
-    thumbnails = seen.thumbnails[first]
-    near, likeness = _near_pairs(thumbnails, np.random.default_rng([seed, 200]))
+    near, likeness = _near_pairs(thumbnails[first], np.random.default_rng([seed, 200]))
     return Duplicates(distinct.astype(np.int64).ravel(), near, likeness)
 
 
