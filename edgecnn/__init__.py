@@ -29,6 +29,7 @@ list_bundles    the bundles that are installed
 open_camera     open a camera, a video, a folder of images or an address
 run             classify a camera's frames in a loop, and feed sinks
 evaluate        accuracy, clean and corrupted
+learn           a bundle from a few photos of each class, in seconds
 train           a bundle from a folder of photos (needs the extra `train`)
 
 What comes back:
@@ -40,6 +41,7 @@ Frame           an image of a source: `pixels`, when it was captured, its true l
 Timings         the milliseconds of each stage
 Steady          the smoothed answer of a stream
 Stats, Summary  the counts and latencies of a run, while it runs and at its end
+Learned         a model that was learned: its bundle, accuracy and learning curve
 Bundle          a model on disk: its labels, variants and measured accuracy
 EdgeCnnError    the base of all errors, each with one clear line
 
@@ -71,6 +73,8 @@ if TYPE_CHECKING:
     from edgecnn.errors import EdgeCnnError
     from edgecnn.evaluation.evaluate import evaluate
     from edgecnn.frame import Frame, Prediction, Result, Steady, Timings
+    from edgecnn.learning.learn import learn
+    from edgecnn.learning.session import Learned
     from edgecnn.live.command import Command, CommandSource
     from edgecnn.live.loop import run
     from edgecnn.live.sink import Sink
@@ -90,6 +94,7 @@ __all__ = [
     "EdgeCnnError",
     "Engine",
     "Frame",
+    "Learned",
     "Mode",
     "ModelData",
     "Prediction",
@@ -100,6 +105,7 @@ __all__ = [
     "Summary",
     "Timings",
     "evaluate",
+    "learn",
     "list_bundles",
     "load",
     "open_camera",
@@ -119,6 +125,7 @@ _HOMES = {
     "EdgeCnnError": "edgecnn.errors",
     "Engine": "edgecnn.engine",
     "Frame": "edgecnn.frame",
+    "Learned": "edgecnn.learning.session",
     "Mode": "edgecnn.camera",
     "ModelData": "edgecnn.engine",
     "Prediction": "edgecnn.frame",
@@ -129,6 +136,7 @@ _HOMES = {
     "Summary": "edgecnn.live.stats",
     "Timings": "edgecnn.frame",
     "evaluate": "edgecnn.evaluation.evaluate",
+    "learn": "edgecnn.learning.learn",
     "list_bundles": "edgecnn.bundle.bundle",
     "load": "edgecnn.classify.loader",
     "open_camera": "edgecnn.camera",

@@ -16,7 +16,7 @@ MADE = dict.fromkeys(
     (
         "efficientnet_lite0", "efficientnet_lite0_192", "efficientnet_lite0_160", "efficientnet_lite0_128"
     ),
-    "edgecnn.learn.pretrained:make_pretrained",
+    "edgecnn.learning.pretrained:make_pretrained",
 )  # fmt: skip
 
 

@@ -100,8 +100,8 @@ def learn(
 
     from edgecnn.bundle.input_spec import Given
     from edgecnn.cli.learn_print import photo_progress, print_learned
-    from edgecnn.learn.request import Request
-    from edgecnn.learn.session import learn_bundle
+    from edgecnn.learning.request import Request
+    from edgecnn.learning.session import learn_bundle
 
     given = Given(value_range=parse_range(trunk.value_range))
     with exit_on_interrupt("the photos that were embedded are kept"), photo_progress() as progress:

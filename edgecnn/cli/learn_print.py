@@ -11,8 +11,8 @@ from edgecnn.io.printable import echo
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from edgecnn.learn.photos import Progress
-    from edgecnn.learn.session import Learned
+    from edgecnn.learning.photos import Progress
+    from edgecnn.learning.session import Learned
 
 # Photos to look at again that are named; the page shows all.
 _NAMED = 5
@@ -40,7 +40,7 @@ def photo_progress() -> Iterator[Progress | None]:
 
 def print_learned(learned: Learned) -> None:
     """Print the accuracy, the learning curve and the photos to look at again."""
-    from edgecnn.learn.sentences import headlines, in_short
+    from edgecnn.learning.sentences import headlines, in_short
 
     judged, labels = learned.judged, learned.bundle.labels
     for line in (*headlines(judged, learned.curve), *in_short(judged, learned.curve, labels)):

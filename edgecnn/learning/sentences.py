@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgecnn.evaluation.verified import GUESSING
-from edgecnn.learn.curve import enough
-from edgecnn.learn.judge import REJECTED
+from edgecnn.learning.curve import enough
+from edgecnn.learning.judge import REJECTED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edgecnn.learn.curve import Point
-    from edgecnn.learn.judge import Judged
-    from edgecnn.learn.lesson import Lesson
+    from edgecnn.learning.curve import Point
+    from edgecnn.learning.judge import Judged
+    from edgecnn.learning.lesson import Lesson
 
 # Classes that are found less often are named, at most so many.
 _WEAK, _MOST_NAMED = 0.9, 3
@@ -82,8 +82,8 @@ def unknown_sentences(lesson: Lesson, judged: Judged) -> tuple[str, ...]:
     lines = [
         "The answer is `unknown` where an image is less near to the taught photos than "
         f"{lesson.rule.nearness:.3f} (cosine of embeddings). The threshold was chosen by cross-validation, "
-        f"to reject {REJECTED:.0%} of the photos of the classes; it rejects {judged.rejected:.1%} of those that "
-        "measured it.",
+        f"to reject {REJECTED:.0%} of the photos of the classes; it rejects {judged.rejected:.1%} of those "
+        "that measured it.",
     ]
     if lesson.material.background is not None:
         label = lesson.material.labels[lesson.material.background]

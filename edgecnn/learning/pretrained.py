@@ -20,10 +20,10 @@ from edgecnn.classify.loader import load
 from edgecnn.errors import OptionError, OutputError
 from edgecnn.image.preprocess import Preprocessor
 from edgecnn.io.quiet import say
-from edgecnn.learn.efficientnet import VALUE_RANGE, efficientnet_lite0
-from edgecnn.learn.quantize import quantize
-from edgecnn.learn.scenes import make_scenes
-from edgecnn.learn.weights import efficientnet_lite0_weights
+from edgecnn.learning.efficientnet import VALUE_RANGE, efficientnet_lite0
+from edgecnn.learning.quantize import quantize
+from edgecnn.learning.scenes import make_scenes
+from edgecnn.learning.weights import efficientnet_lite0_weights
 from edgecnn.tflite.file import read_tflite
 
 if TYPE_CHECKING:

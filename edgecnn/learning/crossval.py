@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from edgecnn.dataset.folds import fold_items, possible_folds
-from edgecnn.learn.alike import grouped
-from edgecnn.learn.head import Basis, fit_head
-from edgecnn.learn.prototypes import find_prototypes, nearness
-from edgecnn.learn.views import PLAIN
+from edgecnn.learning.alike import grouped
+from edgecnn.learning.head import Basis, fit_head
+from edgecnn.learning.prototypes import find_prototypes, nearness
+from edgecnn.learning.views import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from edgecnn.learn.head import Head
-    from edgecnn.learn.photos import Photos
+    from edgecnn.learning.head import Head
+    from edgecnn.learning.photos import Photos
 
     Matrix = NDArray[np.float32]
     Places = NDArray[np.int64]

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from edgecnn.evaluation.interval import wilson
-from edgecnn.learn.crossval import teach
+from edgecnn.learning.crossval import teach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from edgecnn.learn.crossval import Choice, Fold
-    from edgecnn.learn.photos import Photos
+    from edgecnn.learning.crossval import Choice, Fold
+    from edgecnn.learning.photos import Photos
 
 _SIZES = (5, 10, 20, 50, 100, 200, 500, 1000)
 # Random choices of the photos of each size, per fold.

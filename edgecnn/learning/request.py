@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edgecnn.bundle.input_spec import Given
-from edgecnn.learn.trunk import DEFAULT_TRUNK
+from edgecnn.learning.trunk import DEFAULT_TRUNK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from edgecnn.dataset import LayoutName
-    from edgecnn.learn.photos import Progress
+    from edgecnn.learning.photos import Progress
 
 
 def _silent(_: str) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from edgecnn.errors import DataError, ImageError
-from edgecnn.learn.store import Store
-from edgecnn.learn.views import PLAIN, VIEWS, see
+from edgecnn.learning.store import Store
+from edgecnn.learning.views import PLAIN, VIEWS, see
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgecnn.dataset import Item, Source
-    from edgecnn.learn.embedder import Embedder
-    from edgecnn.learn.trunk import Trunk
+    from edgecnn.learning.embedder import Embedder
+    from edgecnn.learning.trunk import Trunk
 
     Matrix = NDArray[np.float32]
 

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgecnn.dataset import data_name
-from edgecnn.learn.append import NEARNESS
-from edgecnn.learn.judge import REJECTED
+from edgecnn.learning.append import NEARNESS
+from edgecnn.learning.judge import REJECTED
 from edgecnn.machine.board import describe_board
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from edgecnn.learn.curve import Point
-    from edgecnn.learn.judge import Judged, Rule
-    from edgecnn.learn.lesson import Lesson
-    from edgecnn.learn.material import Material
-    from edgecnn.learn.request import Request
+    from edgecnn.learning.curve import Point
+    from edgecnn.learning.judge import Judged, Rule
+    from edgecnn.learning.lesson import Lesson
+    from edgecnn.learning.material import Material
+    from edgecnn.learning.request import Request
 
 _LIBRARIES = ("edgecnn", "ai-edge-litert", "numpy", "opencv-python-headless")
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from edgecnn.learn.prototypes import unit
+from edgecnn.learning.prototypes import unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgecnn.dataset import Item
-    from edgecnn.learn.photos import Photos
+    from edgecnn.learning.photos import Photos
 
 # The cosine of two embeddings from which on their photos are near duplicates: nineteen of twenty photos reach
 # it with their own mirror image, and none of a thousand with another photo of another animal.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgecnn.errors import ModelError
 from edgecnn.io.regular import read_regular
-from edgecnn.learn.torch_file import read_tensors
+from edgecnn.learning.torch_file import read_tensors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edgecnn.learn.alike import ALIKE
-from edgecnn.learn.curve import enough
-from edgecnn.learn.sentences import headlines, in_short, unknown_sentences
+from edgecnn.learning.alike import ALIKE
+from edgecnn.learning.curve import enough
+from edgecnn.learning.sentences import headlines, in_short, unknown_sentences
 from edgecnn.report.blocks import Gallery, Photo, ReportSection, Table
 from edgecnn.report.card import render_card
 from edgecnn.report.offenders import MOST, to_shown_size
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from edgecnn.bundle.manifest import Manifest
     from edgecnn.dataset import Item
-    from edgecnn.learn.curve import Point
-    from edgecnn.learn.judge import Judged
-    from edgecnn.learn.lesson import Lesson
-    from edgecnn.learn.suspects import Suspects
+    from edgecnn.learning.curve import Point
+    from edgecnn.learning.judge import Judged
+    from edgecnn.learning.lesson import Lesson
+    from edgecnn.learning.suspects import Suspects
 
 # Pairs of doubled photos, and mislabelled ones, that a page shows.
 _SHOWN = 12
@@ -127,8 +127,8 @@ def _how(lesson: Lesson, judged: Judged) -> tuple[str, ...]:
     if judged.folds:
         lines.append(
             f"Each photo was classified by a head that had not seen it ({judged.folds} folds; near "
-            "duplicates are in the same fold, and each fold chose its settings without its test photos). The model that "
-            "is published has learned from all photos."
+            "duplicates are in the same fold, and each fold chose its settings without its test photos). "
+            "The model that is published has learned from all photos."
         )
     else:
         lines.append("The photos of the test split taught nothing and decided nothing.")
@@ -165,9 +165,9 @@ def _reveals(lesson: Lesson) -> str:
     own = " A class of fewer than four photos has a single one." if single else ""
     return (
         f"The model contains no photo. It contains {len(lesson.taught.prototypes):,} prototypes, each the "
-        f"mean of the embeddings of several photos that look alike.{own} From a prototype one can tell roughly "
-        "what such photos show, and whether a photo at hand is much like them; keep the model as private as "
-        "that."
+        f"mean of the embeddings of several photos that look alike.{own} From a prototype one can tell "
+        "roughly what such photos show, and whether a photo at hand is much like them; keep the model as "
+        "private as that."
     )
 
 

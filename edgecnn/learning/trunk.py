@@ -10,7 +10,7 @@ from edgecnn.bundle.bundle import find, read_bundle, read_file
 from edgecnn.bundle.input_spec import Given
 from edgecnn.bundle.search import MADE, make
 from edgecnn.errors import BundleError, ModelError
-from edgecnn.learn.cut import find_cut
+from edgecnn.learning.cut import find_cut
 from edgecnn.tflite.file import read_tflite
 
 if TYPE_CHECKING:

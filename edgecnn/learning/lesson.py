@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from edgecnn.learn.append import Taught
-from edgecnn.learn.crossval import answer, answer_strictly, choose, make_folds, teach
-from edgecnn.learn.judge import settle_rule
-from edgecnn.learn.prototypes import find_prototypes
+from edgecnn.learning.append import Taught
+from edgecnn.learning.crossval import answer, answer_strictly, choose, make_folds, teach
+from edgecnn.learning.judge import settle_rule
+from edgecnn.learning.prototypes import find_prototypes
 
 if TYPE_CHECKING:
-    from edgecnn.learn.crossval import Answers, Choice, Fold
-    from edgecnn.learn.judge import Rule
-    from edgecnn.learn.material import Material
-    from edgecnn.learn.request import Request
-    from edgecnn.learn.trunk import Trunk
+    from edgecnn.learning.crossval import Answers, Choice, Fold
+    from edgecnn.learning.judge import Rule
+    from edgecnn.learning.material import Material
+    from edgecnn.learning.request import Request
+    from edgecnn.learning.trunk import Trunk
 
 
 class Lesson(NamedTuple):

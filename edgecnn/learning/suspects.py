@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from edgecnn.learn.alike import near_duplicates
-from edgecnn.learn.crossval import softmax
-from edgecnn.learn.prototypes import unit
+from edgecnn.learning.alike import near_duplicates
+from edgecnn.learning.crossval import softmax
+from edgecnn.learning.prototypes import unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edgecnn.learn.alike import Pair
-    from edgecnn.learn.crossval import Answers
-    from edgecnn.learn.photos import Photos
+    from edgecnn.learning.alike import Pair
+    from edgecnn.learning.crossval import Answers
+    from edgecnn.learning.photos import Photos
 
 # A photo is suspect where heads that did not see it are this sure of another class, and most of its nearest
 # photos have that class.

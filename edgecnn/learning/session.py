@@ -19,19 +19,19 @@ from edgecnn.classify.loader import load
 from edgecnn.dataset import data_name, locate, open_source
 from edgecnn.errors import ModelError
 from edgecnn.image.preprocess import Preprocessor
-from edgecnn.learn import describe
-from edgecnn.learn.append import SCORES, append_head
-from edgecnn.learn.crossval import Fold
-from edgecnn.learn.curve import enough, learning_curve
-from edgecnn.learn.embedder import Embedder
-from edgecnn.learn.judge import judge_by_folds, judge_by_test, require_parity
-from edgecnn.learn.lesson import learn_lesson
-from edgecnn.learn.material import gather
-from edgecnn.learn.photos import Reader
-from edgecnn.learn.quantize import quantize
-from edgecnn.learn.report import write_report
-from edgecnn.learn.suspects import find_suspects
-from edgecnn.learn.trunk import Trunk, TrunkFile, open_trunk
+from edgecnn.learning import describe
+from edgecnn.learning.append import SCORES, append_head
+from edgecnn.learning.crossval import Fold
+from edgecnn.learning.curve import enough, learning_curve
+from edgecnn.learning.embedder import Embedder
+from edgecnn.learning.judge import judge_by_folds, judge_by_test, require_parity
+from edgecnn.learning.lesson import learn_lesson
+from edgecnn.learning.material import gather
+from edgecnn.learning.photos import Reader
+from edgecnn.learning.quantize import quantize
+from edgecnn.learning.report import write_report
+from edgecnn.learning.suspects import find_suspects
+from edgecnn.learning.trunk import Trunk, TrunkFile, open_trunk
 from edgecnn.report.publication import claim, page_path, put_in_place
 from edgecnn.tflite.builder import GraphBuilder
 from edgecnn.tflite.file import read_tflite
@@ -46,11 +46,11 @@ if TYPE_CHECKING:
     from edgecnn.bundle.output_folder import Draft
     from edgecnn.classify.classifier import Classifier
     from edgecnn.dataset import Source
-    from edgecnn.learn.curve import Point
-    from edgecnn.learn.judge import Judged
-    from edgecnn.learn.lesson import Lesson
-    from edgecnn.learn.request import Request
-    from edgecnn.learn.suspects import Suspects
+    from edgecnn.learning.curve import Point
+    from edgecnn.learning.judge import Judged
+    from edgecnn.learning.lesson import Lesson
+    from edgecnn.learning.request import Request
+    from edgecnn.learning.suspects import Suspects
 
 HINT = "name another folder with --out"
 # Photos that set the int8 ranges of a trunk that has none.

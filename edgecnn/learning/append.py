@@ -19,8 +19,8 @@ from edgecnn.tflite.quant import quantize
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edgecnn.learn.head import Head
-    from edgecnn.learn.trunk import TrunkFile
+    from edgecnn.learning.head import Head
+    from edgecnn.learning.trunk import TrunkFile
 
     Matrix = NDArray[np.float32]
     # The lowest and highest logit; None where int8's range is fixed.

@@ -9,8 +9,8 @@ import numpy as np
 from edgecnn.dataset import Item, foreign_files, left_out
 from edgecnn.errors import DataError
 from edgecnn.image.file import find_images, read_file, read_image
-from edgecnn.learn.photos import Photos
-from edgecnn.learn.views import VIEWS
+from edgecnn.learning.photos import Photos
+from edgecnn.learning.views import VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from edgecnn.bundle.input_spec import Background
     from edgecnn.dataset import Source
-    from edgecnn.learn.photos import Reader
-    from edgecnn.learn.request import Request
+    from edgecnn.learning.photos import Reader
+    from edgecnn.learning.request import Request
 
 BACKGROUND = "background"
 # A class by one of these names stands for everything else.

@@ -11,8 +11,8 @@ from edgecnn.evaluation.confidence import fit_temperature
 from edgecnn.evaluation.interval import wilson
 from edgecnn.evaluation.reliability import Reliability
 from edgecnn.evaluation.verified import GateAdvice, Verified, compare_answers, gate
-from edgecnn.learn.crossval import softmax
-from edgecnn.learn.prototypes import nearness_threshold
+from edgecnn.learning.crossval import softmax
+from edgecnn.learning.prototypes import nearness_threshold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from edgecnn.classify.classifier import Classifier
     from edgecnn.dataset import Item, Source
-    from edgecnn.learn.crossval import Answers, Fold
-    from edgecnn.learn.material import Material
-    from edgecnn.learn.request import Request
+    from edgecnn.learning.crossval import Answers, Fold
+    from edgecnn.learning.material import Material
+    from edgecnn.learning.request import Request
 
 # The share of photos of the taught classes that may be called unknown.
 REJECTED = 0.05

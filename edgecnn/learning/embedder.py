@@ -17,7 +17,7 @@ from edgecnn.tflite.quant import dequantize
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edgecnn.learn.trunk import Trunk
+    from edgecnn.learning.trunk import Trunk
 
 
 class Embedder(Closing):
