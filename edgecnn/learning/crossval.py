@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float32]
     Places = NDArray[np.int64]
 
-STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0)
 _FOLDS, _INNER_FOLDS = 5, 3
 
 
@@ -84,13 +84,30 @@ def teach(photos: Photos, classes: int, choice: Choice) -> Head:
 
 
 def choose(photos: Photos, classes: int, folds: Sequence[Fold]) -> Choice:
-    """Choose strength and views by the likelihood of the labels of photos that were not taught."""
-    offered = [(PLAIN,)] + ([tuple(photos.views)] if len(photos.views) > 1 else [])
-    likelihoods = {}
-    for views in offered:
-        for strength, losses in zip(STRENGTHS, _losses(photos, classes, folds, views).T, strict=True):
-            likelihoods[Choice(strength, views)] = float(losses.mean())
-    return min(likelihoods, key=lambda choice: likelihoods[choice])
+    """Choose views and strength by the likelihood of the labels of photos that were not taught.
+
+    Where so few photos can't tell, it takes all views, and the largest strength that may be as good as the
+    best one (the rule of one standard error: L. Breiman et al., Classification and Regression Trees, 1984).
+    """
+    plain = _losses(photos, classes, folds, (PLAIN,))
+    views, losses, best = (PLAIN,), plain, _best(plain)
+    if len(photos.views) > 1:
+        more = _losses(photos, classes, folds, tuple(photos.views))
+        if _as_good(_best(more), best):
+            views, losses, best = tuple(photos.views), more, _best(more)
+    good = [s for s, column in zip(STRENGTHS, losses.T, strict=True) if _as_good(column, best)]
+    return Choice(max(good), views)
+
+
+def _best(losses: Matrix) -> Matrix:
+    """Return the column of the strength with the smallest mean."""
+    return np.asarray(losses[:, losses.mean(axis=0).argmin()])
+
+
+def _as_good(losses: Matrix, best: Matrix) -> bool:
+    """Whether losses are at most a standard error of their difference above the best ones."""
+    worse = losses - best
+    return bool(worse.mean() <= worse.std() / len(worse) ** 0.5)
 
 
 def _losses(photos: Photos, classes: int, folds: Sequence[Fold], views: tuple[str, ...]) -> Matrix:
