@@ -4,8 +4,8 @@
 
 Each set is a folder or zip archive of photos. For each number of photos a class and each seed, that many are
 drawn for teaching; the other training photos are not used. The official test split tests, or without one all
-photos that were not drawn: int8 through `edgecnn.Classifier`, and float32 of the same bundle next to it. With
-several sets, each model is also shown the test photos of the others: `named` is the share of these that gets a
+photos that were not drawn: int8 through `edgecnn.Classifier`, and float32 of the same bundle. With several
+sets, each model is also shown the test photos of the others: `named` is the share of these that gets a
 class all the same, `rejected` the share of its own test photos that is called unknown.
 """
 

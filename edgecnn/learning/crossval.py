@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0)
 _FOLDS, _INNER_FOLDS = 5, 3
+# Inverse temperatures that the strengths are compared at.
+_SCALES = np.geomspace(0.25, 16, 13).astype(np.float32)
 
 
 class Fold(NamedTuple):
@@ -90,7 +92,8 @@ def choose(photos: Photos, classes: int, folds: Sequence[Fold]) -> Choice:
     best one (the rule of one standard error: L. Breiman et al., Classification and Regression Trees, 1984).
     """
     plain = _losses(photos, classes, folds, (PLAIN,))
-    views, losses, best = (PLAIN,), plain, _best(plain)
+    views: tuple[str, ...] = (PLAIN,)
+    losses, best = plain, _best(plain)
     if len(photos.views) > 1:
         more = _losses(photos, classes, folds, tuple(photos.views))
         if _as_good(_best(more), best):
@@ -111,18 +114,23 @@ def _as_good(losses: Matrix, best: Matrix) -> bool:
 
 
 def _losses(photos: Photos, classes: int, folds: Sequence[Fold], views: tuple[str, ...]) -> Matrix:
-    """Return the cross-entropy of each tested photo for each strength, each class counting the same."""
-    rows = []
+    """Return the cross-entropy of each tested photo for each strength, each class counting the same.
+
+    It is the one at the best temperature, since a strong penalty makes the head's logits small, and the
+    temperature makes up for that.
+    """
+    logits = np.zeros((len(STRENGTHS), len(photos), classes), np.float32)
     for fold in folds:
         embeddings, labels = _seen(photos.take(fold.taught), views)
-        basis, tested = Basis.of(embeddings), photos.take(fold.tested)
-        columns = [
-            _cross_entropy(fit_head(basis, labels, classes, strength).logits(tested.plain), tested.labels)
-            for strength in STRENGTHS
-        ]
-        weight = 1 / np.bincount(photos.labels, minlength=classes)[tested.labels]
-        rows.append(np.stack(columns, axis=1) * weight[:, None])
-    return np.concatenate(rows)
+        basis, tested = Basis.of(embeddings), photos.plain[fold.tested]
+        for k, strength in enumerate(STRENGTHS):
+            logits[k, fold.tested] = fit_head(basis, labels, classes, strength).logits(tested)
+    weight = 1 / np.bincount(photos.labels, minlength=classes)[photos.labels]
+    columns = [
+        min((_cross_entropy(rows * scale, photos.labels) * weight for scale in _SCALES), key=np.mean)
+        for rows in logits
+    ]
+    return np.stack(columns, axis=1)
 
 
 def answer(photos: Photos, classes: int, folds: Sequence[Fold], choice: Choice, seed: int) -> Answers:
