@@ -1,6 +1,6 @@
 """The rule of `unknown`: which scores, and which nearness, are an answer.
 
-`knows` decides single results, `known` those of many images at once. The smoothers ask its parts, with some
+`knows` decides single results, `known` those of many images. The smoothers ask its parts, with some
 slack, so that answers do not flicker.
 """
 

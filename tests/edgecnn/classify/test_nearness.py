@@ -157,8 +157,6 @@ def test_an_engine_of_scores_alone_is_noticed_and_judged_by_scores(colors, unreg
         assert classifier.knows(classifier.classify(PURE_WHITE))
         with pytest.raises(EngineError, match="gives the first output alone"):
             classifier.engine.read(1)
-    with pytest.raises(BundleError, match="scores alone decide"):
-        edgecnn.load(colors, engine="scores-alone", strict=True)
     with edgecnn.load("digits", engine="scores-alone") as classifier:
         assert classifier.notices == ()
 
@@ -189,7 +187,7 @@ def test_the_manifest_says_which_output_it_is_and_where_it_begins(colors):
     assert model.nearness.scale == 1 / 128
 
 
-def test_an_output_that_is_not_there_is_an_error_with_the_way_out(tmp_path):
+def test_a_missing_output_is_an_error_with_the_way_out(tmp_path):
     folder = color_bundle(tmp_path, output="cosines")
     with pytest.raises(BundleError) as caught:
         edgecnn.load(folder)

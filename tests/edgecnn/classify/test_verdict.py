@@ -57,7 +57,7 @@ def test_labels_found_in_one_result_and_in_a_stream_of_one_agree():
         Verdict(0.2, None, (0.5, 0.8, 0.2, 0.6), 0.7),
     ],
 )
-def test_all_images_at_once_are_judged_as_each_one_is(verdict):
+def test_many_images_are_judged_as_each_one_is(verdict):
     rng = np.random.default_rng(3)
     scores = np.concatenate([rng.dirichlet([0.3] * 4, 300), [[0.5, 0, 0, 0.5], [0.4, 0.3, 0.2, 0.1]]])
     # As a float32, 0.7 lies below 0.7.
