@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from edgecnn.io.printable import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -91,6 +93,22 @@ class Prediction(NamedTuple):
         return {"label": self.label, "index": self.index, "score": round(self.score, 6)}
 
 
+class Predictions(list[Prediction]):
+    """The predictions of one image, best first, with its nearness: a list of a model that has both.
+
+    Attributes
+    ----------
+    nearness
+        The largest cosine of the image's embedding with a prototype of the classes, −1 to 1.
+    """
+
+    __slots__ = ("nearness",)
+
+    def __init__(self, predictions: Iterable[Prediction], nearness: float) -> None:
+        super().__init__(predictions)
+        self.nearness = nearness
+
+
 class Timings(NamedTuple):
     """The duration of each stage for one frame, in milliseconds."""
 
@@ -164,6 +182,9 @@ class Result:
         The part of the frame that the model saw; None if not recorded.
     found
         The labels that a multi-label model finds, by score; None for other models.
+    nearness
+        The largest cosine of the image's embedding with a prototype of the classes, −1 to 1; None for a model
+        without prototypes.
     """
 
     frame: Frame
@@ -174,6 +195,7 @@ class Result:
     steady: Steady | None = None
     seen: Box | None = None
     found: tuple[str, ...] | None = None
+    nearness: float | None = None
 
     def __repr__(self) -> str:
         """Return the answer, the best classes and the source in one line."""
@@ -219,10 +241,12 @@ class Result:
     def as_dict(self) -> dict[str, object]:
         """Return the object that `classify --json` and `live --jsonl` share.
 
-        It has `unknown` if the model has a confidence, `labels` if it is multi-label, `steady` if the stream
-        is smoothed.
+        It has `unknown` if the model has a confidence, `nearness` if it has prototypes, `labels` if it is
+        multi-label, `steady` if the stream is smoothed.
         """
         answer: dict[str, object] = {} if self.unknown is None else {"unknown": self.unknown}
+        if self.nearness is not None:
+            answer["nearness"] = round(self.nearness, 6)
         if self.found is not None:
             answer["labels"] = list(self.found)
         steady = {"steady": self.steady.as_dict()} if self.steady else {}

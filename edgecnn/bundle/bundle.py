@@ -69,8 +69,8 @@ class Bundle(NamedTuple):
 
     `confidence` has an entry for each variant, or none; `golden` is None if nothing was recorded; `scores` is
     None if the graph shows what the output is; `thresholds` are those of a multi-label model's classes;
-    `output` is the name of the output if the model has several. `manifest` has the whole JSON object, whose
-    other keys are unchecked.
+    `output` is the name of the output with the scores if the model has several, `nearness` of the one with
+    the nearness if it has one. `manifest` has the whole JSON object, whose other keys are unchecked.
     """
 
     name: str
@@ -86,6 +86,7 @@ class Bundle(NamedTuple):
     scores: Scores | None = None
     thresholds: tuple[float, ...] = ()
     output: str | None = None
+    nearness: str | None = None
 
     def __repr__(self) -> str:
         size = f"{len(self.labels):,} classes, {self.input.width}×{self.input.height} {self.input.color}"
@@ -156,13 +157,29 @@ class Model(NamedTuple):
 
     @property
     def outputs(self) -> tuple[Tensor, ...]:
-        """The tensors that it gives; the first one has the scores."""
+        """The tensors that it gives: the first one has the scores, the second one the nearness if any."""
         return self.file.outputs
 
     @property
     def output(self) -> int:
         """The place of the first of `outputs` among all outputs of the file."""
         return self.file.output
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """The places of `outputs` among all outputs of the file."""
+        return self.file.places
+
+    @property
+    def nearness(self) -> Tensor | None:
+        """The output with the nearness; None without one."""
+        return self.outputs[1] if len(self.outputs) > 1 else None
+
+    def without_nearness(self) -> Model:
+        """Return the model with the scores alone, by which answers are judged then."""
+        return self._replace(
+            file=self.file.with_outputs([0]), confidence=self.confidence._replace(nearness=None)
+        )
 
     @property
     def value_range(self) -> Range:
@@ -215,7 +232,7 @@ def bundle_in(folder: Path, manifest: Manifest) -> Bundle:
     m = manifest
     return Bundle(
         m.name, folder, m.title, m.labels, m.input, m.variants, m.confidence, m.golden, m.facts, m,
-        m.scores, m.thresholds, m.output,
+        m.scores, m.thresholds, m.output, m.nearness,
     )  # fmt: skip
 
 
@@ -277,7 +294,7 @@ def bundle_usage(bundle: Bundle, variant: str, given: Given) -> tuple[bytes, Usa
     source = str(bundle.folder / bundle.variants[variant].file)
     file, size = read_tflite(data, source), (spec.width, spec.height)
     fixed = len(file.inputs) == 1 and len(file.inputs[0].shape) == 4 and not is_open(file.inputs[0])
-    file = as_classifier(file, source, bundle.output, None if fixed else size)
+    file = as_classifier(file, source, bundle.output, None if fixed else size, bundle.nearness)
     shape = image_shape(file.inputs[0].shape, size)
     wrong_color = shape is not None and shape.channels == 1 and spec.color != "gray"
     if (

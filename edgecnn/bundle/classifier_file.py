@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from edgecnn.errors import ModelError
+from edgecnn.errors import BundleError, ModelError
 
 if TYPE_CHECKING:
     from edgecnn.tflite.file import Tensor, TfliteFile
@@ -56,9 +56,15 @@ def _without_channels(shape: tuple[int, ...], sides: tuple[int, ...] | None) -> 
 
 
 def as_classifier(
-    file: TfliteFile, source: str, output: str | None = None, size: tuple[int, int] | None = None
+    file: TfliteFile,
+    source: str,
+    output: str | None = None,
+    size: tuple[int, int] | None = None,
+    nearness: str | None = None,
 ) -> TfliteFile:
-    """Return a model file with only the output that has the scores, and its input's final shape.
+    """Return a model file with its input's final shape, and only the outputs that are used.
+
+    The first one has the scores; the second one, if `nearness` names it, the nearness.
 
     Parameters
     ----------
@@ -68,11 +74,16 @@ def as_classifier(
         The name of the output, or its number from 0; None if there is only one.
     size
         Width and height, for an input that leaves them open.
+    nearness
+        The name of the output with the nearness: cosines of the image's embedding with the prototypes; None
+        for none.
 
     Raises
     ------
     ModelError
         If it does not take one image and return one score for each class; the message shows its tensors.
+    BundleError
+        If it has no other output of the name `nearness`.
     """
     if len(file.inputs) != 1 or not file.outputs:
         raise ModelError(
@@ -93,14 +104,16 @@ def as_classifier(
             f"{source} is no image classifier: its output has the shape {list(scores.shape)}, "
             "expected [1, classes]"
         )
-    for tensor in (image, scores):
+    if nearness is not None:
+        chosen = _with_nearness(chosen, file, source, nearness)
+    for tensor in (image, *chosen.outputs):
         if tensor.dtype not in DTYPES:
             number = ": it has the best class's number, not scores" if "int" in tensor.dtype else ""
             raise ModelError(
                 f"{source}: tensor {tensor.name} is {tensor.dtype}, expected uint8, int8 or float32"
                 + (number if tensor is scores else "")
             )
-    for tensor in (image, scores):
+    for tensor in (image, *chosen.outputs):
         if tensor.dtype != "float32" and not tensor.scale > 0 and not _is_raw(chosen, tensor):
             raise ModelError(
                 f"{source}: tensor {tensor.name} is {tensor.dtype} but has no quantization scale"
@@ -163,10 +176,19 @@ def _pick(file: TfliteFile, source: str, output: str | None) -> TfliteFile:
         raise ModelError(
             f"{source} has no output {output!r}: it has {_outputs(file)}; choose by --output NAME"
         )
-    place = places[0]
-    return file._replace(
-        outputs=(file.outputs[place],), output_places=(file.output_places[place],), output=place
-    )
+    return file.with_outputs(places)
+
+
+def _with_nearness(chosen: TfliteFile, whole: TfliteFile, source: str, nearness: str) -> TfliteFile:
+    """Return the file with the output that has the nearness behind the one that has the scores."""
+    places = [k for k in _places(whole, nearness) if k != chosen.output]
+    if len(places) != 1:
+        raise BundleError(
+            f"{source} has no output {nearness!r} besides its scores, which confidence.unknown.nearness of "
+            f"its manifest names: it has {_outputs(whole)}; name one of these there, or remove every "
+            "`nearness` from the table confidence, and scores alone decide what is unknown"
+        )
+    return whole.with_outputs([chosen.output, *places])._replace(inputs=chosen.inputs)
 
 
 def _places(file: TfliteFile, output: str) -> list[int]:

@@ -3,9 +3,13 @@
 A bundle's manifest may have the table `confidence`, written by the trainer for each variant::
 
     "confidence": {
-      "variants": {"int8": {"temperature": 1.31, "threshold": 0.62, …}, "float32": {…}},
-      "unknown": {"background": "background" or null, …}
+      "variants": {"int8": {"temperature": 1.31, "threshold": 0.62, "nearness": 0.55, …}, "float32": {…}},
+      "unknown": {"background": "background" or null, "nearness": "nearness", …}
     }
+
+`nearness` is for models with a second output that has the cosines of an image's embedding with prototypes of
+the classes; the largest one is the image's nearness. `unknown.nearness` is the name of the output, and each
+variant may have a threshold.
 
 The runtime reads the keys above; the rest of the table is what was measured, for people.
 """
@@ -39,11 +43,14 @@ class Confidence(NamedTuple):
         The answer is unknown if the best score is below it; 0 for never.
     background
         The index of the class that stands for everything else: if it is best, the answer is unknown.
+    nearness
+        The answer is unknown if the image's nearness is below it, −1 to 1; None for never.
     """
 
     temperature: float = 1.0
     threshold: float = 0.0
     background: int | None = None
+    nearness: float | None = None
 
 
 def read_confidence(
@@ -63,10 +70,27 @@ def read_confidence(
     found = {}
     for name in variants:
         entry = table("variants")(name)
+        near = entry.find("nearness")
+        if near is not None and near.value is not None and read_nearness(table) is None:
+            raise near.wrong(f"none, since {table.place}.unknown.nearness names no output")
         found[name] = Confidence(
-            entry("temperature").number(*TEMPERATURES), entry("threshold").number(0, 1), index
+            entry("temperature").number(*TEMPERATURES),
+            entry("threshold").number(0, 1),
+            index,
+            None if near is None or near.value is None else near.number(-1, 1),
         )
     return found
+
+
+def read_nearness(table: Field | None) -> str | None:
+    """Return the name of the output with the nearness from a manifest's table; None if it names none.
+
+    Raises JsonError for anything but a name.
+    """
+    if table is None or table.value is None:
+        return None
+    name = table("unknown").find("nearness")
+    return None if name is None or name.value is None else name.text()
 
 
 def temper(probabilities: NDArray[np.floating[Any]], temperature: float, floor: float) -> NDArray[np.float64]:

@@ -50,9 +50,12 @@ def write_edgecnn_metadata(
     """Return the entry that `read_edgecnn_metadata` reads."""
     entry: dict[str, Any] = {key: getattr(spec, key) for key in ("fit", "resize", "color", "background")}
     if confidence is not None and confidence != Confidence():
-        temperature, threshold, background = confidence
-        unknown = None if background is None else labels[background]
-        entry |= {"temperature": temperature, "threshold": threshold, "unknown": unknown}
+        unknown = None if confidence.background is None else labels[confidence.background]
+        entry |= {
+            "temperature": confidence.temperature,
+            "threshold": confidence.threshold,
+            "unknown": unknown,
+        }
     return to_json(entry).encode()
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from edgecnn.bundle.confidence import Confidence
     from edgecnn.bundle.input_spec import Convention
     from edgecnn.bundle.scores import Scores
-    from edgecnn.tflite.file import TfliteFile
+    from edgecnn.tflite.file import Tensor, TfliteFile
 
 
 class Usage(NamedTuple):
@@ -26,7 +26,7 @@ class Usage(NamedTuple):
     Attributes
     ----------
     file
-        The file with one output, and with its input's final shape.
+        The file with the outputs that are used, and with its input's final shape.
     variant
         `int8`, `uint8` or `float32`: the type that the network computes with.
     convention
@@ -34,7 +34,7 @@ class Usage(NamedTuple):
     labels
         One for each class; empty if they must be given.
     confidence
-        Temperature, threshold, and the background class.
+        Temperature, thresholds, and the background class.
     found
         What the output's numbers are; None until the model has run, if the graph does not show it.
     missing
@@ -51,6 +51,11 @@ class Usage(NamedTuple):
     found: Found
     missing: tuple[tuple[str, str], ...] = ()
     notices: tuple[str, ...] = ()
+
+    @property
+    def nearness(self) -> Tensor | None:
+        """The output with the nearness; None without one."""
+        return self.file.outputs[1] if len(self.file.outputs) > 1 else None
 
     def require(self, source: str) -> None:
         """Raise ModelError, or LabelsError, for everything that must be given, in one line."""

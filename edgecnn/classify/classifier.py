@@ -6,10 +6,11 @@ import time
 from typing import TYPE_CHECKING, Any, overload
 
 from edgecnn.classify.decode import Decoder
+from edgecnn.classify.nearness import NearnessDecoder
 from edgecnn.classify.smooth import HOLD, SMOOTH, Smoother
 from edgecnn.classify.verdict import Verdict
 from edgecnn.errors import AnswerError, ImageError, OptionError
-from edgecnn.frame import Prediction, Result, Timings
+from edgecnn.frame import Prediction, Predictions, Result, Timings
 from edgecnn.image.input import read_input
 from edgecnn.image.preprocess import Preprocessor
 from edgecnn.io.closing import Closing
@@ -65,13 +66,15 @@ class Classifier(Closing):
         self.notices = notices
         self.multi_label = model.scores == "multi-label"
         self.verdict = Verdict.of(model, threshold)
+        name = f"{model.name} {model.variant}"
+        self._nearness = None if model.nearness is None else NearnessDecoder(model.nearness, name)
         self._preprocess = Preprocessor(model.input, model.file.inputs[0])
         self._decode = Decoder(
             model.labels,
             model.file.outputs[0],
             logits=model.scores == "logits",
             temperature=1.0 if self.multi_label else model.confidence.temperature,
-            name=f"{model.name} {model.variant}",
+            name=name,
         )
 
     def __repr__(self) -> str:
@@ -133,7 +136,8 @@ class Classifier(Closing):
         Returns
         -------
         Predictions, best first: always classes, also where `knows` says that it is none of them. Scores are
-        the model's own probabilities, at the temperature of its bundle.
+        the model's own probabilities, at the temperature of its bundle. If the model has prototypes, the list
+        is a `Predictions` with the image's nearness.
 
         Raises
         ------
@@ -157,7 +161,8 @@ class Classifier(Closing):
     def _classify_one(self, image: Image, top: int | None, rgb: bool, where: str = "") -> list[Prediction]:
         try:
             pixels = read_input(image, self.least_side, self.model.input.background, rgb=rgb)
-            return self._decode(self.engine.invoke(self._preprocess(pixels)), top)
+            predictions = self._decode(self.engine.invoke(self._preprocess(pixels)), top)
+            return _with(predictions, self._read_nearness())
         except (ImageError, AnswerError) as error:
             if where:
                 raise type(error)(f"{where}{error}") from error
@@ -166,14 +171,18 @@ class Classifier(Closing):
     def knows(self, predictions: list[Prediction]) -> bool:
         """Whether the best of an image's predictions is an answer; if not, the answer is unknown.
 
-        The answer is unknown where its score is below the threshold, or where it is the bundle's background
-        class; for a multi-label model, where no prediction reaches its class's threshold.
+        The answer is unknown where its score is below the threshold, where it is the bundle's background
+        class, or where the image's nearness is below its threshold; for a multi-label model, where no
+        prediction reaches its class's threshold.
+
+        Raises OptionError for a list without the nearness that the model's rule needs: pass the one that
+        `classify` returned, not a part of it.
         """
-        return self.verdict.knows(predictions)
+        return self.verdict.knows(predictions, _nearness_of(predictions))
 
     def found(self, predictions: list[Prediction]) -> tuple[str, ...]:
         """Return the labels that a multi-label model finds: those that reach their threshold."""
-        return self.verdict.found(predictions)
+        return self.verdict.found(predictions, _nearness_of(predictions))
 
     def probabilities(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the model's own probabilities, float32 (classes,), in the order of the labels.
@@ -187,7 +196,7 @@ class Classifier(Closing):
     ) -> tuple[list[Prediction], Timings]:
         """Classify one image, and measure each stage."""
         raw, stamps = self._invoke(image)
-        predictions = self._decode(raw, top)
+        predictions = _with(self._decode(raw, top), self._read_nearness())
         return predictions, _timings(*stamps)
 
     def smoother(self, smooth: float = SMOOTH, hold: int = HOLD) -> Smoother:
@@ -215,21 +224,24 @@ class Classifier(Closing):
             As `classify` does.
         """
         raw, stamps = self._invoke(frame.region)
+        nearness = self._read_nearness()
         ranked = None if self.multi_label else top  # any class may be found
         steady = None
         if smoother is None:
             predictions = self._decode(raw, ranked)
         else:
             predictions, scores = self._decode.with_scores(raw, ranked)
-            steady = smoother(scores, top, frame.captured_ns)
-        found = self.verdict.found(predictions) if self.multi_label else None
-        unknown = not self.verdict.knows(predictions) if self.verdict.may_be_unknown else None
+            steady = smoother(scores, top, frame.captured_ns, nearness)
+        found = self.verdict.found(predictions, nearness) if self.multi_label else None
+        unknown = not self.verdict.knows(predictions, nearness) if self.verdict.may_be_unknown else None
         if found is not None:
             predictions, unknown = predictions[:top], not found
         timings = _timings(*stamps)
         age_ms = (time.monotonic_ns() - frame.captured_ns) / 1e6
         seen = self._preprocess.seen(frame)
-        return Result(frame, predictions, timings, age_ms, unknown, steady, seen, found)
+        return Result(
+            frame, _with(predictions, nearness), timings, age_ms, unknown, steady, seen, found, nearness
+        )
 
     def _invoke(self, image: NDArray[np.uint8]) -> tuple[NDArray[Any], tuple[int, int, int]]:
         """Run the model; return its raw output, and when the first two stages began and ended, in ns."""
@@ -239,9 +251,21 @@ class Classifier(Closing):
         raw = self.engine.invoke(tensor)
         return raw, (start, prepared, time.perf_counter_ns())
 
+    def _read_nearness(self) -> float | None:
+        """Return the nearness of the image of the last invoke; None for a model without prototypes."""
+        return None if self._nearness is None else self._nearness(self.engine.read(1))
+
     def close(self) -> None:
         """Close the engine; may be called twice."""
         self.engine.close()
+
+
+def _with(predictions: list[Prediction], nearness: float | None) -> list[Prediction]:
+    return predictions if nearness is None else Predictions(predictions, nearness)
+
+
+def _nearness_of(predictions: list[Prediction]) -> float | None:
+    return predictions.nearness if isinstance(predictions, Predictions) else None
 
 
 def _timings(start: int, prepared: int, invoked: int) -> Timings:

@@ -121,6 +121,7 @@ def load(  # noqa: PLR0913 - each is an option of its own
     try:
         model, found = _settle(model, opened)
         notices += found
+        model = _readable(model, opened, notices)
         classifier = Classifier(model, opened, threads, threshold, tuple(notices))
         if model.bundle is not None and (strict or not apart):
             differs = _still_answers(classifier)
@@ -152,6 +153,17 @@ def _settle(model: Model, engine: Engine) -> tuple[Model, list[str]]:
     if found.scores is None:
         raise ModelError(f"{model.name} does not show what its scores are: {found.reason}; {ASK_FOR_SCORES}")
     return model._replace(scores=found.scores), [f"{model.name}: {scores_notice(found)}"]
+
+
+def _readable(model: Model, engine: Engine, notices: list[str]) -> Model:
+    """Return the model, without its nearness if the engine can't give it; a notice says so then."""
+    if model.nearness is None or engine.reads:
+        return model
+    notices.append(
+        f"{model.name} on {engine.name}: that engine gives the scores and not the nearness, so scores alone "
+        "decide what is unknown; --engine litert gives both"
+    )
+    return model.without_nearness()
 
 
 def _still_answers(classifier: Classifier) -> tuple[str, ...]:

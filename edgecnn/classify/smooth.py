@@ -38,6 +38,9 @@ class Smoother:
     threshold, and the share 0.05 below one half (a Schmitt trigger), so that an answer on a border does not
     flicker.
 
+    The nearness of images, where the verdict has a threshold for it, is averaged as the scores are. The
+    answer is unknown while the average is below the threshold, and 0.05 below it once there is an answer.
+
     Parameters
     ----------
     labels
@@ -70,6 +73,7 @@ class Smoother:
         self._smooth, self._hold = smooth, hold
         self._scores: NDArray[np.float64] | None = None
         self._known = 0.0
+        self._nearness: float | None = None
         self._answer = self._other = _UNKNOWN
         self._agreed = 0
         self._captured_ns: int | None = None
@@ -81,7 +85,11 @@ class Smoother:
         self._agreed = 0
 
     def __call__(
-        self, scores: NDArray[np.float64], top: int | None = None, captured_ns: int | None = None
+        self,
+        scores: NDArray[np.float64],
+        top: int | None = None,
+        captured_ns: int | None = None,
+        nearness: float | None = None,
     ) -> Steady:
         """Return the smoothed answer, and the `top` best classes (all for None) by their averages.
 
@@ -92,22 +100,29 @@ class Smoother:
         captured_ns
             When its frame was captured. After a gap of more than 2 s, and five times the one before, past
             results say nothing about the present one, and the stream begins again.
+        nearness
+            The image's, where the verdict has a threshold for it.
 
         Raises
         ------
         AnswerError
             Where a score is NaN or infinity, which would stay in the averages forever.
+        OptionError
+            Where the nearness is missing.
         """
+        self._verdict.is_near(nearness)  # before anything changes
         if not math.isfinite(scores.dot(scores)):
             raise AnswerError("a score is NaN or infinity, expected 0 to 1: what was seen so far stays")
         if captured_ns is not None:
             self._forget_after_a_gap(captured_ns)
         if self._scores is None:
             self._scores, self._known = scores.copy(), float(self._is_known(scores, _UNKNOWN))
+            self._nearness = nearness
             self._answer = self._asked_for(_UNKNOWN)
         else:
             self._scores += (1 - self._smooth) * (scores - self._scores)
             self._known += (1 - self._smooth) * (self._is_known(scores, self._answer) - self._known)
+            self._average_nearness(nearness)
             self._decide(self._asked_for(self._answer))
         best = (-self._scores).argsort(kind="stable")[:top].tolist()
         predictions = [Prediction(self._labels[i], i, float(self._scores[i])) for i in best]
@@ -120,6 +135,10 @@ class Smoother:
             self.reset()
         self._captured_ns, self._gap_ns = captured_ns, gap_ns
 
+    def _average_nearness(self, nearness: float | None) -> None:
+        if self._nearness is not None and nearness is not None:
+            self._nearness += (1 - self._smooth) * (nearness - self._nearness)
+
     def _is_known(self, scores: NDArray[np.float64], standing: int) -> bool:
         """Return whether one result reaches the threshold, which is lower once there is an answer."""
         return self._verdict.reached_by(scores.max(), BAND * (standing != _UNKNOWN))
@@ -128,12 +147,11 @@ class Smoother:
         """Return the answer that the averages ask for, given the current one."""
         scores = self._scores
         assert scores is not None  # noqa: S101 - set by the caller
-        best, share = int(scores.argmax()), 0.5
-        if standing != _UNKNOWN:
-            share -= BAND
-            if scores[best] < scores[standing] + BAND:
-                best = standing
-        return _UNKNOWN if self._verdict.is_background(best) or self._known < share else best
+        best, slack = int(scores.argmax()), BAND * (standing != _UNKNOWN)
+        if standing != _UNKNOWN and scores[best] < scores[standing] + BAND:
+            best = standing
+        known = self._known >= 0.5 - slack and self._verdict.is_near(self._nearness, slack)
+        return best if known and not self._verdict.is_background(best) else _UNKNOWN
 
     def _decide(self, wanted: int) -> None:
         """Change the answer when enough consecutive results have asked for the same other one."""

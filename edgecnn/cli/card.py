@@ -69,4 +69,9 @@ def describe_bundle(bundle: Bundle) -> list[str]:
         f"Scores: {found.scores or 'not known before it has run'}",
         f"Labels, {len(labels):,}: {few}{more}",
         *(f"Variant {v.name}: {v.bytes:,} bytes" for v in bundle.variants.values()),
+        *(
+            f"Unknown, {name}: a nearness below {c.nearness:.3f}"
+            for name, c in bundle.confidence.items()
+            if c.nearness is not None
+        ),
     ]

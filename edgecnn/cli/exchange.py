@@ -11,6 +11,7 @@ from edgecnn.cli.command import command, make_app
 from edgecnn.cli.options.model import BareFileOptions, VariantOption
 from edgecnn.errors import OptionError
 from edgecnn.io.printable import echo
+from edgecnn.io.quiet import say
 
 if TYPE_CHECKING:
     from edgecnn.bundle.bundle import Model
@@ -97,6 +98,7 @@ def export_model(
     A bare .tflite file has to contain both; `edgecnn models import` makes a bundle of one that does not.
     """
     from edgecnn.bundle.bundle import open_model
+    from edgecnn.exchange.scores_alone import note_on_nearness
 
     if c_array and io == "uint8":
         raise OptionError("--c-array is for TensorFlow Lite Micro, which takes no uint8: leave --io out")
@@ -111,6 +113,8 @@ def export_model(
         _check(path, content, opened, model, named=out is not None and not c_array)
     for path, content in written.items():
         _write(path, content)
+    if note := note_on_nearness(opened):
+        say(note)
 
 
 def _tflite(model: Model, io: Io) -> bytes:

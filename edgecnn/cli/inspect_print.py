@@ -9,6 +9,7 @@ from edgecnn.io.printable import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from edgecnn.bundle.usage import Usage
     from edgecnn.exchange.inspection import Inspection
     from edgecnn.tflite.file import Tensor
 
@@ -103,8 +104,19 @@ def _images(found: Inspection) -> list[tuple[str, str]]:
         ("size", f"{way.width}×{way.height}, by --fit {way.fit} ({way.reasons['fit']})"),
         ("color", f"{way.color}, {way.layout.upper()} ({way.reasons['color']})"),
         ("scores", f"{means[scores.scores]} ({scores.reason})"),
+        *_nearness(use),
         *(("note", notice) for notice in use.notices),
     ]
+
+
+def _nearness(use: Usage) -> list[tuple[str, str]]:
+    """Return which output has the nearness, and below which it is unknown."""
+    if use.nearness is None:
+        return []
+    least = use.confidence.nearness
+    unknown = "no threshold" if least is None else f"unknown below {least:.3f}"
+    text = f"largest of {use.nearness.size:,} cosines in {use.nearness.name}: {unknown}"
+    return [("nearness", text)]
 
 
 def _tensor(tensor: Tensor) -> str:

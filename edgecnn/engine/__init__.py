@@ -60,12 +60,17 @@ class ModelData(Protocol):
 
     @property
     def outputs(self) -> tuple[Tensor, ...]:
-        """The tensors that it gives; engines return the first one."""
+        """The tensors that it gives; engines return the first one, and `read` the others."""
         ...
 
     @property
     def output(self) -> int:
         """The place of the first of `outputs` among all outputs of the file."""
+        ...
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """The places of `outputs` among all outputs of the file."""
         ...
 
     @property
@@ -107,6 +112,20 @@ class Engine(Closing, Protocol):
         which the next call may overwrite. Raises EngineError.
         """
         ...
+
+    def read(self, place: int) -> NDArray[Any]:
+        """Return one of the outputs of the last `invoke`, raw, which the next one may overwrite.
+
+        `place` counts the model's `outputs`. Raises EngineError, as does an engine that does not override it.
+        """
+        raise EngineError(
+            f"{self.name} gives the first output alone, and output {place} of the model is asked for"
+        )
+
+    @property
+    def reads(self) -> bool:
+        """Whether `read` gives outputs: without it, the nearness of an image is not known."""
+        return type(self).read is not Engine.read
 
     @classmethod
     def check(cls, model: ModelData, spec: str) -> object:  # noqa: ARG003 - for a risky one

@@ -1,7 +1,7 @@
 """An engine in a child process, which is killed when an invoke takes too long, and may crash on its own.
 
 Run as `python -m edgecnn.engine.child FD ENGINE` this module is that process. A tensor goes through a pipe
-and the output comes back, which costs about a tenth of a millisecond for small images.
+and all outputs come back in one reply, which costs about a tenth of a millisecond for small images.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 import time
 from collections import deque
 from contextlib import suppress
+from itertools import accumulate
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -51,8 +52,10 @@ class Process(ChildProcess):
         super().end()
         self.pipe.close()
 
-    def open(self, spec: str, model: ModelData, threads: int, limit_s: float, most_bytes: int = 0) -> str:
-        """Have it open an engine, once it has started itself, and return the engine's name.
+    def open(
+        self, spec: str, model: ModelData, threads: int, limit_s: float, most_bytes: int = 0
+    ) -> tuple[str, bool]:
+        """Have it open an engine, once it has started itself; return the engine's `name`, and its `reads`.
 
         Parameters
         ----------
@@ -75,7 +78,7 @@ class Process(ChildProcess):
             self.pipe.send((spec, model, threads, most_bytes))
             if not self.pipe.poll(limit_s):
                 raise EngineLost(f"the engine's process did not open the model in {limit_s:.0f} s")
-            reply: str | EdgeCnnError = self.pipe.recv()
+            reply: tuple[str, bool] | EdgeCnnError = self.pipe.recv()
         except (EOFError, ConnectionError) as error:
             raise EngineLost(f"the engine's process {self.ended()} while it started") from error
         if isinstance(reply, EdgeCnnError):
@@ -110,10 +113,15 @@ class ChildEngine(Engine):
     def __init__(self, model: ModelData, spec: str, threads: int, deadline_ms: float) -> None:
         self._asked = spec, model, threads
         self._deadline_ms = deadline_ms
-        self._input, self._output = model.inputs[0], model.outputs[0]
+        self._input, self._outputs = model.inputs[0], model.outputs
+        sizes = [np.dtype(t.dtype).itemsize * t.size for t in model.outputs]
+        # Where each output begins in a reply.
+        self._starts = [len(_FINE), *(len(_FINE) + end for end in accumulate(sizes))]
+        self._reply: bytes | None = None
         self._restarts: deque[float] = deque(maxlen=MOST_RESTARTS)
         self._process: Process | None = None
-        self.name = f"{self._start()} in a child process"
+        name, self._reads = self._start()
+        self.name = f"{name} in a child process"
 
     def invoke(self, tensor: NDArray[Any]) -> NDArray[Any]:
         """Run the model once; see `Engine.invoke`.
@@ -132,6 +140,7 @@ class ChildEngine(Engine):
                 f"the tensor is {tensor.dtype} {tensor.shape}, "
                 f"expected {self._input.dtype} {tuple(self._input.shape)}"
             )
+        self._reply = None
         try:
             reply = self._process.invoke(tensor, self._deadline_ms / 1e3)
         except EngineLost as error:
@@ -141,7 +150,23 @@ class ChildEngine(Engine):
             raise
         if reply.startswith(_FAILED):
             raise EngineError(reply.removeprefix(_FAILED).decode())
-        return np.frombuffer(reply, self._output.dtype, offset=len(_FINE)).reshape(self._output.shape)
+        self._reply = reply
+        return self.read(0)
+
+    def read(self, place: int) -> NDArray[Any]:
+        """Return one of the outputs of the last `invoke`; see `Engine.read`."""
+        if self._reply is None:
+            raise EngineError("the model has not run yet, or its last run failed: there is no output to read")
+        if place and not self._reads:
+            return super().read(place)
+        tensor = self._outputs[place]
+        values = np.frombuffer(self._reply, tensor.dtype, tensor.size, self._starts[place])
+        return values.reshape(tensor.shape)
+
+    @property
+    def reads(self) -> bool:
+        """Whether the engine in the process gives outputs besides the first one."""
+        return self._reads
 
     def close(self) -> None:
         """End the process; may be called twice."""
@@ -149,8 +174,8 @@ class ChildEngine(Engine):
         if process is not None:
             process.end()
 
-    def _start(self) -> str:
-        """Start the process, and return the engine's name once it is open."""
+    def _start(self) -> tuple[str, bool]:
+        """Start the process, and return the engine's `name` and `reads` once it is open."""
         try:
             process = self._process = Process(self._asked[0])
         except OSError as error:
@@ -187,13 +212,15 @@ def _serve(pipe: Connection, engine_spec: str) -> None:
     except EdgeCnnError as error:
         pipe.send(error)
         return
-    pipe.send(engine.name)
+    pipe.send((engine.name, engine.reads))
     image = model.inputs[0]
+    others = range(1, len(model.outputs)) if engine.reads else ()
     with engine:
         while True:
             tensor = np.frombuffer(pipe.recv_bytes(), image.dtype).reshape(image.shape)
             try:
-                reply = _FINE + engine.invoke(tensor).tobytes()
+                first = engine.invoke(tensor).tobytes()
+                reply = b"".join([_FINE, first, *(engine.read(k).tobytes() for k in others)])
             except EngineError as error:
                 reply = _FAILED + str(error).encode()
             pipe.send_bytes(reply)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from ai_edge_litert import interpreter
 
 from edgecnn.bundle.bundle import COMPILED, Model
-from edgecnn.bundle.classifier_file import as_classifier
 from edgecnn.coral.devices import GET_LIBRARY, LIBRARY, OTHER_BUILDS, find_library, why_no_device
 from edgecnn.coral.model_file import min_runtime_version
 from edgecnn.engine import EDGE_TPU
@@ -94,8 +93,8 @@ def compiled_form(model: ModelData) -> ModelData:
         )
     data = model.bundle.read(name)
     file = read_tflite(data, f"{model.name} {name}")
-    if len(file.outputs) > 1:
-        file = as_classifier(file, f"{model.name} {name}", str(model.file.output))
+    if len(file.outputs) > max(model.places):
+        file = file.with_outputs(model.places)
     for ours, theirs in ((model.file.inputs, file.inputs), (model.file.outputs, file.outputs)):
         if [(t.shape, t.dtype, t.scale, t.zero_point) for t in ours] != [
             (t.shape, t.dtype, t.scale, t.zero_point) for t in theirs

@@ -11,6 +11,7 @@ import numpy as np
 
 from edgecnn.engine import Engine
 from edgecnn.spec import parse_spec
+from edgecnn.tflite.quant import quantize
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +28,8 @@ class FakeEngine(Engine):
     With `hang=N` every N-th call never returns, with `crash=N` it ends the process.
 
     The class it names is the input's mean, from the lowest possible value (the first class) to the highest
-    (the last), with three quarters of the score; the next class has the rest.
+    (the last), with three quarters of the score; the next class has the rest. Its other outputs do the same
+    with their values, so that the nearness is always three quarters.
     """
 
     name = "fake"
@@ -40,7 +42,8 @@ class FakeEngine(Engine):
         self._delay_s = options["delay_ms"] / 1e3
         self._jitter_s = options["jitter_ms"] / 1e3
         self._random = random.Random(options["seed"])  # noqa: S311 - nothing secret
-        self._output = model.outputs[0]
+        self._outputs = model.outputs
+        self._brightness = 0.0
         self._range = model.value_range
         self._image = model.inputs[0]
 
@@ -52,24 +55,31 @@ class FakeEngine(Engine):
         while self._hang and self._calls % self._hang == 0:
             time.sleep(1)
         end = time.perf_counter() + self._delay_s + self._random.uniform(-self._jitter_s, self._jitter_s)
-        output = self._answer(float(tensor.mean()))
+        self._brightness = self._share(float(tensor.mean()))
+        output = self.read(0)
         while (left := end - time.perf_counter()) > 0:
             if left > _AWAKE_S:
                 time.sleep(left - _AWAKE_S)
         return output
 
-    def _answer(self, mean: float) -> NDArray[Any]:
-        shape, dtype = self._output.shape, self._output.dtype
+    def read(self, place: int) -> NDArray[Any]:
+        """Return one of the outputs of the last `invoke`; see `Engine.read`."""
+        tensor = self._outputs[place]
+        count, dtype = tensor.size, tensor.dtype
+        best = min(count - 1, int(self._brightness * count))
+        values = np.zeros(count, np.float32)
+        values[best], values[(best + 1) % count] = 0.75, 0.25
+        if dtype != "float32" and place == 0:
+            values = (np.iinfo(dtype).min + values * 256).astype(dtype)
+        elif dtype != "float32":
+            values = quantize(values, tensor.scale, tensor.zero_point, dtype)
+        return values.reshape(tensor.shape)
+
+    def _share(self, mean: float) -> float:
+        """Return where a mean lies between the lowest and the highest value, 0 to 1."""
         if self._image.dtype == "float32":
             low, high = self._range
         else:
             limits = np.iinfo(self._image.dtype)
             low, high = limits.min, limits.max
-        classes = self._output.size
-        best = min(classes - 1, int((mean - low) / (high - low) * classes))
-        scores = np.zeros(classes, np.float32)
-        scores[best], scores[(best + 1) % classes] = 0.75, 0.25
-        if dtype == "float32":
-            return scores.reshape(shape)
-        integers = np.iinfo(dtype)
-        return (integers.min + scores * 256).astype(dtype).reshape(shape)
+        return (mean - low) / (high - low)

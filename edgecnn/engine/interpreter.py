@@ -49,8 +49,9 @@ class InterpreterEngine(Engine):
             reason = " ".join(str(error).split())
             raise ModelError(f"{model.name} was rejected by {called}: {reason}") from error
         self._input = place
-        self._output = self._interpreter.get_output_details()[model.output]["index"]
-        self._classes = math.prod(model.outputs[0].shape)
+        details = self._interpreter.get_output_details()
+        self._outputs = [details[place]["index"] for place in model.places]
+        self._sizes = [math.prod(tensor.shape) for tensor in model.outputs]
 
     def invoke(self, tensor: NDArray[Any]) -> NDArray[Any]:
         """Run the model once; see `Engine.invoke`."""
@@ -59,16 +60,22 @@ class InterpreterEngine(Engine):
         try:
             self._interpreter.set_tensor(self._input, tensor)
             self._interpreter.invoke()
-            output: NDArray[Any] = self._interpreter.get_tensor(self._output)
         except (ValueError, RuntimeError) as error:
             raise EngineError(
                 f"{self._called} failed while it ran: {' '.join(str(error).split())}"
             ) from error
+        return self.read(0)
+
+    def read(self, place: int) -> NDArray[Any]:
+        """Return one of the outputs of the last `invoke`; see `Engine.read`."""
+        if self._interpreter is None:
+            raise EngineError("the engine is closed: load the model again")
+        output: NDArray[Any] = self._interpreter.get_tensor(self._outputs[place])
         # The interpreter computes the shapes again, whatever the file says.
-        if output.size != self._classes:
+        if output.size != self._sizes[place]:
             raise EngineError(
-                f"the model gave {output.size:,} scores, expected {self._classes:,} as its file says: "
-                "it can't be used here"
+                f"the model gave {output.size:,} {'values' if place else 'scores'}, expected "
+                f"{self._sizes[place]:,} as its file says: it can't be used here"
             )
         return output
 

@@ -1,3 +1,3 @@
 """Imports, exports and inspects third-party models."""
 
-__all__ = ["exporting", "importing", "inspection"]
+__all__ = ["exporting", "importing", "inspection", "scores_alone"]

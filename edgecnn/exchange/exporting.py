@@ -12,6 +12,7 @@ import numpy as np
 from edgecnn.bundle.edgecnn_metadata import embed_metadata, write_edgecnn_metadata
 from edgecnn.bundle.manifest import Facts
 from edgecnn.errors import ModelError
+from edgecnn.exchange.scores_alone import with_scores_alone
 from edgecnn.tflite.file import read_tflite
 from edgecnn.tflite.names import DTYPES, EDGECNN_METADATA_NAME, OPERATORS
 from edgecnn.tflite.writer import pack_model, unpack_model, without_metadata
@@ -29,8 +30,10 @@ def with_metadata(model: Model) -> bytes:
     """Return the `.tflite` with its labels and normalization inside, where other programs look for them.
 
     In addition, it has the entry that only edgecnn reads, such as how images are fitted. A model that has all
-    of it already is returned unchanged.
+    of it already is returned unchanged. As by all exports, the nearness is dropped; see
+    `edgecnn.exchange.scores_alone`.
     """
+    model = with_scores_alone(model)
     known = model.file.metadata
     # A model compiled for the Edge TPU stays as its compiler wrote it.
     own = model.file.edge_tpu or (EDGECNN_METADATA_NAME, _edgecnn_metadata(model)) in model.file.notes
@@ -47,6 +50,7 @@ def to_integers(model: Model, dtype: str) -> bytes:
     one.
     """
     _refuse_compiled(model)
+    model = with_scores_alone(model)
     graph = unpack_model(without_metadata(model.data))
     main = graph.subgraphs[0]
     _keep_output(main, model.file.output)
@@ -82,6 +86,7 @@ def to_c(model: Model, name: str, *, int8: bool = False) -> tuple[str, str]:
         Whether to convert inputs and outputs to int8 first; see `to_integers`.
     """
     _refuse_compiled(model, micro=True)
+    model = with_scores_alone(model)
     data = without_metadata(to_integers(model, "int8") if int8 else model.data)
     file = read_tflite(data, model.name)
     _require_micro(model, file)

@@ -107,6 +107,18 @@ class Inspection:
         )  # fmt: skip
         return {name: getattr(found, name) for name in names} | {"reasons": found.reasons}
 
+    def _nearness(self) -> dict[str, Any]:
+        """Return the output with the nearness and its threshold, for JSON; empty without one."""
+        if self.usage is None or self.usage.nearness is None:
+            return {}
+        return {
+            "nearness": {
+                "output": self.usage.nearness.name,
+                "prototypes": self.usage.nearness.size,
+                "threshold": self.usage.confidence.nearness,
+            }
+        }
+
     def as_dict(self) -> dict[str, Any]:
         """Return everything for JSON; sizes in bytes."""
         file, metadata = self.file, self.file.metadata
@@ -124,6 +136,7 @@ class Inspection:
             "metadata": {"labels": bool(metadata.labels), "mean": metadata.mean, "std": metadata.std},
             "no_classifier": self.no_classifier or None,
             "scores": self.scores._asdict() if self.scores else None,
+            **self._nearness(),
             "pictures": self._convention(),
             "labels": list(self.usage.labels) if self.usage else [],
             "missing": [f"{lack}: {ask}" for lack, ask in self.usage.missing] if self.usage else [],

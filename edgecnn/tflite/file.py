@@ -14,6 +14,8 @@ from edgecnn.tflite.flatbuffer import FlatbufferError
 from edgecnn.tflite.names import DTYPES, METADATA_NAME, OPERATORS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edgecnn.tflite.metadata import Metadata
 
 EDGE_TPU_OP = "edgetpu-custom-op"
@@ -67,10 +69,10 @@ class Operator(NamedTuple):
 class TfliteFile(NamedTuple):
     """The content of a model file. Multiplications are those of convolutions and dense layers.
 
-    `input_places` and `output_places` are the places of `inputs` and `outputs` in `tensors`; `output` is the
-    place of the first of `outputs` among the graph's outputs, not 0 if another one was chosen. `description`
-    is the standard metadata as stored, None without it; `notes` are other metadata entries with their names;
-    `data` is the whole file.
+    `input_places` and `output_places` are the places of `inputs` and `outputs` in `tensors`; `chosen` are the
+    places of `outputs` among the graph's outputs, empty if they are all of them. `description` is the
+    standard metadata as stored, None without it; `notes` are other metadata entries with their names; `data`
+    is the whole file.
     """
 
     inputs: tuple[Tensor, ...]
@@ -81,7 +83,7 @@ class TfliteFile(NamedTuple):
     data: bytes = b""
     input_places: tuple[int, ...] = ()
     output_places: tuple[int, ...] = ()
-    output: int = 0
+    chosen: tuple[int, ...] = ()
     notes: tuple[tuple[str, bytes], ...] = ()
     signature_outputs: tuple[tuple[str, int], ...] = ()
 
@@ -99,6 +101,24 @@ class TfliteFile(NamedTuple):
     def operators(self) -> tuple[str, ...]:
         """The operators' names, in the order in which they run."""
         return tuple(op.name for op in self.graph)
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """The places of `outputs` among all outputs of the graph."""
+        return self.chosen or tuple(range(len(self.outputs)))
+
+    @property
+    def output(self) -> int:
+        """The place of the first of `outputs` among all outputs of the graph."""
+        return self.places[0]
+
+    def with_outputs(self, places: Sequence[int]) -> TfliteFile:
+        """Return it with only these of its outputs, in this order; IndexError if it has fewer."""
+        return self._replace(
+            outputs=tuple(self.outputs[k] for k in places),
+            output_places=tuple(self.output_places[k] for k in places),
+            chosen=tuple(self.places[k] for k in places),
+        )
 
     @property
     def macs(self) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgecnn.bundle.confidence import smallest, temper
+from edgecnn.classify.verdict import Verdict
 from edgecnn.evaluation.confidence import accept_at_most, fit_temperature, probabilities, reject_at_most
 from edgecnn.evaluation.reliability import Reliability
 from edgecnn_train.background import background_of, generated_count
@@ -184,7 +185,7 @@ def published(
         weights = [int(part.test[0].count.sum()) for part in parts]
         found[name] = replace(
             chosen,
-            false_accept=float(np.mean(_answers(measuring, background) >= chosen.threshold)),
+            false_accept=float(np.mean(Verdict(chosen.threshold, background).known(measuring))),
             false_reject=float(np.average([part.false_reject for part in parts], weights=weights)),
             validation=_together([part.validation for part in parts]),
             test=_together([part.test for part in parts]),
@@ -215,11 +216,11 @@ def _variant(
     own, truth = probabilities(classifier, data.test.images), data.test.labels
     chosen, validation, measuring = _choose(recipe, scores, data.validation.labels, floor, background)
     test = temper(own, chosen.temperature, floor)
-    true_test = _answers(test[truth != _number(background)], background)
+    verdict = Verdict(chosen.threshold, background)
     return replace(
         chosen,
-        false_accept=float(np.mean(_answers(measuring, background) >= chosen.threshold)),
-        false_reject=float(np.mean(true_test < chosen.threshold)),
+        false_accept=float(np.mean(verdict.known(measuring))),
+        false_reject=float(np.mean(~verdict.known(test[truth != _number(background)]))),
         validation=(
             Reliability.of(scores[0], data.validation.labels),
             Reliability.of(validation, data.validation.labels),
@@ -242,8 +243,9 @@ def _choose(
     """
     temperature = fit_temperature(scores[0], truth, floor)
     known, choosing, measuring = (temper(p, temperature, floor) for p in scores)
-    answers = _answers(known[truth != _number(background)], background)
-    asked = accept_at_most(recipe.unknown.false_accept, _answers(choosing, background))
+    verdict = Verdict(background=background)
+    answers = verdict.best_scores(known[truth != _number(background)])
+    asked = accept_at_most(recipe.unknown.false_accept, verdict.best_scores(choosing))
     most = reject_at_most(recipe.unknown.max_false_reject, answers)
     nothing = Reliability.of(known[:0], truth[:0])
     chosen = CalibratedVariant(
@@ -262,9 +264,3 @@ def _choose(
 
 def _number(background: int | None) -> int:
     return -1 if background is None else background
-
-
-def _answers(probabilities: NDArray[np.float64], background: int | None) -> NDArray[np.float64]:
-    """Return the best score of each image, or −1 where the best class is the background."""
-    best = probabilities.max(axis=1)
-    return best if background is None else np.where(probabilities.argmax(axis=1) == background, -1.0, best)

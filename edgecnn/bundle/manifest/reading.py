@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, cast
 
 from edgecnn.bundle.classifier_file import Layout
-from edgecnn.bundle.confidence import Confidence, read_confidence
+from edgecnn.bundle.confidence import Confidence, read_confidence, read_nearness
 from edgecnn.bundle.input_spec import Background, Color, Fit, InputSpec, Range, Resize, span
 from edgecnn.bundle.manifest.record import COUNT, FORMAT, PATTERN, Facts, Golden, Manifest, Variant
 from edgecnn.bundle.scores import SCORES, Scores
@@ -66,6 +66,7 @@ def check_manifest(root: Field, path: Path) -> Manifest:
         scores=_scores(root.find("scores")),
         thresholds=_thresholds(root.find("thresholds"), len(labels)),
         output=output.text(_LONGEST_TITLE) if (output := root.find("output")) else None,
+        nearness=read_nearness(root.find("confidence")),
         document=root.table(),
     )
 

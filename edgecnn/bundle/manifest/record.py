@@ -97,7 +97,7 @@ class Manifest:
     Attributes
     ----------
     confidence
-        By variant: temperature, threshold and background class; empty without a `confidence` table.
+        By variant: temperature, thresholds and background class; empty without a `confidence` table.
     golden
         None if nothing was recorded.
     scores
@@ -106,6 +106,8 @@ class Manifest:
         The score that each class of a multi-label model needs; empty for the default.
     output
         The name of the output that has the scores, if the model has several.
+    nearness
+        The name of the output that has the nearness, if the model has one.
     document
         The whole JSON object. `edgecnn.bundle.manifest.writing` alone changes it, and keeps every key that
         this version does not know.
@@ -122,4 +124,5 @@ class Manifest:
     scores: Scores | None
     thresholds: tuple[float, ...]
     output: str | None
+    nearness: str | None
     document: Mapping[str, Any]

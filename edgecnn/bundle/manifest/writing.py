@@ -70,17 +70,24 @@ def with_golden(manifest: Manifest, golden: Golden) -> Manifest:
     return _changed(manifest, golden=golden._asdict())
 
 
-def with_confidence(manifest: Manifest, confidence: Mapping[str, Confidence]) -> Manifest:
-    """Return a manifest with temperatures and thresholds by variant, which share the background class."""
+def with_confidence(
+    manifest: Manifest, confidence: Mapping[str, Confidence], nearness: str | None = None
+) -> Manifest:
+    """Return a manifest with temperatures and thresholds by variant, which share the background class.
+
+    `nearness` is the name of the output that has the nearness, if the model has one.
+    """
     background = next((c.background for c in confidence.values()), None)
     return _changed(
         manifest,
         confidence={
             "variants": {
                 name: {"temperature": c.temperature, "threshold": c.threshold}
+                | ({} if c.nearness is None else {"nearness": c.nearness})
                 for name, c in confidence.items()
             },
-            "unknown": {"background": None if background is None else manifest.labels[background]},
+            "unknown": {"background": None if background is None else manifest.labels[background]}
+            | ({} if nearness is None else {"nearness": nearness}),
         },
     )
 

@@ -94,6 +94,19 @@ def test_a_new_one_has_what_it_was_given(tmp_path):
     assert found.golden.outputs == {"int8": rows}
 
 
+def test_a_nearness_is_written_with_the_output_that_has_it():
+    manifest = new_manifest("mine", "Mine", ["a", "b"], SPEC, [INT8])
+    confidence = {"int8": Confidence(1.5, 0.4, None, 0.55)}
+    manifest = with_confidence(manifest, confidence, "near")
+    assert (manifest.confidence, manifest.nearness) == (confidence, "near")
+    assert manifest.document["confidence"] == {
+        "variants": {"int8": {"temperature": 1.5, "threshold": 0.4, "nearness": 0.55}},
+        "unknown": {"background": None, "nearness": "near"},
+    }
+    with pytest.raises(BundleError, match="nearness is 0.55, expected none, since"):
+        with_confidence(manifest, confidence)
+
+
 def test_its_own_digest_is_of_its_text_with_zeros(tmp_path):
     write_sealed(tmp_path, new_manifest("mine", "Mine", ["a", "b"], SPEC, [INT8]), {})
     text = (tmp_path / "bundle.json").read_text()

@@ -6,6 +6,7 @@ import pytest
 import edgecnn
 from edgecnn.camera.synthetic import SyntheticCamera
 from edgecnn.classify.smooth import BAND, HOLD, SMOOTH, Smoother
+from edgecnn.classify.smooth_labels import LabelsSmoother
 from edgecnn.classify.verdict import Verdict
 from edgecnn.errors import AnswerError, OptionError
 
@@ -104,6 +105,53 @@ def test_a_gap_is_another_stream_and_a_slow_model_none():
 def test_impossible_settings_are_refused(smooth, hold):
     with pytest.raises(OptionError, match="expected"):
         Smoother(LABELS, smooth=smooth, hold=hold)
+
+
+def nearnesses(smoother: Smoother, *values: float) -> list[str]:
+    return [smoother(scores(0), nearness=value).label for value in values]
+
+
+def test_the_nearness_is_averaged_like_the_scores():
+    """With a = 0.5 from 0.9 on, of 0.35: 0.625, 0.4875, 0.41875, then of 0.9: 0.659, 0.78."""
+    smoother = Smoother(LABELS, Verdict(nearness=0.5), smooth=0.5, hold=1)
+    assert nearnesses(smoother, 0.9, 0.35, 0.35, 0.35, 0.9, 0.9) == [
+        "cat", "cat", "cat", "unknown", "cat", "cat",
+    ]  # fmt: skip
+    strict = Smoother(LABELS, Verdict(nearness=0.7), smooth=0.5, hold=1)
+    assert nearnesses(strict, 0.9, 0.35, 0.35, 0.35, 0.9, 0.9) == [
+        "cat", "unknown", "unknown", "unknown", "unknown", "cat",
+    ]  # fmt: skip
+
+
+def test_a_nearness_on_the_border_does_not_flicker():
+    smoother = Smoother(LABELS, Verdict(nearness=0.5), smooth=0, hold=1)
+    assert nearnesses(smoother, 0.49, 0.51, 0.49, 0.46, 0.44, 0.49, 0.5) == [
+        "unknown", "cat", "cat", "cat", "unknown", "unknown", "cat",
+    ]  # fmt: skip
+
+
+def test_an_unknown_nearness_has_to_last_as_any_answer():
+    smoother = Smoother(LABELS, Verdict(nearness=0.5), smooth=0, hold=3)
+    assert nearnesses(smoother, 0.9, 0.1, 0.1, 0.9, 0.1, 0.1, 0.1) == ["cat"] * 6 + ["unknown"]
+    smoother.reset()
+    assert nearnesses(smoother, 0.6) == ["cat"], "past results count no more"
+
+
+def test_a_missing_nearness_leaves_no_trace():
+    smoother, other = (Smoother(LABELS, Verdict(nearness=0.5), smooth=0.5) for _ in range(2))
+    for value in (0.9, 0.2, 0.2):
+        with pytest.raises(OptionError, match="nearness is missing"):
+            smoother(scores(1))
+        assert smoother(scores(0), nearness=value) == other(scores(0), nearness=value)
+
+
+def test_labels_are_lost_with_the_nearness():
+    """The averages of 0.9 and three 0.35 are 0.9, 0.625, 0.4875, 0.41875; a found label has 0.05 of slack."""
+    smoother = LabelsSmoother(LABELS, Verdict(thresholds=(0.5,) * 3, nearness=0.5), smooth=0.5, hold=1)
+    row = np.array([0.9, 0.8, 0.1])
+    found = [smoother(row, nearness=value).found for value in (0.9, 0.35, 0.35, 0.35, 0.55, 0.55)]
+    # Then 0.484, within the slack, but no label is found any more; then 0.517, which is enough.
+    assert found == [("cat", "dog")] * 3 + [()] * 2 + [("cat", "dog")]
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from edgecnn.classify.smooth import Smoother
 from edgecnn.classify.smooth_labels import LabelsSmoother
 from edgecnn.classify.verdict import Verdict
 from edgecnn.engine.fake import FakeEngine
+from edgecnn.errors import OptionError
 from edgecnn.frame import Frame, Prediction
 from tests.conftest import draw_seven
 
@@ -42,6 +43,49 @@ def test_labels_found_in_one_result_and_in_a_stream_of_one_agree():
         found = verdict.found(ranked(scores))
         assert verdict.knows(ranked(scores)) == bool(found)
         assert LabelsSmoother(LABELS, verdict)(scores).found == found
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        Verdict(),
+        Verdict(0.5),
+        Verdict(0.5, 3),
+        Verdict(0.0, 3),
+        Verdict(0.4, 3, nearness=0.7),
+        Verdict(nearness=-0.1),
+        Verdict(0.2, None, (0.5, 0.8, 0.2, 0.6), 0.7),
+    ],
+)
+def test_many_images_are_judged_as_each_one_is(verdict):
+    rng = np.random.default_rng(3)
+    scores = np.concatenate([rng.dirichlet([0.3] * 4, 300), [[0.5, 0, 0, 0.5], [0.4, 0.3, 0.2, 0.1]]])
+    # As a float32, 0.7 lies below 0.7.
+    near = rng.uniform(-1, 1, len(scores)).astype(np.float32)
+    near[-2:] = 0.7
+    each = [verdict.knows(ranked(s), n) for s, n in zip(scores, near.tolist(), strict=True)]
+    assert verdict.known(scores, near).tolist() == each
+    assert set(each) == ({True, False} if verdict.may_be_unknown else {True})
+
+
+def test_best_scores_are_what_a_threshold_decides():
+    scores = np.array([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8], [0.3, 0.4, 0.3]])
+    assert Verdict().best_scores(scores).tolist() == [0.7, 0.8, 0.4]
+    assert Verdict(background=2).best_scores(scores).tolist() == [0.7, -1, 0.4]
+    assert Verdict(0.5, 2).known(scores).tolist() == [True, False, False]
+
+
+def test_a_rule_by_nearness_needs_the_nearness():
+    verdict = Verdict(nearness=0.5)
+    assert verdict.may_be_unknown
+    assert [verdict.knows(ranked([1, 0, 0, 0]), n) for n in (0.5, 0.49)] == [True, False]
+    for judge in (
+        lambda: verdict.knows(ranked([1, 0, 0, 0])),
+        lambda: verdict.known(np.eye(4)),
+        lambda: verdict._replace(thresholds=(0.5,) * 4).found(ranked([1, 0, 0, 0])),
+    ):
+        with pytest.raises(OptionError, match="nearness is missing"):
+            judge()
 
 
 class Counted(np.ndarray):

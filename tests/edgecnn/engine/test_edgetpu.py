@@ -14,10 +14,12 @@ from edgecnn.bundle import bundle
 from edgecnn.bundle.input_spec import Given
 from edgecnn.coral import devices
 from edgecnn.engine import open_engine, probe
+from edgecnn.engine.edgetpu import compiled_form
 from edgecnn.errors import EngineError, EngineLost, LabelsError, ModelError, OptionError
 from tests.driver import build_driver, needs_compiler
 from tests.edgecnn.engine.test_engine import tensor
 from tests.models import compiled, shipped
+from tests.nearness import THRESHOLD, color_bundle, network
 
 pytestmark = needs_compiler
 
@@ -172,6 +174,25 @@ def test_a_compiled_variant_of_something_else_is_refused(plugged, folder):
     strange = other._replace(bundle=model.bundle)
     with pytest.raises(EngineError, match="does not take and give what int8 does"):
         open_engine("edgetpu", strange)
+
+
+def test_the_compiled_form_has_both_outputs(plugged, tmp_path):
+    """A bundle whose compiled variant lies next to its int8, with the nearness."""
+    plugged("GOOD")
+    folder = color_bundle(tmp_path)
+    data = compiled(network(int8=True), min_runtime_version=14)
+    (folder / "int8_edgetpu.tflite").write_bytes(data)
+    manifest = json.loads((folder / "bundle.json").read_text())
+    manifest["variants"]["int8_edgetpu"] = manifest["variants"]["int8"] | {
+        "file": "int8_edgetpu.tflite", "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data),
+    }  # fmt: skip
+    (folder / "bundle.json").write_text(json.dumps(manifest))
+    form = compiled_form(bundle.open_model(folder, "int8"))
+    assert form.compiled_for == "Edge TPU"
+    assert [t.name for t in form.outputs] == ["probabilities", "nearness"]
+    own = bundle.open_model(folder, "int8_edgetpu")
+    assert own.places == form.places == (0, 1)
+    assert own.confidence.nearness == THRESHOLD, "the compiled variant shares its base's"
 
 
 def test_a_bundle_that_was_not_compiled_has_no_such_variant(run_cli, seven):

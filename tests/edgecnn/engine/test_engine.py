@@ -138,7 +138,8 @@ def test_a_registered_engine_runs_bare_files_in_this_process_only(digits_file, t
 class Tiny:
     """A model that no bundle and no file ever was, as the protocol asks for it."""
 
-    name, data, output, value_range, compiled_for = "tiny", b"", 0, (0.0, 1.0), ""
+    name, data, output, places = "tiny", b"", 0, (0,)
+    value_range, compiled_for = (0.0, 1.0), ""
     inputs = (Tensor("in", (1, 2, 2, 1), "float32", 0.0, 0, 0),)
     outputs = (Tensor("out", (1, 4), "float32", 0.0, 0, 0),)
 
