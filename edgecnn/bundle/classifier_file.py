@@ -181,7 +181,7 @@ def _pick(file: TfliteFile, source: str, output: str | None) -> TfliteFile:
 
 def _with_nearness(chosen: TfliteFile, whole: TfliteFile, source: str, nearness: str) -> TfliteFile:
     """Return the file with the output that has the nearness behind the one that has the scores."""
-    places = [k for k in _places(whole, nearness) if k != chosen.output]
+    places = [k for k in _places(whole, nearness) if k != chosen.output and whole.outputs[k].size]
     if len(places) != 1:
         raise BundleError(
             f"{source} has no output {nearness!r} besides its scores, which confidence.unknown.nearness of "

@@ -61,16 +61,17 @@ class InterpreterEngine(Engine):
             self._interpreter.set_tensor(self._input, tensor)
             self._interpreter.invoke()
         except (ValueError, RuntimeError) as error:
-            raise EngineError(
-                f"{self._called} failed while it ran: {' '.join(str(error).split())}"
-            ) from error
+            raise self._failed(error) from error
         return self.read(0)
 
     def read(self, place: int) -> NDArray[Any]:
         """Return one of the outputs of the last `invoke`; see `Engine.read`."""
         if self._interpreter is None:
             raise EngineError("the engine is closed: load the model again")
-        output: NDArray[Any] = self._interpreter.get_tensor(self._outputs[place])
+        try:
+            output: NDArray[Any] = self._interpreter.get_tensor(self._outputs[place])
+        except (ValueError, RuntimeError) as error:
+            raise self._failed(error) from error
         # The interpreter computes the shapes again, whatever the file says.
         if output.size != self._sizes[place]:
             raise EngineError(
@@ -78,6 +79,9 @@ class InterpreterEngine(Engine):
                 f"{self._sizes[place]:,} as its file says: it can't be used here"
             )
         return output
+
+    def _failed(self, error: Exception) -> EngineError:
+        return EngineError(f"{self._called} failed while it ran: {' '.join(str(error).split())}")
 
     def close(self) -> None:
         """Release the interpreter and its threads."""
