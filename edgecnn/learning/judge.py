@@ -54,7 +54,7 @@ class Wrong(NamedTuple):
     score: float
 
 
-class Judged(NamedTuple):
+class Judgment(NamedTuple):
     """What was measured on photos that were not taught. Shares are 0 to 1.
 
     Attributes
@@ -110,7 +110,7 @@ def settle_rule(material: Material, answers: Answers) -> Rule:
 
 def judge_by_folds(
     material: Material, answers: Answers, folds: Sequence[Fold], variants: Mapping[str, Classifier]
-) -> Judged:
+) -> Judgment:
     """Judge by the answers of cross-validation.
 
     Each fold is measured with the temperature and the threshold that the other folds choose.
@@ -131,7 +131,7 @@ def judge_by_folds(
     return _judged(material, material.taught.items, labels, tempered, accepted, len(folds), agreement)
 
 
-def judge_by_test(material: Material, variants: Mapping[str, Classifier]) -> tuple[Judged, Verified | None]:
+def judge_by_test(material: Material, variants: Mapping[str, Classifier]) -> tuple[Judgment, Verified | None]:
     """Judge by the official test split, read again and classified as every image is.
 
     Photos of other things, which no test split has, are not measured.
@@ -161,7 +161,7 @@ def judge_by_test(material: Material, variants: Mapping[str, Classifier]) -> tup
 
 
 def require_parity(
-    judged: Judged, verified: Verified | None, request: Request, variants: Mapping[str, Classifier]
+    judged: Judgment, verified: Verified | None, request: Request, variants: Mapping[str, Classifier]
 ) -> None:
     """Raise GateError where int8 loses too much. Without a float twin there is nothing to compare."""
     if len(variants) < 2:
@@ -187,7 +187,7 @@ def _judged(
     accepted: NDArray[np.bool_],
     folds: int,
     agreement: float | None,
-) -> Judged:
+) -> Judgment:
     background = -1 if material.background is None else material.background
     known, best = labels != background, scores.argmax(axis=1)
     classes = len(material.labels)
@@ -197,7 +197,7 @@ def _judged(
         Wrong(items[int(k)], int(best[k]), float(scores[k].max()))
         for k in np.flatnonzero(known & (best != labels))
     ]
-    return Judged(
+    return Judgment(
         folds,
         confusion,
         None,
