@@ -216,7 +216,8 @@ class _Machine:
     _ACTIONS: ClassVar[dict[str, Callable[[_Machine, Any], None]]] = {
         "PROTO": _ignore, "MARK": _mark, "TUPLE": _tuple, "APPEND": _append, "APPENDS": _appends,
         "SETITEM": _set_item, "SETITEMS": _set_items, "BINPUT": _put, "LONG_BINPUT": _put,
-        "BINGET": _get, "LONG_BINGET": _get, "GLOBAL": _global, "BINPERSID": _persistent, "REDUCE": _reduce, "BUILD": _build,
+        "BINGET": _get, "LONG_BINGET": _get, "GLOBAL": _global, "BINPERSID": _persistent, "REDUCE": _reduce,
+        "BUILD": _build,
     }  # fmt: skip
 
 

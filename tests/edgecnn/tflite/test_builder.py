@@ -96,7 +96,8 @@ def test_unused_tensors_buffers_operators_and_metadata_are_dropped():
     graph = model.subgraphs[0]
     names = {t.name.decode() for t in graph.tensors}
     assert names == {
-        "image", "stem", "stem/weights", "stem/bias", "depthwise", "depthwise/weights", "depthwise/bias", "add"
+        "image", "stem", "stem/weights", "stem/bias",
+        "depthwise", "depthwise/weights", "depthwise/bias", "add",
     }  # fmt: skip
     assert len(model.buffers) == 1 + 4, "the empty one, two kernels and two biases"
     assert not model.metadata
