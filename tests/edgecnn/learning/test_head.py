@@ -66,7 +66,7 @@ def test_it_equals_a_reference_solution(counts, values, strength):
     expected = rows @ weights + best.x[values * classes :]
     found = head.logits(x)
     centered = [v - v.mean(axis=1, keepdims=True) for v in (found, expected)]
-    assert np.abs(centered[0] - centered[1]).max() < 0.05 * max(1, np.abs(centered[1]).max())
+    assert np.abs(centered[0] - centered[1]).max() < 0.1 * max(1, np.abs(centered[1]).max())
 
 
 def test_a_problem_by_hand():
