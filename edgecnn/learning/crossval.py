@@ -63,8 +63,8 @@ class Answers(NamedTuple):
 def make_folds(photos: Photos, seed: int, most: int = _FOLDS) -> list[Fold]:
     """Divide photos into folds, stratified by class; near duplicates stay in one fold.
 
-    Where near duplicates or the groups of the data leave a class in a single group, each photo is a group of its own: a class of one
-    scene can't be tested in another way, and the report says so.
+    Where these or the groups of the data leave a class in a single group, each photo is a group of its own:
+    a class of one scene can't be tested in another way, and the report says so.
     """
     items = grouped(photos)
     count = min(most, possible_folds(items))
