@@ -12,6 +12,7 @@ __all__ = [
     "output_folder",
     "owned_files",
     "scores",
+    "search",
     "usage",
     "writer",
 ]

@@ -6,12 +6,12 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from edgecnn.io.printable import echo
+from edgecnn.io.printable import echo, open_console
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from edgecnn.learning.photos import Progress
+    from edgecnn.learning.photos import PhotoProgress
     from edgecnn.learning.session import Learned
 
 # Photos to look at again that are named; the page shows all.
@@ -19,17 +19,16 @@ _NAMED = 5
 
 
 @contextmanager
-def photo_progress() -> Iterator[Progress | None]:
+def photo_progress() -> Iterator[PhotoProgress | None]:
     """Yield what shows how many photos are embedded; None where stderr is no terminal."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
     columns = (TextColumn("photos"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Bar(*columns, console=open_console(stderr=True), transient=True) as bar:
         task = bar.add_task("photos", total=None)
 
         def show(done: int, total: int) -> None:

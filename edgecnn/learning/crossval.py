@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -64,13 +65,13 @@ class Answers(NamedTuple):
 def make_folds(photos: Photos, seed: int, most: int = _FOLDS) -> list[Fold]:
     """Divide photos into folds, stratified by class; near duplicates stay in one fold.
 
-    Where near duplicates leave a class in a single group, each photo is a group of its own: a class of one
-    scene can't be tested in another way, and the report says so.
+    Where these or the groups of the data leave a class in a single group, each photo is a group of its own:
+    a class of one scene can't be tested in another way, and the report says so.
     """
     items = grouped(photos)
     count = min(most, possible_folds(items))
     if count < 2:
-        items = photos.items
+        items = tuple(replace(item, group=None) for item in photos.items)
         count = min(most, possible_folds(items))
     if count < 2:
         return []

@@ -45,7 +45,7 @@ def learning_curve(
     folds
         Which photos of `taught` are taught and which of `tested` test; several where they are the same set.
     """
-    largest = int(np.bincount(np.concatenate([taught.labels[f.taught] for f in folds])).max()) // len(folds)
+    largest = max(int(np.bincount(taught.labels[f.taught]).max()) for f in folds)
     sizes = [size for size in _SIZES if size < largest]
     return [_point(taught, tested, folds, classes, choice, size, seed) for size in [*sizes, largest]]
 

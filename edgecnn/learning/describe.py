@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edgecnn.learning.curve import Point
-    from edgecnn.learning.judge import Judged, Rule
+    from edgecnn.learning.judge import Judgment, Rule
     from edgecnn.learning.lesson import Lesson
     from edgecnn.learning.material import Material
     from edgecnn.learning.request import Request
@@ -36,7 +36,7 @@ def confidence(material: Material, rule: Rule, variants: Iterable[str]) -> dict[
     }
 
 
-def accuracies(judged: Judged, variants: Iterable[str]) -> dict[str, float]:
+def accuracies(judged: Judgment, variants: Iterable[str]) -> dict[str, float]:
     """Return the top-1 of each variant that was measured."""
     found = dict.fromkeys(variants, judged.top1)
     if "int8" in found and "float32" in found:
@@ -47,7 +47,7 @@ def accuracies(judged: Judged, variants: Iterable[str]) -> dict[str, float]:
 
 
 def sections(
-    lesson: Lesson, judged: Judged, curve: Sequence[Point], data: Path, request: Request, seconds: float
+    lesson: Lesson, judged: Judgment, curve: Sequence[Point], data: Path, request: Request, seconds: float
 ) -> dict[str, Any]:
     """Return the manifest's tables about accuracy, data and learning."""
     material, trunk = lesson.material, lesson.trunk

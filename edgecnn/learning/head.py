@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 # Pairs that L-BFGS keeps, its most steps, and the gradient at which it stops, relative to the first one.
 _MEMORY, _MOST_STEPS, _TOLERANCE = 10, 200, 1e-3
-# Directions in which the embeddings hardly differ, relative to the first one, are rounding errors.
-_FLAT = 1e-4
+# Directions in which the embeddings hardly differ, relative to the first one, are rounding errors; their
+# squares are eigenvalues in float32.
+_FLAT = 1e-3
 
 
 class Head(NamedTuple):

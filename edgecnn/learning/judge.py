@@ -35,8 +35,10 @@ _ADVICE = GateAdvice(
     guessing="add photos, or take another trunk with --trunk",
     few="add photos",
     drop="add photos, or take another trunk with --trunk",
-    agreement="add photos, or take another trunk with --trunk",
+    agreement="add photos, take another trunk with --trunk, or accept it with --allow-drop POINTS",
 )
+# The least share of photos to which int8 and float32 give the same answer, unless more may be lost.
+_AGREEMENT = 0.9
 
 
 class Rule(NamedTuple):
@@ -54,7 +56,7 @@ class Wrong(NamedTuple):
     score: float
 
 
-class Judged(NamedTuple):
+class Judgment(NamedTuple):
     """What was measured on photos that were not taught. Shares are 0 to 1.
 
     Attributes
@@ -110,7 +112,7 @@ def settle_rule(material: Material, answers: Answers) -> Rule:
 
 def judge_by_folds(
     material: Material, answers: Answers, folds: Sequence[Fold], variants: Mapping[str, Classifier]
-) -> Judged:
+) -> Judgment:
     """Judge by the answers of cross-validation.
 
     Each fold is measured with the temperature and the threshold that the other folds choose.
@@ -131,7 +133,7 @@ def judge_by_folds(
     return _judged(material, material.taught.items, labels, tempered, accepted, len(folds), agreement)
 
 
-def judge_by_test(material: Material, variants: Mapping[str, Classifier]) -> tuple[Judged, Verified | None]:
+def judge_by_test(material: Material, variants: Mapping[str, Classifier]) -> tuple[Judgment, Verified | None]:
     """Judge by the official test split, read again and classified as every image is.
 
     Photos of other things, which no test split has, are not measured.
@@ -161,7 +163,7 @@ def judge_by_test(material: Material, variants: Mapping[str, Classifier]) -> tup
 
 
 def require_parity(
-    judged: Judged, verified: Verified | None, request: Request, variants: Mapping[str, Classifier]
+    judged: Judgment, verified: Verified | None, request: Request, variants: Mapping[str, Classifier]
 ) -> None:
     """Raise GateError where int8 loses too much. Without a float twin there is nothing to compare."""
     if len(variants) < 2:
@@ -176,7 +178,7 @@ def require_parity(
             judged.confusion,
             None,
         )
-    gate(verified, _ADVICE, request.allowed_drop)
+    gate(verified, _ADVICE, request.allowed_drop, min(_AGREEMENT, 1 - request.allowed_drop / 100))
 
 
 def _judged(
@@ -187,7 +189,7 @@ def _judged(
     accepted: NDArray[np.bool_],
     folds: int,
     agreement: float | None,
-) -> Judged:
+) -> Judgment:
     background = -1 if material.background is None else material.background
     known, best = labels != background, scores.argmax(axis=1)
     classes = len(material.labels)
@@ -197,7 +199,7 @@ def _judged(
         Wrong(items[int(k)], int(best[k]), float(scores[k].max()))
         for k in np.flatnonzero(known & (best != labels))
     ]
-    return Judged(
+    return Judgment(
         folds,
         confusion,
         None,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float32]
 
 
-class Progress(Protocol):
+class PhotoProgress(Protocol):
     """Shows how far a step is."""
 
     def __call__(self, done: int, total: int) -> None:
@@ -93,7 +93,7 @@ class Reader(NamedTuple):
         source: Source,
         items: Iterable[Item],
         views: Sequence[str] = (),
-        progress: Progress | None = None,
+        progress: PhotoProgress | None = None,
     ) -> Photos:
         """Return these photos with their embeddings; what can't be read is skipped.
 

@@ -92,7 +92,8 @@ def make_pretrained(name: str) -> Path:
             variants = {variant: opened.enter_context(load(bare, variant)) for variant in files}
             draft.manifest = with_golden(manifest, golden.record(variants))
         # Another process may have made it meanwhile; theirs is the same.
-        draft.publish(replace=True)
+        if reason := draft.publish(replace=True):
+            raise OutputError(f"{target} {reason}: remove it, and {name} is made again")
     return target
 
 

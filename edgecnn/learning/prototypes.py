@@ -25,8 +25,8 @@ def unit(embeddings: Matrix) -> Matrix:
 def find_prototypes(embeddings: Matrix, labels: NDArray[np.int64], seed: int) -> Matrix:
     """Return prototypes of each class, unit vectors (prototypes, values), by spherical k-means.
 
-    A prototype is a mean of photos, so that a model contains no photo's own embedding, unless a class has
-    fewer than four (I. Dhillon and D. Modha, Machine Learning 42, 2001).
+    A prototype is a mean of two photos or more, so that a model contains no photo's own embedding (I. Dhillon
+    and D. Modha, Machine Learning 42, 2001).
     """
     directions = unit(embeddings)
     found = [
@@ -40,14 +40,28 @@ def _cluster(directions: Matrix, rng: np.random.Generator) -> Matrix:
     means = directions[_spread(directions, count, rng)]
     for _ in range(_STEPS):
         nearest = (directions @ means.T).argmax(axis=1)
-        sums = np.zeros_like(means)
-        np.add.at(sums, nearest, directions)
         filled = np.bincount(nearest, minlength=count) > 0
-        moved = np.where(filled[:, None], unit(sums), means)
+        moved = np.where(filled[:, None], _means(directions, nearest, count), means)
         if np.allclose(moved, means, atol=1e-6):
             break
         means = moved
-    return means
+    return _of_several(directions, means)
+
+
+def _of_several(directions: Matrix, means: Matrix) -> Matrix:
+    """Drop prototypes of single photos, which become members of the next ones."""
+    while True:
+        nearest = (directions @ means.T).argmax(axis=1)
+        sizes = np.bincount(nearest, minlength=len(means))
+        if len(means) == 1 or sizes.min() >= _PHOTOS_EACH:
+            return _means(directions, nearest, len(means))
+        means = np.delete(means, sizes.argmin(), axis=0)
+
+
+def _means(directions: Matrix, nearest: NDArray[np.int64], count: int) -> Matrix:
+    sums = np.zeros((count, directions.shape[1]), np.float32)
+    np.add.at(sums, nearest, directions)
+    return unit(sums)
 
 
 def _spread(directions: Matrix, count: int, rng: np.random.Generator) -> list[int]:

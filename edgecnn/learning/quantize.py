@@ -7,6 +7,7 @@ of both scales. B. Jacob et al., CVPR 2018 (arXiv:1712.05877).
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
+
+    from edgecnn.tflite.file import TfliteFile
 
 Ranges = dict[int, tuple[float, float]]
 # By operator: the axis of its weights that has a scale of its own for each index, None for one scale for all;
@@ -54,9 +57,9 @@ def quantize(model: bytes, images: Iterable[NDArray[np.float32]], value_range: t
     ModelError
         For an operator whose quantization is not known here.
     """
+    model = _separated(model)
     file = read_tflite(model, "the network")
-    if unknown := sorted({op.name for op in file.graph} - {*_WEIGHTED, *_OTHERS}):
-        raise ModelError(f"the network can't be quantized: {', '.join(unknown)} is not known here")
+    _require_known(file)
     ranges = measure_ranges(model, images) | dict.fromkeys(file.input_places, value_range)
     graph = unpack_model(model)
     tensors = graph.subgraphs[0].tensors
@@ -73,6 +76,37 @@ def quantize(model: bytes, images: Iterable[NDArray[np.float32]], value_range: t
     for code, name in zip(graph.operatorCodes, _names(graph, file), strict=True):
         code.version = max(code.version, _WEIGHTED[name][1] if name in _WEIGHTED else _OTHERS[name])
     return pack_model(graph)
+
+
+def _separated(model: bytes) -> bytes:
+    """Return a network in which no operators share weights or biases: their scales will differ."""
+    graph = unpack_model(model)
+    main, used, changed = graph.subgraphs[0], set[int](), False
+    for step, op in zip(main.operators, read_tflite(model, "the network").graph, strict=True):
+        for slot, place in enumerate(step.inputs if op.name in _WEIGHTED else ()):
+            tensor = main.tensors[place]
+            if slot == 0 or place < 0 or tensor.buffer == 0:
+                continue
+            if tensor.buffer in used:
+                changed = True
+                step.inputs = np.array(step.inputs)  # the file's own can't be written
+                step.inputs[slot], tensor = len(main.tensors), copy.copy(tensor)
+                main.tensors.append(tensor)
+                graph.buffers.append(copy.copy(graph.buffers[tensor.buffer]))
+                tensor.buffer = len(graph.buffers) - 1
+            used.add(tensor.buffer)
+    return pack_model(graph) if changed else model
+
+
+def _require_known(file: TfliteFile) -> None:
+    if unknown := sorted({op.name for op in file.graph} - {*_WEIGHTED, *_OTHERS}):
+        raise ModelError(f"the network can't be quantized: {', '.join(unknown)} is not known here")
+    for op in file.graph:
+        for place in op.inputs[:1] if op.name in _WEIGHTED else op.inputs:
+            tensor = file.tensors[place]
+            if tensor.constant and tensor.dtype == "float32":
+                found = f"{tensor.name} is a float32 constant that {op.name} reads"
+                raise ModelError(f"the network can't be quantized: {found}")
 
 
 def measure_ranges(model: bytes, images: Iterable[NDArray[np.float32]]) -> Ranges:

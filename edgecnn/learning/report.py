@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edgecnn.bundle.manifest import Manifest
     from edgecnn.dataset import Item
     from edgecnn.learning.curve import Point
-    from edgecnn.learning.judge import Judged
+    from edgecnn.learning.judge import Judgment
     from edgecnn.learning.lesson import Lesson
     from edgecnn.learning.suspects import Suspects
 
@@ -31,7 +31,7 @@ def write_report(
     folder: Path,
     manifest: Manifest,
     lesson: Lesson,
-    judged: Judged,
+    judged: Judgment,
     curve: Sequence[Point],
     suspects: Suspects,
 ) -> str:
@@ -45,7 +45,7 @@ def write_report(
 
 
 def _sections(
-    manifest: Manifest, lesson: Lesson, judged: Judged, curve: Sequence[Point], suspects: Suspects
+    manifest: Manifest, lesson: Lesson, judged: Judgment, curve: Sequence[Point], suspects: Suspects
 ) -> list[ReportSection]:
     warnings = tuple(f"**{line}**" for line in headlines(judged, curve))
     labels = manifest.labels
@@ -61,7 +61,7 @@ def _sections(
     ]
 
 
-def _curve(curve: Sequence[Point], judged: Judged) -> Table:
+def _curve(curve: Sequence[Point], judged: Judgment) -> Table:
     where = "by folds" if judged.folds else "on the test photos"
     return Table(
         ("photos a class, at most", f"right, {where}", "95 % interval"),
@@ -69,7 +69,7 @@ def _curve(curve: Sequence[Point], judged: Judged) -> Table:
     )
 
 
-def _classes(lesson: Lesson, judged: Judged) -> Table:
+def _classes(lesson: Lesson, judged: Judgment) -> Table:
     """Return what int8 makes of each class, and how many photos taught it."""
     taught = lesson.material.taught.labels.tolist()
     rows = []
@@ -94,7 +94,7 @@ def _share(part: int, whole: int) -> str:
     return f"{part / whole:.1%}" if whole else ""
 
 
-def _confusions(judged: Judged, labels: Sequence[str]) -> tuple[str, ...]:
+def _confusions(judged: Judgment, labels: Sequence[str]) -> tuple[str, ...]:
     """Return the most frequent confusions, the worst first."""
     counts = [
         (int(judged.confusion[i, j]), labels[i], labels[j])
@@ -107,7 +107,7 @@ def _confusions(judged: Judged, labels: Sequence[str]) -> tuple[str, ...]:
     return lines or ("No class was taken for another one.",)
 
 
-def _accuracy(manifest: Manifest, judged: Judged) -> Table:
+def _accuracy(manifest: Manifest, judged: Judgment) -> Table:
     top1 = {
         name: f"{v.accuracy:.2%}" if v.accuracy is not None else "not measured"
         for name, v in manifest.variants.items()
@@ -122,7 +122,7 @@ def _accuracy(manifest: Manifest, judged: Judged) -> Table:
     )
 
 
-def _how(lesson: Lesson, judged: Judged) -> tuple[str, ...]:
+def _how(lesson: Lesson, judged: Judgment) -> tuple[str, ...]:
     lines = []
     if judged.folds:
         lines.append(
@@ -182,7 +182,7 @@ def _learning(lesson: Lesson) -> tuple[str, ...]:
     )
 
 
-def _wrong(lesson: Lesson, judged: Judged, name: str) -> ReportSection:
+def _wrong(lesson: Lesson, judged: Judgment, name: str) -> ReportSection:
     title = "Wrong answers"
     if not judged.wrong:
         return ReportSection(title, ("Every test photo was classified correctly.",))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edgecnn.dataset import LayoutName
-    from edgecnn.learning.photos import Progress
+    from edgecnn.learning.photos import PhotoProgress
 
 
 def _silent(_: str) -> None:
@@ -56,4 +56,4 @@ class Request:
     allowed_drop: float = 1.0
     threads: int = 1
     say: Callable[[str], None] = _silent
-    progress: Progress | None = None
+    progress: PhotoProgress | None = None

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edgecnn.learning.curve import Point
-    from edgecnn.learning.judge import Judged
+    from edgecnn.learning.judge import Judgment
     from edgecnn.learning.lesson import Lesson
 
 # Classes that are found less often are named, at most so many.
@@ -23,7 +23,7 @@ _MANY_REJECTED, _MANY_ACCEPTED = 0.15, 0.2
 _FEW = 20
 
 
-def headlines(judged: Judged, curve: Sequence[Point]) -> tuple[str, ...]:
+def headlines(judged: Judgment, curve: Sequence[Point]) -> tuple[str, ...]:
     """Return warnings for users of the model, usually none."""
     found, classes = [], len(judged.confusion)
     if judged.top1 <= GUESSING / classes:
@@ -44,7 +44,7 @@ def headlines(judged: Judged, curve: Sequence[Point]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def in_short(judged: Judged, curve: Sequence[Point], labels: Sequence[str]) -> tuple[str, ...]:
+def in_short(judged: Judgment, curve: Sequence[Point], labels: Sequence[str]) -> tuple[str, ...]:
     """Return the sentences that a report begins with."""
     right, (low, high) = int(judged.confusion.trace()), judged.interval
     by = f"by {judged.folds} folds" if judged.folds else "of the test split"
@@ -56,7 +56,7 @@ def in_short(judged: Judged, curve: Sequence[Point], labels: Sequence[str]) -> t
     )
 
 
-def weak_classes(judged: Judged, labels: Sequence[str]) -> tuple[str, ...]:
+def weak_classes(judged: Judgment, labels: Sequence[str]) -> tuple[str, ...]:
     """Return a sentence for each of the weakest classes: how often it is found, and what it is taken for."""
     found = []
     for k, label in enumerate(labels):
@@ -77,7 +77,7 @@ def weak_classes(judged: Judged, labels: Sequence[str]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def unknown_sentences(lesson: Lesson, judged: Judged) -> tuple[str, ...]:
+def unknown_sentences(lesson: Lesson, judged: Judgment) -> tuple[str, ...]:
     """Return what the model calls unknown."""
     lines = [
         "The answer is `unknown` where an image is less near to the taught photos than "

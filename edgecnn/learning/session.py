@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from edgecnn.classify.classifier import Classifier
     from edgecnn.dataset import Source
     from edgecnn.learning.curve import Point
-    from edgecnn.learning.judge import Judged
+    from edgecnn.learning.judge import Judgment
     from edgecnn.learning.lesson import Lesson
     from edgecnn.learning.request import Request
     from edgecnn.learning.suspects import Suspects
@@ -79,7 +79,7 @@ class Learned(NamedTuple):
     """
 
     bundle: Bundle
-    judged: Judged
+    judged: Judgment
     curve: tuple[Point, ...]
     advice: str
     suspects: Suspects
@@ -171,7 +171,7 @@ def _publish(
     return Learned(read_bundle(target), judged, tuple(curve), advice, suspects, photos, page_path(target))
 
 
-def _judge(lesson: Lesson, variants: dict[str, Classifier], request: Request) -> Judged:
+def _judge(lesson: Lesson, variants: dict[str, Classifier], request: Request) -> Judgment:
     verified = None
     if lesson.material.tested is None:
         judged = judge_by_folds(lesson.material, lesson.answers, lesson.folds, variants)

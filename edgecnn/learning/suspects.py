@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _SURE, _NEIGHBOURS, _MOST = 0.9, 5, 3
 
 
-class Suspect(NamedTuple):
+class Mislabelled(NamedTuple):
     """A photo whose class may be wrong: its place, the class that it looks like, and how sure that is."""
 
     place: int
@@ -41,7 +41,7 @@ class Suspects(NamedTuple):
         Near duplicates, the most alike first.
     """
 
-    mislabelled: tuple[Suspect, ...]
+    mislabelled: tuple[Mislabelled, ...]
     doubled: tuple[Pair, ...]
 
 
@@ -59,7 +59,7 @@ def find_suspects(photos: Photos, answers: Answers) -> Suspects:
     for row in doubtful:
         place = int(answers.places[row])
         if _confirmed(directions, photos.labels, place, int(best[row])):
-            found.append(Suspect(place, int(best[row]), float(scores[row].max())))
+            found.append(Mislabelled(place, int(best[row]), float(scores[row].max())))
     found.sort(key=lambda suspect: -suspect.score)
     return Suspects(tuple(found), tuple(near_duplicates(photos.plain)))
 

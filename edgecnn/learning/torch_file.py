@@ -39,6 +39,8 @@ _CONSTANTS: dict[str, Callable[[], Any]] = {
 }  # fmt: skip
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _MOST_AXES = 8
+# The opcodes of one pickle; a network of a thousand tensors has 50,000.
+_MOST_STEPS = 1_000_000
 
 
 class _Storage(NamedTuple):
@@ -92,11 +94,14 @@ def _read(data: bytes) -> dict[str, NDArray[Any]]:
     places = {name: value for name, value in named.items() if isinstance(value, _Place)}
     if len(places) != len(named):
         raise _Refused("has values that are no tensors")
-    storages = {place.storage.key: place.storage for place in places.values()}
+    storages: dict[str, _Storage] = {}
+    for place in places.values():
+        if storages.setdefault(place.storage.key, place.storage) != place.storage:
+            raise _Refused("has two storages of one key")
     contents: dict[str, NDArray[Any]] = {}
     at = stream.tell()
     for key in keys:
-        storage = storages[key]
+        storage = storages[_text(key)]
         length = int.from_bytes(data[at : at + 8], "little")
         at += 8
         if length != storage.length:
@@ -110,9 +115,10 @@ def _tensor(place: _Place, content: NDArray[Any]) -> NDArray[Any]:
     """Return a tensor as a view of its storage's content."""
     shape, strides = place.shape, place.strides
     if not (len(shape) == len(strides) <= _MOST_AXES and min((0, place.offset, *shape, *strides)) >= 0):
-        raise _Refused(f"has a tensor of shape {shape} with strides {strides}")
+        raise _Refused(f"has a tensor of shape {shape[:_MOST_AXES]} with strides {strides[:_MOST_AXES]}")
     last = place.offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
-    if math.prod(shape) and last >= len(content):
+    # A stride of 0 would make any size of few values.
+    if math.prod(shape) and (last >= len(content) or math.prod(shape) > len(content)):
         raise _Refused(f"has a tensor of shape {shape} that reaches beyond its {len(content):,} values")
     if not math.prod(shape):
         return np.zeros(shape, content.dtype)
@@ -123,7 +129,9 @@ def _tensor(place: _Place, content: NDArray[Any]) -> NDArray[Any]:
 def _unpickle(stream: io.BytesIO) -> Any:
     """Interpret one pickle of constants, tuples, lists, dictionaries and tensors."""
     machine = _Machine()
-    for opcode, argument, _ in pickletools.genops(stream):
+    for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
+        if count > _MOST_STEPS:
+            raise _Refused(f"has more than {_MOST_STEPS:,} opcodes in one pickle")
         if opcode.name == "STOP":
             return machine.stack.pop()
         machine.step(opcode.name, argument)
@@ -146,6 +154,8 @@ class _Machine:
             self.stack.append(_CONSTANTS[name]())
         elif name in _TUPLES:
             count = _TUPLES[name]
+            if len(self.stack) < count:
+                raise _Refused("is damaged")
             self.stack[-count:] = [tuple(self.stack[-count:])]
         elif name in self._ACTIONS:
             self._ACTIONS[name](self, argument)
@@ -166,17 +176,21 @@ class _Machine:
     def _tuple(self, _: Any) -> None:
         self.stack.append(tuple(self._since_mark()))
 
+    def _append(self, _: Any) -> None:
+        item = self.stack.pop()
+        self.stack[-1].append(item)
+
     def _appends(self, _: Any) -> None:
         items = self._since_mark()
         self.stack[-1].extend(items)
 
     def _set_item(self, _: Any) -> None:
         value, key = self.stack.pop(), self.stack.pop()
-        self.stack[-1][key] = value
+        self.stack[-1][_text(key)] = value
 
     def _set_items(self, _: Any) -> None:
         items = self._since_mark()
-        self.stack[-1].update(zip(items[::2], items[1::2], strict=True))
+        self.stack[-1].update(zip(map(_text, items[::2]), items[1::2], strict=True))
 
     def _put(self, place: int) -> None:
         self._memo[place] = self.stack[-1]
@@ -200,16 +214,24 @@ class _Machine:
         self.stack.pop()  # the versions of modules, which an ordered dictionary carries as an attribute
 
     _ACTIONS: ClassVar[dict[str, Callable[[_Machine, Any], None]]] = {
-        "PROTO": _ignore, "MARK": _mark, "TUPLE": _tuple, "APPENDS": _appends, "SETITEM": _set_item,
-        "SETITEMS": _set_items, "BINPUT": _put, "LONG_BINPUT": _put, "BINGET": _get, "LONG_BINGET": _get,
-        "GLOBAL": _global, "BINPERSID": _persistent, "REDUCE": _reduce, "BUILD": _build,
+        "PROTO": _ignore, "MARK": _mark, "TUPLE": _tuple, "APPEND": _append, "APPENDS": _appends,
+        "SETITEM": _set_item, "SETITEMS": _set_items, "BINPUT": _put, "LONG_BINPUT": _put,
+        "BINGET": _get, "LONG_BINGET": _get, "GLOBAL": _global, "BINPERSID": _persistent, "REDUCE": _reduce,
+        "BUILD": _build,
     }  # fmt: skip
 
 
-def _storage(kind: str, type_: Any, key: str, device: str, length: int, view: object) -> _Storage:
+def _storage(kind: str, type_: Any, key: object, device: str, length: int, view: object) -> _Storage:
     if kind != "storage" or not isinstance(type_, _Name) or device != "cpu" or view is not None:
         raise _Refused("has a storage of another kind")
-    return _Storage(str(key), _TYPES[type_.name], int(length))
+    return _Storage(_text(key), _TYPES[type_.name], int(length))
+
+
+def _text(value: object) -> str:
+    """Return a text. Keys are nothing else: the hash of tuples in tuples would overflow the stack."""
+    if not isinstance(value, str):
+        raise _Refused("has a key that is no text")
+    return value
 
 
 def _call(called: object, arguments: tuple[Any, ...]) -> Any:

@@ -1,93 +1,141 @@
-"""Graphs that are built step by step answer as the arithmetic says."""
-
 import numpy as np
 import pytest
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from edgecnn.tflite.builder import (
-    GraphBuilder,
-    Quantization,
-    add_options,
-    conv_options,
-    dense_options,
-    l2_options,
-    mean_options,
-    reshape_options,
-    softmax_options,
-)
+from edgecnn.tflite.builder import GraphBuilder, Quantization, dense_options, l2_options, reshape_options
+from edgecnn.tflite.cut import cut_graph
 from edgecnn.tflite.file import read_tflite
+from edgecnn.tflite.writer import pack_model, unpack_model, write_metadata
+from tests.models import shipped
+from tests.trunks import RANGE, inputs, tiny_float, tiny_int8
+
+XNNPACK, PLAIN = OpResolverType.AUTO, OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
 
 
-def run(data, values):
-    interpreter = Interpreter(model_content=data)
+def run(data, image, resolver=PLAIN, tensors=()):
+    """Return the outputs of a model, and the content of other tensors."""
+    interpreter = Interpreter(
+        model_content=data,
+        experimental_op_resolver_type=resolver,
+        experimental_preserve_all_tensors=bool(tensors),
+    )
     interpreter.allocate_tensors()
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], values)
+    entry = interpreter.get_input_details()[0]["index"]
+    interpreter.set_tensor(entry, image)
     interpreter.invoke()
-    return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
+    outputs = [interpreter.get_tensor(o["index"]).copy() for o in interpreter.get_output_details()]
+    return outputs + [interpreter.get_tensor(k).copy() for k in tensors]
 
 
-def one(scale, zero_point=0):
-    return Quantization(np.array([scale], np.float32), np.array([zero_point], np.int64))
+def place_of(data, name):
+    return next(k for k, t in enumerate(read_tflite(data, "x").tensors) if t.name == name)
 
 
-def test_a_vector_is_divided_by_its_length():
-    build = GraphBuilder()
-    x = build.tensor("x", (1, 2), "float32")
-    unit = build.operator("L2_NORMALIZATION", [x], build.tensor("unit", (1, 2), "float32"), l2_options())
-    (found,) = run(build.finish([x], [unit], "unit"), np.array([[3, -4]], np.float32))
-    assert found.tolist() == [[pytest.approx(0.6), pytest.approx(-0.8)]]
+def pixels(seed=0):
+    return np.random.default_rng(seed).integers(-128, 128, (1, 32, 32, 3), np.int8)
 
 
-def test_an_int8_vector_too_in_steps_of_128():
-    build = GraphBuilder(int8=True)
-    x = build.tensor("x", (1, 2), "int8", one(0.5, -10))
-    unit = build.operator(
-        "L2_NORMALIZATION", [x], build.tensor("unit", (1, 2), "int8", one(1 / 128)), l2_options()
+def test_a_dense_layer_computes_its_formula():
+    graph = GraphBuilder()
+    x = graph.tensor("x", (1, 3), "float32")
+    weights, bias = np.array([[1, 2, 3], [0, -1, 0.5]], np.float32), np.array([10, 20], np.float32)
+    y = graph.operator(
+        "FULLY_CONNECTED",
+        [x, graph.constant("w", weights), graph.constant("b", bias)],
+        graph.tensor("y", (1, 2), "float32"),
+        dense_options(),
     )
-    (found,) = run(build.finish([x], [unit], "unit"), np.array([[-4, -18]], np.int8))  # 3 and −4
-    assert found.tolist() == [[77, -102]]  # 0.6 · 128 = 76.8 and −0.8 · 128 = −102.4
+    z = graph.operator("L2_NORMALIZATION", [y], graph.tensor("z", (1, 2), "float32"), l2_options())
+    data = graph.finish([x], [y, z], "a test")
+    for resolver in (XNNPACK, PLAIN):
+        found, length_one = run(data, np.array([[1, 1, 2]], np.float32), resolver)
+        np.testing.assert_allclose(found, [[19, 20]])
+        np.testing.assert_allclose(length_one, found / np.hypot(19, 20), rtol=1e-6)
+    file = read_tflite(data, "x")
+    assert (file.operators, file.macs) == (("FULLY_CONNECTED", "L2_NORMALIZATION"), 6)
+    assert [t.constant for t in file.tensors] == [False, True, True, False, False]
+    assert unpack_model(data).description == b"a test"
 
 
-def test_layers_in_a_row_are_their_products():
-    build = GraphBuilder()
-    image = build.tensor("image", (1, 2, 2, 1), "float32")
-    kernel = build.constant("kernel", np.array([[[[2]]], [[[-1]]]], np.float32))  # two channels, 1×1
-    bias = build.constant("bias", np.array([0, 1], np.float32))
-    maps = build.tensor("maps", (1, 2, 2, 2), "float32")
-    build.operator("CONV_2D", [image, kernel, bias], maps, conv_options(1, "relu"))
-    twice = build.operator("ADD", [maps, maps], build.tensor("twice", (1, 2, 2, 2), "float32"), add_options())
-    axes = build.constant("axes", np.array([1, 2], np.int32))
-    mean = build.operator("MEAN", [twice, axes], build.tensor("mean", (1, 2), "float32"), mean_options())
-    weights = build.constant("weights", np.array([[1, 0], [0, 1], [1, 1]], np.float32))
-    dense = build.operator(
-        "FULLY_CONNECTED", [mean, weights], build.tensor("dense", (1, 3), "float32"), dense_options()
+def test_a_tensor_is_described_as_it_was_added():
+    graph = GraphBuilder(int8=True)
+    own = Quantization(np.array([0.5, 0.25], np.float32), np.array([0, 0], np.int64), 1)
+    k = graph.tensor("x", (1, 2), "int8", own)
+    assert (graph.shape(k), graph.dtype(k)) == ((1, 2), "int8")
+    assert graph.quantization(k).scale.tolist() == [0.5, 0.25]
+    with pytest.raises(KeyError):
+        graph.constant("x", np.zeros(1, np.float64))
+    with pytest.raises(KeyError):
+        graph.operator("GATHER", [k], k)
+
+
+@pytest.mark.parametrize("variant", ["int8", "float32"])
+@pytest.mark.parametrize("name", ["stem", "add", "embedding", "logits"])
+def test_a_cut_network_computes_its_tensor_as_the_whole_one(variant, name):
+    data = tiny_int8() if variant == "int8" else tiny_float()
+    image = pixels() if variant == "int8" else next(inputs(1))
+    place = place_of(data, name)
+    expected = run(data, image, tensors=[place])[-1]
+    builder, at = GraphBuilder.onto(data, place)
+    assert builder.dtype(at) == variant
+    cut = builder.finish(builder.inputs, [at], "cut")
+    for resolver in (XNNPACK, PLAIN):
+        (found,) = run(cut, image, resolver)
+        if variant == "int8":
+            assert np.abs(found.astype(int) - expected).max() <= (resolver is XNNPACK)
+        else:
+            np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_unused_tensors_buffers_operators_and_metadata_are_dropped():
+    labelled = write_metadata(
+        tiny_int8(), name="n", description="d", license_text="l", labels=list("abcde"), color="rgb",
+        value_range=RANGE,
+    )  # fmt: skip
+    model = cut_graph(unpack_model(labelled), [place_of(labelled, "add")])
+    graph = model.subgraphs[0]
+    names = {t.name.decode() for t in graph.tensors}
+    assert names == {
+        "image", "stem", "stem/weights", "stem/bias",
+        "depthwise", "depthwise/weights", "depthwise/bias", "add",
+    }  # fmt: skip
+    assert len(model.buffers) == 1 + 4, "the empty one, two kernels and two biases"
+    assert not model.metadata
+    data = pack_model(model)
+    file = read_tflite(data, "x")
+    assert file.operators == ("CONV_2D", "DEPTHWISE_CONV_2D", "ADD")
+    assert [t.name for t in file.outputs] == ["add"]
+    assert len(unpack_model(data).operatorCodes) == 3
+    assert len(data) < len(labelled)
+
+
+def test_two_tensors_become_outputs_in_their_order():
+    data = tiny_float()
+    wanted = [place_of(data, "logits"), place_of(data, "stem")]
+    image = next(inputs(1))
+    found = run(pack_model(cut_graph(unpack_model(data), wanted)), image)
+    expected = run(data, image, tensors=wanted)[1:]
+    assert [f.shape for f in found] == [(1, 5), (1, 16, 16, 16)]
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_a_network_can_be_continued():
+    data = shipped("digits")
+    place = read_tflite(data, "x").output_places[0]
+    builder, at = GraphBuilder.onto(data, place, int8=True)
+    shape = (10, 1)
+    row = builder.operator(
+        "RESHAPE",
+        [at, builder.constant("shape", np.array(shape, np.int32))],
+        builder.tensor("column", shape, builder.dtype(at), builder.quantization(at)),
+        reshape_options(shape),
     )
-    scores = build.operator("SOFTMAX", [dense], build.tensor("scores", (1, 3), "float32"), softmax_options())
-    data = build.finish([image], [dense, scores], "layers")
-    assert read_tflite(data, "built").operators == ("CONV_2D", "ADD", "MEAN", "FULLY_CONNECTED", "SOFTMAX")
-    found, shares = run(data, np.array([[[[0], [1]], [[2], [3]]]], np.float32))
-    # 2·x is 0, 2, 4, 6: the mean of twice that is 6; 1 − x is 1, 0, −1, −2, of which 1 stays: 0.5.
-    assert found.tolist() == [[6, 0.5, 6.5]]
-    powers = np.exp(found - found.max())
-    assert shares == pytest.approx(powers / powers.sum())
-
-
-def test_a_graph_continues_another_one_from_a_tensor_of_it():
-    build = GraphBuilder()
-    x = build.tensor("x", (1, 2), "float32")
-    weights = build.constant("weights", np.array([[2, 0], [0, 3]], np.float32))
-    hidden = build.operator(
-        "FULLY_CONNECTED", [x, weights], build.tensor("hidden", (1, 2), "float32"), dense_options()
-    )
-    last = build.operator("SOFTMAX", [hidden], build.tensor("last", (1, 2), "float32"), softmax_options())
-    whole = build.finish([x], [last], "whole")
-    place = [t.name for t in read_tflite(whole, "whole").tensors].index("hidden")
-    more, at = GraphBuilder.onto(whole, place)
-    assert (more.shape(at), more.dtype(at)) == ((1, 2), "float32")
-    column = more.tensor("column", (2, 1), "float32")
-    shape = more.constant("shape", np.array([2, 1], np.int32))
-    more.operator("RESHAPE", [at, shape], column, reshape_options((2, 1)))
-    data = more.finish(more.inputs, [column], "continued")
-    assert read_tflite(data, "continued").operators == ("FULLY_CONNECTED", "RESHAPE")
-    (found,) = run(data, np.array([[5, 7]], np.float32))
-    assert found.tolist() == [[10], [21]]
+    continued = builder.finish(builder.inputs, [row, at], "more")
+    entry = read_tflite(data, "x").inputs[0]
+    image = np.random.default_rng(1).integers(-128, 128, entry.shape, np.int8)
+    column, scores = run(continued, image)
+    (expected,) = run(data, image)
+    np.testing.assert_array_equal(scores, expected)
+    np.testing.assert_array_equal(column, expected.reshape(10, 1))
+    assert read_tflite(continued, "x").outputs[0].scale == read_tflite(data, "x").outputs[0].scale
