@@ -83,10 +83,22 @@ def nearness(embeddings: Matrix, prototypes: Matrix) -> Matrix:
 
 
 def nearness_threshold(values: Matrix, rejected: float) -> float:
-    """Return the highest threshold that calls at most this share of `values` unknown, in steps of 1/128.
+    """Return the threshold that calls at most this share of new photos unknown, in steps of 1/128.
 
-    The nearness of an int8 model has these steps.
+    For n values it is the k-th smallest with k = ⌊share · (n + 1)⌋: of photos like these, a new one is below
+    it with a probability of at most k / (n + 1) (split conformal prediction: V. Vovk et al., Algorithmic
+    Learning in a Random World, 2005). Of fewer than it takes for k = 1, it is as far below the smallest one
+    as that is below the median.
+
+    Parameters
+    ----------
+    values
+        The nearness of photos to prototypes of others, (photos,).
+    rejected
+        The share, 0 to 1. An int8 model's nearness has the steps.
     """
-    rising = np.sort(values)
-    highest = float(rising[int(rejected * len(rising) + 1e-9)])
-    return float(np.clip(np.floor(highest * 128) / 128, -1, 1))
+    rising = np.sort(np.asarray(values, np.float64))
+    rank = int(rejected * (len(rising) + 1) + 1e-9)
+    lowest = float(rising[0])
+    found = float(rising[rank - 1]) if rank else lowest - (float(np.median(rising)) - lowest)
+    return float(np.clip(np.floor(found * 128) / 128, -1, 1))

@@ -54,11 +54,20 @@ def test_the_threshold_rejects_at_most_a_twentieth(count):
     threshold = nearness_threshold(values, 0.05)
     assert (values < threshold).mean() <= 0.05
     assert threshold * 128 == int(threshold * 128)
-    assert (values < threshold + 2 / 128).sum() >= int(0.05 * count), "and about as many as it may"
+
+
+def test_new_photos_like_these_are_rejected_at_most_as_often_as_asked():
+    rng, rejected = np.random.default_rng(0), []
+    for _ in range(400):
+        values = rng.normal(0.6, 0.1, 41).astype(np.float32)
+        rejected.append((rng.normal(0.6, 0.1, 200) < nearness_threshold(values, 0.05)).mean())
+    assert 0.035 < np.mean(rejected) < 0.05
 
 
 def test_the_threshold_by_hand():
-    values = np.arange(20, dtype=np.float32) / 20
+    values = np.arange(1, 20, dtype=np.float32) / 20  # 19: a twentieth of twenty is the first one
     assert nearness_threshold(values, 0.05) == np.floor(0.05 * 128) / 128
     assert nearness_threshold(values, 0.1) == np.floor(0.1 * 128) / 128
+    few = np.array([0.5, 0.7, 0.8], np.float32)  # as far below 0.5 as that is below 0.7
+    assert nearness_threshold(few, 0.05) == np.floor(0.3 * 128) / 128
     assert nearness_threshold(np.array([-3], np.float32), 0.05) == -1
