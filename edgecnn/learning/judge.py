@@ -165,7 +165,11 @@ def judge_by_test(material: Material, variants: Mapping[str, Classifier]) -> tup
 def require_parity(
     judged: Judgment, verified: Verified | None, request: Request, variants: Mapping[str, Classifier]
 ) -> None:
-    """Raise GateError where int8 loses too much. Without a float twin there is nothing to compare."""
+    """Raise GateError where int8 loses more than is allowed, and than chance explains.
+
+    Chance are two standard errors of the difference of both on the same photos: a test of few photos would
+    refuse a good model otherwise. Without a float twin there is nothing to compare.
+    """
     if len(variants) < 2:
         return
     if verified is None:
