@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from edgecnn.bundle.confidence import temper
+from edgecnn.classify.verdict import Verdict
 from edgecnn.evaluation.confidence import fit_temperature
 from edgecnn.evaluation.interval import wilson
 from edgecnn.evaluation.reliability import Reliability
@@ -38,7 +39,7 @@ _ADVICE = GateAdvice(
     agreement="add photos, take another trunk with --trunk, or accept it with --allow-drop POINTS",
 )
 # The least share of photos to which int8 and float32 give the same answer, unless more may be lost.
-_AGREEMENT = 0.9
+_AGREEMENT = 0.8
 
 
 class Rule(NamedTuple):
@@ -125,8 +126,8 @@ def judge_by_folds(
         temperature = fit_temperature(scores[rest], labels[rest], FLOOR)
         tempered[fold.tested] = temper(scores[fold.tested], temperature, FLOOR)
         threshold = nearness_threshold(near[rest][known[rest]], REJECTED)
-        accepted[fold.tested] = near[fold.tested] >= threshold
-    accepted &= scores.argmax(axis=1) != (-1 if material.background is None else material.background)
+        verdict = Verdict(0.0, material.background, (), threshold)
+        accepted[fold.tested] = verdict.known(tempered[fold.tested], near[fold.tested])
     sample = np.random.default_rng(0).permutation(np.flatnonzero(known))[:_COMPARED]
     items = [material.taught.items[k] for k in sample]
     agreement = _agreement(material.source, items, variants)
@@ -182,7 +183,10 @@ def require_parity(
             judged.confusion,
             None,
         )
-    gate(verified, _ADVICE, request.allowed_drop, min(_AGREEMENT, 1 - request.allowed_drop / 100))
+    differing = (1 - verified.agreement) * verified.pictures
+    by_chance = 200 * differing**0.5 / max(1, verified.pictures)
+    least = min(_AGREEMENT, 1 - request.allowed_drop / 100)
+    gate(verified, _ADVICE, max(request.allowed_drop, by_chance), least)
 
 
 def _judged(
