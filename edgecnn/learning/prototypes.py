@@ -93,7 +93,7 @@ def nearness_threshold(values: Matrix, rejected: float) -> float:
     Parameters
     ----------
     values
-        The nearness of photos to prototypes of others, (photos,).
+        The nearness of photos that did not make the prototypes, (photos,).
     rejected
         The share, 0 to 1. An int8 model's nearness has the steps.
     """

@@ -159,7 +159,7 @@ def _publish(
         judged = _judge(lesson, variants, request)
         recorded = golden.record(variants)
     curve = _curve(lesson, request.seed)
-    suspects = find_suspects(material.taught, lesson.answers)
+    suspects = find_suspects(material.taught, lesson.answers, lesson.rule.temperature)
     manifest = with_accuracies(manifest, describe.accuracies(judged, files))
     sections = describe.sections(lesson, judged, curve, data, request, time.monotonic() - started)
     manifest = with_golden(with_sections(manifest, **sections), recorded)

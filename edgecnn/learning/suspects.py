@@ -45,13 +45,18 @@ class Suspects(NamedTuple):
     doubled: tuple[Pair, ...]
 
 
-def find_suspects(photos: Photos, answers: Answers) -> Suspects:
+def find_suspects(photos: Photos, answers: Answers, temperature: float) -> Suspects:
     """Return the photos to look at again.
 
     Wrong labels are found by confident answers of cross-validation (C. Northcutt et al., JAIR 70, 2021) that
     the nearest neighbours confirm.
+
+    Parameters
+    ----------
+    temperature
+        That of the scores, without which a head with a strong penalty is never sure.
     """
-    scores = softmax(answers.logits)
+    scores = softmax(answers.logits / np.float32(temperature))
     best, labels = scores.argmax(axis=1), photos.labels[answers.places]
     doubtful = np.flatnonzero((best != labels) & (scores.max(axis=1) >= _SURE))
     directions = unit(photos.plain)

@@ -32,7 +32,7 @@ def test_a_pooled_tensor_is_found_before_the_classes(data):
 @pytest.mark.parametrize(
     ("name", "dtype"), [("mobilenet_v2_1.0_224_quant", "uint8"), ("tf2_mobilenet_v2_1.0_224_ptq", "int8")]
 )
-def test_the_networks_of_others_are_cut(shared, name, dtype):
+def test_third_party_networks_are_cut(shared, name, dtype):
     found = cut_of((shared / f"models/coral/{name}.tflite").read_bytes())
     assert (found.size, found.dtype) == (1280, dtype)
 

@@ -141,7 +141,7 @@ def test_a_constant_that_is_added_is_refused():
         quantize(edited(tiny_float(), add), inputs(1), RANGE)
 
 
-def test_a_network_of_others_is_quantized(shared):
+def test_a_third_party_network_is_quantized(shared):
     """MLPerf Tiny's ResNet-8, whose pixels stay 0 to 255."""
     model = (shared / "models/mlperf_tiny/pretrainedResnet.tflite").read_bytes()
     rng = np.random.default_rng(0)

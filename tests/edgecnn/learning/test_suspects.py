@@ -1,6 +1,8 @@
 import numpy as np
 
-from edgecnn.learning.crossval import answer, choose, make_folds
+from edgecnn.evaluation.confidence import fit_temperature
+from edgecnn.learning.crossval import answer, choose, make_folds, softmax
+from edgecnn.learning.judge import FLOOR
 from edgecnn.learning.suspects import find_suspects
 from tests.edgecnn.learning.made import directions, made
 
@@ -8,7 +10,8 @@ from tests.edgecnn.learning.made import directions, made
 def suspects_of(photos, classes=3):
     folds = make_folds(photos, 0)
     answers = answer(photos, classes, folds, choose(photos, classes, folds), 0)
-    return find_suspects(photos, answers)
+    temperature = fit_temperature(softmax(answers.logits), photos.labels, FLOOR)
+    return find_suspects(photos, answers, temperature)
 
 
 def test_photos_in_the_folder_of_another_class_are_found():
