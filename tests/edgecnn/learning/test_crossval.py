@@ -125,7 +125,6 @@ def test_many_photos_that_a_strong_penalty_confuses_get_a_weak_one():
     assert choose(photos, 2, make_folds(photos, 0)).strength <= 0.1
 
 
-
 def test_views_are_chosen_where_they_help():
     """Views that show each photo as another class hurt; ones with more of its own class help."""
     rows, labels = directions([6, 6], values=60, spread=4)
