@@ -65,16 +65,15 @@ class Answers(NamedTuple):
 def make_folds(photos: Photos, seed: int, most: int = _FOLDS) -> list[Fold]:
     """Divide photos into folds, stratified by class; near duplicates stay in one fold.
 
-    Where these or the groups of the data leave a class in a single group, each photo is a group of its own:
-    a class of one scene can't be tested in another way, and the report says so.
+    Where they leave a class in a single group, only the groups of the data do; where these do too, each photo
+    is a group of its own: a class of one scene can't be tested in another way, and the report says so.
     """
-    items = grouped(photos)
-    count = min(most, possible_folds(items))
-    if count < 2:
-        items = tuple(replace(item, group=None) for item in photos.items)
-        count = min(most, possible_folds(items))
-    if count < 2:
+    single = tuple(replace(item, group=None) for item in photos.items)
+    offered = (grouped(photos), photos.items, single)
+    items = next((items for items in offered if possible_folds(items) >= 2), None)
+    if items is None:
         return []
+    count = min(most, possible_folds(items))
     parts = fold_items(items, count, seed)
     tested = [np.array([i.split == "test" for i in part]) for part in parts]
     return [Fold(np.flatnonzero(~rows), np.flatnonzero(rows)) for rows in tested]

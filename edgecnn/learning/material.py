@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -39,6 +40,8 @@ class OtherThings:
     background: Background = "white"
 
     def __init__(self, folder: Path, label: int) -> None:
+        if not os.path.isdir(folder):  # noqa: PTH112 - pathlib's raises where a folder may not be entered
+            raise DataError(f"no folder {folder}: give one of photos of other things with --negatives")
         self.labels: tuple[str, ...] = (BACKGROUND,)
         self._paths = {str(path): path for path in find_images(folder).paths}
         self.items = [Item(name, label, None) for name in self._paths]
@@ -100,9 +103,11 @@ def gather(source: Source, request: Request, reader: Reader) -> Material:
     labels, background = _classes(source.labels, request.negatives)
     views = [view for view in VIEWS if view != "mirror" or request.flip]
     chosen = tuple(views) if len(teaching) <= _FEW else ()
-    parts = [reader.read(source, teaching, chosen, request.progress)]
+    others = None
     if request.negatives is not None and background is not None:
         others = OtherThings(request.negatives, background)
+    parts = [reader.read(source, teaching, chosen, request.progress)]
+    if others is not None:
         parts.append(reader.read(others, others.items, chosen, request.progress))
     tested = reader.read(source, testing, (), request.progress) if testing else None
     skipped = tuple(reason for part in (*parts, *([tested] if tested else [])) for reason in part.skipped)

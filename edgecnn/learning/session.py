@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,7 +17,7 @@ from edgecnn.bundle.writer import write_models
 from edgecnn.classify import golden
 from edgecnn.classify.loader import load
 from edgecnn.dataset import data_name, locate, open_source
-from edgecnn.errors import ModelError
+from edgecnn.errors import DataError, ImageError, ModelError
 from edgecnn.image.preprocess import Preprocessor
 from edgecnn.learning import describe
 from edgecnn.learning.append import SCORES, append_head
@@ -213,4 +213,5 @@ def _inputs(trunk: Trunk, source: Source) -> Iterator[NDArray[np.float32]]:
     items = [item for item in source.items if item.split != "test"]
     order = np.random.default_rng(0).permutation(len(items))[:_CALIBRATION]
     for k in order:
-        yield np.asarray(prepare(source.read(items[k], 2 * trunk.input.width)), np.float32).copy()
+        with suppress(ImageError, DataError):  # reported when all photos are read
+            yield np.asarray(prepare(source.read(items[k], 2 * trunk.input.width)), np.float32).copy()

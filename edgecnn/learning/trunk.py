@@ -99,15 +99,15 @@ def open_trunk(name_or_path: str, cut: str | None = None, given: Given | None = 
 
 
 def _of_bundle(bundle: Bundle, cut: str | None) -> Trunk:
-    files = {}
-    for variant in sorted(bundle.portable, key=("int8", "uint8", "float32").index):
+    files: dict[str, TrunkFile] = {}
+    for variant in bundle.portable:
         source = str(bundle.folder / bundle.variants[variant].file)
         file = read_tflite(bundle.read(variant), source)
         place = find_cut(file, source, cut)
-        files[file.tensors[place].dtype] = TrunkFile(file, place)
+        files.setdefault(file.tensors[place].dtype, TrunkFile(file, place))
     if not files:
         raise ModelError(f"{bundle.name} has no variant that runs on this machine: take another trunk")
-    return Trunk(bundle.name, bundle.input, files)
+    return Trunk(bundle.name, bundle.input, {d: files[d] for d in ("int8", "uint8", "float32") if d in files})
 
 
 def _of_file(path: Path, cut: str | None, given: Given) -> Trunk:
