@@ -44,10 +44,10 @@ def test_a_learned_bundle_is_run_by_every_command(run_cli, trunk, photos):
     shown = run_cli("models", "show", model)
     assert shown.code == 0
     assert "green" in shown.out
-    benched = run_cli("bench", "--model", model, "--engine", "tflite", "--quick", "--json", "-")
+    benched = run_cli("bench", "--model", model, "--blocks", 8, "--cold-starts", 0, "--json", "-")
     assert benched.code == 0, benched
     assert json.loads(benched.out)
-    evaluated = run_cli("evaluate", "photos", "--model", model, "--json", "-")
+    evaluated = run_cli("evaluate", model, "--data", "photos", "--split", "all", "--json", "-")
     assert evaluated.code == 0, evaluated
 
 
