@@ -20,7 +20,8 @@ NEAR = unit(np.abs(RNG.normal(0, 1, (PROTOTYPES, 48))).astype(np.float32))
 
 def trunk_of(data):
     file = read_tflite(data, "x")
-    return TrunkFile(file, find_cut(file, "x"))
+    unsigned = "unsigned" if any(t.name == "unsigned" for t in file.tensors) else None
+    return TrunkFile(file, find_cut(file, "x", unsigned))
 
 
 def embeddings(data, images):
@@ -100,10 +101,10 @@ def test_the_outputs_are_named_and_shaped():
             assert (near.dtype, near.scale, near.zero_point) == ("int8", 1 / 128, 0)
 
 
-@pytest.mark.parametrize("make", [tiny_int8, lambda: as_uint8(tiny_int8())], ids=["int8", "uint8"])
-def test_int8_heads_equal_numpy_within_their_steps(images, make):
-    trunk = make()
-    assert trunk_of(trunk).embedding.dtype in ("int8", "uint8")
+@pytest.mark.parametrize("kind", ["int8", "uint8"])
+def test_int8_heads_equal_numpy_within_their_steps(images, kind):
+    trunk = tiny_int8() if kind == "int8" else as_uint8(tiny_int8())
+    assert trunk_of(trunk).embedding.dtype == kind
     steps = in_steps(trunk, images)
     found = embeddings(trunk, steps)
     logits = HEAD.logits(found)
@@ -121,6 +122,21 @@ def test_int8_heads_equal_numpy_within_their_steps(images, make):
         assert np.abs(nearly.astype(int) - near).max() <= 1
         # The logits differ by one step, and by a quarter of it the largest scores.
         assert np.abs(faster.astype(int) - scores).max() <= scale / 4 * 256 + 1
+
+
+def test_a_uint8_network_of_others_gets_an_int8_head(shared):
+    trunk = trunk_of((shared / "models/coral/mobilenet_v2_1.0_224_quant.tflite").read_bytes())
+    rng = np.random.default_rng(0)
+    head = Head(rng.normal(0, 1, (1280, 3)).astype(np.float32), np.zeros(3, np.float32))
+    near = unit(np.abs(rng.normal(0, 1, (2, 1280))).astype(np.float32))
+    image = rng.integers(0, 256, (1, 224, 224, 3), np.uint8)
+    (found,) = embeddings(trunk.file.data, [image])
+    logits = head.logits(found)
+    data = append_head(trunk, Taught(head, near, (float(logits.min()), float(logits.max()))), "x")
+    scores, cosines = run(data, image)
+    assert scores.dtype == cosines.dtype == np.int8
+    assert scores.argmax() == logits.argmax()
+    assert np.abs(cosines[0] / 128.0 - unit(found[None])[0] @ near.T).max() <= 2 / 128
 
 
 def test_logits_beyond_those_seen_have_some_room():
