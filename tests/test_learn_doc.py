@@ -25,6 +25,7 @@ def write_photo(path, color, rng):
 @pytest.mark.slow
 def test_its_five_commands_lead_to_a_label(run_cli, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # other tests count the models there
     rng = np.random.default_rng(1)
     colors = {"red": (30, 30, 220), "green": (40, 190, 40), "blue": (220, 60, 30)}
     for label, color in colors.items():
