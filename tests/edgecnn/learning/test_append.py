@@ -124,7 +124,7 @@ def test_int8_heads_equal_numpy_within_their_steps(images, kind):
         assert np.abs(faster.astype(int) - scores).max() <= scale / 4 * 256 + 1
 
 
-def test_a_uint8_network_of_others_gets_an_int8_head(shared):
+def test_a_third_party_uint8_network_gets_an_int8_head(shared):
     trunk = trunk_of((shared / "models/coral/mobilenet_v2_1.0_224_quant.tflite").read_bytes())
     rng = np.random.default_rng(0)
     head = Head(rng.normal(0, 1, (1280, 3)).astype(np.float32), np.zeros(3, np.float32))
