@@ -39,7 +39,7 @@ class Request:
     allowed_drop
         How many points of top-1 int8 may lose against float32.
     threads
-        How many threads the trunk may use.
+        How many threads the trunk may use; at most four of this machine's cores for None.
     say
         Called with each line of progress.
     progress
@@ -54,6 +54,6 @@ class Request:
     seed: int = 0
     layout: LayoutName = "auto"
     allowed_drop: float = 1.0
-    threads: int = 1
+    threads: int | None = None
     say: Callable[[str], None] = _silent
     progress: PhotoProgress | None = None

@@ -32,6 +32,7 @@ from edgecnn.learning.quantize import quantize
 from edgecnn.learning.report import write_report
 from edgecnn.learning.suspects import find_suspects
 from edgecnn.learning.trunk import Trunk, TrunkFile, open_trunk
+from edgecnn.machine.board import describe_board
 from edgecnn.report.publication import claim, page_path, put_in_place
 from edgecnn.tflite.builder import GraphBuilder
 from edgecnn.tflite.file import read_tflite
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
 HINT = "name another folder with --out"
 # Photos that set the int8 ranges of a trunk that has none.
 _CALIBRATION = 64
+# More of them gain little for one small image at a time.
+_MOST_THREADS = 4
 
 
 class Learned(NamedTuple):
@@ -116,7 +119,8 @@ def learn_bundle(data: str | os.PathLike[str], out: Path | None, request: Reques
         source = open_source(path, request.layout, [target])
         trunk = open_trunk(request.trunk, request.cut, request.given)
         trunk = _in_int8(trunk, source, request)
-        with Embedder(trunk, threads=request.threads) as embedder:
+        threads = request.threads or min(describe_board().cores, _MOST_THREADS)
+        with Embedder(trunk, threads=threads) as embedder:
             material = gather(source, request, Reader(trunk, embedder))
         lesson = learn_lesson(trunk, material, request)
         files = {
