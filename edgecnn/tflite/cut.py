@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 def cut_graph(model: Any, outputs: Sequence[int]) -> Any:
     """Return a model (the schema's `ModelT`, changed in place) that computes these tensors and no others.
 
-    Operators, tensors, buffers and codes that nothing needs are dropped, and so are metadata and signatures,
-    which describe the whole model.
+    Operators, tensors, buffers and codes that nothing needs are dropped, and so are further graphs, metadata
+    and signatures, which describe the whole model.
 
     Parameters
     ----------
@@ -44,6 +44,8 @@ def cut_graph(model: Any, outputs: Sequence[int]) -> Any:
     model.buffers = [model.buffers[k] for k in buffers]
     for tensor in graph.tensors:
         tensor.buffer = buffers[tensor.buffer]
+    # Other graphs are those of control flow, and their places are not renumbered.
+    del model.subgraphs[1:]
     model.metadata = model.metadataBuffer = model.signatureDefs = None
     return model
 
