@@ -9,8 +9,10 @@ import pytest
 
 import edgecnn
 from edgecnn.errors import DataError, ImageError, ModelError, OptionError, OutputError
+from edgecnn.frame import Frame
 from edgecnn.learning.session import default_name
 from edgecnn.tflite.file import read_tflite
+from tests.edgecnn.tflite.test_builder import run
 from tests.models import preceded
 from tests.trunks import RANGE, photo, tiny_float, tiny_int8, write_classes
 
@@ -103,9 +105,8 @@ def test_the_same_seed_gives_the_same_bytes(learned, tiny, tmp_path):
     folder, found, _ = learned
     again = learn(folder / "photos", tiny, tmp_path / "again")
     for name in ("int8.tflite", "labels.txt"):
-        assert (again.bundle.folder / name).read_bytes().replace(b"again", b"model") == (
-            found.bundle.folder / name
-        ).read_bytes()
+        both = [one.bundle.folder / name for one in (again, found)]
+        assert both[0].read_bytes() == both[1].read_bytes(), name
     assert again.judged.confusion.tolist() == found.judged.confusion.tolist()
     assert again.curve == found.curve
 
@@ -363,3 +364,36 @@ def test_a_trunk_of_an_unknown_name_is_refused():
 
     with pytest.raises(OptionError, match="no trunk 'x': choose one of efficientnet_lite0"):
         make_pretrained("x")
+
+
+def test_planted_photos_are_shown_to_be_looked_at_again(tiny, tmp_path):
+    folder = write_classes(tmp_path / "photos", dict.fromkeys(THREE, 25))
+    shutil.copy(folder / "green" / "3.png", folder / "red" / "planted.png")
+    shutil.copy(folder / "yellow" / "4.png", folder / "yellow" / "copy.png")
+    found = learn(folder, tiny)
+    doubled = [{found.photos[p.first], found.photos[p.second]} for p in found.suspects.doubled]
+    for pair in ({"green/3.png", "red/planted.png"}, {"yellow/4.png", "yellow/copy.png"}):
+        assert pair in doubled[:2], "the most alike"
+    assert found.suspects.doubled[0].cosine == pytest.approx(1, abs=1e-5)
+    card = (found.bundle.folder / "CARD.md").read_text("utf-8")
+    assert "`yellow/4.png` and `yellow/copy.png` are nearly the same photo." in card.replace(
+        "`yellow/copy.png` and `yellow/4.png`", "`yellow/4.png` and `yellow/copy.png`"
+    )
+    assert "are nearly the same photo, in " in card
+    assert "nearly the same as " in found.report.read_text("utf-8")
+
+
+def test_an_image_is_unknown_where_no_prototype_is_near(learned):
+    _, found, _ = learned
+    document = json.loads((found.bundle.folder / "bundle.json").read_text("utf-8"))
+    threshold = document["confidence"]["variants"]["int8"]["nearness"]
+    data = (found.bundle.folder / "int8.tflite").read_bytes()
+    rng = np.random.default_rng(0)
+    images = [np.full((32, 32, 3), color, np.uint8) for color in ((0, 0, 0), (255, 255, 255), (9, 200, 9))]
+    images += [np.full((32, 32, 3), rng.integers(0, 256, 3), np.uint8) for _ in range(20)]
+    images += [cv2.resize(photo(k, rng), (32, 32)) for k in range(3)]
+    near = [run(data, (i[None, ..., ::-1] ^ 128).view(np.int8))[1].max() / 128 for i in images]
+    with edgecnn.load(found.bundle.folder) as model:
+        labels = [model.classify_frame(Frame(image, 0, 0, "x")).label for image in images]
+    assert [label == "unknown" for label in labels] == [n < threshold for n in near]
+    assert {n < threshold for n in near} == {True, False}

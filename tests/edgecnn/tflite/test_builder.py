@@ -109,6 +109,17 @@ def test_unused_tensors_buffers_operators_and_metadata_are_dropped():
     assert len(data) < len(labelled)
 
 
+def test_further_graphs_are_dropped():
+    model = unpack_model(tiny_float())
+    model.subgraphs.append(unpack_model(tiny_float()).subgraphs[0])
+    data = pack_model(model)
+    builder, at = GraphBuilder.onto(data, place_of(data, "embedding"))
+    image = next(inputs(1))
+    (found,) = run(builder.finish(builder.inputs, [at], "cut"), image)
+    expected = run(tiny_float(), image, tensors=[place_of(tiny_float(), "embedding")])[-1]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
 def test_two_tensors_become_outputs_in_their_order():
     data = tiny_float()
     wanted = [place_of(data, "logits"), place_of(data, "stem")]
