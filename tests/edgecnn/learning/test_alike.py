@@ -32,6 +32,22 @@ def test_empty_and_zero_embeddings_have_no_pairs():
     assert near_duplicates(np.zeros((3, 4), np.float32)) == []
 
 
+def test_a_scene_of_many_photos_has_a_pair_for_each_further_one():
+    found = near_duplicates(at_angles(*range(10)))
+    assert {(p.first, p.second) for p in found} == {(k, k + 1) for k in range(9)}, (
+        "with the most alike before"
+    )
+    many = np.random.default_rng(0).normal(10, 0.1, (1500, 64)).astype(np.float32)
+    assert len(near_duplicates(many)) == 1499
+    assert len({item.group for item in grouped(made(many, np.zeros(1500, int)))}) == 1
+
+
+def test_long_chains_are_one_group():
+    order = np.random.default_rng(1).permutation(40)
+    photos = made(at_angles(*(order * 8.0)), np.zeros(40, int))
+    assert len({item.group for item in grouped(photos)}) == 1
+
+
 def test_groups_are_joined_by_chains_and_by_those_given():
     photos = made(at_angles(0, 15, 30, 90, 120, 300), [0, 0, 1, 1, 1, 0], [None, None, None, "a", "a", None])
     groups = [item.group for item in grouped(photos)]
