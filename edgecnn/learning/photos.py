@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from edgecnn.errors import DataError, ImageError
+from edgecnn.errors import DataError, ImageError, ModelError
 from edgecnn.learning.store import Store
 from edgecnn.learning.views import PLAIN, VIEWS, see
 
@@ -143,7 +143,9 @@ class Reader(NamedTuple):
                 raw = self.embedder(see(image, view, digest))
                 store.put(key, raw)
                 found.computed += 1
-            rows.append(self.embedder.real(raw))
+            if not np.isfinite(real := self.embedder.real(raw)).all():
+                raise ModelError(f"{self.trunk.name} answers with values that are no numbers: {item.id}")
+            rows.append(real)
         return tuple(rows)
 
 

@@ -128,6 +128,8 @@ def measure_ranges(model: bytes, images: Iterable[NDArray[np.float32]]) -> Range
         interpreter.invoke()
         for place in places:
             values = interpreter.get_tensor(place)
+            if not np.isfinite(values).all():
+                raise ModelError(f"the network can't be quantized: {file.tensors[place].name} is not finite")
             low, high = ranges.get(place, (0.0, 0.0))
             ranges[place] = min(low, float(values.min())), max(high, float(values.max()))
     if not ranges:
