@@ -13,7 +13,7 @@ from edgecnn.frame import Frame
 from edgecnn.learning.session import default_name
 from edgecnn.tflite.file import read_tflite
 from tests.edgecnn.tflite.test_builder import run
-from tests.models import preceded
+from tests.models import edited, preceded
 from tests.trunks import RANGE, photo, tiny_float, tiny_int8, write_classes
 
 THREE = dict.fromkeys(("red", "yellow", "green"), 12)
@@ -298,6 +298,30 @@ def test_trunks_that_can_not_be_used_are_refused(tmp_path, tiny, tiny_float_file
         learn(folder, tiny_float_file, value_range=None)
     left = {"photos", "tiny.tflite", "tiny-float.tflite"}
     assert {p.name for p in tmp_path.iterdir() if p.name != "cache"} == left
+
+
+def test_a_trunk_whose_values_are_no_numbers_is_refused(tmp_path):
+    def spoil(model, graph):
+        bias = next(t for t in graph.tensors if t.name == b"last/bias")
+        values = np.full(48, np.nan, "<f4").tobytes()
+        model.buffers[bias.buffer].data = np.frombuffer(values, np.uint8)
+
+    trunk = tmp_path / "nan.tflite"
+    trunk.write_bytes(edited(tiny_float(), spoil))
+    folder, lines = write_classes(tmp_path / "photos", {"a": 4, "b": 4}), []
+    with pytest.raises(ModelError, match="nan answers with values that are no numbers: a/0.png"):
+        learn(folder, trunk, say=lines.append)
+    assert lines == ["the model will be float32 alone: the network can't be quantized: last is not finite"]
+
+
+def test_photos_that_are_all_the_same_are_learned_as_guesses(tiny, tmp_path):
+    for name in "ab":
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for k in range(5):
+            cv2.imwrite(str(tmp_path / "photos" / name / f"{k}.png"), np.full((40, 40, 3), 77, np.uint8))
+    found = learn(tmp_path / "photos", tiny)
+    assert found.judged.top1 == 0.5
+    assert "hardly better than guessing" in (found.bundle.folder / "CARD.md").read_text()
 
 
 def test_a_cut_can_be_named(tiny, tmp_path):
