@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from edgecnn.cli.learn_print import photo_progress
+from edgecnn.report.publication import claim
 from tests.conftest import until
 from tests.trunks import tiny_float, tiny_int8, write_classes
 
@@ -122,7 +123,7 @@ import sys, time
 import edgecnn.learning.embedder as module
 real = module.Embedder.__call__
 def slow(self, image):
-    time.sleep(0.02)
+    time.sleep(0.03)
     return real(self, image)
 module.Embedder.__call__ = slow
 from edgecnn.cli import main
@@ -130,7 +131,10 @@ main()
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT, *(pytest.param(n, marks=pytest.mark.slow) for n in (signal.SIGKILL, signal.SIGTERM))],
+)
 def test_a_run_that_is_stopped_leaves_nothing_half_written_and_keeps_embeddings(
     run_cli, trunk, photos, tmp_path, number
 ):
@@ -172,15 +176,7 @@ def kept(base):
         connection.close()
 
 
-def test_two_runs_of_one_bundle_do_not_mix(trunk, photos, tmp_path):
-    arguments = [sys.executable, "-c", SLOW, "learn", "photos", "--trunk", trunk, RANGE]
-    first = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    base = tmp_path / "cache" / "edgecnn" / "embeddings.sqlite3"
-    until(base.exists, "the first run began")
-    second = subprocess.run(arguments, capture_output=True, text=True, check=False)
-    assert second.returncode == 1
-    assert "is being written by" in second.stderr
-    out, err = first.communicate(timeout=60)
-    assert first.returncode == 0, (out, err)
-    assert photos.is_dir()
-    assert (tmp_path / "photos-model" / "bundle.json").is_file()
+def test_a_bundle_that_is_being_written_is_refused(run_cli, trunk, photos, tmp_path):
+    with claim(tmp_path / "photos-model", ""):
+        run_cli("learn", photos, "--trunk", trunk, RANGE).fails("is being written by", "--out")
+    assert not (tmp_path / "photos-model").exists()

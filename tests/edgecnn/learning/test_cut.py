@@ -62,7 +62,7 @@ def test_any_computed_tensor_can_be_named():
 @pytest.mark.parametrize(
     ("name", "pattern"),
     [
-        ("embeding", "has no tensor 'embeding'; did you mean 'embedding'"),
+        ("embedding2", "has no tensor 'embedding2'; did you mean 'embedding'"),
         ("\x1b[2J", "has no tensor '␛.2J'; the last ones that it computes: .*probabilities"),
         ("stem/weights", "has no tensor 'stem/weights'"),
         ("image", "has no tensor 'image'"),

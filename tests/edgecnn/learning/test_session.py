@@ -111,6 +111,7 @@ def test_the_same_seed_gives_the_same_bytes(learned, tiny, tmp_path):
     assert again.curve == found.curve
 
 
+@pytest.mark.slow
 def test_embeddings_are_computed_once(tiny, tmp_path):
     folder = write_classes(tmp_path / "photos", {"a": 5, "b": 5})
     lines: list[str] = []
@@ -122,6 +123,7 @@ def test_embeddings_are_computed_once(tiny, tmp_path):
     assert [line.endswith("all embedded before") for line in told] == [False, True, False]
 
 
+@pytest.mark.slow
 def test_another_bundle_replaces_the_one_that_is_there(tiny, tmp_path):
     folder = write_classes(tmp_path / "photos", {"a": 4, "b": 4})
     learn(folder, tiny)
@@ -234,6 +236,7 @@ def test_a_class_that_is_called_so_is_the_background(tiny, tmp_path, name):
     assert found.judged.confusion.sum() == 12
 
 
+@pytest.mark.slow
 def test_a_mirror_is_no_view_where_it_shows_something_else(tiny, tmp_path):
     folder = write_classes(tmp_path / "photos", {"a": 5, "b": 5})
     for flip in (True, False):
@@ -314,6 +317,7 @@ def test_a_trunk_whose_values_are_no_numbers_is_refused(tmp_path):
     assert lines == ["the model will be float32 alone: the network can't be quantized: last is not finite"]
 
 
+@pytest.mark.slow
 def test_photos_that_are_all_the_same_are_learned_as_guesses(tiny, tmp_path):
     for name in "ab":
         (tmp_path / "photos" / name).mkdir(parents=True)
@@ -324,6 +328,7 @@ def test_photos_that_are_all_the_same_are_learned_as_guesses(tiny, tmp_path):
     assert "hardly better than guessing" in (found.bundle.folder / "CARD.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_cut_can_be_named(tiny, tmp_path):
     folder = write_classes(tmp_path / "photos", {"a": 5, "b": 5})
     document = json.loads((learn(folder, tiny, cut="logits").bundle.folder / "bundle.json").read_text())
@@ -360,6 +365,7 @@ def test_data_that_is_none_is_refused(tiny, tmp_path):
         learn(folder, tiny, negatives=tmp_path / "none")
 
 
+@pytest.mark.slow
 def test_groups_of_a_csv_are_never_on_both_sides_and_may_be_single(tiny, tmp_path):
     folder = write_classes(tmp_path / "photos", {"a": 9, "b": 9})
     rows = [f"{name}/{k}.png,{name},{name}{k // 3}" for name in "ab" for k in range(9)]
@@ -390,6 +396,7 @@ def test_a_trunk_of_an_unknown_name_is_refused():
         make_pretrained("x")
 
 
+@pytest.mark.slow
 def test_planted_photos_are_shown_to_be_looked_at_again(tiny, tmp_path):
     folder = write_classes(tmp_path / "photos", dict.fromkeys(THREE, 25))
     shutil.copy(folder / "green" / "3.png", folder / "red" / "planted.png")
