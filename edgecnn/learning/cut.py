@@ -74,19 +74,6 @@ def _checked(file: TfliteFile, place: int, source: str) -> int:
     return place
 
 
-def class_weights(file: TfliteFile, cut: int) -> int | None:
-    """Return the place of the weights of the dense layer that reads the cut; None without one."""
-    reached = {cut}
-    for step in file.graph:
-        if reached & set(step.inputs):
-            if step.name in _HEAD and len(step.inputs) > 1:
-                return step.inputs[1]
-            if step.name not in _PASSED:
-                return None
-            reached |= set(step.outputs)
-    return None
-
-
 def _data_input(file: TfliteFile, step: Operator) -> int:
     """Return the one input of an operator that is computed."""
     return next((k for k in step.inputs if not file.tensors[k].constant), -1)

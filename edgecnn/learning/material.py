@@ -99,7 +99,7 @@ def gather(source: Source, request: Request, reader: Reader) -> Material:
         say(note)
     teaching = [item for item in source.items if item.split != "test"]
     testing = [item for item in source.items if item.split == "test"]
-    _check([i.label for i in teaching], source.labels, "photos")
+    _check([i.label for i in teaching], source.labels, "photo")
     labels, background = _classes(source.labels, request.negatives)
     views = [view for view in VIEWS if view != "mirror" or request.flip]
     chosen = tuple(views) if len(teaching) <= _FEW else ()
@@ -113,7 +113,7 @@ def gather(source: Source, request: Request, reader: Reader) -> Material:
     skipped = tuple(reason for part in (*parts, *([tested] if tested else [])) for reason in part.skipped)
     _tell_skipped(skipped, source, request)
     taught = _joined(parts)
-    _check(taught.labels.tolist(), labels, "readable photos")
+    _check(taught.labels.tolist(), labels, "readable photo")
     computed = sum(part.computed for part in (*parts, *([tested] if tested else [])))
     return Material(source, labels, background, taught, tested or None, skipped, computed)
 
@@ -131,7 +131,8 @@ def _check(found: Sequence[int], labels: tuple[str, ...], what: str) -> None:
     for label, count in zip(labels, counts, strict=True):
         if count < LEAST:
             raise DataError(
-                f"the class {label!r} has {count} {what}, expected at least {LEAST}, better 20: "
+                f"the class {label!r} has {count} {what}{'s' * int(count != 1)}, expected at least {LEAST}, "
+                "better 20: "
                 "add photos of it, or remove its folder"
             )
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from edgecnn.errors import DataError, ImageError, ModelError
 from edgecnn.learning.store import Store
-from edgecnn.learning.views import PLAIN, VIEWS, see
+from edgecnn.learning.views import PLAIN, see
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -147,6 +147,3 @@ class Reader(NamedTuple):
                 raise ModelError(f"{self.trunk.name} answers with values that are no numbers: {item.id}")
             rows.append(real)
         return tuple(rows)
-
-
-ALL_VIEWS = tuple(VIEWS)

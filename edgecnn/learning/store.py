@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Of 1,280 bytes each, 250 MB; the oldest ones go first.
-_MOST_ROWS = 200_000
+# Of rows like those that are written now; the oldest ones go first.
+_MOST_BYTES = 256 << 20
 # A stop loses at most so many embeddings.
 _COMMIT_EVERY = 32
 
@@ -73,7 +73,7 @@ class Store(Closing):
                 with self._base:
                     self._base.execute(
                         "DELETE FROM embeddings WHERE rowid <= (SELECT MAX(rowid) FROM embeddings) - ?",
-                        (_MOST_ROWS,),
+                        (_MOST_BYTES // self._bytes,),
                     )
         if self._base is not None:
             self._base.close()

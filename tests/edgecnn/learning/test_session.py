@@ -155,7 +155,7 @@ def test_classes_of_unequal_size_are_both_found(tiny, tmp_path):
 
 def test_a_class_with_too_few_photos_is_named(tiny, tmp_path):
     folder = write_classes(tmp_path / "photos", {"cups": 5, "pens": 1})
-    with pytest.raises(DataError, match=r"^the class 'pens' has 1 photos, expected at least 3, better 20"):
+    with pytest.raises(DataError, match=r"^the class 'pens' has 1 photo, expected at least 3, better 20"):
         learn(folder, tiny)
     assert not (tmp_path / "model").exists()
     write_classes(folder, {"cups": 0, "pens": 2}, first=1)

@@ -132,7 +132,7 @@ def test_a_folder_without_permission_is_no_error(empty_cache):
 
 
 def test_the_oldest_are_dropped(monkeypatch):
-    monkeypatch.setattr(store, "_MOST_ROWS", 10)
+    monkeypatch.setattr(store, "_MOST_BYTES", 10 * 8)
     put(*range(8))
     put(*range(8, 16))
     assert kept_of(*range(16)) == list(range(6, 16))
