@@ -136,6 +136,7 @@ def _how(lesson: Lesson, judged: Judgment) -> tuple[str, ...]:
         lines.append(
             f"int8 and float32 give the same answer for {judged.agreement:.2%} of the photos compared."
         )
+        lines.append("Both have the same head, which the embeddings of int8 taught.")
     elif "float32" not in lesson.trunk.files:
         lines.append(f"There is no float32 variant: the trunk {lesson.trunk.name} has int8 weights only.")
     lines.append(f"The calibration error of the scores is {judged.calibration_error:.2%}.")
