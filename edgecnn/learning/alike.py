@@ -10,6 +10,8 @@ import numpy as np
 from edgecnn.learning.prototypes import unit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from edgecnn.dataset import Item
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 # The cosine of two embeddings from which on their photos are near duplicates: nineteen of twenty photos reach
 # it with their own mirror image, and none of a thousand with another photo of another animal.
 ALIKE = 0.94
-_BLOCK = 1024
+# The photos that are compared with all others at a time: 40 MB for 40,000.
+_BLOCK = 256
 
 
 class Pair(NamedTuple):
@@ -30,33 +33,36 @@ class Pair(NamedTuple):
 
 
 def near_duplicates(embeddings: NDArray[np.float32]) -> list[Pair]:
-    """Return all pairs of photos that are near duplicates, the most alike first."""
-    directions, found = unit(embeddings), []
-    for start in range(0, len(directions), _BLOCK):
-        cosines = directions[start : start + _BLOCK] @ directions.T
-        rows, columns = np.nonzero(cosines >= ALIKE)
-        later = columns > rows + start
-        found += [
-            Pair(int(r) + start, int(c), float(cosines[r, c]))
-            for r, c in zip(rows[later], columns[later], strict=True)
-        ]
-    return sorted(found, key=lambda pair: -pair.cosine)
+    """Return each near duplicate with the photo that it is most like, the most alike first.
+
+    All pairs would be millions where thousands of photos look alike.
+    """
+    found: dict[tuple[int, int], Pair] = {}
+    for start, cosines in _blocks(unit(embeddings)):
+        rows = np.arange(len(cosines))
+        cosines[rows, rows + start] = -1
+        others = cosines.argmax(axis=1)
+        best = cosines[rows, others]
+        for row in np.flatnonzero(best >= ALIKE):
+            first, second = sorted((int(row) + start, int(others[row])))
+            found.setdefault((first, second), Pair(first, second, float(best[row])))
+    return sorted(found.values(), key=lambda pair: -pair.cosine)
 
 
 def grouped(photos: Photos) -> tuple[Item, ...]:
     """Return the photos' items, with near duplicates, and what shares a group already, in one group."""
-    parent = list(range(len(photos)))
-
-    def root(k: int) -> int:
-        while parent[k] != k:
-            parent[k] = parent[parent[k]]
-            k = parent[k]
-        return k
-
     first: dict[str, int] = {}
-    for place, item in enumerate(photos.items):
-        if item.group:
-            parent[root(place)] = root(first.setdefault(item.group, place))
-    for pair in near_duplicates(photos.plain):
-        parent[root(pair.second)] = root(pair.first)
-    return tuple(replace(item, group=f"{root(k)}") for k, item in enumerate(photos.items))
+    places = enumerate(photos.items)
+    group = np.array([first.setdefault(i.group, k) if i.group else k for k, i in places], np.int64)
+    for start, cosines in _blocks(unit(photos.plain)):
+        for place, near in enumerate(cosines >= ALIKE, start):
+            joined = group[near]
+            if (joined != group[place]).any():
+                group[np.isin(group, joined)] = joined.min()
+    return tuple(replace(item, group=f"{k}") for k, item in zip(group, photos.items, strict=True))
+
+
+def _blocks(directions: NDArray[np.float32]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Yield the cosines of some photos, from a place on, with all photos."""
+    for start in range(0, len(directions), _BLOCK):
+        yield start, directions[start : start + _BLOCK] @ directions.T
