@@ -38,7 +38,8 @@ def near_duplicates(embeddings: NDArray[np.float32]) -> list[Pair]:
     All pairs would be millions where thousands of photos look alike.
     """
     found: dict[tuple[int, int], Pair] = {}
-    for start, cosines in _blocks(unit(embeddings)):
+    directions = unit(embeddings)
+    for start, cosines in _blocks(directions, directions):
         rows = np.arange(len(cosines))
         cosines[rows, rows + start] = -1
         others = cosines.argmax(axis=1)
@@ -54,7 +55,8 @@ def grouped(photos: Photos) -> tuple[Item, ...]:
     first: dict[str, int] = {}
     places = enumerate(photos.items)
     group = np.array([first.setdefault(i.group, k) if i.group else k for k, i in places], np.int64)
-    for start, cosines in _blocks(unit(photos.plain)):
+    directions = unit(photos.plain)
+    for start, cosines in _blocks(directions, directions):
         for place, near in enumerate(cosines >= ALIKE, start):
             joined = group[near]
             if (joined != group[place]).any():
@@ -62,7 +64,18 @@ def grouped(photos: Photos) -> tuple[Item, ...]:
     return tuple(replace(item, group=f"{k}") for k, item in zip(group, photos.items, strict=True))
 
 
-def _blocks(directions: NDArray[np.float32]) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Yield the cosines of some photos, from a place on, with all photos."""
-    for start in range(0, len(directions), _BLOCK):
-        yield start, directions[start : start + _BLOCK] @ directions.T
+def familiar(taught: Photos, tested: Photos) -> NDArray[np.bool_]:
+    """Return which tested photos are near duplicates of taught ones, or share a group with one, (photos,)."""
+    groups = {item.group for item in taught.items if item.group}
+    found = np.array([item.group in groups for item in tested.items], bool)
+    for start, cosines in _blocks(unit(tested.plain), unit(taught.plain)):
+        found[start : start + len(cosines)] |= (cosines >= ALIKE).any(axis=1)
+    return found
+
+
+def _blocks(
+    some: NDArray[np.float32], others: NDArray[np.float32]
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Yield the cosines of a few directions, from a place on, with all others."""
+    for start in range(0, len(some), _BLOCK):
+        yield start, some[start : start + _BLOCK] @ others.T
