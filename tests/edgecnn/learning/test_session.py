@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import edgecnn
-from edgecnn.errors import DataError, ImageError, ModelError, OptionError, OutputError
+from edgecnn.errors import AnswerError, DataError, ImageError, ModelError, OptionError, OutputError
 from edgecnn.learning.session import default_name
+from edgecnn.tflite.builder import GraphBuilder, dense_options, reshape_options
 from edgecnn.tflite.file import read_tflite
 from tests.models import preceded
 from tests.trunks import RANGE, photo, tiny_float, tiny_int8, write_classes
@@ -285,6 +286,25 @@ def test_a_float_trunk_that_can_not_be_quantized_stays_float(tmp_path):
     assert set(found.bundle.variants) == {"float32"}
     assert "the model will be float32 alone: the network can't be quantized: NEG is not known here" in lines
     assert found.judged.top1 > 0.5
+
+
+@pytest.mark.parametrize("weight", [1e38, 1e30])
+def test_a_trunk_that_answers_no_numbers_is_refused(tmp_path, weight):
+    graph = GraphBuilder()
+    image = graph.tensor("image", (1, 32, 32, 3), "float32")
+    rows = np.full((8, 32 * 32 * 3), weight, np.float32)
+    flat = graph.operator(
+        "RESHAPE", [image], graph.tensor("flat", (1, 3072), "float32"), reshape_options((1, 3072))
+    )
+    dense = [flat, graph.constant("weights", rows)]
+    place = graph.operator(
+        "FULLY_CONNECTED", dense, graph.tensor("embedding", (1, 8), "float32"), dense_options()
+    )
+    path = tmp_path / "damaged.tflite"
+    path.write_bytes(graph.finish([image], [place], "damaged"))
+    folder, lines = write_classes(tmp_path / "photos", THREE), []
+    with pytest.raises(AnswerError, match="damaged answered NaN, infinity or huge values as an embedding"):
+        learn(folder, path, cut="embedding", say=lines.append)
 
 
 def test_a_learned_bundle_is_a_trunk(learned, tmp_path):
