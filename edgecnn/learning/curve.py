@@ -22,6 +22,8 @@ _SIZES = (5, 10, 20, 50, 100, 200, 500, 1000)
 _DRAWS = 3
 # The last sizes that the forecast rests on; with fewer there is none.
 _RECENT, _LEAST = 4, 2
+# The numbers of photos, the largest by the smallest, from which a line is not mere noise.
+_SPAN = 1.5
 # A gain below it is within the noise of any test.
 _HARDLY = 0.005
 
@@ -93,7 +95,7 @@ def forecast(curve: Sequence[Point]) -> float | None:
     logarithms of the last points.
     """
     points = [p for p in curve if p.accuracy < 1][-_RECENT:]
-    if len(points) < _LEAST or curve[-1].accuracy >= 1:
+    if len(points) < _LEAST or curve[-1].accuracy >= 1 or points[-1].photos < _SPAN * points[0].photos:
         return None
     sizes = np.log([p.photos for p in points])
     errors = np.log([1 - p.accuracy for p in points])

@@ -8,6 +8,7 @@ import numpy as np
 
 from edgecnn.bundle.bundle import Model
 from edgecnn.engine import may_crash, open_engine
+from edgecnn.errors import AnswerError
 from edgecnn.image.preprocess import Preprocessor
 from edgecnn.io.closing import Closing
 from edgecnn.tflite.builder import GraphBuilder
@@ -44,14 +45,27 @@ class Embedder(Closing):
 
             require_sound(model, engine, threads)
         self._engine = open_engine(engine, model, threads)
+        self._name = trunk.name
         self._prepare = Preprocessor(trunk.input, file.inputs[0])
         self._output = file.outputs[0]
         self.values, self.dtype = self._output.size, self._output.dtype
         self.least_side = 2 * max(trunk.input.width, trunk.input.height)
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[Any]:
-        """Return the raw embedding of an image, uint8 H×W×3 BGR or H×W gray: (values,), of `dtype`."""
-        return self._engine.invoke(self._prepare(image)).reshape(-1).copy()
+        """Return the raw embedding of an image, uint8 H×W×3 BGR or H×W gray: (values,), of `dtype`.
+
+        Raises AnswerError for NaN, infinity, and values whose squares have no sum in float32.
+        """
+        raw = self._engine.invoke(self._prepare(image)).reshape(-1).copy()
+        with np.errstate(over="ignore", invalid="ignore"):
+            real = self.real(raw)
+            usable = np.isfinite(real @ real)
+        if not usable:
+            raise AnswerError(
+                f"the trunk {self._name} answered NaN, infinity or huge values as an embedding, expected "
+                "ordinary numbers: its weights are damaged, or --range is wrong; take another trunk"
+            )
+        return raw
 
     def real(self, raw: NDArray[Any]) -> NDArray[np.float32]:
         """Return the real values of raw embeddings, float32 of the same shape."""

@@ -12,6 +12,7 @@ from edgecnn.evaluation.confidence import fit_temperature
 from edgecnn.evaluation.interval import wilson
 from edgecnn.evaluation.reliability import Reliability
 from edgecnn.evaluation.verified import GateAdvice, Verified, compare_answers, gate
+from edgecnn.learning.alike import familiar
 from edgecnn.learning.crossval import softmax
 from edgecnn.learning.prototypes import nearness_threshold
 
@@ -77,6 +78,8 @@ class Judgment(NamedTuple):
         The expected calibration error of the scores.
     wrong
         The highest score first.
+    familiar
+        How many photos were measured although near duplicates of them, or photos of their group, were taught.
     """
 
     folds: int
@@ -87,6 +90,7 @@ class Judgment(NamedTuple):
     accepted: float | None
     calibration_error: float
     wrong: tuple[Wrong, ...]
+    familiar: int = 0
 
     @property
     def photos(self) -> int:
@@ -118,7 +122,8 @@ def judge_by_folds(
 
     Each fold is measured with the temperature and the threshold that the other folds choose.
     """
-    labels, known = material.taught.labels, material.known
+    photos, known = material.taught, material.known
+    labels, seen = photos.labels, np.zeros(len(photos), bool)
     scores, near = softmax(answers.logits), answers.nearness
     tempered, accepted = np.empty_like(scores), np.zeros(len(labels), bool)
     for fold in folds:
@@ -128,10 +133,12 @@ def judge_by_folds(
         threshold = nearness_threshold(near[rest][known[rest]], REJECTED)
         verdict = Verdict(0.0, material.background, (), threshold)
         accepted[fold.tested] = verdict.known(tempered[fold.tested], near[fold.tested])
+        seen[fold.tested] = familiar(photos.take(fold.taught), photos.take(fold.tested))
     sample = np.random.default_rng(0).permutation(np.flatnonzero(known))[:_COMPARED]
-    items = [material.taught.items[k] for k in sample]
+    items = [photos.items[k] for k in sample]
     agreement = _agreement(material.source, items, variants)
-    return _judged(material, material.taught.items, labels, tempered, accepted, len(folds), agreement)
+    judged = _judged(material, photos.items, labels, tempered, accepted, len(folds), agreement)
+    return judged._replace(familiar=int(seen[known].sum()))
 
 
 def judge_by_test(material: Material, variants: Mapping[str, Classifier]) -> tuple[Judgment, Verified | None]:
@@ -158,6 +165,8 @@ def judge_by_test(material: Material, variants: Mapping[str, Classifier]) -> tup
         answers = {name: np.array(indices, np.int64) for name, indices in named.items()}
         verified = compare_answers(labels, answers, material.labels, int8.model.file.float_tensors)
     judged = _judged(material, items, labels, scores, accepted, 0, None)
+    known = labels != (-1 if material.background is None else material.background)
+    judged = judged._replace(familiar=int(familiar(material.taught, material.tested)[known].sum()))
     if verified is None:
         return judged, None
     return judged._replace(float_top1=verified.float_top1, agreement=verified.agreement), verified

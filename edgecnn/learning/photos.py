@@ -137,7 +137,7 @@ class Reader(NamedTuple):
         for view in views:
             key = hashlib.sha256(f"{self.trunk.key} {view} ".encode() + digest).digest()
             raw = store.get(key)
-            if raw is None:
+            if raw is None or not np.isfinite(raw).all():
                 if image is None:
                     image = source.read(item, self.embedder.least_side)
                 raw = self.embedder(see(image, view, digest))

@@ -132,6 +132,9 @@ def measure_ranges(model: bytes, images: Iterable[NDArray[np.float32]]) -> Range
                 raise ModelError(f"the network can't be quantized: {file.tensors[place].name} is not finite")
             low, high = ranges.get(place, (0.0, 0.0))
             ranges[place] = min(low, float(values.min())), max(high, float(values.max()))
+            if not np.isfinite(values).all():
+                name = file.tensors[place].name
+                raise ModelError(f"the network can't be quantized: {name} becomes NaN or infinity")
     if not ranges:
         raise ModelError("there are no images for the calibration: expected one or more")
     return ranges

