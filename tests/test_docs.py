@@ -28,7 +28,7 @@ def test_commands_options_and_settings_exist(run_cli, line):
     group = words[0] in GROUPS
     shown = run_cli(*words[: 2 if group else 1], "--help")
     assert shown.code == 0
-    for option in (w for w in words if w.startswith("--")):
+    for option in (w.partition("=")[0] for w in words if w.startswith("--")):
         assert f"{option} " in shown.out, option
     settings = [words[k + 1] for k, w in enumerate(words) if w == "--set"]
     if settings:

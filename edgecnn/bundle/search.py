@@ -102,7 +102,7 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
         raise ModelNotFound(f"{text} is a folder without {MANIFEST}, so it is no bundle{meant}")
     if path.suffix == ".tflite":
         raise ModelNotFound(f"no model file {text!r} here: check the path{did_you_mean(text)}")
-    known = [*(folder.name for folder in bundle_folders()), *MADE]
+    known = list(dict.fromkeys([*(folder.name for folder in bundle_folders()), *MADE]))
     near = nearest(text, known)
     did = f"did you mean {near!r}? Else " if near else ""
     path_meant = "" if near else did_you_mean(text)

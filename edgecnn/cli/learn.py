@@ -99,12 +99,12 @@ def learn(
     from pathlib import Path
 
     from edgecnn.bundle.input_spec import Given
-    from edgecnn.cli.learn_print import photo_progress, print_learned
+    from edgecnn.cli.learn_print import photo_progress
     from edgecnn.learning.request import Request
     from edgecnn.learning.session import learn_bundle
 
     given = Given(value_range=parse_range(trunk.value_range))
-    with exit_on_interrupt("the photos that were embedded are kept"), photo_progress() as progress:
+    with exit_on_interrupt("photos that were embedded before are kept"), photo_progress() as progress:
         request = Request(
             trunk.trunk,
             trunk.cut,
@@ -117,5 +117,4 @@ def learn(
             say=echo,
             progress=progress,
         )
-        learned = learn_bundle(data, None if out is None else Path(out), request)
-    print_learned(learned)
+        learn_bundle(data, None if out is None else Path(out), request)

@@ -1,4 +1,4 @@
-"""What `edgecnn learn` shows: a progress bar in a terminal, then how good the model is."""
+"""The progress bar of `edgecnn learn`."""
 
 from __future__ import annotations
 
@@ -6,16 +6,12 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from edgecnn.io.printable import echo, open_console
+from edgecnn.io.printable import open_console
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from edgecnn.learning.photos import PhotoProgress
-    from edgecnn.learning.session import Learned
-
-# Photos to look at again that are named; the page shows all.
-_NAMED = 5
 
 
 @contextmanager
@@ -35,22 +31,3 @@ def photo_progress() -> Iterator[PhotoProgress | None]:
             bar.update(task, completed=done, total=total)
 
         yield show
-
-
-def print_learned(learned: Learned) -> None:
-    """Print the accuracy, the learning curve and the photos to look at again."""
-    from edgecnn.learning.sentences import headlines, in_short
-
-    judged, labels = learned.judged, learned.bundle.labels
-    for line in (*headlines(judged, learned.curve), *in_short(judged, learned.curve, labels)):
-        echo(line)
-    points = "; ".join(f"{p.photos:,}: {p.accuracy:.1%} ({p.low:.0%}–{p.high:.0%})" for p in learned.curve)
-    echo(f"right by photos a class: {points}")
-    wrong, doubled = learned.suspects
-    for suspect in wrong[:_NAMED]:
-        other = labels[suspect.looks_like]
-        echo(f"mislabelled? {learned.photos[suspect.place]} looks like {other} ({suspect.score:.0%})")
-    for pair in doubled[:_NAMED]:
-        echo(f"nearly the same: {learned.photos[pair.first]} and {learned.photos[pair.second]}")
-    if (more := len(wrong[_NAMED:]) + len(doubled[_NAMED:])) > 0:
-        echo(f"{more:,} more photos to look at again are on the report")

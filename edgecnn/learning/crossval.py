@@ -55,11 +55,14 @@ class Answers(NamedTuple):
         float32 (photos, classes).
     nearness
         float32 (photos,).
+    heads
+        The head of each fold.
     """
 
     places: Places
     logits: Matrix
     nearness: Matrix
+    heads: tuple[Head, ...] = ()
 
 
 def make_folds(photos: Photos, seed: int, most: int = _FOLDS) -> list[Fold]:
@@ -159,14 +162,15 @@ def _answer_one(photos: Photos, classes: int, fold: Fold, choice: Choice, seed: 
     taught, tested = photos.take(fold.taught), photos.take(fold.tested)
     head = teach(taught, classes, choice)
     prototypes = find_prototypes(taught.plain, taught.labels, seed)
-    return Answers(fold.tested, head.logits(tested.plain), nearness(tested.plain, prototypes))
+    return Answers(fold.tested, head.logits(tested.plain), nearness(tested.plain, prototypes), (head,))
 
 
 def _joined(parts: Iterator[Answers]) -> Answers:
     """Return all answers in the order of the photos."""
-    places, logits, near = (np.concatenate(column) for column in zip(*parts, strict=True))
+    *columns, heads = zip(*parts, strict=True)
+    places, logits, near = map(np.concatenate, columns)
     order = np.argsort(places)
-    return Answers(places[order], logits[order], near[order])
+    return Answers(places[order], logits[order], near[order], tuple(head for (head,) in heads))
 
 
 def _seen(photos: Photos, views: tuple[str, ...]) -> tuple[Matrix, Places]:

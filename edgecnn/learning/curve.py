@@ -38,7 +38,13 @@ class Point(NamedTuple):
 
 
 def learning_curve(
-    taught: Photos, tested: Photos, folds: Sequence[Fold], classes: int, choice: Choice, seed: int
+    taught: Photos,
+    tested: Photos,
+    folds: Sequence[Fold],
+    classes: int,
+    choice: Choice,
+    seed: int,
+    background: int | None = None,
 ) -> list[Point]:
     """Return the accuracy by number of photos; the last point has all of them.
 
@@ -46,53 +52,52 @@ def learning_curve(
     ----------
     folds
         Which photos of `taught` are taught and which of `tested` test; several where they are the same set.
+    background
+        A class of other things, all of whose photos are always taught; None for none.
     """
+    counts = np.bincount(np.concatenate([taught.labels[f.taught] for f in folds]), minlength=classes)
+    if background is not None:
+        counts[background] = 0
     # On average: near duplicates make folds of unequal sizes.
-    largest = int(np.bincount(np.concatenate([taught.labels[f.taught] for f in folds])).max()) // len(folds)
+    largest = int(counts.max()) // len(folds)
     sizes = [*(size for size in _SIZES if size < largest), len(taught)]
-    points = [_point(taught, tested, folds, classes, choice, size, seed) for size in sizes]
+    points = []
+    for size in sizes:
+        right, tests = 0, 0
+        for number, fold in enumerate(folds):
+            test = tested.take(fold.tested)
+            for draw in range(_DRAWS):
+                rng = np.random.default_rng([seed, number, draw])
+                chosen = _drawn(taught.labels, fold.taught, size, background, rng)
+                head = teach(taught.take(chosen), classes, choice)
+                right += int((head.logits(test.plain).argmax(axis=1) == test.labels).sum())
+                tests += len(test)
+                if len(chosen) == len(fold.taught):
+                    break
+        count, accuracy = sum(len(fold.tested) for fold in folds), right / tests
+        points.append(Point(size, accuracy, wilson(accuracy, count), 1 - wilson(1 - accuracy, count)))
     return [*points[:-1], points[-1]._replace(photos=largest)]
 
 
-def _point(
-    taught: Photos,
-    tested: Photos,
-    folds: Sequence[Fold],
-    classes: int,
-    choice: Choice,
-    size: int,
-    seed: int,
-) -> Point:
-    right, tests = 0, 0
-    for number, fold in enumerate(folds):
-        test = tested.take(fold.tested)
-        for draw in range(_DRAWS):
-            rng = np.random.default_rng([seed, number, draw])
-            chosen, complete = _drawn(taught.labels, fold.taught, size, rng)
-            head = teach(taught.take(chosen), classes, choice)
-            right += int((head.logits(test.plain).argmax(axis=1) == test.labels).sum())
-            tests += len(test)
-            if complete:
-                break
-    count = sum(len(fold.tested) for fold in folds)
-    accuracy = right / tests
-    return Point(size, accuracy, wilson(accuracy, count), 1 - wilson(1 - accuracy, count))
-
-
 def _drawn(
-    labels: NDArray[np.int64], places: NDArray[np.int64], size: int, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], bool]:
-    """Draw at most `size` photos of each class; say whether that is all of them."""
+    labels: NDArray[np.int64],
+    places: NDArray[np.int64],
+    size: int,
+    background: int | None,
+    rng: np.random.Generator,
+) -> NDArray[np.int64]:
+    """Draw at most `size` photos of each class, and all of the background."""
     own = labels[places]
-    chosen = np.concatenate([rng.permutation(places[own == k])[:size] for k in np.unique(own)])
-    return chosen, len(chosen) == len(places)
+    drawn = [rng.permutation(places[own == k])[: None if k == background else size] for k in np.unique(own)]
+    return np.concatenate(drawn)
 
 
 def forecast(curve: Sequence[Point]) -> float | None:
     """Return the gain in accuracy that twice the photos would give, 0 to 1; None where it can't be told.
 
     The error falls with a power of the number of photos (C. Cortes et al., NIPS 1993): a line through the
-    logarithms of the last points.
+    logarithms of the last points. So it falls ever more slowly, and the gain is at most that of the last
+    doubling.
     """
     points = [p for p in curve if p.accuracy < 1][-_RECENT:]
     if len(points) < _LEAST or curve[-1].accuracy >= 1 or points[-1].photos < _SPAN * points[0].photos:
@@ -100,7 +105,9 @@ def forecast(curve: Sequence[Point]) -> float | None:
     sizes = np.log([p.photos for p in points])
     errors = np.log([1 - p.accuracy for p in points])
     slope = min(0.0, float(np.polyfit(sizes, errors, 1)[0]))
-    return float((1 - curve[-1].accuracy) * (1 - 2**slope))
+    last = curve[-1].accuracy
+    doubled = last - float(np.interp(sizes[-1] - np.log(2), sizes, [p.accuracy for p in points]))
+    return max(0.0, min(float((1 - last) * (1 - 2**slope)), doubled))
 
 
 def enough(curve: Sequence[Point]) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgecnn.classify.classifier import Classifier
-    from edgecnn.dataset import Item, Source
+    from edgecnn.dataset import Item
     from edgecnn.learning.crossval import Answers, Fold
     from edgecnn.learning.material import Material
     from edgecnn.learning.request import Request
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 REJECTED = 0.05
 # Smaller probabilities count as this one when the temperature is fitted; half a step of int8's softmax.
 FLOOR = 1 / 512
-# Photos on which int8 and float32 are compared where no test split is at hand.
-_COMPARED = 200
 _ADVICE = GateAdvice(
     guessing="add photos, or take another trunk with --trunk",
     few="add photos",
@@ -78,6 +76,10 @@ class Judgment(NamedTuple):
         The expected calibration error of the scores.
     wrong
         The highest score first.
+    right_in_use
+        The share of photos of the classes that are classified correctly, and not called unknown.
+    other_things
+        How many photos of other things were measured.
     familiar
         How many photos were measured although near duplicates of them, or photos of their group, were taught.
     """
@@ -91,6 +93,8 @@ class Judgment(NamedTuple):
     calibration_error: float
     wrong: tuple[Wrong, ...]
     familiar: int = 0
+    right_in_use: float = 0.0
+    other_things: int = 0
 
     @property
     def photos(self) -> int:
@@ -116,11 +120,12 @@ def settle_rule(material: Material, answers: Answers) -> Rule:
 
 
 def judge_by_folds(
-    material: Material, answers: Answers, folds: Sequence[Fold], variants: Mapping[str, Classifier]
+    material: Material, answers: Answers, folds: Sequence[Fold], agreement: float | None
 ) -> Judgment:
     """Judge by the answers of cross-validation.
 
-    Each fold is measured with the temperature and the threshold that the other folds choose.
+    Each fold is measured with the temperature and the threshold that the other folds choose. `agreement` is
+    that of int8 and float32, if it was measured.
     """
     photos, known = material.taught, material.known
     labels, seen = photos.labels, np.zeros(len(photos), bool)
@@ -134,9 +139,6 @@ def judge_by_folds(
         verdict = Verdict(0.0, material.background, (), threshold)
         accepted[fold.tested] = verdict.known(tempered[fold.tested], near[fold.tested])
         seen[fold.tested] = familiar(photos.take(fold.taught), photos.take(fold.tested))
-    sample = np.random.default_rng(0).permutation(np.flatnonzero(known))[:_COMPARED]
-    items = [photos.items[k] for k in sample]
-    agreement = _agreement(material.source, items, variants)
     judged = _judged(material, photos.items, labels, tempered, accepted, len(folds), agreement)
     return judged._replace(familiar=int(seen[known].sum()))
 
@@ -216,6 +218,7 @@ def _judged(
         Wrong(items[int(k)], int(best[k]), float(scores[k].max()))
         for k in np.flatnonzero(known & (best != labels))
     ]
+    answered = accepted & known
     return Judgment(
         folds,
         confusion,
@@ -225,16 +228,6 @@ def _judged(
         float(np.mean(accepted[~known])) if (~known).any() else None,
         Reliability.of(scores[known], labels[known]).error,
         tuple(sorted(wrong, key=lambda w: -w.score)),
+        right_in_use=float((answered & (best == labels)).sum() / max(1, known.sum())),
+        other_things=int((~known).sum()),
     )
-
-
-def _agreement(source: Source, items: Sequence[Item], variants: Mapping[str, Classifier]) -> float | None:
-    """Return the share of photos to which all variants give the same answer; None for a single one."""
-    if len(variants) < 2:
-        return None
-    least = next(iter(variants.values())).least_side
-    same = 0
-    for item in items:
-        image = source.read(item, least)
-        same += len({c.classify(image, 1)[0].index for c in variants.values()}) == 1
-    return same / max(1, len(items))

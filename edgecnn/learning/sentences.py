@@ -9,16 +9,19 @@ from edgecnn.learning.curve import enough
 from edgecnn.learning.judge import REJECTED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from edgecnn.learning.curve import Point
     from edgecnn.learning.judge import Judgment
     from edgecnn.learning.lesson import Lesson
+    from edgecnn.learning.suspects import Suspects
 
 # Classes that are found less often are named, at most so many.
 _WEAK, _MOST_NAMED = 0.9, 3
 # Shares of rejected photos and accepted other things that deserve a warning.
 _MANY_REJECTED, _MANY_ACCEPTED = 0.15, 0.2
+# Photos to look at again that a terminal names; the page shows all.
+_SHOWN = 5
 # Of fewer test photos, the accuracy is hardly known.
 _FEW = 20
 
@@ -28,7 +31,8 @@ def headlines(judged: Judgment, curve: Sequence[Point]) -> tuple[str, ...]:
     found, classes = [], len(judged.confusion)
     if judged.top1 <= GUESSING / classes:
         found.append(
-            f"With {classes} classes this is hardly better than guessing: bring other or more photos."
+            f"With {classes} classes this is hardly better than guessing: bring other or more "
+            "photos, or take another trunk (--trunk)."
         )
     if judged.photos < _FEW:
         found.append(
@@ -52,10 +56,13 @@ def headlines(judged: Judgment, curve: Sequence[Point]) -> tuple[str, ...]:
 def in_short(judged: Judgment, curve: Sequence[Point], labels: Sequence[str]) -> tuple[str, ...]:
     """Return the sentences that a report begins with."""
     right, (low, high) = int(judged.confusion.trace()), judged.interval
-    by = f"by {judged.folds} folds" if judged.folds else "of the test split"
+    which = "photos, each by a head that had not seen it," if judged.folds else "test photos"
+    wrong = 1 - judged.rejected - judged.right_in_use
     return (
-        f"It classifies {right:,} of {judged.photos:,} photos {by} correctly ({judged.top1:.1%}); expect "
+        f"It classifies {right:,} of {judged.photos:,} {which} correctly ({judged.top1:.1%}); expect "
         f"{low:.0%} to {high:.0%} of new photos like these (95 % interval).",
+        f"With `unknown`, {judged.right_in_use:.1%} get the right answer, {wrong:.1%} a wrong one and "
+        f"{judged.rejected:.1%} none.",
         enough(curve),
         *weak_classes(judged, labels),
     )
@@ -94,9 +101,31 @@ def unknown_sentences(lesson: Lesson, judged: Judgment) -> tuple[str, ...]:
         label = lesson.material.labels[lesson.material.background]
         lines.append(f"It is also `unknown` where the best class is `{label}`.")
     if judged.accepted is not None:
-        lines.append(f"Photos of other things that get a class all the same: {judged.accepted:.1%}.")
+        lines.append(
+            f"Of {judged.other_things:,} photos of other things, {judged.accepted:.1%} get a class all the "
+            "same."
+        )
     elif lesson.material.background is None:
         lines.append(
             "How many photos of other things get a class was not measured: give some with --negatives FOLDER."
         )
     return tuple(lines)
+
+
+def results(lesson: Lesson, judged: Judgment, curve: Sequence[Point], suspects: Suspects) -> Iterator[str]:
+    """Yield the lines that a terminal shows."""
+    items, labels = lesson.material.taught.items, lesson.material.labels
+    yield from headlines(judged, curve)
+    yield from in_short(judged, curve, labels)
+    points = "; ".join(f"{p.photos:,}: {p.accuracy:.1%} ({p.low:.0%}–{p.high:.0%})" for p in curve)
+    yield f"right by photos a class: {points}"
+    if judged.accepted is not None:
+        yield f"{1 - judged.accepted:.1%} of {judged.other_things:,} photos of other things are unknown"
+    wrong, doubled = suspects
+    for suspect in wrong[:_SHOWN]:
+        other = labels[suspect.looks_like]
+        yield f"mislabelled? {items[suspect.place].id} looks like {other} ({suspect.score:.0%})"
+    for pair in doubled[:_SHOWN]:
+        yield f"nearly the same: {items[pair.first].id} and {items[pair.second].id}"
+    if (more := len(wrong[_SHOWN:]) + len(doubled[_SHOWN:])) > 0:
+        yield f"{more:,} more photos to look at again are on the report"

@@ -27,9 +27,11 @@ from edgecnn.learning.embedder import Embedder
 from edgecnn.learning.judge import judge_by_folds, judge_by_test, require_parity
 from edgecnn.learning.lesson import learn_lesson
 from edgecnn.learning.material import gather
+from edgecnn.learning.parity import agreement_by_folds
 from edgecnn.learning.photos import Reader
 from edgecnn.learning.quantize import quantize
 from edgecnn.learning.report import write_report
+from edgecnn.learning.sentences import results
 from edgecnn.learning.suspects import find_suspects
 from edgecnn.learning.trunk import Trunk, TrunkFile, open_trunk
 from edgecnn.machine.board import describe_board
@@ -39,7 +41,7 @@ from edgecnn.tflite.file import read_tflite
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -114,13 +116,12 @@ def learn_bundle(data: str | os.PathLike[str], out: Path | None, request: Reques
     path = locate(str(data))
     target = (out or Path(default_name(path))).absolute()
     with claim(target, HINT) as held:
-        if target.exists():
-            request.say(f"the bundle that is at {target} now will be replaced when this one is ready")
         source = open_source(path, request.layout, [target])
         trunk = open_trunk(request.trunk, request.cut, request.given)
+        if target.exists():
+            request.say(f"the bundle that is at {target} now will be replaced when this one is ready")
         trunk = _in_int8(trunk, source, request)
-        threads = request.threads or min(describe_board().cores, _MOST_THREADS)
-        with Embedder(trunk, threads=threads) as embedder:
+        with Embedder(trunk, threads=_threads(request)) as embedder:
             material = gather(source, request, Reader(trunk, embedder))
         lesson = learn_lesson(trunk, material, request)
         files = {
@@ -162,7 +163,7 @@ def _publish(
         variants = {v: opened.enter_context(load(bare, v)) for v in files}
         judged = _judge(lesson, variants, request)
         recorded = golden.record(variants)
-    curve = _curve(lesson, request.seed)
+    curve = _curve(lesson, judged, request.seed)
     suspects = find_suspects(material.taught, lesson.answers, lesson.rule.temperature)
     manifest = with_accuracies(manifest, describe.accuracies(judged, files))
     sections = describe.sections(lesson, judged, curve, data, request, time.monotonic() - started)
@@ -170,30 +171,39 @@ def _publish(
     draft.manifest = manifest
     advice = enough(curve)
     page = write_report(folder, manifest, lesson, judged, curve, suspects)
+    for line in results(lesson, judged, curve, suspects):
+        request.say(line)
     put_in_place(draft, target, page, request.say)
     photos = tuple(item.id for item in material.taught.items)
     return Learned(read_bundle(target), judged, tuple(curve), advice, suspects, photos, page_path(target))
 
 
+def _threads(request: Request) -> int:
+    return request.threads or min(describe_board().cores, _MOST_THREADS)
+
+
 def _judge(lesson: Lesson, variants: dict[str, Classifier], request: Request) -> Judgment:
     verified = None
     if lesson.material.tested is None:
-        judged = judge_by_folds(lesson.material, lesson.answers, lesson.folds, variants)
+        agreement = agreement_by_folds(lesson, _threads(request))
+        judged = judge_by_folds(lesson.material, lesson.answers, lesson.folds, agreement)
     else:
         judged, verified = judge_by_test(lesson.material, variants)
     require_parity(judged, verified, request, variants)
     return judged
 
 
-def _curve(lesson: Lesson, seed: int) -> list[Point]:
-    """Return the learning curve, of photos of the classes alone."""
+def _curve(lesson: Lesson, judged: Judgment, seed: int) -> list[Point]:
+    """Return the learning curve, whose last point is what was measured."""
     material, classes = lesson.material, len(lesson.material.labels)
-    photos, known = material.taught, material.known
+    photos, known, tested = material.taught, material.known, material.taught
+    folds = [Fold(f.taught, f.tested[known[f.tested]]) for f in lesson.folds]
     if material.tested is not None:
-        folds: Sequence[Fold] = [Fold(np.flatnonzero(known), np.arange(len(material.tested)))]
-        return learning_curve(photos, material.tested, folds, classes, lesson.choice, seed)
-    folds = [Fold(f.taught[known[f.taught]], f.tested[known[f.tested]]) for f in lesson.folds]
-    return learning_curve(photos, photos, folds, classes, lesson.choice, seed)
+        tested = material.tested
+        folds = [Fold(np.arange(len(photos)), np.arange(len(tested)))]
+    points = learning_curve(photos, tested, folds, classes, lesson.choice, seed, material.background)
+    low, high = judged.interval
+    return [*points[:-1], points[-1]._replace(accuracy=judged.top1, low=low, high=high)]
 
 
 def _in_int8(trunk: Trunk, source: Source, request: Request) -> Trunk:

@@ -9,7 +9,7 @@ from edgecnn.bundle.bare_file import usage_of_file
 from edgecnn.bundle.bundle import find, read_bundle, read_file
 from edgecnn.bundle.input_spec import Given
 from edgecnn.bundle.search import MADE, make
-from edgecnn.errors import BundleError, ModelError
+from edgecnn.errors import BundleError, ModelError, OptionError
 from edgecnn.learning.cut import find_cut
 from edgecnn.tflite.file import read_tflite
 
@@ -89,6 +89,10 @@ def open_trunk(name_or_path: str, cut: str | None = None, given: Given | None = 
     """
     path = find(name_or_path)
     if path.is_dir():
+        if given is not None and (option := given.option()):
+            raise OptionError(
+                f"{name_or_path} is a bundle, which says how its images are: leave {option} out"
+            )
         try:
             return _of_bundle(read_bundle(path), cut)
         except BundleError:

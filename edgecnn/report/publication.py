@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shlex
 import tempfile
 from typing import TYPE_CHECKING
 
@@ -80,7 +81,7 @@ def put_in_place(draft: Draft, out: Path, page: str, say: Callable[[str], None])
     say(f"report, with the images that it gets most wrong: {write_page(placed, page, out.name)}")
     if reason:
         raise OutputError(f"{out} {reason}: the new bundle was published as {placed}")
-    say(f"published {out}: edgecnn live --model {out}")
+    say(f"published {out}: edgecnn live --model {shlex.quote(str(out))}")
 
 
 def write_page(bundle: Path, text: str, name: str | None = None) -> Path:

@@ -35,7 +35,11 @@ def photos(tmp_path):
 def test_a_learned_bundle_is_run_by_every_command(run_cli, trunk, photos):
     ran = run_cli("learn", "photos", "--trunk", trunk, RANGE)
     assert (ran.code, ran.err) == (0, ""), ran
-    assert re.search(r"^It classifies \d+ of 30 photos by \d folds correctly \(", ran.out, re.MULTILINE)
+    assert re.search(
+        r"^It classifies \d+ of 30 photos, each by a head that had not seen it, correctly \(",
+        ran.out,
+        re.MULTILINE,
+    )
     assert "right by photos a class: 5: " in ran.out
     model = "./photos-model"
     image = sorted((photos / "red").iterdir())[0]
@@ -149,7 +153,7 @@ def test_a_run_that_is_stopped_leaves_nothing_half_written_and_keeps_embeddings(
     assert process.returncode != 0, (out, err)
     if number == signal.SIGINT:
         assert process.returncode == 130
-        assert err.strip() == "stopped; the photos that were embedded are kept"
+        assert err.strip() == "stopped; photos that were embedded before are kept"
     assert "Traceback" not in err
     assert not (tmp_path / "photos-model").exists()
     assert not (tmp_path / "photos-model.report.html").exists()

@@ -42,7 +42,7 @@ def judgment(confusion, **changes):
 def test_what_was_right_is_counted_by_hand():
     labels = [0] * 10 + [1] * 10
     best = [0] * 9 + [1] + [1] * 8 + [0, 0]
-    found = judge_by_folds(material(labels), answers(best, [0.8] * 20, [0.9] * 20), halves(20), {})
+    found = judge_by_folds(material(labels), answers(best, [0.8] * 20, [0.9] * 20), halves(20), None)
     assert found.confusion.tolist() == [[9, 1], [2, 8]]
     assert (found.photos, found.top1, found.folds) == (20, 0.85, 2)
     assert found.interval == (wilson(0.85, 20), 1 - wilson(0.15, 20))
@@ -53,30 +53,30 @@ def test_what_was_right_is_counted_by_hand():
 
 def test_photos_whose_twins_were_taught_are_counted():
     labels, best = [0, 0, 1, 1, 2, 2], [0, 0, 1, 1, 2, 2]
-    found = judge_by_folds(material(labels, 2), answers(best, [0.8] * 6, [0.9] * 6), halves(6), {})
+    found = judge_by_folds(material(labels, 2), answers(best, [0.8] * 6, [0.9] * 6), halves(6), None)
     assert found.familiar == 4, "all embeddings are the same; other things do not count"
     rows = np.array([[1, 0], [0, 1], [1, 0.1], [-1, 0], [0, -1], [-1, -1]])
     apart = material(labels)._replace(taught=made(rows, labels, ["a", "a", None, None, None, None]))
-    found = judge_by_folds(apart, answers(best, [0.8] * 6, [0.9] * 6), halves(6), {})
+    found = judge_by_folds(apart, answers(best, [0.8] * 6, [0.9] * 6), halves(6), None)
     assert found.familiar == 2, "the group of both halves; the near duplicates 0 and 2 are in the same half"
 
 
 def test_scores_that_are_as_often_right_as_they_say_have_no_calibration_error():
     labels = [0] * 50 + [1] * 50
     best = [0] * 40 + [1] * 10 + [1] * 40 + [0] * 10
-    found = judge_by_folds(material(labels), answers(best, [0.8] * 100, [0.9] * 100), halves(100), {})
+    found = judge_by_folds(material(labels), answers(best, [0.8] * 100, [0.9] * 100), halves(100), None)
     assert found.calibration_error < 0.01
-    certain = judge_by_folds(material(labels), answers(best, [0.999] * 100, [0.9] * 100), halves(100), {})
+    certain = judge_by_folds(material(labels), answers(best, [0.999] * 100, [0.9] * 100), halves(100), None)
     assert certain.calibration_error < 0.07, "the other fold's temperature corrects what is too sure"
 
 
 def test_photos_that_are_not_near_are_rejected_by_the_other_folds_threshold():
     near = [0.9] * 40
     near[7] = near[20] = 0.1
-    found = judge_by_folds(material([0, 1] * 20), answers([0, 1] * 20, [0.9] * 40, near), halves(40), {})
+    found = judge_by_folds(material([0, 1] * 20), answers([0, 1] * 20, [0.9] * 40, near), halves(40), None)
     assert found.rejected == 0, "of the twenty of the other half, the lowest one is the threshold"
     near[20] = 0.9
-    found = judge_by_folds(material([0, 1] * 20), answers([0, 1] * 20, [0.9] * 40, near), halves(40), {})
+    found = judge_by_folds(material([0, 1] * 20), answers([0, 1] * 20, [0.9] * 40, near), halves(40), None)
     assert found.rejected == 1 / 40
     rule = settle_rule(material([0, 1] * 20), answers([0, 1] * 20, [0.9] * 40, near))
     assert rule.nearness == int(0.9 * 128) / 128, "of forty photos the second one is the threshold"
@@ -87,7 +87,7 @@ def test_other_things_count_on_their_own():
     labels = [0] * 10 + [1] * 10 + [2] * 10
     best = [0] * 10 + [1] * 9 + [2] + [2] * 7 + [0] * 3
     near = [0.9] * 29 + [0.2]
-    found = judge_by_folds(material(labels, background=2), answers(best, [0.9] * 30, near), halves(30), {})
+    found = judge_by_folds(material(labels, background=2), answers(best, [0.9] * 30, near), halves(30), None)
     assert found.confusion.tolist() == [[10, 0, 0], [0, 9, 1], [0, 0, 0]], "photos of the classes alone"
     assert found.accepted == 2 / 10, "two of three that got a class were near"
     assert found.rejected == 1 / 20, "what looks like other things is unknown"
@@ -116,14 +116,15 @@ CURVE = (Point(5, 0.7, 0.5, 0.9), Point(10, 0.85, 0.7, 0.9))
 
 
 def test_sentences_say_what_was_measured():
-    judged = judgment([[9, 1], [2, 8]])
+    judged = judgment([[9, 1], [2, 8]], right_in_use=0.8)
     assert in_short(judged, CURVE, LABELS[:2]) == (
-        "It classifies 17 of 20 photos by 5 folds correctly (85.0%); expect 64% to 95% of new photos like "
-        "these (95 % interval).",
+        "It classifies 17 of 20 photos, each by a head that had not seen it, correctly (85.0%); expect 64% "
+        "to 95% of new photos like these (95 % interval).",
+        "With `unknown`, 80.0% get the right answer, 15.0% a wrong one and 5.0% none.",
         "Twice the photos would give about +7.5 points.",
         "pen is recognized in 8 of 10 photos, mostly taken for cup: add photos of pen.",
     )
-    assert "photos of the test split correctly" in in_short(judged._replace(folds=0), CURVE, LABELS[:2])[0]
+    assert "20 test photos correctly" in in_short(judged._replace(folds=0), CURVE, LABELS[:2])[0]
     assert weak_classes(judgment([[10, 0], [0, 10]]), LABELS[:2]) == (
         "Each class is recognized at least 9 times in 10.",
     )
@@ -167,8 +168,8 @@ def test_what_is_unknown_is_said():
     assert "to reject 5% of the photos of the classes; it rejects 4.0%" in lines[0]
     assert "--negatives FOLDER" in lines[1]
     lesson.material.background = 2
-    lines = unknown_sentences(lesson, judgment([[1]], accepted=0.125))
+    lines = unknown_sentences(lesson, judgment([[1]], accepted=0.125, other_things=8))
     assert lines[1:] == (
         "It is also `unknown` where the best class is `background`.",
-        "Photos of other things that get a class all the same: 12.5%.",
+        "Of 8 photos of other things, 12.5% get a class all the same.",
     )
