@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -12,11 +12,12 @@ from edgecnn_train.average import Average
 from edgecnn_train.batches import Batches, scaled
 from edgecnn_train.checkpoint import Checkpoint
 from edgecnn_train.losses import accuracy, loss
+from edgecnn_train.models import trunk_layers
 from edgecnn_train.optimize import optimizer, restore
 from edgecnn_train.private import PoissonBatches, protect
 from edgecnn_train.progress import progress
 from edgecnn_train.recipe import Recipe
-from edgecnn_train.transfer import freeze, load_teacher, take_over
+from edgecnn_train.transfer import freeze, load_teacher, stages, take_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,11 +72,14 @@ def fit(
     spec, end = recipe.train, until or recipe.train.epochs
     teacher = load_teacher(spec.teachers, data.input, len(data.labels))
     batches = (PoissonBatches if recipe.private.enabled else Batches)(
-        data.train, recipe.augment, spec, teacher
+        data.train, recipe.augment, spec, teacher, data.input.value_range
     )
-    average = Average(data.train.images) if spec.ema else None
+    average = Average(data.train.images, data.input.value_range) if spec.ema else None
     key, images = fingerprint(data, recipe) + (f", until {until}" if until else ""), len(data.validation)
-    validation = (scaled(data.validation.images), batches.targets(data.validation.labels))
+    validation = (
+        scaled(data.validation.images, data.input.value_range),
+        batches.targets(data.validation.labels),
+    )
     falls = spec.schedule != "constant"
     checkpoint = Checkpoint(work, key, spec.seed, batches.clock, images, average, falls=falls)
     taken = take_over(model, spec.start, say) if spec.start else ()
@@ -88,12 +92,13 @@ def fit(
     elif checkpoint.refused:
         say(f"{work} {checkpoint.refused}: training starts from the beginning")
     with progress(show, end, checkpoint, say, plan) as shown:
-        for last in sorted({min(spec.freeze, end), end} - {0}):
+        for last, frozen, rate in stages(spec, end, taken, trunk_layers(model, recipe.model)):
             done = len(checkpoint.history)
             if done >= last:
                 continue
-            freeze(model, taken if last <= spec.freeze else ())
-            compile_network(model, _optimizer(model, spec, batches, state), spec, batches)
+            freeze(model, frozen)
+            slower = replace(spec, learning_rate=spec.learning_rate * rate)
+            compile_network(model, _optimizer(model, slower, batches, state), spec, batches)
             if isinstance(batches, PoissonBatches):
                 protect(model, loss(spec, batches.sparse), recipe.private, batches)
             model.fit(

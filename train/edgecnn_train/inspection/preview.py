@@ -37,7 +37,7 @@ def preview(
     """
     for note in left_out(source):
         say(note)
-    spec = choose_input(source, recipe.input, say)
+    spec = choose_input(source, recipe, say)
     view = Preprocessor(spec, input_tensor(spec))
     rng = np.random.default_rng([seed, 400])
     items, images = [], []
