@@ -92,13 +92,13 @@ def fit(
     elif checkpoint.refused:
         say(f"{work} {checkpoint.refused}: training starts from the beginning")
     with progress(show, end, checkpoint, say, plan) as shown:
-        for last, frozen, rate in stages(spec, end, taken, trunk_layers(model, recipe.model)):
+        for last, frozen, rate, first in stages(spec, end, taken, trunk_layers(model, recipe.model)):
             done = len(checkpoint.history)
             if done >= last:
                 continue
             freeze(model, frozen)
             slower = replace(spec, learning_rate=spec.learning_rate * rate)
-            compile_network(model, _optimizer(model, slower, batches, state), spec, batches)
+            compile_network(model, _optimizer(model, slower, batches, state, first), spec, batches)
             if isinstance(batches, PoissonBatches):
                 protect(model, loss(spec, batches.sparse), recipe.private, batches)
             model.fit(
@@ -118,10 +118,18 @@ def fit(
     return Fitted(model, checkpoint.history, checkpoint.best_epoch)
 
 
-def _optimizer(model: Any, spec: TrainSpec, batches: Batches, state: list[NDArray[Any]] | None) -> Any:
-    """Return the recipe's optimizer for the network; from another's state, as far as that fits."""
-    chosen = optimizer(spec, batches.steps)
-    if state is not None and not restore(chosen, model.trainable_variables, state) and spec.ema:
+def _optimizer(
+    model: Any, spec: TrainSpec, batches: Batches, state: list[NDArray[Any]] | None, begun: int
+) -> Any:
+    """Return the recipe's optimizer for the network; from another's state, as far as that fits.
+
+    After the `begun` epochs of an earlier stage it counts from 0, unless all of the state fits: with a count
+    but without its moments, Adam's first steps would be three times too large.
+    """
+    chosen = optimizer(spec, batches.steps, begun)
+    if state is None or restore(chosen, model.trainable_variables, state, count=not begun):
+        return chosen
+    if spec.ema and not begun:
         # Keras starts averages from the weights only where no batch was counted, and else from zero.
         averages = chosen._model_variables_moving_average
         for average, weight in zip(averages, model.trainable_variables, strict=True):

@@ -112,11 +112,15 @@ def take_over(model: Any, start: str, say: Callable[[str], None]) -> tuple[str, 
 
 
 class Stage(NamedTuple):
-    """Some epochs of a training: the last of them, the layers that are frozen, and the factor of the rate."""
+    """Some epochs of a training: the last of them, the layers that are frozen, and the factor of the rate.
+
+    `begun` epochs were an earlier stage's, where the optimizer starts again.
+    """
 
     last: int
     frozen: tuple[str, ...]
     rate: float
+    begun: int = 0
 
 
 def stages(spec: TrainSpec, end: int, taken: tuple[str, ...], trunk: tuple[str, ...]) -> list[Stage]:
@@ -135,10 +139,12 @@ def stages(spec: TrainSpec, end: int, taken: tuple[str, ...], trunk: tuple[str, 
         half = (fixed + len(trunk)) // 2
         rate = spec.trunk_rate
         found = [
-            Stage(spec.freeze if fixed < len(trunk) else end, trunk, 1.0),
-            Stage(2 * spec.freeze, trunk[:half], rate),
-            Stage(end, trunk[:fixed], rate),
+            Stage(spec.freeze, trunk, 1.0),
+            Stage(2 * spec.freeze, trunk[:half], rate, spec.freeze),
+            Stage(end, trunk[:fixed], rate, 2 * spec.freeze),
         ]
+        if fixed == len(trunk):
+            found = [Stage(end, trunk, 1.0)]
     else:
         found = [Stage(spec.freeze, taken, 1.0), Stage(end, (), 1.0)]
     capped = [stage._replace(last=min(stage.last, end)) for stage in found]
