@@ -200,10 +200,10 @@ def test_a_network_keeps_its_schedule_when_it_is_saved(tmp_path):
     assert loaded.get_config() == expected
 
 
-def test_a_later_stage_continues_the_schedule_behind_a_warm_up_of_its_own():
+def test_a_later_phase_continues_the_schedule_behind_a_warm_up_of_its_own():
     spec = TrainSpec(schedule="cosine", warmup=1, learning_rate=0.2, epochs=10)
-    whole, stage = (optimizer(spec, 10, begun)._learning_rate for begun in (0, 4))
-    rates = [float(stage(step)) for step in range(60)]
+    whole, phase = (optimizer(spec, 10, begun)._learning_rate for begun in (0, 4))
+    rates = [float(phase(step)) for step in range(60)]
     expected = [float(whole(step)) for step in range(40, 100)]
     assert np.allclose(rates[10:], expected[10:])
     assert rates[0] == pytest.approx(expected[0] / 10)

@@ -181,6 +181,8 @@ def test_a_trunk_brings_the_training_that_suits_it_and_takes_it_away_again():
     assert (without.model, without.input) == (scratch.model, scratch.input)
     assert without.train == replace(scratch.train, epochs=3), "a key that is given stays"
     assert without.name == "photos"
+    other = read_recipe("photos", ["family=ds_cnn"])
+    assert (other.model.family, other.model.trunk, other.train) == ("ds_cnn", "none", scratch.train)
     given = read_recipe("signs", ["trunk=mobilenet_v2"])
     assert given.model == replace(photos.model, trunk="mobilenet_v2")
     assert (given.train, given.input) == (photos.train, photos.input)

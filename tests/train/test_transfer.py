@@ -16,7 +16,7 @@ from edgecnn_train.losses import soften
 from edgecnn_train.models import build
 from edgecnn_train.quantize import to_float32
 from edgecnn_train.recipe import ModelSpec, TrainSpec
-from edgecnn_train.transfer import Stage, freeze, load_network, load_teacher, stages, take_over
+from edgecnn_train.transfer import Phase, freeze, load_network, load_teacher, phases, take_over
 from tests.train.conftest import small, trained
 
 GREY28 = InputSpec(28, 28, "gray", "crop", "staged", (0.0, 1.0))
@@ -208,13 +208,13 @@ def test_bad_teachers_and_starts_are_one_clear_error(data, recipe, said, tmp_pat
 def test_the_head_is_trained_first_then_the_trunk_from_the_top():
     trunk = tuple("abcdefgh")
     spec = TrainSpec(freeze=2, fixed=0.25, trunk_rate=0.1)
-    assert stages(spec, 9, (), trunk) == [
-        Stage(2, trunk, 1.0), Stage(4, tuple("abcde"), 0.1, 2), Stage(9, ("a", "b"), 0.1, 4),
+    assert phases(spec, 9, (), trunk) == [
+        Phase(2, trunk, 1.0), Phase(4, tuple("abcde"), 0.1, 2), Phase(9, ("a", "b"), 0.1, 4),
     ]  # fmt: skip
-    assert stages(spec, 3, (), trunk) == [Stage(2, trunk, 1.0), Stage(3, tuple("abcde"), 0.1, 2)]
-    assert stages(replace(spec, fixed=1.0), 9, (), trunk) == [Stage(9, trunk, 1.0)], "the head alone"
-    assert stages(replace(spec, freeze=0), 9, (), trunk) == [Stage(9, ("a", "b"), 0.1, 0)]
-    assert stages(spec, 9, ("a",), ()) == [Stage(2, ("a",), 1.0), Stage(9, (), 1.0)], "without a trunk"
+    assert phases(spec, 3, (), trunk) == [Phase(2, trunk, 1.0), Phase(3, tuple("abcde"), 0.1, 2)]
+    assert phases(replace(spec, fixed=1.0), 9, (), trunk) == [Phase(9, trunk, 1.0)], "the head alone"
+    assert phases(replace(spec, freeze=0), 9, (), trunk) == [Phase(9, ("a", "b"), 0.1, 0)]
+    assert phases(spec, 9, ("a",), ()) == [Phase(2, ("a",), 1.0), Phase(9, (), 1.0)], "without a trunk"
 
 
 @pytest.fixture(scope="module")

@@ -84,6 +84,11 @@ def test_a_cut_leaves_the_later_blocks_out():
         assert names[1:] == [layer.name for layer in whole.layers][1 : len(names)]
 
 
+def test_the_width_of_efficientnet_cannot_be_chosen():
+    with pytest.raises(RecipeError, match="model.width is 0.5, expected 1 with the trunk efficientnet_lite0"):
+        build(replace(SPEC, width=0.5), rgb(64), 2)
+
+
 def test_a_network_with_a_trunk_has_a_head_for_the_classes(small_trunk):
     model = build(ModelSpec(trunk="small", dropout=0.5), rgb(32), 5)
     assert model.output_shape == (None, 5)
@@ -143,7 +148,7 @@ def test_a_trunk_is_trained_from_the_top(photos, said, tmp_path, settings, train
 
 
 @pytest.mark.slow
-def test_a_stopped_run_resumes_exactly_in_every_stage(photos, said, tmp_path, monkeypatch):
+def test_a_stopped_run_resumes_exactly_in_every_phase(photos, said, tmp_path, monkeypatch):
     recipe, data = photos
 
     def run(folder, recipe=recipe):

@@ -17,7 +17,7 @@ from edgecnn_train.optimize import optimizer, restore
 from edgecnn_train.private import PoissonBatches, protect
 from edgecnn_train.progress import progress
 from edgecnn_train.recipe import Recipe
-from edgecnn_train.transfer import freeze, load_teacher, stages, take_over
+from edgecnn_train.transfer import freeze, load_teacher, phases, take_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,7 +92,7 @@ def fit(
     elif checkpoint.refused:
         say(f"{work} {checkpoint.refused}: training starts from the beginning")
     with progress(show, end, checkpoint, say, plan) as shown:
-        for last, frozen, rate, first in stages(spec, end, taken, trunk_layers(model, recipe.model)):
+        for last, frozen, rate, first in phases(spec, end, taken, trunk_layers(model, recipe.model)):
             done = len(checkpoint.history)
             if done >= last:
                 continue
@@ -123,7 +123,7 @@ def _optimizer(
 ) -> Any:
     """Return the recipe's optimizer for the network; from another's state, as far as that fits.
 
-    After the `begun` epochs of an earlier stage it counts from 0, unless all of the state fits: with a count
+    After the `begun` epochs of an earlier phase it counts from 0, unless all of the state fits: with a count
     but without its moments, Adam's first steps would be three times too large.
     """
     chosen = optimizer(spec, batches.steps, begun)

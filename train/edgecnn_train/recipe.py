@@ -92,8 +92,9 @@ class RecipeInput:
 class ModelSpec:
     """The network.
 
-    `trunk` is a trained network that gets a new head, and leaves only `dropout` of what follows to choose;
-    `cut` is the block after which it ends (0 for the whole trunk), `width` the width of MobileNetV2's.
+    `trunk` is a trained network that gets a new head, with this `dropout`. `cut` is the block after which it
+    ends, 0 for the whole trunk; MobileNetV2's has the `width`. Without a trunk, a `family` is trained.
+
     `width` multiplies every layer's channels. `filters` and `blocks` are the stages of the families that
     have them; none means the family's own. `stem_stride` is the residual family's: 2 halves a large image
     in the first convolution. `pool` and `dense` are the classic family's.

@@ -125,9 +125,10 @@ _SECTIONS = ("input", "model", "train")
 def _change_trunk(tables: dict[str, Any], overrides: list[str]) -> None:
     """Replace input, network and training where overrides give a recipe a trunk, or take it away.
 
-    What trains one well ruins the other.
+    What trains one well ruins the other. To name a family is to take the trunk away.
     """
-    changed: dict[str, Any] = {}
+    keys = {override.partition("=")[0].removeprefix("model.") for override in overrides}
+    changed: dict[str, Any] = {"model": {}} if "family" in keys else {}
     for override in overrides:
         if override.partition("=")[0] in ("model.trunk", "trunk"):
             _override(changed, override)

@@ -111,10 +111,10 @@ def take_over(model: Any, start: str, say: Callable[[str], None]) -> tuple[str, 
     return tuple(taken)
 
 
-class Stage(NamedTuple):
+class Phase(NamedTuple):
     """Some epochs of a training: the last of them, the layers that are frozen, and the factor of the rate.
 
-    `begun` epochs were an earlier stage's, where the optimizer starts again.
+    `begun` epochs were an earlier phase's, where the optimizer starts again.
     """
 
     last: int
@@ -123,8 +123,8 @@ class Stage(NamedTuple):
     begun: int = 0
 
 
-def stages(spec: TrainSpec, end: int, taken: tuple[str, ...], trunk: tuple[str, ...]) -> list[Stage]:
-    """Return the stages of a training that ends after epoch `end`.
+def phases(spec: TrainSpec, end: int, taken: tuple[str, ...], trunk: tuple[str, ...]) -> list[Phase]:
+    """Return the phases of a training that ends after epoch `end`.
 
     Parameters
     ----------
@@ -139,15 +139,15 @@ def stages(spec: TrainSpec, end: int, taken: tuple[str, ...], trunk: tuple[str, 
         half = (fixed + len(trunk)) // 2
         rate = spec.trunk_rate
         found = [
-            Stage(spec.freeze, trunk, 1.0),
-            Stage(2 * spec.freeze, trunk[:half], rate, spec.freeze),
-            Stage(end, trunk[:fixed], rate, 2 * spec.freeze),
+            Phase(spec.freeze, trunk, 1.0),
+            Phase(2 * spec.freeze, trunk[:half], rate, spec.freeze),
+            Phase(end, trunk[:fixed], rate, 2 * spec.freeze),
         ]
         if fixed == len(trunk):
-            found = [Stage(end, trunk, 1.0)]
+            found = [Phase(end, trunk, 1.0)]
     else:
-        found = [Stage(spec.freeze, taken, 1.0), Stage(end, (), 1.0)]
-    capped = [stage._replace(last=min(stage.last, end)) for stage in found]
+        found = [Phase(spec.freeze, taken, 1.0), Phase(end, (), 1.0)]
+    capped = [phase._replace(last=min(phase.last, end)) for phase in found]
     return [s for s, before in zip(capped, (0, *(c.last for c in capped)), strict=False) if s.last > before]
 
 

@@ -32,7 +32,12 @@ _SIDES = (96, 128, 160, 192, 224)
 
 
 def efficientnet_lite0(spec: ModelSpec, image: InputSpec) -> Any:
-    """Return EfficientNet-Lite0 with the weights of its package. Raises MissingExtra or ModelError."""
+    """Return EfficientNet-Lite0 with the weights of its package. Raises RecipeError or ModelError."""
+    if spec.width != 1:
+        raise RecipeError(
+            f"model.width is {spec.width:g}, expected 1 with the trunk efficientnet_lite0: "
+            "model.cut and a smaller input make it cheaper"
+        )
     return from_tflite(_efficientnet_file(), spec, image)
 
 
