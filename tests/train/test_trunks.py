@@ -12,8 +12,8 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from edgecnn.bundle.input_spec import InputSpec
 from edgecnn.dataset import open_source
 from edgecnn.errors import RecipeError
-from edgecnn.learn import efficientnet
-from edgecnn.learn.weights import PACKAGE, efficientnet_lite0_weights
+from edgecnn.learning import efficientnet
+from edgecnn.learning.weights import PACKAGE, efficientnet_lite0_weights
 from edgecnn.tflite.file import read_tflite
 from edgecnn_train.batches import Batches
 from edgecnn_train.checkpoint import Checkpoint
@@ -71,6 +71,10 @@ def real_weights():
     except PackageNotFoundError:
         pytest.skip(f"{PACKAGE} is not installed")
     return efficientnet_lite0_weights()
+
+
+def test_the_range_is_that_of_the_network():
+    assert TRUNKS["efficientnet_lite0"].value_range == efficientnet.VALUE_RANGE
 
 
 def test_a_cut_leaves_the_later_blocks_out():

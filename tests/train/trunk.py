@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from edgecnn_train.models.layers import image_input
-from edgecnn_train.registry import Trunk
+from edgecnn_train.registry import KerasTrunk
 
 LAYERS = ("block1_conv", "block2_conv", "block3_conv")
 
@@ -20,7 +20,7 @@ def small(spec, image):
     return keras.Model(inputs, x)
 
 
-SMALL = Trunk((16, 32, 48), 32, (2, 1), small)
+SMALL = KerasTrunk((16, 32, 48), 32, (2, 1), small)
 
 
 # EfficientNet-Lite0's stages: repeats, kernel, expansion, filters.

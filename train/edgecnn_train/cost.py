@@ -14,7 +14,6 @@ from edgecnn.bundle.input_spec import InputSpec
 from edgecnn.classify.classifier import Classifier
 from edgecnn.engine import open_engine
 from edgecnn.errors import RecipeError
-from edgecnn.learn.efficientnet import VALUE_RANGE as TRUNK_RANGE
 from edgecnn.tflite.arena import arena_bytes
 from edgecnn.tflite.file import read_tflite
 from edgecnn_train.models import build
@@ -168,8 +167,9 @@ def largest(
 
 
 def _cost_of_trunk(recipe: Recipe, cut: int, side: int, labels: Sequence[str]) -> NetworkCost:
-    look = recipe.input
-    image = InputSpec(side, side, "rgb", look.fit, look.resize, TRUNK_RANGE)
+    look, trunk = recipe.input, TRUNKS[recipe.model.trunk]
+    assert trunk  # noqa: S101 - as above
+    image = InputSpec(side, side, "rgb", look.fit, look.resize, trunk.value_range)
     return cost(_shaped(recipe, cut, side), image, labels)
 
 

@@ -11,7 +11,6 @@ from edgecnn.bundle.input_spec import InputSpec
 from edgecnn.dataset import data_name, find_data, foreign_files, left_out
 from edgecnn.errors import DataError, ImageError, RecipeError
 from edgecnn.image.preprocess import Preprocessor
-from edgecnn.learn.efficientnet import VALUE_RANGE as TRUNK_RANGE
 from edgecnn.tflite.file import Tensor
 from edgecnn_train.background import with_background
 from edgecnn_train.cropping import cropped
@@ -161,7 +160,7 @@ def choose_input(source: Source, recipe: Recipe, say: Callable[[str], None]) -> 
         color,
         wanted.fit,
         wanted.resize,
-        TRUNK_RANGE if trunk else UNIT_RANGE,
+        trunk.value_range if trunk else UNIT_RANGE,
         background=wanted.background,
     )
 

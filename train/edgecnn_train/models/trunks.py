@@ -14,8 +14,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edgecnn.errors import RecipeError
-from edgecnn.learn import efficientnet
-from edgecnn.learn.weights import efficientnet_lite0_weights
+from edgecnn.learning import efficientnet
+from edgecnn.learning.weights import efficientnet_lite0_weights
 from edgecnn.tflite.writer import unpack_model
 from edgecnn_train.models.fold import fold_batch_norm
 from edgecnn_train.models.layers import image_input
