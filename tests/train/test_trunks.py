@@ -151,6 +151,17 @@ def test_a_trunk_is_trained_from_the_top(photos, said, tmp_path, settings, train
     assert differing(fitted.model, start, ["probability"]) == ["probability"]
 
 
+def test_privately_the_head_alone_is_trained(photos, said, tmp_path):
+    recipe, data = photos
+    private = replace(recipe.private, enabled=True)
+    train = replace(recipe.train, epochs=1, fixed=1.0, ema=0.0, batch_size=16)
+    spec = replace(recipe, private=private, train=train)
+    start = build(spec.model, data.input, 2)
+    fitted = fit(build(spec.model, data.input, 2), data, spec, tmp_path, said.append, show="none")
+    assert differing(fitted.model, start, (*LAYERS, "probability")) == ["probability"]
+    assert "loss" not in fitted.history[0], "that of the training images is not protected"
+
+
 @pytest.mark.slow
 def test_a_stopped_run_resumes_exactly_in_every_phase(photos, said, tmp_path, monkeypatch):
     recipe, data = photos

@@ -108,7 +108,7 @@ def fit(
                 epochs=last,
                 shuffle=False,  # the batches already are
                 validation_data=validation if images else None,
-                validation_batch_size=500,
+                validation_batch_size=validation_batch(recipe),
                 callbacks=[*([average] if average else []), checkpoint, *shown, *logs],
                 verbose=0,
             )
@@ -135,6 +135,11 @@ def _optimizer(
         for average, weight in zip(averages, model.trainable_variables, strict=True):
             average.assign(weight)
     return chosen
+
+
+def validation_batch(recipe: Recipe) -> int:
+    """Return how many images are validated together: at the sizes of a trunk, 500 take gigabytes."""
+    return 500 if recipe.model.trunk == "none" else recipe.train.batch_size
 
 
 def compile_network(model: Any, chosen: Any, spec: TrainSpec, batches: Batches) -> None:

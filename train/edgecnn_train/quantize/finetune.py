@@ -10,7 +10,7 @@ import keras
 
 from edgecnn_train.batches import Batches, scaled
 from edgecnn_train.checkpoint import Checkpoint
-from edgecnn_train.fit import compile_network, fingerprint
+from edgecnn_train.fit import compile_network, fingerprint, validation_batch
 from edgecnn_train.optimize import Schedule, restore
 from edgecnn_train.progress import progress
 from edgecnn_train.quantize.parity import assert_parity
@@ -69,7 +69,7 @@ def to_int8_by_training(
             epochs=spec.qat_epochs,
             shuffle=False,
             validation_data=validation if images else None,
-            validation_batch_size=500,
+            validation_batch_size=validation_batch(recipe),
             callbacks=[FreezeRanges(held), checkpoint, *shown],
             verbose=0,
         )
