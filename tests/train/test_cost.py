@@ -92,8 +92,8 @@ def test_a_budget_chooses_the_cut_and_the_size_of_a_trunk(small_trunk, said, tmp
     short = Budget(kb=sizes[2, 48].int8_bytes / 1024)
     assert shape(largest(start, DIGITS, short, tmp_path, said.append)) == (2, 48, 48)
     assert "small at 48×48 pixels, cut after block 2, is" in said[-1]
-    given = replace(start, input=RecipeInput(16, 16))
-    assert shape(largest(given, DIGITS, roomy, tmp_path, said.append)) == (0, 16, 16), "a given size stays"
+    given = replace(start, input=RecipeInput(16, 24))
+    assert shape(largest(given, DIGITS, roomy, tmp_path, said.append)) == (0, 16, 24), "a given size stays"
     with pytest.raises(RecipeError, match="no small is within 1 KB: the smallest has .*--trunk none"):
         largest(start, DIGITS, Budget(kb=1), tmp_path, said.append)
 

@@ -162,19 +162,22 @@ def largest(
     place = remember(work / "width.json", key, search, range(len(shapes)).__contains__)
     cut, side = shapes[int(place)]
     where = f"cut after block {cut}" if cut else "whole"
-    say(f"{recipe.model.trunk} at {side}×{side} pixels, {where}, is the largest within {budget}")
-    return _shaped(recipe, cut, side)
+    shaped = _shaped(recipe, cut, side)
+    size = f"{shaped.input.width}×{shaped.input.height}"
+    say(f"{recipe.model.trunk} at {size} pixels, {where}, is the largest within {budget}")
+    return shaped
 
 
 def _cost_of_trunk(recipe: Recipe, cut: int, side: int, labels: Sequence[str]) -> NetworkCost:
-    look, trunk = recipe.input, TRUNKS[recipe.model.trunk]
+    shaped, trunk = _shaped(recipe, cut, side), TRUNKS[recipe.model.trunk]
     assert trunk  # noqa: S101 - as above
-    image = InputSpec(side, side, "rgb", look.fit, look.resize, trunk.value_range)
-    return cost(_shaped(recipe, cut, side), image, labels)
+    look = shaped.input
+    image = InputSpec(look.width, look.height, "rgb", look.fit, look.resize, trunk.value_range)
+    return cost(shaped, image, labels)
 
 
 def _shaped(recipe: Recipe, cut: int, side: int) -> Recipe:
-    image = replace(recipe.input, width=side, height=side)
+    image = recipe.input if recipe.input.width else replace(recipe.input, width=side, height=side)
     return replace(recipe, input=image, model=replace(recipe.model, cut=cut))
 
 

@@ -1,7 +1,7 @@
 """Networks that are trained already, with their batch normalization folded into the convolutions.
 
-A frozen batch normalization is a scale and a shift, which a convolution has itself: without it an epoch takes
-a fifth less, and what is trained is what is quantized.
+A frozen batch normalization is a scale and a shift, which a convolution can take on: without it there is less
+to compute, and what is trained is what is quantized.
 """
 
 from __future__ import annotations
