@@ -100,8 +100,6 @@ class ModelSpec:
     in the first convolution. `pool` and `dense` are the classic family's.
     """
 
-    trunk: Annotated[str, choice(TRUNKS)] = "none"
-    cut: Count = 0
     family: Annotated[str, choice(FAMILIES)] = "classic"
     width: Annotated[Number, expect(lambda v: 0.05 <= v <= 8, "0.05 to 8")] = 1.0
     filters: Annotated[Wholes, expect(lambda v: all(0 < f <= 8192 for f in v), "1 to 8192 each")] = ()
@@ -112,6 +110,8 @@ class ModelSpec:
     dense: Annotated[Wholes, expect(lambda v: all(0 < d <= 65536 for d in v), "1 to 65536 each")] = (64,)
     activation: Annotated[str, choice(ACTIVATIONS)] = "relu"
     dropout: BelowOne = 0.0
+    trunk: Annotated[str, choice(TRUNKS)] = "none"
+    cut: Count = 0
 
     @property
     def name(self) -> str:

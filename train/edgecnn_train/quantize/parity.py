@@ -122,7 +122,7 @@ def assert_parity(
     elif (np.float32(parity.input_scale), parity.input_zero_point) != (scale, zero_point):
         reason = (
             f"its input has scale {parity.input_scale:.6g} and zero point {parity.input_zero_point}, "
-            f"expected {scale:.6g} and {zero_point}"
+            f"expected 1/{1 / scale:g} and {zero_point}"
         )
     if reason:
         raise GateError(f"the int8 file is not the network that was trained: {reason}")
