@@ -41,7 +41,7 @@ def draw(path: Path, classes: list[str], images: int, held: int, seed: int, sett
     from edgecnn_train.data import PreparedImages, divide, read_images
     from edgecnn_train.recipe_file import read_recipe
 
-    recipe = read_recipe("photos", [f"train.seed={seed}", *settings])
+    recipe = read_recipe("scratch", [f"train.seed={seed}", *settings])
     source = open_source(path)
     wanted = [source.labels.index(name) for name in classes]
     rng = np.random.default_rng([seed, 900])

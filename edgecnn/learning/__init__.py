@@ -1,3 +1,3 @@
 """From few images to a model, on the device and without TensorFlow: a trained trunk, embeddings, a head."""
 
-__all__ = ["learn", "photos", "request", "sentences", "session"]
+__all__ = ["efficientnet", "learn", "photos", "request", "sentences", "session", "weights"]

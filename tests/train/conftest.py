@@ -17,6 +17,8 @@ from edgecnn_train.models import build
 from edgecnn_train.optimize import optimizer
 from edgecnn_train.recipe import AugmentSpec
 from edgecnn_train.recipe_file import read_recipe
+from edgecnn_train.registry import TRUNKS
+from tests.train.trunk import SMALL
 
 QUICK = ["train.epochs=3", "quantize.calibration=50", "data.validation=0.1"]
 
@@ -31,6 +33,12 @@ def recipe():
 def said():
     """What was said, as a list; its `append` is the `say` that functions take."""
     return []
+
+
+@pytest.fixture
+def small_trunk(monkeypatch):
+    """A trunk called `small` for `model.trunk`."""
+    monkeypatch.setitem(TRUNKS, "small", SMALL)
 
 
 @pytest.fixture(scope="session")

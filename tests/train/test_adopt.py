@@ -15,6 +15,7 @@ def test_a_recipe_takes_family_filters_and_colour_of_a_bundle():
     assert recipe.model.filters == (16, 32, 38)
     assert recipe.model.blocks == (0, 2, 2)
     assert recipe.model.dropout == 0.3, "the recipe's own"
+    assert recipe.model.trunk == "none"
     assert recipe.input.color == "rgb"
 
 

@@ -12,9 +12,11 @@ def test_a_folder_of_photos_becomes_a_bundle(run_cli, photo_folder, tmp_path, mo
     monkeypatch.chdir(tmp_path)
     (photo_folder / "pears" / "broken.jpg").write_bytes(b"\xff\xd8")
     ran = run_cli(
-        "train", photo_folder, "--epochs", 3, "--set", "batch_size=4", "--set", "folds=0", "--allow-drop", 100
-    )
+        "train", photo_folder, "--trunk", "none", "--epochs", 3, "--set", "batch_size=4",
+        "--set", "folds=0", "--allow-drop", 100,
+    )  # fmt: skip
     assert ran.code == 0, ran.err
+    assert ran.out.startswith(f"`edgecnn learn {photo_folder}` makes a model of these photos in seconds; ")
     for expected in ("input size 48×48", "input color rgb", "broken.jpg", "skipped 1 of 41", "published"):
         assert expected in ran.out
     made = bundle.read_bundle(tmp_path / "photos-model")
@@ -24,6 +26,30 @@ def test_a_folder_of_photos_becomes_a_bundle(run_cli, photo_folder, tmp_path, mo
     assert "# photos\n" in (made.folder / "CARD.md").read_text("utf-8")
     image = next((photo_folder / "äpfel").iterdir())
     assert run_cli("classify", image, "--model", "./photos-model").code == 0
+
+
+@pytest.mark.slow
+def test_photos_on_a_trunk_become_a_bundle(run_cli, photo_folder, small_trunk, tmp_path, monkeypatch):
+    """With the budget it ends after a block; the bundle is the teacher of a network of another size."""
+    monkeypatch.chdir(tmp_path)
+    ran = run_cli(
+        "train", photo_folder, "--trunk", "small", "--budget-kb", "4.3", "--epochs", 3, "--set", "freeze=1",
+        "--set", "folds=0", "--allow-drop", 100, "--set", "agreement=0",
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    assert "small at 48×48 pixels, cut after block 2, is the largest within 4.3 KB" in ran.out
+    made = bundle.read_bundle(tmp_path / "photos-model")
+    assert (made.input.width, made.input.value_range) == (48, (-127 / 128, 1.0))
+    assert made.manifest.document["recipe"]["model"]["cut"] == 2
+    image = next((photo_folder / "äpfel").iterdir())
+    assert run_cli("classify", image, "--model", "./photos-model").code == 0
+    ran = run_cli(
+        "train", photo_folder, "--trunk", "none", "--teacher", "./photos-model", "--epochs", 1,
+        "--set", "input.width=24", "--set", "input.height=24", "--set", "input.color=gray",
+        "--set", "folds=0", "--allow-drop", 100, "--set", "agreement=0", "--out", "pupil",
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    assert bundle.read_bundle(tmp_path / "pupil").input.color == "gray"
 
 
 @pytest.mark.slow
@@ -133,7 +159,18 @@ def test_what_a_bundle_is_called(tmp_path, folder, name):
 def test_a_bundle_and_logs_inside_the_data_change_nothing(run_cli, photo_folder, monkeypatch):
     """The second run is the same as the first, and no folder that edgecnn wrote is a class of it."""
     monkeypatch.chdir(photo_folder)
-    options = [".", *QUICK, "--set", "folds=0", "--allow-drop", "100", "--tensorboard", "logs"]
+    options = [
+        ".",
+        "--trunk",
+        "none",
+        *QUICK,
+        "--set",
+        "folds=0",
+        "--allow-drop",
+        "100",
+        "--tensorboard",
+        "logs",
+    ]
     options += ["--set", "verify.agreement=0"]
     digests = []
     for _ in range(2):
@@ -152,7 +189,19 @@ def test_a_run_that_was_stopped_inside_the_data_resumes(run_cli, photo_folder, m
     from edgecnn_train.checkpoint import Checkpoint
 
     monkeypatch.chdir(photo_folder)
-    options = [".", "--epochs", "3", "--set", "calibration=20", "--set", "folds=0", "--allow-drop", "100"]
+    options = [
+        ".",
+        "--trunk",
+        "none",
+        "--epochs",
+        "3",
+        "--set",
+        "calibration=20",
+        "--set",
+        "folds=0",
+        "--allow-drop",
+        "100",
+    ]
     options += ["--set", "verify.agreement=0"]
     save = Checkpoint.on_epoch_end
 

@@ -7,8 +7,8 @@ from edgecnn.bundle.bundle import read_bundle
 from edgecnn.bundle.input_spec import InputSpec
 from edgecnn.errors import RecipeError
 from edgecnn_train import cost as costs
-from edgecnn_train.cost import Budget, cost, widest
-from edgecnn_train.recipe import ModelSpec, Recipe
+from edgecnn_train.cost import Budget, cost, largest, widest
+from edgecnn_train.recipe import ModelSpec, Recipe, RecipeInput
 from edgecnn_train.recipe_file import read_recipe
 
 GREY = InputSpec(28, 28, "gray", "crop", "staged", (0.0, 1.0))
@@ -71,3 +71,34 @@ def test_what_a_budget_chose_is_kept_for_a_resumed_run(said, tmp_path, monkeypat
 def test_a_budget_that_nothing_keeps_to_is_said(said, tmp_path):
     with pytest.raises(RecipeError, match="no classic is within 1 KB: the narrowest has .* parameters"):
         widest(recipe(filters=(32, 64)), GREY, DIGITS, Budget(kb=1), tmp_path, said.append)
+
+
+def shape(found):
+    return found.model.cut, found.input.width, found.input.height
+
+
+def test_a_budget_chooses_the_cut_and_the_size_of_a_trunk(small_trunk, said, tmp_path):
+    start = recipe(trunk="small")
+    sizes = {
+        (cut, side): costs._cost_of_trunk(start, cut, side, DIGITS) for cut in (0, 2, 1) for side in (16, 48)
+    }
+    roomy = Budget(mmacs=sizes[0, 48].macs / 1e6 + 1e-6)
+    assert shape(largest(start, DIGITS, roomy, tmp_path, said.append)) == (0, 48, 48)
+    assert said[-1] == f"small at 48×48 pixels, whole, is the largest within {roomy}"
+    tight = Budget(mmacs=sizes[0, 16].macs / 1e6 + 1e-6)
+    assert shape(largest(start, DIGITS, tight, tmp_path, said.append)) == (0, 16, 16), (
+        "smaller before shorter"
+    )
+    short = Budget(kb=sizes[2, 48].int8_bytes / 1024)
+    assert shape(largest(start, DIGITS, short, tmp_path, said.append)) == (2, 48, 48)
+    assert "small at 48×48 pixels, cut after block 2, is" in said[-1]
+    given = replace(start, input=RecipeInput(16, 24))
+    assert shape(largest(given, DIGITS, roomy, tmp_path, said.append)) == (0, 16, 24), "a given size stays"
+    with pytest.raises(RecipeError, match="no small is within 1 KB: the smallest has .*--trunk none"):
+        largest(start, DIGITS, Budget(kb=1), tmp_path, said.append)
+
+
+def test_what_a_budget_chose_for_a_trunk_is_kept(small_trunk, said, tmp_path, monkeypatch):
+    first = largest(recipe(trunk="small"), DIGITS, Budget(ms=1000), tmp_path, said.append)
+    monkeypatch.setattr(costs, "_cost_of_trunk", None)
+    assert largest(recipe(trunk="small"), DIGITS, Budget(ms=1000), tmp_path, said.append) == first

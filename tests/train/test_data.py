@@ -41,14 +41,14 @@ def test_splits_of_idx_files_are_disjoint_and_stratified(idx_folder, recipe, sai
 
 
 def test_splits_of_a_folder_are_disjoint_and_stratified(photo_folder, said):
-    data = load_data(open_source(photo_folder), read_recipe("photos"), said.append)
+    data = load_data(open_source(photo_folder), read_recipe("scratch"), said.append)
     assert_splits_are_sound(data)
     assert (len(data.train), len(data.validation), len(data.test)) == (28, 4, 8)
 
 
 def test_the_seed_decides_the_splits(photo_folder, said):
     first, again, other = (
-        load_data(open_source(photo_folder), read_recipe("photos", [f"seed={s}"]), said.append)
+        load_data(open_source(photo_folder), read_recipe("scratch", [f"seed={s}"]), said.append)
         for s in (1, 1, 2)
     )
     assert first.digest == again.digest
@@ -57,10 +57,10 @@ def test_the_seed_decides_the_splits(photo_folder, said):
 
 
 def test_size_and_color_are_chosen_from_the_images_and_reported(photo_folder, idx_folder, said):
-    data = load_data(open_source(photo_folder), read_recipe("photos"), said.append)
+    data = load_data(open_source(photo_folder), read_recipe("scratch"), said.append)
     assert (data.input.width, data.input.color) == (48, "rgb")
     assert any("48×48" in s for s in said)
-    data = load_data(open_source(idx_folder), read_recipe("photos"), said.append)
+    data = load_data(open_source(idx_folder), read_recipe("scratch"), said.append)
     assert (data.input.width, data.input.color) == (28, "gray")
     assert any("color gray" in s for s in said)
 
@@ -68,7 +68,7 @@ def test_size_and_color_are_chosen_from_the_images_and_reported(photo_folder, id
 def test_a_corrupt_image_is_named_skipped_and_counted(photo_folder, said):
     (photo_folder / "pears" / "broken ü.jpg").write_bytes(b"\xff\xd8 not really")
     (photo_folder / "pears" / "empty.png").write_bytes(b"")
-    data = load_data(open_source(photo_folder), read_recipe("photos"), said.append)
+    data = load_data(open_source(photo_folder), read_recipe("scratch"), said.append)
     assert_splits_are_sound(data)
     assert len(data.skipped) == 2
     assert any("broken ü.jpg" in s for s in said)
@@ -79,7 +79,7 @@ def test_a_corrupt_image_is_named_skipped_and_counted(photo_folder, said):
 def test_what_is_not_read_counts_as_skipped(photo_folder, said):
     (photo_folder / "pears" / "x.heic").write_bytes(b"\0\0\0\x18ftypheic")
     (photo_folder / "pears" / "empty.png").write_bytes(b"")
-    data = load_data(open_source(photo_folder), read_recipe("photos"), said.append)
+    data = load_data(open_source(photo_folder), read_recipe("scratch"), said.append)
     assert len(data.skipped) == 2
     assert sum("HEIC" in line for line in said) == 1
 
@@ -87,7 +87,7 @@ def test_what_is_not_read_counts_as_skipped(photo_folder, said):
 def test_only_some_of_many_that_cannot_be_read_are_named(photo_folder, said):
     for k in range(30):
         (photo_folder / "pears" / f"broken-{k}.jpg").write_bytes(b"x")
-    data = load_data(open_source(photo_folder), read_recipe("photos"), said.append)
+    data = load_data(open_source(photo_folder), read_recipe("scratch"), said.append)
     assert len(data.skipped) == 30
     assert sum(line.startswith("skipped: ") for line in said) == 5
     assert "skipped 30 of 70 images" in said
@@ -104,14 +104,14 @@ def test_a_class_that_is_in_no_training_split_is_named(photo_folder, said):
     for label in ("pears", "äpfel"):
         shutil.rmtree(photo_folder / label)
     with pytest.raises(DataError, match="no train image is left for the class 'plums': add images"):
-        load_data(open_source(photo_folder), read_recipe("photos"), said.append)
+        load_data(open_source(photo_folder), read_recipe("scratch"), said.append)
 
 
 def test_a_class_with_too_few_readable_images_is_named(photo_folder, said):
     for path in sorted((photo_folder / "pears").glob("*"))[2:]:
         path.write_bytes(b"broken")
     with pytest.raises(DataError, match="'pears' has 2 readable images"):
-        load_data(open_source(photo_folder), read_recipe("photos"), said.append)
+        load_data(open_source(photo_folder), read_recipe("scratch"), said.append)
 
 
 @pytest.mark.parametrize("count", [10, 37, 100])
@@ -136,7 +136,7 @@ def test_images_go_through_the_runtimes_own_preprocessing(photo_folder, said):
     from edgecnn.image.preprocess import Preprocessor
     from edgecnn_train.data import input_tensor
 
-    data = load_data(open_source(photo_folder), read_recipe("photos"), said.append)
+    data = load_data(open_source(photo_folder), read_recipe("scratch"), said.append)
     view = Preprocessor(data.input._replace(), input_tensor(data.input))
     for k in (0, 5):
         assert np.array_equal(view.pixels(data.source.read(data.train.items[k])), data.train.images[k])
@@ -158,10 +158,10 @@ def test_an_official_validation_split_may_be_drawn_again_and_the_test_stays(phot
     rows = [f"{p.relative_to(photo_folder)},{p.parent.name},{s}" for p, s in zip(images, splits, strict=True)]
     (photo_folder / "photos.csv").write_text("\n".join(["path,label,split", *rows]), "utf-8")
     source = open_source(photo_folder / "photos.csv")
-    plain = load_data(source, read_recipe("photos"), said.append)
+    plain = load_data(source, read_recipe("scratch"), said.append)
     assert (len(plain.train), len(plain.validation), len(plain.test)) == (24, 8, 8)
     chosen = ["redraw_validation=true", "data.validation=0.125"]
-    again = load_data(source, read_recipe("photos", chosen), said.append)
+    again = load_data(source, read_recipe("scratch", chosen), said.append)
     assert_splits_are_sound(again)
     assert (len(again.train), len(again.validation), len(again.test)) == (28, 4, 8)
     assert ids(again.test) == ids(plain.test)
@@ -180,7 +180,7 @@ def grouped(photo_folder, split=lambda i: ""):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_group_stays_in_one_split(photo_folder, said, seed):
-    data = load_data(grouped(photo_folder), read_recipe("photos", [f"seed={seed}"]), said.append)
+    data = load_data(grouped(photo_folder), read_recipe("scratch", [f"seed={seed}"]), said.append)
     assert_splits_are_sound(data)
     parts = [{i.group for i in s.items} for s in (data.train, data.validation, data.test)]
     assert sum(map(len, parts)) == len(set.union(*parts)) == 10
@@ -190,4 +190,4 @@ def test_a_group_stays_in_one_split(photo_folder, said, seed):
 def test_official_splits_that_tear_a_group_apart_are_refused(photo_folder, said):
     source = grouped(photo_folder, lambda i: "test" if i % 5 == 0 else "train")
     with pytest.raises(DataError, match="is in the .* and the test split"):
-        load_data(source, read_recipe("photos"), said.append)
+        load_data(source, read_recipe("scratch"), said.append)

@@ -38,7 +38,7 @@ def test_which_sets_are_small(counts, split, small):
 
 
 def test_what_measures_a_fold_decided_nothing_about_it(photo_folder, said):
-    recipe, source = read_recipe("photos", [*QUICK, "folds=4"]), open_source(photo_folder)
+    recipe, source = read_recipe("scratch", [*QUICK, "folds=4"]), open_source(photo_folder)
     images = read_images(source, recipe, said.append)
     folds = make_folds(source, images, recipe, said.append)
     assert len(folds) == 4
@@ -63,7 +63,7 @@ def ids(split):
 
 @pytest.mark.parametrize(("groups", "made"), [(3, 3), (2, 0), (1, 0)])
 def test_groups_make_as_many_folds_as_they_can(photo_folder, said, groups, made):
-    source, recipe = open_source(photo_folder), read_recipe("photos", [*QUICK, "folds=5"])
+    source, recipe = open_source(photo_folder), read_recipe("scratch", [*QUICK, "folds=5"])
     source.items = [replace(i, group=f"{i.label} {k % groups}") for k, i in enumerate(source.items)]
     folds = make_folds(source, read_images(source, recipe, said.append), recipe, said.append)
     assert len(folds or ()) == made
@@ -79,7 +79,7 @@ def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
     write_photos(folder / "photos")
     lines: list[str] = []
-    made = train(read_recipe("photos", QUICK), open_source(folder / "photos"), folder / "mine", lines.append)
+    made = train(read_recipe("scratch", QUICK), open_source(folder / "photos"), folder / "mine", lines.append)
     return made, lines
 
 
@@ -131,7 +131,7 @@ def test_the_time_that_is_left_is_that_of_the_whole_run(whole):
 
 @pytest.mark.slow
 def test_ctrl_c_keeps_the_first_model_and_the_same_call_resumes(whole, tmp_path):
-    recipe = read_recipe("photos", QUICK)
+    recipe = read_recipe("scratch", QUICK)
     write_photos(tmp_path / "photos")
     source, lines = open_source(tmp_path / "photos"), []
 

@@ -40,7 +40,7 @@ def test_shuffled_images_have_their_parents_pixels_in_other_places():
 
 @pytest.fixture
 def photos(photo_folder, said):
-    recipe = read_recipe("photos")
+    recipe = read_recipe("scratch")
     return load_data(open_source(photo_folder), recipe, said.append), recipe
 
 
@@ -88,7 +88,7 @@ def test_a_folder_without_images_is_named(photos, tmp_path):
 
 
 def test_a_background_class_is_in_every_split_and_can_be_read_again(photo_folder, said):
-    recipe = asking(read_recipe("photos"), background_class=True)
+    recipe = asking(read_recipe("scratch"), background_class=True)
     data = load_data(open_source(photo_folder), recipe, said.append)
     assert data.labels == ("pears", "äpfel", "background")
     assert background_of(recipe, data.labels) == 2
@@ -104,24 +104,24 @@ def test_a_background_class_is_in_every_split_and_can_be_read_again(photo_folder
             seen.add(item.id)
     assert len(seen) == sum(map(len, (data.train, data.validation, data.test)))
     assert {i.label for i in data.calibration.items} == {0, 1, 2}
-    without = load_data(open_source(photo_folder), read_recipe("photos"), said.append)
+    without = load_data(open_source(photo_folder), read_recipe("scratch"), said.append)
     real = [i for i in data.test.items if i.label != 2]
     assert [i.id for i in real] == [i.id for i in without.test.items], "the splits stay as they were"
 
 
 def test_a_folder_of_that_name_is_the_background_class(photo_folder, said):
     (photo_folder / "pears").rename(photo_folder / "Unknown")
-    recipe = asking(read_recipe("photos"), background_class=True)
+    recipe = asking(read_recipe("scratch"), background_class=True)
     data = load_data(open_source(photo_folder), recipe, said.append)
     assert data.labels == ("Unknown", "äpfel")
     assert background_of(recipe, data.labels) == 0
-    assert background_of(read_recipe("photos"), data.labels) is None, "unless it is not asked for"
+    assert background_of(read_recipe("scratch"), data.labels) is None, "unless it is not asked for"
     assert not any(generated_count(s, 0) for s in (data.train, data.validation, data.test))
 
 
 def test_a_class_that_is_called_generated_was_not_made(photo_folder, said):
     (photo_folder / "pears").rename(photo_folder / "generated")
-    data = load_data(open_source(photo_folder), read_recipe("photos"), said.append)
+    data = load_data(open_source(photo_folder), read_recipe("scratch"), said.append)
     assert generated_count(data.test, None) == 0
 
 

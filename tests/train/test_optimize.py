@@ -196,7 +196,18 @@ def test_a_network_keeps_its_schedule_when_it_is_saved(tmp_path):
     model.compile(chosen, loss(spec, sparse=True))
     model.save(tmp_path / "a.keras")
     loaded = keras.models.load_model(tmp_path / "a.keras").optimizer._learning_rate
-    assert loaded.get_config() == {"kind": "one_cycle", "peak": 0.2, "total": 100, "warmup": 10, "every": 1}
+    expected = {"kind": "one_cycle", "peak": 0.2, "total": 100, "warmup": 10, "every": 1, "begun": 0}
+    assert loaded.get_config() == expected
+
+
+def test_a_later_phase_continues_the_schedule_behind_a_warm_up_of_its_own():
+    spec = TrainSpec(schedule="cosine", warmup=1, learning_rate=0.2, epochs=10)
+    whole, phase = (optimizer(spec, 10, begun)._learning_rate for begun in (0, 4))
+    rates = [float(phase(step)) for step in range(60)]
+    expected = [float(whole(step)) for step in range(40, 100)]
+    assert np.allclose(rates[10:], expected[10:])
+    assert rates[0] == pytest.approx(expected[0] / 10)
+    assert (np.diff(rates[:9]) > 0).all()
 
 
 def test_the_shipped_recipe_for_digits_falls_along_a_cosine_to_zero():

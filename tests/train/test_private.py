@@ -182,6 +182,24 @@ def test_branches_are_refused():
         chain(model)
 
 
+def test_the_head_of_a_frozen_trunk_is_a_chain():
+    """What is frozen may have branches: its gradients are not taken."""
+    x = inputs = keras.Input((8, 8, 2))
+    y = keras.layers.DepthwiseConv2D(3, padding="same")(x)
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Add()([x, y]))
+    frozen = keras.Model(inputs, x)
+    frozen.trainable = False
+    model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(x))
+    rng = np.random.default_rng(5)
+    images, labels = rng.random((COUNT, 8, 8, 2), np.float32), rng.integers(3, size=COUNT)
+    batch = images, labels, np.ones(COUNT, np.float32)
+    single = by_the_book(model, SPARSE, batch)
+    sizes = np.linalg.norm(single, axis=1)
+    bound = float(np.median(sizes))
+    expected = (single * np.minimum(1, bound / sizes)[:, None]).sum(axis=0)
+    assert np.allclose(summed(model, bound, batch), expected, rtol=1e-4, atol=1e-5)
+
+
 @pytest.fixture
 def data(idx_folder, recipe, said):
     return load_data(open_source(idx_folder), recipe, said.append)
@@ -257,6 +275,9 @@ def test_a_private_bundle_says_what_it_protects_and_what_not(idx_folder, recipe,
 @needs_accountant
 def test_the_command_refuses_before_it_reads_an_image(run_cli, photo_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    run_cli("train", photo_folder, "--private").fails("input.width is 0", "with --private")
+    private = ("train", photo_folder, "--private")
+    run_cli(*private, "--trunk", "none").fails("input.width is 0", "with --private")
+    without_fixed = run_cli("train", photo_folder, "--set", "private.enabled=true")
+    without_fixed.fails("train.fixed is 0.0, expected 1", "only the head")
     run_cli("train", "cifar10", "--private").fails("model.family is", "expected classic with --private")
     assert "--private" in run_cli("train", "--help").out

@@ -11,7 +11,7 @@ from edgecnn_train.recipe_file import known_keys, read_recipe, shipped_recipes
 
 def test_shipped_recipes_are_read_by_name():
     assert set(shipped_recipes()) == {
-        "cifar10", "digits", "fashion", "mnist", "mnist-classic", "photos", "signs", "waste",
+        "cifar10", "digits", "fashion", "mnist", "mnist-classic", "photos", "scratch", "signs", "waste",
     }  # fmt: skip
     for name in shipped_recipes():
         assert read_recipe(name).name == name
@@ -171,3 +171,25 @@ def test_the_amounts_of_augmentation_are_a_frozen_dataclass():
         AugmentSpec(nois=1.0)
     with pytest.raises(AttributeError):
         amounts.nois  # noqa: B018
+
+
+def test_a_trunk_brings_the_training_that_suits_it_and_takes_it_away_again():
+    photos, scratch, signs = (read_recipe(name) for name in ("photos", "scratch", "signs"))
+    assert photos.model.trunk == "efficientnet_lite0"
+    assert scratch.model.trunk == "none"
+    without = read_recipe("photos", ["model.trunk=none", "train.epochs=3"])
+    assert (without.model, without.input) == (scratch.model, scratch.input)
+    assert without.train == replace(scratch.train, epochs=3), "a key that is given stays"
+    assert without.name == "photos"
+    other = read_recipe("photos", ["family=ds_cnn"])
+    assert (other.model.family, other.model.trunk, other.train) == ("ds_cnn", "none", scratch.train)
+    given = read_recipe("signs", ["trunk=mobilenet_v2"])
+    assert given.model == replace(photos.model, trunk="mobilenet_v2")
+    assert (given.train, given.input) == (photos.train, photos.input)
+    assert (given.augment, given.data) == (signs.augment, signs.data)
+    assert read_recipe("photos", ["trunk=mobilenet_v2"]).train == photos.train
+    assert read_recipe("signs", ["trunk=none"]) == signs
+    with pytest.raises(
+        RecipeError, match="model.trunk is 'resnet50', expected one of none, efficientnet_lite0"
+    ):
+        read_recipe("photos", ["trunk=resnet50"])

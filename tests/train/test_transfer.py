@@ -1,17 +1,22 @@
 import shutil
 from dataclasses import replace
 
+import cv2
 import keras
 import numpy as np
 import pytest
 
 from edgecnn.bundle import bundle
 from edgecnn.bundle.input_spec import InputSpec
+from edgecnn.bundle.output_folder import hold
+from edgecnn.bundle.writer import write_models
 from edgecnn.errors import ModelNotFound, RecipeError
+from edgecnn_train.batches import scaled
 from edgecnn_train.losses import soften
 from edgecnn_train.models import build
-from edgecnn_train.recipe import ModelSpec
-from edgecnn_train.transfer import freeze, load_network, load_teacher, take_over
+from edgecnn_train.quantize import to_float32
+from edgecnn_train.recipe import ModelSpec, TrainSpec
+from edgecnn_train.transfer import Phase, freeze, load_network, load_teacher, phases, take_over
 from tests.train.conftest import small, trained
 
 GREY28 = InputSpec(28, 28, "gray", "crop", "staged", (0.0, 1.0))
@@ -198,3 +203,54 @@ def test_bad_teachers_and_starts_are_one_clear_error(data, recipe, said, tmp_pat
             )
         assert part in str(error.value), path
         assert "\n" not in str(error.value), path
+
+
+def test_the_head_is_trained_first_then_the_trunk_from_the_top():
+    trunk = tuple("abcdefgh")
+    spec = TrainSpec(freeze=2, fixed=0.25, trunk_rate=0.1)
+    assert phases(spec, 9, (), trunk) == [
+        Phase(2, trunk, 1.0), Phase(4, tuple("abcde"), 0.1, 2), Phase(9, ("a", "b"), 0.1, 4),
+    ]  # fmt: skip
+    assert phases(spec, 3, (), trunk) == [Phase(2, trunk, 1.0), Phase(3, tuple("abcde"), 0.1, 2)]
+    assert phases(replace(spec, fixed=1.0), 9, (), trunk) == [Phase(9, trunk, 1.0)], "the head alone"
+    assert phases(replace(spec, freeze=0), 9, (), trunk) == [Phase(9, ("a", "b"), 0.1, 0)]
+    assert phases(spec, 9, ("a",), ()) == [Phase(2, ("a",), 1.0), Phase(9, (), 1.0)], "without a trunk"
+
+
+@pytest.fixture(scope="module")
+def with_colors(tmp_path_factory):
+    """A bundle of another size, color and range than the drawn digits."""
+    folder = tmp_path_factory.mktemp("teacher") / "large"
+    image = InputSpec(48, 48, "rgb", "crop", "halved", (-127 / 128, 1.0))
+    model = network(TINY, 3, image=image)
+    kernel, bias = model.layers[-1].get_weights()
+    model.layers[-1].set_weights([30 * kernel, bias])  # whose answers differ from image to image
+    labels = tuple("0123456789")
+    files = {"float32": to_float32(model)}
+    with hold(folder, "") as held, held.fill() as draft:
+        draft.manifest = write_models(draft.folder, "large", "large", labels, image, files)
+        model.save(draft.folder / "network.keras")
+        assert draft.publish(replace=False) is None
+    return folder
+
+
+def test_a_teacher_sees_images_at_its_own_size_in_its_color_and_range(with_colors):
+    rows = np.linspace(0, 255, 28)[:, None] * np.ones((1, 28))
+    pixels = np.stack([rows, 0.2 * rows.T, 255 - 0.3 * rows]).astype(np.uint8)[..., None]
+    teacher = load_teacher((str(with_colors),), GREY28, 10)
+    got = teacher.predict_on_batch(scaled(pixels))
+    larger = np.stack([cv2.resize(image, (48, 48)) for image in pixels])
+    shown = scaled(np.repeat(larger[..., None], 3, axis=-1), (-127 / 128, 1.0))
+    expected = load_network(str(with_colors)).predict_on_batch(shown)
+    assert np.allclose(got, expected, atol=1e-2)
+    assert np.abs(expected - expected.mean(axis=0)).max() > 3e-2, "the images differ"
+
+
+def test_a_teacher_in_color_may_have_a_pupil_in_gray_and_the_reverse(with_colors):
+    color = InputSpec(32, 32, "rgb", "crop", "halved", (0.0, 1.0))
+    images = np.random.default_rng(0).random((2, 32, 32, 3), np.float32)
+    mean = load_teacher((str(with_colors), "mnist"), color, 10).predict_on_batch(images)
+    alone = [
+        load_teacher((name,), color, 10).predict_on_batch(images) for name in (str(with_colors), "mnist")
+    ]
+    assert np.allclose(mean, np.mean(alone, axis=0), atol=1e-6)

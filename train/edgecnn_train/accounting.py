@@ -51,10 +51,15 @@ def refuse(recipe: Recipe) -> None:
             "(in a clone of the project: pip install '.[private]')"
         )
     train, augment, image = recipe.train, recipe.augment, recipe.input
+    trunk = recipe.model.trunk != "none"
     rules = [
         (
-            "model.family", recipe.model.family, recipe.model.family in FAMILIES, " or ".join(FAMILIES),
-            "batch normalization mixes images",
+            "model.family", recipe.model.family, trunk or recipe.model.family in FAMILIES,
+            " or ".join(FAMILIES), "batch normalization mixes images",
+        ),
+        (
+            "train.fixed", train.fixed, not trunk or train.fixed == 1, "1",
+            "of a network with a trunk only the head can be trained privately",
         ),
         ("augment.mixup", augment.mixup, not augment.mixup, "0", "it puts an image into two gradients"),
         ("augment.cutmix", augment.cutmix, not augment.cutmix, "0", "it puts an image into two gradients"),
@@ -76,11 +81,11 @@ def refuse(recipe: Recipe) -> None:
             "false", "its images are made from others",
         ),
         (
-            "input.width", image.width, image.width > 0, "a size",
+            "input.width", image.width, trunk or image.width > 0, "a size",
             "it would be chosen from the images",
         ),
         (
-            "input.color", image.color, image.color != "auto", "gray or rgb",
+            "input.color", image.color, trunk or image.color != "auto", "gray or rgb",
             "it would be chosen from the images",
         ),
     ]  # fmt: skip

@@ -23,7 +23,8 @@ def adopted(start: str) -> list[str]:
     manifest: Mapping[str, Any] = read_bundle(find(start)).manifest.document
     try:
         table, color = manifest["recipe"]["model"], manifest["input"]["color"]
-        settings = {key: table[key] for key in ModelSpec.__dataclass_fields__ if key in table}
+        # Bundles from before there were trunks do not name one.
+        settings = {"trunk": "none"} | {k: table[k] for k in ModelSpec.__dataclass_fields__ if k in table}
         settings.pop("dropout", None)  # depends on the amount of data, and shapes nothing
     except (KeyError, TypeError) as error:
         raise RecipeError(

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from edgecnn_train.batches import scaled
+from edgecnn_train.splits import UNIT_RANGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,12 +32,14 @@ class Average(keras.callbacks.Callback):  # type: ignore[misc]
     images
         Training images, uint8 N×H×W×C; 2,000 of them are used, drawn at random: datasets are often sorted
         by class.
+    value_range
+        What pixels 0 and 255 become.
     """
 
-    def __init__(self, images: NDArray[np.uint8]) -> None:
+    def __init__(self, images: NDArray[np.uint8], value_range: tuple[float, float] = UNIT_RANGE) -> None:
         super().__init__()
         drawn = np.random.default_rng(0).permutation(len(images))[:_MOST]
-        self._images = scaled(images[drawn])
+        self._images = scaled(images[drawn], value_range)
         self._own: list[Any] = []
         self._kept: list[Any] = []
         self._validated = False

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_train.augment import active, augment, mix, mixes
+from edgecnn_train.splits import UNIT_RANGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,9 +22,10 @@ if TYPE_CHECKING:
 Batch = tuple[NDArray[Any], ...]
 
 
-def scaled(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return uint8 images as the network takes them: float32, 0 to 1."""
-    return images.astype(np.float32) * np.float32(1 / 255)
+def scaled(images: NDArray[np.uint8], value_range: tuple[float, float] = UNIT_RANGE) -> NDArray[np.float32]:
+    """Return uint8 images as the network takes them: float32, pixels 0 and 255 as in the range."""
+    low, high = value_range
+    return images.astype(np.float32) * np.float32((high - low) / 255) + np.float32(low)
 
 
 @dataclass(slots=True)
@@ -42,11 +45,19 @@ class Batches:
     ----------
     teacher
         A Keras model whose answers, softened by the recipe's temperature, are added to the targets.
+    value_range
+        What pixels 0 and 255 become.
     """
 
     def __init__(
-        self, split: LabeledImages, change: AugmentSpec, spec: TrainSpec, teacher: Any = None
+        self,
+        split: LabeledImages,
+        change: AugmentSpec,
+        spec: TrainSpec,
+        teacher: Any = None,
+        value_range: tuple[float, float] = UNIT_RANGE,
     ) -> None:
+        self._scaled = partial(scaled, value_range=value_range)
         self._split, self._change, self._spec, self._teacher = split, change, spec, teacher
         self._classes = int(split.labels.max()) + 1
         self.steps = -(-len(split) // spec.batch_size)
@@ -63,14 +74,17 @@ class Batches:
         """Yield the batches of the epoch number `first` (from 0) and all that follow."""
         spec, images = self._spec, self._split.images
         # Where nothing is changed, images are converted once and not in every epoch.
-        ready = None if active(self._change) else scaled(images)
+        ready = None if active(self._change) else self._scaled(images)
         for epoch in range(first, 1 << 30):
             order = np.random.default_rng([spec.seed, 1, epoch]).permutation(len(self._split))
             rng = np.random.default_rng([spec.seed, 2, epoch])
             for start in range(0, len(order), spec.batch_size):
                 began = time.thread_time()
                 chosen = order[start : start + spec.batch_size]
-                batch = scaled(augment(images[chosen], self._change, rng)) if ready is None else ready[chosen]
+                if ready is None:
+                    batch = self._scaled(augment(images[chosen], self._change, rng))
+                else:
+                    batch = ready[chosen]
                 prepared = self._finish(batch, self._split.labels[chosen], rng)
                 self.clock.seconds += time.thread_time() - began
                 yield prepared

@@ -10,6 +10,7 @@ import numpy as np
 
 from edgecnn.bench import Candidate, measure
 from edgecnn.bundle.bundle import Model
+from edgecnn.bundle.input_spec import InputSpec
 from edgecnn.classify.classifier import Classifier
 from edgecnn.engine import open_engine
 from edgecnn.errors import RecipeError
@@ -19,12 +20,12 @@ from edgecnn_train.models import build
 from edgecnn_train.notes import remember
 from edgecnn_train.publish import with_metadata
 from edgecnn_train.quantize import compact, to_int8
+from edgecnn_train.registry import TRUNKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from edgecnn.bundle.input_spec import InputSpec
     from edgecnn_train.recipe import Recipe
 
 # Widths that a budget chooses from.
@@ -81,7 +82,9 @@ def cost(recipe: Recipe, image: InputSpec, labels: Sequence[str]) -> NetworkCost
     shape = (_PICTURES, *network.input_shape[1:])
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     _disturb(network)
-    content = with_metadata(compact(to_int8(network, images)), "int8", recipe, tuple(labels), image)
+    content = with_metadata(
+        compact(to_int8(network, images, image.value_range)), "int8", recipe, tuple(labels), image
+    )
     file = read_tflite(content, recipe.model.family)
     model = Model(recipe.name, "int8", content, file, tuple(labels), image, None)
     return NetworkCost(network.count_params(), file.macs, len(content), arena_bytes(file), _latency(model))
@@ -122,6 +125,60 @@ def widest(
     width = remember(work / "width.json", key, search, WIDTHS.__contains__)
     say(f"width {width:g} is the widest within {budget}")
     return _with(recipe, width)
+
+
+def largest(
+    recipe: Recipe, labels: Sequence[str], budget: Budget, work: Path, say: Callable[[str], None]
+) -> Recipe:
+    """Return the recipe with the deepest cut of its trunk that keeps to the budget, at the largest input.
+
+    The choice is kept as `widest` keeps its own. A size that the recipe has stays. Raises RecipeError where
+    even the shortest trunk at the smallest input costs too much.
+    """
+    trunk = TRUNKS[recipe.model.trunk]
+    assert trunk  # noqa: S101 - only recipes that have one come here
+    sides = (recipe.input.width,) if recipe.input.width else trunk.sides
+    cuts = (recipe.model.cut,) if recipe.model.cut else (0, *trunk.cuts)
+    # From the best: a trunk loses more by its last blocks than by small images.
+    shapes = [(cut, side) for cut in cuts for side in reversed(sides)]
+
+    def search() -> float:
+        found = None
+        for cut in cuts:
+            found = _cost_of_trunk(recipe, cut, sides[0], labels)
+            if budget.allows(found):
+                fits = (
+                    side
+                    for side in reversed(sides)
+                    if budget.allows(_cost_of_trunk(recipe, cut, side, labels))
+                )
+                return shapes.index((cut, next(fits, sides[0])))
+        raise RecipeError(
+            f"no {recipe.model.trunk} is within {budget}: the smallest has {found}; "
+            "train a smaller network from nothing (--trunk none)"
+        )
+
+    key = {"budget": asdict(budget), "recipe": recipe.as_dict()}
+    place = remember(work / "width.json", key, search, range(len(shapes)).__contains__)
+    cut, side = shapes[int(place)]
+    where = f"cut after block {cut}" if cut else "whole"
+    shaped = _shaped(recipe, cut, side)
+    size = f"{shaped.input.width}×{shaped.input.height}"
+    say(f"{recipe.model.trunk} at {size} pixels, {where}, is the largest within {budget}")
+    return shaped
+
+
+def _cost_of_trunk(recipe: Recipe, cut: int, side: int, labels: Sequence[str]) -> NetworkCost:
+    shaped, trunk = _shaped(recipe, cut, side), TRUNKS[recipe.model.trunk]
+    assert trunk  # noqa: S101 - as above
+    look = shaped.input
+    image = InputSpec(look.width, look.height, "rgb", look.fit, look.resize, trunk.value_range)
+    return cost(shaped, image, labels)
+
+
+def _shaped(recipe: Recipe, cut: int, side: int) -> Recipe:
+    image = recipe.input if recipe.input.width else replace(recipe.input, width=side, height=side)
+    return replace(recipe, input=image, model=replace(recipe.model, cut=cut))
 
 
 def _search(recipe: Recipe, image: InputSpec, labels: Sequence[str], budget: Budget) -> float:

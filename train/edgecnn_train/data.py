@@ -9,12 +9,13 @@ import numpy as np
 
 from edgecnn.bundle.input_spec import InputSpec
 from edgecnn.dataset import data_name, find_data, foreign_files, left_out
-from edgecnn.errors import DataError, ImageError
+from edgecnn.errors import DataError, ImageError, RecipeError
 from edgecnn.image.preprocess import Preprocessor
 from edgecnn.tflite.file import Tensor
 from edgecnn_train.background import with_background
 from edgecnn_train.cropping import cropped
-from edgecnn_train.splits import Dataset, LabeledImages, stratified
+from edgecnn_train.registry import TRUNKS
+from edgecnn_train.splits import UNIT_RANGE, Dataset, LabeledImages, stratified
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,11 +24,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgecnn.dataset import Item, Source, SplitName
-    from edgecnn_train.recipe import DataSpec, Recipe, RecipeInput
+    from edgecnn_train.recipe import DataSpec, Recipe
 
 # What `auto` chooses from: the sides that the classic family was tried with.
 _SIDES = (28, 32, 48, 64, 96)
-VALUE_RANGE = (0.0, 1.0)
 # At most this many unreadable images are listed.
 NAMED = 5
 
@@ -70,7 +70,7 @@ def read_images(source: Source, recipe: Recipe, say: Callable[[str], None]) -> P
     """Read every image once, at the recipe's size. Raises DataError where a class has too few."""
     for note in left_out(source):
         say(note)
-    spec = choose_input(source, recipe.input, say)
+    spec = choose_input(source, recipe, say)
     view = Preprocessor(spec, input_tensor(spec))
     pixels, items, skipped, sides = [], [], [], []
     for item in source.items:
@@ -131,11 +131,18 @@ def everything(source: Source, images: PreparedImages, recipe: Recipe) -> Datase
     return Dataset(source, images.input, train, none, none, chosen, images.skipped)
 
 
-def choose_input(source: Source, wanted: RecipeInput, say: Callable[[str], None]) -> InputSpec:
+def choose_input(source: Source, recipe: Recipe, say: Callable[[str], None]) -> InputSpec:
     """Fill in what the recipe leaves to the images: the size from the median side, gray if all are gray.
 
-    The source gets the recipe's background.
+    A trunk has a size and a range of its own, and takes colors. The source gets the recipe's background.
+    Raises RecipeError for a trunk and gray images.
     """
+    wanted, trunk = recipe.input, TRUNKS[recipe.model.trunk]
+    if trunk:
+        if wanted.color == "gray":
+            raise RecipeError(f"input.color is 'gray', expected 'rgb' with the trunk {recipe.model.trunk}")
+        side = trunk.side
+        wanted = replace(wanted, width=wanted.width or side, height=wanted.height or side, color="rgb")
     source.background = wanted.background
     width, height, color = wanted.width, wanted.height, wanted.color
     if not (width and height) or color == "auto":
@@ -148,7 +155,13 @@ def choose_input(source: Source, wanted: RecipeInput, say: Callable[[str], None]
             color = "rgb" if colored else "gray"
             say(f"input color {color}: {'some' if colored else 'no'} images have color")
     return InputSpec(
-        width, height, color, wanted.fit, wanted.resize, VALUE_RANGE, background=wanted.background
+        width,
+        height,
+        color,
+        wanted.fit,
+        wanted.resize,
+        trunk.value_range if trunk else UNIT_RANGE,
+        background=wanted.background,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -12,11 +12,12 @@ from edgecnn_train.average import Average
 from edgecnn_train.batches import Batches, scaled
 from edgecnn_train.checkpoint import Checkpoint
 from edgecnn_train.losses import accuracy, loss
+from edgecnn_train.models import trunk_layers
 from edgecnn_train.optimize import optimizer, restore
 from edgecnn_train.private import PoissonBatches, protect
 from edgecnn_train.progress import progress
 from edgecnn_train.recipe import Recipe
-from edgecnn_train.transfer import freeze, load_teacher, take_over
+from edgecnn_train.transfer import freeze, load_teacher, phases, take_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,11 +72,14 @@ def fit(
     spec, end = recipe.train, until or recipe.train.epochs
     teacher = load_teacher(spec.teachers, data.input, len(data.labels))
     batches = (PoissonBatches if recipe.private.enabled else Batches)(
-        data.train, recipe.augment, spec, teacher
+        data.train, recipe.augment, spec, teacher, data.input.value_range
     )
-    average = Average(data.train.images) if spec.ema else None
+    average = Average(data.train.images, data.input.value_range) if spec.ema else None
     key, images = fingerprint(data, recipe) + (f", until {until}" if until else ""), len(data.validation)
-    validation = (scaled(data.validation.images), batches.targets(data.validation.labels))
+    validation = (
+        scaled(data.validation.images, data.input.value_range),
+        batches.targets(data.validation.labels),
+    )
     falls = spec.schedule != "constant"
     checkpoint = Checkpoint(work, key, spec.seed, batches.clock, images, average, falls=falls)
     taken = take_over(model, spec.start, say) if spec.start else ()
@@ -88,12 +92,13 @@ def fit(
     elif checkpoint.refused:
         say(f"{work} {checkpoint.refused}: training starts from the beginning")
     with progress(show, end, checkpoint, say, plan) as shown:
-        for last in sorted({min(spec.freeze, end), end} - {0}):
+        for last, frozen, rate, first in phases(spec, end, taken, trunk_layers(model, recipe.model)):
             done = len(checkpoint.history)
             if done >= last:
                 continue
-            freeze(model, taken if last <= spec.freeze else ())
-            compile_network(model, _optimizer(model, spec, batches, state), spec, batches)
+            freeze(model, frozen)
+            slower = replace(spec, learning_rate=spec.learning_rate * rate)
+            compile_network(model, _optimizer(model, slower, batches, state, first), spec, batches)
             if isinstance(batches, PoissonBatches):
                 protect(model, loss(spec, batches.sparse), recipe.private, batches)
             model.fit(
@@ -103,7 +108,7 @@ def fit(
                 epochs=last,
                 shuffle=False,  # the batches already are
                 validation_data=validation if images else None,
-                validation_batch_size=500,
+                validation_batch_size=validation_batch(recipe),
                 callbacks=[*([average] if average else []), checkpoint, *shown, *logs],
                 verbose=0,
             )
@@ -113,15 +118,28 @@ def fit(
     return Fitted(model, checkpoint.history, checkpoint.best_epoch)
 
 
-def _optimizer(model: Any, spec: TrainSpec, batches: Batches, state: list[NDArray[Any]] | None) -> Any:
-    """Return the recipe's optimizer for the network; from another's state, as far as that fits."""
-    chosen = optimizer(spec, batches.steps)
-    if state is not None and not restore(chosen, model.trainable_variables, state) and spec.ema:
+def _optimizer(
+    model: Any, spec: TrainSpec, batches: Batches, state: list[NDArray[Any]] | None, begun: int
+) -> Any:
+    """Return the recipe's optimizer for the network; from another's state, as far as that fits.
+
+    After the `begun` epochs of an earlier phase it counts from 0, unless all of the state fits: with a count
+    but without its moments, Adam's first steps would be three times too large.
+    """
+    chosen = optimizer(spec, batches.steps, begun)
+    if state is None or restore(chosen, model.trainable_variables, state, count=not begun):
+        return chosen
+    if spec.ema and not begun:
         # Keras starts averages from the weights only where no batch was counted, and else from zero.
         averages = chosen._model_variables_moving_average
         for average, weight in zip(averages, model.trainable_variables, strict=True):
             average.assign(weight)
     return chosen
+
+
+def validation_batch(recipe: Recipe) -> int:
+    """Return how many images are validated together: at the sizes of a trunk, 500 take gigabytes."""
+    return 500 if recipe.model.trunk == "none" else recipe.train.batch_size
 
 
 def compile_network(model: Any, chosen: Any, spec: TrainSpec, batches: Batches) -> None:

@@ -25,9 +25,7 @@ from pydantic_core import PydanticCustomError
 from edgecnn.errors import RecipeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from edgecnn_train.registry import Registry
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
 Kind = TypeVar("Kind")
 
@@ -84,7 +82,7 @@ Wholes = Annotated[tuple[Whole, ...], listed("[32, 64]", int, "whole numbers")]
 Texts = Annotated[tuple[Text, ...], listed("['a', 'b']", str, "names")]
 
 
-def choice(registry: Registry) -> BeforeValidator:
+def choice(registry: Collection[str]) -> BeforeValidator:
     """Refuse names that a registry does not have when a value is checked."""
 
     def check(value: Any) -> Any:

@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 _NOT_DECAYED = ["bias", "gamma", "beta"]
 
 
-def optimizer(spec: TrainSpec, steps_per_epoch: int) -> Any:
+def optimizer(spec: TrainSpec, steps_per_epoch: int, begun: int = 0) -> Any:
     """Return the recipe's optimizer.
 
     `gradient_descent` follows the gradient of the whole training split: SGD that accumulates an epoch's
     gradients before each update. Weight decay is decoupled (Loshchilov & Hutter 2019) and leaves biases and
-    batch normalization alone.
+    batch normalization alone. After `begun` epochs of another optimizer, the learning rate continues to fall
+    from there, behind a warm-up of its own.
     """
     # Batches per update: Keras' schedules and moving averages count batches.
     every = steps_per_epoch if spec.optimizer == "gradient_descent" else 1
@@ -33,7 +34,7 @@ def optimizer(spec: TrainSpec, steps_per_epoch: int) -> Any:
     rate: Any = spec.learning_rate
     if spec.schedule != "constant" or spec.warmup:
         total, warmup = round(spec.epochs * updates), round(spec.warmup * updates)
-        rate = Schedule(spec.schedule, spec.learning_rate, total, warmup, every)
+        rate = Schedule(spec.schedule, spec.learning_rate, total, warmup, every, begun * updates)
     shared: dict[str, Any] = {"use_ema": spec.ema > 0, "ema_momentum": (spec.ema or 0.99) ** (1 / every)}
     if spec.weight_decay:
         shared["weight_decay"] = spec.weight_decay
@@ -60,15 +61,17 @@ def adamw(rate: Any, **shared: Any) -> Any:
     return keras.optimizers.AdamW(rate, **({"weight_decay": 0.004} | shared))
 
 
-def restore(chosen: Any, weights: Sequence[Any], state: Sequence[NDArray[Any]]) -> bool:
+def restore(
+    chosen: Any, weights: Sequence[Any], state: Sequence[NDArray[Any]], *, count: bool = True
+) -> bool:
     """Build an optimizer for these trainable weights and continue from another one's variables.
 
-    If those are of other layers, only the first one is restored, which counts the batches. Returns whether
-    all were restored.
+    If those are of other layers, only the first one is restored, which counts the batches, and not even that
+    without `count`. Returns whether all were restored.
     """
     chosen.build(weights)
     fits = [tuple(v.shape) for v in chosen.variables] == [v.shape for v in state]
-    for variable, value in list(zip(chosen.variables, state, strict=False))[: None if fits else 1]:
+    for variable, value in list(zip(chosen.variables, state, strict=False))[: None if fits else int(count)]:
         variable.assign(value)
     return fits
 
@@ -78,19 +81,21 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
     """The learning rate over a run of `total` updates, of which the first `warmup` rise linearly.
 
     `kind` names a row of `SCHEDULES`, which gets t from 0 to 1 over the updates after the warm-up. An update
-    takes `every` batches.
+    takes `every` batches; `begun` updates were another optimizer's.
     """
 
-    def __init__(self, kind: str, peak: float, total: int, warmup: int = 0, every: int = 1) -> None:
+    def __init__(
+        self, kind: str, peak: float, total: int, warmup: int = 0, every: int = 1, begun: int = 0
+    ) -> None:
         super().__init__()
         self._kind, self._peak, self._total, self._warmup = kind, peak, total, warmup
-        self._every = every
+        self._every, self._begun = every, begun
 
     def __call__(self, step: Any) -> Any:
         """Return the rate for the batch number `step`, from 0."""
         ops = keras.ops
         step = ops.floor(ops.cast(step, "float32") / self._every)
-        t = ops.clip((step - self._warmup) / max(1, self._total - self._warmup), 0.0, 1.0)
+        t = ops.clip((step + self._begun - self._warmup) / max(1, self._total - self._warmup), 0.0, 1.0)
         factor = SCHEDULES[self._kind](t)
         ramp = ops.minimum(1.0, (step + 1) / self._warmup) if self._warmup else 1.0
         return self._peak * factor * ramp
@@ -103,6 +108,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
             "total": self._total,
             "warmup": self._warmup,
             "every": self._every,
+            "begun": self._begun,
         }
 
 

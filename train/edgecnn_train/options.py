@@ -55,6 +55,14 @@ class RecipeOptions:
             "--robust", help="Also train for poor light, lenses and sensors, by the recipe's [robust]."
         ),
     ] = False
+    trunk: Annotated[
+        str | None,
+        typer.Option(
+            help="Start from a trained network: efficientnet_lite0, mobilenet_v2 or none.",
+            metavar="NAME",
+            show_default="the recipe's; efficientnet_lite0 for photos",
+        ),
+    ] = None
     private: Annotated[
         bool,
         typer.Option("--private", help="Train with differential privacy, by the recipe's [private]."),
@@ -81,12 +89,14 @@ class RecipeOptions:
         """The changes as KEY=VALUE, in the order in which they apply. Raises OptionError."""
         if self.adopt and not self.start:
             raise OptionError("--adopt takes its settings from the bundle of --from BUNDLE: name one")
-        found = [*(_adopted(self.start) if self.adopt and self.start else []), *(self.settings or [])]
+        found = [f"model.trunk={to_json(self.trunk)}"] if self.trunk is not None else []
+        found += [*(_adopted(self.start) if self.adopt and self.start else []), *(self.settings or [])]
         found += [f"train.epochs={self.epochs}"] if self.epochs is not None else []
         found += [f"train.seed={self.seed}"] if self.seed is not None else []
         found += [f"train.teachers={to_json(self.teachers)}"] if self.teachers else []
         found += [f"train.start={to_json(self.start)}"] if self.start else []
-        found += ["private.enabled=true"] if self.private else []
+        # Of a trunk, the head alone: what it knew before needs no protection.
+        found += ["train.fixed=1.0", "private.enabled=true"] if self.private else []
         return found
 
 

@@ -11,7 +11,7 @@ from edgecnn.evaluation.verified import ALLOWED_DROP, gate, together
 from edgecnn_train import models, publish
 from edgecnn_train.accounting import refuse, spent
 from edgecnn_train.bundling import QUANTIZING, REPORTING, VERIFYING, Run, publish_network
-from edgecnn_train.cost import cost, widest
+from edgecnn_train.cost import cost, largest, widest
 from edgecnn_train.data import divide, everything, read_images
 from edgecnn_train.fit import fit
 from edgecnn_train.folds import estimate, is_small, make_folds, summary
@@ -64,9 +64,11 @@ def train(
         Where int8 loses too much; the checkpoints stay.
     """
     out = out.absolute()
-    with publish.claim(out) as held:
+    with publish.claim(out) as held, working(work_folder(out)) as work:
         if out.exists():
             say(f"the bundle that is at {out} now will be replaced when this one is ready")
+        if budget and recipe.model.trunk != "none":
+            recipe = largest(recipe, source.labels, budget, work, say)
         images = read_images(source, recipe, say)
         # Folds would test on what is protected, and every one of them would spend epsilon again.
         wanted = recipe.data.folds and is_small(source) and not recipe.private.enabled
@@ -78,15 +80,14 @@ def train(
             say(str(spent(recipe, len(data.train))))
         negatives = load_negatives(data, recipe)
         recipe = _settled(recipe, data)
-        with working(work_folder(out)) as work:
-            if budget:
-                recipe = widest(recipe, data.input, data.labels, budget, work, say)
-            say(f"{recipe.model.family}: {cost(recipe, data.input, data.labels)}")
-            whole = everything(source, images, recipe) if folds else None
-            plan = _plan(recipe, data, folds, whole)
-            run = Run(recipe, out, held, work, say, show, allowed_drop, plan)
-            bundle = _train(run, data, negatives, folds, whole, tensorboard)
-            clear_work(work)
+        if budget and recipe.model.trunk == "none":
+            recipe = widest(recipe, data.input, data.labels, budget, work, say)
+        say(f"{recipe.model.name}: {cost(recipe, data.input, data.labels)}")
+        whole = everything(source, images, recipe) if folds else None
+        plan = _plan(recipe, data, folds, whole)
+        run = Run(recipe, out, held, work, say, show, allowed_drop, plan)
+        bundle = _train(run, data, negatives, folds, whole, tensorboard)
+        clear_work(work)
     return bundle
 
 
@@ -183,7 +184,7 @@ def _settled(recipe: Recipe, data: Dataset) -> Recipe:
     color: Literal["gray", "rgb"] = "gray" if image.color == "gray" else "rgb"
     chosen = replace(recipe.input, width=image.width, height=image.height, color=color)
     filters = recipe.model.filters
-    if recipe.model.family == "classic" and not filters:
+    if recipe.model.name == "classic" and not filters:
         filters = default_filters(min(image.width, image.height), recipe.model.kernel)
     return replace(recipe, input=chosen, model=replace(recipe.model, filters=filters))
 

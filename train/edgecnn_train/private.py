@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from edgecnn.errors import RecipeError
 from edgecnn_train.augment import active, augment
-from edgecnn_train.batches import Batch, Batches, scaled
+from edgecnn_train.batches import Batch, Batches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ class PoissonBatches(Batches):
             images = self._split.images[chosen]
             if len(chosen) and active(self._change):
                 images = augment(images, self._change, rng)
-            batch, targets = self._finish(scaled(images), self._split.labels[chosen], rng)
+            batch, targets = self._finish(self._scaled(images), self._split.labels[chosen], rng)
             fill = -len(chosen) % _CHUNK if len(chosen) else _CHUNK
             counted = np.pad(np.ones(len(chosen), np.float32), (0, fill))
             filled = [np.pad(a, [(0, fill)] + [(0, 0)] * (a.ndim - 1)) for a in (batch, targets)]
@@ -82,12 +82,17 @@ def protect(model: Any, loss: Any, spec: PrivateSpec, batches: PoissonBatches) -
 def chain(model: Any) -> tuple[Any, ...]:
     """Return the layers that an image passes through, one after the other.
 
+    Those before the first trained one are one model. What was learned before is not protected, so they may be
+    of any kind.
+
     Raises RecipeError where there are branches, or weights in other layers than convolutions and dense ones:
     batch normalization, for one, mixes images, and no clipping can bound what one of them does.
     """
-    first, *layers = model.layers
-    for before, layer in zip([first, *layers], layers, strict=False):
-        if layer.input is not before.output:
+    first = next(k for k, layer in enumerate(model.layers) if layer.trainable_weights)
+    layers = model.layers[first:]
+    start = layers[0].input
+    for before, layer in zip([None, *layers], layers, strict=False):
+        if before is not None and layer.input is not before.output:
             raise RecipeError(f"--private can't train this network: {layer.name!r} is on a branch")
         kind = type(layer)
         known = kind is keras.layers.Dense and len(layer.input.shape) == 2
@@ -97,7 +102,8 @@ def chain(model: Any) -> tuple[Any, ...]:
                 f"--private can't train this network: {layer.name!r} is {kind.__name__}, expected Conv2D or "
                 "Dense wherever there are weights"
             )
-    return tuple(layers)
+    frozen = [] if start is model.inputs[0] else [keras.Model(model.inputs, start)]
+    return (*frozen, *layers)
 
 
 def clipped_sum(layers: tuple[Any, ...], loss: Any, bound: float, *batch: Any) -> list[Any]:
@@ -143,7 +149,7 @@ def _clipped_part(
     x = images
     with tf.GradientTape() as tape:
         for layer in layers:
-            if not layer.weights:
+            if not layer.trainable_weights:
                 x = layer(x, training=True)
                 continue
             before = _linear(layer, x)

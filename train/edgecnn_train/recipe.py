@@ -27,7 +27,15 @@ from edgecnn_train.keys import (
     section,
     wrong,
 )
-from edgecnn_train.registry import ACTIVATIONS, FAMILIES, LOSSES, OPTIMIZERS, SCHEDULES, augment_limits
+from edgecnn_train.registry import (
+    ACTIVATIONS,
+    FAMILIES,
+    LOSSES,
+    OPTIMIZERS,
+    SCHEDULES,
+    TRUNKS,
+    augment_limits,
+)
 
 # In characters, of which each may be four bytes of a folder's name.
 _MOST_NAME = 60
@@ -84,6 +92,9 @@ class RecipeInput:
 class ModelSpec:
     """The network.
 
+    `trunk` is a trained network that gets a new head, with this `dropout`. `cut` is the block after which it
+    ends, 0 for the whole trunk; MobileNetV2's has the `width`. Without a trunk, a `family` is trained.
+
     `width` multiplies every layer's channels. `filters` and `blocks` are the stages of the families that
     have them; none means the family's own. `stem_stride` is the residual family's: 2 halves a large image
     in the first convolution. `pool` and `dense` are the classic family's.
@@ -99,6 +110,13 @@ class ModelSpec:
     dense: Annotated[Wholes, expect(lambda v: all(0 < d <= 65536 for d in v), "1 to 65536 each")] = (64,)
     activation: Annotated[str, choice(ACTIVATIONS)] = "relu"
     dropout: BelowOne = 0.0
+    trunk: Annotated[str, choice(TRUNKS)] = "none"
+    cut: Count = 0
+
+    @property
+    def name(self) -> str:
+        """The trunk's name, or the family's where there is none."""
+        return self.family if self.trunk == "none" else self.trunk
 
 
 @section("train")
@@ -107,7 +125,9 @@ class TrainSpec:
 
     `warmup` is in epochs, `ema` the decay of the weights' moving average (0 for none). `teachers` are
     bundles or .keras files; `distill` is the weight of their mean answer in the loss, at `temperature`.
-    `start` is a bundle whose weights are the initial ones; those stay fixed for `freeze` epochs.
+    `start` is a bundle whose weights are the initial ones; those stay fixed for `freeze` epochs. So does a
+    trunk; then its upper half is trained for as many epochs, then all of it, at `trunk_rate` times the
+    learning rate, but for its first layers, of which the share `fixed` stays as it is.
     """
 
     loss: Annotated[str, choice(LOSSES)] = "sparse_categorical_crossentropy"
@@ -126,6 +146,8 @@ class TrainSpec:
     temperature: Annotated[Number, expect(lambda v: 1 <= v <= 1000, "1 to 1000")] = 4.0
     start: Text = ""
     freeze: Whole = 0
+    fixed: Share = 0.0
+    trunk_rate: Annotated[Number, expect(lambda v: 0 < v <= 1, "above 0 and at most 1")] = 0.1
     seed: Annotated[Whole, expect(lambda v: 0 <= v < 2**32, "0 to 4294967295")] = 0
 
     def __post_init__(self) -> None:

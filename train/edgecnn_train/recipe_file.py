@@ -70,6 +70,7 @@ def read_recipe(name_or_path: str, overrides: list[str] | None = None) -> Recipe
             f"{path} can't be read: {error.strerror}; expected a recipe, a .toml file"
         ) from error
     tables.setdefault("name", path.stem)
+    _change_trunk(tables, overrides or [])
     for override in overrides or []:
         _override(tables, override)
     try:
@@ -114,6 +115,34 @@ def _short_lines(text: str) -> str:
         if len(line) > _MOST_LINE:
             raise ValueError(f"line {number} has more than {_MOST_LINE:,} characters")
     return text
+
+
+# Trained from a trunk, and from nothing: what a recipe gets where `model.trunk` changes between the two.
+_OF_TRUNKS = {True: "photos", False: "scratch"}
+_SECTIONS = ("input", "model", "train")
+
+
+def _change_trunk(tables: dict[str, Any], overrides: list[str]) -> None:
+    """Replace input, network and training where overrides give a recipe a trunk, or take it away.
+
+    What trains one well ruins the other. To name a family is to take the trunk away.
+    """
+    keys = {override.partition("=")[0].removeprefix("model.") for override in overrides}
+    changed: dict[str, Any] = {"model": {}} if "family" in keys else {}
+    for override in overrides:
+        if override.partition("=")[0] in ("model.trunk", "trunk"):
+            _override(changed, override)
+    before, after = (_has_trunk(t) for t in (tables, tables | changed))
+    if before != after:
+        other = tomllib.loads(shipped_recipes()[_OF_TRUNKS[after]].read_text("utf-8"))
+        for name in _SECTIONS:
+            tables.pop(name, None)
+        tables.update({name: other[name] for name in _SECTIONS if name in other})
+
+
+def _has_trunk(tables: dict[str, Any]) -> bool:
+    model = tables.get("model")
+    return isinstance(model, dict) and model.get("trunk", "none") != "none"
 
 
 def _override(tables: dict[str, Any], override: str) -> None:

@@ -77,6 +77,35 @@ FAMILIES = Registry(
     },
 )
 
+
+class KerasTrunk(NamedTuple):
+    """A network that is trained already, without its classes.
+
+    `sides` are the inputs that it was made for, in pixels, of which `side` is used unless the recipe has
+    another one. `cuts` are the blocks after which it may end, the deepest first. The code gets (ModelSpec,
+    InputSpec) and returns a Keras model: float32 N×H×W×3 in, feature maps out. Pixels 0 and 255 become
+    `value_range`.
+    """
+
+    sides: tuple[int, ...]
+    side: int
+    cuts: tuple[int, ...]
+    code: Code
+    # Of which 255 steps are 1/128 each, so that a pixel becomes its int8 by one XOR.
+    value_range: tuple[float, float] = (-127 / 128, 1.0)
+
+
+# What `model.trunk` can be; None stands for a network that is trained from nothing.
+TRUNKS: dict[str, KerasTrunk | None] = {
+    "none": None,
+    "efficientnet_lite0": KerasTrunk(
+        (128, 160, 192, 224), 192, (16, 15, 11, 8, 5), "edgecnn_train.models.trunks:efficientnet_lite0"
+    ),
+    "mobilenet_v2": KerasTrunk(
+        (96, 128, 160, 192, 224), 160, (16, 15, 12, 9, 5), "edgecnn_train.models.trunks:mobilenet_v2"
+    ),
+}
+
 # Keras activation functions.
 ACTIVATIONS = Registry(
     "model.activation",

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # With fewer images in some class than this, a fifth is too few for a test: folds test all images.
 SMALL_CLASS = 50
+# What pixels 0 and 255 become for a network without a trunk.
+UNIT_RANGE = (0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)

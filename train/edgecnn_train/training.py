@@ -107,6 +107,7 @@ def train_recipe(
 
     The rest is `pipeline.train`'s.
     """
+    given = data
     chosen, data, name = choose(text, data, overrides)
     chosen = chosen.robustly() if robust else chosen
     require_extra()
@@ -125,6 +126,8 @@ def train_recipe(
 
     target = (out or Path(name)).absolute()
     check_target(target)
+    if data != given:
+        say(f"`edgecnn learn {text}` makes a model of these photos in seconds; training it takes longer")
     for trained in (*chosen.train.teachers, chosen.train.start):
         if trained and not trained.endswith(".keras"):
             find(trained)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 
-from edgecnn.bundle.bundle import find
+from edgecnn.bundle.bundle import find, read_bundle
 from edgecnn.errors import ModelNotFound, RecipeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from edgecnn.bundle.input_spec import InputSpec
+    from edgecnn_train.recipe import TrainSpec
 
 # The trained float network as Keras keeps it, in every bundle that this trainer writes.
 NETWORK = "network.keras"
@@ -49,9 +50,10 @@ def load_network(name_or_path: str, image: InputSpec | None = None, classes: int
 def load_teacher(names_or_paths: Sequence[str], image: InputSpec, classes: int) -> Any:
     """Return a network that answers with the mean of all their probabilities (Hinton et al. 2015).
 
+    It takes images as `image` says; a bundle that takes others gets them resized, in its color and range.
     None where there are no names. Raises as `load_network` does.
     """
-    networks = [load_network(each, image, classes) for each in names_or_paths]
+    networks = [_teacher(each, image, classes) for each in names_or_paths]
     if len(networks) < 2:
         return networks[0] if networks else None
     images = keras.Input(networks[0].input_shape[1:])
@@ -60,6 +62,28 @@ def load_teacher(names_or_paths: Sequence[str], image: InputSpec, classes: int) 
     # What our bundles hold answers with a list of one.
     answers = [keras.tree.flatten(each(images))[0] for each in networks]
     return keras.Model(images, keras.layers.average(answers))
+
+
+def _teacher(name_or_path: str, image: InputSpec, classes: int) -> Any:
+    if name_or_path.endswith(".keras"):  # which does not say what its numbers mean
+        return load_network(name_or_path, image, classes)
+    own = read_bundle(find(name_or_path)).input
+    network = load_network(name_or_path, own, classes)
+    if _shown(own) == _shown(image):
+        return network
+    x = inputs = keras.Input((image.height, image.width, 1 if image.color == "gray" else 3))
+    low, high = image.value_range
+    x = (x - low) / (high - low)
+    if own.color != image.color:
+        gray = own.color == "gray"
+        x = keras.ops.image.rgb_to_grayscale(x) if gray else keras.ops.repeat(x, 3, axis=-1)
+    x = keras.ops.image.resize(x, (own.height, own.width), antialias=True)
+    low, high = own.value_range
+    return keras.Model(inputs, keras.tree.flatten(network(x * (high - low) + low))[0])
+
+
+def _shown(image: InputSpec) -> tuple[Any, ...]:
+    return image.width, image.height, image.color, image.value_range
 
 
 def take_over(model: Any, start: str, say: Callable[[str], None]) -> tuple[str, ...]:
@@ -85,6 +109,46 @@ def take_over(model: Any, start: str, say: Callable[[str], None]) -> tuple[str, 
     if 2 * len(taken) < weighty and not start.endswith(".keras"):
         say("more of them fit with --adopt, which uses its family, filters and color")
     return tuple(taken)
+
+
+class Phase(NamedTuple):
+    """Some epochs of a training: the last of them, the layers that are frozen, and the factor of the rate.
+
+    `begun` epochs were an earlier phase's, where the optimizer starts again.
+    """
+
+    last: int
+    frozen: tuple[str, ...]
+    rate: float
+    begun: int = 0
+
+
+def phases(spec: TrainSpec, end: int, taken: tuple[str, ...], trunk: tuple[str, ...]) -> list[Phase]:
+    """Return the phases of a training that ends after epoch `end`.
+
+    Parameters
+    ----------
+    taken
+        The layers that have their weights from `train.start`.
+    trunk
+        The layers of a trunk that have weights, from the input on. At first the head is trained alone, then
+        the trunk from the top (Howard & Ruder 2018, section 3.3).
+    """
+    if trunk:
+        fixed = round(spec.fixed * len(trunk))
+        half = (fixed + len(trunk)) // 2
+        rate = spec.trunk_rate
+        found = [
+            Phase(spec.freeze, trunk, 1.0),
+            Phase(2 * spec.freeze, trunk[:half], rate, spec.freeze),
+            Phase(end, trunk[:fixed], rate, 2 * spec.freeze),
+        ]
+        if fixed == len(trunk):
+            found = [Phase(end, trunk, 1.0)]
+    else:
+        found = [Phase(spec.freeze, taken, 1.0), Phase(end, (), 1.0)]
+    capped = [phase._replace(last=min(phase.last, end)) for phase in found]
+    return [s for s, before in zip(capped, (0, *(c.last for c in capped)), strict=False) if s.last > before]
 
 
 def freeze(model: Any, names: Collection[str]) -> None:

@@ -41,7 +41,7 @@ def read(path):
 
 
 def checked(path, *overrides):
-    return check(open_source(path), path, read_recipe("photos", list(overrides)))
+    return check(open_source(path), path, read_recipe("scratch", list(overrides)))
 
 
 def kinds(report):
@@ -149,7 +149,7 @@ def test_a_group_that_a_twin_ties_to_the_test_leaves_training_whole(photos):
     text, left_out = manifest(checked(table), target)
     assert left_out == 2
     target.write_text(text)
-    load_data(open_source(target), read_recipe("photos"), lambda _: None)
+    load_data(open_source(target), read_recipe("scratch"), lambda _: None)
 
 
 def test_the_manifest_keeps_duplicates_in_one_split_of_training(photos):
@@ -163,7 +163,7 @@ def test_the_manifest_keeps_duplicates_in_one_split_of_training(photos):
     rows = list(csv.DictReader(text.splitlines()))
     assert sum(bool(row["group"]) for row in rows) == 12
     assert not any(f.kind == "duplicates" and f.level == "warning" for f in checked(target).findings)
-    data = load_data(open_source(target), read_recipe("photos", ["data.test=0.3"]), lambda _: None)
+    data = load_data(open_source(target), read_recipe("scratch", ["data.test=0.3"]), lambda _: None)
     groups = [{i.group for i in part.items if i.group} for part in (data.train, data.validation, data.test)]
     assert not any(groups[a] & groups[b] for a, b in ((0, 1), (0, 2), (1, 2)))
 
@@ -373,7 +373,7 @@ def test_the_preview_reads_on_after_a_damaged_photo_and_stops_without_any(photos
     for path in (photos / "3").iterdir():
         path.write_bytes(path.read_bytes()[:60])
     said = []
-    sections, _ = preview(open_source(photos), read_recipe("photos"), said.append, seed=1)
+    sections, _ = preview(open_source(photos), read_recipe("scratch"), said.append, seed=1)
     assert len(sections[0].cells) >= 1
     assert any(line.startswith("skipped: ") for line in said)
 

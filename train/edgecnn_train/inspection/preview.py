@@ -37,7 +37,7 @@ def preview(
     """
     for note in left_out(source):
         say(note)
-    spec = choose_input(source, recipe.input, say)
+    spec = choose_input(source, recipe, say)
     view = Preprocessor(spec, input_tensor(spec))
     rng = np.random.default_rng([seed, 400])
     items, images = [], []
@@ -50,7 +50,7 @@ def preview(
         if len(items) == MOST_ROWS:
             break
     if not items:
-        raise DataError("none of the training images can be read")
+        raise DataError("none of the images for training can be read")
     plain = np.stack(images)
     batch = plain[..., None] if plain.ndim == 3 else plain
     labels = np.array([item.label for item in items])

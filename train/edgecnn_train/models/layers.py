@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from edgecnn_train.recipe import ModelSpec
 
 
+# The layer after a network's last feature maps, whose output is the embedding.
+POOL = "global_pool"
+
+
 def image_input(image: InputSpec) -> Any:
     """Return the input layer: float32 N×H×W×C, 0 to 1."""
     return keras.Input((image.height, image.width, 1 if image.color == "gray" else 3), name="image")
@@ -65,7 +69,7 @@ def depthwise(x: Any, kernel: int, stride: int, kind: str, name: str) -> Any:
 
 def head(x: Any, spec: ModelSpec, classes: int) -> Any:
     """Global average pooling (Lin et al. 2014), dropout, and softmax over the classes."""
-    x = keras.layers.GlobalAveragePooling2D(name="global_pool")(x)
+    x = keras.layers.GlobalAveragePooling2D(name=POOL)(x)
     if spec.dropout:
         x = keras.layers.Dropout(spec.dropout, seed=0, name="dropout")(x)
     return keras.layers.Dense(classes, activation="softmax", name="probability")(x)

@@ -1,13 +1,13 @@
 """Float Keras model → TFLite files, and what the rounding costs.
 
-`ptq` converts (float32, float16, dynamic range, int8 after training); `fold`, `qat` and `finetune` train with
+`ptq` converts (float32, float16, dynamic range, int8 after training); `qat` and `finetune` train with
 the rounding, and `parity` guards that; `compact` makes files small; `tensors` finds a bad layer;
 `calibration` checks whether the calibration images suffice. `variants` makes every file of a bundle.
 """
 
+from edgecnn_train.models.fold import fold_batch_norm
 from edgecnn_train.quantize.calibration import CalibrationCheck, check_calibration, second_subset
 from edgecnn_train.quantize.compact import compact
-from edgecnn_train.quantize.fold import fold_batch_norm
 from edgecnn_train.quantize.parity import Parity, assert_parity, measure_parity
 from edgecnn_train.quantize.ptq import to_dynamic_range, to_float16, to_float32, to_int8
 from edgecnn_train.quantize.qat import (

@@ -11,7 +11,7 @@ import numpy as np
 from edgecnn_train.quantize.graph import match, read_operators
 from edgecnn_train.quantize.parity import answers
 from edgecnn_train.quantize.ptq import to_int8
-from edgecnn_train.splits import stratified
+from edgecnn_train.splits import UNIT_RANGE, stratified
 
 if TYPE_CHECKING:
     from edgecnn_train.splits import LabeledImages
@@ -88,13 +88,17 @@ def check_calibration(
     second: LabeledImages,
     test: LabeledImages,
     int8: bytes | None = None,
+    value_range: tuple[float, float] = UNIT_RANGE,
 ) -> CalibrationCheck:
     """Quantize a network with two calibration sets and compare their ranges and answers on `test`.
 
     `int8` is the file that was quantized with the first, where there is one already.
     """
-    files = int8 or to_int8(model, first.images), to_int8(model, second.images)
-    named = [answers(content, test.images).argmax(axis=1) for content in files]
+    files = (
+        int8 or to_int8(model, first.images, value_range),
+        to_int8(model, second.images, value_range),
+    )
+    named = [answers(content, test.images, value_range).argmax(axis=1) for content in files]
     pairs = match(*(read_operators(content) for content in files))
     return CalibrationCheck(
         first_count=len(first),

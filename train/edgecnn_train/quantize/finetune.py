@@ -10,7 +10,7 @@ import keras
 
 from edgecnn_train.batches import Batches, scaled
 from edgecnn_train.checkpoint import Checkpoint
-from edgecnn_train.fit import compile_network, fingerprint
+from edgecnn_train.fit import compile_network, fingerprint, validation_batch
 from edgecnn_train.optimize import Schedule, restore
 from edgecnn_train.progress import progress
 from edgecnn_train.quantize.parity import assert_parity
@@ -40,15 +40,18 @@ def to_int8_by_training(
     answer as the network that was trained.
     """
     spec, train = recipe.quantize, recipe.train
-    twin = quantization_aware(model, data.calibration.images)
+    twin = quantization_aware(model, data.calibration.images, data.input.value_range)
     teacher = load_teacher(train.teachers, data.input, len(data.labels))
-    batches = Batches(data.train, recipe.augment, train, teacher)
+    batches = Batches(data.train, recipe.augment, train, teacher, data.input.value_range)
     held = spec.qat_epochs - max(1, round(spec.qat_epochs * _FROZEN))
     schedule = Schedule("cosine", spec.qat_learning_rate, spec.qat_epochs * batches.steps)
     chosen = keras.optimizers.Adam(schedule)
     key = json.dumps([fingerprint(data, recipe), asdict(spec)])
     images = len(data.validation)
-    validation = (scaled(data.validation.images), batches.targets(data.validation.labels))
+    validation = (
+        scaled(data.validation.images, data.input.value_range),
+        batches.targets(data.validation.labels),
+    )
     checkpoint = Checkpoint(work, key, train.seed, batches.clock, images, first=held, falls=True)
     if resumed := checkpoint.load(twin):
         twin.set_weights(resumed.weights)
@@ -66,11 +69,12 @@ def to_int8_by_training(
             epochs=spec.qat_epochs,
             shuffle=False,
             validation_data=validation if images else None,
-            validation_batch_size=500,
+            validation_batch_size=validation_batch(recipe),
             callbacks=[FreezeRanges(held), checkpoint, *shown],
             verbose=0,
         )
     twin.set_weights(checkpoint.best())
     content = twin_to_int8(twin)
-    assert_parity(twin, content, data.apart.sample(_PARITY_PICTURES, train.seed).images)
+    compared = data.apart.sample(_PARITY_PICTURES, train.seed).images
+    assert_parity(twin, content, compared, data.input.value_range)
     return content

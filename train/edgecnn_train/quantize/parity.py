@@ -13,7 +13,7 @@ from edgecnn.engine import open_engine
 from edgecnn.errors import GateError
 from edgecnn.tflite.file import read_tflite
 from edgecnn.tflite.quant import dequantize, pixel_table
-from edgecnn_train.data import VALUE_RANGE
+from edgecnn_train.splits import UNIT_RANGE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,7 +42,7 @@ class Parity:
 
 
 def answers(
-    content: bytes, images: NDArray[np.uint8], value_range: tuple[float, float] = VALUE_RANGE
+    content: bytes, images: NDArray[np.uint8], value_range: tuple[float, float] = UNIT_RANGE
 ) -> NDArray[np.float32]:
     """Run a `.tflite` on images (uint8 N×H×W×C) through edgecnn's engine; return real scores, N×classes."""
     file = read_tflite(content, "the converted model")
@@ -62,7 +62,7 @@ def measure_parity(
     network: Any,
     content: bytes,
     images: NDArray[np.uint8],
-    value_range: tuple[float, float] = VALUE_RANGE,
+    value_range: tuple[float, float] = UNIT_RANGE,
 ) -> Parity:
     """Compare an int8 file with the (fake-quantized) Keras network that it was converted from.
 
@@ -96,14 +96,16 @@ def assert_parity(
     network: Any,
     content: bytes,
     images: NDArray[np.uint8],
-    value_range: tuple[float, float] = VALUE_RANGE,
+    value_range: tuple[float, float] = UNIT_RANGE,
 ) -> Parity:
     """Return `measure_parity`, or raise GateError where the file is not what was trained.
 
-    Also for a file that is not all integer, or whose input is not exactly 1/255 and −128 (so that a pixel
-    becomes its int8 by one XOR).
+    Also for a file that is not all integer, or whose input's scale and zero point are not exactly those with
+    which a pixel becomes its int8 by one XOR.
     """
     parity = measure_parity(network, content, images, value_range)
+    scale = np.float32((value_range[1] - value_range[0]) / 255)
+    zero_point = round(-128 - value_range[0] / float(scale))
     reason = ""
     if parity.float_tensors:
         reason = f"{parity.float_tensors} of its tensors are float, expected none"
@@ -117,10 +119,10 @@ def assert_parity(
             f"its scores are {parity.mean_steps:.1f} output steps off in the mean, "
             f"expected at most {MOST_STEPS:g}"
         )
-    elif (np.float32(parity.input_scale), parity.input_zero_point) != (np.float32(1 / 255), -128):
+    elif (np.float32(parity.input_scale), parity.input_zero_point) != (scale, zero_point):
         reason = (
             f"its input has scale {parity.input_scale:.6g} and zero point {parity.input_zero_point}, "
-            "expected 1/255 and -128"
+            f"expected 1/{1 / scale:g} and {zero_point}"
         )
     if reason:
         raise GateError(f"the int8 file is not the network that was trained: {reason}")

@@ -15,6 +15,7 @@ import tensorflow as tf
 from edgecnn.errors import OutputError
 from edgecnn.io.quiet import quiet_stderr
 from edgecnn_train.batches import scaled
+from edgecnn_train.splits import UNIT_RANGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,22 +38,26 @@ def to_float32(model: Any) -> bytes:
     return export(model)
 
 
-def to_int8(model: Any, calibration: NDArray[np.uint8]) -> bytes:
+def to_int8(
+    model: Any, calibration: NDArray[np.uint8], value_range: tuple[float, float] = UNIT_RANGE
+) -> bytes:
     """Return the network in full int8: int8 in and out, weights per channel.
 
     Parameters
     ----------
     calibration
         Images of the training split, uint8 N×H×W×C; activation ranges come from them. Two pixels of a
-        copy of the first one are set to 0 and 255: the input's scale is then exactly 1/255, and a pixel
-        becomes its int8 by flipping one bit.
+        copy of the first one are set to 0 and 255: the input's scale is then exactly the range's 255th, and
+        a pixel becomes its int8 by flipping one bit.
+    value_range
+        What pixels 0 and 255 become.
     """
     images = calibration.copy()
     images[0].flat[0], images[0].flat[1] = 0, 255
 
     def representative() -> Iterator[list[NDArray[np.float32]]]:
-        for image in scaled(images):
-            yield [image[None]]
+        for image in images:
+            yield [scaled(image[None], value_range)]
 
     return export(model, representative_dataset=representative, **INT8)
 

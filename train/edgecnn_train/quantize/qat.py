@@ -4,8 +4,8 @@ Keras 3 has no such tool for convolutions (its own `quantize("int8")` does Dense
 so these are layers of our own: TensorFlow's fake-quantization operators, which the converter reads as ranges.
 
 **The trap.** Between the input's fake quantization and the first convolution nothing may scale the numbers:
-the converter drops such a layer without a word, and the file answers nonsense. Pixels become 0 to 1 before
-the graph, and `parity.assert_parity` refuses a file that does not answer as its network does.
+the converter drops such a layer without a word, and the file answers nonsense. Pixels become real values
+before the graph, and `parity.assert_parity` refuses a file that does not answer as its network does.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from keras import layers
 
 from edgecnn.errors import RecipeError
 from edgecnn_train.batches import scaled
-from edgecnn_train.quantize.fold import consumers, fold_batch_norm, rebuild
+from edgecnn_train.models.fold import consumers, fold_batch_norm, rebuild
 from edgecnn_train.quantize.ptq import INT8, export
+from edgecnn_train.splits import UNIT_RANGE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -149,7 +150,9 @@ _QUANT: dict[Any, Any] = {
 }
 
 
-def quantization_aware(model: Any, calibration: NDArray[np.uint8]) -> Any:
+def quantization_aware(
+    model: Any, calibration: NDArray[np.uint8], value_range: tuple[float, float] = UNIT_RANGE
+) -> Any:
     """Return a twin of a trained functional model that is trained (`compile`, `fit`) as int8 will answer.
 
     BatchNormalization is folded, weights and activations are fake-quantized, and every range starts as the
@@ -158,11 +161,13 @@ def quantization_aware(model: Any, calibration: NDArray[np.uint8]) -> Any:
     Parameters
     ----------
     model
-        float32 images (0 to 1) in, one score a class out. Of Conv2D, DepthwiseConv2D, Dense, Add, pooling,
+        float32 images in, one score a class out. Of Conv2D, DepthwiseConv2D, Dense, Add, pooling,
         Flatten, Dropout, ZeroPadding2D, BatchNormalization behind a weighted layer, and the activations
         ReLU, ReLU6, hard-swish, sigmoid, tanh and a last softmax.
     calibration
         Images of the training split, uint8 N×H×W×C.
+    value_range
+        What pixels 0 and 255 become.
 
     Raises
     ------
@@ -171,7 +176,7 @@ def quantization_aware(model: Any, calibration: NDArray[np.uint8]) -> Any:
     """
     folded = fold_batch_norm(model)
     fed = consumers(folded)
-    first = FakeQuant(0.0, 1.0, moving=False, name="image_range")
+    first = FakeQuant(*value_range, moving=False, name="image_range")
     seen: list[Any] = []
 
     def call(layer: Any, given: Any) -> Any:
@@ -197,7 +202,7 @@ def quantization_aware(model: Any, calibration: NDArray[np.uint8]) -> Any:
     for layer in folded.layers:
         _check(layer)
     twin = rebuild(folded, call)
-    calibrate(twin, calibration)
+    calibrate(twin, calibration, value_range=value_range)
     return twin
 
 
@@ -216,7 +221,12 @@ def without_rounding(twin: Any) -> Any:
     return rebuild(twin, call)
 
 
-def calibrate(twin: Any, images: NDArray[np.uint8], batch: int = 100) -> None:
+def calibrate(
+    twin: Any,
+    images: NDArray[np.uint8],
+    batch: int = 100,
+    value_range: tuple[float, float] = UNIT_RANGE,
+) -> None:
     """Set every moving range of a twin to what these images (uint8 N×H×W×C) give, the logits' wider."""
     ranges = [layer for layer in twin.layers if isinstance(layer, FakeQuant) and layer.moving]
     for layer in ranges:
@@ -224,7 +234,7 @@ def calibrate(twin: Any, images: NDArray[np.uint8], batch: int = 100) -> None:
         layer.high.assign(0.0)
         layer.observing = True
     for start in range(0, len(images), batch):
-        twin(scaled(images[start : start + batch]), training=False)
+        twin(scaled(images[start : start + batch], value_range), training=False)
     for layer in ranges:
         layer.observing = False
     last = _logits_range(twin)

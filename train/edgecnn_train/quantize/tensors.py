@@ -19,6 +19,7 @@ from edgecnn.io.quiet import quiet_stderr
 from edgecnn.tflite.quant import real_range
 from edgecnn_train.batches import scaled
 from edgecnn_train.quantize.graph import LayerOperator, match, read_operators
+from edgecnn_train.splits import UNIT_RANGE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -114,7 +115,12 @@ class QuantizationReport:
         return "\n".join(lines) + "\n"
 
 
-def compare_tensors(int8: bytes, float32: bytes, images: NDArray[np.uint8]) -> QuantizationReport:
+def compare_tensors(
+    int8: bytes,
+    float32: bytes,
+    images: NDArray[np.uint8],
+    value_range: tuple[float, float] = UNIT_RANGE,
+) -> QuantizationReport:
     """Run images (uint8 N×H×W×C) through an int8 file and its float32 twin and compare every layer.
 
     Both come from the same network, so that layers are matched by kind, shape and order.
@@ -125,7 +131,7 @@ def compare_tensors(int8: bytes, float32: bytes, images: NDArray[np.uint8]) -> Q
     quantized, real = _open(int8), _open(float32)
     for image in images:
         _run(quantized, (image ^ 0x80).view(np.int8))
-        _run(real, scaled(image))
+        _run(real, scaled(image, value_range))
         for each in sums:
             each.add(quantized, real)
     return QuantizationReport(

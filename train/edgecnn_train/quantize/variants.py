@@ -51,7 +51,7 @@ def int8_of(
         return to_int8_by_training(model, data, recipe, work / "qat", say, show)
     split = "validation" if recipe.private.enabled else "training"
     say(f"quantizing with {len(data.calibration):,} images of the {split} split")
-    return to_int8(model, data.calibration.images)
+    return to_int8(model, data.calibration.images, data.input.value_range)
 
 
 def convert(
@@ -72,7 +72,7 @@ def convert(
     second = None if qat else _with_others(model, data, recipe, files["int8"], say)
     # Not those that set the ranges: none of their values is beyond them.
     compared = data.apart.sample(_COMPARED, recipe.train.seed)
-    layers = compare_tensors(files["int8"], files["float32"], compared.images)
+    layers = compare_tensors(files["int8"], files["float32"], compared.images, data.input.value_range)
     worst = layers.worst
     say(f"int8 is least exact in layer {worst.name}: signal-to-noise ratio {worst.own_snr_db:.0f} dB")
     warnings = check_edge_tpu(files["int8"], recipe.name).warnings
@@ -99,7 +99,7 @@ def _with_others(
     others = second_subset(pool, data.calibration, recipe.train.seed)
     if others is None or not len(data.validation):
         return None
-    second = check_calibration(model, data.calibration, others, data.validation, int8)
+    second = check_calibration(model, data.calibration, others, data.validation, int8, data.input.value_range)
     say(second.summary)
     if not second.suffices:
         say(f"warning: the calibration images do not suffice: {_ADVICE}")
