@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from edgecnn.dataset import Item, foreign_files, left_out
+from edgecnn.dataset import Item, left_out
 from edgecnn.errors import DataError
 from edgecnn.image.file import find_images, read_file, read_image
 from edgecnn.learning.photos import Photos
@@ -103,6 +103,7 @@ def gather(source: Source, request: Request, reader: Reader) -> Material:
     labels, background = _classes(source.labels, request.negatives)
     views = [view for view in VIEWS if view != "mirror" or request.flip]
     chosen = tuple(views) if len(teaching) <= _FEW else ()
+    say(f"embedding {len(source.items):,} photos; those of earlier runs are kept")
     others = None
     if request.negatives is not None and background is not None:
         others = OtherThings(request.negatives, background)
@@ -111,7 +112,7 @@ def gather(source: Source, request: Request, reader: Reader) -> Material:
         parts.append(reader.read(others, others.items, chosen, request.progress))
     tested = reader.read(source, testing, (), request.progress) if testing else None
     skipped = tuple(reason for part in (*parts, *([tested] if tested else [])) for reason in part.skipped)
-    _tell_skipped(skipped, source, request)
+    _tell_skipped(skipped, request)
     taught = _joined(parts)
     _check(taught.labels.tolist(), labels, "readable photo")
     computed = sum(part.computed for part in (*parts, *([tested] if tested else [])))
@@ -137,14 +138,11 @@ def _check(found: Sequence[int], labels: tuple[str, ...], what: str) -> None:
             )
 
 
-def _tell_skipped(skipped: Sequence[str], source: Source, request: Request) -> None:
+def _tell_skipped(skipped: Sequence[str], request: Request) -> None:
     for reason in skipped[:_NAMED]:
         request.say(f"skipped: {reason}")
-    foreign = sum(map(len, foreign_files(source).values()))
     if len(skipped) > _NAMED:
         request.say(f"skipped {len(skipped):,} photos that can't be read")
-    if foreign:
-        request.say(f"left out {foreign:,} files of other formats")
 
 
 def _joined(parts: Sequence[Photos]) -> Photos:

@@ -219,14 +219,15 @@ def _suspect_photos(lesson: Lesson, suspects: Suspects) -> list[ReportSection]:
         if item in own
     ):
         found.append(ReportSection("Mislabelled?", (Gallery(shown),)))
+    # Each photo once, with one that it is like.
+    twins = {item: twin for pair in pairs if set(pair) <= own for item, twin in (pair, pair[::-1])}
     if shown := tuple(
         _photo(lesson, item, (labels[item.label], f", nearly the same as {twin.id}"))
-        for pair in pairs
-        if set(pair) <= own
-        for item, twin in (pair, pair[::-1])
+        for item, twin in twins.items()
     ):
         text = (
-            f"Embeddings with a cosine of {ALIKE} or more. A photo that is there twice teaches nothing new."
+            f"Embeddings with a cosine of {ALIKE} or more, from the mean of all. A photo that is in the data "
+            "twice teaches nothing new."
         )
         found.append(ReportSection("Nearly the same", (text, Gallery(shown))))
     return found

@@ -19,6 +19,7 @@ from edgecnn.classify.loader import load
 from edgecnn.dataset import data_name, locate, open_source
 from edgecnn.errors import DataError, ImageError, ModelError
 from edgecnn.image.preprocess import Preprocessor
+from edgecnn.io.printable import printable
 from edgecnn.learning import describe
 from edgecnn.learning.append import SCORES, append_head
 from edgecnn.learning.crossval import Fold
@@ -90,6 +91,12 @@ class Learned(NamedTuple):
     suspects: Suspects
     photos: tuple[str, ...]
     report: Path
+
+    def __repr__(self) -> str:
+        low, high = self.judged.interval
+        return printable(
+            f"Learned({self.bundle.name}: {self.judged.top1:.1%} right, {low:.0%} to {high:.0%})"
+        )
 
 
 def default_name(path: Path) -> str:

@@ -199,7 +199,7 @@ def _facts(root: Field) -> Facts:
     return Facts(
         data=_text_of(data, "name"),
         licence=_text_of(data, "licence"),
-        trained=root.find("recipe") is not None,
+        trained=any(root.find(made) is not None for made in ("recipe", "learning")),
         seed=seed.integer(0, _MOST_COUNT) if seed else None,
         test_pictures=images.integer(0, _MOST_COUNT) if images else 0,
         robustness={name: mean.number(0, 1) for name, mean in means.fields().items()} if means else {},

@@ -70,7 +70,7 @@ class Facts(NamedTuple):
     data, licence
         The dataset that it was trained on, and that dataset's licence.
     trained
-        Whether a recipe of `edgecnn train` made it.
+        Whether `edgecnn train` or `edgecnn learn` made it.
     seed
         The seed of its training, which drew the splits.
     test_pictures
