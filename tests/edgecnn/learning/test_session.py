@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 import shutil
 from collections import Counter
 
@@ -248,6 +249,26 @@ def test_photos_of_other_things_become_a_class_that_is_unknown(tiny, tmp_path):
     with edgecnn.load(found.bundle.folder) as model:
         answers = [model.knows(model.classify(p)) for p in sorted((others / "c").iterdir())]
     assert np.mean(answers) <= 0.5
+
+
+def test_names_of_photos_do_not_break_the_card(tiny, tmp_path):
+    """Not by a new line, an escape sequence, Markdown or bytes that are no UTF-8, and no folder is shown."""
+    folder, others = write_classes(tmp_path / "photos", THREE), tmp_path / "other"
+    others.mkdir()
+    names = (b"\xff.png", b"new\nline.png", b"\x1b[2J.png", b"`<img src=x>`.png")
+    for name in names:
+        shutil.copy(folder / "red" / "0.png", os.fsencode(others) + b"/" + name)
+    found = learn(folder, tiny, negatives=others)
+    card = (found.bundle.folder / "CARD.md").read_text()
+    for shown in (
+        "`other/\\udcff.png`",
+        "`other/new␊line.png`",
+        "`other/␛[2J.png`",
+        "`other/'<img src=x>'.png`",
+    ):
+        assert shown in card
+    assert str(tmp_path) not in card
+    assert "\x1b" not in card
 
 
 @pytest.mark.parametrize("name", ["background", "Unknown"])
