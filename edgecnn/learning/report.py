@@ -139,7 +139,7 @@ def _how(lesson: Lesson, judged: Judgment) -> tuple[str, ...]:
     else:
         lines.append("The photos of the test split taught nothing and decided nothing.")
     if judged.agreement is not None:
-        compared = "photos that it learned from" if judged.folds else "the test photos"
+        compared = "photos that the head had not seen" if judged.folds else "the test photos"
         lines.append(f"int8 and float32 give the same answer for {judged.agreement:.2%} of {compared}.")
         lines.append("Both have the same head, which the embeddings of int8 taught.")
     elif "float32" not in lesson.trunk.files:

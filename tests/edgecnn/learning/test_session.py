@@ -298,7 +298,7 @@ def test_a_float_trunk_gets_int8_by_the_photos(tiny_float_file, tmp_path):
     assert found.judged.agreement >= 0.9
     card = (found.bundle.folder / "CARD.md").read_text()
     assert "int8 and float32 give the same answer for" in card
-    assert "of photos that it learned from" in card
+    assert "of photos that the head had not seen" in card
 
 
 def test_a_float_trunk_that_can_not_be_quantized_stays_float(tmp_path):
