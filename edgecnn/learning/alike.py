@@ -65,23 +65,33 @@ def grouped(photos: Photos) -> tuple[Item, ...]:
     return tuple(replace(item, group=f"{k}") for k, item in zip(group, photos.items, strict=True))
 
 
-def familiar(taught: Photos, tested: Photos) -> NDArray[np.bool_]:
-    """Return which tested photos are near duplicates of taught ones, or share a group with one, (photos,)."""
+def familiar(
+    taught: Photos, tested: Photos, everything: NDArray[np.float32] | None = None
+) -> NDArray[np.bool_]:
+    """Return which tested photos are near duplicates of taught ones, or share a group with one, (photos,).
+
+    Parameters
+    ----------
+    everything
+        The embeddings whose mean is taken off: those that `grouped` saw, where it made the folds, or it would
+        find others. Those of the taught photos for None.
+    """
     groups = {item.group for item in taught.items if item.group}
     found = np.array([item.group in groups for item in tested.items], bool)
-    for start, cosines in _cosines(tested.plain, taught.plain):
+    for start, cosines in _cosines(tested.plain, taught.plain, everything):
         found[start : start + len(cosines)] |= (cosines >= ALIKE).any(axis=1)
     return found
 
 
 def _cosines(
-    some: NDArray[np.float32], others: NDArray[np.float32]
+    some: NDArray[np.float32], others: NDArray[np.float32], everything: NDArray[np.float32] | None = None
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Yield the cosines of a few photos, from a place on, with all others.
 
-    They are taken from the mean of the others; those of nearly the same embeddings are as they are.
+    They are taken from the mean of everything, by default of the others; those of nearly the same embeddings
+    are as they are.
     """
-    mean = _mean(others)
+    mean = _mean(others if everything is None else everything)
     raw, centered = unit(others), unit(others - mean)
     for start in range(0, len(some), _BLOCK):
         block = some[start : start + _BLOCK]

@@ -122,18 +122,17 @@ def _losses(photos: Photos, classes: int, folds: Sequence[Fold], views: tuple[st
     It is the one at the best temperature, since a strong penalty makes the head's logits small, and the
     temperature makes up for that.
     """
-    logits = np.zeros((len(STRENGTHS), len(photos), classes), np.float32)
+    # Losses at each temperature and not logits, which would be a gigabyte for a thousand classes.
+    losses = np.zeros((len(STRENGTHS), len(_SCALES), len(photos)), np.float32)
     for fold in folds:
         embeddings, labels = _seen(photos.take(fold.taught), views)
-        basis, tested = Basis.of(embeddings), photos.plain[fold.tested]
+        basis, tested = Basis.of(embeddings), photos.take(fold.tested)
         for k, strength in enumerate(STRENGTHS):
-            logits[k, fold.tested] = fit_head(basis, labels, classes, strength).logits(tested)
+            logits = fit_head(basis, labels, classes, strength).logits(tested.plain)
+            for j, scale in enumerate(_SCALES):
+                losses[k, j, fold.tested] = _cross_entropy(logits * scale, tested.labels)
     weight = 1 / np.bincount(photos.labels, minlength=classes)[photos.labels]
-    columns = [
-        min((_cross_entropy(rows * scale, photos.labels) * weight for scale in _SCALES), key=np.mean)
-        for rows in logits
-    ]
-    return np.stack(columns, axis=1)
+    return np.stack([min(rows * weight, key=np.mean) for rows in losses], axis=1)
 
 
 def answer(photos: Photos, classes: int, folds: Sequence[Fold], choice: Choice, seed: int) -> Answers:

@@ -138,7 +138,7 @@ def judge_by_folds(
         threshold = nearness_threshold(near[rest][known[rest]], REJECTED)
         verdict = Verdict(0.0, material.background, (), threshold)
         accepted[fold.tested] = verdict.known(tempered[fold.tested], near[fold.tested])
-        seen[fold.tested] = familiar(photos.take(fold.taught), photos.take(fold.tested))
+        seen[fold.tested] = familiar(photos.take(fold.taught), photos.take(fold.tested), photos.plain)
     judged = _judged(material, photos.items, labels, tempered, accepted, len(folds), agreement)
     return judged._replace(familiar=int(seen[known].sum()))
 

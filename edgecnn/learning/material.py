@@ -43,7 +43,11 @@ class OtherThings:
         if not os.path.isdir(folder):  # noqa: PTH112 - pathlib's raises where a folder may not be entered
             raise DataError(f"no folder {folder}: give one of photos of other things with --negatives")
         self.labels: tuple[str, ...] = (BACKGROUND,)
-        self._paths = {str(path): path for path in find_images(folder).paths}
+        # By folder and place in it: a card would show other folders of this machine.
+        self._paths = {
+            f"{folder.absolute().name}/{_in_utf8(path.relative_to(folder))}": path
+            for path in find_images(folder).paths
+        }
         self.items = [Item(name, label, None) for name in self._paths]
 
     def read(self, item: Item, least: int | None = None) -> NDArray[np.uint8]:
@@ -55,6 +59,11 @@ class OtherThings:
         import hashlib
 
         return hashlib.sha256(read_file(self._paths[item.id])).digest()
+
+
+def _in_utf8(path: Path) -> str:
+    """Return a path as text; what is no UTF-8 is escaped, as nothing of it is ever looked up."""
+    return path.as_posix().encode("utf-8", "backslashreplace").decode()
 
 
 class Material(NamedTuple):

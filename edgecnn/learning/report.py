@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edgecnn.io.printable import printable
 from edgecnn.learning.alike import ALIKE
 from edgecnn.learning.curve import enough
 from edgecnn.learning.sentences import headlines, in_short, unknown_sentences
@@ -138,7 +139,7 @@ def _how(lesson: Lesson, judged: Judgment) -> tuple[str, ...]:
     else:
         lines.append("The photos of the test split taught nothing and decided nothing.")
     if judged.agreement is not None:
-        compared = "photos that it learned from" if judged.folds else "the test photos"
+        compared = "photos that the head had not seen" if judged.folds else "the test photos"
         lines.append(f"int8 and float32 give the same answer for {judged.agreement:.2%} of {compared}.")
         lines.append("Both have the same head, which the embeddings of int8 taught.")
     elif "float32" not in lesson.trunk.files:
@@ -150,17 +151,22 @@ def _how(lesson: Lesson, judged: Judgment) -> tuple[str, ...]:
 def _suspect_list(lesson: Lesson, suspects: Suspects) -> tuple[str, ...]:
     items, labels = lesson.material.taught.items, lesson.material.labels
     lines = [
-        f"`{items[s.place].id}` is in {labels[items[s.place].label]}, and looks like "
+        f"{_named(items[s.place])} is in {labels[items[s.place].label]}, and looks like "
         f"{labels[s.looks_like]} ({s.score:.0%})."
         for s in suspects.mislabelled[:MOST]
     ]
     for pair in suspects.doubled[:MOST]:
         one, other = items[pair.first], items[pair.second]
         where = "" if one.label == other.label else f", in {labels[one.label]} and {labels[other.label]}"
-        lines.append(f"`{one.id}` and `{other.id}` are nearly the same photo{where}.")
+        lines.append(f"{_named(one)} and {_named(other)} are nearly the same photo{where}.")
     if more := len(suspects.doubled[MOST:]):
         lines.append(f"{more:,} more pairs are nearly the same.")
     return tuple(lines) or ("No photo looks mislabelled, and none is there twice.",)
+
+
+def _named(item: Item) -> str:
+    """Return a photo's name as Markdown shows it, whatever is in it."""
+    return "`" + printable(item.id).replace("`", "'") + "`"
 
 
 def _reveals(lesson: Lesson) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgecnn.evaluation.verified import GUESSING
+from edgecnn.io.printable import printable
 from edgecnn.learning.curve import enough
 from edgecnn.learning.judge import REJECTED
 
@@ -123,9 +124,10 @@ def results(lesson: Lesson, judged: Judgment, curve: Sequence[Point], suspects: 
         yield f"{1 - judged.accepted:.1%} of {judged.other_things:,} photos of other things are unknown"
     wrong, doubled = suspects
     for suspect in wrong[:_SHOWN]:
-        other = labels[suspect.looks_like]
-        yield f"mislabelled? {items[suspect.place].id} looks like {other} ({suspect.score:.0%})"
+        photo, other = printable(items[suspect.place].id), labels[suspect.looks_like]
+        yield f"mislabelled? {photo} looks like {other} ({suspect.score:.0%})"
     for pair in doubled[:_SHOWN]:
-        yield f"nearly the same: {items[pair.first].id} and {items[pair.second].id}"
+        one, other = (printable(items[k].id) for k in pair[:2])
+        yield f"nearly the same: {one} and {other}"
     if (more := len(wrong[_SHOWN:]) + len(doubled[_SHOWN:])) > 0:
         yield f"{more:,} more photos to look at again are on the report"

@@ -114,8 +114,8 @@ def _read(data: bytes) -> dict[str, NDArray[Any]]:
 def _tensor(place: _Place, content: NDArray[Any]) -> NDArray[Any]:
     """Return a tensor as a view of its storage's content."""
     shape, strides = place.shape, place.strides
-    if not (len(shape) == len(strides) <= _MOST_AXES and min((0, place.offset, *shape, *strides)) >= 0):
-        raise _Refused(f"has a tensor of shape {shape[:_MOST_AXES]} with strides {strides[:_MOST_AXES]}")
+    if not (len(shape) == len(strides) and min((0, place.offset, *shape, *strides)) >= 0):
+        raise _Refused(f"has a tensor of shape {shape} with strides {strides}")
     last = place.offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
     # A stride of 0 would make any size of few values.
     if math.prod(shape) and (last >= len(content) or math.prod(shape) > len(content)):
@@ -241,5 +241,8 @@ def _call(called: object, arguments: tuple[Any, ...]) -> Any:
         storage, offset, shape, strides, *_ = arguments
         if not isinstance(storage, _Storage):
             raise _Refused("has a tensor without a storage")
+        # Copies of one long list, by each of many tensors, would fill the memory.
+        if max(len(shape), len(strides)) > _MOST_AXES:
+            raise _Refused(f"has a tensor of more than {_MOST_AXES} axes")
         return _Place(storage, int(offset), tuple(map(int, shape)), tuple(map(int, strides)))
     raise _Refused("has a call of something else")

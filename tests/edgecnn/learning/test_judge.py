@@ -3,15 +3,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from edgecnn.dataset.folds import possible_folds
 from edgecnn.errors import GateError
 from edgecnn.evaluation.interval import wilson
-from edgecnn.learning.crossval import Answers, Fold
+from edgecnn.learning.alike import grouped
+from edgecnn.learning.crossval import Answers, Fold, make_folds
 from edgecnn.learning.curve import Point
 from edgecnn.learning.judge import FLOOR, Judgment, judge_by_folds, require_parity, settle_rule
 from edgecnn.learning.material import Material
 from edgecnn.learning.request import Request
 from edgecnn.learning.sentences import headlines, in_short, unknown_sentences, weak_classes
-from tests.edgecnn.learning.made import made
+from tests.edgecnn.learning.made import directions, made
 
 LABELS = ("cup", "pen", "background")
 
@@ -59,6 +61,17 @@ def test_photos_whose_twins_were_taught_are_counted():
     apart = material(labels)._replace(taught=made(rows, labels, ["a", "a", None, None, None, None]))
     found = judge_by_folds(apart, answers(best, [0.8] * 6, [0.9] * 6), halves(6), None)
     assert found.familiar == 2, "the group of both halves; the near duplicates 0 and 2 are in the same half"
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 3, 5])
+def test_folds_that_keep_near_duplicates_together_measure_none_that_was_taught(seed):
+    """Though the mean of the photos of four folds is not that of all photos."""
+    rows, labels = directions([8, 6, 10], values=16, spread=0.6, seed=seed)
+    photos = made(rows, labels)
+    assert possible_folds(grouped(photos)) >= 2
+    every = Answers(np.arange(24), np.eye(3, dtype=np.float32)[labels], np.ones(24, np.float32))
+    found = judge_by_folds(material(labels)._replace(taught=photos), every, make_folds(photos, seed), None)
+    assert found.familiar == 0
 
 
 def test_scores_that_are_as_often_right_as_they_say_have_no_calibration_error():

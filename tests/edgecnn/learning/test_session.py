@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 import shutil
 from collections import Counter
 
@@ -250,6 +251,26 @@ def test_photos_of_other_things_become_a_class_that_is_unknown(tiny, tmp_path):
     assert np.mean(answers) <= 0.5
 
 
+def test_names_of_photos_do_not_break_the_card(tiny, tmp_path):
+    """Not by a new line, an escape sequence, Markdown or bytes that are no UTF-8, and no folder is shown."""
+    folder, others = write_classes(tmp_path / "photos", THREE), tmp_path / "other"
+    others.mkdir()
+    names = (b"\xff.png", b"new\nline.png", b"\x1b[2J.png", b"`<img src=x>`.png")
+    for name in names:
+        shutil.copy(folder / "red" / "0.png", os.fsencode(others) + b"/" + name)
+    found = learn(folder, tiny, negatives=others)
+    card = (found.bundle.folder / "CARD.md").read_text()
+    for shown in (
+        "`other/\\udcff.png`",
+        "`other/new␊line.png`",
+        "`other/␛[2J.png`",
+        "`other/'<img src=x>'.png`",
+    ):
+        assert shown in card
+    assert str(tmp_path) not in card
+    assert "\x1b" not in card
+
+
 @pytest.mark.parametrize("name", ["background", "Unknown"])
 def test_a_class_that_is_called_so_is_the_background(tiny, tmp_path, name):
     found = learn(write_classes(tmp_path / "photos", {"a": 6, "b": 6, name: 6}), tiny)
@@ -277,7 +298,7 @@ def test_a_float_trunk_gets_int8_by_the_photos(tiny_float_file, tmp_path):
     assert found.judged.agreement >= 0.9
     card = (found.bundle.folder / "CARD.md").read_text()
     assert "int8 and float32 give the same answer for" in card
-    assert "of photos that it learned from" in card
+    assert "of photos that the head had not seen" in card
 
 
 def test_a_float_trunk_that_can_not_be_quantized_stays_float(tmp_path):

@@ -278,6 +278,14 @@ HOSTILE = {
     "long number": b"\x80\2" + b"\x8a\xff" + b"\x7f" * 255 + b".",
 }
 
+# Many tensors of one long shape, which each of them would copy.
+HOSTILE["long shapes"] = program(
+    b"(X\7\0\0\0storagectorch\nFloatStorage\nX\2\0\0\x0094X\3\0\0\0cpuK\1NtQq\0",
+    b"](" + b"K\0" * 50_000 + b"eq\1",
+    b"ctorch._utils\n_rebuild_tensor_v2\nq\2",
+    b"h\2(h\0K\0h\1h\1tR" * 2_000,
+)
+
 
 @pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_programs_are_refused_in_bounded_time_and_memory(body):
