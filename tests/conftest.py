@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from dataclasses import dataclass
@@ -29,6 +30,12 @@ ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
 
 
+_CACHE = tempfile.TemporaryDirectory(prefix="edgecnn-tests-")
+# What is remembered of models, and made of them, stays out of the user's home; from here on, since some tests
+# list the bundles as they are collected.
+os.environ["XDG_CACHE_HOME"] = _CACHE.name
+
+
 @dataclass(frozen=True)
 class Ran:
     """What a command left behind."""
@@ -45,18 +52,6 @@ class Ran:
         assert len(lines) == 1, self.err
         for part in parts:
             assert part in lines[0], lines[0]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def own_cache(tmp_path_factory):
-    """Keep what is remembered of models out of the user's home."""
-    before = os.environ.get("XDG_CACHE_HOME")
-    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
-    yield
-    if before is None:
-        del os.environ["XDG_CACHE_HOME"]
-    else:
-        os.environ["XDG_CACHE_HOME"] = before
 
 
 @pytest.fixture
