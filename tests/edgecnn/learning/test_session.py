@@ -99,7 +99,8 @@ def test_what_is_returned_reads_well(learned):
     assert len(found.photos) == 36
     assert Counter(p.split("/")[0] for p in found.photos) == THREE
     assert [p.photos for p in found.curve] == [5, 9], "four fifths of twelve"
-    assert lines[0] == "3 classes, 36 photos to learn from; trunk tiny"
+    assert lines[0] == "embedding 36 photos; those of earlier runs are kept"
+    assert lines[1] == "3 classes, 36 photos to learn from; trunk tiny"
     assert lines[-1].startswith("published ")
 
 
@@ -378,7 +379,10 @@ def test_a_trunk_whose_values_are_no_numbers_is_refused(tmp_path):
     folder, lines = write_classes(tmp_path / "photos", {"a": 4, "b": 4}), []
     with pytest.raises(ModelError, match="the trunk nan answered NaN, infinity or huge values"):
         learn(folder, trunk, say=lines.append)
-    assert lines == ["the model will be float32 alone: the network can't be quantized: last is not finite"]
+    assert lines == [
+        "the model will be float32 alone: the network can't be quantized: last is not finite",
+        "embedding 8 photos; those of earlier runs are kept",
+    ]
 
 
 @pytest.mark.slow
