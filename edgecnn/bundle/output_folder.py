@@ -132,7 +132,7 @@ class Target:
             (stage / MARK).touch()
             (stage / "part").mkdir()
             yield Draft(self.folder, stage)
-        except EdgeCnnError:
+        except (EdgeCnnError, BrokenPipeError):  # who reads what is printed has gone
             raise
         except OSError as error:
             reason = error.strerror or error

@@ -55,14 +55,15 @@ class Answers(NamedTuple):
         float32 (photos, classes).
     nearness
         float32 (photos,).
-    heads
-        The head of each fold.
+    heads, choices
+        The head of each fold, and what it was made with.
     """
 
     places: Places
     logits: Matrix
     nearness: Matrix
     heads: tuple[Head, ...] = ()
+    choices: tuple[Choice, ...] = ()
 
 
 def make_folds(photos: Photos, seed: int, most: int = _FOLDS) -> list[Fold]:
@@ -161,15 +162,17 @@ def _answer_one(photos: Photos, classes: int, fold: Fold, choice: Choice, seed: 
     taught, tested = photos.take(fold.taught), photos.take(fold.tested)
     head = teach(taught, classes, choice)
     prototypes = find_prototypes(taught.plain, taught.labels, seed)
-    return Answers(fold.tested, head.logits(tested.plain), nearness(tested.plain, prototypes), (head,))
+    near = nearness(tested.plain, prototypes)
+    return Answers(fold.tested, head.logits(tested.plain), near, (head,), (choice,))
 
 
 def _joined(parts: Iterator[Answers]) -> Answers:
     """Return all answers in the order of the photos."""
-    *columns, heads = zip(*parts, strict=True)
+    *columns, heads, choices = zip(*parts, strict=True)
     places, logits, near = map(np.concatenate, columns)
     order = np.argsort(places)
-    return Answers(places[order], logits[order], near[order], tuple(head for (head,) in heads))
+    one_each = (tuple(one for (one,) in column) for column in (heads, choices))
+    return Answers(places[order], logits[order], near[order], *one_each)
 
 
 def _seen(photos: Photos, views: tuple[str, ...]) -> tuple[Matrix, Places]:

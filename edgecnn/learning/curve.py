@@ -42,7 +42,7 @@ def learning_curve(
     tested: Photos,
     folds: Sequence[Fold],
     classes: int,
-    choice: Choice,
+    choices: Sequence[Choice],
     seed: int,
     background: int | None = None,
 ) -> list[Point]:
@@ -52,6 +52,8 @@ def learning_curve(
     ----------
     folds
         Which photos of `taught` are taught and which of `tested` test; several where they are the same set.
+    choices
+        What each fold's heads are made with, chosen without its tested photos.
     background
         A class of other things, all of whose photos are always taught; None for none.
     """
@@ -64,7 +66,7 @@ def learning_curve(
     points = []
     for size in sizes:
         right, tests = 0, 0
-        for number, fold in enumerate(folds):
+        for number, (fold, choice) in enumerate(zip(folds, choices, strict=True)):
             test = tested.take(fold.tested)
             for draw in range(_DRAWS):
                 rng = np.random.default_rng([seed, number, draw])

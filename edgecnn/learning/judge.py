@@ -12,7 +12,7 @@ from edgecnn.evaluation.confidence import fit_temperature
 from edgecnn.evaluation.interval import wilson
 from edgecnn.evaluation.reliability import Reliability
 from edgecnn.evaluation.verified import GateAdvice, Verified, compare_answers, gate
-from edgecnn.learning.alike import familiar
+from edgecnn.learning.alike import familiar, grouped
 from edgecnn.learning.crossval import softmax
 from edgecnn.learning.prototypes import nearness_threshold
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from edgecnn.dataset import Item
     from edgecnn.learning.crossval import Answers, Fold
     from edgecnn.learning.material import Material
+    from edgecnn.learning.photos import Photos
     from edgecnn.learning.request import Request
 
 # The share of photos of the taught classes that may be called unknown.
@@ -76,6 +77,8 @@ class Judgment(NamedTuple):
         The expected calibration error of the scores.
     wrong
         The highest score first.
+    units
+        How many independent photos these are: near duplicates, and a group of the data, count as one.
     right_in_use
         The share of photos of the classes that are classified correctly, and not called unknown.
     other_things
@@ -93,6 +96,7 @@ class Judgment(NamedTuple):
     calibration_error: float
     wrong: tuple[Wrong, ...]
     familiar: int = 0
+    units: int | None = None
     right_in_use: float = 0.0
     other_things: int = 0
 
@@ -109,7 +113,8 @@ class Judgment(NamedTuple):
     @property
     def interval(self) -> tuple[float, float]:
         """The 95 % interval of the accuracy."""
-        return wilson(self.top1, self.photos), 1 - wilson(1 - self.top1, self.photos)
+        count = self.photos if self.units is None else self.units
+        return wilson(self.top1, count), 1 - wilson(1 - self.top1, count)
 
 
 def settle_rule(material: Material, answers: Answers) -> Rule:
@@ -140,7 +145,7 @@ def judge_by_folds(
         accepted[fold.tested] = verdict.known(tempered[fold.tested], near[fold.tested])
         seen[fold.tested] = familiar(photos.take(fold.taught), photos.take(fold.tested), photos.plain)
     judged = _judged(material, photos.items, labels, tempered, accepted, len(folds), agreement)
-    return judged._replace(familiar=int(seen[known].sum()))
+    return judged._replace(familiar=int(seen[known].sum()), units=_units(photos, known))
 
 
 def judge_by_test(material: Material, variants: Mapping[str, Classifier]) -> tuple[Judgment, Verified | None]:
@@ -168,10 +173,17 @@ def judge_by_test(material: Material, variants: Mapping[str, Classifier]) -> tup
         verified = compare_answers(labels, answers, material.labels, int8.model.file.float_tensors)
     judged = _judged(material, items, labels, scores, accepted, 0, None)
     known = labels != (-1 if material.background is None else material.background)
-    judged = judged._replace(familiar=int(familiar(material.taught, material.tested)[known].sum()))
+    seen = familiar(material.taught, material.tested)
+    judged = judged._replace(familiar=int(seen[known].sum()), units=_units(material.tested, known))
     if verified is None:
         return judged, None
     return judged._replace(float_top1=verified.float_top1, agreement=verified.agreement), verified
+
+
+def _units(photos: Photos, known: NDArray[np.bool_]) -> int:
+    """Return how many groups of near duplicates, and of the data, some photos are."""
+    groups = [item.group for item in grouped(photos)]
+    return len({group for group, counts in zip(groups, known, strict=True) if counts})
 
 
 def require_parity(

@@ -36,6 +36,8 @@ def find_prototypes(embeddings: Matrix, labels: NDArray[np.int64], seed: int) ->
 
 
 def _cluster(directions: Matrix, rng: np.random.Generator) -> Matrix:
+    # The mean of copies of one photo would be its own embedding.
+    directions = directions[np.sort(np.unique(directions, axis=0, return_index=True)[1])]
     count = max(1, min(_MOST, len(directions) // _PHOTOS_EACH))
     means = directions[_spread(directions, count, rng)]
     for _ in range(_STEPS):

@@ -42,7 +42,7 @@ from edgecnn.tflite.file import read_tflite
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from edgecnn.bundle.output_folder import Draft
     from edgecnn.classify.classifier import Classifier
     from edgecnn.dataset import Source
+    from edgecnn.learning.crossval import Choice
     from edgecnn.learning.curve import Point
     from edgecnn.learning.judge import Judgment
     from edgecnn.learning.lesson import Lesson
@@ -205,10 +206,12 @@ def _curve(lesson: Lesson, judged: Judgment, seed: int) -> list[Point]:
     material, classes = lesson.material, len(lesson.material.labels)
     photos, known, tested = material.taught, material.known, material.taught
     folds = [Fold(f.taught, f.tested[known[f.tested]]) for f in lesson.folds]
+    choices: Sequence[Choice] = lesson.answers.choices
     if material.tested is not None:
         tested = material.tested
         folds = [Fold(np.arange(len(photos)), np.arange(len(tested)))]
-    points = learning_curve(photos, tested, folds, classes, lesson.choice, seed, material.background)
+        choices = [lesson.choice]
+    points = learning_curve(photos, tested, folds, classes, choices, seed, material.background)
     low, high = judged.interval
     return [*points[:-1], points[-1]._replace(accuracy=judged.top1, low=low, high=high)]
 

@@ -55,7 +55,7 @@ def test_the_last_point_has_all_photos():
     """With one fold it is the accuracy that cross-validation of the same choice measures."""
     photos = made(*directions([23, 8, 14], values=8, spread=2.5))
     folds = make_folds(photos, 0)
-    points = learning_curve(photos, photos, folds, 3, CHOICE, 0)
+    points = learning_curve(photos, photos, folds, 3, [CHOICE] * len(folds), 0)
     answers = answer(photos, 3, folds, CHOICE, 0)
     assert [p.photos for p in points] == [5, 10, 23 * 4 // 5]
     assert points[-1].accuracy == (answers.logits.argmax(axis=1) == photos.labels).mean()
@@ -65,14 +65,16 @@ def test_the_last_point_has_all_photos():
 def test_more_photos_help_where_classes_overlap():
     rows, labels = directions([120, 120], values=30, spread=7)
     photos, fold = made(rows, labels), Fold(*np.split(np.random.default_rng(0).permutation(240), [160]))
-    points = learning_curve(photos, photos, [fold], 2, CHOICE, 0)
+    points = learning_curve(photos, photos, [fold], 2, [CHOICE], 0)
     assert [p.photos for p in points][:4] == [5, 10, 20, 50]
     assert points[-1].accuracy > points[0].accuracy + 0.05
-    again = learning_curve(photos, photos, [fold], 2, CHOICE, 0)
+    again = learning_curve(photos, photos, [fold], 2, [CHOICE], 0)
     assert again == points
     assert forecast(points) >= 0
 
 
 def test_few_photos_have_one_point():
     photos = made(*directions([4, 4], spread=4))
-    assert [p.photos for p in learning_curve(photos, photos, make_folds(photos, 0), 2, CHOICE, 0)] == [3]
+    assert [p.photos for p in learning_curve(photos, photos, make_folds(photos, 0), 2, [CHOICE] * 4, 0)] == [
+        3
+    ]

@@ -19,7 +19,7 @@ LABELS = ("cup", "pen", "background")
 
 
 def material(labels, background=None):
-    photos = made(np.ones((len(labels), 2)), labels)
+    photos = made(np.random.default_rng(0).normal(0, 1, (len(labels), 16)), labels)  # none alike
     return Material(None, LABELS[: max(labels) + 1], background, photos, None, (), 0)
 
 
@@ -186,3 +186,15 @@ def test_what_is_unknown_is_said():
         "It is also `unknown` where the best class is `background`.",
         "Of 8 photos of other things, 12.5% get a class all the same.",
     )
+
+
+def test_near_duplicates_widen_the_interval():
+    labels, best = [0] * 20 + [1] * 20, [0] * 18 + [1] * 22
+    alone, twins = material(labels), material(labels)
+    twins.taught.views["plain"][1:20:2] = twins.taught.views["plain"][0:20:2]
+    found = [
+        judge_by_folds(m, answers(best, [0.8] * 40, [0.9] * 40), halves(40), None) for m in (alone, twins)
+    ]
+    assert [f.units for f in found] == [40, 30]
+    assert found[0].top1 == found[1].top1
+    assert found[1].interval[0] < found[0].interval[0]

@@ -71,3 +71,11 @@ def test_the_threshold_by_hand():
     few = np.array([0.5, 0.7, 0.8], np.float32)  # as far below 0.5 as that is below 0.7
     assert nearness_threshold(few, 0.05) == np.floor(0.3 * 128) / 128
     assert nearness_threshold(np.array([-3], np.float32), 0.05) == -1
+
+
+def test_a_photo_that_is_there_twice_is_no_prototype():
+    for seed in range(20):
+        rows = np.random.default_rng(seed).normal(0.3, 1, (12, 64)).astype(np.float32)
+        rows[1] = rows[0]
+        found = find_prototypes(rows, np.zeros(12, np.int64), seed)
+        assert nearness(rows[:1], found) < 0.99
