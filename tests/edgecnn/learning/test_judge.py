@@ -55,7 +55,8 @@ def test_what_was_right_is_counted_by_hand():
 
 def test_photos_whose_twins_were_taught_are_counted():
     labels, best = [0, 0, 1, 1, 2, 2], [0, 0, 1, 1, 2, 2]
-    found = judge_by_folds(material(labels, 2), answers(best, [0.8] * 6, [0.9] * 6), halves(6), None)
+    alike = material(labels, 2)._replace(taught=made(np.ones((6, 2)), labels))
+    found = judge_by_folds(alike, answers(best, [0.8] * 6, [0.9] * 6), halves(6), None)
     assert found.familiar == 4, "all embeddings are the same; other things do not count"
     rows = np.array([[1, 0], [0, 1], [1, 0.1], [-1, 0], [0, -1], [-1, -1]])
     apart = material(labels)._replace(taught=made(rows, labels, ["a", "a", None, None, None, None]))
