@@ -40,7 +40,7 @@ class Embedder(Closing):
         data = builder.finish(builder.inputs, [place], f"{trunk.name}, cut at {main.embedding.name}")
         file = read_tflite(data, trunk.name)
         model = Model(trunk.name, trunk.variant, data, file, (), trunk.input, None)
-        if may_crash(engine):
+        if trunk.bare and may_crash(engine):
             from edgecnn.engine.probe import require_sound
 
             require_sound(model, engine, threads)

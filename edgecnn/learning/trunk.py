@@ -44,6 +44,8 @@ class Trunk(NamedTuple):
         What users call it.
     input
         How an image becomes its input.
+    bare
+        Whether it is a file of unknown origin, and not a bundle: it is tried in a child process first.
     files
         By variant, `int8`, `uint8` or `float32`; the first one computes the embeddings.
     """
@@ -51,6 +53,7 @@ class Trunk(NamedTuple):
     name: str
     input: InputSpec
     files: dict[str, TrunkFile]
+    bare: bool = False
 
     @property
     def variant(self) -> str:
@@ -122,4 +125,4 @@ def _of_file(path: Path, cut: str | None, given: Given) -> Trunk:
     place = find_cut(file, source, cut)
     # Its labels do not matter here: the head brings its own.
     spec = usage_of_file(file, source, given, path.parent).convention.spec(source)
-    return Trunk(path.stem, spec, {file.tensors[place].dtype: TrunkFile(file, place)})
+    return Trunk(path.stem, spec, {file.tensors[place].dtype: TrunkFile(file, place)}, bare=True)
