@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edgecnn.learning.embedder import Embedder
+from edgecnn.learning.photos import Reader
 
 if TYPE_CHECKING:
+    from edgecnn.dataset import Item
     from edgecnn.learning.lesson import Lesson
 
 # Photos that are embedded in float32 too.
@@ -24,15 +27,22 @@ def agreement_by_folds(lesson: Lesson, threads: int) -> float | None:
     trunk, material, answers = lesson.trunk, lesson.material, lesson.answers
     if not {"float32"} < set(trunk.files):
         return None
-    places = np.random.default_rng(0).permutation(np.flatnonzero(material.known))[:COMPARED]
-    fold_of = np.empty(len(material.taught), np.int64)
+    photos = material.taught
+    # The same ones when photos are added: their embeddings are kept.
+    order = sorted(np.flatnonzero(material.known).tolist(), key=lambda k: _digest(photos.items[k]))[:COMPARED]
+    fold_of = np.empty(len(photos), np.int64)
     for k, fold in enumerate(lesson.folds):
         fold_of[fold.tested] = k
     twin = trunk._replace(files={"float32": trunk.files["float32"]})
-    same = 0
     with Embedder(twin, threads=threads) as embedder:
-        for place in places:
-            image = material.source.read(material.taught.items[place], embedder.least_side)
-            logits = answers.heads[fold_of[place]].logits(embedder.real(embedder(image))[None])
-            same += int(logits.argmax() == answers.logits[place].argmax())
-    return same / len(places)
+        floats = Reader(twin, embedder).read(material.source, [photos.items[k] for k in order]).plain
+    best = answers.logits.argmax(axis=1)
+    same = [
+        answers.heads[fold_of[k]].logits(row).argmax() == best[k]
+        for k, row in zip(order, floats, strict=True)
+    ]
+    return float(np.mean(same))
+
+
+def _digest(item: Item) -> bytes:
+    return hashlib.sha256(item.id.encode("utf-8", "surrogateescape")).digest()

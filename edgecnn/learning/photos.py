@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -82,11 +82,12 @@ class _Collected:
     computed: int = 0
 
 
-class Reader(NamedTuple):
-    """Reads photos and embeds them."""
+class Reader:
+    """Reads photos and embeds them by a trunk."""
 
-    trunk: Trunk
-    embedder: Embedder
+    def __init__(self, trunk: Trunk, embedder: Embedder) -> None:
+        self._name, self._key, self._background = trunk.name, trunk.key, trunk.input.background
+        self._embedder = embedder
 
     def read(
         self,
@@ -102,9 +103,9 @@ class Reader(NamedTuple):
         views
             The names of views in addition to the photo itself.
         """
-        source.background = self.trunk.input.background
+        source.background = self._background
         found, wanted = _Collected(), list(items)
-        with Store(self.embedder.dtype, self.embedder.values) as store:
+        with Store(self._embedder.dtype, self._embedder.values) as store:
             for k, item in enumerate(wanted):
                 if progress is not None:
                     progress(k, len(wanted))
@@ -120,7 +121,7 @@ class Reader(NamedTuple):
             tuple(found.items),
             np.array([item.label for item in found.items], np.int64),
             {
-                name: np.array(rows, np.float32).reshape(-1, self.embedder.values)
+                name: np.array(rows, np.float32).reshape(-1, self._embedder.values)
                 for name, rows in zip((PLAIN, *views), columns, strict=True)
             },
             tuple(found.skipped),
@@ -135,15 +136,15 @@ class Reader(NamedTuple):
         image: NDArray[np.uint8] | None = None
         rows = []
         for view in views:
-            key = hashlib.sha256(f"{self.trunk.key} {view} ".encode() + digest).digest()
+            key = hashlib.sha256(f"{self._key} {view} ".encode() + digest).digest()
             raw = store.get(key)
             if raw is None or not np.isfinite(raw).all():
                 if image is None:
-                    image = source.read(item, self.embedder.least_side)
-                raw = self.embedder(see(image, view, digest))
+                    image = source.read(item, self._embedder.least_side)
+                raw = self._embedder(see(image, view, digest))
                 store.put(key, raw)
                 found.computed += 1
-            if not np.isfinite(real := self.embedder.real(raw)).all():
-                raise ModelError(f"{self.trunk.name} answers with values that are no numbers: {item.id}")
+            if not np.isfinite(real := self._embedder.real(raw)).all():
+                raise ModelError(f"{self._name} answers with values that are no numbers: {item.id}")
             rows.append(real)
         return tuple(rows)
