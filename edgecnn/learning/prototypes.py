@@ -89,8 +89,8 @@ def nearness_threshold(values: Matrix, rejected: float) -> float:
 
     For n values it is the k-th smallest with k = ⌊share · (n + 1)⌋: of photos like these, a new one is below
     it with a probability of at most k / (n + 1) (split conformal prediction: V. Vovk et al., Algorithmic
-    Learning in a Random World, 2005). Of fewer than it takes for k = 1, it is as far below the smallest one
-    as that is below the median.
+    Learning in a Random World, 2005). Of fewer than it takes for k = 1 it is the smallest one, which rejects
+    more: a lower threshold would let nearly everything pass.
 
     Parameters
     ----------
@@ -100,7 +100,5 @@ def nearness_threshold(values: Matrix, rejected: float) -> float:
         The share, 0 to 1. An int8 model's nearness has the steps.
     """
     rising = np.sort(np.asarray(values, np.float64))
-    rank = int(rejected * (len(rising) + 1) + 1e-9)
-    lowest = float(rising[0])
-    found = float(rising[rank - 1]) if rank else lowest - (float(np.median(rising)) - lowest)
-    return float(np.clip(np.floor(found * 128) / 128, -1, 1))
+    rank = max(1, int(rejected * (len(rising) + 1) + 1e-9))
+    return float(np.clip(np.floor(float(rising[rank - 1]) * 128) / 128, -1, 1))
