@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ __all__ = [
     "Source",
     "SplitName",
     "data_name",
+    "default_name",
     "duplicates",
     "find_data",
     "folds",
@@ -85,6 +87,12 @@ def data_name(path: Path) -> str:
     """Return the name of the data at a path: the folder's name, or the file's without its ending."""
     whole = Path(os.path.realpath(path))  # pathlib's raises for circular links
     return plain_name(whole.stem if whole.suffix.lower() in (".zip", ".csv") else whole.name)
+
+
+def default_name(path: Path) -> str:
+    """Return the name of the bundle that is made of a folder of photos: `photos-model`."""
+    name = re.sub(r"[^\w-]+", "-", data_name(path)).strip("-").lower() or "photos"
+    return f"{name}-model"
 
 
 def open_source(path: Path, layout: LayoutName = "auto", own: Iterable[Path] = ()) -> Source:

@@ -39,11 +39,9 @@ def confidence(material: Material, rule: Rule, variants: Iterable[str]) -> dict[
 def accuracies(judged: Judgment, variants: Iterable[str]) -> dict[str, float]:
     """Return the top-1 of each variant that was measured."""
     found = dict.fromkeys(variants, judged.top1)
-    if "int8" in found and "float32" in found:
-        found["float32"] = judged.top1 if judged.float_top1 is None else judged.float_top1
-        if judged.float_top1 is None:
-            del found["float32"]
-    return found
+    if len(found) > 1:
+        del found["float32"]  # what was measured is int8
+    return found if judged.float_top1 is None else found | {"float32": judged.float_top1}
 
 
 def sections(

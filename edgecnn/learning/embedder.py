@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgecnn.bundle.bundle import Model
+from edgecnn.classify.classifier import DECODED_SIDES
 from edgecnn.engine import may_crash, open_engine
 from edgecnn.errors import AnswerError
 from edgecnn.image.preprocess import Preprocessor
@@ -49,7 +50,7 @@ class Embedder(Closing):
         self._prepare = Preprocessor(trunk.input, file.inputs[0])
         self._output = file.outputs[0]
         self.values, self.dtype = self._output.size, self._output.dtype
-        self.least_side = 2 * max(trunk.input.width, trunk.input.height)
+        self.least_side = DECODED_SIDES * max(trunk.input.width, trunk.input.height)
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[Any]:
         """Return the raw embedding of an image, uint8 H×W×3 BGR or H×W gray: (values,), of `dtype`.

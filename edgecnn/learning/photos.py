@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from edgecnn.errors import DataError, ImageError, ModelError
+from edgecnn.errors import DataError, ImageError
 from edgecnn.learning.store import Store
 from edgecnn.learning.views import PLAIN, see
 
@@ -86,7 +86,7 @@ class Reader:
     """Reads photos and embeds them by a trunk."""
 
     def __init__(self, trunk: Trunk, embedder: Embedder) -> None:
-        self._name, self._key, self._background = trunk.name, trunk.key, trunk.input.background
+        self._key, self._background = trunk.key, trunk.input.background
         self._embedder = embedder
 
     def read(
@@ -144,7 +144,5 @@ class Reader:
                 raw = self._embedder(see(image, view, digest))
                 store.put(key, raw)
                 found.computed += 1
-            if not np.isfinite(real := self._embedder.real(raw)).all():
-                raise ModelError(f"{self._name} answers with values that are no numbers: {item.id}")
-            rows.append(real)
+            rows.append(self._embedder.real(raw))
         return tuple(rows)

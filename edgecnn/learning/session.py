@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -16,7 +15,7 @@ from edgecnn.bundle.manifest.writing import with_accuracies, with_golden, with_s
 from edgecnn.bundle.writer import write_models
 from edgecnn.classify import golden
 from edgecnn.classify.loader import load
-from edgecnn.dataset import data_name, locate, open_source
+from edgecnn.dataset import data_name, default_name, locate, open_source
 from edgecnn.errors import DataError, ImageError, ModelError
 from edgecnn.image.preprocess import Preprocessor
 from edgecnn.io.printable import printable
@@ -98,12 +97,6 @@ class Learned(NamedTuple):
         return printable(
             f"Learned({self.bundle.name}: {self.judged.top1:.1%} right, {low:.0%} to {high:.0%})"
         )
-
-
-def default_name(path: Path) -> str:
-    """Return the name of the bundle that is made of a folder of photos: `photos-model`."""
-    name = re.sub(r"[^\w-]+", "-", data_name(path)).strip("-").lower() or "photos"
-    return f"{name}-model"
 
 
 def learn_bundle(data: str | os.PathLike[str], out: Path | None, request: Request) -> Learned:

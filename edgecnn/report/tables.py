@@ -87,7 +87,3 @@ def confidence(variants: Mapping[str, ConfidenceColumn]) -> Table:
 def share(value: float | None, digits: int = 2) -> str:
     """Return a share in percent; nothing for None."""
     return "" if value is None else f"{value:.{digits}%}"
-
-
-def _line(cells: tuple[str, ...]) -> str:
-    return "| " + " | ".join(c.replace("\\", "\\\\").replace("|", "\\|") for c in cells) + " |"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -155,7 +154,7 @@ def choose(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, 
 
     Returns the recipe, the path of the data if it was given, and the default name of the bundle.
     """
-    from edgecnn.dataset import data_name
+    from edgecnn.dataset import default_name
     from edgecnn_train.recipe_file import read_recipe
 
     path = Path(text)
@@ -164,8 +163,7 @@ def choose(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, 
         return chosen, data, chosen.name
     if data is not None:
         raise OptionError(f"{text} is a folder of photos itself: leave --data out, or name a recipe")
-    name = re.sub(r"[^\w-]+", "-", data_name(path)).strip("-").lower() or "photos"
-    return read_recipe("photos", overrides), path, f"{name}-model"
+    return read_recipe("photos", overrides), path, default_name(path)
 
 
 def names_recipe(text: str, data: Path | None) -> bool:
