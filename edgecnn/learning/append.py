@@ -14,7 +14,7 @@ from edgecnn.tflite.builder import (
     reshape_options,
     softmax_options,
 )
-from edgecnn.tflite.quant import quantize
+from edgecnn.tflite.quant import int8_affine, quantize
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -121,7 +121,7 @@ class _Int8:
             inputs.append(
                 graph.constant(f"{name}/bias", quantize(bias, product, 0, "int32"), _one(product, 0))
             )
-        output = self.tensor(name, (1, len(weights)), *(_affine(*limits) if limits else _UNIT))
+        output = self.tensor(name, (1, len(weights)), *(_with_margin(*limits) if limits else _UNIT))
         return graph.operator("FULLY_CONNECTED", inputs, output, dense_options())
 
 
@@ -139,8 +139,5 @@ def _one(scale: float, zero: int) -> Quantization:
     return Quantization(np.array([scale], np.float32), np.array([zero], np.int64))
 
 
-def _affine(low: float, high: float) -> tuple[float, int]:
-    """Return the scale and zero point with which int8 spans a range, with some margin."""
-    low, high = min(low, 0.0) * _MARGIN, max(high, 0.0) * _MARGIN
-    scale = max((high - low) / 255, 1e-6)
-    return scale, int(np.clip(round(-128 - low / scale), -128, 127))
+def _with_margin(low: float, high: float) -> tuple[float, int]:
+    return int8_affine(low * _MARGIN, high * _MARGIN)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from edgecnn.dataset import data_name
 from edgecnn.learning.append import NEARNESS
 from edgecnn.learning.judge import REJECTED
 from edgecnn.machine.board import describe_board
+from edgecnn.machine.versions import installed_versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -85,16 +85,6 @@ def sections(
             ],
             "seconds": round(seconds, 1),
             "machine": describe_board().summary,
-            "versions": _versions(),
+            "versions": installed_versions(_LIBRARIES),
         },
     }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in _LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -14,7 +14,8 @@ import numpy as np
 
 from edgecnn.errors import ModelError
 from edgecnn.tflite.file import read_tflite
-from edgecnn.tflite.writer import pack_model, unpack_model
+from edgecnn.tflite.quant import int8_affine
+from edgecnn.tflite.writer import float32_constant, pack_model, unpack_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,7 +68,7 @@ def quantize(model: bytes, images: Iterable[NDArray[np.float32]], value_range: t
         if op.name in _SAME_SCALE:
             ranges[op.outputs[0]] = ranges[op.inputs[0]]
     for place, bounds in ranges.items():
-        _set_quantization(tensors[place], *_affine(*bounds))
+        _set_quantization(tensors[place], *int8_affine(*bounds))
     for op in file.graph:
         if op.name == "SOFTMAX":
             _set_quantization(tensors[op.outputs[0]], _SOFTMAX_SCALE, _SOFTMAX_ZERO)
@@ -129,22 +130,13 @@ def measure_ranges(model: bytes, images: Iterable[NDArray[np.float32]]) -> Range
         for place in places:
             values = interpreter.get_tensor(place)
             if not np.isfinite(values).all():
-                raise ModelError(f"the network can't be quantized: {file.tensors[place].name} is not finite")
-            low, high = ranges.get(place, (0.0, 0.0))
-            ranges[place] = min(low, float(values.min())), max(high, float(values.max()))
-            if not np.isfinite(values).all():
                 name = file.tensors[place].name
                 raise ModelError(f"the network can't be quantized: {name} becomes NaN or infinity")
+            low, high = ranges.get(place, (0.0, 0.0))
+            ranges[place] = min(low, float(values.min())), max(high, float(values.max()))
     if not ranges:
         raise ModelError("there are no images for the calibration: expected one or more")
     return ranges
-
-
-def _affine(low: float, high: float) -> tuple[float, int]:
-    """Return the scale and zero point with which int8 spans a range; 0 is exact."""
-    low, high = min(low, 0.0), max(high, 0.0)
-    scale = max((high - low) / 255, _LEAST_SCALE)
-    return scale, int(np.clip(round(-128 - low / scale), -128, 127))
 
 
 def _set_quantization(tensor: Any, scale: float, zero_point: int) -> None:
@@ -166,7 +158,7 @@ def _quantize_weights(graph: Any, inputs: tuple[int, ...], axis: int | None) -> 
     """Quantize an operator's weights and bias in place."""
     tensors = graph.subgraphs[0].tensors
     source, weights, *bias = (tensors[k] for k in inputs)
-    values = _values(graph, weights)
+    values = float32_constant(graph, weights)
     others = tuple(k for k in range(values.ndim) if k != axis)
     largest = np.abs(values).max(axis=others if axis is not None else None, keepdims=True)
     scale = np.maximum(largest / 127, _LEAST_SCALE).astype(np.float32)
@@ -177,14 +169,9 @@ def _quantize_weights(graph: Any, inputs: tuple[int, ...], axis: int | None) -> 
     for tensor in bias:
         product = flat.astype(np.float64) * float(source.quantization.scale[0])
         limits = np.iinfo(np.int32)
-        steps32 = np.clip(np.rint(_values(graph, tensor) / product), limits.min, limits.max)
+        steps32 = np.clip(np.rint(float32_constant(graph, tensor) / product), limits.min, limits.max)
         _store(graph, tensor, steps32.astype(np.int32))
         _describe(tensor, product.astype(np.float32), np.zeros(len(flat), np.int64), 0, "INT32")
-
-
-def _values(graph: Any, tensor: Any) -> NDArray[np.float32]:
-    content = np.asarray(graph.buffers[tensor.buffer].data, np.uint8).tobytes()
-    return np.frombuffer(content, np.float32).reshape(tensor.shape)
 
 
 def _store(graph: Any, tensor: Any, values: NDArray[Any]) -> None:

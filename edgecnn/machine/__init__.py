@@ -11,4 +11,5 @@ __all__ = [
     "rpicam",
     "system_files",
     "throttling",
+    "versions",
 ]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 _HALF = 0.5 + 1e-4
+_LEAST_SCALE = 1e-9
 
 
 def dequantize(values: NDArray[Any], scale: float, zero_point: int) -> NDArray[np.float32]:
@@ -39,6 +40,13 @@ def real_range(scale: float, zero_point: int, dtype: str) -> tuple[float, float]
     """Return the smallest and the largest real value that the integer type can represent."""
     limits = np.iinfo(dtype)
     return (limits.min - zero_point) * scale, (limits.max - zero_point) * scale
+
+
+def int8_affine(low: float, high: float) -> tuple[float, int]:
+    """Return the scale and zero point with which int8 spans a range and 0; 0 is exact."""
+    low, high = min(low, 0.0), max(high, 0.0)
+    scale = max((high - low) / 255, _LEAST_SCALE)
+    return scale, int(np.clip(round(-128 - low / scale), -128, 127))
 
 
 def pixel_table(

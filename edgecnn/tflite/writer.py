@@ -10,12 +10,15 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 import flatbuffers
+import numpy as np
 
 from edgecnn.tflite.metadata import LABELS_FILE
 from edgecnn.tflite.names import EDGECNN_METADATA_NAME, METADATA_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
 
 # Slots of the tables, and values of their enumerations.
 _MODEL_NAME, _MODEL_DESCRIPTION, _MODEL_SUBGRAPHS, _MODEL_LICENSE, _MODEL_FIELDS = 0, 1, 3, 5, 8
@@ -35,6 +38,12 @@ def unpack_model(model: bytes) -> Any:
     from ai_edge_litert import schema_py_generated as schema
 
     return schema.ModelT.InitFromObj(schema.Model.GetRootAs(model))
+
+
+def float32_constant(graph: Any, tensor: Any) -> NDArray[np.float32]:
+    """Return the values of a float32 constant of a `ModelT`, in the tensor's shape."""
+    content = np.asarray(graph.buffers[tensor.buffer].data, np.uint8).tobytes()
+    return np.frombuffer(content, np.float32).reshape(tensor.shape)
 
 
 def without_metadata(model: bytes) -> bytes:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgecnn.machine.versions import installed_versions
 from edgecnn_train.accounting import spent
 from edgecnn_train.folds import as_dict
 from edgecnn_train.publish import CALIBRATION
@@ -81,7 +80,7 @@ def describe(
                 "private": private,
                 "seconds": round(seconds, 1),
                 "machine": machine,
-                "versions": _versions(),
+                "versions": installed_versions(_LIBRARIES),
             },
             "recipe": _recipe(recipe),
             "golden": golden._asdict(),
@@ -102,11 +101,3 @@ def _recipe(recipe: Recipe) -> dict[str, Any]:
     train["teachers"] = [Path(teacher).name for teacher in train["teachers"]]
     train["start"] = Path(train["start"]).name if train["start"] else ""
     return table
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in _LIBRARIES:
-        with contextlib.suppress(ModuleNotFoundError):
-            found[name] = version(name)
-    return found

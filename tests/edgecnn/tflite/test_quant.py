@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from edgecnn.tflite.quant import dequantize, pixel_table, quantize, real_range
+from edgecnn.tflite.quant import dequantize, int8_affine, pixel_table, quantize, real_range
 
 
 def test_dequantize_widens_before_it_subtracts():
@@ -37,3 +37,12 @@ def test_float_tables_reach_both_ends_exactly():
     table = pixel_table((-1.0, 1.0), "float32", 0.0, 0)
     assert table.dtype == np.float32
     assert (table[0], table[255]) == (-1.0, 1.0)
+
+
+@pytest.mark.parametrize(("low", "high"), [(-3.0, 5.0), (0.5, 2.0), (-2.0, -1.0)])
+def test_int8_spans_a_range_and_has_an_exact_zero(low, high):
+    scale, zero_point = int8_affine(low, high)
+    assert quantize(np.zeros(1), scale, zero_point, "int8")[0] == zero_point
+    reached = real_range(scale, zero_point, "int8")
+    assert reached[0] <= min(low, 0) + scale
+    assert reached[1] >= max(high, 0) - scale

@@ -10,17 +10,17 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 import keras
-import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edgecnn.errors import RecipeError
 from edgecnn.learning import efficientnet
 from edgecnn.learning.weights import efficientnet_lite0_weights
-from edgecnn.tflite.writer import unpack_model
+from edgecnn.tflite.writer import float32_constant, unpack_model
 from edgecnn_train.models.fold import fold_batch_norm
 from edgecnn_train.models.layers import image_input
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from edgecnn.bundle.input_spec import InputSpec
@@ -66,7 +66,7 @@ def from_tflite(content: bytes, spec: ModelSpec, image: InputSpec) -> Any:
         if kind == "AddOptionsT":
             x = keras.layers.Add(name=name)([made[int(k)] for k in step.inputs])
         else:
-            weights = [_values(model, graph.tensors[int(k)]) for k in step.inputs[1:]]
+            weights = [float32_constant(model, graph.tensors[int(k)]) for k in step.inputs[1:]]
             x = _convolution(made[int(step.inputs[0])], options, weights, name)
         made[place] = x
     return keras.Model(inputs, x)
@@ -121,8 +121,3 @@ def _convolution(x: Any, options: Any, weights: list[NDArray[np.float32]], name:
     layer.set_weights([kernel.transpose(1, 2, 3, 0), bias])
     relu6 = schema.ActivationFunctionType.RELU6
     return keras.layers.ReLU(6, name=f"{name}_relu6")(x) if options.fusedActivationFunction == relu6 else x
-
-
-def _values(model: Any, tensor: Any) -> NDArray[np.float32]:
-    content = np.asarray(model.buffers[tensor.buffer].data, np.uint8).tobytes()
-    return np.frombuffer(content, np.float32).reshape(tensor.shape)
