@@ -71,6 +71,15 @@ class Field(NamedTuple):
         """Return the field of a key; None where it is missing."""
         return self(key) if key in self.table() else None
 
+    def closed(self, *keys: str) -> Field:
+        """Return the field of a JSON object that has none but these keys."""
+        for key in self.table():
+            if key not in keys:
+                raise JsonError(
+                    f"{self.place or 'it'} has the key {_shown(key)}, expected only {', '.join(keys)}"
+                )
+        return self
+
     def text(self, most: int = 1000, least: int = 1) -> str:
         """Return a text of `least` to `most` characters, without control characters."""
         if not _is_text(self.value, least, most):

@@ -189,6 +189,7 @@ def _sinks(
         "overlay": asked.overlay,
         "listen": asked.listen,
         "upload_megapixels": asked.upload_megapixels,
+        "pages": None,
     }
     for name, argument in _chosen(asked):
         yield open_sink(name, argument, known)

@@ -95,8 +95,9 @@ def open_sink(name: str, argument: str | None, known: Mapping[str, Any]) -> Sink
     known
         The facts of a run, some of which the sink's class `takes`: `console` (rich's), `stop` (the
         event that ends the run), `live` (whether the camera is), `fps` (frames a second that were asked for,
-        or that a file has, else None), `model` (its name), `background` (of transparent images), and the
-        options `overlay`, `listen` and `upload_megapixels`.
+        or that a file has, else None), `model` (its name), `background` (of transparent images), `pages`
+        (that the web page serves in addition, or None), and the options `overlay`, `listen` and
+        `upload_megapixels`.
 
     Raises
     ------

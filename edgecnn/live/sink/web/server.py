@@ -14,6 +14,7 @@ import uvicorn
 
 from edgecnn.image.file import UPLOAD_MEGAPIXELS, most_upload_memory
 from edgecnn.image.worker import ImageWorker
+from edgecnn.io.json_text import to_json
 from edgecnn.io.quiet import say
 from edgecnn.live.sink import Sink
 from edgecnn.live.sink.web.connection import Connection
@@ -21,7 +22,7 @@ from edgecnn.live.sink.web.encoder import Encoder
 from edgecnn.live.sink.web.latest import Latest
 from edgecnn.live.sink.web.pools import ConnectionPools
 from edgecnn.live.sink.web.rate_limit import RateLimit
-from edgecnn.live.sink.web.site import Site, as_event
+from edgecnn.live.sink.web.site import Site, Told, as_event
 from edgecnn.live.sink.web.status import status_of
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from edgecnn.live.command import Command
     from edgecnn.live.sink.web.guard import Guard
     from edgecnn.live.sink.web.listen import Listen
+    from edgecnn.live.sink.web.pages import Pages
     from edgecnn.live.stats import Stats
 
 # Seconds between updates for viewers, and for metrics alone.
@@ -55,10 +57,10 @@ class WebSink(Sink):
 
     The loop only sets the newest result; two other threads encode images and serve viewers. Uploaded images
     have at most `upload_megapixels` and are decoded in a child process, transparent ones on `background`. The
-    page names the model and this machine.
+    page names the model and this machine. `pages` are served in addition.
     """
 
-    takes = ("console", "listen", "upload_megapixels", "background", "model")
+    takes = ("console", "listen", "upload_megapixels", "background", "model", "pages")
 
     def __init__(
         self,
@@ -67,7 +69,9 @@ class WebSink(Sink):
         upload_megapixels: float = UPLOAD_MEGAPIXELS,
         background: Background = "white",
         model: str = "",
+        pages: Pages | None = None,
     ) -> None:
+        self._pages, self._told, self._look_s = pages, Told(), 0.0
         self._names = {"model": model, "machine": socket.gethostname()}
         token = listen.token()
         self._socket = listen.open()
@@ -78,10 +82,11 @@ class WebSink(Sink):
         self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
         loop = self._runner.get_loop()
         self._images: Latest[bytes] = Latest(loop)
-        self._events: Latest[str] = Latest(loop)
+        self._events: Latest[Told] = Latest(loop)
         self._decoder = ImageWorker(upload_megapixels, most_upload_memory(), background)
         self._site = Site(self._images, self._events, self._asked.put, self._decoder)
-        self._server = _Server(_config(self._site.app(token)))
+        extra, bodies = (pages.routes(self._site), pages.bodies) if pages else ((), None)
+        self._server = _Server(_config(self._site.app(token, extra, bodies)))
         self._encoder = Encoder(self._images)
         self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
         self._thread.start()
@@ -111,6 +116,8 @@ class WebSink(Sink):
         """Return the viewers' commands; update the viewers when one has changed something."""
         if self._newest and stats.paused != self._paused:
             self._tell(self._newest, stats)
+        if self._pages and self._events.readers and time.monotonic() >= self._look_s:
+            self._tell_of(self._pages)
         asked = []
         while not self._asked.empty():
             asked.append(self._asked.get_nowait())
@@ -120,7 +127,18 @@ class WebSink(Sink):
         self._site.status = status = status_of(result, stats) | self._names
         self._paused = stats.paused
         self._due = time.monotonic() + (TELL_S if self._events.readers else IDLE_S)
-        self._events.put(as_event(status))
+        self._put(self._told._replace(run=as_event(to_json(status))))
+
+    def _tell_of(self, pages: Pages) -> None:
+        self._look_s = time.monotonic() + TELL_S
+        line = pages.told()
+        event = None if line is None else as_event(line, pages.event)
+        if event != self._told.pages:
+            self._put(self._told._replace(pages=event))
+
+    def _put(self, told: Told) -> None:
+        self._told = told
+        self._events.put(told)
 
     def close(self) -> None:
         """Disconnect the viewers and stop listening; may be called twice."""

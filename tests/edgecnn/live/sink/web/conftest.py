@@ -51,14 +51,14 @@ class Served:
 
 
 @contextmanager
-def serve(listen: Listen | None = None, source: str = "synthetic:fps=60", *, plain: bool = False):
+def serve(listen: Listen | None = None, source: str = "synthetic:fps=60", *, plain: bool = False, pages=None):
     out = io.StringIO()
     stop = threading.Event()
     with (
         edgecnn.load("digits") as first,
         Variants(first, lambda name: edgecnn.load("digits", name)) as variants,
         SyntheticCamera(source) as camera,
-        WebSink(Console(file=out, width=200), listen or Listen(port=0), model="digits") as sink,
+        WebSink(Console(file=out, width=200), listen or Listen(port=0), model="digits", pages=pages) as sink,
     ):
         served = Served(re.search(r"http://\S+", out.getvalue()).group(), out.getvalue(), sink)
         loop = threading.Thread(
