@@ -96,6 +96,13 @@ class Classifier(Closing):
         """The score that each class of a multi-label model needs to be found; empty for others."""
         return self.verdict.thresholds
 
+    def set_threshold(self, threshold: float) -> None:
+        """Replace the threshold of `unknown` for all following images; 0 for never.
+
+        A smoother that exists keeps the rule that it was made with. Raises OptionError outside 0 to 1.
+        """
+        self.verdict = Verdict.of(self.model, threshold)
+
     @property
     def labels(self) -> tuple[str, ...]:
         """The classes, in the order of the model's outputs."""

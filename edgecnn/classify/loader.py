@@ -15,9 +15,10 @@ from edgecnn.bundle.input_spec import Given
 from edgecnn.bundle.scores import ASK_FOR_SCORES, scores_notice, scores_of_outputs
 from edgecnn.bundle.usage import remember_scores, remembered_scores
 from edgecnn.classify.classifier import Classifier
+from edgecnn.classify.verdict import check_threshold
 from edgecnn.defaults import DEFAULT_MODEL
 from edgecnn.engine import may_crash, open_engine
-from edgecnn.errors import AnswerError, BundleError, ModelError, OptionError
+from edgecnn.errors import AnswerError, BundleError, ModelError
 from edgecnn.io.cache import Cache
 from edgecnn.machine.processor import describe_processor
 
@@ -90,8 +91,7 @@ def load(  # noqa: PLR0913 - each is an option of its own
     ModelError, LabelsError, EngineError, OptionError
         Each with one clear line.
     """
-    if threshold is not None and not 0 <= threshold <= 1:
-        raise OptionError(f"the threshold is {threshold!r}, expected a score from 0 (never unknown) to 1")
+    check_threshold(threshold)
     size = None if input_size is None else (input_size[0], input_size[1])
     given = Given(labels, value_range, fit, color, scores, output, size)
     model = open_model(name_or_path, variant, given)

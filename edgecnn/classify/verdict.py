@@ -44,7 +44,11 @@ class Verdict(NamedTuple):
 
     @classmethod
     def of(cls, model: Model, threshold: float | None = None) -> Verdict:
-        """Return the rule of a model, with a threshold of scores in place of its own where one is given."""
+        """Return the rule of a model, with a threshold of scores in place of its own where one is given.
+
+        Raises OptionError for one that is out of range; see `check_threshold`.
+        """
+        check_threshold(threshold)
         confidence = model.confidence
         # A threshold of 0 asks for no answer of unknown, whatever its reason.
         never = threshold == 0
@@ -150,6 +154,12 @@ class Verdict(NamedTuple):
             raise _missing()
         # In the same type as single results, so that a float32 on the border is not decided differently.
         return known & (nearness.astype(np.float64) >= self.nearness)
+
+
+def check_threshold(threshold: float | None) -> None:
+    """Raise OptionError for a threshold that is not from 0 to 1."""
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise OptionError(f"the threshold is {threshold!r}, expected a score from 0 (never unknown) to 1")
 
 
 def _missing() -> OptionError:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from edgecnn.classify.classifier import Classifier
     from edgecnn.frame import Frame, Result
+    from edgecnn.live.settings import Settings
     from edgecnn.live.stats import Stats
 
 
@@ -59,6 +60,26 @@ class Switch(Command):
 
     variant: str | None = None
     reply: Future[str] | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Tune(Command):
+    """Change settings from the next frame on; None leaves one as it is.
+
+    Where one is out of range, none changes. After a change, smoothing begins with the next frame.
+
+    Attributes
+    ----------
+    reply
+        Gets the settings in force, or the reason why nothing changed.
+    threshold, smooth, hold
+        See `Settings`.
+    """
+
+    reply: Future[Settings] = field(compare=False)
+    threshold: float | None = None
+    smooth: float | None = None
+    hold: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

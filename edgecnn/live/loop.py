@@ -20,7 +20,19 @@ from edgecnn.errors import (
 )
 from edgecnn.image.snapshot import save_frame
 from edgecnn.io.quiet import say
-from edgecnn.live.command import Classify, Command, CommandSource, Pause, Quit, Replace, Save, Switch
+from edgecnn.live.command import (
+    Classify,
+    Command,
+    CommandSource,
+    Pause,
+    Quit,
+    Replace,
+    Save,
+    Switch,
+    Tune,
+)
+from edgecnn.live.mailbox import Mailbox
+from edgecnn.live.settings import Settings
 from edgecnn.live.stats import Stats, Summary
 
 if TYPE_CHECKING:
@@ -34,60 +46,6 @@ if TYPE_CHECKING:
 
 FIRST_FRAME_S = 15.0
 _POLL_S = 0.1
-_REST_S = 0.002
-
-
-class Mailbox:
-    """One slot between the capture thread and the loop.
-
-    For a live camera the newest frame replaces one that was not taken (counted as dropped); with `keep_all`
-    the camera waits instead.
-    """
-
-    def __init__(self, *, keep_all: bool) -> None:
-        self.keep_all = keep_all
-        self._changed = threading.Condition()
-        self._frame: Frame | None = None
-        self._error: BaseException | None = None
-        self.closed = False
-        self.dropped = 0
-
-    def put(self, frame: Frame) -> None:
-        """Put a frame into the slot; with `keep_all`, wait until it is free.
-
-        After one that replaced another it waits for 2 ms, or until the slot is free: no camera is that fast.
-        """
-        with self._changed:
-            while self.keep_all and self._frame is not None and not self.closed:
-                self._changed.wait()
-            late = self._frame is not None and not self.closed
-            self.dropped += late
-            self._frame = frame
-            self._changed.notify_all()
-            if late:
-                # A source that never waits would take processor and interpreter from the loop.
-                self._changed.wait(_REST_S)
-
-    def get(self, timeout: float) -> Frame | None:
-        """Take the newest frame, or None when none comes in time.
-
-        After the last frame, raises the error that ended the capture thread, or EOFError at a normal end.
-        """
-        with self._changed:
-            if self._frame is None and not self.closed:
-                self._changed.wait(timeout)
-            frame, self._frame = self._frame, None
-            self._changed.notify_all()
-            if frame is None and self.closed:
-                raise self._error or EOFError
-            return frame
-
-    def close(self, error: BaseException | None = None) -> None:
-        """End the frames; `error` is the reason where it was no normal end."""
-        with self._changed:
-            self.closed = True
-            self._error = error
-            self._changed.notify_all()
 
 
 def run(
@@ -186,10 +144,13 @@ class _Loop:
         # Sinks that show frames, and regions in pixels, need frames at full size.
         self._watched = any(sink.needs_picture for sink in sinks)
         self._smooth, self._hold, self._framing, self._save_to = smooth, hold, framing, save_to
+        # Kept for other variants and for models that are reloaded; None for each one's own.
+        self._threshold: float | None = None
         self._newest: Frame | None = None
         self._quit = False
         self.stats = Stats()
         self.stats.variants = variants.names
+        self.stats.delivery = mailbox.delivery
         self._begin()
 
     def _begin(self) -> None:
@@ -197,10 +158,17 @@ class _Loop:
         self._classifier = self._variants.current
         self.stats.least_side = self._classifier.least_side
         self._camera.need(None if self._framing else self.stats.least_side, whole=self._watched)
-        steady = self._smooth or self._hold > 1
-        self._smoother = self._classifier.smoother(self._smooth, self._hold) if steady else None
+        if self._threshold is not None:
+            self._classifier.set_threshold(self._threshold)
+        self._smooth_from_now()
         self._warned = False
         self.stats.run(self._classifier.model.variant)
+
+    def _smooth_from_now(self) -> None:
+        """Begin with a new smoother, which has the current rule of unknown."""
+        steady = self._smooth or self._hold > 1
+        self._smoother = self._classifier.smoother(self._smooth, self._hold) if steady else None
+        self.stats.settings = Settings(self._classifier.threshold, self._smooth, self._hold)
 
     def run(self, stop: threading.Event, seconds: float | None, frames: int | None) -> None:
         patience = time.monotonic() + FIRST_FRAME_S
@@ -270,6 +238,8 @@ class _Loop:
                 self._classify_apart(command)
             case Replace():
                 self._replace(command)
+            case Tune():
+                self._tune(command)
 
     def _classify_apart(self, command: Classify) -> None:
         """Classify an image that is not the camera's. Raises EngineError where the engine is lost."""
@@ -315,3 +285,22 @@ class _Loop:
             self._begin()
         if command.reply is not None:
             command.reply.set_result(name)
+
+    def _tune(self, command: Tune) -> None:
+        if not command.reply.set_running_or_notify_cancel():
+            return
+        before = self._classifier.verdict, self._smooth, self._hold
+        smooth = self._smooth if command.smooth is None else command.smooth
+        hold = self._hold if command.hold is None else command.hold
+        try:
+            self._classifier.smoother(smooth, hold)  # refuses what is out of range, before anything changes
+            if command.threshold is not None:
+                self._classifier.set_threshold(command.threshold)
+        except EdgeCnnError as error:
+            command.reply.set_exception(error)
+            return
+        self._threshold = self._threshold if command.threshold is None else command.threshold
+        if (self._classifier.verdict, smooth, hold) != before:
+            self._smooth, self._hold = smooth, hold
+            self._smooth_from_now()
+        command.reply.set_result(self.stats.settings)

@@ -9,6 +9,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from edgecnn.latency import Spread
+from edgecnn.live.rate import Delivery, Rate
+from edgecnn.live.settings import Settings
 
 if TYPE_CHECKING:
     from edgecnn.frame import Result
@@ -85,11 +87,14 @@ class Stats:
         self.restarts = 0
         # How many frames the model answered with NaN or infinity; no other count includes them.
         self.unanswered = 0
-        self._moments = deque[float](maxlen=60)
+        self._rate = Rate()
         # Whether the loop is paused; the current variant, and all variants.
         self.paused = False
         self.variant = ""
         self.variants: tuple[str, ...] = ()
+        # The settings in force, and what the camera delivers.
+        self.settings = Settings()
+        self.delivery = Delivery()
         # The least side of an image; see `Classifier.least_side`.
         self.least_side: int | None = None
         self._latencies: dict[str, dict[str, deque[float]]] = {}
@@ -101,14 +106,14 @@ class Stats:
         """Set the variant of the model from now on; each variant has its own latencies."""
         self.variant = variant
         self._latencies.setdefault(variant, {stage: deque(maxlen=WINDOW) for stage in STAGES})
-        self._moments.clear()
+        self._rate.clear()
 
     def add(self, result: Result, dropped: int) -> None:
         """Count one result."""
         now = time.monotonic()
         self._first = self._first or now
         self._last = now
-        self._moments.append(now)
+        self._rate.add()
         self.frames += 1
         self.dropped = dropped
         self.unknown += bool(result.unknown)
@@ -130,15 +135,18 @@ class Stats:
 
     def rate(self) -> float:
         """Return frames a second over the latest 60 frames; from any thread."""
-        moments = tuple(self._moments)
-        span = moments[-1] - moments[0] if moments else 0.0
-        return (len(moments) - 1) / span if span else 0.0
+        return self._rate.per_s()
 
     def spreads(self, latest: int = WINDOW, variant: str | None = None) -> dict[str, Spread]:
         """Return the percentiles of each stage over a variant's latest frames, the current one for None."""
         latencies = self._latencies[self.variant if variant is None else variant]
         recent = {s: list(islice(reversed(v), latest)) for s, v in latencies.items()}
         return {stage: Spread.of(values) for stage, values in recent.items() if values}
+
+    def totals(self, latest: int = WINDOW) -> dict[str, Spread]:
+        """Return the percentiles of `total` over the latest frames of each variant that has run."""
+        totals = {v: list(islice(reversed(stages["total"]), latest)) for v, stages in self._latencies.items()}
+        return {variant: Spread.of(values) for variant, values in totals.items() if values}
 
     def summary(self, source: str) -> Summary:
         """Return the counts of the whole run."""

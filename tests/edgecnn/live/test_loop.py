@@ -15,8 +15,9 @@ from edgecnn.errors import CameraError, EngineError, ImageError, OptionError
 from edgecnn.frame import Box, Frame
 from edgecnn.image.framing import Framing
 from edgecnn.live import loop
-from edgecnn.live.command import Classify, CommandSource, Pause, Quit, Save, Switch
-from edgecnn.live.loop import Mailbox, run
+from edgecnn.live.command import Classify, CommandSource, Pause, Quit, Save, Switch, Tune
+from edgecnn.live.loop import run
+from edgecnn.live.settings import Settings
 from edgecnn.live.sink import Sink
 from edgecnn.live.stats import WINDOW, Stats
 from tests.conftest import draw_seven
@@ -27,12 +28,13 @@ class Keep(Sink):
     """A sink that keeps what it is shown, and asks for the commands `after` so many results, each once."""
 
     def __init__(self, fail_after: int | None = None, after: dict | None = None) -> None:
-        self.results, self.variants = [], []
+        self.results, self.variants, self.settings = [], [], []
         self._fail, self._after = fail_after, after or {}
 
     def show(self, result, stats):
         self.results.append(result)
         self.variants.append(stats.variant)
+        self.settings.append(stats.settings)
         if self._fail and len(self.results) >= self._fail:
             raise OSError("the sink broke")
 
@@ -134,35 +136,6 @@ def test_a_sink_that_fails_ends_it_and_the_thread(quick):
         run(quick, camera, [Keep(fail_after=3)])
 
 
-def test_the_mailbox_replaces_or_waits():
-    box = Mailbox(keep_all=False)
-    for i in range(3):
-        box.put(frame(i))
-    assert box.get(0).index == 2
-    assert box.dropped == 2
-    assert box.get(0.01) is None
-    box.close(CameraError("gone"))
-    with pytest.raises(CameraError, match="gone"):
-        box.get(1)
-
-    box = Mailbox(keep_all=False)
-    box.put(frame(3))
-    box.close()
-    assert box.get(0).index == 3, "the last frame is taken before the end"
-    with pytest.raises(EOFError):
-        box.get(0)
-
-    box = Mailbox(keep_all=True)
-    box.put(frame(0))
-    second = threading.Thread(target=box.put, args=(frame(1),))
-    second.start()
-    assert box.get(1).index == 0
-    second.join(2)
-    assert not second.is_alive()
-    assert box.get(1).index == 1
-    assert box.dropped == 0
-
-
 def test_stats_do_not_grow_for_ever():
     stats = Stats()
     result = edgecnn.Result(frame(0), [edgecnn.Prediction("1", 1, 1.0)], edgecnn.Timings(1, 2, 3), 7)
@@ -249,6 +222,71 @@ def test_variants_are_switched_and_measured_apart():
         wrong.reply.result(0)
     assert list(summary.spreads) == ["int8", "float32"]
     assert summary.frames == 10
+
+
+def test_settings_change_between_two_frames(quick):
+    """The first tune changes all, the second one thing, the third nothing."""
+    first = Tune(Future(), threshold=1.0, smooth=0.5, hold=3)
+    second, third = Tune(Future(), hold=2), Tune(Future())
+    sink = Keep(after={3: [first], 6: [second], 9: [third]})
+    own = quick.threshold
+    with SyntheticCamera("synthetic:seed=3,fps=0") as camera:
+        run(quick, camera, [sink], frames=12)
+    changed, again = Settings(1.0, 0.5, 3), Settings(1.0, 0.5, 2)
+    assert sink.settings == [Settings(own, 0.0, 1)] * 3 + [changed] * 3 + [again] * 6
+    assert [first.reply.result(0), second.reply.result(0), third.reply.result(0)] == [changed, again, again]
+    assert [r.steady is not None for r in sink.results] == [False] * 3 + [True] * 9
+    assert [r.unknown for r in sink.results[3:]] == [True] * 9, "no score reaches 1"
+    assert not all(r.unknown for r in sink.results[:3])
+
+
+def test_a_change_begins_smoothing_again_and_none_leaves_it(quick, tmp_path):
+    """Smoothed scores are those of the frame itself only where smoothing has just begun."""
+    same = Tune(Future(), smooth=0.9, hold=1)
+    sink = Keep(after={5: [same], 8: [Tune(Future(), threshold=0.25)]})
+    with FilesCamera(photos(tmp_path, 10)) as camera:
+        run(quick, camera, [sink], smooth=0.9)
+    assert same.reply.result(0).smooth == 0.9
+    tops = [(r.predictions[0].score, r.steady.predictions[0].score) for r in sink.results]
+    began = [k for k, (own, smoothed) in enumerate(tops) if smoothed == pytest.approx(own)]
+    assert began == [0, 8]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"threshold": 1.5}, {"threshold": float("nan")}, {"smooth": 1.0}, {"hold": 0}]
+)
+def test_where_one_setting_is_out_of_range_none_changes(quick, wrong):
+    asked = Tune(Future(), **({"threshold": 0.9, "smooth": 0.8, "hold": 7} | wrong))
+    sink, own = Keep(after={2: [asked]}), quick.verdict
+    with SyntheticCamera("synthetic:fps=0") as camera:
+        run(quick, camera, [sink], frames=4, smooth=0.4, hold=4)
+    assert len(set(sink.settings)) == 1
+    assert quick.verdict == own
+    with pytest.raises(OptionError, match="expected"):
+        asked.reply.result(0)
+
+
+def test_a_threshold_that_was_set_is_kept_by_other_variants(quick):
+    sink = Keep(after={2: [Tune(Future(), threshold=0.75)], 4: [Switch("float32")], 6: [Switch("int8")]})
+    with (
+        Variants(quick, lambda name: edgecnn.load("digits", name)) as variants,
+        SyntheticCamera("synthetic:fps=0") as camera,
+    ):
+        run(variants, camera, [sink], frames=8)
+    assert [s.threshold for s in sink.settings] == [quick.model.confidence.threshold] * 2 + [0.75] * 6
+
+
+def test_what_the_camera_delivers_is_measured(quick):
+    seen = []
+
+    class Look(Keep):
+        def show(self, result, stats):
+            seen.append(stats.delivery.as_dict())
+
+    with SyntheticCamera("synthetic:fps=100") as camera:
+        run(quick, camera, [Look()], frames=20, framing=Framing(rotate=90))
+    assert {(s["width"], s["height"]) for s in seen} == {(640, 480)}, "before they are rotated"
+    assert 50 < seen[-1]["fps"] <= 130
 
 
 def test_a_variant_that_cannot_be_opened_is_reported_and_the_loop_keeps_running(quick, capsys):

@@ -1,0 +1,45 @@
+import threading
+
+import pytest
+
+from edgecnn.errors import CameraError
+from edgecnn.live.mailbox import Mailbox
+from tests.edgecnn.live.test_loop import frame
+
+
+def test_the_mailbox_replaces_or_waits():
+    box = Mailbox(keep_all=False)
+    for i in range(3):
+        box.put(frame(i))
+    assert box.get(0).index == 2
+    assert box.dropped == 2
+    assert box.get(0.01) is None
+    box.close(CameraError("gone"))
+    with pytest.raises(CameraError, match="gone"):
+        box.get(1)
+
+    box = Mailbox(keep_all=False)
+    box.put(frame(3))
+    box.close()
+    assert box.get(0).index == 3, "the last frame is taken before the end"
+    with pytest.raises(EOFError):
+        box.get(0)
+
+    box = Mailbox(keep_all=True)
+    box.put(frame(0))
+    second = threading.Thread(target=box.put, args=(frame(1),))
+    second.start()
+    assert box.get(1).index == 0
+    second.join(2)
+    assert not second.is_alive()
+    assert box.get(1).index == 1
+    assert box.dropped == 0
+
+
+def test_every_frame_counts_as_delivered_also_one_that_is_replaced():
+    box = Mailbox(keep_all=False)
+    assert box.delivery.as_dict() == {"width": 0, "height": 0, "fps": 0.0}
+    for i in range(3):
+        box.put(frame(i))
+    assert box.delivery.size == (2, 2)
+    assert box.delivery.as_dict()["fps"] > 0
