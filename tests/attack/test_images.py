@@ -93,10 +93,10 @@ def test_a_live_loop_in_512_mb_survives_all_bombs():
     with live_in_512_mb() as (process, port):
         for name, data in bombs().items():
             start = time.monotonic()
-            status, body = ask(port, "POST", "/classify", data)
+            status, body = ask(port, "POST", "/api/v1/classify", data)
             assert time.monotonic() - start < 8, name  # 2 s, and a process that has to start
             assert status in (200, 422), (name, status, body)
-        status, body = ask(port, "POST", "/classify", photo)
+        status, body = ask(port, "POST", "/api/v1/classify", photo)
         assert (status, json.loads(body)["predictions"][0]["label"]) == (200, "7")
         first = json.loads(ask(port, "GET", "/healthz")[1])
         time.sleep(1)

@@ -84,7 +84,7 @@ async def endless_chunks(target: Target) -> None:
     large = b"10000\r\n" + _BLOCK + b"\r\n"
     small = b"1\r\nx\r\n" * 4096
     async with connection(target) as (_, writer):
-        await target.send(writer, target.head("POST /classify HTTP/1.1", "Transfer-Encoding: chunked"))
+        await target.send(writer, target.head("POST /api/v1/classify HTTP/1.1", "Transfer-Encoding: chunked"))
         block = large if target.opened % 2 else small
         while True:
             await target.send(writer, block)
@@ -93,7 +93,7 @@ async def endless_chunks(target: Target) -> None:
 async def long_body(target: Target) -> None:
     """A body of ten gigabytes, whatever the answer is."""
     async with connection(target) as (_, writer):
-        await target.send(writer, target.head("POST /classify HTTP/1.1", f"Content-Length: {10**10}"))
+        await target.send(writer, target.head("POST /api/v1/classify HTTP/1.1", f"Content-Length: {10**10}"))
         while True:
             await target.send(writer, _BLOCK)
 
@@ -123,7 +123,7 @@ async def slow_head(target: Target) -> None:
 
 async def slow_body(target: Target) -> None:
     """An upload, or the form, of a byte a second."""
-    path = "/classify" if target.token or target.opened % 2 else "/token"
+    path = "/api/v1/classify" if target.token or target.opened % 2 else "/token"
     async with connection(target) as (reader, writer):
         await target.send(writer, target.head(f"POST {path} HTTP/1.1", "Content-Length: 4000"))
         while not reader.at_eof():
@@ -152,7 +152,7 @@ async def never_read(target: Target) -> None:
     async with connection(target) as (_, writer):
         writer.transport.pause_reading()
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        await target.send(writer, target.head("GET /stream.mjpg HTTP/1.1"))
+        await target.send(writer, target.head("GET /api/v1/stream.mjpg HTTP/1.1"))
         await asyncio.sleep(60)
 
 
@@ -194,8 +194,8 @@ async def huge_head(target: Target) -> None:
 ODD = (
     b"GET /healthz HTTP/1.0\r\n\r\n",
     b"GET /healthz HTTP/1.1\r\nHost: evil.example\r\n\r\n",
-    b"POST /pause HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://evil.example\r\nContent-Length: 3\r\n\r\noff",
-    b"GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+    b"POST /api/v1/pause HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://evil.example\r\nContent-Length: 3\r\n\r\noff",
+    b"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
     b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n",
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     b"CONNECT 127.0.0.1:22 HTTP/1.1\r\nHost: 127.0.0.1:22\r\n\r\n",
@@ -203,8 +203,8 @@ ODD = (
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
     b"GET /healthz HTTP/9.9\r\n\r\n",
-    b"POST /classify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -1\r\n\r\n",
-    b"POST /classify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
+    b"POST /api/v1/classify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -1\r\n\r\n",
+    b"POST /api/v1/classify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
     b"GET /%00%ff/../../etc/passwd HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
     b"\r\n" * 100,
 )
@@ -229,7 +229,7 @@ async def refused(target: Target) -> None:
 async def snapshots(target: Target) -> None:
     """Images, as quickly as they are made."""
     async with connection(target) as (reader, writer):
-        await target.send(writer, target.head("GET /snapshot.png HTTP/1.1", "Connection: close"))
+        await target.send(writer, target.head("GET /api/v1/snapshot.png HTTP/1.1", "Connection: close"))
         await target.answered(reader)
         await _until_closed(reader)
 
@@ -238,7 +238,7 @@ async def upload(target: Target) -> None:
     """Sixteen megabytes that are no image."""
     async with connection(target) as (reader, writer):
         reading = asyncio.ensure_future(target.answered(reader))
-        await target.send(writer, target.head("POST /classify HTTP/1.1", f"Content-Length: {UPLOAD}"))
+        await target.send(writer, target.head("POST /api/v1/classify HTTP/1.1", f"Content-Length: {UPLOAD}"))
         try:
             for _ in range(UPLOAD >> 16):
                 if reading.done():
@@ -252,7 +252,7 @@ async def photo(target: Target) -> None:
     """A large photo that takes a while to decode."""
     data = large_photo()
     async with connection(target) as (reader, writer):
-        await target.send(writer, target.head("POST /classify HTTP/1.1", f"Content-Length: {len(data)}"))
+        await target.send(writer, target.head("POST /api/v1/classify HTTP/1.1", f"Content-Length: {len(data)}"))
         await target.send(writer, data)
         await target.answered(reader)
 

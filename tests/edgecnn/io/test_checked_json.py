@@ -95,3 +95,14 @@ def test_places_are_named_from_the_top():
         root("input")
     assert root("\x1b[2J").place.isprintable()
     assert root.find("input") is None
+
+
+def test_a_table_with_another_key_is_refused():
+    table = Field("", {"a": 1, "b": {"c": 2}})
+    assert table.closed("a", "b", "z") is table
+    with pytest.raises(JsonError, match="^it has the key 'b', expected only a, z$"):
+        table.closed("a", "z")
+    with pytest.raises(JsonError, match="^b has the key 'c', expected only d$"):
+        table("b").closed("d")
+    with pytest.raises(JsonError, match="^a is 1, expected a table of keys and values$"):
+        table("a").closed("d")

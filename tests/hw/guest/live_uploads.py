@@ -18,7 +18,7 @@ def post(data: bytes) -> int:
     """Return the status that an upload gets, or 0 where the connection was closed without one."""
     connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
     try:
-        connection.request("POST", "/classify", data)
+        connection.request("POST", "/api/v1/classify", data)
         return connection.getresponse().status
     except (ConnectionError, http.client.HTTPException):
         return 0

@@ -21,7 +21,7 @@ class Pages(Protocol):
     Attributes
     ----------
     bodies
-        The most bytes in the body of a POST, by path. Other paths take no body.
+        The most bytes in the body of a POST, by path: of each one whose handler reads a body.
     event
         The name of the events in the event stream, such as `teach`.
     openapi

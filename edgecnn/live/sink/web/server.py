@@ -22,8 +22,9 @@ from edgecnn.live.sink.web.encoder import Encoder
 from edgecnn.live.sink.web.latest import Latest
 from edgecnn.live.sink.web.pools import ConnectionPools
 from edgecnn.live.sink.web.rate_limit import RateLimit
-from edgecnn.live.sink.web.site import Site, Told, as_event
+from edgecnn.live.sink.web.site import Site
 from edgecnn.live.sink.web.status import status_of
+from edgecnn.live.sink.web.streams import Told, as_event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,15 +79,15 @@ class WebSink(Sink):
         self._asked: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self._due = 0.0
         self._newest: Result | None = None
-        self._paused = False
+        self._state: object = None
         self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
         loop = self._runner.get_loop()
         self._images: Latest[bytes] = Latest(loop)
         self._events: Latest[Told] = Latest(loop)
         self._decoder = ImageWorker(upload_megapixels, most_upload_memory(), background)
         self._site = Site(self._images, self._events, self._asked.put, self._decoder)
-        extra, bodies = (pages.routes(self._site), pages.bodies) if pages else ((), None)
-        self._server = _Server(_config(self._site.app(token, extra, bodies)))
+        more = (pages.routes(self._site), pages.bodies, pages.openapi) if pages else ()
+        self._server = _Server(_config(self._site.app(token, *more)))
         self._encoder = Encoder(self._images)
         self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
         self._thread.start()
@@ -108,13 +109,14 @@ class WebSink(Sink):
         """Set the newest result for the viewers."""
         self._newest, self._site.frame = result, result.frame
         self._site.result_s, self._site.least_side = time.monotonic(), stats.least_side
+        self._site.history.add(result.shown, result.ranking[0].score)
         self._encoder.put(result.frame)
         if time.monotonic() >= self._due:
             self._tell(result, stats)
 
     def poll(self, stats: Stats) -> Sequence[Command]:
         """Return the viewers' commands; update the viewers when one has changed something."""
-        if self._newest and stats.paused != self._paused:
+        if self._newest and _state(stats) != self._state:
             self._tell(self._newest, stats)
         if self._pages and self._events.readers and time.monotonic() >= self._look_s:
             self._tell_of(self._pages)
@@ -125,7 +127,7 @@ class WebSink(Sink):
 
     def _tell(self, result: Result, stats: Stats) -> None:
         self._site.status = status = status_of(result, stats) | self._names
-        self._paused = stats.paused
+        self._state = _state(stats)
         self._due = time.monotonic() + (TELL_S if self._events.readers else IDLE_S)
         self._put(self._told._replace(run=as_event(to_json(status))))
 
@@ -156,6 +158,11 @@ class WebSink(Sink):
                 self._runner.run(self._server.serve(sockets=[self._socket]))
         except Exception as error:  # noqa: BLE001 - the loop keeps running without viewers
             say(f"the web page ended: {error}")
+
+
+def _state(stats: Stats) -> object:
+    """Return what viewers can change, and expect to see immediately."""
+    return stats.paused, stats.variant, stats.settings
 
 
 def _config(app: Guard) -> uvicorn.Config:

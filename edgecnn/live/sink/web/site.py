@@ -5,70 +5,58 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import Future
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import cv2
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from edgecnn.classify.smooth import MOST_HOLD, MOST_SMOOTH
 from edgecnn.errors import DecoderClosed, EdgeCnnError
 from edgecnn.frame import Frame
 from edgecnn.image.file import reduction
 from edgecnn.io.checked_json import JsonError
-from edgecnn.live.command import Classify, Command, Pause, Switch
+from edgecnn.io.json_text import to_json
+from edgecnn.live.command import Classify, Command, Pause, Switch, Tune
 from edgecnn.live.sink.web.admission import MOST_BYTES, Uploads, read_body
 from edgecnn.live.sink.web.guard import Guard, static_files
+from edgecnn.live.sink.web.history import History
+from edgecnn.live.sink.web.json_bodies import json_response, read_fields
+from edgecnn.live.sink.web.openapi import describe
 from edgecnn.live.sink.web.status import Metrics
+from edgecnn.live.sink.web.streams import stream_events, stream_images
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
     from starlette.requests import Request
-    from starlette.types import Send
 
     from edgecnn.image.worker import ImageWorker
+    from edgecnn.live.settings import Settings
     from edgecnn.live.sink.web.latest import Latest
+    from edgecnn.live.sink.web.streams import Told
 
 T = TypeVar("T")
-# The time limits for the loop's answer, and for a viewer that reads nothing.
+# The time limit for the loop's answer.
 PATIENCE_S = 30.0
 # Without a new result for this long, the run counts as stalled.
 STALE_S = 15.0
 # Only these of the folder: `token.html` is the guard's.
 _STATIC = ("/", "/page.js", "/style.css")
-_BOUNDARY = b"edgecnn-frame"
-_END = "event: end\ndata: the run has ended\n\n"
+API = "/api/v1"
 # The most bytes of a POST.
-_BODIES = {"/classify": MOST_BYTES, "/variant": 1000, "/pause": 1000}
+_BODIES = {f"{API}/settings": 1000} | {
+    f"{prefix}/{name}": most
+    for prefix in (API, "")
+    for name, most in {"classify": MOST_BYTES, "variant": 1000, "pause": 1000}.items()
+}
 # Requests within this time get the same image.
 _SNAPSHOT_S = 0.2
-
-
-class Told(NamedTuple):
-    """The newest event of the run and that of further pages, as lines of the stream; None for none yet."""
-
-    run: str | None = None
-    pages: str | None = None
-
-
-class Stream(StreamingResponse):
-    """An endless response; a viewer that reads nothing for 30 s is disconnected."""
-
-    async def stream_response(self, send: Send) -> None:
-        """Send the parts as they arrive."""
-
-        async def timely(message: Any) -> None:
-            async with asyncio.timeout(PATIENCE_S):
-                await send(message)
-
-        with suppress(TimeoutError):
-            await super().stream_response(timely)
 
 
 class Site:
@@ -84,6 +72,8 @@ class Site:
         The time of the newest result, on the monotonic clock.
     least_side
         The least side that the model needs of an uploaded image; see `Classifier.least_side`.
+    history
+        The answers of the last hour.
     uploads
         Reads uploaded images, a few at a time.
     """
@@ -98,61 +88,83 @@ class Site:
         self._images, self._events, self._ask, self._decoder = images, events, ask, decoder
         self.status: dict[str, Any] = {}
         self.frame: Frame | None = None
+        self.history = History()
         self.uploads = Uploads()
         self._encoding = asyncio.Semaphore(1)
         self._png: tuple[float, Frame, bytes] | None = None
         self.result_s = time.monotonic()
         self.least_side: int | None = None
+        self._description = ""
 
     def app(
-        self, token: str | None, extra: Sequence[Route] = (), bodies: Mapping[str, int] | None = None
+        self,
+        token: str | None,
+        extra: Sequence[Route] = (),
+        bodies: Mapping[str, int] | None = None,
+        openapi: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> Guard:
         """Return it as an ASGI application, behind its guard.
 
         Parameters
         ----------
-        extra, bodies
-            Further routes, and the most bytes of their bodies by path; see `Pages`.
+        extra, bodies, openapi
+            Further routes, the most bytes of their bodies, and their description; see `Pages`.
         """
+        self._description = to_json(describe(openapi))
         site = Starlette(
             routes=[
                 *(Route(path, static_files()) for path in _STATIC),
-                Route("/stream.mjpg", self._stream),
-                Route("/events", self._follow),
-                Route("/snapshot.png", self._snapshot),
-                Route("/classify", self._classify, methods=["POST"]),
-                Route("/variant", self._variant, methods=["POST"]),
-                Route("/pause", self._pause, methods=["POST"]),
-                Route("/healthz", self._health),
-                Route("/metrics", self._metrics),
+                *self._routes(),
                 *extra,
             ],
             exception_handlers={EdgeCnnError: _refuse, JsonError: _refuse},
         )
         return Guard(site, token, {**_BODIES, **(bodies or {})})
 
-    async def _stream(self, _: Request) -> Response:
-        return Stream(self._parts(), media_type=f"multipart/x-mixed-replace; boundary={_BOUNDARY.decode()}")
+    def _routes(self) -> Iterator[Route]:
+        yield Route("/healthz", self._health)
+        yield Route("/metrics", self._metrics)
+        yield Route(f"{API}/openapi.json", self._openapi)
+        yield Route(f"{API}/status", self._status)
+        yield Route(f"{API}/history", self._history)
+        yield Route(f"{API}/settings", self._settings, methods=["POST"])
+        # Without the prefix for programs of before there was one: deprecated.
+        for prefix in (API, ""):
+            yield Route(f"{prefix}/stream.mjpg", self._stream)
+            yield Route(f"{prefix}/events", self._follow)
+            yield Route(f"{prefix}/snapshot.png", self._snapshot)
+            yield Route(f"{prefix}/classify", self._classify, methods=["POST"])
+            yield Route(f"{prefix}/variant", self._variant, methods=["POST"])
+            yield Route(f"{prefix}/pause", self._pause, methods=["POST"])
 
-    async def _parts(self) -> AsyncIterator[bytes]:
-        # A browser shows a part when the next one begins, so each ends with the line that begins the next.
-        yield b"--" + _BOUNDARY + b"\r\n"
-        async for jpeg in self._images.follow():
-            head = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(jpeg)
-            yield head + jpeg + b"\r\n--" + _BOUNDARY + b"\r\n"
+    async def _stream(self, _: Request) -> Response:
+        return stream_images(self._images)
 
     async def _follow(self, _: Request) -> Response:
-        return Stream(self._lines(), media_type="text/event-stream")
+        return stream_events(self._events)
 
-    async def _lines(self) -> AsyncIterator[str]:
-        yield "retry: 1000\n\n"
-        sent = Told()
-        async for told in self._events.follow():
-            for new, old in zip(told, sent, strict=True):
-                if new is not None and new is not old:
-                    yield new
-            sent = told
-        yield _END
+    async def _openapi(self, _: Request) -> Response:
+        return Response(self._description, media_type="application/json")
+
+    async def _status(self, _: Request) -> Response:
+        if not self.status:
+            raise HTTPException(503, "there is no result yet")
+        return json_response(self.status)
+
+    async def _history(self, _: Request) -> Response:
+        return json_response(self.history.entries())
+
+    async def _settings(self, request: Request) -> Response:
+        fields = await read_fields(request, "threshold", "smooth", "hold")
+        threshold, smooth, hold = map(fields.find, ("threshold", "smooth", "hold"))
+        reply: Future[Settings] = Future()
+        command = Tune(
+            reply,
+            threshold.number(0, 1) if threshold else None,
+            smooth.number(0, MOST_SMOOTH) if smooth else None,
+            hold.integer(1, MOST_HOLD) if hold else None,
+        )
+        return json_response((await self.reply(command, reply)).as_dict())
 
     async def _snapshot(self, _: Request) -> Response:
         if self.frame is None:
@@ -171,12 +183,12 @@ class Site:
         async with self.uploads.take(request) as data:
             pixels = await self.decode(data, reduction(data, self.least_side))
             command = Classify(Frame(pixels, time.monotonic_ns(), 0, "-"), Future())
-            return JSONResponse((await self.reply(command, command.reply)).as_dict())
+            return json_response((await self.reply(command, command.reply)).as_dict())
 
     async def _variant(self, request: Request) -> Response:
         wanted = (await read_body(request)).decode("utf-8", "replace").strip()
         reply: Future[str] = Future()
-        return JSONResponse({"variant": await self.reply(Switch(wanted or None, reply), reply)})
+        return json_response({"variant": await self.reply(Switch(wanted or None, reply), reply)})
 
     async def _pause(self, request: Request) -> Response:
         wanted = {b"on": True, b"off": False, b"": None}
@@ -184,7 +196,7 @@ class Site:
         if body not in wanted:
             raise HTTPException(422, "expected on, off, or nothing to toggle")
         self._ask(Pause(wanted[body]))
-        return JSONResponse({})
+        return json_response({})
 
     async def _health(self, _: Request) -> Response:
         stats = self.status.get("stats", {})
@@ -195,7 +207,7 @@ class Site:
             "frames": stats.get("frames", 0),
             "seconds_since_result": round(silent_s, 1),
         }
-        return JSONResponse(body, 200 if well else 503)
+        return json_response(body, 200 if well else 503)
 
     async def _metrics(self, request: Request) -> Response:
         from prometheus_client import CollectorRegistry
@@ -235,8 +247,3 @@ class Site:
 async def _refuse(_: Request, error: Exception) -> Response:
     where = "the body: " if isinstance(error, JsonError) else ""
     return PlainTextResponse(f"{where}{error}", 422)
-
-
-def as_event(line: str, name: str | None = None) -> str:
-    """Return one line of data as an event of the stream, with a name or as the default event."""
-    return f"data: {line}\n\n" if name is None else f"event: {name}\ndata: {line}\n\n"

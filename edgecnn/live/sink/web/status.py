@@ -41,7 +41,10 @@ def status_of(result: Result, stats: Stats) -> dict[str, Any]:
             "variant": stats.variant,
             "variants": list(stats.variants),
             "latency_ms": {stage: spread.as_dict() for stage, spread in stats.spreads(RECENT).items()},
-        }
+        },
+        "settings": stats.settings.as_dict(),
+        "camera": stats.delivery.as_dict(),
+        "latency_by_variant": {variant: s.as_dict() for variant, s in stats.totals(RECENT).items()},
     }
 
 

@@ -201,7 +201,7 @@ def test_after_the_end_the_old_label_is_not_taken_for_a_new_one(page):
 
 
 def test_a_lost_connection_is_said_and_the_old_label_is_dim(page, served, monkeypatch):
-    monkeypatch.setattr("edgecnn.live.sink.web.site._END", ": nothing\n\n")
+    monkeypatch.setattr("edgecnn.live.sink.web.streams.END", ": nothing\n\n")
     page.get(served.url)
     until(lambda: text(page, "label") != "…", "a label")
     served.sink.close()

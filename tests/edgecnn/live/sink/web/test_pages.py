@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from edgecnn.live.sink.table import open_sink
-from edgecnn.live.sink.web.json_body import MOST_JSON, read_fields
+from edgecnn.live.sink.web.json_bodies import MOST_JSON, read_fields
 from edgecnn.live.sink.web.listen import Listen
 from tests.conftest import draw_seven
 from tests.edgecnn.live.sink.web.conftest import serve
@@ -100,7 +100,8 @@ def test_a_wrong_body_is_refused_in_one_line(served, body, words):
 def test_the_guard_stands_in_front_of_them(served, tmp_path):
     assert add(served, '{"text": "x"}', Origin="http://evil.example")[0] == 403
     assert add(served, b" " * (MOST_JSON + 1)) == (413, "the body is too long: at most 65,536 bytes")
-    assert served.ask("/api/v1/notes/thread", "POST", "x")[0] == 413
+    status, headers, _ = served.ask("/api/v1/notes/thread", "POST", "x")
+    assert (status, headers["connection"]) == (405, "close"), "its body is not read"
     (tmp_path / "token").write_text("a-token-of-some-length")
     with serve(Listen(port=0, token_file=str(tmp_path / "token")), pages=Notebook()) as locked:
         assert add(locked, '{"text": "x"}')[0] == 401

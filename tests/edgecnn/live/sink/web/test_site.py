@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import edgecnn
-from edgecnn.live.sink.web import site
+from edgecnn.live.sink.web import site, streams
 from edgecnn.live.sink.web.encoder import LONGEST, encode
 from tests.conftest import draw_seven, until
 from tests.edgecnn.live.sink.web.conftest import serve
@@ -33,9 +33,9 @@ def images(connection, count: int) -> list[np.ndarray]:
     return found
 
 
-def events(connection):
+def events(connection, path: str = "/events"):
     """Yield what the page is told."""
-    connection.request("GET", "/events")
+    connection.request("GET", path)
     answer = connection.getresponse()
     assert answer.headers["Content-Type"].startswith("text/event-stream")
     while line := answer.readline():
@@ -220,7 +220,7 @@ def test_stuck_viewers_never_slow_the_loop(served):
 
 
 def test_a_viewer_who_takes_nothing_is_given_up(served, monkeypatch):
-    monkeypatch.setattr(site, "PATIENCE_S", 0.5)
+    monkeypatch.setattr(streams, "STUCK_S", 0.5)
     with socket.create_connection(("127.0.0.1", served.port)) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sock.sendall(b"GET /stream.mjpg HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
