@@ -194,7 +194,8 @@ async def huge_head(target: Target) -> None:
 ODD = (
     b"GET /healthz HTTP/1.0\r\n\r\n",
     b"GET /healthz HTTP/1.1\r\nHost: evil.example\r\n\r\n",
-    b"POST /api/v1/pause HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://evil.example\r\nContent-Length: 3\r\n\r\noff",
+    b"POST /api/v1/pause HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://evil.example\r\n"
+    b"Content-Length: 3\r\n\r\noff",
     b"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
     b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n",
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
@@ -204,7 +205,8 @@ ODD = (
     b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
     b"GET /healthz HTTP/9.9\r\n\r\n",
     b"POST /api/v1/classify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -1\r\n\r\n",
-    b"POST /api/v1/classify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
+    b"POST /api/v1/classify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\n"
+    b"Content-Length: 6\r\n\r\nhello!",
     b"GET /%00%ff/../../etc/passwd HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
     b"\r\n" * 100,
 )
@@ -252,7 +254,9 @@ async def photo(target: Target) -> None:
     """A large photo that takes a while to decode."""
     data = large_photo()
     async with connection(target) as (reader, writer):
-        await target.send(writer, target.head("POST /api/v1/classify HTTP/1.1", f"Content-Length: {len(data)}"))
+        await target.send(
+            writer, target.head("POST /api/v1/classify HTTP/1.1", f"Content-Length: {len(data)}")
+        )
         await target.send(writer, data)
         await target.answered(reader)
 

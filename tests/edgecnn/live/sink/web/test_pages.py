@@ -17,7 +17,7 @@ from tests.edgecnn.live.sink.web.conftest import serve
 
 
 class Notebook:
-    """Keeps notes, and the size of the last image; tells how many notes there are."""
+    """Keeps notes, and reports their number as an event."""
 
     def __init__(self):
         self.event = "notes"
