@@ -113,7 +113,7 @@ def test_a_body_that_is_not_asked_for_waits_outside(served):
     try:
         for sock in socks:
             sock.sendall(b"POST /classify HTTP/1.1\r\n" + OURS + b"Content-Length: 8000000\r\n\r\n")
-        until(lambda: len(served.sink._site._uploads._held._waiting) == 1, "the third waits")
+        until(lambda: len(served.sink._site.uploads._held._waiting) == 1, "the third waits")
         assert [send_on(sock, 7_999_999) for sock in socks[:2]] == [7_999_999] * 2
         assert send_on(socks[2], 7_999_999) < 7_999_999
         assert served.ask("/healthz")[0] == 200
