@@ -103,7 +103,7 @@ def test_settings_that_change_during_a_pause_are_told(running):
     [
         ("hold=3", "the body: it is no JSON: Expecting value: line 1 column 1 (char 0)"),
         ("null", "the body: it is null, expected a table of keys and values"),
-        ('{"treshold": 0.5}', "the body: it has the key 'treshold', expected only threshold, smooth, hold"),
+        ('{"limit": 0.5}', "the body: it has the key 'limit', expected only threshold, smooth, hold"),
         ('{"threshold": "0.5"}', "the body: threshold is '0.5', expected a number from 0 to 1"),
         ('{"threshold": null}', "the body: threshold is null, expected a number from 0 to 1"),
         ('{"smooth": 1}', "the body: smooth is 1, expected a number from 0 to 0.99"),
