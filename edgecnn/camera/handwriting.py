@@ -216,7 +216,7 @@ def draw_digit(label: str, size: int, rng: np.random.Generator) -> NDArray[np.fl
             moved = joints.setdefault(point, points[i] + wobble[(used + i) % len(wobble)])
             points[i] = moved
         used += len(stroke)
-        line = _smooth(points) - 0.5
+        line = smooth_line(points) - 0.5
         x = size / 2 + line[:, 0] * width - line[:, 1] * height * slant
         y = size / 2 + line[:, 1] * height
         _ink(canvas, np.stack([x, y], axis=1), pen, rng)
@@ -235,12 +235,12 @@ def _ink(canvas: NDArray[np.uint8], line: NDArray[np.float64], pen: float, rng: 
         )
 
 
-def _smooth(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return a Catmull–Rom spline (1974) through all the points."""
+def smooth_line(points: NDArray[np.float64], per_span: int = _POINTS_PER_SPAN) -> NDArray[np.float64]:
+    """Return a Catmull–Rom spline (1974) through all the points, with so many points between two of them."""
     if len(points) < 3:
-        return np.linspace(points[0], points[-1], _POINTS_PER_SPAN)
+        return np.linspace(points[0], points[-1], per_span)
     padded = np.vstack([2 * points[0] - points[1], points, 2 * points[-1] - points[-2]])
-    t = np.linspace(0, 1, _POINTS_PER_SPAN, endpoint=False)[:, None]
+    t = np.linspace(0, 1, per_span, endpoint=False)[:, None]
     spans = []
     for a, b, c, d in zip(padded, padded[1:], padded[2:], padded[3:], strict=False):
         spans.append(

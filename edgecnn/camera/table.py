@@ -9,6 +9,7 @@ import shutil
 from typing import TYPE_CHECKING, NamedTuple
 
 from edgecnn.camera.devices import is_device, is_pattern, video_devices
+from edgecnn.camera.scene import describe_scenes
 from edgecnn.image.names import is_video_file
 from edgecnn.machine.board import describe_board
 from edgecnn.machine.rpicam import list_own_cameras
@@ -91,7 +92,11 @@ CAMERAS = PluginTable(
         "rpicam": CameraEntry(
             "edgecnn.camera.rpicam:RpicamCamera", "rpicam[:N]", found=_has_rpicam, describe=list_own_cameras
         ),
-        "synthetic": CameraEntry("edgecnn.camera.synthetic:SyntheticCamera", "synthetic[:seed=0,fps=30]"),
+        "synthetic": CameraEntry(
+            "edgecnn.camera.synthetic:SyntheticCamera",
+            "synthetic[:scene=digits,seed=0,fps=30]",
+            describe=describe_scenes,
+        ),
     },
     lambda name, factory: CameraEntry(factory, f"{name}[:…]"),
 )

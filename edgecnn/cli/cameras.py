@@ -42,11 +42,17 @@ def cameras(as_json: PrintJsonOption = False) -> None:
             entry["says"] = lines
         found.append(entry)
         if not as_json:
-            echo("\n".join([source, *(f"  {printable(line)}" for line in lines)]))
+            _print(source, lines)
     if as_json:
         echo(to_json(found, indent=1))
-    elif not found:
+        return
+    if not found:
         echo("no camera found (no /dev/video*); `edgecnn live --source synthetic` needs none")
+    _print("synthetic", describe_source("synthetic"))
+
+
+def _print(source: str, lines: list[str]) -> None:
+    echo("\n".join([source, *(f"  {printable(line)}" for line in lines)]))
 
 
 def _lines(device: V4l2Device) -> list[str]:

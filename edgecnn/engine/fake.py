@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,17 @@ if TYPE_CHECKING:
 _AWAKE_S = 0.0002
 
 
+@dataclass(frozen=True, slots=True)
+class FakeOptions:
+    """The options of `fake:…`; see `FakeEngine`."""
+
+    delay_ms: float = 0.0
+    jitter_ms: float = 0.0
+    seed: float = 0.0
+    hang: float = 0.0
+    crash: float = 0.0
+
+
 class FakeEngine(Engine):
     """Takes `delay_ms`, give or take up to `jitter_ms` (uniform, seeded), and answers by brightness.
 
@@ -35,13 +47,11 @@ class FakeEngine(Engine):
     name = "fake"
 
     def __init__(self, model: ModelData, spec: str, threads: int) -> None:  # noqa: ARG002 - it uses no threads
-        options = parse_spec(
-            spec, {"delay_ms": 0.0, "jitter_ms": 0.0, "seed": 0.0, "hang": 0.0, "crash": 0.0}
-        )
-        self._calls, self._hang, self._crash = 0, int(options["hang"]), int(options["crash"])
-        self._delay_s = options["delay_ms"] / 1e3
-        self._jitter_s = options["jitter_ms"] / 1e3
-        self._random = random.Random(options["seed"])  # noqa: S311 - nothing secret
+        options = parse_spec(spec, FakeOptions())
+        self._calls, self._hang, self._crash = 0, int(options.hang), int(options.crash)
+        self._delay_s = options.delay_ms / 1e3
+        self._jitter_s = options.jitter_ms / 1e3
+        self._random = random.Random(options.seed)  # noqa: S311 - nothing secret
         self._outputs = model.outputs
         self._brightness = 0.0
         self._range = model.value_range

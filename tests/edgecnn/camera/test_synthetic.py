@@ -1,9 +1,12 @@
+import re
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from edgecnn.camera import open_camera
 from edgecnn.camera.handwriting import GLYPHS, LABELS, draw_digit
+from edgecnn.camera.scene import THINGS
 from edgecnn.camera.synthetic import SyntheticCamera
 from edgecnn.errors import OptionError
 
@@ -61,3 +64,49 @@ def test_glyphs_are_strokes_inside_their_box(label):
 def test_unknown_options_are_named():
     with pytest.raises(OptionError, match="speed"):
         SyntheticCamera("synthetic:speed=3")
+
+
+def test_things_are_all_shown_and_known():
+    with SyntheticCamera("synthetic:scene=things,fps=0,hold=1,seed=3") as camera:
+        assert camera.description == "synthetic camera 640×480, things, seed 3"
+        frames = [camera.read() for _ in range(60)]
+    assert {f.truth for f in frames} == set(THINGS)
+    assert all(f.pixels.shape == (480, 640, 3) and f.pixels.dtype == np.uint8 for f in frames)
+
+
+def test_a_seed_decides_every_frame_of_things():
+    spec = "synthetic:scene=things,seed=4,hold=10,flicker=3,thing=cup"
+    a, b = SyntheticCamera(spec), SyntheticCamera(spec)
+    for i in range(15):
+        a.draw(i)
+    assert np.array_equal(a.draw(12)[0], b.draw(12)[0])
+    other = SyntheticCamera(spec.replace("seed=4", "seed=5")).draw(12)
+    assert other[1] == "cup"
+    assert not np.array_equal(a.draw(12)[0], other[0])
+
+
+def test_a_file_names_the_thing_while_the_camera_runs(tmp_path):
+    path = tmp_path / "shown"
+    with open_camera(f"97,synthetic:scene=things,fps=0,show={path}") as camera:
+        seen = [camera.read().truth]
+        for name in ("cup", "leaf", "nothing"):
+            path.write_text(name)
+            seen += [camera.read().truth, camera.read().truth]
+    assert seen == ["nothing", "cup", "cup", "leaf", "leaf", "nothing", "nothing"]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ("scene=thing", "scene must be one of digits, things, got 'thing'"),
+        ("thing=cup", "need scene=things"),
+        ("table=stone", "need scene=things"),
+        ("scene=things,thing=cups", "did you mean cup?"),
+        ("scene=things,thing=cup,show=shown", "not both"),
+        ("scene=things,table=steel", "table must be one of wood, cloth, stone, laminate"),
+        ("scene=things,show=", "show must be a text"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(options, reason):
+    with pytest.raises(OptionError, match=re.escape(reason)):
+        SyntheticCamera(f"synthetic:{options}")

@@ -15,6 +15,14 @@ def test_without_a_camera_it_says_so(run_cli):
     assert json.loads(run_cli("cameras", "--json").out) == []
 
 
+def test_the_synthetic_camera_is_listed_last_and_not_among_the_connected_ones(run_cli):
+    lines = run_cli("cameras").out.splitlines()
+    at = lines.index("synthetic")
+    assert "synthetic:scene=things draws things on a table: apple, ball, " in lines[-1]
+    assert all(line.startswith("  ") for line in lines[at + 1 :])
+    assert "synthetic" not in run_cli("cameras", "--json").out
+
+
 def test_a_raspberry_pis_own_cameras_are_those_of_its_program(run_cli, tmp_path, monkeypatch):
     script = tmp_path / "rpicam-vid"
     script.write_text(
