@@ -46,6 +46,14 @@ def live(
             rich_help_panel="Model",
         ),
     ] = False,
+    allow_worse: Annotated[
+        bool,
+        typer.Option(
+            "--allow-worse",
+            help="Let --watch load a model whose measured accuracy is worse than that of the running one.",
+            rich_help_panel="Model",
+        ),
+    ] = False,
     deadline: Annotated[
         float | None,
         typer.Option(
@@ -69,7 +77,8 @@ def live(
     listen = view.listen
     console = open_console(stderr=output.uses_stdout)
     asked = Live(
-        camera.source, model=model.model, watch=watch, mode=camera.mode, framing=camera.framing,
+        camera.source, model=model.model, watch=watch, allow_worse=allow_worse,
+        mode=camera.mode, framing=camera.framing,
         smooth=answers.smooth, hold=answers.hold, seconds=limits.seconds, frames=limits.frames,
         show=view.show, listen=listen, upload_megapixels=view.upload_megapixels,
         jsonl=output.jsonl, csv=output.csv, record=output.record, overlay=output.overlay,

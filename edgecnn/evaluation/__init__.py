@@ -5,6 +5,7 @@ __all__ = [
     "corruption",
     "evaluate",
     "heatmap",
+    "held_out",
     "interval",
     "reliability",
     "result",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from contextlib import ExitStack
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edgecnn.bundle.bundle import find
 from edgecnn.errors import EdgeCnnError, ModelNotFound
+from edgecnn.evaluation.held_out import why_worse
 from edgecnn.io.printable import printable
 from edgecnn.io.quiet import say
 from edgecnn.live.command import Command, CommandSource, Replace
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from types import FrameType
 
+    from edgecnn.bundle.bundle import Bundle
     from edgecnn.classify.classifier import Classifier
     from edgecnn.live.stats import Stats
 
@@ -32,18 +35,31 @@ class Reloader(CommandSource):
     opened is reported in one line, once for each change. No error ends the thread, so that a sound model that
     is put there later is loaded.
 
+    `watch` alone does not take a bundle whose accuracy is worse than that of the running one by more than
+    chance explains (`edgecnn.evaluation.held_out`), unless `allow_worse`. A signal is an explicit request: it
+    takes such a bundle, and one line reports that it is worse.
+
     Parameters
     ----------
     model
         A bundle's name or folder, or a `.tflite` file.
     load
         Opens a variant by its name, if its answers are those of where it was published.
+    running
+        The bundle that runs now; None for a bare file, which has no accuracy to compare with.
     """
 
     def __init__(
-        self, model: str, load: Callable[[str], AbstractContextManager[Classifier]], *, watch: bool
+        self,
+        model: str,
+        load: Callable[[str], AbstractContextManager[Classifier]],
+        running: Bundle | None = None,
+        *,
+        watch: bool,
+        allow_worse: bool = False,
     ) -> None:
         self._model, self._load, self._watch = model, load, watch
+        self._running, self._allow_worse = running, allow_worse
         self._known = self._last = fingerprint(model)
         self._variant = self._said = ""
         self._wake, self._ended, self._asked = threading.Event(), False, False
@@ -63,6 +79,8 @@ class Reloader(CommandSource):
             return ()
         with self._lock:
             ready, self._ready = self._ready, None
+            if ready:
+                self._running = ready.classifier.model.bundle
         return [ready] if ready else ()
 
     def close(self) -> None:
@@ -92,7 +110,7 @@ class Reloader(CommandSource):
             try:
                 if asked or self._changed():
                     self._said = ""
-                    self._open()
+                    self._open(asked=asked)
             except Exception as error:  # noqa: BLE001 - without this thread no model would ever be reloaded
                 self._refuse(error)
 
@@ -104,10 +122,18 @@ class Reloader(CommandSource):
         still, self._last = now == self._last, now
         return still and now != self._known and now is not None
 
-    def _open(self) -> None:
+    def _open(self, *, asked: bool) -> None:
         self._known = fingerprint(self._model)
         with ExitStack() as stack:
             classifier = stack.enter_context(self._load(self._variant))
+            if why := why_worse(classifier.model.bundle, self._running):
+                if not (asked or self._allow_worse):
+                    say(
+                        f"the old model stays in use, since the new one is worse: {why}; "
+                        f"`kill -USR1 {os.getpid()}` loads it, `--allow-worse` loads any such model"
+                    )
+                    return
+                say(f"the new model is worse: {why}")
             ready = Replace(classifier, stack.pop_all())
         with self._lock:
             waiting, self._ready = self._ready, ready

@@ -52,6 +52,7 @@ class Show(StrEnum):
 class Live:
     """Settings of a live run; files are paths, None for none.
 
+    `allow_worse` lets `watch` take a model whose measured accuracy is worse than that of the running one.
     `smooth` and `hold` are None for the defaults, which smooth the answers of cameras and not those of files.
     `sinks` are those without an option of their own, `NAME` or `NAME:ARG` each.
     """
@@ -59,6 +60,7 @@ class Live:
     source: str
     model: str = DEFAULT_MODEL
     watch: bool = False
+    allow_worse: bool = False
     mode: Mode = field(default_factory=Mode)
     framing: Framing | None = None
     smooth: float | None = None
@@ -130,7 +132,15 @@ def _run(
     sinks = [
         _close_later(sink, stack, failures) for sink in _sinks(asked, mode, camera, model.name, console, stop)
     ]
-    reloader = stack.enter_context(Reloader(asked.model, partial(load, strict=True), watch=asked.watch))
+    reloader = stack.enter_context(
+        Reloader(
+            asked.model,
+            partial(load, strict=True),
+            model.bundle,
+            watch=asked.watch,
+            allow_worse=asked.allow_worse,
+        )
+    )
     signals.running = True
     summary = run(
         variants,

@@ -202,9 +202,19 @@ def _facts(root: Field) -> Facts:
         trained=any(root.find(made) is not None for made in ("recipe", "learning")),
         seed=seed.integer(0, _MOST_COUNT) if seed else None,
         test_pictures=images.integer(0, _MOST_COUNT) if images else 0,
+        interval=_interval(accuracy.find("interval")) if accuracy else None,
         robustness={name: mean.number(0, 1) for name, mean in means.fields().items()} if means else {},
         by_folds=folds is not None and folds.value is not None,
     )
+
+
+def _interval(field: Field | None) -> tuple[float, float] | None:
+    if field is None or field.value is None:
+        return None
+    low, high = (end.number(0, 1) for end in field.rows(2))
+    if low > high:
+        raise field.wrong("two numbers, the lower one first")
+    return low, high
 
 
 def _text_of(field: Field | None, key: str) -> str:

@@ -75,6 +75,8 @@ class Facts(NamedTuple):
         The seed of its training, which drew the splits.
     test_pictures
         How many images its accuracies were measured on.
+    interval
+        The 95 % interval of the default variant's accuracy, where the manifest has it.
     robustness
         By variant: mean top-1 under the standard corruptions.
     by_folds
@@ -86,6 +88,7 @@ class Facts(NamedTuple):
     trained: bool = False
     seed: int | None = None
     test_pictures: int = 0
+    interval: tuple[float, float] | None = None
     robustness: Mapping[str, float] = {}
     by_folds: bool = False
 

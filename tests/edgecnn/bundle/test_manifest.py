@@ -178,6 +178,15 @@ def test_facts_are_what_the_manifest_says(folder):
     )
     change(folder, "accuracy.folds", {"top1": [0.5, 0.6]})
     assert read_bundle(folder).facts.by_folds
+    change(folder, "accuracy.interval", [0.25, 1])
+    assert read_bundle(folder).facts.interval == (0.25, 1.0)
+
+
+@pytest.mark.parametrize("interval", [[0.5], [0.9, 0.5], [0.5, 1.5], "0.5", [None, 1]])
+def test_an_interval_is_two_shares_in_order(folder, interval):
+    change(folder, "accuracy.interval", interval)
+    with pytest.raises(BundleError, match=r"accuracy\.interval"):
+        read_bundle(folder)
 
 
 def test_a_file_that_is_too_large_is_not_read_whole(folder):

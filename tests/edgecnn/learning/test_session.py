@@ -10,6 +10,7 @@ import pytest
 
 import edgecnn
 from edgecnn.errors import AnswerError, DataError, ImageError, ModelError, OptionError, OutputError
+from edgecnn.evaluation.held_out import held_out
 from edgecnn.frame import Frame
 from edgecnn.learning.session import default_name
 from edgecnn.tflite.builder import GraphBuilder, dense_options, reshape_options
@@ -52,6 +53,12 @@ def test_the_bundle_answers_as_its_judgement_says(learned):
         paths = [p for name in THREE for p in sorted((folder / "photos" / name).iterdir())]
         right = [model.classify(p)[0].label == p.parent.name for p in paths]
     assert np.mean(right) >= found.judged.top1, "it was taught them"
+
+
+def test_the_bundle_states_what_was_judged(learned):
+    judged, stated = learned[1].judged, held_out(learned[1].bundle)
+    assert (stated.accuracy, stated.images) == (judged.top1, judged.photos)
+    assert (stated.low, stated.high) == pytest.approx(judged.interval, abs=1e-4)
 
 
 def test_files_are_those_of_a_bundle_and_no_photo_is_among_them(learned):

@@ -13,7 +13,7 @@ import time
 import pytest
 
 import edgecnn
-from edgecnn.bundle.bundle import find
+from edgecnn.bundle.bundle import find, read_bundle
 from edgecnn.live.reloader import Reloader, fingerprint
 from tests.conftest import until
 
@@ -182,6 +182,131 @@ def test_what_was_not_taken_is_closed(folder):
             until(lambda n=count: len(opened) == n and reloader._ready, "it is opened")
     assert signal.getsignal(signal.SIGUSR1) is before
     assert [classifier.engine._interpreter for classifier in opened] == [None, None]
+
+
+def state(folder, accuracy, images=200):
+    """Have a bundle state another accuracy; the file is replaced, as a publication does."""
+    manifest = json.loads((folder / "bundle.json").read_text())
+    manifest["variants"]["int8"]["accuracy"] = accuracy
+    manifest["accuracy"] = {"test_pictures": images}
+    fresh = folder / "fresh.json"
+    fresh.write_text(json.dumps(manifest))
+    fresh.replace(folder / "bundle.json")
+
+
+class Stats:
+    variant = "int8"
+
+
+class Watching:
+    """A reloader in this process: what it says, and the models that it hands to the loop."""
+
+    def __init__(self, folder, capfd, **options):
+        self._capfd, self._said = capfd, ""
+        self.opened = []
+        running = read_bundle(folder)
+        self.reloader = Reloader(str(folder), self._load, running, watch=True, **options)
+        self.folder = folder
+        self.reloader.poll(Stats)
+
+    def _load(self, variant):
+        self.opened.append(edgecnn.load(self.folder, variant))
+        return self.opened[-1]
+
+    def said(self):
+        self._said += self._capfd.readouterr().err
+        return self._said
+
+    def until_said(self, text):
+        until(lambda: text in self.said(), f"{text!r} in {self.said()!r}")
+
+    def takes(self):
+        """Whether a model is handed over; it is closed here, as the loop does."""
+        ready = until(lambda: self.reloader.poll(Stats), "a model is handed over")
+        ready[0].opened.close()
+        return ready[0].classifier.model.bundle.variants["int8"].accuracy
+
+
+@pytest.fixture
+def watching(folder, capfd):
+    started = []
+
+    def start(**options):
+        started.append(Watching(folder, capfd, **options))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.reloader.close()
+
+
+def test_a_worse_one_is_taken_on_a_signal_alone(folder, watching):
+    state(folder, 0.95)
+    watched = watching()
+    state(folder, 0.7)
+    watched.until_said("the old model stays in use, since the new one is worse: ")
+    line = watched.said()
+    assert "70.0% of 200 images" in line
+    assert "95.0% of 200 images" in line
+    assert f"`kill -USR1 {os.getpid()}`" in line
+    assert "`--allow-worse`" in line
+    time.sleep(2.2)
+    assert watched.reloader.poll(Stats) == ()
+    assert watched.said().count("\n") == 1, "it is said once"
+    assert [one.engine._interpreter for one in watched.opened] == [None], "it is closed"
+    os.kill(os.getpid(), signal.SIGUSR1)
+    assert watched.takes() == 0.7
+    assert "the new model is worse: it is right on 70.0%" in watched.said()
+
+
+@pytest.mark.slow
+def test_what_runs_is_compared_with_the_next_one(folder, watching):
+    state(folder, 0.7)
+    watched = watching()
+    state(folder, 0.95)
+    assert watched.takes() == 0.95
+    state(folder, 0.94)
+    assert watched.takes() == 0.94, "that is chance"
+    state(folder, 0.7)
+    watched.until_said("since the new one is worse: it is right on 70.0%")
+    assert "the old one on 94.0%" in watched.said()
+
+
+@pytest.mark.slow
+def test_worse_ones_are_taken_where_that_is_allowed_and_where_nothing_is_stated(folder, watching):
+    state(folder, 0.95)
+    watched = watching(allow_worse=True)
+    state(folder, 0.7)
+    assert watched.takes() == 0.7
+    assert "the new model is worse: " in watched.said()
+    state(folder, None)
+    assert watched.takes() is None
+    assert watched.said().count("\n") == 1
+
+
+@pytest.mark.slow
+def test_live_keeps_the_better_one_until_it_is_asked(folder, live):
+    state(folder, 0.95)
+    running = live(folder, "--watch")
+    state(folder, 0.7)
+    running.until_said("the old model stays in use, since the new one is worse: ")
+    running.keeps_running()
+    assert "the model was replaced" not in running.said
+    running.process.send_signal(signal.SIGUSR1)
+    running.until_said("the model was replaced: digits int8")
+    running.end()
+    assert running.process.returncode == 0
+
+
+@pytest.mark.slow
+def test_live_takes_a_worse_one_where_that_is_allowed(folder, live):
+    state(folder, 0.95)
+    running = live(folder, "--watch", "--allow-worse")
+    state(folder, 0.7)
+    running.until_said("the model was replaced: digits int8")
+    assert "the old model stays in use" not in running.said
+    running.end()
+    assert running.process.returncode == 0
 
 
 def test_a_fingerprint_tells_files_from_others(folder, tmp_path):
