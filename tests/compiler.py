@@ -21,6 +21,14 @@ DIGITS = (
     ("SOFTMAX", 1, MAPPED),
 )
 WITHOUT_SOFTMAX = (*DIGITS[:-1], ("SOFTMAX", 1, UNSPECIFIED))
+# What learning appends, after a mean: tests/nearness.py.
+COLORS = (
+    ("MEAN", 1, MAPPED),
+    ("FULLY_CONNECTED", 1, MAPPED),
+    ("SOFTMAX", 1, MAPPED),
+    ("L2_NORMALIZATION", 1, MAPPED),
+    ("FULLY_CONNECTED", 1, MAPPED),
+)
 NOTHING = tuple((operator, count, SECOND) for operator, count, _ in DIGITS)
 
 NOT_QUANTIZED = f"Edge TPU Compiler version {VERSION}\nInvalid model: {{model}}\nModel not quantized\n"

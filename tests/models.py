@@ -116,7 +116,9 @@ def compiled(data, min_runtime_version=13, on_cpu=0):
     """
 
     def edit(model, graph):
-        kept = graph.operators[len(graph.operators) - on_cpu :]
+        first = len(graph.operators) - on_cpu
+        gone, kept = graph.operators[:first], graph.operators[first:]
+        needed = {*graph.outputs, *(i for o in kept for i in o.inputs)}
         code = schema.OperatorCodeT()
         code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
         code.customCode = b"edgetpu-custom-op"
@@ -124,7 +126,7 @@ def compiled(data, min_runtime_version=13, on_cpu=0):
         custom = schema.OperatorT()
         custom.opcodeIndex = len(model.operatorCodes) - 1
         custom.inputs = np.array(graph.inputs, np.int32)
-        custom.outputs = np.array(kept[0].inputs[:1] if kept else graph.outputs, np.int32)
+        custom.outputs = np.array([i for o in gone for i in o.outputs if i in needed], np.int32)
         custom.customOptions = np.frombuffer(flexbuffers.Dumps({"4": package(min_runtime_version)}), np.uint8)
         graph.operators = [custom, *kept]
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from edgecnn.bundle.bundle import bundle_in
 from edgecnn.bundle.input_spec import InputSpec
-from edgecnn.bundle.manifest.writing import with_golden, with_sections, write_sealed
+from edgecnn.bundle.manifest.writing import with_golden, with_sections
+from edgecnn.bundle.owned_files import seal
 from edgecnn.bundle.writer import write_models
 from edgecnn.classify import golden
 from edgecnn.classify.loader import load
@@ -60,5 +61,5 @@ def color_bundle(parent, *, variant=THRESHOLD, output="nearness", **sections):
         manifest = with_golden(manifest, golden.record(classifiers))
         for classifier in classifiers.values():
             classifier.close()
-    write_sealed(folder, manifest, {})
+    seal(folder, manifest)
     return folder

@@ -42,6 +42,8 @@ def test_its_five_commands_lead_to_a_label(run_cli, tmp_path, monkeypatch):
     assert re.search(r"of 60 photos, each by a head that had not seen it, correctly", found.out)
     assert "Twice the photos" in found.out or "all test photos are right" in found.out
     assert Path("my-photos-model.report.html").exists()
+    fit = json.loads(run_cli("inspect", "./my-photos-model", "--json", "-").out)["edge_tpu"]
+    assert fit["operators"] - fit["on_cpu"] == 63, "docs/coral.md: all of them run on an Edge TPU"
 
     found = run_cli(*classified)
     assert found.code == 0, found.err

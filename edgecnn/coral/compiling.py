@@ -20,13 +20,13 @@ from edgecnn.bundle.writer import add_variant
 from edgecnn.coral.compiler import PROGRAM, CompilerLog, Placement, run_compiler
 from edgecnn.coral.model_file import min_runtime_version
 from edgecnn.coral.operators import check_edge_tpu
+from edgecnn.coral.twin import BASE, require_twin
 from edgecnn.errors import CompileError, OptionError, OutputError
 from edgecnn.tflite.file import EDGE_TPU_OP, read_tflite
 
 if TYPE_CHECKING:
-    from edgecnn.tflite.file import Tensor, TfliteFile
+    from edgecnn.tflite.file import TfliteFile
 
-BASE = "int8"
 MIN_MAPPED = 0.9
 TIMEOUT_S = 600.0
 _LONGEST_S = 86_400.0
@@ -155,7 +155,7 @@ def compile_bundle(
         source = str(compiled)
         data, log = read_file(Path(compiled)), None
     after = read_tflite(data, source)
-    _require_twin(before, after, log, source, bundle.name)
+    require_twin(bundle, before, after, source, unmapped=log is not None and log.mapped == 0)
     placed, notes = _place(before, after, log)
     _require_share(placed, bundle.name, min_mapped)
     version = min_runtime_version(data)
@@ -198,34 +198,6 @@ def _require_share(placed: _Placed, name: str, least: float) -> None:
             f"only {placed.mapped} of {name}'s {placed.operations} operators ({share:.1%}) would run on the "
             f"Edge TPU, expected {100 * least:g}%; {rest}: accept it by --min-mapped {rounded:g}"
         )
-
-
-def _require_twin(
-    before: TfliteFile, after: TfliteFile, log: CompilerLog | None, source: str, name: str
-) -> None:
-    """Raise CompileError unless a file is compiled, and has the inputs and outputs of its base.
-
-    A compiler that maps nothing writes the model unchanged, and its log has the reason: that is not an error
-    here.
-    """
-    if not after.edge_tpu and not (log and log.mapped == 0):
-        raise CompileError(f"{source} is not compiled for the Edge TPU: it has no operator {EDGE_TPU_OP}")
-    for what, old, new in (("input", before.inputs, after.inputs), ("output", before.outputs, after.outputs)):
-        if list(map(_kind, old)) != list(map(_kind, new)):
-            raise CompileError(
-                f"{source} was not compiled from {name}'s {BASE} variant: its {what} is {_kinds(new)}, "
-                f"expected {_kinds(old)}"
-            )
-
-
-def _kind(tensor: Tensor) -> tuple[object, ...]:
-    return tensor.shape, tensor.dtype, tensor.scale, tensor.zero_point
-
-
-def _kinds(tensors: tuple[Tensor, ...]) -> str:
-    return " and ".join(
-        f"{t.dtype} {list(t.shape)}, scale {t.scale:.6g}, zero point {t.zero_point}" for t in tensors
-    )
 
 
 def _compare(base: bytes, placed: _Placed) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from ai_edge_litert import interpreter
 from edgecnn.bundle.bundle import COMPILED, Model
 from edgecnn.coral.devices import GET_LIBRARY, LIBRARY, OTHER_BUILDS, find_library, why_no_device
 from edgecnn.coral.model_file import min_runtime_version
+from edgecnn.coral.twin import same_kinds
 from edgecnn.engine import EDGE_TPU
 from edgecnn.engine.interpreter import InterpreterEngine
 from edgecnn.engine.litert import LitertEngine
@@ -96,9 +97,7 @@ def compiled_form(model: ModelData) -> ModelData:
     if len(file.outputs) > max(model.places):
         file = file.with_outputs(model.places)
     for ours, theirs in ((model.file.inputs, file.inputs), (model.file.outputs, file.outputs)):
-        if [(t.shape, t.dtype, t.scale, t.zero_point) for t in ours] != [
-            (t.shape, t.dtype, t.scale, t.zero_point) for t in theirs
-        ]:
+        if not same_kinds(ours, theirs):
             raise EngineError(
                 f"edgetpu: {model.name} {name} does not take and give what {model.variant} does: "
                 f"edgecnn compile {model.name}"

@@ -14,6 +14,7 @@ from edgecnn.errors import CompileError, ModelError, ModelNotFound, OptionError,
 from edgecnn.exchange.importing import import_model
 from tests import compiler as real
 from tests.models import compiled, edited, quantized, shipped
+from tests.nearness import THRESHOLD, color_bundle, network
 
 DIGITS = compiled(shipped("digits"))
 
@@ -190,6 +191,68 @@ def test_another_output_is_not_added(compiler, digits_folder):
     compiler.install(real.compiled_log(real.DIGITS), edited(DIGITS, other))
     with pytest.raises(CompileError, match="its output is int8 .1, 10., scale 0.0078125"):
         compile_bundle(digits_folder)
+
+
+def test_the_nearness_is_kept(compiler, tmp_path):
+    folder = color_bundle(tmp_path)
+    before = json.loads((folder / "bundle.json").read_text())
+    compiler.install(real.compiled_log(real.COLORS), compiled(network(int8=True)))
+    made = compile_bundle(folder)
+    assert (made.mapped, made.operations, made.notes) == (5, 5, ()), "as our own table says"
+    manifest = made.bundle.manifest.document
+    for key in ("output", "confidence", "golden"):
+        assert manifest[key] == before[key]
+    model = open_model(folder, "int8_edgetpu")
+    assert [tensor.name for tensor in model.outputs] == ["probabilities", "nearness"]
+    assert model.confidence.nearness == THRESHOLD
+
+
+@pytest.mark.parametrize("on_cpu", [1, 2])
+def test_the_nearness_may_stay_on_the_cpu(compiler, tmp_path, on_cpu):
+    folder = color_bundle(tmp_path)
+    data = compiled(network(int8=True), on_cpu=on_cpu)
+    rows = (*real.COLORS[:-on_cpu], *((name, 1, real.UNSPECIFIED) for name, *_ in real.COLORS[-on_cpu:]))
+    compiler.install(real.compiled_log(rows), data)
+    with pytest.raises(CompileError, match=r"on the CPU stay 1 .* nothing was added"):
+        compile_bundle(folder)
+    made = compile_bundle(folder, min_mapped=0.6)
+    assert (made.mapped, made.operations) == (5 - on_cpu, 5)
+    assert [t.name for t in open_model(folder, "int8_edgetpu").outputs] == ["probabilities", "nearness"]
+
+
+def rename(_, graph):
+    graph.tensors[graph.outputs[1]].name = b"StatefulPartitionedCall:1"
+
+
+def drop(_, graph):
+    graph.outputs = graph.outputs[:1]
+
+
+def exchange(_, graph):
+    graph.outputs = graph.outputs[::-1]
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (
+            rename,
+            "what edgetpu_compiler wrote has the outputs probabilities, StatefulPartitionedCall:1, expected "
+            "probabilities and nearness, by which colors chooses them",
+        ),
+        (drop, "its output is int8 [1, 3], scale 0.00390625, zero point -128, expected int8 [1, 3], scale "),
+        (exchange, "its output is int8 [1, 3], scale 0.0078125, zero point 0 and int8 [1, 3], scale 0.0039"),
+    ],
+)
+def test_a_nearness_that_can_not_be_found_is_said(compiler, tmp_path, edit, message):
+    """Also with as many prototypes as classes."""
+    folder = color_bundle(tmp_path)
+    before = files(folder)
+    compiler.install(real.compiled_log(real.COLORS), edited(compiled(network(int8=True)), edit))
+    with pytest.raises(CompileError) as refused:
+        compile_bundle(folder)
+    assert message in str(refused.value)
+    assert files(folder) == before
 
 
 def test_a_failure_changes_nothing(compiler, digits_folder):

@@ -16,10 +16,12 @@ from edgecnn.coral import devices
 from edgecnn.engine import open_engine, probe
 from edgecnn.engine.edgetpu import compiled_form
 from edgecnn.errors import EngineError, EngineLost, LabelsError, ModelError, OptionError
+from tests.compiler import MAPPED, compiled_log
 from tests.driver import build_driver, needs_compiler
 from tests.edgecnn.engine.test_engine import tensor
 from tests.models import compiled, shipped
 from tests.nearness import THRESHOLD, color_bundle, network
+from tests.trunks import RANGE, tiny_int8, write_classes
 
 pytestmark = needs_compiler
 
@@ -193,6 +195,37 @@ def test_the_compiled_form_has_both_outputs(plugged, tmp_path):
     own = bundle.open_model(folder, "int8_edgetpu")
     assert own.places == form.places == (0, 1)
     assert own.confidence.nearness == THRESHOLD, "the compiled variant shares its base's"
+
+
+def test_a_learned_bundle_says_unknown_on_the_device(plugged, compiler, run_cli, tmp_path, monkeypatch):
+    """Learned, compiled and run: what the device gives as the nearness decides."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    plugged("GOOD")
+    Path("tiny.tflite").write_bytes(tiny_int8())
+    write_classes(Path("photos"), dict.fromkeys(("red", "yellow", "green"), 8))
+    assert run_cli("learn", "photos", "--trunk", "tiny.tflite", f"--range={RANGE[0]}..{RANGE[1]}").code == 0
+    inspected = json.loads(run_cli("inspect", "./photos-model", "--json", "-").out)
+    assert inspected["operators"]["L2_NORMALIZATION"] == 1
+    assert inspected["edge_tpu"]["on_cpu"] == 0
+    rows = [(name, count, MAPPED) for name, count in inspected["operators"].items()]
+    data = compiled(Path("photos-model/int8.tflite").read_bytes(), min_runtime_version=14)
+    compiler.install(compiled_log(rows), data)
+    ran = run_cli("compile", "photos-model")
+    assert ran.code == 0, ran.err
+    assert "operators run on the Edge TPU, 100.0%" in ran.out
+    assert "note:" not in ran.out
+    assert "int8_edgetpu: hash ok" in run_cli("models", "verify", "./photos-model").out
+    found = json.loads(run_cli("inspect", "./photos-model", "--variant", "int8_edgetpu", "--json", "-").out)
+    assert found["edge_tpu"]["compiled"] is True
+    assert found["nearness"] == inspected["nearness"]
+
+    for name, value, nearness, unknown in (("white", 255, 127 / 128, False), ("black", 0, 0.0, True)):
+        cv2.imwrite(f"{name}.png", np.full((40, 40, 3), value, np.uint8))
+        ran = run_cli("classify", f"{name}.png", "--model", "./photos-model", "--engine", "edgetpu", "--json")
+        answer = json.loads(ran.out)
+        assert answer["nearness"] == pytest.approx(nearness), ran
+        assert answer["unknown"] is unknown
 
 
 def test_a_bundle_that_was_not_compiled_has_no_such_variant(run_cli, seven):
