@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
+    "DATA_SUFFIXES",
     "Item",
     "LayoutName",
     "Source",
@@ -41,6 +42,8 @@ __all__ = [
     "open_source",
 ]
 
+# Endings of datasets that are a single file.
+DATA_SUFFIXES = (".zip", ".csv")
 _EXPECTED = "a folder, a zip archive, a CSV manifest, or a folder of IDX files"
 
 
@@ -53,7 +56,7 @@ def find_data(name: str, path: Path | None, where: str = "") -> Path:
         return path
     root = os.environ.get("EDGECNN_DATA")
     if root and name:
-        for suffix in ("", ".zip", ".csv"):
+        for suffix in ("", *DATA_SUFFIXES):
             candidate = Path(root) / f"{name}{suffix}"
             if _is_there(candidate):
                 return candidate
@@ -86,7 +89,7 @@ def locate(text: str) -> Path:
 def data_name(path: Path) -> str:
     """Return the name of the data at a path: the folder's name, or the file's without its ending."""
     whole = Path(os.path.realpath(path))  # pathlib's raises for circular links
-    return plain_name(whole.stem if whole.suffix.lower() in (".zip", ".csv") else whole.name)
+    return plain_name(whole.stem if whole.suffix.lower() in DATA_SUFFIXES else whole.name)
 
 
 def default_name(path: Path) -> str:

@@ -144,6 +144,52 @@ def test_a_folder_called_photos_is_data(tmp_path, monkeypatch):
     assert choose("digits", None, [])[1:] == (None, "digits"), "which names its data"
 
 
+@pytest.fixture
+def photo_manifest(photo_folder, tmp_path, monkeypatch):
+    """A manifest of the photos in the current folder; five of each class are for the test."""
+    monkeypatch.chdir(tmp_path)
+    rows = ["path,label,split"]
+    for path in sorted(photo_folder.glob("*/*.jpg")):
+        number = int(path.stem.rpartition("-")[2])
+        rows.append(f"photos/{path.parent.name}/{path.name},{path.parent.name},{'test' * (number < 5)}")
+    Path("two kinds.CSV").write_text("\n".join(rows), "utf-8")
+    return "two kinds.CSV"
+
+
+def test_a_manifest_is_data_without_a_recipe(run_cli, photo_manifest):
+    from edgecnn_train.training import choose
+
+    assert choose(photo_manifest, None, [])[1:] == (Path(photo_manifest), "two-kinds-model")
+    assert choose("photos", Path(photo_manifest), [])[1:] == (Path(photo_manifest), "photos")
+    ran = run_cli("data", "preview", photo_manifest)
+    assert (ran.code, Path("two-kinds-preview.png").is_file()) == (0, True), ran.err
+
+
+@pytest.mark.slow
+def test_a_manifest_of_photos_becomes_a_bundle(run_cli, photo_manifest, tmp_path):
+    ran = run_cli(
+        "train", photo_manifest, "--trunk", "none", *QUICK, "--set", "folds=0", "--allow-drop", 100,
+        "--set", "agreement=0",
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    assert ran.out.startswith("`edgecnn learn two kinds.CSV` makes a model of these photos in seconds; ")
+    made = bundle.read_bundle(tmp_path / "two-kinds-model")
+    assert made.labels == ("pears", "äpfel")
+    assert made.manifest.document["title"] == "two kinds"
+    assert made.manifest.document["accuracy"]["test_pictures"] == 10
+
+
+def test_what_names_the_photos_itself_takes_no_other_data(run_cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, kind in (("photos.csv", "CSV"), ("photos.zip", "ZIP")):
+        Path(name).touch()
+        ran = run_cli("train", name, "--data", "/nowhere")
+        ran.fails(f"{name} is a {kind} of photos itself: leave --data out", code=2)
+    run_cli("train", "nowhere.csv").fails("no data at nowhere.csv: give a folder, a zip archive, a CSV")
+    Path("photos.csv").write_text("a,b\n1,2\n")
+    run_cli("train", "photos.csv").fails("photos.csv", "path")
+
+
 @pytest.mark.parametrize(
     ("folder", "name"),
     [("photos.v1", "photos-v1-model"), ("photos.v2", "photos-v2-model"), ("Äpfel & Co.", "äpfel-co-model")],

@@ -12,7 +12,7 @@ from edgecnn.cli.takes import options
 from edgecnn.errors import OptionError
 from edgecnn.io.json_text import to_json
 
-RECIPE_HELP = "Name or file of a recipe, or a folder or zip of photos."
+RECIPE_HELP = "Name or file of a recipe, or a folder, zip or CSV manifest of photos."
 DATA_HELP = "Folder, zip, CSV or IDX folder with the labelled images."
 
 DataOption = Annotated[

@@ -61,7 +61,8 @@ def read_recipe(name_or_path: str, overrides: list[str] | None = None) -> Recipe
     except UnicodeDecodeError as error:
         what = "an image" if is_image_name(path) else "no text in UTF-8"
         raise RecipeError(
-            f"{path} is {what}: give a recipe (a .toml file), or a folder or zip archive of photos"
+            f"{path} is {what}: give a recipe (a .toml file), or a folder, zip archive or CSV manifest of "
+            "photos"
         ) from error
     except ValueError as error:  # no TOML, or a number of thousands of digits
         raise RecipeError(f"{path} is no TOML file: {cut(str(error))}") from error

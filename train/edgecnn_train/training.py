@@ -43,7 +43,7 @@ def train(
     Parameters
     ----------
     recipe
-        A recipe's name or file, or a folder or zip of photos.
+        A recipe's name or file, or a folder, zip or CSV manifest of photos.
     data
         The path of a recipe's dataset; None for its name in $EDGECNN_DATA.
     out
@@ -150,19 +150,20 @@ def train_recipe(
 
 
 def choose(text: str, data: Path | None, overrides: list[str]) -> tuple[Recipe, Path | None, str]:
-    """Distinguish a recipe from a folder of photos; see `names_recipe`.
+    """Distinguish a recipe from photos: a folder, zip or CSV manifest; see `names_recipe`.
 
     Returns the recipe, the path of the data if it was given, and the default name of the bundle.
     """
-    from edgecnn.dataset import default_name
+    from edgecnn.dataset import DATA_SUFFIXES, default_name
     from edgecnn_train.recipe_file import read_recipe
 
     path = Path(text)
-    if names_recipe(text, data) or not (_is_folder(text) or path.suffix.lower() == ".zip"):
+    if names_recipe(text, data) or not (_is_folder(text) or path.suffix.lower() in DATA_SUFFIXES):
         chosen = read_recipe(text, overrides)
         return chosen, data, chosen.name
     if data is not None:
-        raise OptionError(f"{text} is a folder of photos itself: leave --data out, or name a recipe")
+        kind = "folder" if _is_folder(text) else path.suffix.lower().lstrip(".").upper()
+        raise OptionError(f"{text} is a {kind} of photos itself: leave --data out, or name a recipe")
     return read_recipe("photos", overrides), path, default_name(path)
 
 
