@@ -118,6 +118,11 @@ def digest_pixels(image: NDArray[np.uint8]) -> bytes:
     return digest.digest()
 
 
+def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return vectors, (vectors, values), divided by their lengths; zeros stay zeros."""
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6), np.float32)
+
+
 def find_duplicates(digests: Sequence[bytes], thumbnails: NDArray[np.uint8], seed: int) -> Duplicates:
     """Find exact and near duplicates among images.
 
@@ -168,9 +173,9 @@ def _low_frequencies(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
     for k, image in enumerate(thumbnails):
         gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float32)
         points[k] = cv2.dct(gray)[:8, :8].ravel()[1:]
-    length = np.linalg.norm(points, axis=1, keepdims=True)
-    points[length[:, 0] < 32] = 0  # less than one gray level in the root mean square: nothing to compare
-    return np.asarray(points / np.maximum(length, 1e-6), np.float32)
+    # Less than one gray level in the root mean square: nothing to compare.
+    points[np.linalg.norm(points, axis=1) < 32] = 0
+    return unit(points)
 
 
 def _limits(points: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -208,8 +213,7 @@ def _details(images: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _centred(images: NDArray[np.float32]) -> NDArray[np.float32]:
     flat = images.reshape(len(images), -1)
-    flat = flat - flat.mean(1, keepdims=True)
-    return np.asarray(flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6), np.float32)
+    return unit(flat - flat.mean(1, keepdims=True))
 
 
 def _runs(numbers: NDArray[np.int64]) -> list[NDArray[np.int64]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from edgecnn.learning.prototypes import unit
+from edgecnn.dataset.duplicates import unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

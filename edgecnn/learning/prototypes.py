@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edgecnn.dataset.duplicates import unit
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -14,12 +16,6 @@ if TYPE_CHECKING:
 # Prototypes of a class: at most so many, and each stands for at least two photos.
 _MOST, _PHOTOS_EACH = 10, 2
 _STEPS = 20
-
-
-def unit(embeddings: Matrix) -> Matrix:
-    """Return embeddings, (photos, values), divided by their lengths."""
-    lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    return np.asarray(embeddings / np.maximum(lengths, 1e-12), np.float32)
 
 
 def find_prototypes(embeddings: Matrix, labels: NDArray[np.int64], seed: int) -> Matrix:

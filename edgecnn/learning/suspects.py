@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from edgecnn.dataset.duplicates import unit
 from edgecnn.learning.alike import near_duplicates
 from edgecnn.learning.crossval import softmax
-from edgecnn.learning.prototypes import unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

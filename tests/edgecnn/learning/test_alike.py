@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from edgecnn.dataset.duplicates import unit
 from edgecnn.learning import alike
 from edgecnn.learning.alike import grouped, near_duplicates
-from edgecnn.learning.prototypes import unit
 from tests.edgecnn.learning.made import directions, made
 
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
+from edgecnn.dataset.duplicates import unit
 from edgecnn.learning.append import Taught, append_head
 from edgecnn.learning.cut import find_cut
 from edgecnn.learning.head import Head
-from edgecnn.learning.prototypes import unit
 from edgecnn.learning.trunk import TrunkFile
 from edgecnn.tflite.file import read_tflite
 from tests.edgecnn.tflite.test_builder import PLAIN, XNNPACK, place_of, run

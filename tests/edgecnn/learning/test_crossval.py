@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from edgecnn.dataset.duplicates import unit
 from edgecnn.learning import crossval
 from edgecnn.learning.alike import ALIKE
 from edgecnn.learning.crossval import (
@@ -13,7 +14,6 @@ from edgecnn.learning.crossval import (
     softmax,
     teach,
 )
-from edgecnn.learning.prototypes import unit
 from tests.edgecnn.learning.made import directions, doubled, made
 
 CHOICE = Choice(0.1, ("plain",))

@@ -5,12 +5,12 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from edgecnn.classify.loader import load
+from edgecnn.dataset.duplicates import unit
 from edgecnn.errors import OutputError
 from edgecnn.image.file import read_image
 from edgecnn.learning.efficientnet import EMBEDDING, SIDES, VALUE_RANGE, efficientnet_lite0
 from edgecnn.learning.embedder import Embedder
 from edgecnn.learning.pretrained import PRETRAINED, make_pretrained
-from edgecnn.learning.prototypes import unit
 from edgecnn.learning.trunk import open_trunk
 from edgecnn.learning.weights import efficientnet_lite0_weights
 from edgecnn.tflite.builder import GraphBuilder

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from edgecnn.learning.prototypes import find_prototypes, nearness, nearness_threshold, unit
+from edgecnn.dataset.duplicates import unit
+from edgecnn.learning.prototypes import find_prototypes, nearness, nearness_threshold
 from tests.edgecnn.learning.made import directions
 
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from edgecnn.dataset.duplicates import unit
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -139,11 +141,7 @@ def _describe(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
     gradients = np.sqrt(np.stack(cells, axis=-1).reshape(count, -1))
     colors = np.stack([cv2.resize(t, (8, 8), interpolation=cv2.INTER_AREA) for t in thumbnails])
     colors = colors.reshape(count, -1).astype(np.float32) - 128
-    return np.concatenate([_unit(gradients), 0.7 * _unit(colors)], axis=1).astype(np.float32)
-
-
-def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6), np.float32)
+    return np.concatenate([unit(gradients), 0.7 * unit(colors)], axis=1).astype(np.float32)
 
 
 def _count_votes(
