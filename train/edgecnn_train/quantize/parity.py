@@ -13,6 +13,7 @@ from edgecnn.engine import open_engine
 from edgecnn.errors import GateError
 from edgecnn.tflite.file import read_tflite
 from edgecnn.tflite.quant import dequantize, pixel_table
+from edgecnn_train.batches import scaled
 from edgecnn_train.splits import UNIT_RANGE
 
 if TYPE_CHECKING:
@@ -72,9 +73,7 @@ def measure_parity(
         uint8 N×H×W×C; what pixels 0 and 255 become for the network is `value_range`.
     """
     file = read_tflite(content, "the converted model")
-    low, high = value_range
-    real = images.astype(np.float32) * np.float32((high - low) / 255) + np.float32(low)
-    expected = np.asarray(network.predict(real, batch_size=100, verbose=0))
+    expected = np.asarray(network.predict(scaled(images, value_range), batch_size=100, verbose=0))
     got = answers(content, images, value_range)
     # A file with float outputs is refused for its float tensors; its steps mean nothing.
     step = file.outputs[0].scale or 1 / 256
