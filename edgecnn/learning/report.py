@@ -10,7 +10,7 @@ from edgecnn.learning.curve import enough
 from edgecnn.learning.sentences import headlines, in_short, unknown_sentences
 from edgecnn.report.blocks import Gallery, Photo, ReportSection, Table
 from edgecnn.report.card import render_card
-from edgecnn.report.offenders import MOST, to_shown_size
+from edgecnn.report.offenders import MOST, SHOWN_SIDE, to_shown_size
 from edgecnn.report.page import render_page
 
 if TYPE_CHECKING:
@@ -240,4 +240,4 @@ def _suspect_photos(lesson: Lesson, suspects: Suspects) -> list[ReportSection]:
 
 
 def _photo(lesson: Lesson, item: Item, caption: tuple[str, ...]) -> Photo:
-    return Photo(to_shown_size(lesson.material.source.read(item, 400)), item.id, caption)
+    return Photo(to_shown_size(lesson.material.source.read(item, SHOWN_SIDE)), item.id, caption)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MOST = 25
 # The longer side of each image that is kept, in pixels: large enough to recognize its content.
-_SIDE = 400
+SHOWN_SIDE = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def worst_answers(name: str, offenders: Sequence[Offender]) -> ReportSection:
 def to_shown_size(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return an image at the size that is shown; small ones are enlarged with square pixels."""
     height, width = image.shape[:2]
-    scale = _SIDE / max(height, width)
+    scale = SHOWN_SIDE / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST if scale > 4 else cv2.INTER_CUBIC
     small: NDArray[np.uint8] = cv2.resize(image, size, interpolation=method)  # type: ignore[assignment]
