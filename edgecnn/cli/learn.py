@@ -8,7 +8,8 @@ import typer
 
 from edgecnn.cli.command import command, make_app
 from edgecnn.cli.options.data import DATA_HELP, HEADING, LayoutOption
-from edgecnn.cli.options.model import parse_range
+from edgecnn.cli.options.model import RangeOption, parse_range
+from edgecnn.cli.options.output import AllowDropOption
 from edgecnn.cli.takes import options
 from edgecnn.io.output import exit_on_interrupt
 from edgecnn.io.printable import echo
@@ -43,15 +44,7 @@ class TrunkOptions:
             show_default="the last pooled one before the classes",
         ),
     ] = None
-    value_range: Annotated[
-        str | None,
-        typer.Option(
-            "--range",
-            help="Values that pixels 0 and 255 become, such as -1..1, where a .tflite file does not say.",
-            metavar="LOW..HIGH",
-            show_default="found in the file",
-        ),
-    ] = None
+    value_range: RangeOption = None
 
 
 @command(app, examples=EXAMPLES)
@@ -75,16 +68,7 @@ def learn(
     seed: Annotated[
         int, typer.Option(help="Random seed of folds.", min=0, metavar="N", rich_help_panel="Output")
     ] = 0,
-    allow_drop: Annotated[
-        float,
-        typer.Option(
-            help="Percentage points that int8 may lose against float32.",
-            min=0,
-            max=100,
-            metavar="POINTS",
-            rich_help_panel="Output",
-        ),
-    ] = 1.0,
+    allow_drop: AllowDropOption = 1.0,
     out: Annotated[
         str | None,
         typer.Option(

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 import typer
 
 from edgecnn.cli.options.data import HEADING
+from edgecnn.cli.options.output import AllowDropOption
 from edgecnn.cli.takes import options
 from edgecnn.errors import OptionError
 from edgecnn.io.json_text import to_json
@@ -153,12 +154,7 @@ class PublishOptions:
     tensorboard: Annotated[
         Path | None, typer.Option(help="Folder for logs that TensorBoard shows.", metavar="DIR")
     ] = None
-    allow_drop: Annotated[
-        float,
-        typer.Option(
-            help="Percentage points that int8 may lose against float32.", min=0, max=100, metavar="POINTS"
-        ),
-    ] = 1.0
+    allow_drop: AllowDropOption = 1.0
 
 
 def _adopted(start: str) -> list[str]:

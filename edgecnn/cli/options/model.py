@@ -40,6 +40,17 @@ ThresholdOption = Annotated[
     ),
 ]
 
+RangeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--range",
+        help="Values that pixels 0 and 255 become: two numbers, such as 0..1, -1..1 or -2.1..2.6; or two "
+        "for each channel, A..B,C..D,E..F.",
+        metavar="LOW..HIGH",
+        show_default="found in the model file",
+    ),
+]
+
 
 @options
 class ModelOptions:
@@ -94,16 +105,7 @@ class BareFileOptions:
             show_default="those inside the model file",
         ),
     ] = None
-    value_range: Annotated[
-        str | None,
-        typer.Option(
-            "--range",
-            help="Values that pixels 0 and 255 become: two numbers, such as 0..1, -1..1 or -2.1..2.6; or two "
-            "for each channel, A..B,C..D,E..F.",
-            metavar="LOW..HIGH",
-            show_default="found in the model file",
-        ),
-    ] = None
+    value_range: RangeOption = None
     fit: Annotated[
         Fit | None,
         typer.Option(help="How images of another shape are fitted to the input.", show_default="stretch"),

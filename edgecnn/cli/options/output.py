@@ -1,4 +1,4 @@
-"""Options that write the result of a command as JSON."""
+"""Options that say what a command writes, and when."""
 
 from __future__ import annotations
 
@@ -14,4 +14,14 @@ JsonOption = Annotated[
 ]
 PrintJsonOption = Annotated[
     bool, typer.Option("--json", help="Print JSON instead of text.", rich_help_panel="Output")
+]
+AllowDropOption = Annotated[
+    float,
+    typer.Option(
+        help="Percentage points that int8 may lose against float32.",
+        min=0,
+        max=100,
+        metavar="POINTS",
+        rich_help_panel="Output",
+    ),
 ]
