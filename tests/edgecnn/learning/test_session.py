@@ -387,7 +387,7 @@ def test_a_trunk_whose_values_are_no_numbers_is_refused(tmp_path):
     with pytest.raises(ModelError, match="the trunk nan answered NaN, infinity or huge values"):
         learn(folder, trunk, say=lines.append)
     assert lines == [
-        "the model will be float32 alone: the network can't be quantized: last is not finite",
+        "the model will be float32 alone: the network can't be quantized: last becomes NaN or infinity",
         "embedding 8 photos; those of earlier runs are kept",
     ]
 
