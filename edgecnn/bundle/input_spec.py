@@ -19,6 +19,8 @@ Resize = Literal["halved", "area", "linear", "staged"]
 Background = Literal["white", "black", "gray"]
 # The values that pixels 0 and 255 become.
 Range = tuple[float, float]
+# One for all channels, or one for each.
+Ranges = Range | tuple[Range, ...]
 
 GIVEN = "as given"
 
@@ -53,7 +55,7 @@ class Given(NamedTuple):
     """
 
     labels: str | os.PathLike[str] | None = None
-    value_range: Range | tuple[Range, ...] | None = None
+    value_range: Ranges | None = None
     fit: Fit | None = None
     color: Color | None = None
     scores: Scores | None = None

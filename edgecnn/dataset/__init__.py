@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from edgecnn.dataset.archive import ZipSource
 from edgecnn.dataset.folder import FolderSource
 from edgecnn.dataset.idx import IdxSource
-from edgecnn.dataset.items import Item, Source, SplitName
+from edgecnn.dataset.items import Item, Source, SplitName, recording_of
 from edgecnn.dataset.layout import LayoutName
 from edgecnn.dataset.manifest import ManifestSource
 from edgecnn.errors import DataError
@@ -40,6 +40,7 @@ __all__ = [
     "left_out",
     "locate",
     "open_source",
+    "recording_of",
 ]
 
 # Endings of datasets that are a single file.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -30,10 +31,13 @@ __all__ = [
     "SplitName",
     "check_classes",
     "list_items",
+    "recording_of",
 ]
 MOST_CLASSES = 10_000
 # Nested folders. An archive can claim tens of thousands for each file.
 MOST_DEPTH = 100
+# How `edgecnn teach` names the frames that it records: the time when the recording began, and a number.
+_RECORDED = re.compile(r"(\d{8}-\d{6}(?:-\d+)?)_\d+(?:-\d+)?\.\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +59,17 @@ class Source(Protocol):
     `background` is the ground for transparent images; set it to the model's.
     """
 
-    labels: tuple[str, ...]
-    items: list[Item]
     background: Background
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes, in the order of their numbers."""
+        ...
+
+    @property
+    def items(self) -> list[Item]:
+        """The images."""
+        ...
 
     def read(self, item: Item, least: int | None = None) -> NDArray[np.uint8]:
         """Read one image.
@@ -132,10 +144,20 @@ def list_items(
     notes = (found.describe(source), describe_left_out(foreign, source), _stray(strays, source))
     return Listed(
         labels,
-        [Item(name, index[label], split) for name, label, split in placed],
+        [Item(name, index[label], split, recording_of(name)) for name, label, split in placed],
         foreign,
         tuple(note for note in notes if note),
     )
+
+
+def recording_of(path: str) -> str | None:
+    """Return the recording that a photo is a frame of, by its name: `cup/20261128-130501_004.jpg`; or None.
+
+    Frames of one recording show one scene, so they are one group.
+    """
+    folder, name = posixpath.split(path)
+    found = _RECORDED.fullmatch(name)
+    return f"{folder}/{found[1]}" if found else None
 
 
 def _stray(names: list[str], source: str) -> str:

@@ -19,7 +19,25 @@ from edgecnn.tflite.quant import dequantize
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from edgecnn.engine import Engine
     from edgecnn.learning.trunk import Trunk
+
+
+def cut_model(trunk: Trunk) -> Model:
+    """Return a trunk as a model whose output is the embedding."""
+    main = trunk.main
+    builder, place = GraphBuilder.onto(main.file.data, main.place)
+    data = builder.finish(builder.inputs, [place], f"{trunk.name}, cut at {main.embedding.name}")
+    return Model(trunk.name, trunk.variant, data, read_tflite(data, trunk.name), (), trunk.input, None)
+
+
+def open_cut(model: Model, engine: str, threads: int, *, bare: bool) -> Engine:
+    """Open a cut trunk on an engine; one of unknown origin is tried in a child process first."""
+    if bare and may_crash(engine):
+        from edgecnn.engine.probe import require_sound
+
+        require_sound(model, engine, threads)
+    return open_engine(engine, model, threads)
 
 
 class Embedder(Closing):
@@ -36,16 +54,9 @@ class Embedder(Closing):
     """
 
     def __init__(self, trunk: Trunk, engine: str = "auto", threads: int = 1) -> None:
-        main = trunk.main
-        builder, place = GraphBuilder.onto(main.file.data, main.place)
-        data = builder.finish(builder.inputs, [place], f"{trunk.name}, cut at {main.embedding.name}")
-        file = read_tflite(data, trunk.name)
-        model = Model(trunk.name, trunk.variant, data, file, (), trunk.input, None)
-        if trunk.bare and may_crash(engine):
-            from edgecnn.engine.probe import require_sound
-
-            require_sound(model, engine, threads)
-        self._engine = open_engine(engine, model, threads)
+        model = cut_model(trunk)
+        file = model.file
+        self._engine = open_cut(model, engine, threads, bare=trunk.bare)
         self._name = trunk.name
         self._prepare = Preprocessor(trunk.input, file.inputs[0])
         self._output = file.outputs[0]

@@ -38,6 +38,9 @@ _ADVICE = GateAdvice(
     drop="add photos, or take another trunk with --trunk",
     agreement="add photos, take another trunk with --trunk, or accept it with --allow-drop POINTS",
 )
+# By how much the photos of new scenes are less near than those of familiar ones, at least.
+# In steps of int8's nearness.
+_UNFAMILIAR, _MOSTLY = 13 / 128, 0.5
 # The least share of photos to which int8 and float32 give the same answer, unless more may be lost.
 _AGREEMENT = 0.8
 
@@ -117,11 +120,29 @@ class Judgment(NamedTuple):
         return wilson(self.top1, count), 1 - wilson(1 - self.top1, count)
 
 
-def settle_rule(material: Material, answers: Answers) -> Rule:
+def settle_rule(material: Material, answers: Answers, folds: Sequence[Fold]) -> Rule:
     """Choose temperature and nearness from the answers of cross-validation."""
     labels, known = material.taught.labels[answers.places], material.known[answers.places]
     temperature = fit_temperature(softmax(answers.logits), labels, FLOOR)
-    return Rule(temperature, nearness_threshold(answers.nearness[known], REJECTED))
+    nearness = nearness_threshold(answers.nearness[known], REJECTED)
+    slack = _slack(_familiar_by_folds(material.taught, folds))
+    return Rule(temperature, max(-1.0, nearness - slack))
+
+
+def _familiar_by_folds(photos: Photos, folds: Sequence[Fold]) -> NDArray[np.bool_]:
+    """Return which photos are tested although near duplicates, or photos of their group, are taught."""
+    seen = np.zeros(len(photos), bool)
+    for fold in folds:
+        seen[fold.tested] = familiar(photos.take(fold.taught), photos.take(fold.tested), photos.plain)
+    return seen
+
+
+def _slack(seen: NDArray[np.bool_]) -> float:
+    """Return by how much a threshold of nearness is lowered: most photos that chose it were familiar ones.
+
+    So it is where there is only one scene of a class, which folds have to divide.
+    """
+    return _UNFAMILIAR if seen.mean() > _MOSTLY else 0.0
 
 
 def judge_by_folds(
@@ -133,17 +154,17 @@ def judge_by_folds(
     that of int8 and float32, if it was measured.
     """
     photos, known = material.taught, material.known
-    labels, seen = photos.labels, np.zeros(len(photos), bool)
+    labels, seen = photos.labels, _familiar_by_folds(photos, folds)
+    slack = _slack(seen)
     scores, near = softmax(answers.logits), answers.nearness
     tempered, accepted = np.empty_like(scores), np.zeros(len(labels), bool)
     for fold in folds:
         rest = np.setdiff1d(np.arange(len(labels)), fold.tested)
         temperature = fit_temperature(scores[rest], labels[rest], FLOOR)
         tempered[fold.tested] = temper(scores[fold.tested], temperature, FLOOR)
-        threshold = nearness_threshold(near[rest][known[rest]], REJECTED)
+        threshold = nearness_threshold(near[rest][known[rest]], REJECTED) - slack
         verdict = Verdict(0.0, material.background, (), threshold)
         accepted[fold.tested] = verdict.known(tempered[fold.tested], near[fold.tested])
-        seen[fold.tested] = familiar(photos.take(fold.taught), photos.take(fold.tested), photos.plain)
     judged = _judged(material, photos.items, labels, tempered, accepted, len(folds), agreement)
     return judged._replace(familiar=int(seen[known].sum()), units=_units(photos, known))
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
-    from edgecnn.bundle.input_spec import Range
+    from edgecnn.bundle.input_spec import Ranges
     from edgecnn.dataset import LayoutName
     from edgecnn.learning.session import Learned
 
@@ -25,7 +25,7 @@ def learn(
     *,
     trunk: str | os.PathLike[str] = DEFAULT_TRUNK,
     cut: str | None = None,
-    value_range: Range | None = None,
+    value_range: Ranges | None = None,
     negatives: str | os.PathLike[str] | None = None,
     flip: bool = True,
     seed: int = 0,

@@ -49,7 +49,7 @@ def learn_lesson(trunk: Trunk, material: Material, request: Request) -> Lesson:
         find_prototypes(shown.plain, shown.labels, seed),
         (float(logits.min()), float(logits.max())),
     )
-    return Lesson(trunk, material, folds, choice, answers, taught, settle_rule(material, answers))
+    return Lesson(trunk, material, folds, choice, answers, taught, settle_rule(material, answers, folds))
 
 
 def _sizes(material: Material, trunk: Trunk) -> str:

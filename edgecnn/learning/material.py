@@ -30,7 +30,7 @@ _OTHER_THINGS = (BACKGROUND, "unknown")
 # Cross-validation needs one photo to test, and two to learn from.
 LEAST = 3
 # Views take as long as the photo itself, and help where photos are few.
-_FEW = 300
+FEW = 300
 _NAMED = 5
 
 
@@ -111,7 +111,7 @@ def gather(source: Source, request: Request, reader: Reader) -> Material:
     _check([i.label for i in teaching], source.labels, "photo")
     labels, background = _classes(source.labels, request.negatives)
     views = [view for view in VIEWS if view != "mirror" or request.flip]
-    chosen = tuple(views) if len(teaching) <= _FEW else ()
+    chosen = tuple(views) if len(teaching) <= FEW else ()
     say(f"embedding {len(source.items):,} photos; those of earlier runs are kept")
     others = None
     if request.negatives is not None and background is not None:
@@ -130,10 +130,15 @@ def gather(source: Source, request: Request, reader: Reader) -> Material:
 
 def _classes(labels: tuple[str, ...], negatives: Path | None) -> tuple[tuple[str, ...], int | None]:
     """Return the classes, and which of them stands for everything else."""
-    named = next((k for k, label in enumerate(labels) if label.casefold() in _OTHER_THINGS), None)
+    named = background_of(labels)
     if named is not None or negatives is None:
         return labels, named
     return (*labels, BACKGROUND), len(labels)
+
+
+def background_of(labels: Sequence[str]) -> int | None:
+    """Return which class stands for everything else, by its name; None for none."""
+    return next((k for k, label in enumerate(labels) if label.casefold() in _OTHER_THINGS), None)
 
 
 def _check(found: Sequence[int], labels: tuple[str, ...], what: str) -> None:

@@ -35,13 +35,15 @@ def agreement_by_folds(lesson: Lesson, threads: int) -> float | None:
         fold_of[fold.tested] = k
     twin = trunk._replace(files={"float32": trunk.files["float32"]})
     with Embedder(twin, threads=threads) as embedder:
-        floats = Reader(twin, embedder).read(material.source, [photos.items[k] for k in order]).plain
+        found = Reader(twin, embedder).read(material.source, [photos.items[k] for k in order])
+    # A photo may have been moved away since it was embedded in int8.
+    places = {photos.items[k]: k for k in order}
     best = answers.logits.argmax(axis=1)
     same = [
         answers.heads[fold_of[k]].logits(row).argmax() == best[k]
-        for k, row in zip(order, floats, strict=True)
+        for k, row in zip((places[item] for item in found.items), found.plain, strict=True)
     ]
-    return float(np.mean(same))
+    return float(np.mean(same)) if same else None
 
 
 def _digest(item: Item) -> bytes:

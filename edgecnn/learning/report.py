@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from edgecnn.errors import DataError, ImageError
 from edgecnn.io.printable import printable
 from edgecnn.learning.alike import ALIKE
 from edgecnn.learning.curve import enough
@@ -14,7 +16,7 @@ from edgecnn.report.offenders import MOST, SHOWN_SIDE, to_shown_size
 from edgecnn.report.page import render_page
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from edgecnn.bundle.manifest import Manifest
@@ -202,13 +204,12 @@ def _wrong(lesson: Lesson, judged: Judgment, name: str) -> ReportSection:
         f"The {len(shown):,} test photos that were misclassified with the highest scores. They are your "
         f"photos: share this page only where you may share them. The bundle `{name}` has none of them in it."
     )
-    photos = tuple(
-        _photo(
-            lesson,
-            w.item,
-            (labels[w.item.label], ", classified as ", labels[w.named], f" with {w.score:.0%}"),
-        )
-        for w in shown
+    photos = _photos(
+        lesson,
+        [
+            (w.item, (labels[w.item.label], ", classified as ", labels[w.named], f" with {w.score:.0%}"))
+            for w in shown
+        ],
     )
     return ReportSection(title, (text, Gallery(photos)))
 
@@ -219,17 +220,20 @@ def _suspect_photos(lesson: Lesson, suspects: Suspects) -> list[ReportSection]:
     pairs = [(items[p.first], items[p.second]) for p in suspects.doubled[:_SHOWN]]
     # Photos of other things come from another folder, and are not shown.
     own = set(lesson.material.source.items)
-    if shown := tuple(
-        _photo(lesson, item, (labels[item.label], ", looks like ", other, f" ({score:.0%})"))
-        for item, other, score in wrong
-        if item in own
+    if shown := _photos(
+        lesson,
+        [
+            (item, (labels[item.label], ", looks like ", other, f" ({score:.0%})"))
+            for item, other, score in wrong
+            if item in own
+        ],
     ):
         found.append(ReportSection("Mislabelled?", (Gallery(shown),)))
     # Each photo once, with one that it is like.
     twins = {item: twin for pair in pairs if set(pair) <= own for item, twin in (pair, pair[::-1])}
-    if shown := tuple(
-        _photo(lesson, item, (labels[item.label], f", nearly the same as {twin.id}"))
-        for item, twin in twins.items()
+    if shown := _photos(
+        lesson,
+        [(item, (labels[item.label], f", nearly the same as {twin.id}")) for item, twin in twins.items()],
     ):
         text = (
             f"Embeddings with a cosine of {ALIKE} or more, from the mean of all. A photo that is in the data "
@@ -239,5 +243,11 @@ def _suspect_photos(lesson: Lesson, suspects: Suspects) -> list[ReportSection]:
     return found
 
 
-def _photo(lesson: Lesson, item: Item, caption: tuple[str, ...]) -> Photo:
-    return Photo(to_shown_size(lesson.material.source.read(item, SHOWN_SIDE)), item.id, caption)
+def _photos(lesson: Lesson, captioned: Iterable[tuple[Item, tuple[str, ...]]]) -> tuple[Photo, ...]:
+    """Return photos with their captions; one that was moved away meanwhile is left out."""
+    found = []
+    for item, caption in captioned:
+        with suppress(ImageError, DataError):
+            image = lesson.material.source.read(item, SHOWN_SIDE)
+            found.append(Photo(to_shown_size(image), item.id, caption))
+    return tuple(found)

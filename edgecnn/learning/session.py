@@ -17,6 +17,7 @@ from edgecnn.classify import golden
 from edgecnn.classify.loader import load
 from edgecnn.dataset import data_name, default_name, locate, open_source
 from edgecnn.errors import DataError, ImageError, ModelError
+from edgecnn.evaluation.interval import wilson
 from edgecnn.image.preprocess import Preprocessor
 from edgecnn.io.printable import printable
 from edgecnn.learning import describe
@@ -164,7 +165,7 @@ def _publish(
         variants = {v: opened.enter_context(load(bare, v)) for v in files}
         judged = _judge(lesson, variants, request)
         recorded = golden.record(variants)
-    curve = _curve(lesson, judged, request.seed)
+    curve = curve_of(lesson, judged, request.seed)
     suspects = find_suspects(material.taught, lesson.answers, lesson.rule.temperature)
     manifest = with_accuracies(manifest, describe.accuracies(judged, files))
     sections = describe.sections(lesson, judged, curve, data, request, time.monotonic() - started)
@@ -194,8 +195,11 @@ def _judge(lesson: Lesson, variants: dict[str, Classifier], request: Request) ->
     return judged
 
 
-def _curve(lesson: Lesson, judged: Judgment, seed: int) -> list[Point]:
-    """Return the learning curve, whose last point is what was measured."""
+def curve_of(lesson: Lesson, judged: Judgment, seed: int) -> list[Point]:
+    """Return the learning curve, whose last point is what was measured.
+
+    All intervals count near duplicates, and photos of one group, as one photo.
+    """
     material, classes = lesson.material, len(lesson.material.labels)
     photos, known, tested = material.taught, material.known, material.taught
     folds = [Fold(f.taught, f.tested[known[f.tested]]) for f in lesson.folds]
@@ -205,8 +209,9 @@ def _curve(lesson: Lesson, judged: Judgment, seed: int) -> list[Point]:
         folds = [Fold(np.arange(len(photos)), np.arange(len(tested)))]
         choices = [lesson.choice]
     points = learning_curve(photos, tested, folds, classes, choices, seed, material.background)
-    low, high = judged.interval
-    return [*points[:-1], points[-1]._replace(accuracy=judged.top1, low=low, high=high)]
+    points[-1] = points[-1]._replace(accuracy=judged.top1)
+    count = judged.photos if judged.units is None else judged.units
+    return [p._replace(low=wilson(p.accuracy, count), high=1 - wilson(1 - p.accuracy, count)) for p in points]
 
 
 def _in_int8(trunk: Trunk, source: Source, request: Request) -> Trunk:

@@ -38,7 +38,7 @@ class Suspects(NamedTuple):
     mislabelled
         The surest first.
     doubled
-        Near duplicates, the most alike first.
+        Near duplicates, the most alike first; those of one group of the data are left out.
     """
 
     mislabelled: tuple[Mislabelled, ...]
@@ -66,7 +66,14 @@ def find_suspects(photos: Photos, answers: Answers, temperature: float) -> Suspe
         if _confirmed(directions, photos.labels, place, int(best[row])):
             found.append(Mislabelled(place, int(best[row]), float(scores[row].max())))
     found.sort(key=lambda suspect: -suspect.score)
-    return Suspects(tuple(found), tuple(near_duplicates(photos.plain)))
+    doubled = [pair for pair in near_duplicates(photos.plain) if not _of_one_group(photos, pair)]
+    return Suspects(tuple(found), tuple(doubled))
+
+
+def _of_one_group(photos: Photos, pair: Pair) -> bool:
+    """Whether two photos are alike because they are frames of one recording."""
+    first, second = photos.items[pair.first], photos.items[pair.second]
+    return first.group is not None and first.group == second.group
 
 
 def _confirmed(directions: NDArray[np.float32], labels: NDArray[np.int64], place: int, other: int) -> bool:

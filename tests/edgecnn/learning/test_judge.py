@@ -53,6 +53,17 @@ def test_what_was_right_is_counted_by_hand():
     assert [w.score for w in found.wrong] == sorted((w.score for w in found.wrong), reverse=True)
 
 
+def test_photos_of_one_scene_lower_the_threshold_of_nearness():
+    labels, near = [0, 1] * 10, [0.9] * 20
+    given = answers(labels, [0.9] * 20, near)
+    of_one_scene = material(labels)._replace(taught=made(np.ones((20, 2)), labels))
+    plain = settle_rule(material(labels), given, halves(20)).nearness
+    lowered = settle_rule(of_one_scene, given, halves(20)).nearness
+    assert plain - lowered == 13 / 128
+    assert (lowered * 128).is_integer()
+    assert judge_by_folds(of_one_scene, given, halves(20), None).rejected == 0
+
+
 def test_photos_whose_twins_were_taught_are_counted():
     labels, best = [0, 0, 1, 1, 2, 2], [0, 0, 1, 1, 2, 2]
     alike = material(labels, 2)._replace(taught=made(np.ones((6, 2)), labels))
@@ -92,7 +103,7 @@ def test_photos_that_are_not_near_are_rejected_by_the_other_folds_threshold():
     near[20] = 0.9
     found = judge_by_folds(material([0, 1] * 20), answers([0, 1] * 20, [0.9] * 40, near), halves(40), None)
     assert found.rejected == 1 / 40
-    rule = settle_rule(material([0, 1] * 20), answers([0, 1] * 20, [0.9] * 40, near))
+    rule = settle_rule(material([0, 1] * 20), answers([0, 1] * 20, [0.9] * 40, near), halves(40))
     assert rule.nearness == int(0.9 * 128) / 128, "of forty photos the second one is the threshold"
     assert rule.temperature > 0
 
@@ -105,7 +116,7 @@ def test_other_things_count_on_their_own():
     assert found.confusion.tolist() == [[10, 0, 0], [0, 9, 1], [0, 0, 0]], "photos of the classes alone"
     assert found.accepted == 2 / 10, "two of three that got a class were near"
     assert found.rejected == 1 / 20, "what looks like other things is unknown"
-    rule = settle_rule(material(labels, background=2), answers(best, [0.9] * 30, near))
+    rule = settle_rule(material(labels, background=2), answers(best, [0.9] * 30, near), halves(30))
     assert rule.nearness == int(0.9 * 128) / 128, "other things do not move the threshold"
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 
 from edgecnn.evaluation.confidence import fit_temperature
@@ -42,3 +44,12 @@ def test_doubled_photos_are_found_the_most_alike_first():
     found = suspects_of(made(rows, labels)).doubled
     assert [(p.first, p.second) for p in found] == [(2, 9), (4, 17)]
     assert found[0].cosine > found[1].cosine
+
+
+def test_frames_of_one_recording_are_not_doubled():
+    rows, labels = directions([10, 10, 10], values=40, spread=3)
+    rows[9], rows[17] = rows[2], rows[4]
+    photos = made(rows, labels)
+    one = [replace(item, group="cup/1") if k in (2, 9) else item for k, item in enumerate(photos.items)]
+    found = suspects_of(replace(photos, items=tuple(one))).doubled
+    assert [(p.first, p.second) for p in found] == [(4, 17)]
