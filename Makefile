@@ -3,7 +3,7 @@ PYTHON ?= $(firstword $(foreach p,python3.12 python3.13 python3.11 python3,$(she
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-all coverage test-window test-arm64 test-vm test-guide test-interop test-legacy lint format models peers clean
+.PHONY: demo test test-slow test-all coverage test-window test-arm64 test-vm test-guide test-interop test-legacy lint lint-page format models peers clean
 
 demo: $(VENV)/.runtime  ## a camera (or the synthetic one), live, then int8 against float
 	$(BIN)/edgecnn demo
@@ -43,6 +43,10 @@ lint: $(VENV)/.dev  ## style, words, layers and types
 	$(BIN)/codespell edgecnn train tests docs benchmarks examples README.md CONTRIBUTING.md
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+
+lint-page: build/page/.done  ## types and style of the web page's JavaScript; needs node 20 and npm
+	build/page/node_modules/.bin/tsc -p .page
+	build/page/node_modules/.bin/biome check --error-on-warnings --config-path=.page edgecnn/live/sink/web/static
 
 format: $(VENV)/.dev  ## fix what can be fixed automatically
 	$(BIN)/ruff check --fix .
@@ -88,6 +92,13 @@ build/window/.done: $(BIN)/python pyproject.toml
 build/mediapipe/.done: $(BIN)/python
 	$(PYTHON) -m venv --clear build/mediapipe
 	build/mediapipe/bin/pip install --disable-pip-version-check --quiet --only-binary :all: 'mediapipe==1.2.2'
+	@touch $@
+
+# TypeScript and Biome, pinned with their hashes; users install neither, and the page needs no build.
+build/page/.done: .page/package.json .page/package-lock.json
+	mkdir -p build/page
+	cp .page/package.json .page/package-lock.json build/page/
+	npm ci --prefix build/page --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 # tflite-runtime ends at Python 3.11 and numpy 1.

@@ -12,6 +12,7 @@ import socket
 import time
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
@@ -54,6 +55,14 @@ _CLOSE = (b"connection", b"close")
 def static_files() -> StaticFiles:
     """Return what serves the page's own files; `/` is `index.html`."""
     return StaticFiles(packages=[(__package__, "static")], html=True)
+
+
+@cache
+def static_paths() -> tuple[str, ...]:
+    """Return the paths of the page's own files; `token.html` is the guard's."""
+    static = Path(str(files(__package__).joinpath("static")))
+    found = sorted(path for suffix in ("js", "css") for path in static.rglob(f"*.{suffix}"))
+    return "/", *(f"/{path.relative_to(static).as_posix()}" for path in found)
 
 
 class Guard:

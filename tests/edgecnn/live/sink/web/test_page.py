@@ -1,76 +1,19 @@
-"""The page in a real browser: Debian's `chromium` and `chromium-driver`."""
+"""The live page in a real browser: Debian's `chromium` and `chromium-driver`."""
 
-import shutil
+import json
 
 import pytest
 
 from edgecnn.live.sink.web.listen import Listen
 from tests.conftest import draw_seven, until
+from tests.edgecnn.live.sink.web.browser import errors, pixels, text, texts
 from tests.edgecnn.live.sink.web.conftest import serve
-
-selenium = pytest.importorskip("selenium")
-BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (BROWSER and DRIVER), reason="needs a browser: apt install chromium chromium-driver"
-)
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory):
-    """A browser the size of a phone; one for all tests here, because it takes seconds to start."""
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for argument in (
-        "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        "--window-size=412,915", f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
-    ):  # fmt: skip
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
-
-
-@pytest.fixture
-def page(chromium):
-    chromium.get("about:blank")
-    chromium.get_log("browser")
-    yield chromium
-    chromium.get("about:blank")
-
-
-def text(page, name: str) -> str:
-    return page.execute_script("return document.getElementById(arguments[0]).textContent", name)
-
-
-def texts(page, selector: str) -> list[str]:
-    return page.execute_script(
-        "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent.trim())", selector
-    )
-
-
-def pixels(page) -> str:
-    """What the image shows now, as the browser drew it."""
-    return page.execute_script(
-        """const image = document.getElementById("picture");
-        const canvas = document.createElement("canvas");
-        [canvas.width, canvas.height] = [64, 48];
-        canvas.getContext("2d").drawImage(image, 0, 0, 64, 48);
-        return image.naturalWidth ? canvas.toDataURL() : "";"""
-    )
 
 
 def pressed(page) -> str | None:
     return page.execute_script(
-        "return document.querySelector('#variants [aria-pressed=true]')?.textContent ?? null"
+        "return document.querySelector('#variants [aria-pressed=true] b')?.textContent ?? null"
     )
-
-
-def errors(page) -> list[str]:
-    return [entry["message"] for entry in page.get_log("browser") if entry["level"] == "SEVERE"]
 
 
 def test_the_image_moves_and_the_label_changes(page, served):
@@ -103,7 +46,8 @@ def test_it_fits_a_phone(page, served):
     assert seen["width"] / image["width"] == pytest.approx(0.7, abs=0.02)
     assert seen["left"] - image["left"] == pytest.approx(image["width"] * 0.15, abs=3)
     small = page.execute_script(
-        "return [...document.querySelectorAll('button, .button')].filter(e => e.offsetHeight < 40).length"
+        "return [...document.querySelectorAll('button, .button')]"
+        ".filter(e => e.offsetParent && e.offsetHeight < 40).length"
     )
     assert small == 0, "a finger hits each button"
 
@@ -237,3 +181,115 @@ def test_the_token_is_asked_for(page, tmp_path):
         until(lambda: page.execute_script("return !!document.getElementById('picture')"), "the page")
         until(lambda: pixels(page), "an image")
         assert "token" not in page.current_url
+
+
+def set_slider(page, name: str, value: float) -> None:
+    page.execute_script(
+        """const input = document.getElementById("set-" + arguments[0]);
+        input.value = arguments[1];
+        input.dispatchEvent(new Event("input"));""",
+        name,
+        value,
+    )
+
+
+def test_a_slider_takes_effect_immediately(page, served):
+    page.get(served.url)
+    until(lambda: text(page, "is-threshold"), "the settings in force")
+    assert (text(page, "is-smooth"), text(page, "is-hold")) == ("40 %", "4")
+    until(lambda: text(page, "label") in "0123456789", "a label")
+    set_slider(page, "threshold", 1)
+    until(lambda: text(page, "label") == "unknown", "that nothing is sure enough")
+    set_slider(page, "threshold", 0)
+    set_slider(page, "hold", 1)
+    until(lambda: text(page, "label") in "0123456789", "a label again")
+    until(
+        lambda: served.sink._views[0].status["settings"] == {"threshold": 0, "smooth": 0.4, "hold": 1}, "both"
+    )
+    assert errors(page) == []
+
+
+def test_what_another_page_sets_is_shown(page, served):
+    page.get(served.url)
+    until(lambda: text(page, "is-hold") == "4", "the settings in force")
+    served.ask("/api/v1/settings", "POST", json.dumps({"hold": 7}))
+    until(lambda: text(page, "is-hold") == "7", "the new setting")
+    assert page.execute_script("return document.getElementById('set-hold').value") == "7"
+
+
+def test_both_variants_show_their_latency_once_they_have_run(page, served):
+    page.get(served.url)
+    until(lambda: texts(page, "#variants small"), "the variants")
+    assert texts(page, "#variants small")[1] == "not run yet"
+    page.execute_script("document.querySelectorAll('#variants button')[1].click()")
+    until(lambda: all(each.endswith(" ms") for each in texts(page, "#variants small")), "both latencies")
+
+
+def test_the_camera_is_described(page, served):
+    page.get(served.url)
+    until(lambda: text(page, "camera").startswith("640 × 480, "), "its size")
+    until(lambda: int(text(page, "camera").split(", ")[1].split()[0]) > 20, "its rate")
+
+
+def test_the_history_survives_the_page(page, served):
+    page.get(served.url)
+    until(lambda: len(texts(page, "#strip i")) > 2, "some answers")
+    page.execute_script("window.stays = 1")
+    before = page.execute_script("return document.getElementById('strip').firstChild.title")
+    page.get(served.url)
+    until(lambda: texts(page, "#strip i"), "the answers from memory")
+    assert page.execute_script("return window.stays === undefined")
+    titles = "return [...document.querySelectorAll('#strip i')].map(e => e.title)"
+    until(lambda: before in page.execute_script(titles), "an answer of before")
+    assert text(page, "past") == "the last minute"
+    name = page.execute_script("return document.getElementById('strip').ariaLabel")
+    assert name.startswith("the last minute, the latest answers: ")
+
+
+def test_the_image_is_saved(page, served):
+    page.get(served.url)
+    until(lambda: pixels(page), "an image")
+    href = page.execute_script("return document.getElementById('snapshot').href")
+    assert href == served.url + "api/v1/snapshot.png"
+    assert served.ask("/api/v1/snapshot.png")[0] == 200
+
+
+def test_full_screen_shows_image_and_answer(page, served):
+    from selenium.webdriver.common.by import By
+
+    page.get(served.url)
+    until(lambda: pixels(page), "an image")
+    page.find_element(By.ID, "full").click()
+    until(lambda: page.execute_script("return document.fullscreenElement?.id") == "now", "full screen")
+    sizes = page.execute_script(
+        "return ['view', 'answer'].map(id => document.getElementById(id).getBoundingClientRect().height)"
+    )
+    assert min(sizes) > 100
+    page.find_element(By.ID, "full").click()
+    until(lambda: page.execute_script("return document.fullscreenElement === null"), "the page")
+
+
+def test_an_answer_is_read_aloud_once_it_lasts(page):
+    with serve(source="synthetic:fps=30,hold=120") as slow:
+        page.get(slow.url)
+        until(lambda: text(page, "label") in "0123456789", "a label")
+        until(lambda: text(page, "spoken") == text(page, "label"), "the same, for a screen reader")
+    assert page.execute_script("return document.querySelector('#answer').closest('[aria-live]') === null")
+
+
+def test_what_is_refused_is_said(page, served):
+    page.get(served.url)
+    until(lambda: texts(page, "#variants button"), "the variants")
+    page.execute_script("return import('./api.js').then(api => api.act('variant', 'int4')).then(() => null)")
+    assert text(page, "message") == "there is no variant 'int4': choose int8, float32"
+
+
+def test_without_teaching_its_tools_are_hidden(page, served):
+    page.get(served.url)
+    until(lambda: text(page, "label") != "…", "a label")
+    assert not page.execute_script(
+        "return ['tabs', 'classes', 'photos', 'report', 'review', 'versions', 'correct']"
+        ".filter(id => document.getElementById(id).checkVisibility()).length"
+    )
+    loaded = page.execute_script("return performance.getEntriesByType('resource').map(e => e.name)")
+    assert not [name for name in loaded if "/teach/" in name], "its modules are not even loaded"

@@ -150,6 +150,6 @@ def test_events_that_stay_the_same_are_not_sent_again(served):
 def test_the_sink_takes_them_as_a_fact(notebook):
     from rich.console import Console
 
-    facts = {"console": Console(quiet=True), "listen": Listen(port=0), "pages": notebook, "model": "digits"}
-    with open_sink("web", None, facts | {"upload_megapixels": 25, "background": "white"}):
+    facts = {"console": Console(quiet=True), "listen": Listen(port=0), "pages": notebook, "cameras": ("a",)}
+    with open_sink("web", None, facts | {"upload_megapixels": 25, "background": "white", "model": "digits"}):
         assert notebook.site is not None

@@ -1,0 +1,124 @@
+/** The classes: scores, counts and newest photos; add, rename, merge, remove; correct; what to do next. */
+
+import { fill, row } from "../answer.js";
+import { act, address, get } from "../api.js";
+import { $, button, make, paced, percent, show, sync, write } from "../dom.js";
+import { tint } from "../history.js";
+import { message } from "../message.js";
+import { statuses } from "../stream.js";
+import { say } from "../text.js";
+import { ask } from "./dialog.js";
+import { accept } from "./files.js";
+import { hold } from "./record.js";
+import { changes, labels, select, selected, state, update } from "./state.js";
+
+/** A class with fewer photos is shown again before all else. */
+const FEW = 5;
+
+/** The newest answer. @type {Status | undefined} */
+let status;
+/** Of each class how many photos there were when its newest one was asked for, and its address. @type {Record<string, [number, string]>} */
+const faces = {};
+
+/** What to do next. */
+function guide() {
+	const { classes, advice } = state;
+	const few = classes.find(({ photos }) => photos < FEW);
+	if (classes.length < 2) return say(classes.length ? "guideSecond" : "guideFirst");
+	if (few) return say(few.photos ? "guideMore" : "guideShow", few);
+	return advice || say("guideTry");
+}
+
+changes.push(({ problem, busy, knows }) => {
+	write("guide", guide());
+	write("problem", problem ?? "");
+	show("busy", busy);
+	show("correct", knows !== "nothing");
+	sync("really", labels(), (label) => button(label, () => correct(label)));
+	draw();
+	load();
+});
+
+/** The newest photo of each class whose count has changed. */
+const load = paced(async () => {
+	for (const { label, photos } of state.classes) {
+		if (faces[label]?.[0] === photos) continue;
+		const found = photos ? await get("teach/photos", { label, start: 0, count: 1 }) : null;
+		const id = found?.photos[0]?.id;
+		faces[label] = [photos, id ? address("teach/thumbnail", { id }) : ""];
+	}
+	draw();
+}, 500);
+
+/** @param {Class} item */
+function create({ label }) {
+	const choose = row("button", "count");
+	choose.className = "scored";
+	choose.onclick = () => select(label);
+	const menu = button("⋯", () => edit(label), { ariaLabel: say("edit", { label }) });
+	const record = button("", () => null, { className: "record", ariaLabel: say("holdTo", { label }) });
+	const element = make("li", {}, make("img", { alt: "" }), choose, menu, record);
+	tint(element, label);
+	hold(record, label);
+	accept(element, () => label);
+	return element;
+}
+
+function draw() {
+	sync("rows", state.classes, create, (element, { label, photos }) => {
+		const [face, choose] = element.children;
+		const [, url = ""] = faces[label] ?? [];
+		const score = status?.ranking.find((one) => one.label === label)?.score;
+		const share = score === undefined ? "" : percent(score);
+		if (!face || !choose) return;
+		fill(choose, score ?? 0, label, say("photos", { n: photos }), share);
+		choose.ariaCurrent = `${label === selected}`;
+		if (face.getAttribute("src") !== url) face.setAttribute("src", url);
+		element.classList.toggle("recorded", label === state.recording?.label);
+		element.classList.toggle("is", label === status?.shown);
+	});
+	$("unknown").classList.toggle("is", status?.shown === "unknown");
+}
+
+/** Let the frame of the newest answer join a class. @param {string} label */
+async function correct(label) {
+	const added = await act("teach/correct", { label, frame: status?.frame });
+	if (added) message(say("corrected", { label }), () => act("teach/photos/remove", { ids: [added.id] }));
+}
+
+/** @param {string} label */
+async function edit(label) {
+	const input = make("input", { value: label, maxLength: 60, required: true });
+	const content = [make("label", {}, say("name"), input), say("mergeHelp")];
+	const action = await ask(label, content, "rename", "removeClass");
+	const to = input.value.trim();
+	if (action === "rename" && to !== label) {
+		const merge = labels().includes(to);
+		if (merge && !(await ask(say("mergeSure", { label, to }), [], "merge"))) return;
+		await change("rename", { label, to, merge }, to);
+	}
+	if (action === "removeClass" && (await ask(say("sure", { label }), [say("trash")], action)))
+		change("remove", { label });
+}
+
+/** @param {string} action @param {object} body @param {string} [label] to select afterwards */
+async function change(action, body, label = selected) {
+	const next = await act(`teach/classes/${action}`, body);
+	if (!next) return;
+	update(next);
+	select(label);
+	document.querySelector("#rows .selected")?.scrollIntoView({ block: "nearest" });
+}
+
+$("add", HTMLFormElement).onsubmit = (event) => {
+	event.preventDefault();
+	const input = $("new", HTMLInputElement);
+	const label = input.value.trim();
+	input.value = "";
+	if (label) change("add", { label }, label);
+};
+
+statuses.push((next) => {
+	status = next;
+	draw();
+});

@@ -1,0 +1,67 @@
+/** A grid of images, of which many can be selected; a range with the shift key. */
+
+import { $, button, make, show, sync, write } from "../dom.js";
+import { say } from "../text.js";
+import { ask } from "./dialog.js";
+
+/** @param {string} name of its list; what is in `NAME-tools` is shown while something is selected */
+export function grid(name) {
+	/** @type {Set<string>} */
+	const chosen = new Set();
+	/** @type {Cell[]} */
+	let cells = [];
+	let last = "";
+
+	/** @param {Iterable<string>} ids */
+	function choose(ids) {
+		const wanted = new Set(ids);
+		chosen.clear();
+		sync(name, cells, create, (element, { id, mark = "" }) => {
+			const [look, box] = element.children;
+			look?.lastElementChild?.replaceChildren(mark);
+			if (wanted.has(id)) chosen.add(id);
+			/** @type {HTMLInputElement} */ (box).checked = chosen.has(id);
+		});
+		show(`${name}-tools`, chosen.size);
+		write(`${name}-count`, say("selected", { n: chosen.size }));
+	}
+
+	/** Select one or not; or all from the one before to this one. @param {string} id @param {boolean} isRange */
+	function toggle(id, isRange) {
+		const ids = cells.map((cell) => cell.id);
+		const ends = [ids.indexOf(isRange ? last : id), ids.indexOf(id)].sort((one, other) => one - other);
+		const [from = 0, to = 0] = ends;
+		const some = ids.slice(Math.max(0, from), to + 1);
+		last = id;
+		choose(chosen.has(id) ? [...chosen].filter((one) => !some.includes(one)) : [...chosen, ...some]);
+	}
+
+	/** @param {Cell} cell */
+	function create({ id, url, large, words: alt }) {
+		const look = make("button", { title: alt }, make("img", { src: url, alt, loading: "lazy" }), make("span"));
+		look.onclick = async ({ shiftKey }) => {
+			const isAsked = !chosen.size && !shiftKey;
+			if (!isAsked || (await ask(alt, [make("img", { src: large, alt })], "select"))) toggle(id, shiftKey);
+		};
+		const box = make("input", { type: "checkbox", ariaLabel: say("selectOne", { alt }) });
+		box.onclick = ({ shiftKey }) => toggle(id, shiftKey);
+		return make("li", {}, look, box);
+	}
+
+	const all = button(say("all"), () => choose(cells.map(({ id }) => id)));
+	$(`${name}-tools`).prepend(make("b", { id: `${name}-count` }));
+	$(`${name}-tools`).append(
+		all,
+		button(say("none"), () => choose([])),
+	);
+
+	return {
+		chosen: () => [...chosen],
+		clear: () => choose([]),
+		/** @param {Cell[]} next */
+		show(next) {
+			cells = next;
+			choose([...chosen]);
+		},
+	};
+}

@@ -1,0 +1,50 @@
+/** What is taught, as the server says; which class and which tab are selected on this page. */
+
+import { $, paced } from "../dom.js";
+
+/** @type {Listeners<Teach>} */
+export const changes = [];
+/** The newest state; it is set before anything reads it. @type {Teach} */
+export let state;
+/** The class that is shown and recorded into, "" without classes. */
+export let selected = "";
+export let tab = "teach";
+
+export const labels = () => state.classes.map(({ label }) => label);
+
+/** @param {Teach} next */
+export function update(next) {
+	state = next;
+	if (!labels().includes(selected)) selected = labels()[0] ?? "";
+	for (const listener of changes) listener(state);
+}
+
+/** @param {string} label @param {string} [name] of a tab */
+export function select(label, name = tab) {
+	selected = label;
+	tab = name;
+	for (const element of tabs) element.ariaCurrent = element.dataset.open === tab ? "page" : "false";
+	for (const part of parts) part.hidden = part.dataset.tab !== tab;
+	update(state);
+}
+
+/**
+ * A function that loads what a tab shows; it is also called where the tab is open and its signature has changed.
+ * @param {string} name
+ * @param {() => unknown} signature
+ * @param {() => Promise<unknown>} task
+ */
+export function whenOpen(name, signature, task) {
+	let seen = "";
+	const sign = () => JSON.stringify(signature());
+	const load = paced(() => {
+		seen = sign();
+		return task();
+	}, 700);
+	changes.push(() => tab === name && sign() !== seen && load());
+	return load;
+}
+
+const parts = /** @type {HTMLElement[]} */ ([...$("rest").children]);
+const tabs = /** @type {HTMLElement[]} */ ([...$("tabs").children]);
+for (const element of tabs) element.onclick = () => select(selected, element.dataset.open);
