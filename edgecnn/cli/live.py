@@ -9,7 +9,7 @@ import typer
 from edgecnn.classify.opening import open_classifier
 from edgecnn.cli.command import command, make_app
 from edgecnn.cli.live_print import print_summary
-from edgecnn.cli.options.camera import CameraOptions
+from edgecnn.cli.options.camera import CamerasOptions
 from edgecnn.cli.options.live import LimitOptions, SmoothingOptions
 from edgecnn.cli.options.model import BareFileOptions, EngineOptions, ModelOptions
 from edgecnn.cli.options.view import RecordOptions, ViewOptions
@@ -30,7 +30,7 @@ EXAMPLES = (
 
 @command(app, examples=EXAMPLES)
 def live(
-    camera: CameraOptions,
+    camera: CamerasOptions,
     model: ModelOptions,
     engine: EngineOptions,
     bare: BareFileOptions,
@@ -66,7 +66,7 @@ def live(
         ),
     ] = None,
 ) -> None:
-    """Classify what a camera sees, live. `q`, Ctrl-C or a limit ends it with a summary.
+    """Classify what a camera sees, or several, live. `q`, Ctrl-C or a limit ends it with a summary.
 
     Keys, in the window and the terminal: q quit, space pause, s save the frame, v switch the variant (int8 or
     float32), and in the window f for full screen.
@@ -77,7 +77,7 @@ def live(
     listen = view.listen
     console = open_console(stderr=output.uses_stdout)
     asked = Live(
-        camera.source, model=model.model, watch=watch, allow_worse=allow_worse,
+        camera.sources, model=model.model, watch=watch, allow_worse=allow_worse,
         mode=camera.mode, framing=camera.framing,
         smooth=answers.smooth, hold=answers.hold, seconds=limits.seconds, frames=limits.frames,
         show=view.show, listen=listen, upload_megapixels=view.upload_megapixels,

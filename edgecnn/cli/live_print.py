@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 def print_summary(summary: Summary, console: Console) -> None:
     """Print the summary of a run. Raises OutputError if a file was not written."""
     console.print(", ".join(_counts(summary)), soft_wrap=True)
-    if summary.smoothed:
-        console.print(f"  smoothed: {_changes(summary.steady_changes)}{_following(summary)}", soft_wrap=True)
+    _print_smoothed(summary, console)
+    for one in summary.cameras:
+        console.print(f"  {one.source}: {', '.join(_counts(one))}", soft_wrap=True)
+        _print_smoothed(one, console, "  ")
     for variant, spreads in summary.spreads.items():
         if len(summary.spreads) > 1:
             console.print(f"  {variant}")
@@ -24,6 +26,12 @@ def print_summary(summary: Summary, console: Console) -> None:
             console.print(f"  {stage:<10}  p50 {spread.p50_ms:9.3f} ms   p99 {spread.p99_ms:9.3f} ms")
     if summary.failures:
         raise OutputError("; ".join(summary.failures))
+
+
+def _print_smoothed(summary: Summary, console: Console, indent: str = "") -> None:
+    if summary.smoothed:
+        words = f"{_changes(summary.steady_changes)}{_following(summary)}"
+        console.print(f"{indent}  smoothed: {words}", soft_wrap=True)
 
 
 def _counts(summary: Summary) -> list[str]:

@@ -110,6 +110,11 @@ class Replace(Command):
     opened: ExitStack = field(compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Renew(Command):
+    """Begin again with the same classifier, whose classes or rule of `unknown` were changed."""
+
+
 class CommandSource(Closing, Protocol):
     """Gives commands to the loop, which calls it in its own thread, so it has to be quick.
 

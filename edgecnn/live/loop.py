@@ -1,11 +1,11 @@
-"""The live loop: one thread captures, a one-slot mailbox keeps the newest frame, the loop classifies it."""
+"""The live loop: classifies the newest frame of each camera, feeds the sinks and obeys commands."""
 
 from __future__ import annotations
 
 import hashlib
 import threading
 import time
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -26,23 +26,22 @@ from edgecnn.live.command import (
     CommandSource,
     Pause,
     Quit,
+    Renew,
     Replace,
     Save,
     Switch,
     Tune,
 )
-from edgecnn.live.mailbox import Mailbox
 from edgecnn.live.settings import Settings
-from edgecnn.live.stats import Stats, Summary
+from edgecnn.live.stream import CameraStream, CameraStreams
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from edgecnn.camera import Camera
     from edgecnn.classify.classifier import Classifier
     from edgecnn.frame import Frame
     from edgecnn.image.framing import Framing
     from edgecnn.live.sink import Sink
+    from edgecnn.live.stats import Summary
 
 FIRST_FRAME_S = 15.0
 _POLL_S = 0.1
@@ -50,7 +49,7 @@ _POLL_S = 0.1
 
 def run(
     classifier: Classifier | Variants,
-    camera: Camera,
+    camera: Camera | Sequence[Camera],
     sinks: Sequence[Sink] = (),
     *,
     commands: Sequence[CommandSource] = (),
@@ -63,18 +62,21 @@ def run(
     framing: Framing | None = None,
     save_to: str = ".",
 ) -> Summary:
-    """Classify what the camera sees until it ends, a limit is reached, or a command or `stop` ends the loop.
+    """Classify what a camera sees until it ends, a limit is reached, or a command or `stop` ends the loop.
 
     Parameters
     ----------
     classifier
         With `Variants`, a command can switch between them.
+    camera
+        One, or several: the loop then takes the newest frame of each in turn. Each has its own smoothing and
+        counts, `Stats.camera` is its number. Where one fails, that is printed and the others continue.
     sinks, commands
         Sinks take the results and give commands, command sources give commands only. They stay open.
     seconds
         Time limit, from the first frame on.
     frames
-        Limit of frames.
+        Limit of frames, of all cameras together.
     stop
         Set it from a signal handler or another thread; it is set when the loop has ended.
     smooth, hold
@@ -87,50 +89,28 @@ def run(
     Raises
     ------
     CameraError
-        Where the camera fails while it runs.
+        Where the last camera fails while it runs.
     EngineError, OutputError
         Where the engine or a sink fails.
+    OptionError
+        Without a camera.
     """
     stop = stop or threading.Event()
-    mailbox = Mailbox(keep_all=not camera.live)
+    streams = CameraStreams(camera if isinstance(camera, Sequence) else [camera])
     variants = classifier if isinstance(classifier, Variants) else Variants(classifier)
-    loop = _Loop(variants, mailbox, camera, sinks, commands, top, smooth, hold, framing, save_to)
-    with _capturing(camera, mailbox, stop):
+    loop = _Loop(variants, streams, sinks, commands, top, smooth, hold, framing, save_to)
+    with streams.capturing(stop, FIRST_FRAME_S):
         loop.run(stop, seconds, frames)
-    return loop.stats.summary(camera.description)
-
-
-@contextmanager
-def _capturing(camera: Camera, mailbox: Mailbox, stop: threading.Event) -> Iterator[None]:
-    """Read the camera into the mailbox in a thread; at the end set `stop` and join it."""
-    thread = threading.Thread(target=_capture, args=(camera, mailbox, stop), name="capture", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        mailbox.close()
-        camera.interrupt()
-        thread.join(timeout=FIRST_FRAME_S)
-
-
-def _capture(camera: Camera, mailbox: Mailbox, ended: threading.Event) -> None:
-    try:
-        while not ended.is_set() and (frame := camera.read()) is not None:
-            mailbox.put(frame)
-        mailbox.close()
-    except BaseException as error:  # noqa: BLE001 - raised again in the loop's thread
-        mailbox.close(error)
+    return streams.summary()
 
 
 class _Loop:
-    """Takes frames from the mailbox, classifies them, feeds the sinks and obeys commands."""
+    """Takes frames from the streams, classifies them, feeds the sinks and obeys commands."""
 
     def __init__(
         self,
         variants: Variants,
-        mailbox: Mailbox,
-        camera: Camera,
+        streams: CameraStreams,
         sinks: Sequence[Sink],
         commands: Sequence[CommandSource],
         top: int,
@@ -139,89 +119,88 @@ class _Loop:
         framing: Framing | None,
         save_to: str,
     ) -> None:
-        self._variants, self._mailbox, self._sinks, self._top = variants, mailbox, sinks, top
-        self._camera, self._sources = camera, [*sinks, *commands]
+        self._variants, self._streams, self._sinks, self._top = variants, streams, sinks, top
+        self._sources = [*sinks, *commands]
         # Sinks that show frames, and regions in pixels, need frames at full size.
         self._watched = any(sink.needs_picture for sink in sinks)
         self._smooth, self._hold, self._framing, self._save_to = smooth, hold, framing, save_to
         # Kept for other variants and for models that are reloaded; None for each one's own.
         self._threshold: float | None = None
-        self._newest: Frame | None = None
-        self._quit = False
-        self.stats = Stats()
-        self.stats.variants = variants.names
-        self.stats.delivery = mailbox.delivery
+        # The one that gave the newest frame.
+        self._stream = streams.all[0]
+        self._has_begun = self._quit = self._paused = False
         self._begin()
 
     def _begin(self) -> None:
         """Start with the current variant: a new smoother, and separate latencies."""
-        self._classifier = self._variants.current
-        self.stats.least_side = self._classifier.least_side
-        self._camera.need(None if self._framing else self.stats.least_side, whole=self._watched)
+        self._classifier = classifier = self._variants.current
         if self._threshold is not None:
-            self._classifier.set_threshold(self._threshold)
+            classifier.set_threshold(self._threshold)
+        for stream in self._streams.all:
+            side = stream.stats.least_side = classifier.least_side
+            stream.camera.need(None if self._framing else side, whole=self._watched)
+            stream.stats.variants = self._variants.names
+            stream.stats.run(classifier.model.variant)
         self._smooth_from_now()
         self._warned = False
-        self.stats.run(self._classifier.model.variant)
 
     def _smooth_from_now(self) -> None:
-        """Begin with a new smoother, which has the current rule of unknown."""
+        """Begin with new smoothers, which have the current rule of unknown."""
         steady = self._smooth or self._hold > 1
-        self._smoother = self._classifier.smoother(self._smooth, self._hold) if steady else None
-        self.stats.settings = Settings(self._classifier.threshold, self._smooth, self._hold)
+        for stream in self._streams.all:
+            stream.smoother = self._classifier.smoother(self._smooth, self._hold) if steady else None
+            stream.stats.settings = Settings(self._classifier.threshold, self._smooth, self._hold)
 
     def run(self, stop: threading.Event, seconds: float | None, frames: int | None) -> None:
         patience = time.monotonic() + FIRST_FRAME_S
         end = float("inf")
         while not stop.is_set() and time.monotonic() < end:
             try:
-                frame = self._next(stop)
+                taken = self._streams.take(_POLL_S, paused=self._paused)
             except EOFError:
                 return
-            if frame is not None:
-                if self._newest is None and seconds is not None:
+            if taken is not None:
+                if not self._has_begun and seconds is not None:
                     end = time.monotonic() + seconds
-                if self._newest is None or not self.stats.paused:
-                    # While it is paused, the frame that is shown stays the one to save.
-                    self._newest = self._framing(frame) if self._framing else frame
-                if not self.stats.paused:
-                    self._classify(self._newest)
-            elif self._newest is None and time.monotonic() > patience:
+                self._has_begun = True
+                self._see(*taken)
+            elif not self._has_begun and time.monotonic() > patience:
                 raise CameraError(f"the camera opened but gave no frame in {FIRST_FRAME_S:.0f} s")
             self._obey()
-            seen = self.stats.frames + self.stats.unanswered
-            if self._quit or (frames is not None and seen >= frames):
+            if self._quit or (frames is not None and self._streams.seen >= frames):
                 return
 
-    def _next(self, stop: threading.Event) -> Frame | None:
-        """Take the newest frame, None if none comes soon; a file waits while the loop is paused."""
-        if self.stats.paused and self._mailbox.keep_all:
-            stop.wait(_POLL_S)
-            return None
-        return self._mailbox.get(_POLL_S)
+    def _see(self, stream: CameraStream, frame: Frame) -> None:
+        self._stream = stream
+        if stream.newest is None or not self._paused:
+            # While it is paused, the frame that is shown stays the one to save.
+            stream.newest = self._framing(frame) if self._framing else frame
+        if not self._paused:
+            self._classify(stream, stream.newest)
 
-    def _classify(self, frame: Frame) -> None:
+    def _classify(self, stream: CameraStream, frame: Frame) -> None:
         if frame.truth is not None and frame.truth not in self._classifier.labels:
             # The labels of a source that draws digits mean nothing to a model of other classes.
             frame = replace(frame, truth=None)
         try:
-            result = self._classifier.classify_frame(frame, self._top, self._smoother)
+            result = self._classifier.classify_frame(frame, self._top, stream.smoother)
         except EngineRestarted as error:
             say(str(error))
-            self.stats.restarts += 1
+            stream.stats.restarts += 1
             return
         except AnswerError as error:
             if not self._warned:
                 say(f"{error}; such frames are left out and counted")
             self._warned = True
-            self.stats.unanswered += 1
+            stream.stats.unanswered += 1
             return
-        self.stats.add(result, self._mailbox.dropped)
+        stream.stats.add(result, stream.mailbox.dropped)
         for sink in self._sinks:
-            sink.show(result, self.stats)
+            sink.show(result, stream.stats)
 
     def _obey(self) -> None:
-        for command in [command for source in self._sources for command in source.poll(self.stats)]:
+        stats = self._stream.stats
+        for command in [command for source in self._sources for command in source.poll(stats)]:
             self._do(command)
 
     def _do(self, command: Command) -> None:
@@ -229,17 +208,36 @@ class _Loop:
             case Quit():
                 self._quit = True
             case Pause(on):
-                self.stats.paused = not self.stats.paused if on is None else on
-            case Save() if self._newest is not None:
-                self._save(self._newest)
+                self._pause(not self._paused if on is None else on)
+            case Save():
+                self._save()
             case Switch():
                 self._switch(command)
             case Classify():
                 self._classify_apart(command)
             case Replace():
                 self._replace(command)
+            case Renew():
+                self._begin()
             case Tune():
                 self._tune(command)
+
+    def _pause(self, on: bool) -> None:
+        self._paused = on
+        for stream in self._streams.all:
+            stream.stats.paused = on
+
+    def _save(self) -> None:
+        """Save the newest frame of each camera that gave one."""
+        for stream in self._streams.all:
+            if stream.newest is None:
+                continue
+            try:
+                say(f"saved {save_frame(stream.newest, self._save_to)}")
+            except OutputError as error:
+                stream.stats.unsaved += 1
+                stream.stats.why_unsaved = str(error)
+                say(str(error))
 
     def _classify_apart(self, command: Classify) -> None:
         """Classify an image that is not the camera's. Raises EngineError where the engine is lost."""
@@ -250,21 +248,12 @@ class _Loop:
             reply.set_result(self._classifier.classify_frame(command.frame, self._top))
         except EdgeCnnError as error:
             reply.set_exception(error)
-            self.stats.restarts += isinstance(error, EngineRestarted)
+            self._stream.stats.restarts += isinstance(error, EngineRestarted)
             if isinstance(error, EngineError) and not isinstance(error, EngineRestarted):
                 raise
 
-    def _save(self, frame: Frame) -> None:
-        try:
-            say(f"saved {save_frame(frame, self._save_to)}")
-        except OutputError as error:
-            self.stats.unsaved += 1
-            self.stats.why_unsaved = str(error)
-            say(str(error))
-
     def _replace(self, command: Replace) -> None:
         self._variants.replace(command.classifier, command.opened)
-        self.stats.variants = self._variants.names
         self._begin()
         model = command.classifier.model
         digest = hashlib.sha256(model.data).hexdigest()
@@ -303,4 +292,4 @@ class _Loop:
         if (self._classifier.verdict, smooth, hold) != before:
             self._smooth, self._hold = smooth, hold
             self._smooth_from_now()
-        command.reply.set_result(self.stats.settings)
+        command.reply.set_result(self._stream.stats.settings)

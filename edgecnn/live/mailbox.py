@@ -1,4 +1,4 @@
-"""The one-slot mailbox between the capture thread and the loop."""
+"""The one-slot mailbox between a capture thread and the loop."""
 
 from __future__ import annotations
 
@@ -14,10 +14,17 @@ _REST_S = 0.002
 
 
 class Mailbox:
-    """One slot between the capture thread and the loop.
+    """One slot between a capture thread and the loop.
 
     For a live camera the newest frame replaces one that was not taken (counted as dropped); with `keep_all`
     the camera waits instead.
+
+    Parameters
+    ----------
+    keep_all
+        Whether `put` waits for the loop.
+    changed
+        Notified of each frame, and of the end; mailboxes of one loop share it. A new one for None.
 
     Attributes
     ----------
@@ -27,9 +34,9 @@ class Mailbox:
         What the camera delivers.
     """
 
-    def __init__(self, *, keep_all: bool) -> None:
+    def __init__(self, *, keep_all: bool, changed: threading.Condition | None = None) -> None:
         self.keep_all = keep_all
-        self._changed = threading.Condition()
+        self._changed = changed or threading.Condition()
         self._frame: Frame | None = None
         self._error: BaseException | None = None
         self.closed = False
@@ -51,19 +58,18 @@ class Mailbox:
             self._changed.notify_all()
             if late:
                 # A source that never waits would take processor and interpreter from the loop.
-                self._changed.wait(_REST_S)
+                self._changed.wait_for(lambda: self._frame is None or self.closed, _REST_S)
 
-    def get(self, timeout: float) -> Frame | None:
-        """Take the newest frame, or None when none comes in time.
+    def take(self) -> Frame | None:
+        """Take the newest frame; None if none has come since the last one.
 
         After the last frame, raises the error that ended the capture thread, or EOFError at a normal end.
         """
         with self._changed:
-            if self._frame is None and not self.closed:
-                self._changed.wait(timeout)
             frame, self._frame = self._frame, None
-            self._changed.notify_all()
-            if frame is None and self.closed:
+            if frame is not None:
+                self._changed.notify_all()
+            elif self.closed:
                 raise self._error or EOFError
             return frame
 

@@ -1,4 +1,4 @@
-"""A live run: opens the model, the camera and the sinks, runs the loop, and closes them."""
+"""A live run: opens the model, the cameras and the sinks, runs the loop, and closes them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from edgecnn.classify.advice import is_gray, other_models
 from edgecnn.classify.smooth import HOLD, SMOOTH
 from edgecnn.defaults import DEFAULT_MODEL
 from edgecnn.engine.choice import choice
-from edgecnn.errors import OutputError
+from edgecnn.errors import OptionError, OutputError
 from edgecnn.image.file import UPLOAD_MEGAPIXELS
 from edgecnn.io.address import mask_secrets
 from edgecnn.io.quiet import say
 from edgecnn.live.signals import StoppedEarly, stop_on_signals
+from edgecnn.live.sink.one_camera import OneCamera, number_path
 from edgecnn.live.sink.table import SINKS, open_sink, parse_sink
 from edgecnn.live.sink.web.listen import Listen
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from rich.console import Console
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from edgecnn.image.framing import Framing
     from edgecnn.live.signals import Signals
     from edgecnn.live.sink import Sink
+    from edgecnn.live.sink.web.pages import Pages
     from edgecnn.live.stats import Summary
 
 # Another model is proposed if at least this share of at least so many frames is unknown.
@@ -52,12 +54,15 @@ class Show(StrEnum):
 class Live:
     """Settings of a live run; files are paths, None for none.
 
+    `sources` has the source of each camera, or several, comma-separated, to be tried in order.
     `allow_worse` lets `watch` take a model whose measured accuracy is worse than that of the running one.
     `smooth` and `hold` are None for the defaults, which smooth the answers of cameras and not those of files.
-    `sinks` are those without an option of their own, `NAME` or `NAME:ARG` each.
+    `sinks` are those without an option of their own, `NAME` or `NAME:ARG` each. `fed` are open sinks, which
+    stay open; `pages` join those of the web page. Without `reload` the model's files are never read again.
+    `top` is how many classes a result has.
     """
 
-    source: str
+    sources: tuple[str, ...]
     model: str = DEFAULT_MODEL
     watch: bool = False
     allow_worse: bool = False
@@ -76,6 +81,10 @@ class Live:
     overlay: bool = True
     save_to: str = "."
     sinks: tuple[str, ...] = ()
+    fed: tuple[Sink, ...] = ()
+    pages: Pages | None = None
+    reload: bool = True
+    top: int = 3
 
 
 def run_live(
@@ -84,13 +93,17 @@ def run_live(
     asked: Live,
     console: Console,
 ) -> Summary:
-    """Open the model, the source and the sinks, run the loop until its end, and return the summary.
+    """Open the model, the cameras and the sinks, run the loop until its end, and return the summary.
 
     Failures to write files are in the summary.
 
     `load` opens a variant of the model by its name: `variant`, and others when a user switches. With `strict`
     it opens one whose files were replaced.
     """
+    if len(asked.sources) > 1 and asked.show is Show.window:
+        raise OptionError(
+            "a window shows one camera: for several use --show web, with a tab for each, or --show terminal"
+        )
     from edgecnn.live.stats import Stats
 
     failures: list[str] = []
@@ -99,7 +112,7 @@ def run_live(
             stop = stack.enter_context(stop_on_signals())
             summary = _run(load, variant, asked, console, stop, stack, failures)
     except StoppedEarly:
-        summary = Stats().summary(mask_secrets(asked.source))
+        summary = Stats().summary(", ".join(map(mask_secrets, asked.sources)))
     return replace(summary, failures=(*summary.failures, *failures))
 
 
@@ -120,44 +133,60 @@ def _run(
     classifier = stack.enter_context(load(variant))
     model = classifier.model
     mode = replace(asked.mode, background=model.input.background)
-    camera = stack.enter_context(open_recovering(asked.source, mode, say, stop))
-    console.print(
-        f"source {camera.description}; model {model.name} {model.variant} "
-        f"on {classifier.engine.name}, {classifier.threads} thread{'s' * (classifier.threads > 1)}",
-        soft_wrap=True,
-    )
+    cameras = [stack.enter_context(open_recovering(source, mode, say, stop)) for source in asked.sources]
+    for line in _describe(cameras, classifier):
+        console.print(line, soft_wrap=True)
     if chosen := choice(classifier.engine):
         console.print(chosen, soft_wrap=True)
     variants = stack.enter_context(Variants(classifier, load))
-    sinks = [
-        _close_later(sink, stack, failures) for sink in _sinks(asked, mode, camera, model.name, console, stop)
+    sinks = list(asked.fed) + [
+        _close_later(sink, stack, failures)
+        for sink in _sinks(asked, mode, cameras, model.name, console, stop)
     ]
-    reloader = stack.enter_context(
-        Reloader(
+    commands = []
+    if asked.reload:
+        reloader = Reloader(
             asked.model,
             partial(load, strict=True),
             model.bundle,
             watch=asked.watch,
             allow_worse=asked.allow_worse,
         )
-    )
+        commands.append(stack.enter_context(reloader))
     signals.running = True
+    are_live = all(camera.live for camera in cameras)
     summary = run(
         variants,
-        camera,
+        cameras,
         sinks,
-        commands=[reloader],
+        commands=commands,
         seconds=asked.seconds,
         frames=asked.frames,
         stop=stop,
-        smooth=asked.smooth if asked.smooth is not None else SMOOTH if camera.live else 0.0,
-        hold=asked.hold if asked.hold is not None else HOLD if camera.live else 1,
+        top=asked.top,
+        smooth=asked.smooth if asked.smooth is not None else SMOOTH if are_live else 0.0,
+        hold=asked.hold if asked.hold is not None else HOLD if are_live else 1,
         framing=asked.framing,
         save_to=asked.save_to,
     )
     if _saw_nothing_known(summary, classifier):
         say(other_models(classifier))
     return summary
+
+
+def _describe(cameras: Sequence[Camera], classifier: Classifier) -> Iterator[str]:
+    """Yield the lines that name the cameras and what runs the model."""
+    model = classifier.model
+    runs = (
+        f"model {model.name} {model.variant} "
+        f"on {classifier.engine.name}, {classifier.threads} thread{'s' * (classifier.threads > 1)}"
+    )
+    if len(cameras) == 1:
+        yield f"source {cameras[0].description}; {runs}"
+        return
+    for number, camera in enumerate(cameras):
+        yield f"camera {number} {camera.description}"
+    yield runs
 
 
 def _saw_nothing_known(summary: Summary, classifier: Classifier) -> bool:
@@ -185,29 +214,39 @@ def _close_later(sink: Sink, stack: ExitStack, failures: list[str]) -> Sink:
 
 
 def _sinks(
-    asked: Live, mode: Mode, camera: Camera, model: str, console: Console, stop: threading.Event
+    asked: Live, mode: Mode, cameras: Sequence[Camera], model: str, console: Console, stop: threading.Event
 ) -> Iterator[Sink]:
     """Open the sinks that were asked for; their modules are imported here."""
     known = {
         "console": console,
         "stop": stop,
-        "live": camera.live,
-        # A video file keeps its own rate.
-        "fps": mode.fps or (None if camera.live else camera.fps),
+        "live": all(camera.live for camera in cameras),
+        "fps": _rate_of(cameras[0], mode),
+        "cameras": tuple(camera.name for camera in cameras),
         "model": model,
         "background": mode.background,
         "overlay": asked.overlay,
         "listen": asked.listen,
         "upload_megapixels": asked.upload_megapixels,
-        "pages": None,
+        "pages": asked.pages,
     }
-    for name, argument in _chosen(asked):
-        yield open_sink(name, argument, known)
+    for name, argument in _chosen(asked, len(cameras)):
+        if len(cameras) > 1 and SINKS[name].one_camera:
+            for number, camera in enumerate(cameras):
+                facts = known | {"live": camera.live, "fps": _rate_of(camera, mode)}
+                yield OneCamera(number, open_sink(name, argument and number_path(argument, number), facts))
+        else:
+            yield open_sink(name, argument, known)
 
 
-def _chosen(asked: Live) -> Iterator[tuple[str, str | None]]:
+def _rate_of(camera: Camera, mode: Mode) -> float | None:
+    """Return the frames a second that were asked for; a video file keeps its own rate."""
+    return mode.fps or (None if camera.live else camera.fps)
+
+
+def _chosen(asked: Live, cameras: int) -> Iterator[tuple[str, str | None]]:
     """Yield the name and the argument of each sink that an option switches on."""
-    view = _view(asked.show)
+    view = _view(asked.show, cameras)
     for name, entry in list(SINKS.items()):
         if entry.option == "show":
             if name == view:
@@ -217,12 +256,12 @@ def _chosen(asked: Live) -> Iterator[tuple[str, str | None]]:
     yield from map(parse_sink, asked.sinks)
 
 
-def _view(show: Show) -> str | None:
-    """Choose the view: a window only where one can really be shown."""
+def _view(show: Show, cameras: int) -> str | None:
+    """Choose the view: a window only where one can really be shown, for one camera."""
     if show is Show.none:
         return None
     if show is Show.auto:
         from edgecnn.live.sink.window import why_no_window
 
-        return "terminal" if why_no_window() else "window"
+        return "terminal" if cameras > 1 or why_no_window() else "window"
     return str(show.value)

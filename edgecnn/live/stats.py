@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from edgecnn.latency import Spread
@@ -13,6 +13,8 @@ from edgecnn.live.rate import Delivery, Rate
 from edgecnn.live.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edgecnn.frame import Result
 
 STAGES = ("preprocess", "inference", "decode", "total", "age")
@@ -49,6 +51,12 @@ class Following:
         late, right = self.late / self.reached, self.right / self.settled
         return f"{late:.1f} frames late on average, then {right:.1%} right"
 
+    @classmethod
+    def joined(cls, parts: Sequence[Following]) -> Following:
+        """Return the counts of several streams together."""
+        names = ("true_changes", "reached", "late", "missed", "settled", "right")
+        return cls(**{name: sum(getattr(part, name) for part in parts) for name in names})
+
     def add(self, truth: str | None, correct: bool) -> None:
         """Count a frame whose true label is known, and whether its smoothed answer is right."""
         if truth != self._truth:
@@ -66,9 +74,13 @@ class Following:
 
 
 class Stats:
-    """The counts of a run so far; cheap to keep, percentiles are computed on request."""
+    """The counts of a run so far; cheap to keep, percentiles are computed on request.
 
-    def __init__(self) -> None:
+    Where a run has several cameras, each has its own, and `camera` is its number, from 0.
+    """
+
+    def __init__(self, camera: int = 0) -> None:
+        self.camera = camera
         self.frames = 0
         self.known = 0
         self.correct = 0
@@ -148,6 +160,25 @@ class Stats:
         totals = {v: list(islice(reversed(stages["total"]), latest)) for v, stages in self._latencies.items()}
         return {variant: Spread.of(values) for variant, values in totals.items() if values}
 
+    @staticmethod
+    def joined_spreads(cameras: Sequence[Stats]) -> dict[str, dict[str, Spread]]:
+        """Return each stage's percentiles by variant, over the latest frames of all cameras."""
+        joined: dict[str, dict[str, list[float]]] = {}
+        for stats in cameras:
+            for variant, stages in stats._latencies.items():
+                for stage, values in stages.items():
+                    joined.setdefault(variant, {}).setdefault(stage, []).extend(values)
+        return {
+            variant: {stage: Spread.of(values) for stage, values in stages.items()}
+            for variant, stages in joined.items()
+            if stages["total"]
+        }
+
+    @property
+    def span(self) -> tuple[float, float] | None:
+        """The monotonic times of the first and the newest result, in seconds; None before one."""
+        return (self._first, self._last) if self._first else None
+
     def summary(self, source: str) -> Summary:
         """Return the counts of the whole run."""
         span = self._last - self._first
@@ -180,7 +211,8 @@ class Summary:
     The model answered NaN or infinity to `unanswered` frames, which no other count includes. The answer
     changed `changes` times from one frame to the next, the smoothed one `steady_changes` times; `following`
     says how it follows the true labels. `spreads` has each stage's percentiles by variant, in the order in
-    which they ran. `failures` are the reasons why a file is incomplete or missing.
+    which they ran. `failures` are the reasons why a file is incomplete or missing, or why a camera ended
+    before the others. Of a run with several cameras `cameras` has the summary of each.
     """
 
     source: str
@@ -199,8 +231,38 @@ class Summary:
     steady_changes: int
     spreads: dict[str, dict[str, Spread]]
     failures: tuple[str, ...] = ()
+    cameras: tuple[Summary, ...] = ()
 
     @property
     def accuracy(self) -> float | None:
         """The share of right answers, None where no true label was known."""
         return self.correct / self.known if self.known else None
+
+
+def join_summaries(cameras: Sequence[Stats], sources: Sequence[str]) -> Summary:
+    """Return the counts of all cameras of a run together; `sources` describes each."""
+    each = [stats.summary(source) for stats, source in zip(cameras, sources, strict=True)]
+    if len(each) == 1:
+        return each[0]
+    spans = [span for stats in cameras if (span := stats.span)]
+    seconds = max(last for _, last in spans) - min(first for first, _ in spans) if spans else 0.0
+    frames = sum(one.frames for one in each)
+    return Summary(
+        source=", ".join(sources),
+        frames=frames,
+        seconds=seconds,
+        rate=(frames - 1) / seconds if seconds else 0.0,
+        dropped=sum(one.dropped for one in each),
+        restarts=sum(one.restarts for one in each),
+        unanswered=sum(one.unanswered for one in each),
+        known=sum(one.known for one in each),
+        correct=sum(one.correct for one in each),
+        unknown=sum(one.unknown for one in each),
+        smoothed=any(one.smoothed for one in each),
+        changes=sum(one.changes for one in each),
+        following=Following.joined([one.following for one in each]),
+        steady_changes=sum(one.steady_changes for one in each),
+        spreads=Stats.joined_spreads(cameras),
+        failures=tuple(chain.from_iterable(one.failures for one in each)),
+        cameras=tuple(each),
+    )

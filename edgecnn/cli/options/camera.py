@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 _MOST_PIXELS = 65_535
 
 
+_METAVAR = "SRC[,SRC…]"
+_SOURCES = (
+    f"Where frames come from: {describe_sources()}, or auto for the real cameras; several, "
+    "comma-separated, are tried in order."
+)
+
+
 @options
 class CameraOptions:
     """Where frames come from."""
@@ -26,13 +33,8 @@ class CameraOptions:
     heading: ClassVar = "Camera"
 
     source: Annotated[
-        str,
-        typer.Option(
-            help=f"Where frames come from: {describe_sources()}, or auto for the real cameras; several, "
-            "comma-separated, are tried in order.",
-            metavar="SRC[,SRC…]",
-        ),
-    ] = "auto"
+        list[str] | None, typer.Option(help=_SOURCES, metavar=_METAVAR, show_default="auto")
+    ] = None
     size: Annotated[str, typer.Option(help="Frame size to ask the camera for, in pixels.", metavar="WxH")] = (
         "640x480"
     )
@@ -66,6 +68,22 @@ class CameraOptions:
     flip: Annotated[bool, typer.Option("--flip", help="Mirror frames left to right.")] = False
 
     @property
+    def sources(self) -> tuple[str, ...]:
+        """What each camera is opened by. Raises OptionError for an empty one."""
+        if "" in (self.source or ()):
+            raise OptionError(f"--source is empty, expected {_METAVAR}: is a variable unset?")
+        return tuple(self.source or ("auto",))
+
+    def only(self, command: str) -> tuple[str, ...]:
+        """Return the source for a command that takes one camera. Raises OptionError for several."""
+        if len(self.sources) > 1:
+            raise OptionError(
+                f"{command} takes one camera, and --source was given {len(self.sources)} times: "
+                "give it once; edgecnn live takes several"
+            )
+        return self.sources
+
+    @property
     def mode(self) -> Mode:
         """What to ask the camera for. Raises OptionError."""
         sides = [parse_whole(p, _MOST_PIXELS) for p in self.size.lower().replace("×", "x").split("x")]
@@ -90,3 +108,17 @@ class CameraOptions:
                     expected = "expected x,y,width,height in pixels: --roi 160,0,320,320"
                     raise OptionError(f"--roi is {self.roi[:60]!r}, {expected}")
         return Framing(int(self.rotate), flip=self.flip, roi=box)
+
+
+@options
+class CamerasOptions(CameraOptions):
+    """Where the frames of one or several cameras come from."""
+
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"{_SOURCES} Can be repeated, for several cameras in one run.",
+            metavar=_METAVAR,
+            show_default="auto",
+        ),
+    ] = None

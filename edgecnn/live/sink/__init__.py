@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from edgecnn.frame import Result
     from edgecnn.live.stats import Stats
 
-__all__ = ["Sink", "table", "web", "window"]
+__all__ = ["Sink", "one_camera", "table", "terminal", "web", "window"]
 
 
 class Sink(CommandSource, Protocol):

@@ -24,10 +24,13 @@ class SinkEntry(NamedTuple):
     option
         The field of `edgecnn.live.session.Live` that switches it on: its value is the sink's argument, except
         that `show` chooses a view by its name. None for one that `--sink NAME[:ARG]` switches on.
+    one_camera
+        Whether it takes the results of one camera: each of several then has its own, with a numbered path.
     """
 
     factory: Factory
     option: str | None = None
+    one_camera: bool = False
 
 
 # In this order they are opened.
@@ -36,7 +39,7 @@ SINKS = PluginTable(
     {
         "jsonl": SinkEntry("edgecnn.live.sink.jsonl:JsonlSink", "jsonl"),
         "csv": SinkEntry("edgecnn.live.sink.csv_file:CsvSink", "csv"),
-        "record": SinkEntry("edgecnn.live.sink.video:VideoSink", "record"),
+        "record": SinkEntry("edgecnn.live.sink.video:VideoSink", "record", one_camera=True),
         "window": SinkEntry("edgecnn.live.sink.window:WindowSink", "show"),
         "terminal": SinkEntry("edgecnn.live.sink.terminal:TerminalSink", "show"),
         "web": SinkEntry("edgecnn.live.sink.web.server:WebSink", "show"),
@@ -95,7 +98,8 @@ def open_sink(name: str, argument: str | None, known: Mapping[str, Any]) -> Sink
     known
         The facts of a run, some of which the sink's class `takes`: `console` (rich's), `stop` (the
         event that ends the run), `live` (whether the camera is), `fps` (frames a second that were asked for,
-        or that a file has, else None), `model` (its name), `background` (of transparent images), `pages`
+        or that a file has, else None), `cameras` (the name of each, in the order of their numbers), `model`
+        (its name), `background` (of transparent images), `pages`
         (that the web page serves in addition, or None), and the options `overlay`, `listen` and
         `upload_megapixels`.
 

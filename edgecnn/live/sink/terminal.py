@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import time
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 REDRAW_S = 0.1
 PLAIN_LINE_S = 1.0
+# Without a frame for so long, the last answer of one of several cameras is no longer shown.
+SILENT_S = 5.0
 # The width of a bar, and the least width of the names next to it.
 _BAR, _NAME = 24, 12
 
@@ -36,18 +39,21 @@ _BAR, _NAME = 24, 12
 class TerminalSink(Sink):
     """Redraws ten times a second; keys work in an interactive terminal.
 
-    The console is one of `edgecnn.io.printable.open_console`.
+    The console is one of `edgecnn.io.printable.open_console`. Each of several `cameras` has a line, with its
+    name.
     """
 
     needs_picture = False
+    help = HELP
 
-    takes = ("console",)
+    takes = ("console", "cameras")
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, console: Console, cameras: Sequence[str] = ()) -> None:
+        self._console, self._cameras = console, cameras
         self._live: Live | None = None
-        self._next = 0.0
-        self._newest: Result | None = None
+        self._next = self._drawn_s = 0.0
+        # By the number of the camera, with when they came.
+        self._newest: dict[int, tuple[Result, Stats, float]] = {}
         self._paused = self._gone = False
         self._widest = _NAME
         console.print("to see the frames: --show web, in any browser", style="dim", soft_wrap=True)
@@ -58,18 +64,25 @@ class TerminalSink(Sink):
 
     def show(self, result: Result, stats: Stats) -> None:
         """Redraw if due."""
-        self._newest = result
-        if time.monotonic() >= self._next:
+        now = time.monotonic()
+        self._newest[stats.camera] = result, stats, now
+        if now >= self._next:
             self._draw(result, stats)
 
     def poll(self, stats: Stats) -> Sequence[Command]:
         """Read the keys; a closed terminal ends the loop."""
-        if self._newest and self._live and stats.paused != self._paused:
-            self._draw(self._newest, stats)
+        newest = self._newest.get(stats.camera)
+        if newest and self._live and stats.paused != self._paused:
+            self._draw(newest[0], stats)
         pressed = ""
         with self._terminal():
             pressed = self._keys.pressed()
+        for key in pressed:
+            self.press(key)
         return [Quit()] if self._gone else commands(pressed)
+
+    def press(self, key: str) -> None:
+        """Do what a key asks for that is no command of the loop; nothing here."""
 
     def _draw(self, result: Result, stats: Stats) -> None:
         self._next = time.monotonic() + (REDRAW_S if self._live else PLAIN_LINE_S)
@@ -78,7 +91,16 @@ class TerminalSink(Sink):
             if self._live:
                 self._live.update(self._table(result, stats), refresh=True)
             else:
-                self._console.print(printable(plain_line(result, stats)), soft_wrap=True)
+                for line in self._lines_since(self._drawn_s):
+                    self._console.print(printable(line), soft_wrap=True)
+        self._drawn_s = time.monotonic()
+
+    def _lines_since(self, since_s: float) -> Iterator[str]:
+        """Yield a line for each camera with a newer result, which names the camera if there are several."""
+        for number, (result, stats, came_s) in sorted(self._newest.items(), key=itemgetter(0)):
+            if came_s > since_s:
+                name = f"{self._cameras[number]}  " if len(self._cameras) > 1 else ""
+                yield name + plain_line(result, stats)
 
     @contextlib.contextmanager
     def _terminal(self) -> Iterator[None]:
@@ -99,13 +121,36 @@ class TerminalSink(Sink):
                 live.stop()
 
     def _table(self, result: Result, stats: Stats) -> Group:
+        keys = Text(self.help if self._keys.active else "Ctrl-C quits", style="dim")
+        if len(self._cameras) > 1:
+            return Group(self._cameras_table(stats), Text(), keys)
         table = _grid(_NAME, overflow="fold")
         head = Text(printable(result.shown), style="bold")
         table.add_row(Text("paused" if stats.paused else "label", style="bold"), head)
-        keys = Text(HELP if self._keys.active else "Ctrl-C quits", style="dim")
         figures = _grid(_NAME, overflow="ellipsis")
         self._figures(figures, result, stats)
         return Group(table, self._bars(result.ranking[:3]), figures, Text(), keys)
+
+    def _cameras_table(self, stats: Stats) -> Table:
+        """Draw a line for each camera, and the latencies of the newest result's."""
+        widest = max(cell_len(printable(name)) for name in self._cameras)
+        wide = min(max(_NAME, widest), self._console.width // 2)
+        table = _grid(wide, overflow="ellipsis")
+        for number, name in enumerate(self._cameras):
+            result, counts, came_s = self._newest.get(number, (None, None, 0.0))
+            if result is None or counts is None:
+                line = Text("no frame yet", style="dim")
+            elif not stats.paused and time.monotonic() - came_s > SILENT_S:
+                line = Text(f"no frame for {time.monotonic() - came_s:.0f} s", style="dim")
+            else:
+                rest = f"  {result.ranking[0].score:.1%}  {counts.rate():.1f} a second"
+                line = Text(printable(result.shown), style="bold")
+                line.truncate(self._console.width - wide - 2 - len(rest), overflow="ellipsis")
+                line.append(rest, style="not bold")
+            table.add_row(printable(name), line)
+        table.add_row("", "paused" if stats.paused else "")
+        self._latencies(table, stats)
+        return table
 
     def _bars(self, ranking: Sequence[Prediction]) -> Table:
         """Draw the best classes, with full names if there is room."""
@@ -126,10 +171,7 @@ class TerminalSink(Sink):
         table.add_row("", "")
         seen = f"{stats.frames:,} frames, {stats.rate():.1f} a second, {stats.dropped:,} dropped"
         table.add_row("seen", seen)
-        if stats.variant:
-            table.add_row("variant", stats.variant)
-        for stage, spread in stats.spreads(RECENT).items():
-            table.add_row(stage, f"p50 {spread.p50_ms:8.3f} ms   p99 {spread.p99_ms:8.3f} ms")
+        self._latencies(table, stats)
         if stats.known:
             right = f"{stats.correct / stats.known:.1%} of {stats.known:,}"
             table.add_row("right", right)
@@ -137,6 +179,12 @@ class TerminalSink(Sink):
                 table.add_row("smoothed", words)
         if stats.unknown:
             table.add_row("unknown", f"{stats.unknown / stats.frames:.1%} of {stats.frames:,}")
+
+    def _latencies(self, table: Table, stats: Stats) -> None:
+        if stats.variant:
+            table.add_row("variant", stats.variant)
+        for stage, spread in stats.spreads(RECENT).items():
+            table.add_row(stage, f"p50 {spread.p50_ms:8.3f} ms   p99 {spread.p99_ms:8.3f} ms")
 
 
 def _grid(width: int, overflow: OverflowMethod) -> Table:

@@ -11,28 +11,28 @@ def test_the_mailbox_replaces_or_waits():
     box = Mailbox(keep_all=False)
     for i in range(3):
         box.put(frame(i))
-    assert box.get(0).index == 2
+    assert box.take().index == 2
     assert box.dropped == 2
-    assert box.get(0.01) is None
+    assert box.take() is None
     box.close(CameraError("gone"))
     with pytest.raises(CameraError, match="gone"):
-        box.get(1)
+        box.take()
 
     box = Mailbox(keep_all=False)
     box.put(frame(3))
     box.close()
-    assert box.get(0).index == 3, "the last frame is taken before the end"
+    assert box.take().index == 3, "the last frame is taken before the end"
     with pytest.raises(EOFError):
-        box.get(0)
+        box.take()
 
     box = Mailbox(keep_all=True)
     box.put(frame(0))
     second = threading.Thread(target=box.put, args=(frame(1),))
     second.start()
-    assert box.get(1).index == 0
+    assert box.take().index == 0
     second.join(2)
     assert not second.is_alive()
-    assert box.get(1).index == 1
+    assert box.take().index == 1
     assert box.dropped == 0
 
 

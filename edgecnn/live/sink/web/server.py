@@ -18,13 +18,11 @@ from edgecnn.io.json_text import to_json
 from edgecnn.io.quiet import say
 from edgecnn.live.sink import Sink
 from edgecnn.live.sink.web.connection import Connection
-from edgecnn.live.sink.web.encoder import Encoder
-from edgecnn.live.sink.web.latest import Latest
 from edgecnn.live.sink.web.pools import ConnectionPools
 from edgecnn.live.sink.web.rate_limit import RateLimit
 from edgecnn.live.sink.web.site import Site
-from edgecnn.live.sink.web.status import status_of
-from edgecnn.live.sink.web.streams import Told, as_event
+from edgecnn.live.sink.web.streams import as_event
+from edgecnn.live.sink.web.view import IDLE_S, TELL_S, CameraView
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,8 +37,6 @@ if TYPE_CHECKING:
     from edgecnn.live.sink.web.pages import Pages
     from edgecnn.live.stats import Stats
 
-# Seconds between updates for viewers, and for metrics alone.
-TELL_S, IDLE_S = 0.1, 1.0
 # Connections that are accepted in one step, and those that the system queues: fewer in one step than the pool
 # of unverified ones has, so that each is read before others displace it.
 ACCEPTED, QUEUE = 32, 512
@@ -58,10 +54,11 @@ class WebSink(Sink):
 
     The loop only sets the newest result; two other threads encode images and serve viewers. Uploaded images
     have at most `upload_megapixels` and are decoded in a child process, transparent ones on `background`. The
-    page names the model and this machine. `pages` are served in addition.
+    page names the model and this machine. `pages` are served in addition. Of several `cameras`, by their
+    names, each has a tab.
     """
 
-    takes = ("console", "listen", "upload_megapixels", "background", "model", "pages")
+    takes = ("console", "listen", "upload_megapixels", "background", "model", "pages", "cameras")
 
     def __init__(
         self,
@@ -71,24 +68,22 @@ class WebSink(Sink):
         background: Background = "white",
         model: str = "",
         pages: Pages | None = None,
+        cameras: Sequence[str] = ("",),
     ) -> None:
-        self._pages, self._told, self._look_s = pages, Told(), 0.0
+        self._pages = pages
+        self._page_event: str | None = None
+        self._look_s = self._list_s = 0.0
         self._names = {"model": model, "machine": socket.gethostname()}
         token = listen.token()
         self._socket = listen.open()
         self._asked: queue.SimpleQueue[Command] = queue.SimpleQueue()
-        self._due = 0.0
-        self._newest: Result | None = None
-        self._state: object = None
         self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
         loop = self._runner.get_loop()
-        self._images: Latest[bytes] = Latest(loop)
-        self._events: Latest[Told] = Latest(loop)
+        self._views = [CameraView(loop, name) for name in cameras]
         self._decoder = ImageWorker(upload_megapixels, most_upload_memory(), background)
-        self._site = Site(self._images, self._events, self._asked.put, self._decoder)
+        self._site = Site(self._views, self._asked.put, self._decoder)
         more = (pages.routes(self._site), pages.bodies, pages.openapi) if pages else ()
         self._server = _Server(_config(self._site.app(token, *more)))
-        self._encoder = Encoder(self._images)
         self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
         self._thread.start()
         try:
@@ -107,46 +102,48 @@ class WebSink(Sink):
 
     def show(self, result: Result, stats: Stats) -> None:
         """Set the newest result for the viewers."""
-        self._newest, self._site.frame = result, result.frame
-        self._site.result_s, self._site.least_side = time.monotonic(), stats.least_side
-        self._site.history.add(result.shown, result.ranking[0].score)
-        self._encoder.put(result.frame)
-        if time.monotonic() >= self._due:
-            self._tell(result, stats)
+        view = self._views[stats.camera]
+        view.show(result, stats)
+        self._site.least_side = stats.least_side
+        if view.is_due:
+            self._tell(view)
 
-    def poll(self, stats: Stats) -> Sequence[Command]:
+    def poll(self, stats: Stats) -> Sequence[Command]:  # noqa: ARG002 - each view has its own
         """Return the viewers' commands; update the viewers when one has changed something."""
-        if self._newest and _state(stats) != self._state:
-            self._tell(self._newest, stats)
-        if self._pages and self._events.readers and time.monotonic() >= self._look_s:
+        for view in self._views:
+            if view.is_changed:
+                self._tell(view)
+        if self._pages and self._views[0].events.readers and time.monotonic() >= self._look_s:
             self._tell_of(self._pages)
+        if len(self._views) > 1 and time.monotonic() >= self._list_s:
+            self._tell_of_cameras()
         asked = []
         while not self._asked.empty():
             asked.append(self._asked.get_nowait())
         return asked
 
-    def _tell(self, result: Result, stats: Stats) -> None:
-        self._site.status = status = status_of(result, stats) | self._names
-        self._state = _state(stats)
-        self._due = time.monotonic() + (TELL_S if self._events.readers else IDLE_S)
-        self._put(self._told._replace(run=as_event(to_json(status))))
+    def _tell(self, view: CameraView) -> None:
+        view.tell(self._names | {"cameras": self._site.cameras()})
+
+    def _tell_of_cameras(self) -> None:
+        """Tell the viewers of each camera how all are: also of one that gives no results."""
+        self._list_s = time.monotonic() + IDLE_S
+        line = as_event(to_json(self._site.cameras()), "cameras")
+        for view in self._views:
+            view.put(cameras=line)
 
     def _tell_of(self, pages: Pages) -> None:
         self._look_s = time.monotonic() + TELL_S
         line = pages.told()
         event = None if line is None else as_event(line, pages.event)
-        if event != self._told.pages:
-            self._put(self._told._replace(pages=event))
-
-    def _put(self, told: Told) -> None:
-        self._told = told
-        self._events.put(told)
+        if event != self._page_event:
+            self._page_event = event
+            self._views[0].put(pages=event)
 
     def close(self) -> None:
         """Disconnect the viewers and stop listening; may be called twice."""
-        self._encoder.close()
-        self._images.end()
-        self._events.end()
+        for view in self._views:
+            view.close()
         self._server.should_exit = True
         self._decoder.close()
         self._thread.join()
@@ -158,11 +155,6 @@ class WebSink(Sink):
                 self._runner.run(self._server.serve(sockets=[self._socket]))
         except Exception as error:  # noqa: BLE001 - the loop keeps running without viewers
             say(f"the web page ended: {error}")
-
-
-def _state(stats: Stats) -> object:
-    """Return what viewers can change, and expect to see immediately."""
-    return stats.paused, stats.variant, stats.settings
 
 
 def _config(app: Guard) -> uvicorn.Config:

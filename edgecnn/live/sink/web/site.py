@@ -7,7 +7,6 @@ import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import cv2
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -15,15 +14,14 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from edgecnn.classify.smooth import MOST_HOLD, MOST_SMOOTH
-from edgecnn.errors import DecoderClosed, EdgeCnnError
+from edgecnn.errors import DecoderClosed, EdgeCnnError, OutputError
 from edgecnn.frame import Frame
 from edgecnn.image.file import reduction
 from edgecnn.io.checked_json import JsonError
 from edgecnn.io.json_text import to_json
 from edgecnn.live.command import Classify, Command, Pause, Switch, Tune
 from edgecnn.live.sink.web.admission import MOST_BYTES, Uploads, read_body
-from edgecnn.live.sink.web.guard import Guard, static_files
-from edgecnn.live.sink.web.history import History
+from edgecnn.live.sink.web.guard import Guard, static_files, static_paths
 from edgecnn.live.sink.web.json_bodies import json_response, read_fields
 from edgecnn.live.sink.web.openapi import describe
 from edgecnn.live.sink.web.status import Metrics
@@ -38,25 +36,22 @@ if TYPE_CHECKING:
 
     from edgecnn.image.worker import ImageWorker
     from edgecnn.live.settings import Settings
-    from edgecnn.live.sink.web.latest import Latest
-    from edgecnn.live.sink.web.streams import Told
+    from edgecnn.live.sink.web.view import CameraView
 
 T = TypeVar("T")
 # The time limit for the loop's answer.
 PATIENCE_S = 30.0
 # Without a new result for this long, the run counts as stalled.
 STALE_S = 15.0
-# Only these of the folder: `token.html` is the guard's.
-_STATIC = ("/", "/page.js", "/style.css")
 API = "/api/v1"
+# The most digits of a camera's number.
+_MOST_DIGITS = 10
 # The most bytes of a POST.
 _BODIES = {f"{API}/settings": 1000} | {
     f"{prefix}/{name}": most
     for prefix in (API, "")
     for name, most in {"classify": MOST_BYTES, "variant": 1000, "pause": 1000}.items()
 }
-# Requests within this time get the same image.
-_SNAPSHOT_S = 0.2
 
 
 class Site:
@@ -64,35 +59,17 @@ class Site:
 
     Attributes
     ----------
-    status
-        The last status of the run, see `status_of`; empty before the first result.
-    frame
-        The newest frame, after framing.
-    result_s
-        The time of the newest result, on the monotonic clock.
     least_side
         The least side that the model needs of an uploaded image; see `Classifier.least_side`.
-    history
-        The answers of the last hour.
     uploads
         Reads uploaded images, a few at a time.
     """
 
     def __init__(
-        self,
-        images: Latest[bytes],
-        events: Latest[Told],
-        ask: Callable[[Command], None],
-        decoder: ImageWorker,
+        self, views: Sequence[CameraView], ask: Callable[[Command], None], decoder: ImageWorker
     ) -> None:
-        self._images, self._events, self._ask, self._decoder = images, events, ask, decoder
-        self.status: dict[str, Any] = {}
-        self.frame: Frame | None = None
-        self.history = History()
+        self._views, self._ask, self._decoder = views, ask, decoder
         self.uploads = Uploads()
-        self._encoding = asyncio.Semaphore(1)
-        self._png: tuple[float, Frame, bytes] | None = None
-        self.result_s = time.monotonic()
         self.least_side: int | None = None
         self._description = ""
 
@@ -113,7 +90,7 @@ class Site:
         self._description = to_json(describe(openapi))
         site = Starlette(
             routes=[
-                *(Route(path, static_files()) for path in _STATIC),
+                *(Route(path, static_files()) for path in static_paths()),
                 *self._routes(),
                 *extra,
             ],
@@ -137,22 +114,37 @@ class Site:
             yield Route(f"{prefix}/variant", self._variant, methods=["POST"])
             yield Route(f"{prefix}/pause", self._pause, methods=["POST"])
 
-    async def _stream(self, _: Request) -> Response:
-        return stream_images(self._images)
+    def _view(self, request: Request) -> CameraView:
+        """Return the view of the camera that a request asks for by `?camera=N`."""
+        text = request.query_params.get("camera", "0")
+        if not (text.isascii() and text.isdigit() and len(text) < _MOST_DIGITS):
+            raise HTTPException(422, f"?camera={text[:20]!r} is no camera's number, expected one from 0 on")
+        if int(text) >= len(self._views):
+            raise HTTPException(
+                404, f"there is no camera {int(text)}: the last one is {len(self._views) - 1}"
+            )
+        return self._views[int(text)]
 
-    async def _follow(self, _: Request) -> Response:
-        return stream_events(self._events)
+    def cameras(self) -> list[dict[str, Any]]:
+        """Return the list of cameras, in the order of their numbers; from any thread."""
+        return [view.brief() for view in self._views]
+
+    async def _stream(self, request: Request) -> Response:
+        return stream_images(self._view(request).images)
+
+    async def _follow(self, request: Request) -> Response:
+        return stream_events(self._view(request).events)
 
     async def _openapi(self, _: Request) -> Response:
         return Response(self._description, media_type="application/json")
 
-    async def _status(self, _: Request) -> Response:
-        if not self.status:
+    async def _status(self, request: Request) -> Response:
+        if not (status := self._view(request).status):
             raise HTTPException(503, "there is no result yet")
-        return json_response(self.status)
+        return json_response(status | {"cameras": self.cameras()})
 
-    async def _history(self, _: Request) -> Response:
-        return json_response(self.history.entries())
+    async def _history(self, request: Request) -> Response:
+        return json_response(self._view(request).history.entries())
 
     async def _settings(self, request: Request) -> Response:
         fields = await read_fields(request, "threshold", "smooth", "hold")
@@ -166,18 +158,13 @@ class Site:
         )
         return json_response((await self.reply(command, reply)).as_dict())
 
-    async def _snapshot(self, _: Request) -> Response:
-        if self.frame is None:
+    async def _snapshot(self, request: Request) -> Response:
+        made = await self._view(request).snapshot()
+        if made is None:
             raise HTTPException(503, "there is no image yet")
-        async with self._encoding:
-            made_s, frame, data = self._png or (-1.0, self.frame, b"")
-            if time.monotonic() - made_s > _SNAPSHOT_S:
-                frame = self.frame
-                data = (await run_in_threadpool(cv2.imencode, ".png", frame.pixels))[1].tobytes()
-                self._png = time.monotonic(), frame, data
-        name = frame.wall_time().strftime("edgecnn-%Y%m%d-%H%M%S.png")
+        name = made.frame.wall_time().strftime("edgecnn-%Y%m%d-%H%M%S.png")
         headers = {"content-disposition": f'attachment; filename="{name}"'}
-        return Response(data, media_type="image/png", headers=headers)
+        return Response(made.data, media_type="image/png", headers=headers)
 
     async def _classify(self, request: Request) -> Response:
         async with self.uploads.take(request) as data:
@@ -199,12 +186,12 @@ class Site:
         return json_response({})
 
     async def _health(self, _: Request) -> Response:
-        stats = self.status.get("stats", {})
-        silent_s = time.monotonic() - self.result_s
-        well = bool(stats.get("paused")) or silent_s < STALE_S
+        told = [view.status["stats"] for view in self._views if view.status]
+        silent_s = time.monotonic() - max(view.result_s for view in self._views)
+        well = any(stats["paused"] for stats in told) or silent_s < STALE_S
         body = {
             "status": "ok" if well else "stalled",
-            "frames": stats.get("frames", 0),
+            "frames": sum(stats["frames"] for stats in told),
             "seconds_since_result": round(silent_s, 1),
         }
         return json_response(body, 200 if well else 503)
@@ -214,7 +201,7 @@ class Site:
         from prometheus_client.exposition import choose_encoder
 
         registry = CollectorRegistry()
-        registry.register(Metrics(self.status))
+        registry.register(Metrics([view.status for view in self._views]))
         try:
             encode, kind = choose_encoder(request.headers.get("accept", ""))
         except ValueError:  # a malformed header
@@ -246,4 +233,4 @@ class Site:
 
 async def _refuse(_: Request, error: Exception) -> Response:
     where = "the body: " if isinstance(error, JsonError) else ""
-    return PlainTextResponse(f"{where}{error}", 422)
+    return PlainTextResponse(f"{where}{error}", 503 if isinstance(error, OutputError) else 422)

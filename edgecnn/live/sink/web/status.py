@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from edgecnn.live.stats import RECENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from prometheus_client.metrics_core import Metric
 
@@ -49,33 +49,47 @@ def status_of(result: Result, stats: Stats) -> dict[str, Any]:
 
 
 class Metrics:
-    """The status as a collector of prometheus-client."""
+    """The status of each camera as a collector of prometheus-client.
 
-    def __init__(self, status: dict[str, Any]) -> None:
-        self._status = status
+    With several cameras, each metric has the label `camera`, its number.
+    """
+
+    def __init__(self, statuses: Sequence[dict[str, Any]]) -> None:
+        self._labels = ["camera"] if len(statuses) > 1 else []
+        self._told = [([str(n)][: len(self._labels)], status) for n, status in enumerate(statuses) if status]
 
     def collect(self) -> Iterator[Metric]:
         """Yield each metric with its help; nothing before the first result."""
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-        if not self._status:
+        if not self._told:
             return
-        stats = self._status["stats"]
-        yield CounterMetricFamily("edgecnn_frames", "Frames that were classified.", stats["frames"])
-        yield CounterMetricFamily("edgecnn_dropped_frames", "Frames that were passed over.", stats["dropped"])
-        yield CounterMetricFamily("edgecnn_unknown_frames", "Frames that got no label.", stats["unknown"])
-        yield GaugeMetricFamily("edgecnn_frames_per_second", "Over the latest 60 frames.", stats["fps"])
-        yield GaugeMetricFamily("edgecnn_paused", "Whether it is paused.", stats["paused"])
+        for kind, name, words, key in (
+            (CounterMetricFamily, "edgecnn_frames", "Frames that were classified.", "frames"),
+            (CounterMetricFamily, "edgecnn_dropped_frames", "Frames that were passed over.", "dropped"),
+            (CounterMetricFamily, "edgecnn_unknown_frames", "Frames that got no label.", "unknown"),
+            (GaugeMetricFamily, "edgecnn_frames_per_second", "Over the latest 60 frames.", "fps"),
+            (GaugeMetricFamily, "edgecnn_paused", "Whether it is paused.", "paused"),
+        ):
+            metric = kind(name, words, labels=self._labels)
+            for camera, status in self._told:
+                metric.add_metric(camera, status["stats"][key])
+            yield metric
         latency = GaugeMetricFamily(
             "edgecnn_latency_seconds",
             f"Percentiles of the latest {RECENT} frames, by stage.",
-            labels=["stage", "quantile", "variant"],
+            labels=[*self._labels, "stage", "quantile", "variant"],
         )
-        for stage, spread in stats["latency_ms"].items():
-            for name, milliseconds in spread.items():
-                quantile = "0" if name == "min" else str(int(name[1:]) / 100)
-                latency.add_metric([stage, quantile, stats["variant"]], round(milliseconds / 1e3, 7))
+        answer = GaugeMetricFamily(
+            "edgecnn_label", "The label that is shown: 1.", labels=[*self._labels, "label"]
+        )
+        for camera, status in self._told:
+            stats = status["stats"]
+            for stage, spread in stats["latency_ms"].items():
+                for name, milliseconds in spread.items():
+                    quantile = "0" if name == "min" else str(int(name[1:]) / 100)
+                    labels = [*camera, stage, quantile, stats["variant"]]
+                    latency.add_metric(labels, round(milliseconds / 1e3, 7))
+            answer.add_metric([*camera, status["shown"]], 1)
         yield latency
-        answer = GaugeMetricFamily("edgecnn_label", "The label that is shown: 1.", labels=["label"])
-        answer.add_metric([self._status["shown"]], 1)
         yield answer

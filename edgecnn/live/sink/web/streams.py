@@ -22,9 +22,13 @@ _BOUNDARY = b"edgecnn-frame"
 
 
 class Told(NamedTuple):
-    """The newest event of the run, and that of further pages, as lines of the stream; None for none yet."""
+    """The newest event of each kind, as lines of the stream; None for none yet.
+
+    `run` is the status of a camera, `cameras` the list of several, `pages` that of further pages.
+    """
 
     run: str | None = None
+    cameras: str | None = None
     pages: str | None = None
 
 
@@ -48,7 +52,7 @@ def stream_images(images: Latest[bytes]) -> Stream:
 
 
 def stream_events(events: Latest[Told]) -> Stream:
-    """Return events as they come; of both kinds the newest ones, and only those that changed."""
+    """Return events as they come; of each kind the newest ones, and only those that changed."""
     return Stream(_lines(events), media_type="text/event-stream")
 
 

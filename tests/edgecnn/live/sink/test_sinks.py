@@ -3,6 +3,7 @@ import io
 import json
 import os
 import pty
+import re
 import resource
 import signal
 import threading
@@ -17,7 +18,7 @@ from rich.console import Console
 from edgecnn.errors import OutputError
 from edgecnn.frame import Box, Frame, Prediction, Result, Steady, Timings
 from edgecnn.live.command import Pause, Quit, Save, Switch
-from edgecnn.live.sink import lines
+from edgecnn.live.sink import lines, terminal
 from edgecnn.live.sink.csv_file import CsvSink
 from edgecnn.live.sink.jsonl import JsonlSink
 from edgecnn.live.sink.keys import HELP
@@ -296,6 +297,50 @@ def test_the_steady_answer_is_shown_and_the_frames_own_next_to_it(stats):
     assert "right 100.0% of 4" in lines
     assert "smoothed 2.0 frames late on average, then 100.0% right" in lines
     assert not np.array_equal(annotate(late, stats), annotate(later, stats))
+
+
+def of_cameras(console: Console, shown: dict[int, str]) -> None:
+    """Show a result of each camera of three, with its label."""
+    with TerminalSink(console, ("door", "garden", "synthetic:seed=3")) as sink:
+        for number, label in shown.items():
+            counted, answer = Stats(number), replace(result(), predictions=[Prediction(label, 1, 0.75)])
+            counted.add(answer, dropped=0)
+            sink._next = 0.0
+            sink.show(answer, counted)
+
+
+def test_without_a_terminal_each_of_several_cameras_has_its_line():
+    out = io.StringIO()
+    of_cameras(Console(file=out, width=80), {0: "cat", 2: "dog"})
+    lines = out.getvalue().splitlines()[1:]
+    assert [line.split("  ")[:2] for line in lines] == [
+        ["door", "cat 0.750"],
+        ["synthetic:seed=3", "dog 0.750"],
+    ]
+
+
+def test_in_a_terminal_several_cameras_are_a_table_within_eighty_columns():
+    out = io.StringIO()
+    console = Console(file=out, width=80, force_terminal=True, legacy_windows=False)
+    of_cameras(console, {0: "cat " * 30, 1: "dog"})
+    said = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", out.getvalue())
+    assert all(len(line) <= 80 for line in said.splitlines())
+    last = said[said.rindex("door") :]
+    for line in (
+        r"door +cat cat .*…  75.0%  \d",
+        r"garden +dog  75.0%  \d",
+        r"synthetic:seed=3 +no frame yet",
+        r"inference +p50",
+    ):
+        assert re.search(line, last), last
+
+
+def test_of_a_silent_camera_the_last_answer_is_not_shown(monkeypatch):
+    out = io.StringIO()
+    monkeypatch.setattr(terminal, "SILENT_S", -1)
+    of_cameras(Console(file=out, width=80, force_terminal=True, legacy_windows=False), {0: "cat"})
+    assert "no frame for 0 s" in out.getvalue()
+    assert "cat" not in out.getvalue()
 
 
 def test_keys_ask_and_the_terminal_is_given_back(stats, monkeypatch):

@@ -24,7 +24,7 @@ def settings(served, body: str):
 
 @pytest.fixture
 def running(served):
-    until(lambda: served.sink._site.status, "a first result")
+    until(lambda: served.sink._views[0].status, "a first result")
     return served
 
 

@@ -20,7 +20,7 @@ def locked(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/page.js", "/stream.mjpg", "/events", "/healthz", "/metrics", "/nothing"]
+    "path", ["/", "/main.js", "/stream.mjpg", "/events", "/healthz", "/metrics", "/nothing"]
 )
 def test_nothing_without_the_token(locked, path):
     assert locked.ask(path)[0] == 401
@@ -56,7 +56,7 @@ def test_the_form_has_the_pages_style_and_its_client_stays_unverified(locked):
         assert (answer.status, answer.headers["content-type"]) == (200, "text/css; charset=utf-8")
         assert b"#token" in answer.read()
         assert not any(c._is_verified for c in locked.sink._server.server_state.connections)
-        connection.request("GET", "/page.js")
+        connection.request("GET", "/main.js")
         assert connection.getresponse().status == 401
     assert locked.ask("/style.css", "POST")[0] == 401
 
@@ -207,5 +207,5 @@ def test_the_token_itself_is_no_cookie(locked):
 
 @pytest.mark.parametrize("host", ["cam/token", "cam/?token=x", "a b", "@", "[", "cam:99999"])
 def test_the_hosts_name_does_not_change_the_path(locked, host):
-    assert locked.ask("/page.js", Host=host, Authorization=f"Bearer {TOKEN}")[0] == 200
-    assert locked.ask("/page.js", Host=host)[0] == 401
+    assert locked.ask("/main.js", Host=host, Authorization=f"Bearer {TOKEN}")[0] == 200
+    assert locked.ask("/main.js", Host=host)[0] == 401

@@ -25,7 +25,7 @@ def explore(served, folder: Path, config: Path = CONFIG) -> None:
     A program of its own, which writes into `folder`: its plugin for pytest would delay every other test.
     """
     pytest.importorskip("schemathesis", reason="needs schemathesis: pip install edgecnn[dev]")
-    until(lambda: served.sink._site.status, "a first result")
+    until(lambda: served.sink._views[0].status, "a first result")
     program = "from schemathesis.cli import schemathesis; schemathesis()"
     options = ["--max-examples", "20", "--seed", "1", "--generation-database", "none", "--no-color"]
     ran = subprocess.run(

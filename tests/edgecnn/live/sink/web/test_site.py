@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 
 import edgecnn
-from edgecnn.live.sink.web import site, streams
+from edgecnn.live.sink.web import site, streams, view
 from edgecnn.live.sink.web.encoder import LONGEST, encode
+from edgecnn.live.sink.web.guard import static_paths
 from tests.conftest import draw_seven, until
 from tests.edgecnn.live.sink.web.conftest import serve
 from tests.edgecnn.live.test_loop import frame
 from tests.images import textured
 
 
-def images(connection, count: int) -> list[np.ndarray]:
+def images(connection, count: int, path: str = "/stream.mjpg") -> list[np.ndarray]:
     """Read so many images of the stream."""
-    connection.request("GET", "/stream.mjpg")
+    connection.request("GET", path)
     answer = connection.getresponse()
     assert answer.headers["Content-Type"] == "multipart/x-mixed-replace; boundary=edgecnn-frame"
     found = []
@@ -51,10 +52,10 @@ def test_the_image_moves(served):
 
 
 def test_without_viewers_nothing_is_encoded(served):
-    while not served.sink._site.status:
+    while not served.sink._views[0].status:
         time.sleep(0.05)
     time.sleep(0.3)
-    assert served.sink._images._value is None
+    assert served.sink._views[0].images._value is None
 
 
 def test_results_are_told_as_they_come(served):
@@ -135,14 +136,14 @@ def test_a_body_that_is_too_long_is_refused(served):
 
 
 def test_simultaneous_requests_get_the_same_image(served, monkeypatch):
-    monkeypatch.setattr(site, "_SNAPSHOT_S", 60)
-    while not served.sink._site.status:
+    monkeypatch.setattr(view, "_SNAPSHOT_S", 60)
+    while not served.sink._views[0].status:
         time.sleep(0.05)
     assert served.ask("/snapshot.png")[2] == served.ask("/snapshot.png")[2]
 
 
 def test_a_snapshot_is_the_whole_image(served):
-    while not served.sink._site.status:
+    while not served.sink._views[0].status:
         time.sleep(0.05)
     status, headers, body = served.ask("/snapshot.png")
     assert status == 200
@@ -153,7 +154,7 @@ def test_a_snapshot_is_the_whole_image(served):
 def test_health_and_metrics(served, monkeypatch):
     from prometheus_client.parser import text_string_to_metric_families
 
-    while not served.sink._site.status:
+    while not served.sink._views[0].status:
         time.sleep(0.05)
     status, _, body = served.ask("/healthz")
     assert (status, json.loads(body)["status"]) == (200, "ok")
@@ -176,7 +177,7 @@ def test_before_the_first_result_there_is_nothing_to_tell():
         assert served.ask("/")[0] == 200
 
 
-@pytest.mark.parametrize("path", ["/", "/page.js", "/style.css"])
+@pytest.mark.parametrize("path", static_paths())
 def test_pages_load_nothing_from_elsewhere(served, path):
     status, headers, body = served.ask(path)
     assert status == 200
@@ -187,7 +188,16 @@ def test_pages_load_nothing_from_elsewhere(served, path):
 
 @pytest.mark.parametrize(
     "path",
-    ["/token.html", "/../site.py", "/%2e%2e/site.py", "/page.js/../../site.py", "//etc/passwd", "/static"],
+    [
+        "/token.html",
+        "/../site.py",
+        "/%2e%2e/site.py",
+        "/main.js/../../site.py",
+        "//etc/passwd",
+        "/static",
+        "/types.d.ts",
+        "/teach",
+    ],
 )
 def test_no_other_file_is_served(served, path):
     assert served.ask(path)[0] == 404
@@ -203,20 +213,20 @@ def test_stuck_viewers_never_slow_the_loop(served):
         stuck.append(sock)
     encoded = []
     start = time.monotonic()
-    put = served.sink._images.put
-    served.sink._images.put = lambda jpeg: (encoded.append(jpeg), put(jpeg))
+    put = served.sink._views[0].images.put
+    served.sink._views[0].images.put = lambda jpeg: (encoded.append(jpeg), put(jpeg))
     with served.connection() as connection:
         assert len(images(connection, 20)) == 20
-        assert served.sink._images.readers == 21
+        assert served.sink._views[0].images.readers == 21
     # Twenty-five a second at most, however many viewers there are.
     assert len(encoded) <= 25 * (time.monotonic() - start) + 2
     for sock in stuck:
         sock.close()
     for _ in range(100):
-        if not served.sink._images.readers:
+        if not served.sink._views[0].images.readers:
             break
         time.sleep(0.1)
-    assert served.sink._images.readers == 0
+    assert served.sink._views[0].images.readers == 0
 
 
 def test_a_viewer_who_takes_nothing_is_given_up(served, monkeypatch):
@@ -225,14 +235,14 @@ def test_a_viewer_who_takes_nothing_is_given_up(served, monkeypatch):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sock.sendall(b"GET /stream.mjpg HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         for _ in range(50):
-            if served.sink._images.readers:
+            if served.sink._views[0].images.readers:
                 break
             time.sleep(0.1)
         for _ in range(200):
-            if not served.sink._images.readers:
+            if not served.sink._views[0].images.readers:
                 break
             time.sleep(0.1)
-        assert served.sink._images.readers == 0
+        assert served.sink._views[0].images.readers == 0
 
 
 def test_for_those_who_take_nothing_nothing_is_encoded(served):
@@ -242,9 +252,9 @@ def test_for_those_who_take_nothing_nothing_is_encoded(served):
         connections = served.sink._server.server_state.connections
         until(lambda: any(c.flow and c.flow.write_paused for c in list(connections)), "it is stuck")
         time.sleep(0.5)
-        before = served.sink._images._value
+        before = served.sink._views[0].images._value
         time.sleep(0.5)
-        assert served.sink._images._value is before
+        assert served.sink._views[0].images._value is before
         with served.connection() as connection:
             assert len(images(connection, 3)) == 3
 
@@ -271,7 +281,7 @@ def test_it_ends_while_a_viewer_is_connected():
 
         viewer = threading.Thread(target=look)
         viewer.start()
-        while not (served.sink._events.readers and served.sink._site.status):
+        while not (served.sink._views[0].events.readers and served.sink._views[0].status):
             time.sleep(0.05)
     viewer.join(10)
     assert ended.is_set()
@@ -280,7 +290,7 @@ def test_it_ends_while_a_viewer_is_connected():
 
 def test_an_answer_that_no_client_waits_for_does_not_end_the_loop(served, monkeypatch):
     monkeypatch.setattr(site, "PATIENCE_S", 0.0)
-    while not served.sink._site.status:
+    while not served.sink._views[0].status:
         time.sleep(0.05)
     assert served.ask("/variant", "POST", "float32")[0] in (408, 503)
     data = cv2.imencode(".png", draw_seven())[1].tobytes()
@@ -292,9 +302,9 @@ def test_an_answer_that_no_client_waits_for_does_not_end_the_loop(served, monkey
 
 def test_a_plain_classifier_offers_no_other_variant():
     with serve(plain=True) as served:
-        while not served.sink._site.status:
+        while not served.sink._views[0].status:
             time.sleep(0.05)
-        assert served.sink._site.status["stats"]["variants"] == ["int8"]
+        assert served.sink._views[0].status["stats"]["variants"] == ["int8"]
         assert served.ask("/variant", "POST", "float32")[0] == 422
 
 
@@ -303,9 +313,9 @@ def test_the_loop_outlives_the_page():
     with serve() as served:
         served.sink._server.should_exit = True
         served.sink._thread.join()
-        before = served.sink._site.result_s
+        before = served.sink._views[0].result_s
         time.sleep(0.5)
-        assert served.sink._site.result_s > before
+        assert served.sink._views[0].result_s > before
         assert not served.summary
 
 
