@@ -31,6 +31,7 @@ run             classify a camera's frames in a loop, and feed sinks
 evaluate        accuracy, clean and corrupted
 learn           a bundle from a few photos of each class, in seconds
 train           a bundle from a folder of photos (needs the extra `train`)
+Teacher         teach a classifier by photos and frames while it answers
 
 What comes back:
 
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
     from edgecnn.live.sink import Sink
     from edgecnn.live.sink.table import register_sink
     from edgecnn.live.stats import Stats, Summary
+    from edgecnn.teaching.teacher import Teacher
 
 # OpenCV reads this once, when it is imported.
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_MEGAPIXELS * 1_000_000))
@@ -103,6 +105,7 @@ __all__ = [
     "Stats",
     "Steady",
     "Summary",
+    "Teacher",
     "Timings",
     "evaluate",
     "learn",
@@ -134,6 +137,7 @@ _HOMES = {
     "Stats": "edgecnn.live.stats",
     "Steady": "edgecnn.frame",
     "Summary": "edgecnn.live.stats",
+    "Teacher": "edgecnn.teaching.teacher",
     "Timings": "edgecnn.frame",
     "evaluate": "edgecnn.evaluation.evaluate",
     "learn": "edgecnn.learning.learn",

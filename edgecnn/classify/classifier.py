@@ -168,7 +168,7 @@ class Classifier(Closing):
     def _classify_one(self, image: Image, top: int | None, rgb: bool, where: str = "") -> list[Prediction]:
         try:
             pixels = read_input(image, self.least_side, self.model.input.background, rgb=rgb)
-            predictions = self._decode(self.engine.invoke(self._preprocess(pixels)), top)
+            predictions = self._decode(self._invoke(pixels)[0], top)
             return _with(predictions, self._read_nearness())
         except (ImageError, AnswerError) as error:
             if where:
@@ -196,7 +196,7 @@ class Classifier(Closing):
 
         They are those of the graph, before any temperature: for golden vectors and to fit the temperature.
         """
-        return self._decode.probabilities(self.engine.invoke(self._preprocess(image)))
+        return self._decode.probabilities(self._invoke(image)[0])
 
     def classify_timed(
         self, image: NDArray[np.uint8], top: int | None = None

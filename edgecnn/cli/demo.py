@@ -44,7 +44,7 @@ def demo(
     def load(variant: str, *, strict: bool = False) -> AbstractContextManager[Classifier]:
         return open_classifier(DEFAULT_MODEL, variant, "auto", 1, strict=strict)
 
-    summary = run_live(load, "int8", Live("auto,synthetic", seconds=seconds), console)
+    summary = run_live(load, "int8", Live(("auto,synthetic",), seconds=seconds), console)
     print_summary(summary, console)
     console.print("\n$ edgecnn bench", style="bold")
     report = run_bench(

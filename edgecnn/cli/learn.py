@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import typer
 
 from edgecnn.cli.command import command, make_app
 from edgecnn.cli.options.data import DATA_HELP, HEADING, LayoutOption
-from edgecnn.cli.options.model import RangeOption, parse_range
 from edgecnn.cli.options.output import AllowDropOption
-from edgecnn.cli.takes import options
+from edgecnn.cli.options.trunk import TrunkOptions
 from edgecnn.io.output import exit_on_interrupt
 from edgecnn.io.printable import echo
 
@@ -20,31 +19,6 @@ EXAMPLES = (
     "edgecnn learn photos/",
     "edgecnn learn photos/ --negatives other-things/ --out my-tools",
 )
-
-
-@options
-class TrunkOptions:
-    """The pretrained network that sees for the model."""
-
-    heading: ClassVar = "Trunk"
-
-    trunk: Annotated[
-        str,
-        typer.Option(
-            help="Pretrained network: efficientnet_lite0, also with _192, _160 or _128 for smaller images; a "
-            "bundle; or a .tflite file.",
-            metavar="T",
-        ),
-    ] = "efficientnet_lite0"
-    cut: Annotated[
-        str | None,
-        typer.Option(
-            help="Tensor that is the embedding.",
-            metavar="TENSOR",
-            show_default="the last pooled one before the classes",
-        ),
-    ] = None
-    value_range: RangeOption = None
 
 
 @command(app, examples=EXAMPLES)
@@ -87,7 +61,7 @@ def learn(
     from edgecnn.learning.request import Request
     from edgecnn.learning.session import learn_bundle
 
-    given = Given(value_range=parse_range(trunk.value_range))
+    given = Given(value_range=trunk.range)
     with exit_on_interrupt("photos that were embedded before are kept"), photo_progress() as progress:
         request = Request(
             trunk.trunk,

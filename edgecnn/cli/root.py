@@ -35,6 +35,9 @@ COMMANDS = {
     "compile": Entry("edgecnn.cli.compile", "Compile a bundle for Coral's Edge TPU."),
     "models": Entry("edgecnn.cli.models", "List, show, verify, compare, import and export models."),
     "learn": Entry("edgecnn.cli.learn", "Learn an int8 model from a few photos, in seconds."),
+    "teach": Entry("edgecnn.cli.teach", "Teach a model by showing things to the camera."),
+    "collect": Entry("edgecnn.cli.collect", "Record photos of one class from the camera."),
+    "review": Entry("edgecnn.cli.review", "Label the frames that a taught model was unsure about."),
     "train": Entry("edgecnn_train.cli", "Train an int8 model from a recipe or a folder of photos."),
     "data": Entry(
         "edgecnn_train.inspection.cli", "Check a dataset before training; preview its augmentation."

@@ -94,7 +94,7 @@ def _hidden_file(path: Path, data: bytes, mode: int = 0o644, flush: bool = True)
     """Write a hidden file next to `path`; remove it at the end, and those of writers that were killed."""
     import fcntl
 
-    _remove_left_behind(path)
+    remove_left_behind(path.parent, path.name)
     hidden = path.with_name(hidden_name(path.name))
     handle = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
@@ -115,12 +115,13 @@ def _hidden_file(path: Path, data: bytes, mode: int = 0o644, flush: bool = True)
             hidden.unlink()
 
 
-def _remove_left_behind(path: Path) -> None:
+def remove_left_behind(folder: Path, name: str | None = None) -> None:
+    """Remove the hidden files of writers that were killed; for a name those of that file alone."""
     import fcntl
 
     with suppress(OSError):
-        for left in list(path.parent.iterdir()):
-            if not is_hidden_name(left.name, path.name):
+        for left in list(folder.iterdir()):
+            if not is_hidden_name(left.name, name):
                 continue
             with suppress(OSError):
                 handle = os.open(left, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -102,6 +102,12 @@ class Field(NamedTuple):
             raise self.wrong(f"a whole number from {low:,} to {high:,}")
         return self.value
 
+    def boolean(self) -> bool:
+        """Return true or false."""
+        if type(self.value) is not bool:
+            raise self.wrong("true or false")
+        return self.value
+
     def number(self, low: float, high: float) -> float:
         """Return a finite number."""
         if not _is_number(self.value) or not low <= self.value <= high:

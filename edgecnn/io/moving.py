@@ -72,9 +72,9 @@ def exchange_in_one_step(one: Path, other: Path) -> bool:
 def move_to_free(source: Path, wanted: Path) -> Path:
     """Rename to `wanted-2`, or to the next number that is free; return the new path.
 
-    In the name of a PNG file, the number goes in front of the ending.
+    In the name of a file, the number goes in front of the ending.
     """
-    stem, ending = (wanted.stem, ".png") if wanted.suffix == ".png" else (wanted.name, "")
+    stem, ending = (wanted.name, "") if source.is_dir() else (wanted.stem, wanted.suffix)
     for number in range(2, _MOST_FREE_NAMES):
         free = wanted.with_name(f"{stem}-{number}{ending}")
         with suppress(FileExistsError):
@@ -99,11 +99,11 @@ def hidden_name(name: str) -> str:
     return f".{_shortened(name)}.edgecnn-{secrets.token_hex(8)}"
 
 
-def is_hidden_name(found: str, name: str) -> bool:
-    """Whether `hidden_name` returned this name for a file that was to become `name`."""
+def is_hidden_name(found: str, name: str | None) -> bool:
+    """Whether `hidden_name` returned this name for a file that was to become `name`; None is any name."""
     head, mark, digits = found.rpartition(".edgecnn-")
     return (
-        head == f".{_shortened(name)}"
+        (head[:1] == "." and len(head) > 1 if name is None else head == f".{_shortened(name)}")
         and bool(mark)
         and len(digits) == 16
         and set(digits) <= set("0123456789abcdef")

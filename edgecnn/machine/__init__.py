@@ -6,6 +6,7 @@ __all__ = [
     "condition",
     "energy",
     "memory",
+    "priority",
     "processor",
     "program",
     "rpicam",

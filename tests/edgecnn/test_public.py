@@ -32,6 +32,7 @@ def test_public_names_are_these():
         "Stats",
         "Steady",
         "Summary",
+        "Teacher",
         "Timings",
         "evaluate",
         "learn",

@@ -15,6 +15,32 @@ from edgecnn.live.session import Show
 from edgecnn.live.sink.table import parse_sink
 from edgecnn.live.sink.web.listen import Listen
 
+PortOption = Annotated[int, typer.Option(help="Port of the web page.", min=0, max=65535, metavar="N")]
+HostOption = Annotated[
+    str,
+    typer.Option(
+        help="Address at which the web page listens; 0.0.0.0 for the whole network, with a token.",
+        metavar="H",
+    ),
+]
+TokenFileOption = Annotated[
+    str | None,
+    typer.Option(
+        help="File with the token of the web page; written if missing.",
+        metavar="FILE",
+        show_default="a new token",
+    ),
+]
+UploadOption = Annotated[
+    float,
+    typer.Option(
+        help="Largest image that can be sent to the web page, in megapixels.",
+        min=0.1,
+        max=MAX_MEGAPIXELS,
+        metavar="MP",
+    ),
+]
+
 
 @options
 class ViewOptions:
@@ -23,31 +49,10 @@ class ViewOptions:
     heading: ClassVar = "View"
 
     show: Annotated[Show, typer.Option(help="Where results are shown.")] = Show.auto
-    port: Annotated[int, typer.Option(help="Port of the web page.", min=0, max=65535, metavar="N")] = 8080
-    host: Annotated[
-        str,
-        typer.Option(
-            help="Address at which the web page listens; 0.0.0.0 for the whole network, with a token.",
-            metavar="H",
-        ),
-    ] = "127.0.0.1"
-    token_file: Annotated[
-        str | None,
-        typer.Option(
-            help="File with the token of the web page; written if missing.",
-            metavar="FILE",
-            show_default="a new token",
-        ),
-    ] = None
-    upload_megapixels: Annotated[
-        float,
-        typer.Option(
-            help="Largest image that can be sent to the web page, in megapixels.",
-            min=0.1,
-            max=MAX_MEGAPIXELS,
-            metavar="MP",
-        ),
-    ] = UPLOAD_MEGAPIXELS
+    port: PortOption = 8080
+    host: HostOption = "127.0.0.1"
+    token_file: TokenFileOption = None
+    upload_megapixels: UploadOption = UPLOAD_MEGAPIXELS
 
     @property
     def listen(self) -> Listen:

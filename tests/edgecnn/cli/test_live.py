@@ -278,3 +278,63 @@ def test_a_web_page_that_cannot_be_is_a_line(run_cli, tmp_path):
 def test_options_of_the_page_want_the_page(run_cli):
     ran = run_cli("live", "--source", "synthetic", "--frames", 1, "--host", "0.0.0.0")
     ran.fails("are the web page's: add --show web", code=2)
+
+
+def test_several_cameras_in_one_run(run_cli, tmp_path):
+    lines, table = tmp_path / "out.jsonl", tmp_path / "out.csv"
+    sources = ["synthetic:seed=3,fps=100", "synthetic:seed=8,fps=100"]
+    ran = run_cli("live", "--source", sources[0], "--source", f"97,{sources[1]}", "--frames", 60,
+                  "--show", "none", "--jsonl", lines, "--csv", table)  # fmt: skip
+    assert (ran.code, ran.err) == (0, "")
+    named = [f"synthetic camera 640×480, seed {seed}" for seed in (3, 8)]
+    assert ran.out.startswith(
+        "".join(f"camera {n} {name}\n" for n, name in enumerate(named)) + "model digits int8 on "
+    )
+    assert re.search(r"^60 frames in .* labels right", ran.out, re.MULTILINE)
+    found = [json.loads(line) for line in lines.read_text().splitlines()]
+    rows = [row.split(",") for row in table.read_text().splitlines()[1:]]
+    assert len(found) == len(rows) == 60
+    for name, source in zip(named, sources, strict=True):
+        own = [line["frame"] for line in found if line["source"] == source]
+        assert own == sorted(own)
+        assert len(own) > 10
+        assert re.search(rf"^  {name}: {len(own)} frames in .* labels right", ran.out, re.MULTILINE)
+        assert table.read_text().count(f'"{source}"') == len(own)
+    assert all("steady" in line for line in found)
+
+
+def test_of_several_cameras_each_is_recorded(run_cli, tmp_path):
+    import cv2
+
+    sources = ("--source", "synthetic:seed=3", "--source", "synthetic:seed=8")
+    ran = run_cli("live", *sources, "--seconds", 1, "--show", "none", "--record", tmp_path / "clip.mkv")
+    assert ran.code == 0, ran
+    images = []
+    for number in (0, 1):
+        assert f"recorded {tmp_path}/clip-{number}.mkv" in ran.err
+        clip = cv2.VideoCapture(str(tmp_path / f"clip-{number}.mkv"))
+        images.append(clip.read()[1][100:400])
+        clip.release()
+    assert abs(images[0].astype(int) - images[1]).mean() > 3, "other digits on other paper"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_window_shows_one_camera(run_cli):
+    ran = run_cli("live", "--source", "synthetic", "--source", "synthetic:seed=2", "--show", "window")
+    ran.fails("a window shows one camera", "--show web", "--show terminal", code=2)
+
+
+def test_a_camera_that_does_not_open_next_to_others_is_one_line(run_cli):
+    ran = run_cli("live", "--source", "synthetic", "--source", "97", "--show", "none", "--frames", 5)
+    ran.fails("/dev/video97", "does not exist")
+
+
+@pytest.mark.parametrize("command", [["teach"], ["collect", "--class", "cup"]])
+def test_a_command_that_takes_one_camera_refuses_several(run_cli, tmp_path, command):
+    ran = run_cli(*command, tmp_path / "taught", "--source", "synthetic", "--source", "synthetic:seed=2")
+    ran.fails(f"{command[0]} takes one camera", "given 2 times", "edgecnn live", code=2)
+    assert not (tmp_path / "taught").exists()
+
+
+def test_an_empty_source_among_others_is_refused(run_cli):
+    run_cli("live", "--source", "synthetic", "--source", "").fails("--source is empty", code=2)

@@ -1,0 +1,96 @@
+"""Class folders on the disk: their photos, which folders changed, and what can't be written."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from edgecnn.errors import DataError, OutputError
+from edgecnn.image.folder_walk import peek, walk
+from edgecnn.image.names import is_junk, sort_names
+from edgecnn.io.unicode_form import is_utf8
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+
+def find_stamps(folder: Path) -> dict[str, int]:
+    """Return when each class's folder was changed last, in nanoseconds since the epoch, sorted by class.
+
+    Raises DataError where the folder can't be read.
+    """
+    stamps = {}
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if is_junk(entry.name) or not is_utf8(entry.name):
+                    continue
+                with suppress(FileNotFoundError):  # removed a moment ago
+                    if entry.is_dir():
+                        stamps[entry.name] = entry.stat().st_mtime_ns
+    except OSError as error:
+        raise DataError(f"{folder} can't be read: {error.strerror}") from error
+    return dict(sorted(stamps.items()))
+
+
+def list_photos(folder: Path, known: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Return the photos below a class's folder as relative paths; None where the folder is gone.
+
+    Known ones stay in their order; new ones follow, those that were recorded first at first.
+    """
+    try:
+        images, _ = sort_names(walk(folder).files, lambda name: peek(f"{folder}/{name}"))
+    except DataError:
+        if folder.is_dir():
+            raise
+        return None
+    found, before = set(images), set(known)
+    return (*(name for name in known if name in found), *sorted(found - before))
+
+
+def after(
+    classes: Mapping[str, tuple[str, ...]], gone: Iterable[str], arrived: Iterable[str]
+) -> dict[str, tuple[str, ...]]:
+    """Return the photos by class, without some ids, and with others at the end."""
+    without: dict[str, set[str]] = {}
+    new: dict[str, list[str]] = {}
+    for photo in gone:
+        label, _, name = photo.partition("/")
+        without.setdefault(label, set()).add(name)
+    for photo in arrived:
+        label, _, name = photo.partition("/")
+        without.setdefault(label, set()).add(name)  # another program may have removed one of that name
+        new.setdefault(label, []).append(name)
+    changed = {
+        label: (*(name for name in classes[label] if name not in names), *new.get(label, ()))
+        for label, names in without.items()
+    }
+    return {**classes, **changed}
+
+
+def link_photos(source: Path, photos: Iterable[str], target: Path) -> None:
+    """Make photos appear below a second folder, by hard links where there are some. Raises OSError."""
+    for photo in photos:
+        link = target / photo
+        link.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(source / photo, link)
+        except FileNotFoundError:  # another program removed it a moment ago
+            continue
+        except OSError:
+            shutil.copyfile(source / photo, link)
+
+
+@contextmanager
+def writing(where: Path) -> Iterator[None]:
+    """Turn an OSError into the message of a folder that can't be written to."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        reason = "the disk is full" if full else error.strerror or str(error)
+        raise OutputError(f"{where} can't be written: {reason}") from error

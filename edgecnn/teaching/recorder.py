@@ -1,0 +1,119 @@
+"""Turns frames into photos: which frames differ enough, and a thread that writes them."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+import cv2
+import numpy as np
+
+from edgecnn.io.closing import Closing
+from edgecnn.io.quiet import say
+from edgecnn.teaching.names import stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from edgecnn.frame import Frame
+
+    Embedding = NDArray[np.float32]
+
+# A frame is left out where its embedding has at least this cosine with one of the last photos of its class.
+ALIKE = 0.985
+# At most so many photos a second, however much moves.
+_APART_S = 0.15
+# The photos that a frame is compared with, and those that wait to be written: 30 MB at 1280×720.
+_COMPARED, _WAITING = 200, 8
+_QUALITY = 92
+
+
+class NewPhoto(NamedTuple):
+    """A frame that becomes a photo: its class, the name of its file, the pixels (uint8 H×W×3 BGR)."""
+
+    label: str
+    name: str
+    pixels: NDArray[np.uint8]
+
+
+class Recording:
+    """One recording into a class: from when it was started until it is stopped.
+
+    Attributes
+    ----------
+    kept, alike
+        The frames that became photos on the disk, and those that were left out.
+    """
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.kept = self.alike = self.number = 0
+        self._name = stamp()
+        self._last_s = 0.0
+        self._seen: list[Embedding] = []
+
+    def take(self, frame: Frame, embedding: Embedding) -> NewPhoto | None:
+        """Return what to write of a frame; None where it is nearly the same as another one, or too soon."""
+        now = time.monotonic()
+        if now - self._last_s < _APART_S:
+            return None
+        length = float(np.linalg.norm(embedding)) or 1.0
+        direction = embedding / length
+        if self._seen and float((np.stack(self._seen) @ direction).max()) >= ALIKE:
+            self.alike += 1
+            self._last_s = now
+            return None
+        self._last_s = now
+        self._seen = [*self._seen[1 - _COMPARED :], direction]
+        self.number += 1
+        return NewPhoto(self.label, f"{self._name}_{self.number:03d}.jpg", np.array(frame.region))
+
+    def lose(self) -> None:
+        """Forget the last photo, which a slow disk left no time to write: frames like it are new again."""
+        self._seen.pop()
+
+
+class Writer(Closing):
+    """Runs what writes to the disk in a thread, in order, so that the loop never waits for it."""
+
+    def __init__(self) -> None:
+        self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue(_WAITING)
+        self._thread = threading.Thread(target=self._run, name="photos", daemon=True)
+        self._thread.start()
+
+    def put(self, job: Callable[[], None]) -> bool:
+        """Have a job done; return False where too many wait and it was dropped."""
+        try:
+            self._queue.put_nowait(job)
+        except queue.Full:
+            return False
+        return True
+
+    def drain(self) -> None:
+        """Wait until all jobs are done."""
+        self._queue.join()
+
+    def close(self) -> None:
+        """Do what is waiting, and end the thread; may be called twice."""
+        if self._thread.is_alive():
+            self._queue.put(None)
+            self._thread.join()
+
+    def _run(self) -> None:
+        while (job := self._queue.get()) is not None:
+            try:
+                job()
+            except Exception as error:  # noqa: BLE001 - later photos still have to be written
+                say(f"a photo can't be written: {type(error).__name__}: {error}")
+            finally:
+                self._queue.task_done()
+        self._queue.task_done()
+
+
+def encode(pixels: NDArray[np.uint8]) -> bytes:
+    """Return an image, uint8 H×W×3 BGR or H×W, as a JPEG."""
+    return cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()

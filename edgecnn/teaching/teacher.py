@@ -1,0 +1,348 @@
+"""The teacher: photos, what they taught, recordings and versions; page, terminal and Python drive it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from edgecnn.bundle.input_spec import Given
+from edgecnn.errors import DataError, EdgeCnnError, OptionError, OutputError
+from edgecnn.image.file import read_file
+from edgecnn.learning.request import Request
+from edgecnn.learning.trunk import DEFAULT_TRUNK, open_trunk
+from edgecnn.live.command import Command, Renew
+from edgecnn.live.sink import Sink
+from edgecnn.machine.board import describe_board
+from edgecnn.teaching.classifier import TaughtClassifier
+from edgecnn.teaching.learner import Learner
+from edgecnn.teaching.names import check_label, stamp
+from edgecnn.teaching.photos import TaughtFolder
+from edgecnn.teaching.recorder import NewPhoto, Recording, Writer, encode
+from edgecnn.teaching.review import Review
+from edgecnn.teaching.versions import Version, Versions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from edgecnn.bundle.input_spec import Ranges
+    from edgecnn.frame import Frame, Result
+    from edgecnn.live.stats import Stats
+
+REVIEWED = 200
+# How many points int8 may lose against float32: with few photos that is mostly chance.
+_ALLOWED_DROP = 5.0
+# A recording that no one renews ends after this; see `Teacher.record`.
+RENEW_S = 3.0
+# Frames that a correction can still mean: those that were shown lately, within this memory.
+_RECENT, _RECENT_BYTES = 16, 32 << 20
+
+
+class Held(NamedTuple):
+    """A recording that runs: its token, until when (monotonic seconds) unless it is renewed, and itself."""
+
+    token: str
+    until_s: float
+    recording: Recording
+
+
+class Teacher(Sink):
+    """Teaches a classifier by photos in a folder, while it answers.
+
+    It is a sink of the live loop: `run(teacher.classifier, camera, [teacher])`. Without a loop, `show_image`
+    and `add` teach by images. A context manager; threads may share it.
+
+    Parameters
+    ----------
+    folder
+        The photos: a folder for each class, made if it is missing.
+    out
+        The bundle in use, which `use` replaces; `FOLDER-model` for None.
+    trunk, cut, value_range
+        The pretrained network, as `learn` takes it.
+    engine
+        What runs it.
+    flip
+        Whether a mirrored photo shows the same class.
+    review
+        How many unsure frames are kept to be labelled later; 0 for none.
+
+    Attributes
+    ----------
+    classifier
+        Answers by what is known now.
+    photos, review, versions
+        The parts, for lists and edits.
+    problem
+        Why the last photo was not written; None if it was.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str] = "taught",
+        out: str | os.PathLike[str] | None = None,
+        *,
+        trunk: str | os.PathLike[str] = DEFAULT_TRUNK,
+        cut: str | None = None,
+        value_range: Ranges | None = None,
+        engine: str = "auto",
+        flip: bool = True,
+        seed: int = 0,
+        review: int = REVIEWED,
+    ) -> None:
+        self.photos = TaughtFolder(Path(folder))
+        target = Path(out) if out is not None else Path(f"{self.photos.folder}-model")
+        request = Request(
+            str(trunk),
+            cut,
+            Given(value_range=value_range),
+            None,
+            flip,
+            seed,
+            "classes",
+            _ALLOWED_DROP,
+        )
+        opened = open_trunk(request.trunk, request.cut, request.given)
+        threads = min(describe_board().cores, 4)
+        self.classifier = TaughtClassifier(opened, self.photos.folder.name, engine, threads)
+        self.review = Review(self.photos, review)
+        self.versions = Versions(self.photos, target, request)
+        self.problem: str | None = None
+        self._lock = threading.Lock()
+        self._keeping = threading.Lock()
+        self._held: Held | None = None
+        self._tokens = 0
+        self._recent: deque[tuple[Frame, NDArray[np.float32]]] = deque(maxlen=_RECENT)
+        self._started = stamp()
+        self._writer = Writer()
+        self._learner = Learner(self.photos, opened, flip=flip, seed=seed, threads=1)
+        self._kept: list[Version] = self.versions.all()
+
+    def show(self, result: Result, stats: Stats) -> None:  # noqa: ARG002 - as every sink
+        """Record the frame if a recording runs; remember it for a correction."""
+        embedding = self.classifier.embedding
+        self._remember(result.frame, embedding)
+        if new := self.review.consider(result, embedding):
+            self._writer.put(lambda: self.review.keep(new))
+        # Until the photo waits to be written, so that `stop` waits for it.
+        with self._lock:
+            held = self._held
+            if held is None:
+                return
+            if time.monotonic() > held.until_s:
+                self._held = None
+                self._learner.wake()
+            elif shot := held.recording.take(result.frame, embedding):
+                self._write(shot, held.recording)
+
+    def poll(self, stats: Stats) -> Sequence[Command]:  # noqa: ARG002 - as every source
+        """Let the classifier answer by what is known now."""
+        fresh = self._learner.knowledge
+        if fresh is self.classifier.knowledge:
+            return ()
+        self.classifier.learn(fresh)
+        return [Renew()]
+
+    def record(self, label: str, seconds: float = RENEW_S) -> str:
+        """Record frames into a class from now on; return the token that `renew` and `stop` take.
+
+        It ends after so many seconds unless it is renewed. A recording into another class ends.
+        """
+        if label not in self.photos.labels:
+            label = check_label(label)
+        if label not in self.photos.labels:
+            self.photos.add_class(label)
+        with self._lock:
+            self._tokens += 1
+            token = f"{self._tokens}"
+            self.problem = None
+            self._held = Held(token, time.monotonic() + seconds, Recording(label))
+            return token
+
+    def renew(self, token: str, seconds: float = RENEW_S) -> None:
+        """Continue a recording for so many seconds from now. Raises DataError where it has ended."""
+        with self._lock:
+            if self._held is None or self._held.token != token:
+                raise DataError("this recording has ended: start another one")
+            self._held = self._held._replace(until_s=time.monotonic() + seconds)
+
+    def stop(self, token: str | None = None) -> int:
+        """End a recording, whichever runs for None; return how many photos were written."""
+        with self._lock:
+            held = self._held
+            if held is None or (token is not None and held.token != token):
+                return 0
+            self._held = None
+        self._writer.drain()
+        self._learner.wake()
+        return held.recording.kept
+
+    @property
+    def recording(self) -> Recording | None:
+        """The recording that runs."""
+        held = self._held
+        return None if held is None or time.monotonic() > held.until_s else held.recording
+
+    def add(
+        self, label: str, image: NDArray[np.uint8] | bytes | str | os.PathLike[str], name: str = ""
+    ) -> str:
+        """Add a photo to a class; return its id once it is on the disk.
+
+        Parameters
+        ----------
+        image
+            uint8 H×W×3 BGR or H×W, the bytes of an image file, or its path.
+        name
+            The name of the file; made from the time for none.
+        """
+        if isinstance(image, str | os.PathLike):
+            name, image = name or os.path.basename(image), read_file(image)  # noqa: PTH119
+        data = image if isinstance(image, bytes) else encode(image)
+        return self._save(label, data, name or f"{stamp()}-{time.time_ns() % 10**6:06d}_001.jpg")
+
+    def correct(self, label: str, frame: int | None = None) -> str:
+        """Add a frame that was shown lately to the class that it really shows; return the photo's id.
+
+        Parameters
+        ----------
+        frame
+            The index of the frame; the newest one for None.
+        """
+        with self._lock:
+            recent = list(self._recent)
+        if not recent:
+            raise DataError("no frame was seen yet: wait for the camera")
+        chosen = min(recent, key=lambda pair: 0 if frame is None else abs(pair[0].index - frame))
+        chosen = recent[-1] if frame is None else chosen
+        # Corrections of one run are one recording: frames of one place are no independent photos.
+        return self.add(
+            label, np.array(chosen[0].region), f"{self._started}_{time.time_ns() // 10**6 % 10**9}.jpg"
+        )
+
+    def changed(self) -> None:
+        """Learn what was changed in `photos` or `review`."""
+        self._learner.wake()
+
+    def settle(self, timeout: float = 60.0) -> None:
+        """Wait until everything is learned and measured. Raises OptionError where that takes too long."""
+        self._writer.drain()
+        end = time.monotonic() + timeout
+        self._learner.wake()
+        while self._learner.busy:
+            if time.monotonic() > end:
+                raise OptionError(f"teaching did not settle in {timeout:g} s: give it more time")
+            time.sleep(0.02)
+        if self._learner.knowledge is not self.classifier.knowledge:
+            self.classifier.learn(self._learner.knowledge)
+
+    @property
+    def report(self) -> dict[str, Any] | None:
+        """How good it is, by cross-validation of the photos; None before that is known."""
+        found = self._learner.appraisal
+        return None if found is None else found.as_dict()
+
+    def marks(self) -> dict[str, dict[str, str | None]]:
+        """Return what to look at again, by photo: the class that it looks like, and the photo it repeats."""
+        found = self._learner.appraisal
+        if found is None:
+            return {}
+        marks: dict[str, dict[str, str | None]] = {
+            photo: {"looks_like": like, "twin": None} for photo, like, _ in found.mislabelled
+        }
+        for photo, twin in found.doubled:
+            marks.setdefault(photo, {"looks_like": None, "twin": None})["twin"] = twin
+        return marks
+
+    def keep(self, name: str = "", *, even_if_worse: bool = False) -> Version:
+        """Keep a version and use it.
+
+        Raises
+        ------
+        GateError
+            Where its accuracy on its held-out photos is worse than that of the version in use, unless
+            `even_if_worse`: it is kept then, and not used.
+        """
+        with self._keeping:
+            try:
+                version = self.versions.keep(name)
+            finally:
+                self._kept = self.versions.all()
+        return self.use(version.name, even_if_worse=even_if_worse)
+
+    def use(self, name: str, *, even_if_worse: bool = False) -> Version:
+        """Put a version in the place of the one in use. Raises GateError as `keep` does."""
+        with self._keeping:
+            if not even_if_worse:
+                self.versions.require_as_good(name)
+            try:
+                return self.versions.make_current(name)
+            finally:
+                self._kept = self.versions.all()
+
+    def state(self) -> dict[str, Any]:
+        """Return what the page shows of it; see docs/teach.md."""
+        running, found, known = self.recording, self._learner.appraisal, self._learner.knowledge
+        counts = self.photos.counts
+        # Of other classes, it says nothing about these.
+        stale = found is not None and found.labels != tuple(k for k, count in counts.items() if count)
+        return {
+            "folder": str(self.photos.folder),
+            "classes": [{"label": label, "photos": count} for label, count in counts.items()],
+            "recording": running and {"label": running.label, "kept": running.kept, "alike": running.alike},
+            "knows": known.level,
+            "busy": self._learner.busy,
+            "photos": sum(counts.values()),
+            "revision": self.photos.revision,
+            "judged": found and found.brief(),
+            "advice": "" if found is None or stale else found.useful.text if found.useful else found.advice,
+            "kept": [version.as_dict() for version in self._kept],
+            "review": len(self.review),
+            "unreadable": len(self._learner.unreadable),
+            "problem": self.problem or self.review.problem or self._learner.problem,
+        }
+
+    def close(self) -> None:
+        """Write what is waiting, and end the threads; may be called twice."""
+        with self._lock:
+            self._held = None
+        self._writer.close()
+        self._learner.close()
+        self.classifier.close()
+
+    def _remember(self, frame: Frame, embedding: NDArray[np.float32]) -> None:
+        with self._lock:
+            self._recent.append((frame, embedding))
+            while len(self._recent) > 1 and len(self._recent) * frame.pixels.nbytes > _RECENT_BYTES:
+                self._recent.popleft()
+
+    def _write(self, shot: NewPhoto, recording: Recording) -> None:
+        def job() -> None:
+            try:
+                self._save(shot.label, encode(shot.pixels), shot.name, soon=False)
+            except EdgeCnnError as error:
+                self.problem = str(error)
+                with self._lock:
+                    self._held = None
+                self._learner.wake()
+            else:
+                recording.kept += 1
+
+        if not self._writer.put(job):
+            recording.lose()
+
+    def _save(self, label: str, data: bytes, name: str, *, soon: bool = True) -> str:
+        try:
+            photo = self.photos.save(label, data, name)
+        except OutputError as error:
+            self.problem = str(error)
+            raise
+        self.problem = None
+        self._learner.wake(soon=soon)
+        return photo

@@ -1,0 +1,1 @@
+"""The routes of teaching on the live site."""

@@ -1,0 +1,260 @@
+"""Teaching by photos and frames: it answers immediately, measures itself, and keeps what was kept."""
+
+import time
+
+import cv2
+import pytest
+
+import edgecnn
+from edgecnn.errors import DataError, GateError, OptionError
+from edgecnn.teaching.recorder import ALIKE
+from tests.conftest import until
+from tests.edgecnn.teaching.conftest import draw, see
+
+KINDS = ("red", "green", "blue")
+
+
+def teach(teacher, kinds=KINDS, count=6, start=0):
+    for kind in kinds:
+        for seed in range(start, start + count):
+            teacher.add(kind, draw(kind, seed))
+
+
+def right(teacher, kinds=KINDS, seeds=range(100, 120)) -> float:
+    answers = [see(teacher, kind, seed) == kind for kind in kinds for seed in seeds]
+    return sum(answers) / len(answers)
+
+
+def test_before_anything_is_taught_everything_is_unknown(teacher):
+    assert see(teacher, "red", 1) == "unknown"
+    assert teacher.state()["knows"] == "nothing"
+    assert teacher.report is None
+
+
+def test_one_photo_of_each_of_two_classes_already_answers(teacher):
+    teacher.add("red", draw("red", 0))
+    teacher.add("blue", draw("blue", 0))
+    teacher.settle()
+    assert teacher.state()["knows"] == "prototypes"
+    predictions = teacher.classifier.classify(draw("red", 7))
+    assert predictions[0].label == "red"
+
+
+def test_more_photos_make_a_head_that_is_measured(teacher):
+    teach(teacher)
+    teacher.settle()
+    state = teacher.state()
+    assert state["knows"] == "head"
+    assert [entry["photos"] for entry in state["classes"]] == [6, 6, 6]
+    assert state["judged"]["photos"] == 18
+    assert state["judged"]["low"] <= state["judged"]["accuracy"] <= state["judged"]["high"]
+    assert right(teacher) > 0.9
+    report = teacher.report
+    assert [sum(row) for row in report["confusion"]] == [6, 6, 6]
+    assert report["labels"] == ["blue", "green", "red"]
+
+
+def test_a_recording_makes_photos_of_frames_that_differ(teacher, monkeypatch):
+    monkeypatch.setattr("edgecnn.teaching.recorder._APART_S", 0.0)
+    token = teacher.record("red")
+    for seed in range(8):
+        see(teacher, "red", seed)
+    for _ in range(5):
+        see(teacher, "red", 7)
+    alike = teacher.recording.alike
+    kept = teacher.stop(token)
+    assert alike >= 5
+    assert kept + alike == 13
+    assert teacher.photos.counts == {"red": kept}
+    assert 0 < ALIKE < 1
+
+
+def test_views_wait_until_a_recording_ends(teacher, monkeypatch):
+    monkeypatch.setattr("edgecnn.teaching.recorder._APART_S", 0.0)
+    monkeypatch.setattr("edgecnn.teaching.learner._LOOK_S", 60.0)
+    teach(teacher, ("red", "green"), 3)
+    teacher.settle()
+    memory = teacher._learner._memory
+    token = teacher.record("blue", 60)
+    for seed in range(6):
+        see(teacher, "blue", seed)
+        time.sleep(0.05)
+    until(lambda: "blue" in teacher._learner.knowledge.labels, "an answer while it records")
+    assert all(rows.keys() == {"plain"} for photo, rows in memory._rows.items() if photo.startswith("blue"))
+    teacher.stop(token)
+    teacher.settle()
+    assert all(len(rows) == 3 for rows in memory._rows.values())
+
+
+def test_a_recording_that_no_one_renews_ends(teacher):
+    token = teacher.record("red", seconds=0.05)
+    time.sleep(0.1)
+    assert teacher.recording is None
+    assert teacher.stop(token) == 0
+    with pytest.raises(DataError, match="ended"):
+        teacher.renew("99")
+
+
+def test_another_recording_ends_the_first_one(teacher):
+    first = teacher.record("red")
+    teacher.record("blue")
+    with pytest.raises(DataError):
+        teacher.renew(first)
+    assert teacher.stop(first) == 0
+    assert teacher.recording.label == "blue"
+
+
+def test_a_correction_adds_the_frame_that_was_shown(teacher):
+    teach(teacher, ("red", "green"))
+    teacher.settle()
+    see(teacher, "blue", 33)
+    see(teacher, "red", 34)
+    photo = teacher.correct("blue", frame=33)
+    assert photo.startswith("blue/")
+    teacher.settle()
+    assert teacher.classifier.classify(draw("blue", 33))[0].label == "blue"
+
+
+def test_a_better_answer_does_not_wait_for_the_measurement(teacher):
+    teach(teacher)
+    teacher.settle()
+    teacher.add("red", draw("red", 50))
+    before = teacher._learner.knowledge
+    until(lambda: teacher._learner.knowledge is not before, "new knowledge")
+
+
+def test_removed_and_renamed_classes_change_the_answers(teacher):
+    teach(teacher)
+    teacher.settle()
+    teacher.photos.remove_class("green")
+    teacher.photos.rename("red", "tomato")
+    teacher.changed()
+    teacher.settle()
+    assert teacher.classifier.labels == ("blue", "tomato")
+    assert see(teacher, "red", 8) in ("tomato", "unknown")
+
+
+def test_a_damaged_photo_is_counted_and_nothing_else_fails(teacher):
+    teach(teacher)
+    teacher.photos.save("red", b"no image at all", "broken.jpg")
+    teacher.changed()
+    teacher.settle()
+    assert teacher.state()["unreadable"] == 1
+    assert teacher.state()["knows"] == "head"
+
+
+def test_a_kept_version_is_an_ordinary_bundle_in_use(teacher):
+    teach(teacher)
+    teacher.settle()
+    version = teacher.keep("first")
+    assert version.current
+    assert version.photos == 18
+    assert version.accuracy is not None
+    with edgecnn.load(teacher.versions.out) as kept:
+        assert kept.labels == ("blue", "green", "red")
+        answers = [kept.classify(draw(kind, 200), 1)[0].label for kind in KINDS]
+    assert answers == list(KINDS)
+    with pytest.raises(OptionError, match="already"):
+        teacher.keep("first")
+
+
+def test_older_versions_are_compared_and_gone_back_to(teacher):
+    teach(teacher, ("red", "green"))
+    teacher.settle()
+    teacher.keep("two")
+    teach(teacher, ("blue",))
+    teacher.settle()
+    teacher.keep("three", even_if_worse=True)
+    teach(teacher, count=4, start=300)
+    found = teacher.versions.compare("two", "three")
+    assert found["photos"] == 12
+    assert found["b"]["on_these"]["accuracy"] > found["a"]["on_these"]["accuracy"]
+    assert [v["name"] for v in teacher.state()["kept"] if v["current"]] == ["three"]
+    teacher.use("two", even_if_worse=True)
+    assert [v["name"] for v in teacher.state()["kept"] if v["current"]] == ["two"]
+    with edgecnn.load(teacher.versions.out) as kept:
+        assert kept.labels == ("green", "red")
+
+
+def test_a_worse_version_is_not_used_unless_asked(teacher):
+    teach(teacher, count=12)
+    teacher.settle()
+    teacher.keep("good")
+    for seed in range(400, 412):  # the labels are swapped
+        teacher.add("red", draw("blue", seed))
+        teacher.add("blue", draw("red", seed))
+    teacher.settle()
+    with pytest.raises(GateError, match="good"):
+        teacher.keep("bad")
+    assert {v["name"]: v["current"] for v in teacher.state()["kept"]} == {"good": True, "bad": False}
+    assert teacher.use("bad", even_if_worse=True).current
+
+
+def test_another_start_continues_where_it_ended(teacher, tmp_path, tiny):
+    from edgecnn.teaching.teacher import Teacher
+    from tests.trunks import RANGE
+
+    teach(teacher)
+    teacher.settle()
+    teacher.keep("first")
+    teacher.close()
+    with Teacher(tmp_path / "taught", trunk=tiny, value_range=RANGE) as again:
+        again.settle()
+        assert again.state()["photos"] == 18
+        assert [v["name"] for v in again.state()["kept"]] == ["first"]
+        assert right(again) > 0.9
+
+
+def test_unsure_frames_are_kept_for_review_and_labelled(teacher, monkeypatch):
+    monkeypatch.setattr("edgecnn.teaching.review._APART_S", 0.0)
+    teach(teacher, ("red", "green"))
+    teacher.settle()
+    for seed in range(12):
+        see(teacher, "blue", seed)
+    teacher._writer.drain()
+    frames = teacher.review.frames
+    assert frames
+    photos = teacher.review.label([frames[0].id], "red")
+    assert teacher.photos.photos("red")[0] == photos[0]
+    assert teacher.review.drop([frame.id for frame in teacher.review.frames]) == len(frames) - 1
+
+
+def test_the_review_is_bounded(tmp_path, tiny, monkeypatch):
+    from edgecnn.teaching.teacher import Teacher
+    from tests.trunks import RANGE
+
+    monkeypatch.setattr("edgecnn.teaching.review._APART_S", 0.0)
+    monkeypatch.setattr("edgecnn.teaching.review._DIFFERENT", 1.1)
+    monkeypatch.setattr("edgecnn.teaching.review.UNSURE", 1.1)
+    with Teacher(tmp_path / "taught", trunk=tiny, value_range=RANGE, review=4) as teacher:
+        teach(teacher, ("red", "green"))
+        teacher.settle()
+        for seed in range(9):
+            see(teacher, "blue", seed)
+            teacher._writer.drain()
+        assert len(teacher.review) == 4
+        assert len(list((tmp_path / "taught" / ".review").iterdir())) == 4
+
+
+def test_corrections_of_one_run_are_one_scene(teacher):
+    teach(teacher)
+    teacher.settle()
+    for seed in range(60, 66):
+        see(teacher, "red", seed)
+        teacher.correct("red", frame=seed)
+    corrected = [item for item in teacher.photos.items if item.group == f"red/{teacher._started}"]
+    assert len(corrected) == 6
+
+
+def test_a_photo_that_was_half_copied_is_read_when_it_is_whole(teacher):
+    teach(teacher, ("red", "green"))
+    whole = cv2.imencode(".jpg", draw("red", 70))[1].tobytes()
+    path = teacher.photos.folder / "red" / "copied.jpg"
+    path.write_bytes(whole[: len(whole) // 3])
+    teacher.photos.refresh()
+    teacher.settle()
+    assert teacher.state()["unreadable"] == 1
+    path.write_bytes(whole)
+    until(lambda: teacher.state()["unreadable"] == 0, "the whole photo")
+    teacher.settle()
+    assert teacher.state()["photos"] == 13
