@@ -40,7 +40,7 @@ REVIEWED = 200
 # How many points int8 may lose against float32: with few photos that is mostly chance.
 _ALLOWED_DROP = 5.0
 # A recording that no one renews ends after this; see `Teacher.record`.
-RENEW_S = 3.0
+RENEW_S = 5.0
 # Frames that a correction can still mean: those that were shown lately, within this memory.
 _RECENT, _RECENT_BYTES = 16, 32 << 20
 

@@ -115,6 +115,7 @@ def test_help_loads_nothing_heavy():
 def test_a_bar_is_shown_in_a_terminal_alone(capfd, monkeypatch):
     with photo_progress() as progress:
         assert progress is None
+    monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     with photo_progress() as progress:
         progress(1, 3)

@@ -25,6 +25,9 @@ from tests.trunks import RANGE, tiny_int8
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# Real processes, which time out on a machine that is busy with other tests.
+pytestmark = pytest.mark.slow
+
 # A photo of the camera has 60 kB and more, and everything else that a process writes meanwhile less.
 FULL_BYTES = 4096
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")

@@ -319,7 +319,8 @@ def test_without_a_terminal_each_of_several_cameras_has_its_line():
     ]
 
 
-def test_in_a_terminal_several_cameras_are_a_table_within_eighty_columns():
+def test_in_a_terminal_several_cameras_are_a_table_within_eighty_columns(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
     out = io.StringIO()
     console = Console(file=out, width=80, force_terminal=True, legacy_windows=False)
     of_cameras(console, {0: "cat " * 30, 1: "dog"})
@@ -336,6 +337,7 @@ def test_in_a_terminal_several_cameras_are_a_table_within_eighty_columns():
 
 
 def test_of_a_silent_camera_the_last_answer_is_not_shown(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
     out = io.StringIO()
     monkeypatch.setattr(terminal, "SILENT_S", -1)
     of_cameras(Console(file=out, width=80, force_terminal=True, legacy_windows=False), {0: "cat"})

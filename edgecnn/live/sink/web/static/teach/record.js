@@ -6,7 +6,7 @@ import { losses } from "../stream.js";
 import { say } from "../text.js";
 import { changes, labels, select, selected, state } from "./state.js";
 
-/** Milliseconds between two signs of life: after 2 s without one the server stops recording. */
+/** Milliseconds between two signs of life: after 5 s without one the server stops recording. */
 const KEEP_MS = 1000;
 
 /** @typedef {{ label: string, recording?: string, keeping?: number }} Hold */
