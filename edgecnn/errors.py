@@ -59,6 +59,10 @@ class ImageError(EdgeCnnError, ValueError):
     """An image that can't be read, or an array of the wrong kind."""
 
 
+class ImageNotFound(ImageError, FileNotFoundError):
+    """No image file of that name, or not any more."""
+
+
 class DecoderClosed(ImageError):
     """An image that was not decoded because the decoder is closing."""
 

@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from edgecnn.defaults import MAX_MEGAPIXELS
-from edgecnn.errors import DataError, ImageError
+from edgecnn.errors import DataError, ImageError, ImageNotFound
 from edgecnn.image.decode import decode_checked
 from edgecnn.image.header import Claim, check_claim, read_claim
 from edgecnn.image.header.jpeg import jpeg_size
@@ -99,13 +99,17 @@ def read_image(
 
 
 def read_file(path: str | os.PathLike[str]) -> bytes:
-    """Read an image's file. Raises ImageError for a special file and for one that is too large."""
+    """Read an image's file.
+
+    Raises ImageNotFound where there is none, and ImageError for a special file and for one that is too large.
+    """
     try:
         size = os.stat(path).st_size  # noqa: PTH116 - next to read_regular
     except OSError as error:
-        missing = isinstance(error, FileNotFoundError)
-        meant = (did_you_mean(path) or "; check the path: `ls` shows what is here") if missing else ""
-        raise ImageError(f"{path} can't be read: {error.strerror}{meant}") from error
+        if isinstance(error, FileNotFoundError):
+            meant = did_you_mean(path) or "; check the path: `ls` shows what is here"
+            raise ImageNotFound(f"{path} can't be read: {error.strerror}{meant}") from error
+        raise ImageError(f"{path} can't be read: {error.strerror}") from error
     except ValueError:  # read_regular refuses an impossible name
         size = 0
     most = most_file_bytes()
@@ -114,7 +118,8 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
     try:
         return read_regular(path, most)
     except OSError as error:
-        raise ImageError(f"{path} can't be read: {error.strerror}") from error
+        kind = ImageNotFound if isinstance(error, FileNotFoundError) else ImageError
+        raise kind(f"{path} can't be read: {error.strerror}") from error
 
 
 def decode_image(

@@ -120,7 +120,7 @@ def gather(source: Source, request: Request, reader: Reader) -> Material:
     if others is not None:
         parts.append(reader.read(others, others.items, chosen, request.progress))
     tested = reader.read(source, testing, (), request.progress) if testing else None
-    skipped = tuple(reason for part in (*parts, *([tested] if tested else [])) for reason in part.skipped)
+    skipped = tuple(str(error) for part in (*parts, *([tested] if tested else [])) for error in part.skipped)
     _tell_skipped(skipped, request)
     taught = _joined(parts)
     _check(taught.labels.tolist(), labels, "readable photo")

@@ -45,7 +45,7 @@ class Photos:
     views
         By view, the embeddings, float32 (photos, values); `plain` is the photo itself.
     skipped
-        The reason for each photo that could not be read.
+        The error of each photo that could not be read.
     computed
         How many embeddings were computed now; the others were kept from before.
     """
@@ -53,7 +53,7 @@ class Photos:
     items: tuple[Item, ...]
     labels: NDArray[np.int64]
     views: dict[str, Matrix]
-    skipped: tuple[str, ...] = ()
+    skipped: tuple[ImageError | DataError, ...] = ()
     computed: int = 0
 
     def __len__(self) -> int:
@@ -78,7 +78,7 @@ class Photos:
 class _Collected:
     items: list[Item] = field(default_factory=list)
     rows: list[tuple[NDArray[np.float32], ...]] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
+    skipped: list[ImageError | DataError] = field(default_factory=list)
     computed: int = 0
 
 
@@ -113,7 +113,7 @@ class Reader:
                     found.rows.append(self._embed(source, item, (PLAIN, *views), store, found))
                     found.items.append(item)
                 except (ImageError, DataError) as error:
-                    found.skipped.append(str(error))
+                    found.skipped.append(error)
         if progress is not None:
             progress(len(wanted), len(wanted))
         columns = zip(*found.rows, strict=True) if found.rows else ((),) * (1 + len(views))

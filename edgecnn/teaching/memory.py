@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     Rows = dict[str, NDArray[np.float32]]
 
 
+class Mark(NamedTuple):
+    """What changes when another program writes into a file, or lets it be read."""
+
+    size: int
+    time_ns: int
+    mode: int
+
+
 class Seen(NamedTuple):
     """Photos with their embeddings, and the labels of their classes; classes without photos are left out."""
 
@@ -42,7 +50,7 @@ class Memory:
         self._folder, self._reader = folder, reader
         self._more = tuple(view for view in VIEWS if view != "mirror" or flip)
         self._rows: dict[str, Rows] = {}
-        self._marks: dict[str, tuple[int, int] | None] = {}
+        self._marks: dict[str, Mark | None] = {}
         # Photos that can't be read, with the reason; they are tried again when they have changed.
         self.unreadable: dict[str, str] = {}
 
@@ -73,7 +81,11 @@ class Memory:
             for k, item in enumerate(found.items):
                 self._rows[item.id] = {name: rows[k] for name, rows in found.views.items()}
             lost = [item for item in batch if item not in found.items]
-            self.unreadable |= dict(zip((item.id for item in lost), found.skipped, strict=True))
+            for item, error in zip(lost, found.skipped, strict=True):
+                self.unreadable[item.id] = str(error)
+                if isinstance(error, FileNotFoundError):
+                    # It may be back, and look as before: another program may move a class away and back.
+                    self._marks[item.id] = None
         return max(0, len(missing) - most)
 
     @property
@@ -88,13 +100,13 @@ class Memory:
             self.unreadable.pop(photo, None)
         self._marks = marks
 
-    def _mark(self, photo: str) -> tuple[int, int] | None:
-        """Return a file's size and time of change; None where it is gone."""
+    def _mark(self, photo: str) -> Mark | None:
+        """Return a file's mark; None where it is gone."""
         try:
             status = (self._folder.folder / photo).stat()
         except OSError:
             return None
-        return status.st_size, status.st_mtime_ns
+        return Mark(status.st_size, status.st_mtime_ns, status.st_mode)
 
     def seen(self) -> Seen:
         """Return the photos that are embedded; with views where all of them are."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecnn.dataset import Item, recording_of
-from edgecnn.errors import DataError, OutputError
+from edgecnn.errors import DataError, ImageNotFound, OutputError
 from edgecnn.image.file import read_file, read_image
 from edgecnn.io.atomic import remove_left_behind, write_new
 from edgecnn.io.moving import flush_folder, move_new, move_to_free
@@ -108,10 +108,10 @@ class TaughtFolder:
         return [f"{label}/{name}" for name in reversed(self._names(label))]
 
     def path(self, photo: str) -> Path:
-        """Return the path of a photo that is known. Raises DataError for any other."""
+        """Return the path of a photo that is known. Raises ImageNotFound for any other."""
         label, _, name = photo.partition("/")
         if name not in self._classes.get(label, ()):
-            raise DataError(f"there is no photo {photo[:80]!r}: it was moved or removed")
+            raise ImageNotFound(f"there is no photo {photo[:80]!r}: it was moved or removed")
         return self.folder / label / name
 
     def read(self, item: Item, least: int | None = None) -> NDArray[np.uint8]:
@@ -219,7 +219,7 @@ class TaughtFolder:
     def move(self, photos: Iterable[str], to: str) -> list[str]:
         """Move photos into another class; return the new ids of those that were moved.
 
-        Raises DataError, before any is moved, for a photo or a class that is not known.
+        Before any is moved, raises ImageNotFound for a photo, and DataError for a class, that is not known.
         """
         with self._changing:
             self._names(to)
@@ -229,13 +229,13 @@ class TaughtFolder:
     def remove(self, photos: Iterable[str]) -> list[str]:
         """Move photos into the trash; return what `restore` takes to bring them back.
 
-        Raises DataError, before any is moved, for a photo that is not known.
+        Raises ImageNotFound, before any is moved, for a photo that is not known.
         """
         with self._changing:
             return self._transfer(photos, None)
 
     def restore(self, removed: Sequence[str]) -> list[str]:
-        """Bring photos back from the trash; return their ids. Raises DataError for one that is missing."""
+        """Bring photos back from the trash; return their ids. Raises ImageNotFound for one that is missing."""
         with self._changing:
             back = []
             for photo in removed:
@@ -243,7 +243,7 @@ class TaughtFolder:
                 source = self.folder / TRASH / label / name
                 # os.path's answers False where a name is too long.
                 if "/" in name or not os.path.isfile(source):  # noqa: PTH113
-                    raise DataError(f"there is no photo {photo[:80]!r} in the trash")
+                    raise ImageNotFound(f"there is no photo {photo[:80]!r} in the trash")
                 label = label if label in self._classes else check_label(label)
                 self._require(label)
                 with writing(self.folder / label):

@@ -258,3 +258,28 @@ def test_a_photo_that_was_half_copied_is_read_when_it_is_whole(teacher):
     until(lambda: teacher.state()["unreadable"] == 0, "the whole photo")
     teacher.settle()
     assert teacher.state()["photos"] == 13
+
+
+def test_a_class_that_was_away_while_it_was_read_is_read_when_it_is_back(teacher, tmp_path, monkeypatch):
+    teach(teacher, ("red", "green"))
+    teacher.settle()
+    folder, digest = teacher.photos.folder, teacher.photos.digest
+    away = tmp_path / "away"
+
+    def meanwhile(item):
+        if item.id.endswith("late.jpg"):
+            (folder / "red").rename(away)
+            try:
+                return digest(item)
+            finally:
+                away.rename(folder / "red")
+        return digest(item)
+
+    monkeypatch.setattr(teacher.photos, "digest", meanwhile)
+    (folder / "red" / "late.jpg").write_bytes(cv2.imencode(".jpg", draw("red", 70))[1].tobytes())
+    teacher.photos.refresh()
+    teacher.settle()
+    monkeypatch.setattr(teacher.photos, "digest", digest)
+    until(lambda: teacher.state()["unreadable"] == 0, "the photo that is back")
+    teacher.settle()
+    assert "red/late.jpg" in teacher._learner._memory._rows
