@@ -12,6 +12,7 @@ import os
 import secrets
 import sys
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -125,13 +126,21 @@ def _flush(path: Path, how: int) -> None:
 
 def _renameat2(source: Path, target: Path, flags: int) -> None:
     """Call Linux' renameat2. Raises OSError, with ENOSYS where the call is missing."""
-    import ctypes
-
     # As Python audits its own calls, so that a hook sees this one too.
     sys.audit("edgecnn.renameat2", str(source), str(target), flags)
-    library: Any = ctypes.CDLL(None, use_errno=True)
+    library = _c_library()
     if not sys.platform.startswith("linux") or not hasattr(library, "renameat2"):
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    import ctypes
+
     if library.renameat2(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), flags) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), str(source), None, str(target))
+
+
+@cache
+def _c_library() -> Any:
+    """Return the C library; opened once, since each time makes classes that only the collector removes."""
+    import ctypes
+
+    return ctypes.CDLL(None, use_errno=True)
