@@ -19,6 +19,8 @@ from typing import Any
 from edgecnn.teaching.web.pages import BASE
 
 PATIENCE_S = 60.0
+# The server ends connections that are idle for five seconds.
+IDLE_S = 2.0
 # Takes the arguments of the command and a file for what it prints; returns the process ID.
 Start = Callable[[list[str], Path], int]
 
@@ -50,6 +52,7 @@ class Client:
 
     def __init__(self, port: int) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+        self._used_s = 0.0
 
     def get(self, path: str) -> Any:
         """Return the answer to a GET. Raises Refused, and OSError or HTTPException where it is gone."""
@@ -70,9 +73,12 @@ class Client:
         return found
 
     def _ask(self, method: str, path: str, body: bytes | None) -> bytes:
+        if time.monotonic() - self._used_s > IDLE_S:
+            self._connection.close()  # the next request opens it again
         self._connection.request(method, path, body)
         answer = self._connection.getresponse()
         data = answer.read()
+        self._used_s = time.monotonic()
         if answer.status != 200:
             raise Refused(answer.status, data.decode())
         return data

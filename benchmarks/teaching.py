@@ -4,7 +4,8 @@
     python -m benchmarks.teaching recording [--photos 400] [--repeats 7] [--seconds 5] [--fps 60]
     python -m benchmarks.teaching memory [--minutes 60] [--photos-a-minute 200]
 
-All of it with the real command, which is driven over HTTP as the page does it, on the synthetic camera.
+All of it with the real command, which is driven over HTTP as the page does it, while one page is open, on the
+synthetic camera.
 
 answers    Seconds from the click on the right class until that class has the best score, for a thing of which
            no photo was taught, and for one whose class had three photos of something else.
@@ -23,12 +24,15 @@ import json
 import os
 import sys
 import tempfile
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from http.client import HTTPException
 from itertools import count
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
 
 import cv2
 
@@ -89,8 +93,25 @@ def teaching(photos: int, fps: float, *options: str) -> Iterator[tuple[Teaching,
         with Teaching(place / "taught", place / "output.txt", "--review", "0", *options, **scene) as running:
             running.wait_for_frame()
             client = running.client()
+            watch(running.port)
             settle(client)
-            yield running, client, shown
+            try:
+                yield running, client, shown
+            except BaseException:
+                print(running.said(), running._ended(0), file=sys.stderr)
+                raise
+
+
+def watch(port: int) -> None:
+    """Read what an open page reads, until the run ends."""
+
+    def read(path: str) -> None:
+        with suppress(OSError, HTTPException), urlopen(f"http://127.0.0.1:{port}/api/v1/{path}") as stream:
+            while stream.read(65536):
+                pass
+
+    for path in ("events", "stream.mjpg"):
+        threading.Thread(target=read, args=(path,), daemon=True).start()
 
 
 def measure_answers(photos: int, repeats: int, *options: str) -> dict[str, Any]:
