@@ -98,7 +98,7 @@ def teaching(photos: int, fps: float, *options: str) -> Iterator[tuple[Teaching,
             try:
                 yield running, client, shown
             except BaseException:
-                print(running.said(), running._ended(0), file=sys.stderr)
+                print(running.said(), file=sys.stderr)
                 raise
 
 
