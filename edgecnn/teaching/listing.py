@@ -17,24 +17,51 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+# When a class's folder and those below it were changed last, by path: nanoseconds since the epoch.
+Stamps = dict[str, int]
 
-def find_stamps(folder: Path) -> dict[str, int]:
-    """Return when each class's folder was changed last, in nanoseconds since the epoch, sorted by class.
+
+def find_stamps(folder: Path, known: Mapping[str, Stamps]) -> dict[str, Stamps]:
+    """Return when the folders of each class were changed last, sorted by class.
 
     Raises DataError where the folder can't be read.
+
+    Parameters
+    ----------
+    known
+        What was found before. A class's subfolders are looked for again only where one of these changed.
     """
-    stamps = {}
+    found = {}
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if is_junk(entry.name) or not is_utf8(entry.name):
                     continue
-                with suppress(FileNotFoundError):  # removed a moment ago
-                    if entry.is_dir():
-                        stamps[entry.name] = entry.stat().st_mtime_ns
+                if entry.is_dir():
+                    before = known.get(entry.name, {})
+                    times = _times(before)
+                    if times != before or not times:
+                        times = _times(_folders(entry.path))
+                    if times:
+                        found[entry.name] = times
     except OSError as error:
         raise DataError(f"{folder} can't be read: {error.strerror}") from error
-    return dict(sorted(stamps.items()))
+    return dict(sorted(found.items()))
+
+
+def _folders(path: str) -> Iterator[str]:
+    """Yield a folder and those below it, links too."""
+    yield path
+    for above, names, _ in os.walk(path):
+        yield from (f"{above}/{name}" for name in names if not is_junk(name))
+
+
+def _times(folders: Iterable[str]) -> Stamps:
+    times = {}
+    for path in folders:
+        with suppress(FileNotFoundError):  # removed a moment ago
+            times[path] = os.stat(path).st_mtime_ns  # noqa: PTH116 - for each folder, every two seconds
+    return times
 
 
 def list_photos(folder: Path, known: tuple[str, ...]) -> tuple[str, ...] | None:

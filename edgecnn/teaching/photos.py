@@ -20,7 +20,7 @@ from edgecnn.errors import DataError, ImageNotFound, OutputError
 from edgecnn.image.file import read_file, read_image
 from edgecnn.io.atomic import remove_left_behind, write_new
 from edgecnn.io.moving import flush_folder, move_new, move_to_free
-from edgecnn.teaching.listing import after, find_stamps, link_photos, list_photos, writing
+from edgecnn.teaching.listing import Stamps, after, find_stamps, link_photos, list_photos, writing
 from edgecnn.teaching.names import check_label, safe_name
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ class TaughtFolder:
         self._changing = threading.RLock()
         # Replaced, never changed, so that readers need no lock.
         self._classes: dict[str, tuple[str, ...]] = {}
-        # When each class's folder was changed last, as of its listing.
-        self._stamps: dict[str, int] = {}
+        # When each class's folders were changed last, as of its listing.
+        self._stamps: dict[str, Stamps] = {}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -135,7 +135,7 @@ class TaughtFolder:
         with self._changing:
             # Before the folders are listed, so that what changes meanwhile is found the next time.
             now_ns = time.time_ns()
-            stamps = find_stamps(self.folder)
+            stamps = find_stamps(self.folder, self._stamps)
             found = {}
             for label, stamp in stamps.items():
                 known = self._classes.get(label)
@@ -143,7 +143,8 @@ class TaughtFolder:
                     known = list_photos(self.folder / label, known or ())
                 if known is not None:
                     found[label] = known
-            self._stamps = {label: ns for label, ns in stamps.items() if ns < now_ns - _COARSEST_NS}
+            settled_ns = now_ns - _COARSEST_NS
+            self._stamps = {label: ns for label, ns in stamps.items() if max(ns.values()) < settled_ns}
             if found == self._classes:
                 return False
             self._publish(found)

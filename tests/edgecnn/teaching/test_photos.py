@@ -1,6 +1,7 @@
 """The folder of photos: nothing is lost, whatever is renamed, merged, removed or killed."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from edgecnn.dataset import open_source
-from edgecnn.errors import DataError, OutputError
+from edgecnn.errors import DataError, ImageNotFound, OutputError
 from edgecnn.teaching.names import check_label
 from edgecnn.teaching.photos import MOST_CLASSES, TRASH, TaughtFolder
 
@@ -110,9 +111,9 @@ def test_files_of_the_user_in_a_removed_class_are_kept(folder):
 )
 def test_only_known_photos_have_a_path(folder, photo):
     folder.save("cup", JPEG, "a.jpg")
-    with pytest.raises(DataError):
+    with pytest.raises(ImageNotFound):
         folder.path(photo)
-    with pytest.raises(DataError):
+    with pytest.raises(ImageNotFound):
         folder.restore([photo])
 
 
@@ -129,6 +130,23 @@ def test_changes_of_other_programs_are_found(folder):
     os.utime(folder.folder / "cup", (time.time() + 5, time.time() + 5))
     assert folder.refresh()
     assert folder.counts == {"ball": 1, "cup": 0}
+
+
+def test_changes_of_other_programs_in_folders_of_a_class_are_found(folder, monkeypatch):
+    monkeypatch.setattr("edgecnn.teaching.photos._COARSEST_NS", 0)
+    deep = folder.folder / "cup" / "kitchen" / "sink"
+    deep.mkdir(parents=True)
+    (deep / "a.jpg").write_bytes(JPEG)
+    assert folder.refresh()
+    assert not folder.refresh()
+    for number, place in enumerate((deep, deep.parent, deep.parent / "table")):
+        place.mkdir(exist_ok=True)
+        (place / "b.jpg").write_bytes(JPEG)
+        assert folder.refresh()
+        assert folder.counts == {"cup": number + 2}
+    shutil.rmtree(deep)
+    assert folder.refresh()
+    assert folder.counts == {"cup": 2}
 
 
 def test_frames_of_one_recording_are_a_group_for_learn_too(folder):
