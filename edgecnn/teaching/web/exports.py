@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 import zipfile
+from contextlib import suppress
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-from starlette.background import BackgroundTask
-from starlette.responses import FileResponse, Response
-
-from edgecnn.errors import OutputError
+from starlette.responses import Response, StreamingResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from edgecnn.teaching.teacher import Teacher
@@ -22,37 +20,54 @@ def version_zip(teacher: Teacher, name: str) -> Response:
     """Return a version's bundle as a zip archive."""
     bundle = teacher.versions.get(name)
     files = sorted(path for path in bundle.folder.iterdir() if path.is_file())
-    return _zip(teacher, f"{bundle.name}.zip", ((path, f"{bundle.name}/{path.name}") for path in files))
+    return _zip(f"{bundle.name}.zip", ((path, f"{bundle.name}/{path.name}") for path in files))
 
 
 def photos_zip(teacher: Teacher) -> Response:
     """Return all photos as a zip archive of class folders, which `learn` and `train` read."""
     photos = teacher.photos
-    return _zip(
-        teacher, f"{photos.folder.name}.zip", ((photos.folder / item.id, item.id) for item in photos.items)
-    )
+    return _zip(f"{photos.folder.name}.zip", ((photos.folder / item.id, item.id) for item in photos.items))
 
 
-def _zip(teacher: Teacher, name: str, files: Iterable[tuple[Path, str]]) -> Response:
-    """Return a zip archive of files that are compressed already; it is made on the disk, not in memory.
-
-    Its file has no name there, so that none stays behind a process that is killed.
-    """
-    made = None
-    try:
-        made = tempfile.TemporaryFile(dir=teacher.photos.folder)  # noqa: SIM115 - closed when it is sent
-        with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
-            for path, inside in files:
-                if path.is_file():  # not one that was moved a moment ago, nor a pipe
-                    archive.write(path, inside)
-        made.flush()
-    except OSError as error:
-        if made is not None:
-            made.close()
-        raise OutputError(f"{name} can't be made: {error.strerror}") from error
-    return FileResponse(
-        f"/dev/fd/{made.fileno()}",
+def _zip(name: str, files: Iterable[tuple[Path, str]]) -> Response:
+    """Return a zip archive of files that are compressed already; it is made while it is sent."""
+    return StreamingResponse(
+        _chunks(files),
         media_type="application/zip",
-        filename=name,
-        background=BackgroundTask(made.close),
+        headers={"content-disposition": f"attachment; filename*=utf-8''{quote(name)}"},
     )
+
+
+def _chunks(files: Iterable[tuple[Path, str]]) -> Iterator[bytes]:
+    """Yield an archive's bytes, file by file: each is as small as an image or a model."""
+    written = _Written()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
+        for path, inside in files:
+            # Not one that was moved a moment ago, nor a pipe.
+            with suppress(FileNotFoundError, PermissionError):
+                if path.is_file():
+                    archive.write(path, inside)
+            yield written.take()
+    yield written.take()
+
+
+class _Written:
+    """A file that can't go back: `zipfile` writes each size behind its content then."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        self._parts.append(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        return
+
+    def close(self) -> None:
+        return
+
+    def take(self) -> bytes:
+        """Return what was written since the last call."""
+        parts, self._parts = self._parts, []
+        return b"".join(parts)

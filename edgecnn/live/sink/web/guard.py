@@ -137,6 +137,12 @@ class Guard:
         origin = request.headers.get("origin")
         if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
             return PlainTextResponse("this comes from another page", 403)
+        # What browsers add (https://www.w3.org/TR/fetch-metadata/): another page may link to this one, and to
+        # nothing else. Without an origin, as for its images and links, it could still have work done.
+        if request.headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+            linked = request.headers.get("sec-fetch-mode") == "navigate"
+            if not linked or request.method != "GET" or request.url.path.startswith("/api/"):
+                return PlainTextResponse("this comes from another page", 403)
         return None
 
     def _most(self, request: Request) -> int:

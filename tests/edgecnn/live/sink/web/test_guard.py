@@ -144,6 +144,18 @@ def test_another_page_is_refused(served):
         assert served.ask("/variant", "POST", "float32", Origin=origin)[0] == 403
 
 
+def test_another_page_may_link_to_this_one_and_use_nothing_of_it(served):
+    def ask(path: str, site: str, mode: str) -> int:
+        return served.ask(path, **{"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode})[0]
+
+    for site in ("cross-site", "same-site"):
+        assert ask("/", site, "navigate") == 200
+        assert ask("/api/v1/snapshot.jpg", site, "navigate") == 403
+        assert ask("/api/v1/snapshot.jpg", site, "no-cors") == 403
+    for site in ("same-origin", "none"):
+        assert ask("/api/v1/openapi.json", site, "cors") == 200
+
+
 @pytest.mark.parametrize(
     ("host", "loopback"),
     [("127.0.0.1", True), ("127.9.9.9", True), ("localhost", True), ("::1", True), ("0.0.0.0", False),
