@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 
+from edgecnn.errors import DataError
 from edgecnn.io.closing import Closing
 from edgecnn.io.quiet import say
 from edgecnn.teaching.names import stamp
@@ -75,6 +76,78 @@ class Recording:
     def lose(self) -> None:
         """Forget the last photo, which a slow disk left no time to write: frames like it are new again."""
         self._seen.pop()
+
+
+class _Held(NamedTuple):
+    """A recording: its token, until when (monotonic seconds) unless it is renewed, and itself."""
+
+    token: str
+    until_s: float
+    recording: Recording
+
+
+class Recordings:
+    """The recording that runs, and the one that ended last; threads may share it.
+
+    Each has a token, so that a page ends or renews its own alone.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: _Held | None = None
+        self._last: _Held | None = None
+        self._tokens = 0
+
+    @property
+    def running(self) -> Recording | None:
+        """The recording that runs."""
+        held = self._held
+        return None if held is None or time.monotonic() > held.until_s else held.recording
+
+    def start(self, label: str, seconds: float) -> str:
+        """Start a recording in place of the one that runs; return its token."""
+        with self._lock:
+            self._end()
+            self._tokens += 1
+            self._held = _Held(f"{self._tokens}", time.monotonic() + seconds, Recording(label))
+            return self._held.token
+
+    def renew(self, token: str, seconds: float) -> None:
+        """Continue a recording for so many seconds from now. Raises DataError where it has ended."""
+        with self._lock:
+            if self._held is None or self._held.token != token:
+                raise DataError("this recording has ended: start another one")
+            self._held = self._held._replace(until_s=time.monotonic() + seconds)
+
+    def end(self, token: str | None = None) -> Recording | None:
+        """End a recording, whichever runs for None; return it, also where it was the last one to end."""
+        with self._lock:
+            if token is None:
+                return self._end()
+            if self._held is not None and self._held.token == token:
+                self._end()
+            return self._last.recording if self._last is not None and self._last.token == token else None
+
+    def offer(self, write: Callable[[Recording], None]) -> bool:
+        """Let the recording that runs write; return whether one ended because nothing renewed it.
+
+        `end` waits for `write`, so that what it put into a queue is there then.
+        """
+        with self._lock:
+            if self._held is None:
+                return False
+            if time.monotonic() > self._held.until_s:
+                self._end()
+                return True
+            write(self._held.recording)
+            return False
+
+    def _end(self) -> Recording | None:
+        if self._held is None:
+            return None
+        ended = self._last = self._held
+        self._held = None
+        return ended.recording
 
 
 class Writer(Closing):

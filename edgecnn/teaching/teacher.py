@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from edgecnn.teaching.classifier import TaughtClassifier
 from edgecnn.teaching.learner import Learner
 from edgecnn.teaching.names import check_label, stamp
 from edgecnn.teaching.photos import TaughtFolder
-from edgecnn.teaching.recorder import NewPhoto, Recording, Writer, encode
+from edgecnn.teaching.recorder import Recording, Recordings, Writer, encode
 from edgecnn.teaching.review import Review
 from edgecnn.teaching.versions import Version, Versions
 
@@ -43,14 +43,6 @@ _ALLOWED_DROP = 5.0
 RENEW_S = 5.0
 # Frames that a correction can still mean: those that were shown lately, within this memory.
 _RECENT, _RECENT_BYTES = 16, 32 << 20
-
-
-class Held(NamedTuple):
-    """A recording that runs: its token, until when (monotonic seconds) unless it is renewed, and itself."""
-
-    token: str
-    until_s: float
-    recording: Recording
 
 
 class Teacher(Sink):
@@ -117,8 +109,7 @@ class Teacher(Sink):
         self.problem: str | None = None
         self._lock = threading.Lock()
         self._keeping = threading.Lock()
-        self._held: Held | None = None
-        self._tokens = 0
+        self._recordings = Recordings()
         self._recent: deque[tuple[Frame, NDArray[np.float32]]] = deque(maxlen=_RECENT)
         self._started = stamp()
         self._writer = Writer()
@@ -131,16 +122,8 @@ class Teacher(Sink):
         self._remember(result.frame, embedding)
         if new := self.review.consider(result, embedding):
             self._writer.put(lambda: self.review.keep(new))
-        # Until the photo waits to be written, so that `stop` waits for it.
-        with self._lock:
-            held = self._held
-            if held is None:
-                return
-            if time.monotonic() > held.until_s:
-                self._held = None
-                self._learner.wake()
-            elif shot := held.recording.take(result.frame, embedding):
-                self._write(shot, held.recording)
+        if self._recordings.offer(lambda recording: self._record(recording, result.frame, embedding)):
+            self._learner.wake()
 
     def poll(self, stats: Stats) -> Sequence[Command]:  # noqa: ARG002 - as every source
         """Let the classifier answer by what is known now."""
@@ -159,36 +142,29 @@ class Teacher(Sink):
             label = check_label(label)
         if label not in self.photos.labels:
             self.photos.add_class(label)
-        with self._lock:
-            self._tokens += 1
-            token = f"{self._tokens}"
-            self.problem = None
-            self._held = Held(token, time.monotonic() + seconds, Recording(label))
-            return token
+        self.problem = None
+        return self._recordings.start(label, seconds)
 
     def renew(self, token: str, seconds: float = RENEW_S) -> None:
         """Continue a recording for so many seconds from now. Raises DataError where it has ended."""
-        with self._lock:
-            if self._held is None or self._held.token != token:
-                raise DataError("this recording has ended: start another one")
-            self._held = self._held._replace(until_s=time.monotonic() + seconds)
+        self._recordings.renew(token, seconds)
 
     def stop(self, token: str | None = None) -> int:
-        """End a recording, whichever runs for None; return how many photos were written."""
-        with self._lock:
-            held = self._held
-            if held is None or (token is not None and held.token != token):
-                return 0
-            self._held = None
+        """End a recording, whichever runs for None; return how many photos were written.
+
+        The number is also known of the one that ended last, as one does that no page renews.
+        """
+        recording = self._recordings.end(token)
+        if recording is None:
+            return 0
         self._writer.drain()
         self._learner.wake()
-        return held.recording.kept
+        return recording.kept
 
     @property
     def recording(self) -> Recording | None:
         """The recording that runs."""
-        held = self._held
-        return None if held is None or time.monotonic() > held.until_s else held.recording
+        return self._recordings.running
 
     def add(
         self, label: str, image: NDArray[np.uint8] | bytes | str | os.PathLike[str], name: str = ""
@@ -225,6 +201,20 @@ class Teacher(Sink):
         return self.add(
             label, np.array(chosen[0].region), f"{self._started}_{time.time_ns() // 10**6 % 10**9}.jpg"
         )
+
+    def rename(self, label: str, to: str, *, merge: bool = False) -> str:
+        """Rename or merge a class, see `TaughtFolder.rename`; a recording into it ends before."""
+        self._stop_recording(label)
+        renamed = self.photos.rename(label, to, merge=merge)
+        self._learner.wake()
+        return renamed
+
+    def remove_class(self, label: str) -> int:
+        """Move a class into the trash, see `TaughtFolder.remove_class`; a recording into it ends before."""
+        self._stop_recording(label)
+        removed = self.photos.remove_class(label)
+        self._learner.wake()
+        return removed
 
     def changed(self) -> None:
         """Learn what was changed in `photos` or `review`."""
@@ -310,11 +300,16 @@ class Teacher(Sink):
 
     def close(self) -> None:
         """Write what is waiting, and end the threads; may be called twice."""
-        with self._lock:
-            self._held = None
+        self._recordings.end()
         self._writer.close()
         self._learner.close()
         self.classifier.close()
+
+    def _stop_recording(self, label: str) -> None:
+        """End a recording into a class, whose photos would make the class again."""
+        running = self.recording
+        if running is not None and running.label == label:
+            self.stop()
 
     def _remember(self, frame: Frame, embedding: NDArray[np.float32]) -> None:
         with self._lock:
@@ -322,14 +317,18 @@ class Teacher(Sink):
             while len(self._recent) > 1 and len(self._recent) * frame.pixels.nbytes > _RECENT_BYTES:
                 self._recent.popleft()
 
-    def _write(self, shot: NewPhoto, recording: Recording) -> None:
+    def _record(self, recording: Recording, frame: Frame, embedding: NDArray[np.float32]) -> None:
+        """Have a frame written that becomes a photo."""
+        shot = recording.take(frame, embedding)
+        if shot is None:
+            return
+
         def job() -> None:
             try:
                 self._save(shot.label, encode(shot.pixels), shot.name, soon=False)
             except EdgeCnnError as error:
                 self.problem = str(error)
-                with self._lock:
-                    self._held = None
+                self._recordings.end()
                 self._learner.wake()
             else:
                 recording.kept += 1

@@ -113,7 +113,7 @@ class TeachPages:
         body = await read_fields(request, "label", "to", "merge")
         label, to, merge = body("label").text(_LABEL), body("to").text(_LABEL), _flag(body, "merge")
         try:
-            await run_in_threadpool(self._teacher.photos.rename, label, to, merge=merge)
+            await run_in_threadpool(self._teacher.rename, label, to, merge=merge)
         except FileExistsError as error:
             raise HTTPException(
                 409, f"there is a class {to!r} already: merge both, or choose another name"
@@ -122,7 +122,7 @@ class TeachPages:
 
     async def _remove_class(self, request: Request) -> Response:
         label = (await read_fields(request, "label"))("label").text(_LABEL)
-        await run_in_threadpool(self._teacher.photos.remove_class, label)
+        await run_in_threadpool(self._teacher.remove_class, label)
         return await self._changed()
 
     def _photos(self, request: Request) -> Response:
