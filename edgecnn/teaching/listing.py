@@ -1,4 +1,4 @@
-"""Class folders on the disk: their photos, which folders changed, and what can't be written."""
+"""Class folders on the disk: their photos, which folders changed, moving files, what can't be written."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from edgecnn.errors import DataError, OutputError
 from edgecnn.image.folder_walk import peek, walk
 from edgecnn.image.names import is_junk, sort_names
+from edgecnn.io.atomic import write_new
+from edgecnn.io.moving import move_new, move_to_free
 from edgecnn.io.unicode_form import is_utf8
 
 if TYPE_CHECKING:
@@ -121,3 +123,28 @@ def writing(where: Path) -> Iterator[None]:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         reason = "the disk is full" if full else error.strerror or str(error)
         raise OutputError(f"{where} can't be written: {reason}") from error
+
+
+@contextmanager
+def unless_removed(source: Path) -> Iterator[None]:
+    """Ignore that a file can't be moved because another program removed it."""
+    try:
+        yield
+    except FileNotFoundError:
+        if os.path.lexists(source):
+            raise
+
+
+def move_into(source: Path, folder: Path) -> Path:
+    """Move a file into a folder under a name that is free, and return its path."""
+    target = folder / source.name
+    try:
+        move_new(source, target)
+    except FileExistsError:
+        target = move_to_free(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:  # a class or a folder in it is on another disk
+            raise
+        target = write_new(target, source.read_bytes())
+        source.unlink()
+    return target

@@ -38,6 +38,11 @@ def stamp(moment: float | None = None) -> str:
     return time.strftime("%Y%m%d-%H%M%S", time.localtime(moment))
 
 
+def fitting(text: str, most: int) -> str:
+    """Return the beginning of a text that has at most so many bytes: a file's name may have 255."""
+    return text.encode()[:most].decode("utf-8", "ignore")
+
+
 def safe_name(name: str) -> str:
     """Return the last part of a file's name, fit for a folder; with an ending of an image."""
     last = _SEPARATORS.split(plain_name(name))[-1].lstrip(".").strip()

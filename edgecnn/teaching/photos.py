@@ -11,7 +11,6 @@ import hashlib
 import os
 import threading
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,12 +18,21 @@ from edgecnn.dataset import Item, recording_of
 from edgecnn.errors import DataError, ImageNotFound, OutputError
 from edgecnn.image.file import read_file, read_image
 from edgecnn.io.atomic import remove_left_behind, write_new
-from edgecnn.io.moving import flush_folder, move_new, move_to_free
-from edgecnn.teaching.listing import Stamps, after, find_stamps, link_photos, list_photos, writing
+from edgecnn.io.moving import flush_folder, move_new
+from edgecnn.teaching.listing import (
+    Stamps,
+    after,
+    find_stamps,
+    link_photos,
+    list_photos,
+    move_into,
+    unless_removed,
+    writing,
+)
 from edgecnn.teaching.names import check_label, safe_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -186,12 +194,17 @@ class TaughtFolder:
             return to
 
     def remove_class(self, label: str) -> int:
-        """Move a class with all of its photos into the trash; return how many they were."""
+        """Move a class with all of its photos into the trash; return how many they were.
+
+        Of a class that is a link to another folder, only the link.
+        """
         with self._changing:
             self.refresh()
-            removed = self._transfer([f"{label}/{name}" for name in self._names(label)], None)
+            names = self._names(label)
+            if not (self.folder / label).is_symlink():
+                self._transfer([f"{label}/{name}" for name in names], None)
             self._retire(label)
-            return len(removed)
+            return len(names)
 
     def save(self, label: str, data: bytes, name: str) -> str:
         """Write a photo into a class, which is made if it is missing; return its id once it is on the disk.
@@ -236,19 +249,22 @@ class TaughtFolder:
             return self._transfer(photos, None)
 
     def restore(self, removed: Sequence[str]) -> list[str]:
-        """Bring photos back from the trash; return their ids. Raises ImageNotFound for one that is missing."""
+        """Bring photos back from the trash; return their ids.
+
+        Raises ImageNotFound for one that is missing.
+        """
         with self._changing:
             back = []
             for photo in removed:
                 label, _, name = photo.partition("/")
                 source = self.folder / TRASH / label / name
                 # os.path's answers False where a name is too long.
-                if "/" in name or not os.path.isfile(source):  # noqa: PTH113
+                if "/" in name or source.parent.is_symlink() or not os.path.isfile(source):  # noqa: PTH113
                     raise ImageNotFound(f"there is no photo {photo[:80]!r} in the trash")
                 label = label if label in self._classes else check_label(label)
                 self._require(label)
                 with writing(self.folder / label):
-                    target = _move(source, self.folder / label)
+                    target = move_into(source, self.folder / label)
                     flush_folder(source.parent)
                     flush_folder(target.parent)
                 back.append(f"{label}/{target.name}")
@@ -270,8 +286,8 @@ class TaughtFolder:
                 if label == to:
                     continue
                 folder = self.folder / to if to else self._trash(label)
-                with writing(folder), _unless_removed(source):
-                    arrived.append(f"{to or label}/{_move(source, folder).name}")
+                with writing(folder), unless_removed(source):
+                    arrived.append(f"{to or label}/{move_into(source, folder).name}")
                 gone.add(photo)
                 changed |= {folder, source.parent}
         finally:
@@ -307,7 +323,7 @@ class TaughtFolder:
             flush_folder(self.folder)
 
     def _retire(self, label: str) -> None:
-        """Move a folder without photos away; it may hold files of the user."""
+        """Move a folder without photos, or a link, away; a folder may hold files of the user."""
         folder, trash = self.folder / label, self.folder / TRASH
         with writing(trash):
             try:
@@ -316,7 +332,7 @@ class TaughtFolder:
                 pass
             except OSError:
                 trash.mkdir(exist_ok=True)
-                move_to_free(folder, trash / label)
+                move_into(folder, trash)
             flush_folder(self.folder)
         self._publish({name: rest for name, rest in self._classes.items() if name != label})
 
@@ -324,23 +340,3 @@ class TaughtFolder:
         """Replace the list, and count the change."""
         self._classes = {label: classes[label] for label in sorted(classes)}
         self.revision += 1
-
-
-@contextmanager
-def _unless_removed(source: Path) -> Iterator[None]:
-    """Ignore that a file can't be moved because another program removed it."""
-    try:
-        yield
-    except FileNotFoundError:
-        if os.path.lexists(source):
-            raise
-
-
-def _move(source: Path, folder: Path) -> Path:
-    """Move a file into a folder under a name that is free, and return its path."""
-    target = folder / source.name
-    try:
-        move_new(source, target)
-    except FileExistsError:
-        target = move_to_free(source, target)
-    return target
