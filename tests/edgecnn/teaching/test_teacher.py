@@ -95,6 +95,33 @@ def test_a_recording_that_no_one_renews_ends(teacher):
         teacher.renew("99")
 
 
+def test_one_that_ended_by_itself_still_says_how_many_photos_it_wrote(teacher):
+    token = teacher.record("red", seconds=0.2)
+    for seed in range(3):
+        see(teacher, "red", seed)
+        time.sleep(0.08)
+    until(lambda: teacher.recording is None, "the end of the recording")
+    see(teacher, "red", 4)
+    assert teacher.stop(token) == teacher.photos.counts["red"] > 0
+    assert teacher.stop() == 0
+
+
+def test_a_class_that_is_renamed_or_removed_ends_its_recording(teacher):
+    teacher.record("red")
+    see(teacher, "red", 0)
+    teacher.rename("red", "rose")
+    see(teacher, "red", 1)
+    assert teacher.recording is None
+    assert teacher.photos.counts == {"rose": 1}
+    teacher.record("blue")
+    see(teacher, "blue", 2)
+    teacher.remove_class("rose")
+    assert teacher.recording.label == "blue"
+    teacher.remove_class("blue")
+    see(teacher, "blue", 3)
+    assert teacher.photos.labels == ()
+
+
 def test_another_recording_ends_the_first_one(teacher):
     first = teacher.record("red")
     teacher.record("blue")
@@ -219,6 +246,21 @@ def test_unsure_frames_are_kept_for_review_and_labelled(teacher, monkeypatch):
     assert teacher.review.drop([frame.id for frame in teacher.review.frames]) == len(frames) - 1
 
 
+def test_an_unsure_frame_of_a_class_with_a_long_name_is_kept(teacher, monkeypatch):
+    monkeypatch.setattr("edgecnn.teaching.review.UNSURE", 1.1)
+    long = "ä" * 120
+    for label, kind in ((long, "red"), ("green", "green")):
+        (teacher.photos.folder / label).mkdir()
+        teacher.photos.refresh()
+        for seed in range(2):
+            teacher.add(label, draw(kind, seed))
+    teacher.settle()
+    see(teacher, "red", 40)
+    until(lambda: len(teacher.review) == 1, "the frame")
+    assert teacher.review.problem is None
+    assert long.startswith(teacher.review.frames[0].label) or teacher.review.frames[0].label == "unknown"
+
+
 def test_the_review_is_bounded(tmp_path, tiny, monkeypatch):
     from edgecnn.teaching.teacher import Teacher
     from tests.trunks import RANGE
@@ -265,21 +307,21 @@ def test_a_class_that_was_away_while_it_was_read_is_read_when_it_is_back(teacher
     teacher.settle()
     folder, digest = teacher.photos.folder, teacher.photos.digest
     away = tmp_path / "away"
+    moved = []
 
     def meanwhile(item):
-        if item.id.endswith("late.jpg"):
-            (folder / "red").rename(away)
-            try:
-                return digest(item)
-            finally:
-                away.rename(folder / "red")
-        return digest(item)
+        if not item.id.endswith("late.jpg") or moved:
+            return digest(item)
+        (folder / "red").rename(away)
+        moved.append(item)
+        try:
+            return digest(item)
+        finally:
+            away.rename(folder / "red")
 
     monkeypatch.setattr(teacher.photos, "digest", meanwhile)
     (folder / "red" / "late.jpg").write_bytes(cv2.imencode(".jpg", draw("red", 70))[1].tobytes())
     teacher.photos.refresh()
-    teacher.settle()
-    monkeypatch.setattr(teacher.photos, "digest", digest)
-    until(lambda: teacher.state()["unreadable"] == 0, "the photo that is back")
-    teacher.settle()
-    assert "red/late.jpg" in teacher._learner._memory._rows
+    until(lambda: "red/late.jpg" in teacher._learner._memory._rows, "the photo that is back")
+    assert moved
+    assert teacher.state()["unreadable"] == 0
