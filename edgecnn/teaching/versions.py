@@ -15,6 +15,7 @@ from edgecnn.bundle.bundle import MANIFEST, read_bundle
 from edgecnn.bundle.manifest.writing import with_sections
 from edgecnn.bundle.output_folder import find_target, hold, recover
 from edgecnn.classify.loader import load
+from edgecnn.dataset import recording_of
 from edgecnn.errors import BundleError, DataError, GateError, ImageError, OptionError, OutputError
 from edgecnn.evaluation.held_out import held_out, why_worse
 from edgecnn.evaluation.interval import wilson
@@ -28,19 +29,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edgecnn.bundle.bundle import Bundle
+    from edgecnn.dataset import Item
     from edgecnn.learning.request import Request
     from edgecnn.teaching.photos import TaughtFolder
 
 FOLDER = ".versions"
 _SNAPSHOT = ".photos-"
 _NAME = re.compile(r"[\w][\w .()+-]{0,59}")
-# The list of a version's photos: its name with this ending.
+# What a version was taught, the digests and recordings of its photos: its name with this ending.
 _PHOTOS = ".photos.json"
 # What a keep that was killed may have left: a hidden folder or lock, and that list.
 _LEFT = re.compile(r"\.(.+)\.edgecnn-[^.]+|(.+)\.photos\.json", re.DOTALL)
 _HINT = "name another folder with --out"
 # Of fewer photos that neither version was taught, a comparison says little.
 _FEW = 20
+# Classes that a note names.
+_NAMED = 5
 
 
 class Version(NamedTuple):
@@ -123,7 +127,7 @@ class Versions:
         if target.exists():
             raise OptionError(f"there is a version {name!r} already: choose another name")
         with self._photos_now() as photos:
-            self._write_digests(name, _digests_in(photos))
+            self._write_taught(name, _taught_in(photos))
             try:
                 bundle = learn_apart(photos, target, self._request)
             except BaseException:
@@ -193,17 +197,20 @@ class Versions:
         return name if isinstance(name, str) and self._has(name) else None
 
     def compare(self, first: str, second: str) -> dict[str, Any]:
-        """Classify the photos that neither version was taught by both; return their accuracies."""
-        taught = self._digests(first) | self._digests(second)
-        items = [i for i in self._taught.items if self._taught.digest(i).hex() not in taught]
-        note = ""
+        """Classify the photos that are new to both versions by both; return their accuracies.
+
+        Frames of a recording that one of them was taught other frames of are not new.
+        """
+        taught = self._taught_to(first) | self._taught_to(second)
+        items = [item for item in self._taught.items if self._is_new(item, taught)]
+        notes = [self._compare_classes(first, second)]
         if len(items) < _FEW:
-            note = (
+            notes.append(
                 f"Photos that are new to both versions: {len(items)}. Record some more to compare, or go "
                 "by the accuracy of each on its own held-out photos."
             )
         labels = self._taught.labels
-        found: dict[str, Any] = {"photos": len(items), "note": note}
+        found: dict[str, Any] = {"photos": len(items), "note": " ".join(filter(None, notes))}
         current = self.current
         for key, name in (("a", first), ("b", second)):
             bundle = self.get(name)
@@ -235,15 +242,28 @@ class Versions:
                 if not self._has(name):
                     self._taught_by(name).unlink(missing_ok=True)
 
-    def _write_digests(self, name: str, digests: Iterable[str]) -> None:
+    def _is_new(self, item: Item, taught: set[str]) -> bool:
+        return _recording(item.id) not in taught and self._taught.digest(item).hex() not in taught
+
+    def _compare_classes(self, first: str, second: str) -> str:
+        """Return a note on the classes that only one of two versions knows; "" for none."""
+        labels = {name: self.get(name).labels for name in (first, second)}
+        lines = []
+        for name, other in ((first, second), (second, first)):
+            if only := [label for label in labels[name] if label not in labels[other]]:
+                more = f" and {len(only) - _NAMED} more" if len(only) > _NAMED else ""
+                lines.append(f"Only {name} knows {', '.join(only[:_NAMED])}{more}: {other} is wrong there.")
+        return " ".join(lines)
+
+    def _write_taught(self, name: str, taught: Iterable[str]) -> None:
         path = self._taught_by(name)
         try:
             path.parent.mkdir(exist_ok=True)
-            write_file(path, to_json(sorted(digests)).encode())
+            write_file(path, to_json(sorted(taught)).encode())
         except OSError as error:
             raise OutputError(f"{path.parent} can't be written: {error.strerror}") from error
 
-    def _digests(self, name: str) -> set[str]:
+    def _taught_to(self, name: str) -> set[str]:
         self.get(name)
         try:
             return set(json.loads(read_file(self._taught_by(name))))
@@ -251,7 +271,7 @@ class Versions:
             raise DataError(f"it is not known which photos taught the version {name!r}") from error
 
     def _taught_by(self, name: str) -> Path:
-        """Return where the digests of a version's photos are: not in the bundle, which is shared."""
+        """Return where it is listed what a version was taught: not in the bundle, which is shared."""
         return self._folder / f"{name}{_PHOTOS}"
 
     def _describe(self, bundle: Bundle, current: str | None) -> Version:
@@ -284,7 +304,14 @@ def _share(right: int, count: int) -> dict[str, float] | None:
     }
 
 
-def _digests_in(folder: Path) -> set[str]:
-    """Return the SHA-256 of each file below a folder, in hexadecimal digits."""
-    paths = (path for path in folder.rglob("*") if path.is_file())
-    return {hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+def _taught_in(folder: Path) -> set[str]:
+    """Return the SHA-256 of each file below a folder, in hexadecimal digits, and their recordings."""
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    digests = {hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    return digests.union(filter(None, (_recording(path.as_posix()) for path in paths)))
+
+
+def _recording(photo: str) -> str | None:
+    """Return the recording that a photo is a frame of, without its class, which may get another name."""
+    found = recording_of(photo)
+    return found and found.rpartition("/")[2]

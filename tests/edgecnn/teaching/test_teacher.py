@@ -203,6 +203,36 @@ def test_older_versions_are_compared_and_gone_back_to(teacher):
         assert kept.labels == ("green", "red")
 
 
+def test_frames_of_a_taught_recording_are_not_new_to_a_version(teacher):
+    def record(kind, when, numbers):
+        return [
+            teacher.add(kind, cv2.imencode(".jpg", draw(kind, k))[1].tobytes(), f"{when}_{k:03d}.jpg")
+            for k in numbers
+        ]
+
+    taught = [record(kind, "20261128-130501", range(6)) for kind in ("red", "green")]
+    teacher.settle()
+    teacher.keep("one")
+    for kind in ("red", "green"):
+        record(kind, "20261128-130501", range(10, 15))
+        record(kind, "20261128-141000", range(20, 24))
+    # It is the same recording when its class has another name, and when what was taught of it is gone.
+    teacher.photos.remove(taught[0])
+    teacher.photos.rename("red", "tomato")
+    assert teacher.versions.compare("one", "one")["photos"] == 8
+
+
+def test_a_comparison_names_the_classes_that_one_version_knows(teacher):
+    teach(teacher, ("red", "green"), 3)
+    teacher.keep("two")
+    teach(teacher, ("blue",), 3)
+    teacher.keep("three", even_if_worse=True)
+    note = "Only three knows blue: two is wrong there."
+    assert teacher.versions.compare("two", "three")["note"].startswith(note)
+    assert teacher.versions.compare("three", "two")["note"].startswith(note)
+    assert "Only" not in teacher.versions.compare("two", "two")["note"]
+
+
 def test_a_worse_version_is_not_used_unless_asked(teacher):
     teach(teacher, count=12)
     teacher.settle()
