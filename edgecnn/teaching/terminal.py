@@ -11,6 +11,7 @@ from rich.text import Text
 from edgecnn.errors import EdgeCnnError
 from edgecnn.io.printable import printable
 from edgecnn.live.sink.terminal import TerminalSink
+from edgecnn.teaching.versions import WorseVersion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +35,9 @@ class TeachTerminal(TerminalSink):
     def __init__(self, console: Console, teacher: Teacher, first: Sequence[str] = ()) -> None:
         self._teacher, self._first = teacher, first
         self._said = ""
+        # The version that was kept, and not used because it is worse; the next press of k uses it.
+        self._worse: str | None = None
+        self._keeping: threading.Thread | None = None
         super().__init__(console)
 
     def press(self, key: str) -> None:
@@ -41,13 +45,13 @@ class TeachTerminal(TerminalSink):
         labels = self._labels()
         try:
             if key in _KEYS and int(key) <= len(labels):
+                self._worse = None
                 self._teacher.record(labels[int(key) - 1], PRESS_S)
                 self._said = f"recording {labels[int(key) - 1]}: move it about"
             elif key in _KEYS:
                 self._said = "no such class: name classes with edgecnn teach --class NAME, or make a folder"
             elif key == "k":
-                self._said = "keeping …"
-                threading.Thread(target=self._keep, name="keep", daemon=True).start()
+                self._start_keeping()
         except EdgeCnnError as error:
             self._said = str(error)
 
@@ -56,10 +60,21 @@ class TeachTerminal(TerminalSink):
         there = self._teacher.photos.labels
         return [*(k for k in self._first if k in there), *(k for k in there if k not in self._first)]
 
-    def _keep(self) -> None:
+    def _start_keeping(self) -> None:
+        if self._keeping is not None and self._keeping.is_alive():
+            return
+        worse, self._worse = self._worse, None
+        self._said = "keeping …"
+        self._keeping = threading.Thread(target=self._keep, args=(worse,), name="keep", daemon=True)
+        self._keeping.start()
+
+    def _keep(self, worse: str | None) -> None:
+        """Keep a version and use it, or use the one that was kept although it is worse."""
         try:
-            version = self._teacher.keep()
+            version = self._teacher.use(worse, even_if_worse=True) if worse else self._teacher.keep()
             self._said = f"kept {version.name}: {self._teacher.versions.out}"
+        except WorseVersion as error:
+            self._worse, self._said = error.version, f"{error}: press k again"
         except EdgeCnnError as error:
             self._said = str(error)
 

@@ -47,6 +47,16 @@ _FEW = 20
 _NAMED = 5
 
 
+class WorseVersion(GateError):
+    """A version that is not used, because it is worse than the one in use; `version` is its name."""
+
+    def __init__(self, version: str, used: str, reason: str) -> None:
+        super().__init__(
+            f"the version {version!r} is kept, and not used: {reason} ({used!r}); ask again to use it"
+        )
+        self.version = version
+
+
 class Version(NamedTuple):
     """A kept version.
 
@@ -178,14 +188,12 @@ class Versions:
         return self._describe(bundle, name)
 
     def require_as_good(self, name: str) -> None:
-        """Raise GateError where a version is worse than the one in use; see `is_worse`."""
+        """Raise WorseVersion where a version is worse than the one in use; see `is_worse`."""
         used = self.current
         if used is None or used == name:
             return
         if reason := why_worse(self.get(name), self.get(used)):
-            raise GateError(
-                f"the version {name!r} is kept, and not used: {reason} ({used!r}); ask again to use it"
-            )
+            raise WorseVersion(name, used, reason)
 
     @property
     def current(self) -> str | None:
