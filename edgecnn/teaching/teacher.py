@@ -114,7 +114,6 @@ class Teacher(Sink):
         self._started = stamp()
         self._writer = Writer()
         self._learner = Learner(self.photos, opened, flip=flip, seed=seed, threads=1)
-        self._kept: list[Version] = self.versions.all()
 
     def show(self, result: Result, stats: Stats) -> None:  # noqa: ARG002 - as every sink
         """Record the frame if a recording runs; remember it for a correction."""
@@ -260,10 +259,7 @@ class Teacher(Sink):
             `even_if_worse`: it is kept then, and not used.
         """
         with self._keeping:
-            try:
-                version = self.versions.keep(name)
-            finally:
-                self._kept = self.versions.all()
+            version = self.versions.keep(name)
         return self.use(version.name, even_if_worse=even_if_worse)
 
     def use(self, name: str, *, even_if_worse: bool = False) -> Version:
@@ -271,10 +267,7 @@ class Teacher(Sink):
         with self._keeping:
             if not even_if_worse:
                 self.versions.require_as_good(name)
-            try:
-                return self.versions.make_current(name)
-            finally:
-                self._kept = self.versions.all()
+            return self.versions.make_current(name)
 
     def state(self) -> dict[str, Any]:
         """Return what the page shows of it; see docs/teach.md."""
@@ -292,7 +285,7 @@ class Teacher(Sink):
             "revision": self.photos.revision,
             "judged": found and found.brief(),
             "advice": "" if found is None or stale else found.useful.text if found.useful else found.advice,
-            "kept": [version.as_dict() for version in self._kept],
+            "kept": [version.as_dict() for version in self.versions.all()],
             "review": len(self.review),
             "unreadable": len(self._learner.unreadable),
             "problem": self.problem or self.review.problem or self._learner.problem,

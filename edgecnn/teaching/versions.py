@@ -104,10 +104,30 @@ class Versions:
     def __init__(self, taught: TaughtFolder, out: Path, request: Request) -> None:
         self._taught, self.out, self._request = taught, out.absolute(), request
         self._folder = taught.folder / FOLDER
+        # The list, and of which state of the disk it is; replaced, never changed.
+        self._listed: tuple[dict[str, tuple[int, int]], list[Version]] | None = None
         self._recover()
 
     def all(self) -> list[Version]:
-        """Return the versions, the newest first; what is no sound bundle is left out."""
+        """Return the versions, the newest first; what is no sound bundle is left out.
+
+        They are read again only where one was added, removed or put in use, by this process or another one.
+        """
+        state = self._find_state()
+        if self._listed is None or self._listed[0] != state:
+            self._listed = state, self._read_all()
+        return [*self._listed[1]]
+
+    def _find_state(self) -> dict[str, tuple[int, int]]:
+        """Return what tells the manifests of the versions, and of the one in use, from other ones."""
+        found = {}
+        for manifest in (self.out / MANIFEST, *self._folder.glob(f"[!.]*/{MANIFEST}")):
+            with suppress(OSError):
+                status = manifest.stat()
+                found[str(manifest)] = status.st_ino, status.st_mtime_ns
+        return found
+
+    def _read_all(self) -> list[Version]:
         try:
             paths = [path for path in self._folder.iterdir() if path.is_dir() and path.name[0] != "."]
         except OSError:

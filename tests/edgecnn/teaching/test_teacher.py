@@ -355,3 +355,26 @@ def test_a_class_that_was_away_while_it_was_read_is_read_when_it_is_back(teacher
     until(lambda: "red/late.jpg" in teacher._learner._memory._rows, "the photo that is back")
     assert moved
     assert teacher.state()["unreadable"] == 0
+
+
+def test_versions_that_another_process_keeps_are_listed(teacher, tmp_path, tiny, monkeypatch):
+    from edgecnn.teaching import versions
+    from edgecnn.teaching.teacher import Teacher
+    from tests.trunks import RANGE
+
+    def kept() -> list[tuple[str, bool]]:
+        return [(entry["name"], entry["current"]) for entry in teacher.state()["kept"]]
+
+    teach(teacher, ("red", "green"), 3)
+    teacher.keep("first")
+    assert kept() == [("first", True)]
+    with Teacher(tmp_path / "taught", trunk=tiny, value_range=RANGE) as other:
+        other.keep("second")
+        assert kept() == [("second", True), ("first", False)]
+        other.use("first")
+        assert kept() == [("second", False), ("first", True)]
+    (tmp_path / "taught" / versions.FOLDER / "second").rename(tmp_path / "away")
+    assert kept() == [("first", True)]
+    # Nothing is read while nothing changes: the page asks many times a second.
+    monkeypatch.setattr(versions, "read_bundle", lambda _: pytest.fail("a bundle was read"))
+    assert kept() == [("first", True)]
