@@ -25,7 +25,7 @@ from edgecnn.teaching.names import check_label, stamp
 from edgecnn.teaching.photos import TaughtFolder
 from edgecnn.teaching.recorder import Recording, Recordings, Writer, encode
 from edgecnn.teaching.review import Review
-from edgecnn.teaching.versions import Version, Versions
+from edgecnn.teaching.versions import Version, Versions, find_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +56,7 @@ class Teacher(Sink):
     folder
         The photos: a folder for each class, made if it is missing.
     out
-        The bundle in use, which `use` replaces; `FOLDER-model` for None.
+        The bundle in use, which `use` replaces; `FOLDER-model` for None. Not inside `folder`.
     trunk, cut, value_range
         The pretrained network, as `learn` takes it.
     engine
@@ -89,8 +89,8 @@ class Teacher(Sink):
         seed: int = 0,
         review: int = REVIEWED,
     ) -> None:
+        target = find_out(Path(folder), out)
         self.photos = TaughtFolder(Path(folder))
-        target = Path(out) if out is not None else Path(f"{self.photos.folder}-model")
         request = Request(
             str(trunk),
             cut,

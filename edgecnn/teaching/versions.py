@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import shutil
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edgecnn.bundle.bundle import MANIFEST, read_bundle
 from edgecnn.bundle.manifest.writing import with_sections
 from edgecnn.bundle.output_folder import find_target, hold, recover
-from edgecnn.classify.loader import load
-from edgecnn.dataset import recording_of
-from edgecnn.errors import BundleError, DataError, GateError, ImageError, OptionError, OutputError
+from edgecnn.errors import BundleError, DataError, GateError, OptionError, OutputError
 from edgecnn.evaluation.held_out import held_out, why_worse
-from edgecnn.evaluation.interval import wilson
 from edgecnn.image.file import read_file
 from edgecnn.io.atomic import remove_left_behind, write_file
 from edgecnn.io.json_text import to_json
 from edgecnn.learning.apart import learn_apart
+from edgecnn.teaching.comparison import compare, taught_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from edgecnn.bundle.bundle import Bundle
-    from edgecnn.dataset import Item
     from edgecnn.learning.request import Request
     from edgecnn.teaching.photos import TaughtFolder
 
@@ -41,10 +37,6 @@ _PHOTOS = ".photos.json"
 # What a keep that was killed may have left: a hidden folder or lock, and that list.
 _LEFT = re.compile(r"\.(.+)\.edgecnn-[^.]+|(.+)\.photos\.json", re.DOTALL)
 _HINT = "name another folder with --out"
-# Of fewer photos that neither version was taught, a comparison says little.
-_FEW = 20
-# Classes that a note names.
-_NAMED = 5
 
 
 class WorseVersion(GateError):
@@ -88,6 +80,23 @@ class Version(NamedTuple):
         entry = self._asdict() | {"made": f"{made[:-2]}:{made[-2:]}", "bytes": self.size}
         del entry["size"]
         return entry
+
+
+def find_out(folder: Path, out: str | os.PathLike[str] | None) -> Path:
+    """Return the path of the bundle in use: `out`, or next to the folder of the photos for None.
+
+    Raises OptionError where it is inside that folder.
+    """
+    if out is None:
+        # Without `..`, of which no name can be made.
+        return Path(f"{os.path.abspath(folder)}-model")  # noqa: PTH100 - pathlib's follows links
+    inside, target = Path(os.path.realpath(folder)), Path(os.path.realpath(out))
+    if target == inside or inside in target.parents:
+        raise OptionError(
+            f"--out is {os.fspath(out)}, inside {folder}, where each folder is a class: expected a folder "
+            f"outside of it; without --out it is {find_out(folder, None)}"
+        )
+    return Path(out)
 
 
 class Versions:
@@ -157,7 +166,7 @@ class Versions:
         if target.exists():
             raise OptionError(f"there is a version {name!r} already: choose another name")
         with self._photos_now() as photos:
-            self._write_taught(name, _taught_in(photos))
+            self._write_taught(name, taught_in(photos))
             try:
                 bundle = learn_apart(photos, target, self._request)
             except BaseException:
@@ -225,33 +234,14 @@ class Versions:
         return name if isinstance(name, str) and self._has(name) else None
 
     def compare(self, first: str, second: str) -> dict[str, Any]:
-        """Classify the photos that are new to both versions by both; return their accuracies.
-
-        Frames of a recording that one of them was taught other frames of are not new.
-        """
-        taught = self._taught_to(first) | self._taught_to(second)
-        items = [item for item in self._taught.items if self._is_new(item, taught)]
-        notes = [self._compare_classes(first, second)]
-        if len(items) < _FEW:
-            notes.append(
-                f"Photos that are new to both versions: {len(items)}. Record some more to compare, or go "
-                "by the accuracy of each on its own held-out photos."
-            )
-        labels = self._taught.labels
-        found: dict[str, Any] = {"photos": len(items), "note": " ".join(filter(None, notes))}
-        current = self.current
-        for key, name in (("a", first), ("b", second)):
-            bundle = self.get(name)
-            right = 0
-            with load(bundle.folder) as classifier:
-                for item in items:
-                    try:
-                        image = self._taught.read(item, classifier.least_side)
-                    except (DataError, ImageError):
-                        continue
-                    right += classifier.classify(image, 1)[0].label == labels[item.label]
-            found[key] = self._describe(bundle, current).as_dict() | {"on_these": _share(right, len(items))}
-        return found
+        """Compare two versions on the photos that are new to both; see `comparison.compare`."""
+        bundles, current = [self.get(first), self.get(second)], self.current
+        found = compare(self._taught, self._taught_to(first) | self._taught_to(second), *bundles)
+        both = {
+            key: self._describe(bundle, current).as_dict() | {"on_these": accuracy}
+            for key, bundle, accuracy in zip("ab", bundles, found.accuracies, strict=True)
+        }
+        return {"photos": found.photos, "note": found.note, **both}
 
     def _has(self, name: str) -> bool:
         return bool(_NAME.fullmatch(name)) and (self._folder / name).is_dir()
@@ -269,19 +259,6 @@ class Versions:
             with suppress(OutputError, OSError), hold(self._folder / name, ""):
                 if not self._has(name):
                     self._taught_by(name).unlink(missing_ok=True)
-
-    def _is_new(self, item: Item, taught: set[str]) -> bool:
-        return _recording(item.id) not in taught and self._taught.digest(item).hex() not in taught
-
-    def _compare_classes(self, first: str, second: str) -> str:
-        """Return a note on the classes that only one of two versions knows; "" for none."""
-        labels = {name: self.get(name).labels for name in (first, second)}
-        lines = []
-        for name, other in ((first, second), (second, first)):
-            if only := [label for label in labels[name] if label not in labels[other]]:
-                more = f" and {len(only) - _NAMED} more" if len(only) > _NAMED else ""
-                lines.append(f"Only {name} knows {', '.join(only[:_NAMED])}{more}: {other} is wrong there.")
-        return " ".join(lines)
 
     def _write_taught(self, name: str, taught: Iterable[str]) -> None:
         path = self._taught_by(name)
@@ -319,27 +296,3 @@ class Versions:
             len(bundle.labels),
             bundle.folder.name == current,
         )
-
-
-def _share(right: int, count: int) -> dict[str, float] | None:
-    if not count:
-        return None
-    share = right / count
-    return {
-        "accuracy": round(share, 4),
-        "low": round(wilson(share, count), 4),
-        "high": round(1 - wilson(1 - share, count), 4),
-    }
-
-
-def _taught_in(folder: Path) -> set[str]:
-    """Return the SHA-256 of each file below a folder, in hexadecimal digits, and their recordings."""
-    paths = [path for path in folder.rglob("*") if path.is_file()]
-    digests = {hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
-    return digests.union(filter(None, (_recording(path.as_posix()) for path in paths)))
-
-
-def _recording(photo: str) -> str | None:
-    """Return the recording that a photo is a frame of, without its class, which may get another name."""
-    found = recording_of(photo)
-    return found and found.rpartition("/")[2]

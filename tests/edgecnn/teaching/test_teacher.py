@@ -1,6 +1,7 @@
 """Teaching by photos and frames: it answers immediately, measures itself, and keeps what was kept."""
 
 import time
+from pathlib import Path
 
 import cv2
 import pytest
@@ -378,3 +379,24 @@ def test_versions_that_another_process_keeps_are_listed(teacher, tmp_path, tiny,
     # Nothing is read while nothing changes: the page asks many times a second.
     monkeypatch.setattr(versions, "read_bundle", lambda _: pytest.fail("a bundle was read"))
     assert kept() == [("first", True)]
+
+
+@pytest.mark.parametrize("out", ["taught", "taught/model", "taught/../link/deep/model"])
+def test_a_model_inside_the_folder_of_photos_is_refused(tmp_path, tiny, monkeypatch, out):
+    from edgecnn.teaching.teacher import Teacher
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to("taught")
+    with pytest.raises(OptionError, match=rf"--out is {out}, inside taught, .* expected .*taught-model"):
+        Teacher("taught", out, trunk=tiny)
+    assert not (tmp_path / "taught").exists()
+
+
+def test_the_model_is_next_to_the_folder_of_photos(tmp_path, monkeypatch):
+    from edgecnn.teaching.versions import find_out
+
+    (tmp_path / "taught" / "cup").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "taught" / "cup")
+    for folder in ("..", str(tmp_path / "taught"), "../../taught"):
+        assert find_out(Path(folder), None) == tmp_path / "taught-model"
+    assert find_out(Path("../../taught"), "../../taught-2") == Path("../../taught-2")
