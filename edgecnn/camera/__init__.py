@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from edgecnn.camera.table import CAMERAS as CAMERAS
 from edgecnn.camera.table import describe_source as describe_source
 from edgecnn.camera.table import describe_sources as describe_sources
-from edgecnn.camera.table import find_camera
+from edgecnn.camera.table import find_camera, may_come
 from edgecnn.camera.table import real_cameras as real_cameras
 from edgecnn.camera.table import register_camera as register_camera
 from edgecnn.errors import CameraError
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edgecnn.bundle.input_spec import Background
+    from edgecnn.camera.guarded import GuardedCamera
     from edgecnn.frame import Frame
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "describe_sources",
     "open_camera",
     "open_guarded",
+    "open_later",
     "open_recovering",
     "real_cameras",
     "register_camera",
@@ -186,27 +188,45 @@ def open_recovering(sources: str, mode: Mode, say: Callable[[str], None], ended:
     `say` and `ended` are `RecoveringCamera`'s. A driver that does not answer is left behind, also where
     `ended` is set while it opens: CameraLeft is raised then.
     """
-    from edgecnn.camera.guarded import GuardedCamera
     from edgecnn.camera.recovery import RecoveringCamera
 
-    def opened(names: str) -> GuardedCamera:
-        return GuardedCamera.open(lambda: open_camera(names, mode), OPENING_S, HANGS * mode.stall_s, ended)
-
-    camera = opened(sources)
+    camera = _open_in_worker(sources, mode, ended)
     if not camera.may_hang:
         return camera.leave_worker()
     if not camera.live:
         return camera
     again = [camera.address or camera.name] + (["auto"] if "auto" in split_sources(sources) else [])
-    return RecoveringCamera(camera, lambda: opened(",".join(again)), say, ended)
+    return RecoveringCamera(camera, lambda: _open_in_worker(",".join(again), mode, ended), say, ended)
+
+
+def open_later(sources: str, mode: Mode, say: Callable[[str], None], ended: threading.Event) -> Camera | None:
+    """Return a camera for sources that did not open: its `read` opens one, as a lost camera is opened again.
+
+    None where none of them is a device or a stream: a file that is missing was mistyped.
+    """
+    from edgecnn.camera.recovery import RecoveringCamera
+
+    later = ",".join(source for source in split_sources(sources) if may_come(source))
+
+    def opened() -> Camera:
+        camera = _open_in_worker(later, mode, ended)
+        if not camera.live:
+            camera.close()
+            raise CameraError(f"{camera.name} is no live camera")
+        return camera
+
+    return RecoveringCamera(None, opened, say, ended, mask_secrets(later)) if later else None
+
+
+def _open_in_worker(sources: str, mode: Mode, ended: threading.Event | None = None) -> GuardedCamera:
+    from edgecnn.camera.guarded import GuardedCamera
+
+    return GuardedCamera.open(lambda: open_camera(sources, mode), OPENING_S, HANGS * mode.stall_s, ended)
 
 
 def open_guarded(sources: str, mode: Mode | None = None) -> Camera:
     """Open a source as `open_camera` does, but so that Ctrl-C ends a wait for it immediately."""
-    from edgecnn.camera.guarded import GuardedCamera
-
-    mode = mode or Mode()
-    return GuardedCamera.open(lambda: open_camera(sources, mode), OPENING_S, HANGS * mode.stall_s)
+    return _open_in_worker(sources, mode or Mode())
 
 
 def _open(source: str, mode: Mode) -> Camera:

@@ -34,31 +34,35 @@ class RecoveringCamera(Camera):
     Parameters
     ----------
     camera
-        The open camera; closed with this one.
+        The open camera; closed with this one. None for one that `read` opens first.
     reopen
         Reopens it. Raises CameraError while that is impossible.
     say
         Prints a line.
     ended
         Ends a `read` that waits, which then returns None.
+    name
+        Its source, where there is no open camera.
     """
 
     live = True
 
     def __init__(
         self,
-        camera: Camera,
+        camera: Camera | None,
         reopen: Callable[[], Camera],
         say: Callable[[str], None],
         ended: threading.Event,
+        name: str = "",
     ) -> None:
-        self.name = camera.name
+        self.name = camera.name if camera else name
         self._camera: Camera | None = camera
-        self._description = camera.description
+        self._description = camera.description if camera else f"{name} (not open yet)"
         self._reopen, self._say, self._ended = reopen, say, ended
         self._first_index = self._next_index = 0
         self._opened = time.monotonic()
-        self._lost = 0.0
+        # Since when it is lost; 0 while it is not.
+        self._lost = 0.0 if camera else self._opened
         self._needed: tuple[int | None, bool] = None, False
         self._tries = self._hung = 0
         self._closing = threading.Lock()

@@ -161,6 +161,14 @@ def _matching(source: str) -> CameraEntry | None:
     return None
 
 
+def may_come(source: str) -> bool:
+    """Whether a source that does not open may do so later: a device or a stream, not a file or a drawing."""
+    if source == "auto" or is_device(source) or re.match(r"(?!file:)[^/]+://", source.lower()):
+        return True
+    entry = find_camera(source)
+    return entry is not None and entry.matches is None and entry.found is not None
+
+
 def real_cameras() -> list[str]:
     """Return the sources that `auto` tries: V4L2 cameras, then the Raspberry Pi's own where that can be.
 

@@ -8,12 +8,12 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
 
-from edgecnn.camera import Mode, open_recovering
+from edgecnn.camera import Mode, open_later, open_recovering
 from edgecnn.classify.advice import is_gray, other_models
 from edgecnn.classify.smooth import HOLD, SMOOTH
 from edgecnn.defaults import DEFAULT_MODEL
 from edgecnn.engine.choice import choice
-from edgecnn.errors import OptionError, OutputError
+from edgecnn.errors import CameraError, OptionError, OutputError
 from edgecnn.image.file import UPLOAD_MEGAPIXELS
 from edgecnn.io.address import mask_secrets
 from edgecnn.io.quiet import say
@@ -133,7 +133,7 @@ def _run(
     classifier = stack.enter_context(load(variant))
     model = classifier.model
     mode = replace(asked.mode, background=model.input.background)
-    cameras = [stack.enter_context(open_recovering(source, mode, say, stop)) for source in asked.sources]
+    cameras = _open_cameras(asked.sources, mode, stop, stack)
     for line in _describe(cameras, classifier):
         console.print(line, soft_wrap=True)
     if chosen := choice(classifier.engine):
@@ -172,6 +172,34 @@ def _run(
     if _saw_nothing_known(summary, classifier):
         say(other_models(classifier))
     return summary
+
+
+def _open_cameras(
+    sources: Sequence[str], mode: Mode, stop: threading.Event, stack: ExitStack
+) -> list[Camera]:
+    """Open the camera of each source; where others open, one that does not is opened later.
+
+    Raises CameraError where none opens, and for a source that can't open later either, such as a file.
+    """
+    cameras: list[Camera] = []
+    failures: list[CameraError] = []
+    for source in sources:
+        try:
+            camera = open_recovering(source, mode, say, stop)
+        except CameraError as error:
+            later = None if stop.is_set() else open_later(source, mode, say, stop)
+            if later is None:
+                raise
+            failures.append(error)
+            camera = later
+        cameras.append(stack.enter_context(camera))
+    if len(failures) == len(sources):
+        for failure in failures[:-1]:
+            say(str(failure))
+        raise failures[-1]
+    for failure in failures:
+        say(f"{failure}; the other cameras start, and this one is opened as soon as that works")
+    return cameras
 
 
 def _describe(cameras: Sequence[Camera], classifier: Classifier) -> Iterator[str]:

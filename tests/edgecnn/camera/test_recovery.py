@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import edgecnn
-from edgecnn.camera import Mode, open_recovering, recovery
+from edgecnn.camera import Mode, open_later, open_recovering, recovery
 from edgecnn.camera.recovery import RecoveringCamera
 from edgecnn.camera.synthetic import SyntheticCamera
 from edgecnn.errors import CameraError
@@ -261,3 +261,41 @@ def test_whatever_a_driver_raises_the_camera_is_opened_again(error):
         camera._camera = None
     assert f"webcam failed ({type(error).__name__}: " in said[0]
     assert "is back after" in said[1]
+
+
+def test_a_camera_that_does_not_open_at_the_start_is_opened_when_it_is_there(monkeypatch):
+    asked, said, ended = [], [], threading.Event()
+
+    def opened(sources, mode):
+        asked.append(sources)
+        if len(asked) < 3:
+            raise CameraError("not there")
+        return Cable(2)
+
+    monkeypatch.setattr("edgecnn.camera.open_camera", opened)
+    with open_later("missing.mp4,97,synthetic", Mode(), said.append, ended) as camera:
+        assert (camera.name, camera.live, asked) == ("97", True, [])
+        assert [camera.read().index for _ in range(2)] == [0, 1]
+        assert camera.name == "webcam"
+        assert [line.partition(" is back after ")[0] for line in said] == [camera.description]
+        ended.set()
+        assert camera.read() is None
+    assert asked == ["97"] * 3
+    assert Cable.open == 0
+
+
+@pytest.mark.parametrize("source", ["missing.mp4", "synthetic:scene=none", "shots/*.jpg", "file:///x.mp4"])
+def test_what_is_no_camera_is_not_waited_for(source):
+    assert open_later(source, Mode(), print, threading.Event()) is None
+
+
+def test_a_file_that_appears_where_a_stream_was_asked_for_is_not_opened(monkeypatch):
+    class Video(Cable):
+        live = False
+
+    ended, closed = threading.Event(), []
+    monkeypatch.setattr(Video, "close", lambda _: (closed.append(1), ended.set()))
+    monkeypatch.setattr("edgecnn.camera.open_camera", lambda *_: Video(2))
+    with open_later("http://127.0.0.1/x.mp4", Mode(), print, ended) as camera:
+        assert camera.read() is None
+    assert closed == [1]

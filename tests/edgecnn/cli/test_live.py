@@ -325,8 +325,24 @@ def test_a_window_shows_one_camera(run_cli):
 
 
 def test_a_camera_that_does_not_open_next_to_others_is_one_line(run_cli):
-    ran = run_cli("live", "--source", "synthetic", "--source", "97", "--show", "none", "--frames", 5)
-    ran.fails("/dev/video97", "does not exist")
+    ran = run_cli("live", "--source", "97", "--source", "synthetic", "--show", "none", "--frames", 5)
+    assert ran.code == 0, ran
+    assert len(ran.err.splitlines()) == 1
+    assert "/dev/video97 does not exist" in ran.err
+    assert "the other cameras start" in ran.err
+    assert "camera 0 97 (not open yet)\ncamera 1 synthetic camera" in ran.out
+    assert ran.out.count("5 frames in") == 2, "of the run and of camera 1"
+
+
+def test_where_no_camera_opens_each_reason_is_reported(run_cli):
+    ran = run_cli("live", "--source", "97", "--source", "98", "--show", "none")
+    assert (ran.code, ran.out) == (1, "")
+    first, second = ran.err.splitlines()
+    assert "/dev/video97 does not exist" in first
+    assert "/dev/video98 does not exist" in second
+    assert "other cameras" not in ran.err
+    ran = run_cli("live", "--source", "synthetic", "--source", "missing.mp4", "--show", "none")
+    ran.fails("missing.mp4: no such file")
 
 
 @pytest.mark.parametrize("command", [["teach"], ["collect", "--class", "cup"]])
