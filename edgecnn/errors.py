@@ -13,6 +13,7 @@ one line and exits with code 1.
     │   ├── LabelsError     (ValueError)         labels that do not fit the model's outputs
     │   └── AnswerError     (ValueError)         a model that answered NaN or infinity
     ├── ImageError          (ValueError)         an image that can't be read or is of the wrong kind
+    │   ├── ImageNotFound   (FileNotFoundError)  no such image file, or not any more
     │   └── DecoderClosed   (ValueError)         one that came while the run was ending
     ├── CameraError         (OSError)            a source that does not open or stops delivering
     ├── EngineError         (RuntimeError)       an engine that is missing or fails while it runs
