@@ -13,7 +13,7 @@ from edgecnn.learning.crossval import Choice, softmax, teach
 from edgecnn.learning.head import Head
 from edgecnn.learning.judge import REJECTED, Rule
 from edgecnn.learning.material import background_of
-from edgecnn.learning.prototypes import find_prototypes, nearness_threshold
+from edgecnn.learning.prototypes import find_prototypes, nearness, nearness_threshold
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -96,14 +96,23 @@ def know(photos: Photos, labels: tuple[str, ...], choice: Choice, rule: Rule | N
     rule
         That of the last cross-validation; None for one by the photos themselves.
     """
-    prototypes = find_prototypes(photos.plain, photos.labels, seed)
     counts = np.bincount(photos.labels, minlength=len(labels))
-    if len(labels) < 2 or counts.min() < _LEAST:
-        near = _near(photos.plain, photos.labels)
-        return Knowledge(labels, "prototypes", _means(photos, len(labels)), prototypes, Rule(1.0, near))
-    if rule is None:
+    few = len(labels) < 2 or counts.min() < _LEAST
+    if rule is None or few:
         rule = Rule(1.0, _near(photos.plain, photos.labels))
-    return Knowledge(labels, "head", teach(photos, len(labels), choice), prototypes, rule)
+    head = _means(photos, len(labels)) if few else teach(photos, len(labels), choice)
+    return Knowledge(labels, "prototypes" if few else "head", head, _prototypes(photos, rule, seed), rule)
+
+
+def _prototypes(photos: Photos, rule: Rule, seed: int) -> Matrix:
+    """Return the prototypes of a model, and each photo that is far from them.
+
+    Such a photo is what a correction adds: the thing in it is not unknown any more. A kept model has no photo
+    alone.
+    """
+    found = find_prototypes(photos.plain, photos.labels, seed)
+    far = nearness(photos.plain, found) < rule.nearness
+    return np.concatenate((found, unit(photos.plain[far])))
 
 
 def _means(photos: Photos, classes: int) -> Head:
