@@ -27,10 +27,8 @@ statuses.push(({ shown, model, source, machine, camera, steady, ranking, predict
 	sync(
 		"ranking",
 		ranking,
-		() => Object.assign(row("li"), { className: "scored" }),
-		(element, one) => {
-			fill(element, one.score, one.label, percent(one.score, 1));
-		},
+		() => row("li"),
+		(element, { score, label }) => fill(element, score, label, percent(score, 1)),
 	);
 	const [width, height] = size;
 	const [x, y, w, h] = seen ?? [0, 0, ...size];
@@ -48,7 +46,11 @@ export function words({ label, score }, isUnknown) {
 
 /** A row with a bar, for `fill`. @param {"li" | "button"} tag @param {string[]} parts */
 export const row = (tag, ...parts) =>
-	make(tag, {}, ...["bar", "name", ...parts, "share"].map((className) => make("span", { className })));
+	make(
+		tag,
+		{ className: "scored" },
+		...["bar", "name", ...parts, "share"].map((className) => make("span", { className })),
+	);
 
 /** @param {Element} element @param {number} score @param {string[]} texts of its parts after the bar */
 export function fill(element, score, ...texts) {

@@ -39,6 +39,22 @@ export function make(name, properties = {}, ...children) {
 /** @param {string} words @param {() => unknown} onclick @param {object} [more] */
 export const button = (words, onclick, more) => make("button", { type: "button", onclick, ...more }, words);
 
+/** Call with what was typed into a form, each time it is sent. @param {string} id @param {(words: string) => unknown} task */
+export function onSubmit(id, task) {
+	const form = $(id, HTMLFormElement);
+	form.onsubmit = (event) => {
+		event.preventDefault();
+		const words = form.querySelector("input")?.value.trim();
+		form.reset();
+		task(words ?? "");
+	};
+}
+
+/** Call each of them. @param {Listeners<any>} listeners @param {unknown} [value] */
+export function tell(listeners, value) {
+	for (const listener of listeners) listener(value);
+}
+
 /**
  * Give an element one child for each item. Those whose item remains, by its id, label or name, are kept.
  * @template {string | { id?: string, label?: string, name?: string }} T

@@ -1,8 +1,8 @@
 /** The numbers of the run: latency of each stage, frame rate, frames. */
 
-import { $, make, percent, show, sync, write } from "./dom.js";
+import { $, make, percent, sync, write } from "./dom.js";
 import { statuses } from "./stream.js";
-import { hint, LOCALE, say } from "./text.js";
+import { caption, LOCALE, say } from "./text.js";
 
 /** So many results in the curve of latencies. */
 const SPARK = 120;
@@ -21,19 +21,23 @@ statuses.push(({ latency_ms, stats }) => {
 	sync(
 		"stages",
 		stages,
-		({ id }) => {
-			const name = make("span", { title: hint(id) }, id);
-			return make("tr", {}, make("th", { scope: "row" }, name), make("td"), make("td"));
-		},
+		({ id }) => make("tr", {}, make("th", { scope: "row" }, caption(id, id)), make("td"), make("td")),
 		({ cells }, { p50, p99 }) => {
 			cells[1]?.replaceChildren(p50.toFixed(3));
 			cells[2]?.replaceChildren(p99.toFixed(3));
 		},
 	);
-	write("fps", stats.fps.toFixed(1));
-	write("frames", stats.frames.toLocaleString(LOCALE));
-	write("dropped", stats.dropped.toLocaleString(LOCALE));
-	show("known", stats.known);
-	show("right", stats.known);
-	write("right", stats.known ? percent(stats.correct / stats.known, 1) : "");
+	/** @type {[string, string][]} */
+	const numbers = [
+		["fps", stats.fps.toFixed(1)],
+		["frames", stats.frames.toLocaleString(LOCALE)],
+		["dropped", stats.dropped.toLocaleString(LOCALE)],
+	];
+	if (stats.known) numbers.push(["right", percent(stats.correct / stats.known, 1)]);
+	sync(
+		"numbers",
+		numbers.map(([id, value]) => ({ id, value })),
+		({ id }) => make("div", {}, make("dt", {}, caption(id)), make("dd", { id })),
+		(element, { value }) => element.lastElementChild?.replaceChildren(value),
+	);
 });

@@ -3,7 +3,7 @@
 import { act } from "./api.js";
 import { $, button, make, paced, percent, sync, write } from "./dom.js";
 import { statuses } from "./stream.js";
-import { hint, say } from "./text.js";
+import { caption, hint, say } from "./text.js";
 
 /** Name, least, most, step, and how a value is written. @type {["threshold" | "smooth" | "hold", number, number, number, (value: number) => string][]} */
 const SLIDERS = [
@@ -33,8 +33,7 @@ for (const [name, min, max, step, words] of SLIDERS) {
 		write(`is-${name}`, words(Number(input.value)));
 		apply();
 	};
-	const caption = make("span", { title: hint(name) }, say(name));
-	const label = make("label", { htmlFor: input.id }, caption, make("output", { id: `is-${name}` }));
+	const label = make("label", { htmlFor: input.id }, caption(name), make("output", { id: `is-${name}` }));
 	$("sliders").append(label, input);
 }
 

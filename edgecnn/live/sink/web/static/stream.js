@@ -1,7 +1,7 @@
 /** The connection: events and images of the run, and what the page says while there are none. */
 
 import { address } from "./api.js";
-import { $, write } from "./dom.js";
+import { $, tell, write } from "./dom.js";
 import { say } from "./text.js";
 
 /** Milliseconds without a result until the page says so, and until it connects again. */
@@ -9,7 +9,7 @@ const QUIET_MS = 5000;
 const RETRY_MS = 2000;
 
 /** @type {Listeners<Status>} */
-export const statuses = [];
+export const statuses = [({ stats }) => (stats.paused ? note(say("paused")) : expect())];
 /** All cameras, where there are several, once a second. @type {Listeners<CameraAnswer[]>} */
 export const lists = [];
 /** @type {Listeners<Teach>} */
@@ -29,7 +29,7 @@ function leave() {
 	clearTimeout(quiet);
 	events?.close();
 	image.removeAttribute("src");
-	for (const listener of losses) listener();
+	tell(losses);
 }
 
 /** Show a camera, or the same one again. */
@@ -43,24 +43,15 @@ export function follow(number = camera) {
 		hasEnded = false;
 		expect(true); // what the page shows is older, or another camera's
 	};
-	source.onmessage = ({ data }) => {
-		const status = /** @type {Status} */ (JSON.parse(data));
-		if (status.stats.paused) tell(say("paused"));
-		else expect();
-		for (const listener of statuses) listener(status);
-	};
-	source.addEventListener("cameras", ({ data }) => {
-		for (const listener of lists) listener(JSON.parse(data));
-	});
-	source.addEventListener("teach", ({ data }) => {
-		for (const listener of teachings) listener(JSON.parse(data));
-	});
+	for (const [name, listeners] of Object.entries({ message: statuses, cameras: lists, teach: teachings })) {
+		source.addEventListener(name, ({ data }) => tell(listeners, JSON.parse(data)));
+	}
 	source.addEventListener("end", () => {
 		hasEnded = true;
-		tell(say("ended"), true);
+		note(say("ended"), true);
 	});
 	source.onerror = async () => {
-		if (!hasEnded) tell(say("lost"), true);
+		if (!hasEnded) note(say("lost"), true);
 		// The browser connects again, unless the server answered with a refusal.
 		if (source.readyState !== EventSource.CLOSED) return;
 		const health = await fetch("healthz").catch(() => null);
@@ -75,16 +66,16 @@ function play() {
 
 /** Say nothing while results come. */
 function expect(isStale = false) {
-	tell("", isStale);
-	quiet = setTimeout(tell, QUIET_MS, say("noFrame"), true);
+	note("", isStale);
+	quiet = setTimeout(note, QUIET_MS, say("noFrame"), true);
 }
 
 /** Say what the connection does; stale: the answer is no longer what the camera sees. @param {string} words */
-function tell(words, isStale = false) {
+function note(words, isStale = false) {
 	clearTimeout(quiet);
 	write("notice", words);
 	document.body.classList.toggle("stale", isStale);
-	if (isStale) for (const listener of losses) listener();
+	if (isStale) tell(losses);
 }
 
 // A browser has six connections to a machine, and a hidden page would use two of them.

@@ -1,5 +1,6 @@
 /** The language of the page. A translation is one file, named here. */
 
+import { make } from "./dom.js";
 import { text } from "./text.en.js";
 
 export const LOCALE = "en";
@@ -18,6 +19,9 @@ export function say(key, values = {}) {
 
 /** The explanation of a name, "" if there is none. @param {string} name */
 export const hint = (name) => /** @type {Record<string, string>} */ (text)[`${name}Hint`] ?? "";
+
+/** A name that explains itself. @param {string} name @param {string} [words] */
+export const caption = (name, words = say(/** @type {Key} */ (name))) => make("span", { title: hint(name) }, words);
 
 /** Write the texts that the page's elements name: their content, or their name for screen readers. */
 export function translate() {

@@ -5,8 +5,8 @@ import { act, MOST_UPLOAD } from "./api.js";
 import { $, show, write } from "./dom.js";
 import { say } from "./text.js";
 
-/** The longest side of the photo on the page, in pixels. */
-const SIDE = 192;
+/** The width of the photo on the page, in pixels. */
+const WIDTH = 192;
 
 const input = $("upload", HTMLInputElement);
 input.onchange = async () => {
@@ -31,11 +31,9 @@ input.onchange = async () => {
 async function draw(file) {
 	const canvas = $("thumbnail", HTMLCanvasElement);
 	canvas.width = canvas.height = 1;
-	const image = await createImageBitmap(file).catch(() => null);
+	const image = await createImageBitmap(file, { resizeWidth: WIDTH }).catch(() => null);
 	if (!image) return;
-	const scale = SIDE / Math.max(image.width, image.height);
-	canvas.width = Math.max(1, image.width * scale);
-	canvas.height = Math.max(1, image.height * scale);
-	canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
+	Object.assign(canvas, { width: image.width, height: image.height });
+	canvas.getContext("2d")?.drawImage(image, 0, 0);
 	image.close();
 }

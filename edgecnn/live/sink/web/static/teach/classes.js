@@ -2,12 +2,11 @@
 
 import { fill, row } from "../answer.js";
 import { act, address, get } from "../api.js";
-import { $, button, make, paced, percent, show, sync, write } from "../dom.js";
+import { $, button, make, onSubmit, paced, percent, show, sync, write } from "../dom.js";
 import { tint } from "../history.js";
-import { message } from "../message.js";
+import { ask, message } from "../message.js";
 import { statuses } from "../stream.js";
 import { say } from "../text.js";
-import { ask } from "./dialog.js";
 import { accept } from "./files.js";
 import { hold } from "./record.js";
 import { changes, labels, select, selected, state, update } from "./state.js";
@@ -53,7 +52,6 @@ const load = paced(async () => {
 /** @param {Class} item */
 function create({ label }) {
 	const choose = row("button", "count");
-	choose.className = "scored";
 	choose.onclick = () => select(label);
 	const menu = button("⋯", () => edit(label), { ariaLabel: say("edit", { label }) });
 	const record = button("", () => null, { className: "record", ariaLabel: say("holdTo", { label }) });
@@ -107,16 +105,10 @@ async function change(action, body, label = selected) {
 	if (!next) return;
 	update(next);
 	select(label);
-	document.querySelector("#rows .selected")?.scrollIntoView({ block: "nearest" });
+	document.querySelector("#rows [aria-current=true]")?.scrollIntoView({ block: "nearest" });
 }
 
-$("add", HTMLFormElement).onsubmit = (event) => {
-	event.preventDefault();
-	const input = $("new", HTMLInputElement);
-	const label = input.value.trim();
-	input.value = "";
-	if (label) change("add", { label }, label);
-};
+onSubmit("add", (label) => label && change("add", { label }, label));
 
 statuses.push((next) => {
 	status = next;

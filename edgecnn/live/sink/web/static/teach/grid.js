@@ -1,8 +1,8 @@
 /** A grid of images, of which many can be selected; a range with the shift key. */
 
 import { $, button, make, show, sync, write } from "../dom.js";
+import { ask } from "../message.js";
 import { say } from "../text.js";
-import { ask } from "./dialog.js";
 
 /** @param {string} name of its list; what is in `NAME-tools` is shown while something is selected */
 export function grid(name) {

@@ -1,6 +1,6 @@
 /** What is taught, as the server says; which class and which tab are selected on this page. */
 
-import { $, paced } from "../dom.js";
+import { $, paced, tell } from "../dom.js";
 
 /** @type {Listeners<Teach>} */
 export const changes = [];
@@ -16,7 +16,7 @@ export const labels = () => state.classes.map(({ label }) => label);
 export function update(next) {
 	state = next;
 	if (!labels().includes(selected)) selected = labels()[0] ?? "";
-	for (const listener of changes) listener(state);
+	tell(changes, state);
 }
 
 /** @param {string} label @param {string} [name] of a tab */

@@ -1,10 +1,9 @@
 /** Versions: keep what is taught, compare it with older ones, go back, download. */
 
 import { act, address, get, post } from "../api.js";
-import { $, button, make, percent, show, sync } from "../dom.js";
-import { message } from "../message.js";
+import { $, button, make, onSubmit, percent, show, sync } from "../dom.js";
+import { ask, message } from "../message.js";
 import { LOCALE, say } from "../text.js";
-import { ask } from "./dialog.js";
 import { interval } from "./report.js";
 import { changes, state, update } from "./state.js";
 
@@ -62,16 +61,13 @@ async function against(name) {
 	if (await ask(say("comparison", { n: found.photos }), [...lines, found.note], "use")) settle("current", name);
 }
 
-$("keep", HTMLFormElement).onsubmit = async (event) => {
-	event.preventDefault();
-	const [input, keep] = [$("version", HTMLInputElement), $("keep-now", HTMLButtonElement)];
-	const name = input.value.trim();
-	input.value = "";
+onSubmit("keep", async (name) => {
+	const keep = $("keep-now", HTMLButtonElement);
 	keep.disabled = true;
 	message(say("keeping"));
 	await settle("keep", name);
 	keep.disabled = false;
-};
+});
 
 changes.push(({ kept, knows }) => {
 	show("keep", knows !== "nothing");
