@@ -111,6 +111,11 @@ class TaughtFolder:
         """The number of photos of each class."""
         return {label: len(names) for label, names in self._classes.items()}
 
+    @property
+    def newest(self) -> dict[str, str | None]:
+        """The id of each class's newest photo, None where it has none."""
+        return {label: f"{label}/{names[-1]}" if names else None for label, names in self._classes.items()}
+
     def photos(self, label: str) -> list[str]:
         """Return the ids of a class's photos, the newest first. Raises DataError for an unknown class."""
         return [f"{label}/{name}" for name in reversed(self._names(label))]

@@ -272,12 +272,12 @@ class Teacher(Sink):
     def state(self) -> dict[str, Any]:
         """Return what the page shows of it; see docs/teach.md."""
         running, found, known = self.recording, self._learner.appraisal, self._learner.knowledge
-        counts = self.photos.counts
+        counts, newest = self.photos.counts, self.photos.newest
         # Of other classes, it says nothing about these.
         stale = found is not None and found.labels != tuple(k for k, count in counts.items() if count)
         return {
             "folder": str(self.photos.folder),
-            "classes": [{"label": label, "photos": count} for label, count in counts.items()],
+            "classes": [{"label": k, "photos": n, "newest": newest.get(k)} for k, n in counts.items()],
             "recording": running and {"label": running.label, "kept": running.kept, "alike": running.alike},
             "knows": known.level,
             "busy": self._learner.busy,

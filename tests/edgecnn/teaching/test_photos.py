@@ -35,6 +35,7 @@ def test_photos_are_saved_by_class_and_listed_newest_first(folder):
     second = folder.save("cup", JPEG, "b.jpg")
     folder.add_class("ball")
     assert folder.counts == {"ball": 0, "cup": 2}
+    assert folder.newest == {"ball": None, "cup": second}
     assert folder.photos("cup") == [second, first]
     assert folder.path(first).read_bytes() == JPEG
     assert folder.read(folder.items[0]).shape == (24, 24, 3)

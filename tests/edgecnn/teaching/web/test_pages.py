@@ -53,10 +53,10 @@ def test_a_page_that_goes_away_ends_its_recording(taught, monkeypatch):
 def test_classes_are_added_renamed_merged_and_removed(taught):
     taught.post("classes/add", label="cup")
     assert "already" in taught.post("classes/add", 422, label="cup")
-    add(taught, "mug", "red", 2)
+    newest = add(taught, "mug", "red", 2)[-1].replace("mug/", "cup/")
     assert "already" in taught.post("classes/rename", 409, label="mug", to="cup")
     state = taught.post("classes/rename", label="mug", to="cup", merge=True)
-    assert state["classes"] == [{"label": "cup", "photos": 2}]
+    assert state["classes"] == [{"label": "cup", "photos": 2, "newest": newest}]
     assert taught.post("classes/remove", label="cup")["classes"] == []
 
 
@@ -149,4 +149,4 @@ def test_viewers_get_the_state_as_it_changes(taught):
                 states.append(json.loads(answer.readline().decode().removeprefix("data: "))["classes"])
                 if states[-1]:
                     break
-    assert states[-1] == [{"label": "cup", "photos": 0}]
+    assert states[-1] == [{"label": "cup", "photos": 0, "newest": None}]

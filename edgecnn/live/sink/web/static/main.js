@@ -1,7 +1,6 @@
 /** Starts the page: the live view, and the tools of teaching where the server has them. */
 
 import "./answer.js";
-import "./cameras.js";
 import "./controls.js";
 import "./figures.js";
 import "./history.js";

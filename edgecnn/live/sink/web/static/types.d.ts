@@ -24,7 +24,7 @@ interface Status {
 /** What was shown from `t` seconds ago on, for so many seconds. */
 interface Past { t: number; label: string; score: number; seconds: number }
 interface Measured { accuracy: number; low: number; high: number; photos: number }
-interface Class { label: string; photos: number }
+interface Class { label: string; photos: number; newest: string | null }
 interface Version {
   name: string; made: string; accuracy: number | null; low: number | null; high: number | null;
   bytes: number; photos: number; classes: number; current: boolean;

@@ -148,7 +148,8 @@ class FakeTeach:
 
     def state(self) -> dict:
         """Return what `teach/state` says."""
-        counts = [{"label": label, "photos": self.count(label)} for label in self.classes]
+        newest = {photo["label"]: photo["id"] for photo in self.photos.values()}
+        counts = [{"label": k, "photos": self.count(k), "newest": newest.get(k)} for k in self.classes]
         enough = sum(each["photos"] > 0 for each in counts) > 1
         judged = {"accuracy": 0.94, "low": 0.87, "high": 0.98, "photos": 48}
         return {

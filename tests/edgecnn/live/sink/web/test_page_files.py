@@ -37,7 +37,7 @@ def test_the_page_is_small():
     """The code, without comments, types and indentation; with them it is served as it is here."""
     code = [COMMENT.sub("", path.read_text()) for path in SERVED if path.name != "token.html"]
     lines = [line.strip() for each in code for line in each.splitlines()]
-    assert sum(len(line.encode()) + 1 for line in lines if line) < 60 << 10
+    assert sum(len(line.encode()) + 1 for line in lines if line) < 60_000
     assert sum(path.stat().st_size for path in SERVED) < 75_000
 
 

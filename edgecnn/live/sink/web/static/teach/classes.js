@@ -1,8 +1,8 @@
 /** The classes: scores, counts and newest photos; add, rename, merge, remove; correct; what to do next. */
 
 import { fill, row } from "../answer.js";
-import { act, address, get } from "../api.js";
-import { $, button, make, onSubmit, paced, percent, show, sync, write } from "../dom.js";
+import { act, address } from "../api.js";
+import { $, button, make, onSubmit, percent, show, sync, write } from "../dom.js";
 import { tint } from "../history.js";
 import { ask, message } from "../message.js";
 import { statuses } from "../stream.js";
@@ -16,8 +16,6 @@ const FEW = 5;
 
 /** The newest answer. @type {Status | undefined} */
 let status;
-/** Of each class how many photos there were when its newest one was asked for, and its address. @type {Record<string, [number, string]>} */
-const faces = {};
 
 /** What to do next. */
 function guide() {
@@ -35,19 +33,7 @@ changes.push(({ problem, busy, knows }) => {
 	show("correct", knows !== "nothing");
 	sync("really", labels(), (label) => button(label, () => correct(label)));
 	draw();
-	load();
 });
-
-/** The newest photo of each class whose count has changed. */
-const load = paced(async () => {
-	for (const { label, photos } of state.classes) {
-		if (faces[label]?.[0] === photos) continue;
-		const found = photos ? await get("teach/photos", { label, start: 0, count: 1 }) : null;
-		const id = found?.photos[0]?.id;
-		faces[label] = [photos, id ? address("teach/thumbnail", { id }) : ""];
-	}
-	draw();
-}, 500);
 
 /** @param {Class} item */
 function create({ label }) {
@@ -63,9 +49,9 @@ function create({ label }) {
 }
 
 function draw() {
-	sync("rows", state.classes, create, (element, { label, photos }) => {
+	sync("rows", state.classes, create, (element, { label, photos, newest }) => {
 		const [face, choose] = element.children;
-		const [, url = ""] = faces[label] ?? [];
+		const url = newest ? address("teach/thumbnail", { id: newest }) : "";
 		const score = status?.ranking.find((one) => one.label === label)?.score;
 		const share = score === undefined ? "" : percent(score);
 		if (!face || !choose) return;

@@ -6,24 +6,22 @@ import { say } from "../text.js";
 
 /** @param {string} name of its list; what is in `NAME-tools` is shown while something is selected */
 export function grid(name) {
-	/** @type {Set<string>} */
-	const chosen = new Set();
+	/** @type {string[]} */
+	let chosen = [];
 	/** @type {Cell[]} */
 	let cells = [];
 	let last = "";
 
-	/** @param {Iterable<string>} ids */
+	/** @param {string[]} ids */
 	function choose(ids) {
-		const wanted = new Set(ids);
-		chosen.clear();
+		chosen = cells.map(({ id }) => id).filter((id) => ids.includes(id));
 		sync(name, cells, create, (element, { id, mark = "" }) => {
 			const [look, box] = element.children;
 			look?.lastElementChild?.replaceChildren(mark);
-			if (wanted.has(id)) chosen.add(id);
-			/** @type {HTMLInputElement} */ (box).checked = chosen.has(id);
+			/** @type {HTMLInputElement} */ (box).checked = chosen.includes(id);
 		});
-		show(`${name}-tools`, chosen.size);
-		write(`${name}-count`, say("selected", { n: chosen.size }));
+		show(`${name}-tools`, chosen.length);
+		write(`${name}-count`, say("selected", { n: chosen.length }));
 	}
 
 	/** Select one or not; or all from the one before to this one. @param {string} id @param {boolean} isRange */
@@ -33,14 +31,14 @@ export function grid(name) {
 		const [from = 0, to = 0] = ends;
 		const some = ids.slice(Math.max(0, from), to + 1);
 		last = id;
-		choose(chosen.has(id) ? [...chosen].filter((one) => !some.includes(one)) : [...chosen, ...some]);
+		choose(chosen.includes(id) ? chosen.filter((one) => !some.includes(one)) : [...chosen, ...some]);
 	}
 
 	/** @param {Cell} cell */
 	function create({ id, url, large, words: alt }) {
 		const look = make("button", { title: alt }, make("img", { src: url, alt, loading: "lazy" }), make("span"));
 		look.onclick = async ({ shiftKey }) => {
-			const isAsked = !chosen.size && !shiftKey;
+			const isAsked = !chosen.length && !shiftKey;
 			if (!isAsked || (await ask(alt, [make("img", { src: large, alt })], "select"))) toggle(id, shiftKey);
 		};
 		const box = make("input", { type: "checkbox", ariaLabel: say("selectOne", { alt }) });
@@ -56,12 +54,12 @@ export function grid(name) {
 	);
 
 	return {
-		chosen: () => [...chosen],
+		chosen: () => chosen,
 		clear: () => choose([]),
 		/** @param {Cell[]} next */
 		show(next) {
 			cells = next;
-			choose([...chosen]);
+			choose(chosen);
 		},
 	};
 }
