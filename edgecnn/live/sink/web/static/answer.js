@@ -32,7 +32,7 @@ statuses.push(({ shown, model, source, machine, camera, steady, ranking, predict
 	);
 	const [width, height] = size;
 	const [x, y, w, h] = seen ?? [0, 0, ...size];
-	$("view").style.setProperty("--ratio", `${width / height}`);
+	document.documentElement.style.setProperty("--ratio", `${width / height}`);
 	show("seen", w !== width || h !== height);
 	const box = { left: x / width, top: y / height, width: w / width, height: h / height };
 	for (const [side, share] of Object.entries(box)) $("seen").style.setProperty(side, `${100 * share}%`);

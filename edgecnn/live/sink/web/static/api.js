@@ -4,7 +4,7 @@ import { message } from "./message.js";
 import { say } from "./text.js";
 
 /** The most bytes of an uploaded image. */
-export const MOST_UPLOAD = 16 * 2 ** 20;
+const MOST_UPLOAD = 16 * 2 ** 20;
 
 /** @param {string} path @param {Record<string, any>} [query] */
 export const address = (path, query) => `api/v1/${path}${query ? `?${new URLSearchParams(query)}` : ""}`;
@@ -27,7 +27,8 @@ async function ask(url, options) {
  * @param {string | Blob | object} body
  * @param {Record<string, any>} [query]
  */
-export function post(path, body, query) {
+export async function post(path, body, query) {
+	if (body instanceof File && body.size > MOST_UPLOAD) throw new Error(say("tooLarge", { name: body.name }));
 	const isJson = typeof body === "object" && !(body instanceof Blob);
 	const content = isJson ? new Blob([JSON.stringify(body)], { type: "application/json" }) : body;
 	return ask(address(path, query), { method: "POST", body: content, keepalive: path.endsWith("stop") });

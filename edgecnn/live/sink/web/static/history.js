@@ -49,15 +49,14 @@ function sample(start, step) {
 }
 
 function draw() {
-	const at = now();
-	drawn = at;
-	spans = spans.filter(([, to]) => at - to < 3600);
-	const age = at - (spans[0]?.[0] ?? at);
+	drawn = now();
+	spans = spans.filter(([, to]) => drawn - to < 3600);
+	const age = drawn - (spans[0]?.[0] ?? drawn);
 	const most = document.body.matches(".teaching") ? 60 : 3600;
 	const length = LENGTHS_S.find((seconds) => seconds >= Math.min(age, most)) ?? most;
 	/** @type {{ id: string, label: string, from: number, steps: number }[]} */
 	const runs = [];
-	for (const [from, label] of sample(at - length, length / STEPS).entries()) {
+	for (const [from, label] of sample(drawn - length, length / STEPS).entries()) {
 		const last = runs.at(-1);
 		if (last && last.label === label) last.steps += 1;
 		else runs.push({ id: `${runs.length}`, label, from, steps: 1 });

@@ -61,14 +61,14 @@ export const text = {
 	preprocessHint: "The image is cropped, shrunk and converted for the model.",
 	inferenceHint: "The network itself.",
 	decodeHint: "Scores become an answer.",
-	totalHint: "From the image to the answer: all of the above.",
+	totalHint: "From the image to the answer.",
 	ageHint: "From the capture by the camera to the answer.",
 	fps: "frames a second",
 	fpsHint: "Frames that were classified each second.",
 	frames: "frames classified",
 	framesHint: "All since the run began.",
 	dropped: "frames skipped",
-	droppedHint: "A newer frame had come: the model always takes the newest.",
+	droppedHint: "The model always takes the newest frame.",
 	right: "labels right",
 	rightHint: "Of the frames whose true label is known, as with the synthetic camera.",
 
@@ -141,8 +141,7 @@ export const text = {
 
 	// Review
 	review: "Review",
-	reviewHelp:
-		"Frames that it was least sure about are collected here. Select those of one class, then tap what they are.",
+	reviewHelp: "The frames that it was least sure about. Select those of one class, then tap what they are.",
 	unsure: "{mark}, a minute ago|{mark}, {n} minutes ago",
 	drop: "Drop",
 	labelled: "{n} frame is now {label}.|{n} frames are now {label}.",

@@ -1,7 +1,7 @@
 /** Classify a photo: choose it, see it small, read its label. */
 
 import { words } from "./answer.js";
-import { act, MOST_UPLOAD } from "./api.js";
+import { act } from "./api.js";
 import { $, show, write } from "./dom.js";
 import { say } from "./text.js";
 
@@ -18,11 +18,10 @@ input.onchange = async () => {
 	write("runners", "");
 	draw(file);
 	input.value = "";
-	const isLarge = file.size > MOST_UPLOAD;
-	const result = isLarge ? null : await act("classify", file);
+	const result = await act("classify", file);
 	const [first, ...others] = /** @type {Prediction[]} */ (result?.predictions ?? []);
 	const best = first && words(first, result.unknown);
-	write("verdict", say(isLarge ? "tooLarge" : best ? "classified" : "notClassified", { name, best }));
+	write("verdict", say(best ? "classified" : "notClassified", { name, best }));
 	write("runners", others.map((one) => words(one)).join(", "));
 	$("uploaded").scrollIntoView({ block: "nearest" });
 };

@@ -1,6 +1,6 @@
 /** A grid of images, of which many can be selected; a range with the shift key. */
 
-import { $, button, make, show, sync, write } from "../dom.js";
+import { $, button, make, sync, write } from "../dom.js";
 import { ask } from "../message.js";
 import { say } from "../text.js";
 
@@ -11,6 +11,7 @@ export function grid(name) {
 	/** @type {Cell[]} */
 	let cells = [];
 	let last = "";
+	const tools = $(`${name}-tools`);
 
 	/** @param {string[]} ids */
 	function choose(ids) {
@@ -20,11 +21,11 @@ export function grid(name) {
 			look?.lastElementChild?.replaceChildren(mark);
 			/** @type {HTMLInputElement} */ (box).checked = chosen.includes(id);
 		});
-		show(`${name}-tools`, chosen.length);
+		tools.hidden = !chosen.length;
 		write(`${name}-count`, say("selected", { n: chosen.length }));
 	}
 
-	/** Select one or not; or all from the one before to this one. @param {string} id @param {boolean} isRange */
+	/** Select one or not; or all from the one before to this one, which the tools don't cover. @param {string} id @param {boolean} isRange */
 	function toggle(id, isRange) {
 		const ids = cells.map((cell) => cell.id);
 		const ends = [ids.indexOf(isRange ? last : id), ids.indexOf(id)].sort((one, other) => one - other);
@@ -32,6 +33,7 @@ export function grid(name) {
 		const some = ids.slice(Math.max(0, from), to + 1);
 		last = id;
 		choose(chosen.includes(id) ? chosen.filter((one) => !some.includes(one)) : [...chosen, ...some]);
+		$(name).children[ids.indexOf(id)]?.scrollIntoView({ block: "nearest" });
 	}
 
 	/** @param {Cell} cell */
@@ -46,10 +48,9 @@ export function grid(name) {
 		return make("li", {}, look, box);
 	}
 
-	const all = button(say("all"), () => choose(cells.map(({ id }) => id)));
-	$(`${name}-tools`).prepend(make("b", { id: `${name}-count` }));
-	$(`${name}-tools`).append(
-		all,
+	tools.prepend(make("b", { id: `${name}-count` }));
+	tools.append(
+		button(say("all"), () => choose(cells.map(({ id }) => id))),
 		button(say("none"), () => choose([])),
 	);
 

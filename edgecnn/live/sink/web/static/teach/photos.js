@@ -24,9 +24,9 @@ async function load() {
 	let total = label ? most : 0;
 	while (found.length < (like ? total : Math.min(total, most))) {
 		const part = await get("teach/photos", { label, start: found.length, count: PAGE });
+		total = part?.total ?? 0;
 		if (!part?.photos.length) break;
 		found.push(...part.photos);
-		total = part.total;
 	}
 	const some = found.filter(({ looks_like }) => !like || looks_like === like);
 	photos.show(some.map(cell));
