@@ -175,41 +175,41 @@ class TaughtFolder:
             self._publish({**self._classes, label: ()})
             return label
 
-    def rename(self, label: str, to: str, *, merge: bool = False) -> str:
+    def rename(self, label: str, to: str, *, merge: bool = False) -> list[str]:
         """Give a class another name; with `merge` its photos may join those of a class that exists.
 
-        Raises FileExistsError where there is one and `merge` is false.
+        Return the new ids of photos that joined another class, for `move` to take them back. Raises FileExistsError where there is one and `merge` is false.
         """
         to = check_label(to)
         with self._changing:
             self.refresh()
             names = self._names(label)
             if to == label:
-                return to
+                return []
             if to in self._classes:
                 if not merge:
                     raise FileExistsError(errno.EEXIST, f"there is a class {to!r} already", to)
-                self._transfer([f"{label}/{name}" for name in names], to)
+                joined = self._transfer([f"{label}/{name}" for name in names], to)
                 self._retire(label)
-                return to
+                return joined
             with writing(self.folder / to):
                 move_new(self.folder / label, self.folder / to)
                 flush_folder(self.folder)
             self._publish({to if name == label else name: rest for name, rest in self._classes.items()})
-            return to
+            return []
 
-    def remove_class(self, label: str) -> int:
-        """Move a class with all of its photos into the trash; return how many they were.
+    def remove_class(self, label: str) -> list[str]:
+        """Move a class with all of its photos into the trash; return what `restore` takes.
 
         Of a class that is a link to another folder, only the link.
         """
         with self._changing:
             self.refresh()
             names = self._names(label)
-            if not (self.folder / label).is_symlink():
-                self._transfer([f"{label}/{name}" for name in names], None)
+            is_link = (self.folder / label).is_symlink()
+            removed = [] if is_link else self._transfer([f"{label}/{name}" for name in names], None)
             self._retire(label)
-            return len(names)
+            return removed
 
     def save(self, label: str, data: bytes, name: str) -> str:
         """Write a photo into a class, which is made if it is missing; return its id once it is on the disk.

@@ -201,14 +201,14 @@ class Teacher(Sink):
             label, np.array(chosen[0].region), f"{self._started}_{time.time_ns() // 10**6 % 10**9}.jpg"
         )
 
-    def rename(self, label: str, to: str, *, merge: bool = False) -> str:
+    def rename(self, label: str, to: str, *, merge: bool = False) -> list[str]:
         """Rename or merge a class, see `TaughtFolder.rename`; a recording into it ends before."""
         self._stop_recording(label)
-        renamed = self.photos.rename(label, to, merge=merge)
+        joined = self.photos.rename(label, to, merge=merge)
         self._learner.wake()
-        return renamed
+        return joined
 
-    def remove_class(self, label: str) -> int:
+    def remove_class(self, label: str) -> list[str]:
         """Move a class into the trash, see `TaughtFolder.remove_class`; a recording into it ends before."""
         self._stop_recording(label)
         removed = self.photos.remove_class(label)

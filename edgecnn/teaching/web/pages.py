@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Handler = Callable[[Request], Awaitable[Response]]
 
 BASE = "/api/v1/teach"
-_LABEL, _ID, _MOST_IDS, _MOST_COUNT, _THUMBNAIL = 200, 400, 2000, 1000, 160
+_LABEL, _ID, _MOST_IDS, _MOST_COUNT, _THUMBNAIL = 200, 400, 10_000, 1000, 160
 # Room for that many ids.
 _LISTED = 16 * MOST_JSON
 
@@ -100,9 +100,9 @@ class TeachPages:
     def _state(self, _: Request) -> Response:
         return JSONResponse(self._teacher.state())
 
-    async def _changed(self) -> Response:
+    async def _changed(self, ids: Sequence[str] = ()) -> Response:
         self._teacher.changed()
-        return JSONResponse(await run_in_threadpool(self._teacher.state))
+        return JSONResponse({"state": await run_in_threadpool(self._teacher.state), "ids": ids})
 
     async def _add_class(self, request: Request) -> Response:
         label = (await read_fields(request, "label"))("label").text(_LABEL)
@@ -113,17 +113,16 @@ class TeachPages:
         body = await read_fields(request, "label", "to", "merge")
         label, to, merge = body("label").text(_LABEL), body("to").text(_LABEL), _flag(body, "merge")
         try:
-            await run_in_threadpool(self._teacher.rename, label, to, merge=merge)
+            joined = await run_in_threadpool(self._teacher.rename, label, to, merge=merge)
         except FileExistsError as error:
             raise HTTPException(
                 409, f"there is a class {to!r} already: merge both, or choose another name"
             ) from error
-        return await self._changed()
+        return await self._changed(joined)
 
     async def _remove_class(self, request: Request) -> Response:
         label = (await read_fields(request, "label"))("label").text(_LABEL)
-        await run_in_threadpool(self._teacher.remove_class, label)
-        return await self._changed()
+        return await self._changed(await run_in_threadpool(self._teacher.remove_class, label))
 
     def _photos(self, request: Request) -> Response:
         ids = self._teacher.photos.photos(_query(request, "label"))

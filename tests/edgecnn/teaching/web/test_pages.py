@@ -55,9 +55,18 @@ def test_classes_are_added_renamed_merged_and_removed(taught):
     assert "already" in taught.post("classes/add", 422, label="cup")
     newest = add(taught, "mug", "red", 2)[-1].replace("mug/", "cup/")
     assert "already" in taught.post("classes/rename", 409, label="mug", to="cup")
-    state = taught.post("classes/rename", label="mug", to="cup", merge=True)
-    assert state["classes"] == [{"label": "cup", "photos": 2, "newest": newest}]
-    assert taught.post("classes/remove", label="cup")["classes"] == []
+    merged = taught.post("classes/rename", label="mug", to="cup", merge=True)
+    assert merged["state"]["classes"] == [{"label": "cup", "photos": 2, "newest": newest}]
+    taught.post("classes/add", label="mug")
+    taught.post("photos/move", ids=merged["ids"], to="mug")
+    counts = [(entry["label"], entry["photos"]) for entry in taught.get("state")["classes"]]
+    assert counts == [("cup", 0), ("mug", 2)], "a merge is undone"
+    assert taught.post("classes/rename", label="mug", to="jar")["ids"] == []
+    taught.post("classes/remove", label="cup")
+    removed = taught.post("classes/remove", label="jar")
+    assert removed["state"]["classes"] == []
+    taught.post("photos/restore", ids=removed["ids"])
+    assert taught.get("photos?label=jar")["total"] == 2, "a removed class comes back with its photos"
 
 
 def test_photos_are_listed_moved_removed_and_brought_back(taught):

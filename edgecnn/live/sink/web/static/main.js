@@ -10,11 +10,5 @@ import { follow, teachings } from "./stream.js";
 import { translate } from "./text.js";
 
 translate();
-/** @type {Teach | undefined} */
-let latest;
-teachings.push(async (state) => {
-	const isFirst = !latest;
-	latest = state;
-	if (isFirst) (await import("./teach/teach.js")).start(latest);
-});
+teachings.push(async (state) => (await import("./teach/teach.js")).update(state));
 follow();

@@ -235,19 +235,20 @@ class FakeTeach:
         if label in self.classes:
             raise HTTPException(409, f"there is a class {label!r} already")
         self.classes.append(label)
-        return self.state()
+        return {"state": self.state(), "ids": []}
 
     def _rename(self, label, to, merge):
         if to in self.classes and not merge:
             raise HTTPException(409, f"there is a class {to!r} already")
-        self._move([p["id"] for p in self.photos.values() if p["label"] == label], to)
+        moved = self._move([p["id"] for p in self.photos.values() if p["label"] == label], to)
+        ids = moved["ids"] if to in self.classes else []
         self.classes = list(dict.fromkeys(to if each == label else each for each in self.classes))
-        return self.state()
+        return {"state": self.state(), "ids": ids}
 
     def _remove_class(self, label):
         self.classes.remove(label)
-        self._remove([p["id"] for p in self.photos.values() if p["label"] == label])
-        return self.state()
+        removed = self._remove([p["id"] for p in self.photos.values() if p["label"] == label])
+        return {"state": self.state(), "ids": removed["ids"]}
 
     def _move(self, ids, to):
         return {"photos": len(ids), "ids": [self._moved(self.photos.pop(each), to) for each in ids]}
@@ -262,6 +263,7 @@ class FakeTeach:
     def _restore(self, ids):
         back = {each.removeprefix(".trash/"): self.removed.pop(each) for each in ids}
         self.photos |= back
+        self.classes = list(dict.fromkeys([*self.classes, *(photo["label"] for photo in back.values())]))
         return {"photos": len(ids), "ids": list(back)}
 
     def _start(self, label):
@@ -283,8 +285,7 @@ class FakeTeach:
     def _label(self, ids, label):
         for each in ids:
             del self.unsure[each]
-            self.add(label)
-        return {"frames": len(ids)}
+        return {"photos": len(ids), "ids": [self.add(label) for _ in ids]}
 
     def _drop(self, ids):
         for each in ids:

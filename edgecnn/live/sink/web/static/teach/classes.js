@@ -79,19 +79,30 @@ async function edit(label) {
 	if (action === "rename" && to !== label) {
 		const merge = labels().includes(to);
 		if (merge && !(await ask(say("mergeSure", { label, to }), [], "merge"))) return;
-		await change("rename", { label, to, merge }, to);
+		const ids = await change("rename", { label, to, merge }, to);
+		const undo = async () => [await change("add", { label }), act("teach/photos/move", { ids, to: label })];
+		if (ids.length) message(say("moved", { n: ids.length, label: to }), undo);
 	}
-	if (action === "removeClass" && (await ask(say("sure", { label }), [say("trash")], action)))
-		change("remove", { label });
+	if (action === "removeClass" && (await ask(say("sure", { label }), [say("trash")], action))) {
+		const ids = await change("remove", { label });
+		if (ids.length) message(say("removed", { n: ids.length }), () => act("teach/photos/restore", { ids }));
+	}
 }
 
-/** @param {string} action @param {object} body @param {string} [label] to select afterwards */
+/**
+ * Change the classes, and return the ids of the photos that left their class.
+ * @param {string} action
+ * @param {object} body
+ * @param {string} [label] to select afterwards
+ * @returns {Promise<string[]>}
+ */
 async function change(action, body, label = selected) {
-	const next = await act(`teach/classes/${action}`, body);
-	if (!next) return;
-	update(next);
+	const done = await act(`teach/classes/${action}`, body);
+	if (!done) return [];
+	update(done.state);
 	select(label);
 	document.querySelector("#rows [aria-current=true]")?.scrollIntoView({ block: "nearest" });
+	return done.ids;
 }
 
 onSubmit("add", (label) => label && change("add", { label }, label));

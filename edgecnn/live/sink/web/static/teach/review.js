@@ -5,6 +5,7 @@ import { $, button, percent, sync, write } from "../dom.js";
 import { message } from "../message.js";
 import { say } from "../text.js";
 import { grid } from "./grid.js";
+import { remove } from "./photos.js";
 import { changes, labels, state, whenOpen } from "./state.js";
 
 /** Frames that are shown at a time. */
@@ -31,8 +32,11 @@ function cell({ id, t, label, score }) {
 /** @param {string} action @param {{ label?: string }} [more] */
 async function settle(action, more = {}) {
 	const ids = frames.chosen();
-	if (!(await act(`teach/review/${action}`, { ids, ...more }))) return;
-	message(say(more.label ? "labelled" : "gone", { n: ids.length, ...more }));
+	const done = await act(`teach/review/${action}`, { ids, ...more });
+	if (!done) return;
+	const n = ids.length;
+	if (more.label) message(say("labelled", { n, ...more }), () => remove(done.ids));
+	else message(say("gone", { n }));
 	load();
 }
 

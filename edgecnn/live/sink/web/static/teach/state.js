@@ -19,12 +19,17 @@ export function update(next) {
 	tell(changes, state);
 }
 
-/** @param {string} label @param {string} [name] of a tab */
-export function select(label, name = tab) {
-	selected = label;
+/** Show a tab. @param {string} name */
+export function open(name) {
 	tab = name;
 	for (const element of tabs) element.ariaCurrent = element.dataset.open === tab ? "page" : "false";
 	for (const part of parts) part.hidden = part.dataset.tab !== tab;
+}
+
+/** @param {string} label @param {string} [name] of a tab */
+export function select(label, name = tab) {
+	selected = label;
+	open(name);
 	update(state);
 }
 

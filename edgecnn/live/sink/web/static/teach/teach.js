@@ -1,4 +1,4 @@
-/** The tools of teaching, around the live view. */
+/** The tools of teaching, around the live view; loaded with the first state. */
 
 import "./classes.js";
 import "./photos.js";
@@ -6,14 +6,10 @@ import "./report.js";
 import "./review.js";
 import "./versions.js";
 import { show } from "../dom.js";
-import { teachings } from "../stream.js";
-import { select, selected, update } from "./state.js";
+import { open, update } from "./state.js";
 
-/** @param {Teach} first */
-export function start(first) {
-	document.body.classList.add("teaching");
-	show("tabs", true);
-	teachings.push(update);
-	update(first);
-	select(selected);
-}
+document.body.classList.add("teaching");
+show("tabs", true);
+open("teach");
+
+export { update };
