@@ -178,7 +178,9 @@ class TaughtFolder:
     def rename(self, label: str, to: str, *, merge: bool = False) -> list[str]:
         """Give a class another name; with `merge` its photos may join those of a class that exists.
 
-        Return the new ids of photos that joined another class, for `move` to take them back. Raises FileExistsError where there is one and `merge` is false.
+        Return the new ids of photos that joined another class, for `move` to take them back.
+
+        Raises FileExistsError where there is one and `merge` is false.
         """
         to = check_label(to)
         with self._changing:

@@ -82,7 +82,7 @@ class Desk:
         return {entry["label"]: entry["photos"] for entry in self.state()["classes"]}
 
     def name(self, label: str):
-        self.click("[data-open=teach]")
+        self.click("#tabs [data-key=teach]")
         self.click("#new").send_keys(label)
         self.click("#add button")
         until(lambda: label in self.photos(), f"the class {label}")
@@ -91,7 +91,7 @@ class Desk:
         """Hold the button of a class, as a thumb does."""
         from selenium.webdriver import ActionChains
 
-        self.click("[data-open=teach]")
+        self.click("#tabs [data-key=teach]")
         button = self.browser.find_element("css selector", f"[data-record={label}]")
         self.bring(button)
         ActionChains(self.browser).click_and_hold(button).pause(seconds).release().perform()
@@ -144,10 +144,10 @@ def test_three_things_are_taught_corrected_kept_and_gone_back_to(desk):
     assert taught_s < 180
 
     # How good: the page shows what was measured.
-    desk.click("[data-open=report]")
+    desk.click("#tabs [data-key=report]")
     until(lambda: "%" in desk.text("accuracy"), "the accuracy")
     # Keep a version.
-    desk.click("[data-open=versions]")
+    desk.click("#tabs [data-key=versions]")
     desk.click("#version").send_keys("three things")
     desk.click("#keep-now")
     until(lambda: [v["name"] for v in desk.state()["kept"]] == ["three things"], "a version", 60)
@@ -165,7 +165,7 @@ def test_three_things_are_taught_corrected_kept_and_gone_back_to(desk):
     assert desk.photos()["leaf"] >= 8
     until(lambda: not desk.state()["busy"], "everything learned")
     assert desk.answers("leaf") >= 0.8, (desk.state(), desk.text("ranking"))
-    desk.click("[data-open=versions]")
+    desk.click("#tabs [data-key=versions]")
     desk.click("#version").send_keys("four things")
     desk.click("#keep-now")
     until(lambda: len(desk.state()["kept"]) == 2, "the second version", 60)
@@ -176,7 +176,7 @@ def test_three_things_are_taught_corrected_kept_and_gone_back_to(desk):
     desk.start()
     assert desk.photos() == counted
     until(lambda: desk.state()["knows"] == "head", "what was learned")
-    desk.click("[data-open=versions]")
+    desk.click("#tabs [data-key=versions]")
     use = "//li[h3[text()='three things']]//button[text()='Use this']"
     until(lambda: desk.browser.find_elements("xpath", use), "the list of versions")
     element = desk.browser.find_element("xpath", use)

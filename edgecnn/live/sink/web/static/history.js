@@ -39,10 +39,10 @@ async function load() {
 function sample(start, step) {
 	const [labels, longest] = [Array(STEPS).fill(""), Array(STEPS).fill(0)];
 	for (const [from, to, label] of spans) {
-		const end = Math.min(STEPS, Math.ceil((to - start) / step));
-		for (let at = Math.max(0, Math.floor((from - start) / step)); at < end; at++) {
-			const seconds = Math.min(to, start + (at + 1) * step) - Math.max(from, start + at * step);
-			if (seconds > longest[at]) [labels[at], longest[at]] = [label, seconds];
+		const [first, last] = [(from - start) / step, (to - start) / step];
+		for (let at = Math.max(0, Math.floor(first)); at < Math.min(STEPS, last); at++) {
+			const share = Math.min(last, at + 1) - Math.max(first, at);
+			if (share > longest[at]) [labels[at], longest[at]] = [label, share];
 		}
 	}
 	return labels;

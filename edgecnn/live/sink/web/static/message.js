@@ -30,7 +30,6 @@ export function message(words, undo) {
 export function ask(title, content, ...actions) {
 	const dialog = $("dialog", HTMLDialogElement);
 	const buttons = actions.map((value) => make("button", { value }, say(value)));
-	if (buttons[0]) buttons[0].className = "first";
 	const cancel = button(say("cancel"), () => dialog.close(""));
 	const row = make("div", { className: "row" }, ...buttons, cancel);
 	const form = make("form", { method: "dialog" }, make("h2", {}, title), ...content, row);

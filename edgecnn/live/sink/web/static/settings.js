@@ -1,13 +1,13 @@
 /** The variant of the model, and the settings of the answer; each takes effect immediately. */
 
 import { act } from "./api.js";
-import { $, button, make, paced, percent, sync, write } from "./dom.js";
+import { $, make, paced, percent, show, sync, write } from "./dom.js";
 import { statuses } from "./stream.js";
 import { caption, hint, say } from "./text.js";
 
 /** Name, least, most, step, and how a value is written. @type {["threshold" | "smooth" | "hold", number, number, number, (value: number) => string][]} */
 const SLIDERS = [
-	["threshold", 0, 1, 0.005, (value) => percent(value, 1)],
+	["threshold", 0, 1, 0.005, (value) => (value ? percent(value, 1) : say("off"))],
 	["smooth", 0, 0.99, 0.01, percent],
 	["hold", 1, 20, 1, String],
 ];
@@ -38,14 +38,12 @@ for (const [name, min, max, step, words] of SLIDERS) {
 }
 
 statuses.push(({ settings, stats, latency_by_variant }) => {
+	show("variants", stats.variants.length > 1);
 	sync(
 		"variants",
 		stats.variants,
-		(name) => {
-			const element = button("", () => act("variant", name), { title: hint(name) });
-			element.append(make("b", {}, name), make("small"));
-			return element;
-		},
+		(name) =>
+			make("button", { title: hint(name), onclick: () => act("variant", name) }, make("b", {}, name), make("small")),
 		(element, name) => {
 			const ms = latency_by_variant[name]?.p50;
 			element.ariaPressed = `${name === stats.variant}`;

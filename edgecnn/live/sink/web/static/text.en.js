@@ -1,5 +1,11 @@
 /** Every English sentence of the page. "{name}" is replaced; of "one|many" the count `n` chooses. */
 export const text = {
+	// The form for the token, token.html, has its own: before the token, the server gives no script. They are:
+	//   Token – edgecnn
+	//   This camera asks for a token
+	//   It is in the address that edgecnn live printed, behind ?token=, or in the file of --token-file.
+	//   Show the camera
+
 	// The connection
 	noConnection: "no connection",
 	ended: "the run has ended",
@@ -15,8 +21,7 @@ export const text = {
 	thisFrame: "this frame: {best}",
 	nearest: "unknown, nearest {best}",
 	score: "score",
-	scoreHint:
-		"How sure the model is of each class: the surer, the more often right. Smoothed answers average it over frames.",
+	scoreHint: "How sure the model is of each class. Smoothed answers average it over frames.",
 	best: "of the best classes",
 	last: "the last minute|the last {n} minutes",
 	past: "{last}, the latest answers: {labels}",
@@ -39,9 +44,9 @@ export const text = {
 	settings: "Settings",
 	variant: "variant of the model",
 	int8Hint: "8-bit integers: small and fast",
-	uint8Hint: "8-bit integers: small and fast",
 	float32Hint: "32-bit floats: as it was trained",
 	notRun: "not run yet",
+	off: "off",
 	threshold: "unknown below",
 	thresholdHint: "A best score below it is unknown. Higher means fewer wrong answers, and fewer answers.",
 	smooth: "smoothing",
@@ -70,12 +75,12 @@ export const text = {
 	dropped: "frames skipped",
 	droppedHint: "The model always takes the newest frame.",
 	right: "labels right",
-	rightHint: "Of the frames whose true label is known, as with the synthetic camera.",
+	rightHint: "Of the frames whose true label is known.",
 
 	// Teaching: the next step
 	undo: "Undo",
 	cancel: "Cancel",
-	guideFirst: "Name two things to tell apart. First, what is it in front of the camera?",
+	guideFirst: "Name two things to tell apart. First, what does the camera see?",
 	guideSecond: "Now name the second thing. It can be “nothing”, for the empty table.",
 	guideShow: "Show {label} to the camera. Hold its red button for three seconds, and turn the thing about.",
 	guideMore: "Hold the red button of {label} again, with it further away or in other light.",
@@ -126,6 +131,7 @@ export const text = {
 	// How good?
 	report: "How good?",
 	unjudged: "Record two things, then see here how often the answer is right.",
+	outdated: "of the photos before; measuring again …",
 	interval: "right, {interval} with 95 % confidence, on {n} photos that it has not learned from",
 	recordMore: "Record it",
 	curve: "Accuracy by number of photos",

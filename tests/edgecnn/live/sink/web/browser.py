@@ -71,7 +71,7 @@ def errors(page) -> list[str]:
 
 
 def open_tab(page, name: str) -> None:
-    click(page, f"[data-open={name}]")
+    click(page, f"#tabs [data-key={name}]")
     until(lambda: shown(page, f"#rest > [data-tab={name}]"), f"the tab {name}")
 
 

@@ -56,7 +56,7 @@ class FakeTeach:
         self.unsure: dict[str, dict] = {}
         self.kept: list[dict] = []
         self.recording: dict | None = None
-        self.worse = False
+        self.worse = self.busy = False
         self.problem: str | None = None
         self._ids, self._seen_s = itertools.count(1), 0.0
         self._lock = threading.RLock()
@@ -157,7 +157,7 @@ class FakeTeach:
             "classes": counts,
             "recording": self.recording and {k: v for k, v in self.recording.items() if k != "token"},
             "knows": "head" if enough else "nothing",
-            "busy": False,
+            "busy": self.busy,
             "photos": len(self.photos),
             "revision": len(self.asked),
             "judged": judged if enough else None,

@@ -87,6 +87,22 @@ def test_tabs_fit_and_can_be_read(page, size, scheme):
         assert page.execute_script(CONTRAST) == []
 
 
+@pytest.mark.parametrize("size", [PHONE, DESKTOP, (844, 390)], ids=["phone", "desktop", "lying phone"])
+def test_full_screen_has_the_tabs(page, several, size):
+    from selenium.webdriver.common.by import By
+
+    view(page, size)
+    full = page.find_element(By.ID, "full")
+    full.click()
+    until(lambda: page.execute_script("return !!document.fullscreenElement"), "full screen")
+    tops = "return [...document.querySelectorAll('#cameras button')].map(e => e.getBoundingClientRect().top)"
+    assert min(page.execute_script(tops)) >= 0
+    choose(page, 1)
+    until(lambda: text(page, "label") == truth(8), "the other camera")
+    page.execute_script("return document.exitFullscreen()")
+    view(page)
+
+
 def test_one_camera_has_no_tab(page, served):
     page.get(served.url)
     until(lambda: text(page, "label") != "…", "a label")

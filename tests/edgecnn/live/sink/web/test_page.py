@@ -60,6 +60,13 @@ def test_the_switch_works(page, served):
     assert errors(page) == []
 
 
+def test_a_single_variant_is_no_choice(page):
+    with serve(plain=True) as served:
+        page.get(served.url)
+        until(lambda: text(page, "label") != "…", "a label")
+        assert not page.execute_script("return document.getElementById('variants').checkVisibility()")
+
+
 def test_pausing_is_shown(page, served):
     page.get(served.url)
     until(lambda: text(page, "label") != "…", "a label")
@@ -201,6 +208,7 @@ def test_a_slider_takes_effect_immediately(page, served):
     set_slider(page, "threshold", 1)
     until(lambda: text(page, "label") == "unknown", "that nothing is sure enough")
     set_slider(page, "threshold", 0)
+    assert text(page, "is-threshold") == "off"
     set_slider(page, "hold", 1)
     until(lambda: text(page, "label") in "0123456789", "a label again")
     until(

@@ -69,6 +69,13 @@ def test_the_page_has_no_text_of_its_own():
     assert {key for key in known if not key.endswith("Hint")} <= used
 
 
+def test_the_texts_of_the_form_for_the_token_are_listed():
+    page = re.sub(r"</?code>", "", (STATIC / "token.html").read_text())
+    own = [words.strip() for words in re.findall(r">([^<>]+)<", page) if words.strip()]
+    listed = re.findall(r"(?m)^\s*//   (.+)$", TEXT.read_text())
+    assert own == listed
+
+
 def test_plural_forms_come_in_two():
     for key, words in texts().items():
         assert words.count("|") <= 1, key

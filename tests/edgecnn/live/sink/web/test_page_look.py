@@ -6,7 +6,7 @@ import time
 import pytest
 
 from tests.conftest import until
-from tests.edgecnn.live.sink.web.browser import DESKTOP, PHONE, click, shown, text, view
+from tests.edgecnn.live.sink.web.browser import DESKTOP, PHONE, click, open_tab, shown, text, type_into, view
 from tests.edgecnn.live.sink.web.conftest import serve
 from tests.edgecnn.live.sink.web.fake_teach import FakeTeach
 
@@ -119,11 +119,11 @@ def test_the_tools_of_teaching_are_readable(page, teach, scheme, size):
         page.get(served.url)
         until(lambda: shown(page, "#rows"), "the tabs")
         for tab in TABS:
-            click(page, f"[data-open={tab}]")
+            click(page, f"#tabs [data-key={tab}]")
             until(lambda t=tab: shown(page, f"#rest > [data-tab={t}]"), tab)
             time.sleep(1.2)  # until what it asks for is there
             check(page, tab)
-        click(page, "[data-open=teach]")
+        click(page, "#tabs [data-key=teach]")
         click(page, "#photos-grid input")
         click(page, "#really button")
         until(lambda: text(page, "message"), "a message")
@@ -144,6 +144,60 @@ def test_the_tools_are_at_the_thumb(page, teach):
         )
         assert tabs["bottom"] == pytest.approx(PHONE[1], abs=1)
         assert image["top"] == pytest.approx(0, abs=1), "the image stays in view"
+
+
+def box(page, selector: str) -> dict:
+    script = "return document.querySelector(arguments[0]).getBoundingClientRect().toJSON()"
+    return page.execute_script(script, selector)
+
+
+def test_classes_end_above_the_tabs(page):
+    view(page, (390, 844))
+    with serve(pages=FakeTeach(cup=8, ball=6, book=6, leaf=6)) as served:
+        page.get(served.url)
+        until(lambda: shown(page, "#rows li:nth-child(4)"), "the classes")
+        until(lambda: shown(page, "#correct"), "all of the answer")
+        assert box(page, "#rows li:nth-child(4)")["bottom"] <= box(page, "#tabs")["top"]
+        type_into(page, "#new", "leek")
+        click(page, "#add button")
+        until(lambda: shown(page, "#rows li:nth-child(5)"), "one more")
+        until(
+            lambda: box(page, "#rows li:nth-child(5)")["bottom"] <= box(page, "#tabs")["top"], "it is in view"
+        )
+    view(page)
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP])
+@pytest.mark.parametrize("grid", ["photos", "review"])
+def test_the_actions_do_not_cover_the_photo_that_was_ticked(page, size, grid):
+    fake = FakeTeach(seven=60, three=6)
+    for _ in range(60):
+        fake.doubt("seven", 0.4)
+    view(page, size)
+    with serve(pages=fake) as served:
+        page.get(served.url)
+        until(lambda: shown(page, "#rows"), "the tabs")
+        open_tab(page, "review" if grid == "review" else "teach")
+        until(lambda: shown(page, f"#{grid}-grid li:nth-child(60)"), "the photos")
+        for far in (0, 500, 900):
+            uncovered = page.execute_script(
+                """const [name, far] = arguments;
+                scrollTo(0, far);
+                const now = document.getElementById("now").getBoundingClientRect();
+                const low = innerWidth < 600 ? now.bottom : 0;
+                const photos = [...document.querySelectorAll(`#${name}-grid li`)];
+                const photo = photos.find((e) => e.getBoundingClientRect().top >= low);
+                photo.querySelector("input").click();
+                const { left, top, right, bottom } = photo.getBoundingClientRect();
+                const at = (x, y) => photo.contains(document.elementFromPoint(x, y));
+                const found = at(left + 3, top + 3) && at(right - 3, bottom - 3);
+                photo.querySelector("input").click();
+                return found;""",
+                grid,
+                far,
+            )
+            assert uncovered, far
+    view(page)
 
 
 def test_the_focus_is_visible_and_reaches_everything(page, served):

@@ -171,6 +171,10 @@ def test_a_class_is_merged_after_a_question(page, taught, teach):
     until(lambda: text(page, "dialog").startswith("three exists."), "the question")
     answer(page, "merge")
     until(lambda: texts(page, "#rows .count") == ["14 photos"], "both in one")
+    assert text(page, "message").startswith("8 photos moved to three.")
+    click(page, "#message button")
+    until(lambda: texts(page, "#rows .name") == ["three", "seven"], "the class is back")
+    until(lambda: texts(page, "#rows .count") == ["6 photos", "8 photos"], "with its photos")
 
 
 def test_a_class_is_removed_after_a_question(page, taught, teach):
@@ -180,6 +184,8 @@ def test_a_class_is_removed_after_a_question(page, taught, teach):
     assert teach.classes == ["seven", "three"]
     answer(page, "removeClass")
     until(lambda: texts(page, "#rows .name") == ["three"], "that it is gone")
+    click(page, "#message button")
+    until(lambda: texts(page, "#rows .count") == ["6 photos", "8 photos"], "that it is back")
 
 
 def test_a_class_that_exists_is_refused(page, taught, teach):

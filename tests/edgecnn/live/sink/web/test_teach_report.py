@@ -1,5 +1,7 @@
 """How good it is, frames to review, and versions, on the page."""
 
+import re
+
 from tests.conftest import until
 from tests.edgecnn.live.sink.web.browser import (
     answer,
@@ -32,6 +34,26 @@ def test_the_report_says_how_good_it_is(page, taught, teach):
     click(page, "#record")
     until(lambda: shown(page, "#rows") and name_of(page) == "seven", "where to record it")
     assert errors(page) == []
+
+
+def test_a_report_of_earlier_photos_says_so(page, taught, teach):
+    open_tab(page, "report")
+    until(lambda: text(page, "accuracy") == "94 %", "the accuracy")
+    assert not shown(page, "#outdated")
+    teach.busy = True
+    until(lambda: shown(page, "#outdated"), "that it is of the photos before")
+    teach.busy = False
+    until(lambda: not shown(page, "#outdated"), "that it is measured again")
+
+
+def test_no_label_of_the_curve_touches_another(page, taught):
+    inside = page.execute_async_script(
+        """const done = arguments[0];
+        const points = [5, 10, 20, 40, 160].map((photos) => ({ photos, accuracy: 0.9, low: 0.8, high: 1 }));
+        import("./teach/curve.js").then(({ curve }) => done(curve(points)));"""
+    )
+    assert inside.count("<circle") == 5
+    assert re.findall(r'class="count"[^>]*>(\d+)<', inside) == ["160", "40", "20", "5"]
 
 
 def test_a_confusion_opens_its_photos(page, taught, teach):
@@ -77,8 +99,11 @@ def test_unsure_frames_are_labelled_many_at_a_time(page, taught, teach):
         click(page, f"#review-grid li:nth-child({at}) input")
     click(page, "#review-labels button:last-child")
     until(lambda: teach.count("three") == 8, "the photos")
-    until(lambda: text(page, "message") == "2 frames are now three.", "that it says so")
+    until(lambda: text(page, "message").startswith("2 frames are now three."), "that it says so")
     until(lambda: len(texts(page, "#review-grid li")) == 1, "the last one")
+    click(page, "#message button")
+    until(lambda: teach.count("three") == 6, "that the photos are removed again")
+    until(lambda: text(page, "message").startswith("2 photos removed."), "that it says so")
     click(page, "#review-grid input")
     click(page, "#review-drop")
     until(lambda: not teach.unsure, "that it is dropped")

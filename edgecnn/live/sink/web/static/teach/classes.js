@@ -40,7 +40,7 @@ function create({ label }) {
 	const choose = row("button", "count");
 	choose.onclick = () => select(label);
 	const menu = button("⋯", () => edit(label), { ariaLabel: say("edit", { label }) });
-	const record = button("", () => null, { className: "record", ariaLabel: say("holdTo", { label }) });
+	const record = make("button", { className: "record", ariaLabel: say("holdTo", { label }) });
 	const element = make("li", {}, make("img", { alt: "" }), choose, menu, record);
 	tint(element, label);
 	hold(record, label);

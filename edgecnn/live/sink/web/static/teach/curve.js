@@ -14,8 +14,13 @@ export function curve(points) {
 	);
 	parts.push(`<polygon points="${[...join("high"), ...join("low").reverse()].join(" ")}"/>`);
 	parts.push(`<polyline points="${join("accuracy").join(" ")}"/>`);
-	for (const { x, accuracy, photos } of dots) {
-		parts.push(`<circle r="3" cx="${x}" cy="${y(accuracy)}"/><text class="count" x="${x}" y="114">${+photos}</text>`);
+	let right = Number.POSITIVE_INFINITY;
+	for (const { x, accuracy, photos } of dots.reverse()) {
+		parts.push(`<circle r="3" cx="${x}" cy="${y(accuracy)}"/>`);
+		// A label that would touch its neighbor is left out.
+		if (right - Number(x) < 24) continue;
+		parts.push(`<text class="count" x="${x}" y="114">${+photos}</text>`);
+		right = Number(x);
 	}
 	return parts.join("");
 }

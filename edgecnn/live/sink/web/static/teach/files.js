@@ -11,9 +11,8 @@ async function add(files, label) {
 	const images = [...files].filter(({ type }) => type.startsWith("image/"));
 	let n = 0;
 	for (const [at, file] of images.entries()) {
-		const { name } = file;
 		message(say("adding", { at: at + 1, of: images.length, label }));
-		if (await act("teach/photos/add", file, { label, name })) n += 1;
+		if (await act("teach/photos/add", file, { label, name: file.name })) n += 1;
 	}
 	if (n === images.length) message(say("added", { n, label }));
 }

@@ -55,7 +55,8 @@ function confuse({ labels, confusion, by_class }) {
 	$("confusion").replaceChildren(make("tr", {}, ...head), ...rows);
 }
 
-changes.push(({ judged }) => {
+changes.push(({ judged, busy }) => {
+	show("outdated", busy);
 	show("judged", judged);
 	show("unjudged", !judged);
 });

@@ -1,6 +1,10 @@
 /** What is taught, as the server says; which class and which tab are selected on this page. */
 
-import { $, paced, tell } from "../dom.js";
+import { $, button, make, paced, sync, tell } from "../dom.js";
+import { say } from "../text.js";
+
+/** @type {import("../text.js").Key[]} */
+const TABS = ["teach", "report", "review", "versions", "settings"];
 
 /** @type {Listeners<Teach>} */
 export const changes = [];
@@ -19,10 +23,19 @@ export function update(next) {
 	tell(changes, state);
 }
 
+/** @param {import("../text.js").Key} name */
+function create(name) {
+	const element = button(say(name), () => select(selected, name));
+	if (name === "review") element.append(make("b", { id: "reviews" }));
+	return element;
+}
+
 /** Show a tab. @param {string} name */
 export function open(name) {
 	tab = name;
-	for (const element of tabs) element.ariaCurrent = element.dataset.open === tab ? "page" : "false";
+	sync("tabs", TABS, create, (element, each) => {
+		element.ariaCurrent = each === tab ? "page" : "false";
+	});
 	for (const part of parts) part.hidden = part.dataset.tab !== tab;
 }
 
@@ -51,5 +64,3 @@ export function whenOpen(name, signature, task) {
 }
 
 const parts = /** @type {HTMLElement[]} */ ([...$("rest").children]);
-const tabs = /** @type {HTMLElement[]} */ ([...$("tabs").children]);
-for (const element of tabs) element.onclick = () => select(selected, element.dataset.open);
