@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Handler = Callable[[Request], Awaitable[Response]]
 
 BASE = "/api/v1/teach"
-_LABEL, _ID, _MOST_IDS, _MOST_COUNT, _THUMBNAIL = 200, 400, 10_000, 1000, 160
+_LABEL, _ID, _MOST_IDS, _MOST_COUNT, _THUMBNAIL = 200, 400, 2000, 1000, 160
 # Room for that many ids.
 _LISTED = 16 * MOST_JSON
 

@@ -13,6 +13,8 @@ import { changes, labels, select, selected, state, update } from "./state.js";
 
 /** A class with fewer photos is shown again before all else. */
 const FEW = 5;
+/** The server takes so many ids in a request. */
+const MOST_UNDONE = 2000;
 
 /** The newest answer. @type {Status | undefined} */
 let status;
@@ -80,13 +82,26 @@ async function edit(label) {
 		const merge = labels().includes(to);
 		if (merge && !(await ask(say("mergeSure", { label, to }), [], "merge"))) return;
 		const ids = await change("rename", { label, to, merge }, to);
-		const undo = async () => [await change("add", { label }), act("teach/photos/move", { ids, to: label })];
-		if (ids.length) message(say("moved", { n: ids.length, label: to }), undo);
+		offer("moved", to, ids, async () => {
+			await change("add", { label });
+			act("teach/photos/move", { ids, to: label });
+		});
 	}
 	if (action === "removeClass" && (await ask(say("sure", { label }), [say("trash")], action))) {
 		const ids = await change("remove", { label });
-		if (ids.length) message(say("removed", { n: ids.length }), () => act("teach/photos/restore", { ids }));
+		offer("removed", label, ids, () => act("teach/photos/restore", { ids }));
 	}
+}
+
+/**
+ * Say where photos went, and offer to undo it.
+ * @param {"moved" | "removed"} key
+ * @param {string} label
+ * @param {string[]} ids
+ * @param {() => unknown} undo
+ */
+function offer(key, label, { length: n }, undo) {
+	if (n) message(say(key, { n, label }), n > MOST_UNDONE ? undefined : undo);
 }
 
 /**
