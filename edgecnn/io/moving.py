@@ -16,6 +16,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 # The name of a file in each folder that edgecnn fills and may empty again.
@@ -24,6 +25,8 @@ _AT_FDCWD = -100
 _NOREPLACE, _EXCHANGE = 1, 2
 _UNSUPPORTED = {errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP}
 _MOST_FREE_NAMES = 1000
+# What file systems allow.
+MOST_NAME_BYTES = 255
 
 
 def move_new(source: Path, target: Path) -> None:
@@ -75,13 +78,25 @@ def move_to_free(source: Path, wanted: Path) -> Path:
 
     In the name of a file, the number goes in front of the ending.
     """
-    stem, ending = (wanted.name, "") if source.is_dir() else (wanted.stem, wanted.suffix)
-    for number in range(2, _MOST_FREE_NAMES):
-        free = wanted.with_name(f"{stem}-{number}{ending}")
+    for free in free_name(wanted, is_folder=source.is_dir()):
         with suppress(FileExistsError):
             move_new(source, free)
             return free
     raise FileExistsError(errno.EEXIST, "too many names are taken", str(wanted))
+
+
+def free_name(wanted: Path, *, is_folder: bool) -> Iterator[Path]:
+    """Yield `wanted-2` and so on, which may be taken too; a name that is too long for that is cut."""
+    stem, ending = (wanted.name, "") if is_folder else (wanted.stem, wanted.suffix)
+    for number in range(2, _MOST_FREE_NAMES):
+        end = f"-{number}{ending}"
+        yield wanted.with_name(cut_name(stem, MOST_NAME_BYTES - len(os.fsencode(end))) + end)
+
+
+def cut_name(name: str, most: int) -> str:
+    """Return a name of at most so many bytes, which ends with a whole character."""
+    data = os.fsencode(name)
+    return name if len(data) <= most else data[:most].decode("utf-8", "ignore")
 
 
 def flush_file(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Class folders on the disk: their photos, which folders changed, moving files, what can't be written."""
+"""Class folders on the disk: their photos, which folders changed, and what can't be written."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING
 from edgecnn.errors import DataError, OutputError
 from edgecnn.image.folder_walk import peek, walk
 from edgecnn.image.names import is_junk, sort_names
-from edgecnn.io.atomic import write_new
-from edgecnn.io.moving import move_new, move_to_free
-from edgecnn.io.unicode_form import is_utf8
+from edgecnn.teaching.names import is_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -37,7 +35,7 @@ def find_stamps(folder: Path, known: Mapping[str, Stamps]) -> dict[str, Stamps]:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if is_junk(entry.name) or not is_utf8(entry.name):
+                if not is_class(entry.name):
                     continue
                 if entry.is_dir():
                     before = known.get(entry.name, {})
@@ -95,7 +93,7 @@ def after(
         without.setdefault(label, set()).add(name)  # another program may have removed one of that name
         new.setdefault(label, []).append(name)
     changed = {
-        label: (*(name for name in classes[label] if name not in names), *new.get(label, ()))
+        label: (*(name for name in classes.get(label, ()) if name not in names), *new.get(label, ()))
         for label, names in without.items()
     }
     return {**classes, **changed}
@@ -123,28 +121,3 @@ def writing(where: Path) -> Iterator[None]:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         reason = "the disk is full" if full else error.strerror or str(error)
         raise OutputError(f"{where} can't be written: {reason}") from error
-
-
-@contextmanager
-def unless_removed(source: Path) -> Iterator[None]:
-    """Ignore that a file can't be moved because another program removed it."""
-    try:
-        yield
-    except FileNotFoundError:
-        if os.path.lexists(source):
-            raise
-
-
-def move_into(source: Path, folder: Path) -> Path:
-    """Move a file into a folder under a name that is free, and return its path."""
-    target = folder / source.name
-    try:
-        move_new(source, target)
-    except FileExistsError:
-        target = move_to_free(source, target)
-    except OSError as error:
-        if error.errno != errno.EXDEV:  # a class or a folder in it is on another disk
-            raise
-        target = write_new(target, source.read_bytes())
-        source.unlink()
-    return target

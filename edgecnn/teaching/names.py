@@ -33,14 +33,14 @@ def check_label(label: str) -> str:
     return label
 
 
+def is_class(name: str) -> bool:
+    """Whether a folder's name, which another program may have given, can be a class's."""
+    return bool(name) and not is_junk(name) and is_utf8(name)
+
+
 def stamp(moment: float | None = None) -> str:
     """Return a time (seconds since the epoch; now for None) as the names of recorded photos begin."""
     return time.strftime("%Y%m%d-%H%M%S", time.localtime(moment))
-
-
-def fitting(text: str, most: int) -> str:
-    """Return the beginning of a text that has at most so many bytes: a file's name may have 255."""
-    return text.encode()[:most].decode("utf-8", "ignore")
 
 
 def safe_name(name: str) -> str:

@@ -19,17 +19,17 @@ from edgecnn.errors import DataError, ImageNotFound, OutputError
 from edgecnn.image.file import read_file, read_image
 from edgecnn.io.atomic import remove_left_behind, write_new
 from edgecnn.io.moving import flush_folder, move_new
-from edgecnn.teaching.listing import (
-    Stamps,
-    after,
-    find_stamps,
-    link_photos,
-    list_photos,
-    move_into,
-    unless_removed,
-    writing,
-)
+from edgecnn.io.unicode_form import plain_name
+from edgecnn.teaching.listing import Stamps, after, find_stamps, link_photos, list_photos, writing
 from edgecnn.teaching.names import check_label, safe_name
+from edgecnn.teaching.trash import (
+    copy_photo,
+    find_removed,
+    move_into,
+    open_trash,
+    retire,
+    unless_removed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
     from edgecnn.bundle.input_spec import Background
 
-TRASH = ".trash"
 MOST_CLASSES = 200
 # The coarsest times of changes that a file system has (FAT): a folder may have changed again since.
 _COARSEST_NS = 3_000_000_000
@@ -163,16 +162,30 @@ class TaughtFolder:
             self._publish(found)
             return True
 
+    def find(self, label: str) -> str:
+        """Return a class by its name, in whichever form of Unicode its folder has it; else a new one's name.
+
+        Raises DataError for a name that no class can have.
+        """
+        if label in self._classes:
+            return label
+        label = check_label(label)
+        return next((known for known in self._classes if plain_name(known) == label), label)
+
+    def ensure_class(self, label: str) -> str:
+        """Add a class if it is missing, and return it. Raises DataError for a name that no class can have."""
+        with self._changing:
+            label = self.find(label)
+            self._require(label)
+            return label
+
     def add_class(self, label: str) -> str:
         """Add an empty class, and return its label. Raises DataError for a name that no class can have."""
-        label = check_label(label)
         with self._changing:
+            label = self.find(check_label(label))
             if label in self._classes:
                 raise DataError(f"there is a class {label!r} already")
-            if len(self._classes) >= MOST_CLASSES:
-                raise DataError(f"there are {MOST_CLASSES} classes, the most that can be taught")
-            self._make(label)
-            self._publish({**self._classes, label: ()})
+            self._require(label)
             return label
 
     def rename(self, label: str, to: str, *, merge: bool = False) -> list[str]:
@@ -182,16 +195,17 @@ class TaughtFolder:
 
         Raises FileExistsError where there is one and `merge` is false.
         """
-        to = check_label(to)
         with self._changing:
             self.refresh()
-            names = self._names(label)
+            names, to = self._names(label), self.find(to)
             if to == label:
                 return []
             if to in self._classes:
                 if not merge:
                     raise FileExistsError(errno.EEXIST, f"there is a class {to!r} already", to)
-                joined = self._transfer([f"{label}/{name}" for name in names], to)
+                # What is behind a link to a folder stays there.
+                is_link = (self.folder / label).is_symlink()
+                joined = self._transfer([f"{label}/{name}" for name in names], to, copy=is_link)
                 self._retire(label)
                 return joined
             with writing(self.folder / to):
@@ -203,7 +217,7 @@ class TaughtFolder:
     def remove_class(self, label: str) -> list[str]:
         """Move a class with all of its photos into the trash; return what `restore` takes.
 
-        Of a class that is a link to another folder, only the link.
+        Of a class that is a link to a folder, the link alone is moved.
         """
         with self._changing:
             self.refresh()
@@ -213,8 +227,8 @@ class TaughtFolder:
             self._retire(label)
             return removed
 
-    def save(self, label: str, data: bytes, name: str) -> str:
-        """Write a photo into a class, which is made if it is missing; return its id once it is on the disk.
+    def save(self, label: str, data: bytes, name: str, *, make: bool = True) -> str:
+        """Write a photo into a class; return its id once it is on the disk.
 
         Parameters
         ----------
@@ -222,15 +236,16 @@ class TaughtFolder:
             The bytes of an image file.
         name
             The file's name; a number is added where it is taken.
+        make
+            Whether a missing class is made.
 
         Raises
         ------
         OutputError
-            Where it can't be written, for example on a full disk; nothing half-written stays.
+            Where it can't be written, as on a full disk or without the class; nothing half-written stays.
         """
-        label = label if label in self._classes else check_label(label)
         with self._changing:
-            self._require(label)
+            label = self.ensure_class(label) if make else label
             with writing(self.folder / label):
                 written = write_new(self.folder / label / safe_name(name), data)
             photo = f"{label}/{written.name}"
@@ -256,19 +271,11 @@ class TaughtFolder:
             return self._transfer(photos, None)
 
     def restore(self, removed: Sequence[str]) -> list[str]:
-        """Bring photos back from the trash; return their ids.
-
-        Raises ImageNotFound for one that is missing.
-        """
+        """Bring photos back from the trash; return their ids. Raises ImageNotFound for a missing one."""
         with self._changing:
             back = []
             for photo in removed:
-                label, _, name = photo.partition("/")
-                source = self.folder / TRASH / label / name
-                # os.path's answers False where a name is too long.
-                if "/" in name or source.parent.is_symlink() or not os.path.isfile(source):  # noqa: PTH113
-                    raise ImageNotFound(f"there is no photo {photo[:80]!r} in the trash")
-                label = label if label in self._classes else check_label(label)
+                label, source = photo.partition("/")[0], find_removed(self.folder, photo)
                 self._require(label)
                 with writing(self.folder / label):
                     target = move_into(source, self.folder / label)
@@ -278,23 +285,25 @@ class TaughtFolder:
                 self._publish(after(self._classes, (), back[-1:]))
             return back
 
-    def _transfer(self, photos: Iterable[str], to: str | None) -> list[str]:
+    def _transfer(self, photos: Iterable[str], to: str | None, *, copy: bool = False) -> list[str]:
         """Move photos into a class, or into the trash for None; return where they are in there.
 
-        Photos that are in the class already, and those that another program removed, are left out.
+        Photos that are in the class already, and those that another program removed, are left out. With
+        `copy` the files stay where they are too.
         """
         sources = {photo: self.path(photo) for photo in photos}
         gone: set[str] = set()
         arrived: list[str] = []
         changed: set[Path] = set()
+        put = copy_photo if copy else move_into
         try:
             for photo, source in sources.items():
                 label = photo.partition("/")[0]
                 if label == to:
                     continue
-                folder = self.folder / to if to else self._trash(label)
+                folder = self.folder / to if to else open_trash(self.folder, label)
                 with writing(folder), unless_removed(source):
-                    arrived.append(f"{to or label}/{move_into(source, folder).name}")
+                    arrived.append(f"{to or label}/{put(source, folder).name}")
                 gone.add(photo)
                 changed |= {folder, source.parent}
         finally:
@@ -302,14 +311,6 @@ class TaughtFolder:
                 flush_folder(folder)
             self._publish(after(self._classes, gone, arrived if to else ()))
         return arrived
-
-    def _trash(self, label: str) -> Path:
-        """Return the folder of the trash for a class's photos, which is made if it is missing."""
-        folder = self.folder / TRASH / label
-        with writing(folder):
-            folder.parent.mkdir(exist_ok=True)
-            folder.mkdir(exist_ok=True)
-        return folder
 
     def _names(self, label: str) -> tuple[str, ...]:
         try:
@@ -320,7 +321,10 @@ class TaughtFolder:
     def _require(self, label: str) -> None:
         """Add a class if it is missing, or its folder if another program removed that a moment ago."""
         if label not in self._classes:
-            self.add_class(label)
+            if len(self._classes) >= MOST_CLASSES:
+                raise DataError(f"there are {MOST_CLASSES} classes, the most that can be taught")
+            self._make(label)
+            self._publish({**self._classes, label: ()})
         elif not (self.folder / label).is_dir():
             self._make(label)
 
@@ -330,17 +334,8 @@ class TaughtFolder:
             flush_folder(self.folder)
 
     def _retire(self, label: str) -> None:
-        """Move a folder without photos, or a link, away; a folder may hold files of the user."""
-        folder, trash = self.folder / label, self.folder / TRASH
-        with writing(trash):
-            try:
-                folder.rmdir()
-            except FileNotFoundError:
-                pass
-            except OSError:
-                trash.mkdir(exist_ok=True)
-                move_into(folder, trash)
-            flush_folder(self.folder)
+        """Move a class without photos away."""
+        retire(self.folder, label)
         self._publish({name: rest for name, rest in self._classes.items() if name != label})
 
     def _publish(self, classes: Mapping[str, tuple[str, ...]]) -> None:

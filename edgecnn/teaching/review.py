@@ -14,7 +14,8 @@ from edgecnn.errors import DataError, OutputError
 from edgecnn.frame import UNKNOWN
 from edgecnn.image.file import read_file
 from edgecnn.io.atomic import remove_left_behind, write_file
-from edgecnn.teaching.names import fitting, stamp
+from edgecnn.io.moving import cut_name
+from edgecnn.teaching.names import stamp
 from edgecnn.teaching.recorder import encode
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class Review:
         self._last_s = now
         moment = result.frame.wall_time().timestamp()
         answer = UNKNOWN if result.unknown else best.label
-        name = f"{int(moment * 1000):013d}_{min(best.score, 0.999):.3f}_{fitting(answer, 200)}.jpg"
+        name = f"{int(moment * 1000):013d}_{min(best.score, 0.999):.3f}_{cut_name(answer, 200)}.jpg"
         return NewFrame(name, np.array(result.frame.region), direction)
 
     def keep(self, new: NewFrame) -> None:

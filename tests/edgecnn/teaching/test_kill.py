@@ -18,7 +18,7 @@ from benchmarks.taught import Client, Refused, Teaching, start_command
 from edgecnn.bundle.bundle import read_bundle
 from edgecnn.bundle.owned_files import find_unowned
 from edgecnn.report.publication import is_own_page, page_path
-from edgecnn.teaching.photos import TRASH
+from edgecnn.teaching.trash import TRASH
 from edgecnn.teaching.versions import FOLDER as VERSIONS
 from tests.edgecnn.teaching.conftest import draw
 from tests.edgecnn.teaching.process import Nursery, start_tiny

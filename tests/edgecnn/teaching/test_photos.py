@@ -15,7 +15,8 @@ from edgecnn.dataset import open_source
 from edgecnn.errors import DataError, ImageNotFound, OutputError
 from edgecnn.io import moving
 from edgecnn.teaching.names import check_label
-from edgecnn.teaching.photos import MOST_CLASSES, TRASH, TaughtFolder
+from edgecnn.teaching.photos import MOST_CLASSES, TaughtFolder
+from edgecnn.teaching.trash import TRASH
 
 JPEG = cv2.imencode(".jpg", np.full((24, 24, 3), 90, np.uint8))[1].tobytes()
 
@@ -246,3 +247,60 @@ def test_no_counted_photo_is_lost_by_a_kill(tmp_path):
     assert len(counted) > 3
     assert set(counted) <= set(folder.photos("cup"))
     assert all(folder.path(photo).read_bytes() == JPEG for photo in folder.photos("cup"))
+
+
+@pytest.fixture
+def linked(folder, tmp_path):
+    """A class `cup` that is a relative link to a folder elsewhere, with a photo."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "a.jpg").write_bytes(JPEG)
+    (folder.folder / "cup").symlink_to("../elsewhere")
+    folder.refresh()
+    return elsewhere
+
+
+def test_removing_a_class_that_is_a_link_leaves_what_is_behind_it(folder, linked):
+    assert folder.remove_class("cup") == 1
+    assert folder.labels == ()
+    assert not os.path.lexists(folder.folder / "cup")
+    assert (linked / "a.jpg").read_bytes() == JPEG
+    assert (folder.folder / TRASH / "cup").resolve() == linked
+    # Later photos of that name go into a folder of their own, and none comes back from behind the link.
+    with pytest.raises(ImageNotFound):
+        folder.restore(["cup/a.jpg"])
+    folder.remove([folder.save("cup", JPEG, "b.jpg")])
+    assert [path.name for path in linked.iterdir()] == ["a.jpg"]
+    assert (folder.folder / TRASH / "cup" / "b.jpg").is_file()
+
+
+def test_merging_a_class_that_is_a_link_copies_its_photos(folder, linked):
+    folder.save("mug", JPEG, "a.jpg")
+    folder.rename("cup", "mug", merge=True)
+    assert folder.counts == {"mug": 2}
+    assert (linked / "a.jpg").read_bytes() == JPEG
+
+
+@pytest.mark.parametrize("label", ["u\u0308bel", "a\\b", "x" * 255, " cup", "a\nb"])
+def test_classes_that_other_programs_made_are_taught_as_any(folder, label):
+    (folder.folder / label).mkdir()
+    folder.refresh()
+    first, second = folder.save(label, JPEG, "a.jpg"), folder.save(label, JPEG, "a.jpg")
+    removed = folder.remove([first])
+    assert folder.restore(removed) == [first]
+    (folder.folder / label / "notes.txt").write_text("mine")
+    assert folder.remove_class(label) == 2
+    assert folder.labels == ()
+    assert folder.restore([first, second]) == [first, second]
+    assert folder.rename(label, "plain") == "plain"
+    assert folder.counts == {"plain": 2}
+    assert everything(folder) == 2
+
+
+def test_a_class_is_found_in_any_form_of_unicode(folder):
+    (folder.folder / "u\u0308bel").mkdir()
+    folder.refresh()
+    assert folder.save("\u00fcbel", JPEG, "a.jpg") == "u\u0308bel/a.jpg"
+    with pytest.raises(DataError, match="already"):
+        folder.add_class("\u00fcbel")
+    assert folder.labels == ("u\u0308bel",)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import cv2
 import pytest
 
-from edgecnn.teaching.photos import TRASH, TaughtFolder
+from edgecnn.teaching.photos import TaughtFolder
+from edgecnn.teaching.trash import TRASH
 from edgecnn.teaching.web.pages import BASE
 from tests.edgecnn.teaching.conftest import draw
 
