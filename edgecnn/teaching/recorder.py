@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 
-from edgecnn.errors import DataError
+from edgecnn.errors import DataError, OutputError
 from edgecnn.io.closing import Closing
 from edgecnn.io.quiet import say
 from edgecnn.teaching.names import stamp
+from edgecnn.teaching.trash import TRASH, save_removed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgecnn.frame import Frame
+    from edgecnn.teaching.photos import TaughtFolder
 
     Embedding = NDArray[np.float32]
 
@@ -128,6 +130,12 @@ class Recordings:
                 self._end()
             return self._last.recording if self._last is not None and self._last.token == token else None
 
+    def end_if(self, is_meant: Callable[[Recording], bool]) -> None:
+        """End the recording that runs if it is the one that is meant."""
+        with self._lock:
+            if self._held is not None and is_meant(self._held.recording):
+                self._end()
+
     def offer(self, write: Callable[[Recording], None]) -> bool:
         """Let the recording that runs write; return whether one ended because nothing renewed it.
 
@@ -185,6 +193,24 @@ class Writer(Closing):
             finally:
                 self._queue.task_done()
         self._queue.task_done()
+
+
+def save_shot(photos: TaughtFolder, shot: NewPhoto) -> None:
+    """Write a photo of a recording; into the trash where another program renamed or removed its class.
+
+    Raises OutputError where it can't be written, DataError where it is in the trash.
+    """
+    data = encode(shot.pixels)
+    try:
+        photos.save(shot.label, data, shot.name, make=False)
+    except OutputError as error:
+        if (photos.folder / shot.label).is_dir():
+            raise
+        save_removed(photos.folder, shot.label, data, shot.name)
+        raise DataError(
+            f"the class {shot.label[:80]!r} was renamed or removed while it was recorded: the recording "
+            f"ended, its last photos are in {photos.folder / TRASH / shot.label}"
+        ) from error
 
 
 def encode(pixels: NDArray[np.uint8]) -> bytes:

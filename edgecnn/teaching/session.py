@@ -71,14 +71,12 @@ def run_teach(asked: Teach, console: Console) -> Summary:
     from edgecnn.teaching.web.pages import TeachPages
 
     with asked.open_teacher() as teacher:
-        for label in map(check_label, asked.classes):
-            if label not in teacher.photos.labels:
-                teacher.photos.add_class(label)
+        classes = [teacher.photos.ensure_class(label) for label in asked.classes]
         console.print(f"photos in {teacher.photos.folder}, kept model {teacher.versions.out}", soft_wrap=True)
         live = asked.live
         fed: list[Sink] = [teacher]
         if live.show is Show.terminal:
-            fed.append(TeachTerminal(console, teacher, asked.classes))
+            fed.append(TeachTerminal(console, teacher, classes))
             live = replace(live, show=Show.none)
         live = replace(live, fed=tuple(fed), pages=TeachPages(teacher), reload=False, top=MOST_CLASSES)
         with held_buttons(teacher, asked.buttons):
@@ -89,10 +87,10 @@ def collect_photos(asked: Teach, label: str, seconds: float, console: Console) -
     """Record so many seconds into a class; return how many photos were written."""
     check_label(label)
     with replace(asked, review=0).open_teacher() as teacher:
-        teacher.record(label, seconds + 3600)
+        token = teacher.record(label, seconds + 3600)
         live = replace(asked.live, show=Show.none, seconds=seconds, fed=(teacher,), reload=False)
         run_live(lambda *_, **__: _kept_open(teacher.classifier), None, live, console)
-        kept = teacher.stop()
+        kept = teacher.stop(token)
         if teacher.problem:
             raise OutputError(f"{teacher.problem}; photos of {label} that were written: {kept}")
         return kept

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections import deque
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,14 +22,14 @@ from edgecnn.live.sink import Sink
 from edgecnn.machine.board import describe_board
 from edgecnn.teaching.classifier import TaughtClassifier
 from edgecnn.teaching.learner import Learner
-from edgecnn.teaching.names import check_label, stamp
+from edgecnn.teaching.names import stamp
 from edgecnn.teaching.photos import TaughtFolder
-from edgecnn.teaching.recorder import Recording, Recordings, Writer, encode
+from edgecnn.teaching.recorder import Recording, Recordings, Writer, encode, save_shot
 from edgecnn.teaching.review import Review
 from edgecnn.teaching.versions import Version, Versions, find_out
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -110,6 +111,8 @@ class Teacher(Sink):
         self._lock = threading.Lock()
         self._keeping = threading.Lock()
         self._recordings = Recordings()
+        # Held while a recording starts, and while a class is renamed or removed.
+        self._naming = threading.Lock()
         self._recent: deque[tuple[Frame, NDArray[np.float32]]] = deque(maxlen=_RECENT)
         self._started = stamp()
         self._writer = Writer()
@@ -135,14 +138,13 @@ class Teacher(Sink):
     def record(self, label: str, seconds: float = RENEW_S) -> str:
         """Record frames into a class from now on; return the token that `renew` and `stop` take.
 
-        It ends after so many seconds unless it is renewed. A recording into another class ends.
+        It ends after so many seconds unless it is renewed, and where its class is renamed or removed. A
+        recording into another class ends.
         """
-        if label not in self.photos.labels:
-            label = check_label(label)
-        if label not in self.photos.labels:
-            self.photos.add_class(label)
-        self.problem = None
-        return self._recordings.start(label, seconds)
+        with self._naming:
+            label = self.photos.ensure_class(label)
+            self.problem = None
+            return self._recordings.start(label, seconds)
 
     def renew(self, token: str, seconds: float = RENEW_S) -> None:
         """Continue a recording for so many seconds from now. Raises DataError where it has ended."""
@@ -203,15 +205,15 @@ class Teacher(Sink):
 
     def rename(self, label: str, to: str, *, merge: bool = False) -> list[str]:
         """Rename or merge a class, see `TaughtFolder.rename`; a recording into it ends before."""
-        self._stop_recording(label)
-        joined = self.photos.rename(label, to, merge=merge)
+        with self._without_recording(label):
+            joined = self.photos.rename(label, to, merge=merge)
         self._learner.wake()
         return joined
 
     def remove_class(self, label: str) -> list[str]:
         """Move a class into the trash, see `TaughtFolder.remove_class`; a recording into it ends before."""
-        self._stop_recording(label)
-        removed = self.photos.remove_class(label)
+        with self._without_recording(label):
+            removed = self.photos.remove_class(label)
         self._learner.wake()
         return removed
 
@@ -298,11 +300,13 @@ class Teacher(Sink):
         self._learner.close()
         self.classifier.close()
 
-    def _stop_recording(self, label: str) -> None:
-        """End a recording into a class, whose photos would make the class again."""
-        running = self.recording
-        if running is not None and running.label == label:
-            self.stop()
+    @contextmanager
+    def _without_recording(self, label: str) -> Iterator[None]:
+        """End a recording into a class and write what waits; no recording starts in this block."""
+        with self._naming:
+            self._recordings.end_if(lambda recording: recording.label == label)
+            self._writer.drain()
+            yield
 
     def _remember(self, frame: Frame, embedding: NDArray[np.float32]) -> None:
         with self._lock:
@@ -318,23 +322,25 @@ class Teacher(Sink):
 
         def job() -> None:
             try:
-                self._save(shot.label, encode(shot.pixels), shot.name, soon=False)
+                save_shot(self.photos, shot)
             except EdgeCnnError as error:
                 self.problem = str(error)
-                self._recordings.end()
+                self._recordings.end_if(lambda running: running is recording)
                 self._learner.wake()
             else:
                 recording.kept += 1
+                self.problem = None
+                self._learner.wake(soon=False)
 
         if not self._writer.put(job):
             recording.lose()
 
-    def _save(self, label: str, data: bytes, name: str, *, soon: bool = True) -> str:
+    def _save(self, label: str, data: bytes, name: str) -> str:
         try:
             photo = self.photos.save(label, data, name)
         except OutputError as error:
             self.problem = str(error)
             raise
         self.problem = None
-        self._learner.wake(soon=soon)
+        self._learner.wake()
         return photo
