@@ -9,6 +9,7 @@ from edgecnn.classify.loader import load
 from edgecnn.dataset import recording_of
 from edgecnn.errors import DataError, ImageError
 from edgecnn.evaluation.interval import wilson
+from edgecnn.io.unicode_form import plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,7 +94,9 @@ def _accuracy(photos: TaughtFolder, items: Sequence[Item], bundle: Bundle) -> di
                 image = photos.read(item, classifier.least_side)
             except (DataError, ImageError):
                 continue
-            right += classifier.classify(image, 1)[0].label == item.id.partition("/")[0]
+            # As bundles name classes.
+            label = plain_name(item.id.partition("/")[0])
+            right += classifier.classify(image, 1)[0].label == label
     share = right / len(items)
     return {
         "accuracy": round(share, 4),

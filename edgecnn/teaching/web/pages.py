@@ -34,8 +34,10 @@ if TYPE_CHECKING:
     Handler = Callable[[Request], Awaitable[Response]]
 
 BASE = "/api/v1/teach"
-_LABEL, _ID, _MOST_IDS, _MOST_COUNT, _THUMBNAIL = 200, 400, 2000, 1000, 160
-# Room for that many ids.
+# Characters of names that other programs give: a folder's has up to 255 bytes.
+_LABEL, _ID = 255, 1024
+_MOST_IDS, _MOST_COUNT, _THUMBNAIL = 2000, 1000, 160
+# Room for that many ids of usual length.
 _LISTED = 16 * MOST_JSON
 
 

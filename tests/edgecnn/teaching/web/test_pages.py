@@ -84,6 +84,34 @@ def test_photos_are_listed_moved_removed_and_brought_back(taught):
     assert (status, headers["content-type"], body) == (200, "image/jpeg", jpeg("red", 0))
 
 
+@pytest.mark.parametrize("label", ["u\u0308bel", "a\\b", "x" * 255])
+def test_classes_that_other_programs_named_are_recorded_reviewed_and_removed(
+    teacher, taught, monkeypatch, label
+):
+    monkeypatch.setattr("edgecnn.teaching.review.UNSURE", 1.1)
+    monkeypatch.setattr("edgecnn.teaching.review._APART_S", 0.0)
+    (teacher.photos.folder / label).mkdir()
+    teacher.photos.refresh()
+    assert taught.record(label, "red") >= 2
+    add(taught, "green", "green", 3)
+    taught.camera.kind = "red"
+    frame = until(lambda: [f for f in taught.get("review")["frames"] if label.startswith(f["label"])], label)[
+        0
+    ]
+    assert taught.get("state")["problem"] is None
+    assert taught.ask(f"{BASE}/review/frame?id={quote(frame['id'])}")[0] == 200
+    photo = taught.post("review/label", ids=[frame["id"]], label=label)["ids"][0]
+    assert photo.startswith(f"{label}/")
+    assert taught.ask(f"{BASE}/thumbnail?id={quote(photo)}")[0] == 200
+    count = taught.get(f"photos?label={quote(label)}")["total"]
+    removed = taught.post("photos/remove", ids=[photo])["ids"]
+    assert taught.post("photos/restore", ids=removed)["ids"] == [photo]
+    taught.post("classes/remove", label=label)
+    taught.post("photos/restore", ids=removed)
+    taught.post("classes/rename", label=label, to="plain")
+    assert taught.get("photos?label=plain")["total"] == 1 < count
+
+
 def test_what_is_no_image_is_refused(taught):
     status, _, body = taught.ask(f"{BASE}/photos/add?label=red", "POST", b"<script>alert(1)</script>")
     assert status == 422
