@@ -1,7 +1,9 @@
 """Teaching over HTTP, as the page and scripts do it."""
 
+import http.client
 import io
 import json
+import os
 import zipfile
 from urllib.parse import quote
 
@@ -155,6 +157,28 @@ def test_other_sites_change_nothing(taught):
     status, _, _ = taught.ask(f"{BASE}/classes/add", "POST", '{"label": "x"}', Origin="http://evil.example")
     assert status == 403
     assert taught.get("state")["classes"] == []
+
+
+def test_an_archive_that_lacks_a_photo_never_looks_complete(teacher, taught, monkeypatch):
+    photos = add(taught, "red", "red", 3)
+    os.mkfifo(teacher.photos.folder / "red" / "pipe.jpg")
+    teacher.photos.refresh()
+    status, _, body = taught.ask(f"{BASE}/photos.zip")
+    assert (status, sorted(zipfile.ZipFile(io.BytesIO(body)).namelist())) == (200, sorted(photos))
+    write = zipfile.ZipFile.write
+
+    def fail_at_the_last(archive, path, inside):
+        if inside == photos[-1]:
+            raise PermissionError(13, "Permission denied")
+        write(archive, path, inside)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(zipfile.ZipFile, "write", fail_at_the_last)
+        with pytest.raises(http.client.IncompleteRead):
+            taught.ask(f"{BASE}/photos.zip")
+    monkeypatch.setattr(os, "access", lambda path, how: False)
+    status, _, body = taught.ask(f"{BASE}/photos.zip")
+    assert (status, b"can't be read" in body) == (503, True)
 
 
 def test_a_version_is_kept_compared_and_exported(taught):
