@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edgecnn.bundle.bundle import Bundle
-    from edgecnn.dataset import Item
     from edgecnn.teaching.photos import TaughtFolder
 
 # Of fewer new photos, a comparison says little.
@@ -53,19 +52,36 @@ def compare(photos: TaughtFolder, taught: set[str], first: Bundle, second: Bundl
     taught
         What both were taught, as `taught_in` returns it.
     """
-    items = [
-        item
-        for item in photos.items
-        if _recording(item.id) not in taught and photos.digest(item).hex() not in taught
-    ]
+    right = _answer(photos, taught, first, second)
     notes = [_only_known(first, second), _only_known(second, first)]
-    if len(items) < _FEW:
+    if len(right) < _FEW:
         notes.append(
-            f"Photos that are new to both versions: {len(items)}. Record some more to compare, or go "
+            f"Photos that are new to both versions: {len(right)}. Record some more to compare, or go "
             "by the accuracy of each on its own held-out photos."
         )
-    accuracies = [_accuracy(photos, items, bundle) for bundle in (first, second)]
-    return VersionComparison(len(items), " ".join(filter(None, notes)), accuracies)
+    accuracies = [_accuracy([answers[k] for answers in right]) for k in (0, 1)]
+    return VersionComparison(len(right), " ".join(filter(None, notes)), accuracies)
+
+
+def _answer(photos: TaughtFolder, taught: set[str], first: Bundle, second: Bundle) -> list[tuple[bool, bool]]:
+    """Return for each photo that is new to both, and can be read, whether each version is right."""
+    right = []
+    with load(first.folder) as one, load(second.folder) as other:
+        least = max(one.least_side, other.least_side)
+        for item in photos.items:
+            if _recording(item.id) in taught:
+                continue
+            try:
+                if photos.digest(item).hex() in taught:
+                    continue
+                image = photos.read(item, least)
+            except (DataError, ImageError):
+                continue
+            # As bundles name classes.
+            label = plain_name(item.id.partition("/")[0])
+            best = one.classify(image, 1)[0], other.classify(image, 1)[0]
+            right.append((best[0].label == label, best[1].label == label))
+    return right
 
 
 def _recording(photo: str) -> str | None:
@@ -84,22 +100,12 @@ def _only_known(version: Bundle, other: Bundle) -> str:
     return f"Only {name} knows {names}: {other.folder.name} is wrong there."
 
 
-def _accuracy(photos: TaughtFolder, items: Sequence[Item], bundle: Bundle) -> dict[str, float] | None:
-    if not items:
+def _accuracy(right: Sequence[bool]) -> dict[str, float] | None:
+    if not right:
         return None
-    right = 0
-    with load(bundle.folder) as classifier:
-        for item in items:
-            try:
-                image = photos.read(item, classifier.least_side)
-            except (DataError, ImageError):
-                continue
-            # As bundles name classes.
-            label = plain_name(item.id.partition("/")[0])
-            right += classifier.classify(image, 1)[0].label == label
-    share = right / len(items)
+    share = sum(right) / len(right)
     return {
         "accuracy": round(share, 4),
-        "low": round(wilson(share, len(items)), 4),
-        "high": round(1 - wilson(1 - share, len(items)), 4),
+        "low": round(wilson(share, len(right)), 4),
+        "high": round(1 - wilson(1 - share, len(right)), 4),
     }

@@ -19,6 +19,7 @@ from edgecnn.evaluation.held_out import held_out, why_worse
 from edgecnn.image.file import read_file
 from edgecnn.io.atomic import remove_left_behind, write_file
 from edgecnn.io.json_text import to_json
+from edgecnn.io.lock import lock
 from edgecnn.learning.apart import learn_apart
 from edgecnn.teaching.comparison import compare, taught_in
 
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
     from edgecnn.teaching.photos import TaughtFolder
 
 FOLDER = ".versions"
-_SNAPSHOT = ".photos-"
-_NAME = re.compile(r"[\w][\w .()+-]{0,59}")
+# The photos that a version is learned from, and the lock of who learns.
+_SNAPSHOT, _LOCK = ".photos", "keep"
+_NAME, _MOST_BYTES = re.compile(r"[\w][\w .()+-]{0,59}"), 150
 # What a version was taught, the digests and recordings of its photos: its name with this ending.
 _PHOTOS = ".photos.json"
 # What a keep that was killed may have left: a hidden folder or lock, and that list.
@@ -158,14 +160,14 @@ class Versions:
             As `edgecnn.learn`, which runs in a child process; nothing half-written stays.
         """
         name = name.strip() or time.strftime("%Y-%m-%d %H.%M.%S")
-        if not _NAME.fullmatch(name):
+        if not _NAME.fullmatch(name) or len(name.encode()) > _MOST_BYTES or name.endswith(_PHOTOS):
             raise OptionError(
                 f"a version can't be called {name[:60]!r}: expected up to 60 letters, digits, spaces, . _ - +"
             )
         target = self._folder / name
         if target.exists():
             raise OptionError(f"there is a version {name!r} already: choose another name")
-        with self._photos_now() as photos:
+        with self._alone(), self._photos_now() as photos:
             self._write_taught(name, taught_in(photos))
             try:
                 bundle = learn_apart(photos, target, self._request)
@@ -176,12 +178,21 @@ class Versions:
         return self._describe(bundle, self.current)
 
     @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other processes from keeping. Raises OutputError where one does."""
+        try:
+            self._folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{self._folder} can't be written: {error.strerror}") from error
+        with lock(self._folder / _LOCK, "keep the version there"):
+            yield
+
+    @contextmanager
     def _photos_now(self) -> Iterator[Path]:
         """Yield a folder of the photos as they are now: they may be edited while it is learned from."""
-        for left in self._folder.glob(f"{_SNAPSHOT}*"):  # of a run that was killed
-            shutil.rmtree(left, ignore_errors=True)
         # Its last part is the name of the data.
-        folder = self._folder / f"{_SNAPSHOT}{os.getpid()}" / self._taught.folder.name
+        folder = self._folder / _SNAPSHOT / self._taught.folder.name
+        shutil.rmtree(folder.parent, ignore_errors=True)  # of a run that was killed
         try:
             folder.mkdir(parents=True)
         except OSError as error:
@@ -201,9 +212,12 @@ class Versions:
     def make_current(self, name: str) -> Version:
         """Put a copy of a version in the place of the bundle in use, in one step.
 
-        Raises OutputError where it can't be written; the one before stays then.
+        Raises OutputError where it can't be written, and BundleError for a version that is damaged; the one
+        before stays then.
         """
         bundle = self.get(name)
+        for variant in bundle.variants:
+            bundle.read(variant)  # compares its hash
         with hold(find_target(self.out, _HINT), _HINT) as held:
             held.require_replaceable()
             with held.fill() as draft:
