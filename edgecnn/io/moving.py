@@ -24,7 +24,7 @@ MARK = "written-by-edgecnn"
 _AT_FDCWD = -100
 _NOREPLACE, _EXCHANGE = 1, 2
 _UNSUPPORTED = {errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP}
-_MOST_FREE_NAMES = 1000
+_MOST_IN_ORDER = _MOST_TRIES = 100
 # What file systems allow.
 MOST_NAME_BYTES = 255
 
@@ -88,7 +88,9 @@ def move_to_free(source: Path, wanted: Path) -> Path:
 def free_name(wanted: Path, *, is_folder: bool) -> Iterator[Path]:
     """Yield `wanted-2` and so on, which may be taken too; a name that is too long for that is cut."""
     stem, ending = (wanted.name, "") if is_folder else (wanted.stem, wanted.suffix)
-    for number in range(2, _MOST_FREE_NAMES):
+    # In order while few are taken; each that is costs a try.
+    chances = (secrets.randbelow(10**9) for _ in range(_MOST_TRIES))
+    for number in (*range(2, _MOST_IN_ORDER), *chances):
         end = f"-{number}{ending}"
         yield wanted.with_name(cut_name(stem, MOST_NAME_BYTES - len(os.fsencode(end))) + end)
 

@@ -37,7 +37,7 @@ def find_stamps(folder: Path, known: Mapping[str, Stamps]) -> dict[str, Stamps]:
             for entry in entries:
                 if not is_class(entry.name):
                     continue
-                if entry.is_dir():
+                if _is_folder(entry):
                     before = known.get(entry.name, {})
                     times = _times(before)
                     if times != before or not times:
@@ -47,6 +47,13 @@ def find_stamps(folder: Path, known: Mapping[str, Stamps]) -> dict[str, Stamps]:
     except OSError as error:
         raise DataError(f"{folder} can't be read: {error.strerror}") from error
     return dict(sorted(found.items()))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _folders(path: str) -> Iterator[str]:
@@ -105,7 +112,7 @@ def link_photos(source: Path, photos: Iterable[str], target: Path) -> None:
         link = target / photo
         link.parent.mkdir(parents=True, exist_ok=True)
         try:
-            os.link(source / photo, link)
+            os.link(os.path.realpath(source / photo), link)  # of a link, the file
         except FileNotFoundError:  # another program removed it a moment ago
             continue
         except OSError:

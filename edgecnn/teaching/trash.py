@@ -71,20 +71,25 @@ def retire(folder: Path, label: str) -> None:
         flush_folder(folder)
 
 
-def _move_link(link: Path, wanted: Path) -> None:
-    """Move a link to a folder, so that it leads there still."""
+def _move_link(link: Path, wanted: Path) -> Path:
+    """Move a link under a name that is free, so that it leads there still; return its path."""
     target = os.path.abspath(link.parent / link.readlink())  # noqa: PTH100 - pathlib's keeps `..`
-    for free in (wanted, *free_name(wanted, is_folder=True)):
+    for free in (wanted, *free_name(wanted, is_folder=link.is_dir())):
         with suppress(FileExistsError):
             free.symlink_to(target)
             link.unlink()
-            return
+            return free
     raise FileExistsError(errno.EEXIST, "too many names are taken", str(wanted))
 
 
 def move_into(source: Path, folder: Path) -> Path:
-    """Move a file into a folder under a name that is free, also to another disk; return its path."""
+    """Move a file into a folder under a name that is free, also to another disk; return its path.
+
+    A link leads to the same file still.
+    """
     target = folder / source.name
+    if source.is_symlink():
+        return _move_link(source, target)
     try:
         try:
             move_new(source, target)
