@@ -109,7 +109,7 @@ class Preprocessor:
         The next call overwrites it; it is the image itself where nothing has to be done.
         """
         if isinstance(image, np.ndarray) and image.ndim == 3 and image.shape[2] == 4 and image.size:
-            _channels(image)
+            count_channels(image)
             image = flatten(image, self._spec.background)
         plan = self._plans.get(image.shape) if isinstance(image, np.ndarray) else None
         if plan is None or image.dtype != np.uint8:
@@ -125,7 +125,7 @@ class Preprocessor:
 
     def _plan(self, image: NDArray[np.uint8]) -> _Plan:
         """Plan for images of this shape. Raises ImageError."""
-        channels, spec = _channels(image), self._spec
+        channels, spec = count_channels(image), self._spec
         rows, columns = image.shape[:2]
         width, height = spec.width, spec.height
         part = Box(0, 0, columns, rows)
@@ -199,7 +199,8 @@ def _flip(table: NDArray[Any]) -> NDArray[np.uint8] | None:
     return None if found is None else np.array(found, np.uint8)
 
 
-def _channels(image: NDArray[np.uint8]) -> int:
+def count_channels(image: NDArray[np.uint8]) -> int:
+    """Return an image's channels: 1, 3 or 4. Raises ImageError for what is no uint8 image."""
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
         if image is None:
             raise ImageError("an image must be a uint8 array, got None: did cv2.imread find its file?")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 
-from edgecnn.errors import DataError, OutputError
+from edgecnn.errors import DataError, ImageError, OptionError, OutputError
+from edgecnn.image.preprocess import count_channels
 from edgecnn.io.closing import Closing
 from edgecnn.io.quiet import say
 from edgecnn.teaching.names import stamp
@@ -33,6 +34,8 @@ _APART_S = 0.15
 # The photos that a frame is compared with, and those that wait to be written: 30 MB at 1280×720.
 _COMPARED, _WAITING = 200, 8
 _QUALITY = 92
+# The longest recording: a day.
+_LONGEST_S = 86_400.0
 
 
 class NewPhoto(NamedTuple):
@@ -107,7 +110,11 @@ class Recordings:
         return None if held is None or time.monotonic() > held.until_s else held.recording
 
     def start(self, label: str, seconds: float) -> str:
-        """Start a recording in place of the one that runs; return its token."""
+        """Start a recording in place of the one that runs; return its token.
+
+        Raises OptionError for no number of seconds.
+        """
+        _check(seconds)
         with self._lock:
             self._end()
             self._tokens += 1
@@ -116,8 +123,9 @@ class Recordings:
 
     def renew(self, token: str, seconds: float) -> None:
         """Continue a recording for so many seconds from now. Raises DataError where it has ended."""
+        _check(seconds)
         with self._lock:
-            if self._held is None or self._held.token != token:
+            if self._held is None or self._held.token != token or time.monotonic() > self._held.until_s:
                 raise DataError("this recording has ended: start another one")
             self._held = self._held._replace(until_s=time.monotonic() + seconds)
 
@@ -156,6 +164,11 @@ class Recordings:
         ended = self._last = self._held
         self._held = None
         return ended.recording
+
+
+def _check(seconds: float) -> None:
+    if not 0 < seconds <= _LONGEST_S:
+        raise OptionError(f"a recording takes {seconds} seconds: expected a number up to {_LONGEST_S:,.0f}")
 
 
 class Writer(Closing):
@@ -214,5 +227,12 @@ def save_shot(photos: TaughtFolder, shot: NewPhoto) -> None:
 
 
 def encode(pixels: NDArray[np.uint8]) -> bytes:
-    """Return an image, uint8 H×W×3 BGR or H×W, as a JPEG."""
-    return cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()
+    """Return an image, uint8 H×W×3 BGR or H×W, as a JPEG. Raises ImageError for one that can't be one."""
+    count_channels(pixels)
+    try:
+        fine, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    except cv2.error:
+        fine = False
+    if not fine:
+        raise ImageError(f"an image of shape {list(pixels.shape)} can't be a JPEG: its sides are too long")
+    return data.tobytes()

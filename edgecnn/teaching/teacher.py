@@ -14,7 +14,7 @@ import numpy as np
 
 from edgecnn.bundle.input_spec import Given
 from edgecnn.errors import DataError, EdgeCnnError, OptionError, OutputError
-from edgecnn.image.file import read_file
+from edgecnn.image.file import decode_image, read_file
 from edgecnn.learning.request import Request
 from edgecnn.learning.trunk import DEFAULT_TRUNK, open_trunk
 from edgecnn.live.command import Command, Renew
@@ -42,8 +42,8 @@ REVIEWED = 200
 _ALLOWED_DROP = 5.0
 # A recording that no one renews ends after this; see `Teacher.record`.
 RENEW_S = 5.0
-# Frames that a correction can still mean: those that were shown lately, within this memory.
-_RECENT, _RECENT_BYTES = 16, 32 << 20
+# Frames that a correction can still mean: so many, so far apart, within this memory.
+_RECENT, _APART_NS, _RECENT_BYTES = 32, 100_000_000, 32 << 20
 
 
 class Teacher(Sink):
@@ -113,7 +113,7 @@ class Teacher(Sink):
         self._recordings = Recordings()
         # Held while a recording starts, and while a class is renamed or removed.
         self._naming = threading.Lock()
-        self._recent: deque[tuple[Frame, NDArray[np.float32]]] = deque(maxlen=_RECENT)
+        self._recent: deque[Frame] = deque(maxlen=_RECENT)
         self._started = stamp()
         self._writer = Writer()
         self._learner = Learner(self.photos, opened, flip=flip, seed=seed, threads=1)
@@ -121,7 +121,7 @@ class Teacher(Sink):
     def show(self, result: Result, stats: Stats) -> None:  # noqa: ARG002 - as every sink
         """Record the frame if a recording runs; remember it for a correction."""
         embedding = self.classifier.embedding
-        self._remember(result.frame, embedding)
+        self._remember(result.frame)
         if new := self.review.consider(result, embedding):
             self._writer.put(lambda: self.review.keep(new))
         if self._recordings.offer(lambda recording: self._record(recording, result.frame, embedding)):
@@ -178,9 +178,16 @@ class Teacher(Sink):
             uint8 H×W×3 BGR or H×W, the bytes of an image file, or its path.
         name
             The name of the file; made from the time for none.
+
+        Raises
+        ------
+        ImageError
+            For what is no image.
         """
         if isinstance(image, str | os.PathLike):
             name, image = name or os.path.basename(image), read_file(image)  # noqa: PTH119
+        if isinstance(image, bytes):
+            decode_image(image, name or "the image")  # refuses what is none
         data = image if isinstance(image, bytes) else encode(image)
         return self._save(label, data, name or f"{stamp()}-{time.time_ns() % 10**6:06d}_001.jpg")
 
@@ -190,17 +197,18 @@ class Teacher(Sink):
         Parameters
         ----------
         frame
-            The index of the frame; the newest one for None.
+            The index of the frame, one of the last seconds; the newest one for None.
         """
         with self._lock:
             recent = list(self._recent)
         if not recent:
             raise DataError("no frame was seen yet: wait for the camera")
-        chosen = min(recent, key=lambda pair: 0 if frame is None else abs(pair[0].index - frame))
-        chosen = recent[-1] if frame is None else chosen
+        if frame is not None and frame < recent[0].index:
+            raise DataError(f"frame {frame} was shown too long ago: correct one of the last seconds")
+        chosen = recent[-1] if frame is None else min(recent, key=lambda seen: abs(seen.index - frame))
         # Corrections of one run are one recording: frames of one place are no independent photos.
         return self.add(
-            label, np.array(chosen[0].region), f"{self._started}_{time.time_ns() // 10**6 % 10**9}.jpg"
+            label, np.array(chosen.region), f"{self._started}_{time.time_ns() // 10**6 % 10**9}.jpg"
         )
 
     def rename(self, label: str, to: str, *, merge: bool = False) -> list[str]:
@@ -308,11 +316,15 @@ class Teacher(Sink):
             self._writer.drain()
             yield
 
-    def _remember(self, frame: Frame, embedding: NDArray[np.float32]) -> None:
+    def _remember(self, frame: Frame) -> None:
+        """Remember a frame for a correction: the newest one, and before it one each tenth of a second."""
         with self._lock:
-            self._recent.append((frame, embedding))
-            while len(self._recent) > 1 and len(self._recent) * frame.pixels.nbytes > _RECENT_BYTES:
-                self._recent.popleft()
+            last = self._recent
+            if len(last) > 1 and last[-1].captured_ns - last[-2].captured_ns < _APART_NS:
+                last.pop()
+            last.append(frame)
+            while len(last) > 1 and len(last) * frame.pixels.nbytes > _RECENT_BYTES:
+                last.popleft()
 
     def _record(self, recording: Recording, frame: Frame, embedding: NDArray[np.float32]) -> None:
         """Have a frame written that becomes a photo."""
