@@ -4,10 +4,11 @@ import time
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 import edgecnn
-from edgecnn.errors import DataError, GateError, OptionError
+from edgecnn.errors import BundleError, DataError, GateError, ImageError, OptionError, OutputError
 from edgecnn.teaching.recorder import ALIKE
 from tests.conftest import until
 from tests.edgecnn.teaching.conftest import draw, see
@@ -400,3 +401,58 @@ def test_the_model_is_next_to_the_folder_of_photos(tmp_path, monkeypatch):
     for folder in ("..", str(tmp_path / "taught"), "../../taught"):
         assert find_out(Path(folder), None) == tmp_path / "taught-model"
     assert find_out(Path("../../taught"), "../../taught-2") == Path("../../taught-2")
+
+
+@pytest.mark.parametrize(
+    "image",
+    [b"", b"no image", np.zeros((9, 9, 3), np.float32), np.zeros((0, 0, 3), np.uint8),
+     np.zeros((2, 2, 2), np.uint8), np.zeros((70_000, 8, 3), np.uint8)],
+)  # fmt: skip
+def test_what_is_no_image_is_not_added(teacher, image):
+    with pytest.raises(ImageError):
+        teacher.add("red", image)
+    assert teacher.photos.counts.get("red", 0) == 0
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -1, 0])
+def test_a_recording_takes_some_seconds(teacher, seconds):
+    with pytest.raises(OptionError, match="seconds"):
+        teacher.record("red", seconds)
+
+
+def test_a_recording_that_has_lapsed_is_not_renewed(teacher):
+    token = teacher.record("red", seconds=0.05)
+    time.sleep(0.1)
+    with pytest.raises(DataError, match="ended"):
+        teacher.renew(token)
+
+
+def test_a_frame_of_long_ago_is_not_corrected_by_another_one(teacher):
+    for seed in range(5, 8):
+        see(teacher, "red", seed)
+    with pytest.raises(DataError, match="too long ago"):
+        teacher.correct("red", frame=0)
+
+
+def test_a_damaged_version_does_not_replace_the_one_in_use(teacher):
+    teach(teacher, ("red", "green"), 3)
+    teacher.keep("good")
+    teacher.versions.keep("damaged")
+    (teacher.photos.folder / ".versions" / "damaged" / "int8.tflite").write_bytes(b"no model")
+    with pytest.raises(BundleError):
+        teacher.use("damaged", even_if_worse=True)
+    assert teacher.versions.current == "good"
+
+
+def test_one_process_keeps_at_a_time(teacher):
+    teach(teacher, ("red", "green"), 3)
+    teacher.settle()
+    with teacher.versions._alone(), pytest.raises(OutputError, match="is being written by"):
+        teacher.versions.keep("second")
+    assert teacher.versions.keep("second").photos == 6
+
+
+def test_a_name_can_not_be_that_of_a_list(teacher):
+    for name in ("x.photos.json", "\U00010400" * 60):
+        with pytest.raises(OptionError, match="can't be called"):
+            teacher.versions.keep(name)
