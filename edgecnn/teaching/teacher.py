@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import deque
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgecnn.bundle.input_spec import Given
-from edgecnn.errors import DataError, EdgeCnnError, OptionError, OutputError
+from edgecnn.errors import EdgeCnnError, OptionError, OutputError
 from edgecnn.image.file import decode_image, read_file
 from edgecnn.learning.request import Request
 from edgecnn.learning.trunk import DEFAULT_TRUNK, open_trunk
@@ -21,6 +20,7 @@ from edgecnn.live.command import Command, Renew
 from edgecnn.live.sink import Sink
 from edgecnn.machine.board import describe_board
 from edgecnn.teaching.classifier import TaughtClassifier
+from edgecnn.teaching.last_frames import LastFrames
 from edgecnn.teaching.learner import Learner
 from edgecnn.teaching.names import stamp
 from edgecnn.teaching.photos import TaughtFolder
@@ -42,8 +42,6 @@ REVIEWED = 200
 _ALLOWED_DROP = 5.0
 # A recording that no one renews ends after this; see `Teacher.record`.
 RENEW_S = 5.0
-# Frames that a correction can still mean: so many, so far apart, within this memory.
-_RECENT, _APART_NS, _RECENT_BYTES = 32, 100_000_000, 32 << 20
 
 
 class Teacher(Sink):
@@ -108,12 +106,11 @@ class Teacher(Sink):
         self.review = Review(self.photos, review)
         self.versions = Versions(self.photos, target, request)
         self.problem: str | None = None
-        self._lock = threading.Lock()
         self._keeping = threading.Lock()
         self._recordings = Recordings()
         # Held while a recording starts, and while a class is renamed or removed.
         self._naming = threading.Lock()
-        self._recent: deque[Frame] = deque(maxlen=_RECENT)
+        self._last_frames = LastFrames()
         self._started = stamp()
         self._writer = Writer()
         self._learner = Learner(self.photos, opened, flip=flip, seed=seed, threads=1)
@@ -121,7 +118,7 @@ class Teacher(Sink):
     def show(self, result: Result, stats: Stats) -> None:  # noqa: ARG002 - as every sink
         """Record the frame if a recording runs; remember it for a correction."""
         embedding = self.classifier.embedding
-        self._remember(result.frame)
+        self._last_frames.add(result.frame)
         if new := self.review.consider(result, embedding):
             self._writer.put(lambda: self.review.keep(new))
         if self._recordings.offer(lambda recording: self._record(recording, result.frame, embedding)):
@@ -199,16 +196,10 @@ class Teacher(Sink):
         frame
             The index of the frame, one of the last seconds; the newest one for None.
         """
-        with self._lock:
-            recent = list(self._recent)
-        if not recent:
-            raise DataError("no frame was seen yet: wait for the camera")
-        if frame is not None and frame < recent[0].index:
-            raise DataError(f"frame {frame} was shown too long ago: correct one of the last seconds")
-        chosen = recent[-1] if frame is None else min(recent, key=lambda seen: abs(seen.index - frame))
+        shown = self._last_frames.find(frame)
         # Corrections of one run are one recording: frames of one place are no independent photos.
         return self.add(
-            label, np.array(chosen.region), f"{self._started}_{time.time_ns() // 10**6 % 10**9}.jpg"
+            label, np.array(shown.region), f"{self._started}_{time.time_ns() // 10**6 % 10**9}.jpg"
         )
 
     def rename(self, label: str, to: str, *, merge: bool = False) -> list[str]:
@@ -315,16 +306,6 @@ class Teacher(Sink):
             self._recordings.end_if(lambda recording: recording.label == label)
             self._writer.drain()
             yield
-
-    def _remember(self, frame: Frame) -> None:
-        """Remember a frame for a correction: the newest one, and before it one each tenth of a second."""
-        with self._lock:
-            last = self._recent
-            if len(last) > 1 and last[-1].captured_ns - last[-2].captured_ns < _APART_NS:
-                last.pop()
-            last.append(frame)
-            while len(last) > 1 and len(last) * frame.pixels.nbytes > _RECENT_BYTES:
-                last.popleft()
 
     def _record(self, recording: Recording, frame: Frame, embedding: NDArray[np.float32]) -> None:
         """Have a frame written that becomes a photo."""
