@@ -102,21 +102,6 @@ def test_a_removed_class_comes_back_with_its_photos(folder):
     assert folder.restore(removed) == ["cup/a.jpg"]
 
 
-def test_of_a_class_that_is_a_link_only_the_link_is_removed(folder, tmp_path):
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    (elsewhere / "a.jpg").write_bytes(JPEG)
-    (folder.folder / "cup").symlink_to(elsewhere)
-    folder.refresh()
-    folder.rename("cup", "mug")
-    assert folder.remove_class("mug") == [], "nothing that restore could bring back"
-    assert folder.labels == ()
-    with pytest.raises(ImageNotFound):
-        folder.restore(["mug/a.jpg"])
-    assert [p.name for p in elsewhere.iterdir()] == ["a.jpg"]
-    assert (folder.folder / TRASH / "mug").is_symlink()
-
-
 def test_a_photo_moves_to_another_disk(folder, monkeypatch):
     photo = folder.save("cup", JPEG, "a.jpg")
     rename = moving._renameat2
@@ -131,20 +116,6 @@ def test_a_photo_moves_to_another_disk(folder, monkeypatch):
     assert folder.move([photo], "ball") == ["ball/a.jpg"]
     assert (folder.folder / "ball" / "a.jpg").read_bytes() == JPEG
     assert folder.counts == {"ball": 1, "cup": 0}
-
-
-@pytest.mark.parametrize("label", ["cafe\u0301", "back\\slash", "ä" * 120])
-def test_names_that_other_programs_gave_are_names_of_classes(folder, label):
-    (folder.folder / label).mkdir()
-    folder.refresh()
-    photo = folder.save(label, JPEG, "a.jpg")
-    folder.move([photo], folder.add_class("ball"))
-    folder.move(["ball/a.jpg"], label)
-    folder.restore(folder.remove([photo]))
-    assert folder.counts == {"ball": 0, label: 1}
-    folder.rename(label, "cup")
-    assert folder.labels == ("ball", "cup")
-    assert folder.remove_class("cup") == ["cup/a.jpg"]
 
 
 def test_files_of_the_user_in_a_removed_class_are_kept(folder):

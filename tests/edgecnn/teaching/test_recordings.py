@@ -1,4 +1,4 @@
-"""Recordings whose class is renamed or removed meanwhile, and those that end by themselves."""
+"""Recordings whose class is renamed or removed meanwhile, and those that end without a call."""
 
 import shutil
 import time
@@ -84,7 +84,7 @@ def test_a_class_that_another_program_takes_away_does_not_come_back(teacher, ren
     assert teacher.state()["problem"] is None
 
 
-def test_stop_counts_the_photos_of_a_recording_that_ended_by_itself(teacher):
+def test_stop_counts_the_photos_of_a_recording_that_lapsed(teacher):
     token = teacher.record("red", 0.5)
     for seed in range(4):
         see(teacher, "red", seed)

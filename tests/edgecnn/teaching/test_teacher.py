@@ -97,33 +97,6 @@ def test_a_recording_that_no_one_renews_ends(teacher):
         teacher.renew("99")
 
 
-def test_one_that_ended_by_itself_still_says_how_many_photos_it_wrote(teacher):
-    token = teacher.record("red", seconds=0.2)
-    for seed in range(3):
-        see(teacher, "red", seed)
-        time.sleep(0.08)
-    until(lambda: teacher.recording is None, "the end of the recording")
-    see(teacher, "red", 4)
-    assert teacher.stop(token) == teacher.photos.counts["red"] > 0
-    assert teacher.stop() == 0
-
-
-def test_a_class_that_is_renamed_or_removed_ends_its_recording(teacher):
-    teacher.record("red")
-    see(teacher, "red", 0)
-    teacher.rename("red", "rose")
-    see(teacher, "red", 1)
-    assert teacher.recording is None
-    assert teacher.photos.counts == {"rose": 1}
-    teacher.record("blue")
-    see(teacher, "blue", 2)
-    teacher.remove_class("rose")
-    assert teacher.recording.label == "blue"
-    teacher.remove_class("blue")
-    see(teacher, "blue", 3)
-    assert teacher.photos.labels == ()
-
-
 def test_another_recording_ends_the_first_one(teacher):
     first = teacher.record("red")
     teacher.record("blue")
