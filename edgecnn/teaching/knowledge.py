@@ -105,13 +105,13 @@ def know(photos: Photos, labels: tuple[str, ...], choice: Choice, rule: Rule | N
 
 
 def _prototypes(photos: Photos, rule: Rule, seed: int) -> Matrix:
-    """Return the prototypes of a model, and each photo that is far from them.
+    """Return the prototypes of a model, and each photo that is far from them: new ones would be unknown.
 
     Such a photo is what a correction adds: the thing in it is not unknown any more. A kept model has no photo
     alone.
     """
     found = find_prototypes(photos.plain, photos.labels, seed)
-    far = nearness(photos.plain, found) < rule.nearness
+    far = nearness(photos.plain, found) < rule.nearness + _SLACK
     return np.concatenate((found, unit(photos.plain[far])))
 
 
