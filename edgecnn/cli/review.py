@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,7 +28,7 @@ def review(
         list[str] | None,
         typer.Option(
             "--frame",
-            help="Frame to label or drop; can be repeated.",
+            help="Frame to label or drop, by its path or file name; can be repeated.",
             metavar="ID",
             show_default="all",
             rich_help_panel=_HEADING,
@@ -55,7 +56,7 @@ def review(
     if label is not None and drop:
         raise OptionError("--label and --drop can't be given together: choose one")
     stored = Review(TaughtFolder.existing(folder), 0)
-    chosen = list(frames) if frames else [frame.id for frame in stored.frames]
+    chosen = [Path(name).name for name in frames] if frames else [frame.id for frame in stored.frames]
     if label is not None:
         moved = stored.label(chosen, label)
         echo(f"frames that are photos of {label} now: {len(moved)}")

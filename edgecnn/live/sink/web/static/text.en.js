@@ -3,7 +3,7 @@ export const text = {
 	// The form for the token, token.html, has its own: before the token, the server gives no script. They are:
 	//   Token – edgecnn
 	//   This camera asks for a token
-	//   It is in the address that edgecnn live printed, behind ?token=, or in the file of --token-file.
+	//   It is in the address that edgecnn printed, behind ?token=, or in the file of --token-file.
 	//   Show the camera
 
 	// The connection
@@ -131,11 +131,11 @@ export const text = {
 	// How good?
 	report: "How good?",
 	unjudged: "Record two things, then see here how often the answer is right.",
-	outdated: "of the photos before; measuring again …",
-	interval: "right, {interval} with 95 % confidence, on {n} photos that it has not learned from",
+	outdated: "– of earlier photos, measuring again …",
+	interval: "right, {interval} with 95 % confidence, on {n} photos, each left out of learning",
 	recordMore: "Record it",
 	curve: "Accuracy by number of photos",
-	confusion: "What it takes for what",
+	confusion: "Right and wrong answers",
 	confusionHelp: "Rows: what it is. Columns: the answer. Tap a number to see its photos.",
 	found: "right",
 	cell: "{n} of {label} answered {like}",
@@ -147,7 +147,7 @@ export const text = {
 
 	// Review
 	review: "Review",
-	reviewHelp: "The frames that it was least sure about. Select those of one class, then tap what they are.",
+	reviewHelp: "Frames that it was unsure of. Select those of one class, then tap what they are.",
 	unsure: "{mark}, a minute ago|{mark}, {n} minutes ago",
 	drop: "Drop",
 	labelled: "{n} frame is now {label}.|{n} frames are now {label}.",

@@ -4,7 +4,7 @@ import { $, button, make, sync, write } from "../dom.js";
 import { ask } from "../message.js";
 import { say } from "../text.js";
 
-/** @param {string} name of its list; what is in `NAME-tools` is shown while something is selected */
+/** @param {string} name of its list; what is in `NAME-tools` is shown while something is selected, and has its place before */
 export function grid(name) {
 	/** @type {string[]} */
 	let chosen = [];
@@ -21,7 +21,7 @@ export function grid(name) {
 			look?.lastElementChild?.replaceChildren(mark);
 			/** @type {HTMLInputElement} */ (box).checked = chosen.includes(id);
 		});
-		tools.hidden = !chosen.length;
+		tools.inert = !chosen.length;
 		write(`${name}-count`, say("selected", { n: chosen.length }));
 	}
 

@@ -18,7 +18,8 @@ const load = whenOpen(
 	() => state.review,
 	async () => {
 		const found = await get("teach/review", { start: 0, count: COUNT });
-		if (found) frames.show(found.frames.map(cell));
+		// Not while someone aims at one.
+		if (found && !frames.chosen().length) frames.show(found.frames.map(cell));
 	},
 );
 
@@ -37,6 +38,7 @@ async function settle(action, more = {}) {
 	const n = ids.length;
 	if (more.label) message(say("labelled", { n, ...more }), () => remove(done.ids));
 	else message(say("gone", { n }));
+	frames.clear();
 	load();
 }
 
