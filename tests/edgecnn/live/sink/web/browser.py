@@ -45,7 +45,9 @@ def texts(page, selector: str) -> list[str]:
 
 def shown(page, selector: str) -> bool:
     """Whether an element exists and is displayed."""
-    return page.execute_script("return !!document.querySelector(arguments[0])?.checkVisibility()", selector)
+    return page.execute_script(
+        "return !!document.querySelector(arguments[0])?.checkVisibility({visibilityProperty: true})", selector
+    )
 
 
 def click(page, selector: str) -> None:
