@@ -30,6 +30,7 @@ ROOT = Path(__file__).parents[2]
 GUEST = Path(__file__).parent / "guest"
 LOAD = "for m in $(cat /run/modules/{}); do insmod /run/modules/$m.ko || exit 1; done\n"
 THINGS = ("ball", "cross", "square", "stripes")
+TAUGHT = ("banana", "book", "cup")
 SEEN_LATE_NS = 300_000_000  # between the first bytes on the cable and the driver's time stamp
 
 
@@ -174,6 +175,67 @@ def test_learning_from_400_photos_fits_into_512_mb(machine, tmp_path, monkeypatc
     assert bundle.variants["int8"].accuracy > 0.95
     with edgecnn.load(bundle) as classifier:  # and this machine gives the recorded answers too
         assert classifier.notices == ()
+
+
+def test_a_webcam_teaches_three_things_with_512_mb(machine, work, monkeypatch, capsys):
+    """As a user does on the page: record, correct, keep, restart, keep another version, go back."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(work / "cache"))
+    make_pretrained("efficientnet_lite0_128")
+    for thing in TAUGHT:
+        draw_poses(work / "shown" / f"{thing}-1", f"thing={thing},table=wood,seed=1", range(6))
+        draw_poses(work / "shown" / f"{thing}-2", f"thing={thing},table=cloth,seed=2", range(6))
+        draw_poses(work / "shown" / f"{thing}-new", f"thing={thing},table=wood,seed=1", range(50, 60))
+    draw_poses(work / "shown" / "bottle", "thing=bottle,table=wood,seed=1", [50], steps=(0, 3))
+    python = f"python{machine.userland.suite.python}"
+    run = f"cd /run/work && export XDG_CACHE_HOME=/run/work/cache && {python} teach_webcam.py"
+    machine.run(work, LOAD.format("webcam") + run, memory=512, limit_s=4 * 3600)
+    told = json.loads((work / "taught.json").read_text())
+    with capsys.disabled():
+        sys.stdout.write(f"\n{ {key: told[key] for key in ('took', 'peaks', 'least_available')} }\n")
+
+    # It answers for frames that it was not taught, each on its own and smoothed.
+    for kind in (0, 1):
+        pairs = [(thing, entry[kind]) for thing, found in told["answers"].items() for entry in found]
+        assert sum(thing == label for thing, label in pairs) >= 0.95 * len(pairs)
+    # No recording ended before its page let it go; all photos are there.
+    assert told["lapsed"] == 0
+    photos = list((work / "taught").glob("[!.]*/*.jpg"))
+    assert len(photos) == sum(told["recorded"]) + 1
+    assert told["judged"]["photos"] == sum(told["recorded"][:6])
+
+    # A correction is learned, and known after a restart.
+    assert told["bottle_before"] != "cup"
+    assert set(told["bottle_again"]) == {"cup"}
+    assert [version["current"] for version in told["first"]] == [True]
+    assert told["again"]["photos"] == sum(told["recorded"][:6]) + 1
+    assert [(v["name"], v["current"]) for v in told["second"]] == [("second", True), ("first", False)]
+    assert [(v["name"], v["current"]) for v in told["back"]] == [("second", False), ("first", True)]
+    bundle = read_bundle(work / "taught-model")
+    assert bundle.read("int8") == read_bundle(work / "taught" / ".versions" / "first").read("int8")
+    with edgecnn.load(bundle) as classifier:
+        assert classifier.notices == ()
+        answers = [
+            classifier.classify(path, 1)[0].label == thing
+            for thing in TAUGHT
+            for path in (work / "shown" / f"{thing}-new").iterdir()
+        ]
+    assert sum(answers) >= 0.95 * len(answers)
+    assert told["codes"] == [0, 0]
+    assert max(told["peaks"]) < 300e6
+    printed = (work / "teach-1.txt").read_text() + (work / "teach-2.txt").read_text()
+    assert "Traceback" not in printed
+    assert "teaching:" not in printed
+
+
+def draw_poses(folder, options, poses, steps=(0, 10, 20)):
+    """Frames of the synthetic camera as JPEGs of 640×480, at these steps of each pose."""
+    folder.mkdir(parents=True)
+    with SyntheticCamera(f"synthetic:scene=things,{options},fps=0,hold=30") as camera:
+        for pose in poses:
+            for step in steps:
+                pixels, _ = camera.draw(30 * pose + step)
+                path = folder / f"{pose:02d}-{step:02d}.jpg"
+                assert cv2.imwrite(str(path), pixels, [cv2.IMWRITE_JPEG_QUALITY, 90])
 
 
 def draw_thing(path, kind, rng):

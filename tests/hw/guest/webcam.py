@@ -63,8 +63,6 @@ class Webcam:
 
     Parameters
     ----------
-    images
-        JPEG files with their labels; those of the first size are sent as they are.
     sizes
         Widths and heights that it offers; images of other sizes are resized.
     hold
@@ -72,6 +70,8 @@ class Webcam:
 
     Attributes
     ----------
+    images
+        JPEG files with their labels; those of the first size are sent as they are. Others may replace them.
     sent
         The monotonic time in ns and the label of each frame, when its first bytes went out.
     stalled
@@ -81,7 +81,7 @@ class Webcam:
     """
 
     def __init__(self, images: list[Image], sizes: list[tuple[int, int]], hold: int = 15) -> None:
-        self._images, self._sizes, self._hold = images, sizes, hold
+        self.images, self._sizes, self._hold = images, sizes, hold
         self.sent: list[tuple[int, str]] = []
         self.stalled = self.torn = False
         self._changed = threading.Condition()
@@ -228,7 +228,8 @@ class Webcam:
             while self._await(lambda: bool(self._waiting) and not self.stalled):
                 due = max(due + self._interval / _TICKS, time.monotonic())
                 time.sleep(max(0.0, due - time.monotonic()))
-                image = self._images[len(self.sent) // self._hold % len(self._images)]
+                images = self.images
+                image = images[len(self.sent) // self._hold % len(images)]
                 data = self._encode(image)
                 self.sent.append((time.monotonic_ns(), image.label))
                 toggle ^= 1
