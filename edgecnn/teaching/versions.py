@@ -116,7 +116,7 @@ class Versions:
         self._taught, self.out, self._request = taught, out.absolute(), request
         self._folder = taught.folder / FOLDER
         # The list, and of which state of the disk it is; replaced, never changed.
-        self._listed: tuple[dict[str, tuple[int, int]], list[Version]] | None = None
+        self._listed: tuple[object, list[Version]] | None = None
         self._recover()
 
     def all(self) -> list[Version]:
@@ -129,13 +129,16 @@ class Versions:
             self._listed = state, self._read_all()
         return [*self._listed[1]]
 
-    def _find_state(self) -> dict[str, tuple[int, int]]:
-        """Return what tells the manifests of the versions, and of the one in use, from other ones."""
-        found = {}
-        for manifest in (self.out / MANIFEST, *self._folder.glob(f"[!.]*/{MANIFEST}")):
-            with suppress(OSError):
-                status = manifest.stat()
-                found[str(manifest)] = status.st_ino, status.st_mtime_ns
+    def _find_state(self) -> list[tuple[int, int] | None]:
+        """Return what tells the versions, and the one in use, from other ones: the live loop asks often."""
+        found: list[tuple[int, int] | None] = []
+        for path in (self._folder, self.out / MANIFEST):
+            try:
+                status = path.stat()
+            except OSError:
+                found.append(None)
+            else:
+                found.append((status.st_ino, status.st_mtime_ns))
         return found
 
     def _read_all(self) -> list[Version]:
@@ -175,6 +178,7 @@ class Versions:
                 if not target.exists():
                     self._taught_by(name).unlink(missing_ok=True)
                 raise
+        self._listed = None  # also where the file system's clock is too coarse to show it
         return self._describe(bundle, self.current)
 
     @contextmanager
@@ -228,6 +232,7 @@ class Versions:
                 draft.manifest = with_sections(bundle.manifest, name=self.out.name, version=name)
                 if reason := draft.publish(replace=True):
                     raise OutputError(f"{self.out} {reason}: {_HINT}")
+        self._listed = None
         return self._describe(bundle, name)
 
     def require_as_good(self, name: str) -> None:
