@@ -185,8 +185,19 @@ class Teacher(Sink):
             name, image = name or os.path.basename(image), read_file(image)  # noqa: PTH119
         if isinstance(image, bytes):
             decode_image(image, name or "the image")  # refuses what is none
-        data = image if isinstance(image, bytes) else encode(image)
-        return self._save(label, data, name or f"{stamp()}-{time.time_ns() % 10**6:06d}_001.jpg")
+        return self.save(label, image if isinstance(image, bytes) else encode(image), name)
+
+    def save(self, label: str, data: bytes, name: str = "") -> str:
+        """Add the bytes of an image file that can be decoded, as `add` does; return the photo's id."""
+        name = name or f"{stamp()}-{time.time_ns() % 10**6:06d}_001.jpg"
+        try:
+            photo = self.photos.save(label, data, name)
+        except OutputError as error:
+            self.problem = str(error)
+            raise
+        self.problem = None
+        self._learner.wake()
+        return photo
 
     def correct(self, label: str, frame: int | None = None) -> str:
         """Add a frame that was shown lately to the class that it really shows; return the photo's id.
@@ -327,13 +338,3 @@ class Teacher(Sink):
 
         if not self._writer.put(job):
             recording.lose()
-
-    def _save(self, label: str, data: bytes, name: str) -> str:
-        try:
-            photo = self.photos.save(label, data, name)
-        except OutputError as error:
-            self.problem = str(error)
-            raise
-        self.problem = None
-        self._learner.wake()
-        return photo

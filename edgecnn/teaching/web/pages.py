@@ -103,12 +103,12 @@ class TeachPages:
         return JSONResponse(self._teacher.state())
 
     async def _changed(self, ids: Sequence[str] = ()) -> Response:
-        self._teacher.changed()
         return JSONResponse({"state": await run_in_threadpool(self._teacher.state), "ids": ids})
 
     async def _add_class(self, request: Request) -> Response:
         label = (await read_fields(request, "label"))("label").text(_LABEL)
         await run_in_threadpool(self._teacher.photos.add_class, label)
+        self._teacher.changed()
         return await self._changed()
 
     async def _rename_class(self, request: Request) -> Response:
@@ -156,7 +156,7 @@ class TeachPages:
         label, name = _query(request, "label"), request.query_params.get("name", "")[:_LABEL]
         async with self._site.uploads.take(request) as data:
             await self._site.decode(data, 8)  # refuses what is no image
-            photo = await run_in_threadpool(self._teacher.add, label, bytes(data), name)
+            photo = await run_in_threadpool(self._teacher.save, label, bytes(data), name)
         return JSONResponse({"id": photo})
 
     async def _move(self, request: Request) -> Response:
