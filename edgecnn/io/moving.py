@@ -25,8 +25,8 @@ _AT_FDCWD = -100
 _NOREPLACE, _EXCHANGE = 1, 2
 _UNSUPPORTED = {errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP}
 _MOST_IN_ORDER = _MOST_TRIES = 100
-# What file systems allow.
-MOST_NAME_BYTES = 255
+# What file systems allow; and what a hidden name has of a file's own, so that the rest of it fits.
+_MOST_NAME_BYTES, _MOST_SHOWN = 255, 200
 
 
 def move_new(source: Path, target: Path) -> None:
@@ -92,7 +92,7 @@ def free_name(wanted: Path, *, is_folder: bool) -> Iterator[Path]:
     chances = (secrets.randbelow(10**9) for _ in range(_MOST_TRIES))
     for number in (*range(2, _MOST_IN_ORDER), *chances):
         end = f"-{number}{ending}"
-        yield wanted.with_name(cut_name(stem, MOST_NAME_BYTES - len(os.fsencode(end))) + end)
+        yield wanted.with_name(cut_name(stem, _MOST_NAME_BYTES - len(os.fsencode(end))) + end)
 
 
 def cut_name(name: str, most: int) -> str:
@@ -114,23 +114,18 @@ def flush_folder(path: Path) -> None:
 
 def hidden_name(name: str) -> str:
     """Return a new hidden name for a file that becomes `name` when it is finished; see `is_hidden_name`."""
-    return f".{_shortened(name)}.edgecnn-{secrets.token_hex(8)}"
+    return f".{cut_name(name, _MOST_SHOWN)}.edgecnn-{secrets.token_hex(8)}"
 
 
 def is_hidden_name(found: str, name: str | None) -> bool:
     """Whether `hidden_name` returned this name for a file that was to become `name`; None is any name."""
     head, mark, digits = found.rpartition(".edgecnn-")
     return (
-        (head[:1] == "." and len(head) > 1 if name is None else head == f".{_shortened(name)}")
+        (head[:1] == "." and len(head) > 1 if name is None else head == f".{cut_name(name, _MOST_SHOWN)}")
         and bool(mark)
         and len(digits) == 16
         and set(digits) <= set("0123456789abcdef")
     )
-
-
-def _shortened(name: str) -> str:
-    """Cut a name so that the rest of the hidden name fits: a file's name has at most 255 bytes."""
-    return os.fsencode(name)[:200].decode("utf-8", "ignore")
 
 
 def _flush(path: Path, how: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import contextmanager, suppress
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from edgecnn.errors import ImageNotFound
@@ -74,7 +75,7 @@ def retire(folder: Path, label: str) -> None:
 def _move_link(link: Path, wanted: Path) -> Path:
     """Move a link under a name that is free, so that it leads there still; return its path."""
     target = os.path.abspath(link.parent / link.readlink())  # noqa: PTH100 - pathlib's keeps `..`
-    for free in (wanted, *free_name(wanted, is_folder=link.is_dir())):
+    for free in chain([wanted], free_name(wanted, is_folder=link.is_dir())):
         with suppress(FileExistsError):
             free.symlink_to(target)
             link.unlink()
