@@ -106,10 +106,7 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
     try:
         size = os.stat(path).st_size  # noqa: PTH116 - next to read_regular
     except OSError as error:
-        if isinstance(error, FileNotFoundError):
-            meant = did_you_mean(path) or "; check the path: `ls` shows what is here"
-            raise ImageNotFound(f"{path} can't be read: {error.strerror}{meant}") from error
-        raise ImageError(f"{path} can't be read: {error.strerror}") from error
+        raise _unreadable(path, error) from error
     except ValueError:  # read_regular refuses an impossible name
         size = 0
     most = most_file_bytes()
@@ -118,8 +115,14 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
     try:
         return read_regular(path, most)
     except OSError as error:
-        kind = ImageNotFound if isinstance(error, FileNotFoundError) else ImageError
-        raise kind(f"{path} can't be read: {error.strerror}") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str | os.PathLike[str], error: OSError) -> ImageError:
+    if isinstance(error, FileNotFoundError):
+        meant = did_you_mean(path) or "; check the path: `ls` shows what is here"
+        return ImageNotFound(f"{path} can't be read: {error.strerror}{meant}")
+    return ImageError(f"{path} can't be read: {error.strerror}")
 
 
 def decode_image(
