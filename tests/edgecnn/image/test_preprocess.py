@@ -1,3 +1,4 @@
+import math
 import tracemalloc
 
 import cv2
@@ -220,20 +221,22 @@ def test_nothing_is_allocated_while_frames_keep_their_shape(resize, color, fit, 
     tracemalloc.start()
     try:
         prepare(frames[0])
-        peaks = []
+        lowest = math.inf
         # Whatever runs the tests has threads that allocate now and then, but not each time.
-        for _ in range(3):
+        for _ in range(20):
             before, _ = tracemalloc.get_traced_memory()
             tracemalloc.reset_peak()
             for _ in range(20):
                 for frame in frames:
                     prepare(frame)
-            peaks.append(tracemalloc.get_traced_memory()[1] - before)
+            lowest = min(lowest, tracemalloc.get_traced_memory()[1] - before)
+            if lowest < 3_000:
+                break
         # Of the remaining memory only what edgecnn's own lines allocated, for the same reason.
         ours = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, "*/edgecnn/*.py")])
     finally:
         tracemalloc.stop()
-    assert min(peaks) < 3_000
+    assert lowest < 3_000
     assert sum(trace.size for trace in ours.traces) < 500
 
 
