@@ -56,6 +56,13 @@ def golden_images(height: int, width: int, channels: int) -> NDArray[np.uint8]:
     return images
 
 
+def golden_inputs(spec: InputSpec) -> NDArray[np.uint8]:
+    """Return the eight images as a model's input takes them, uint8 8×H×W×C, grey or BGR."""
+    images = golden_images(spec.height, spec.width, 1 if spec.color == "gray" else 3)
+    # They are defined as RGB; images are passed on as BGR.
+    return images if spec.color == "gray" else np.ascontiguousarray(images[..., ::-1])
+
+
 def record(classifiers: dict[str, Classifier]) -> Golden:
     """Return what the variants of one model answer to the eight images."""
     images = _images(next(iter(classifiers.values())))
@@ -73,7 +80,7 @@ def try_outputs(model: Model, engine: Engine) -> NDArray[np.float32]:
 
     prepare, output = Preprocessor(model.input, model.file.inputs[0]), model.file.outputs[0]
     rows = []
-    for image in _images_for(model.input):
+    for image in golden_inputs(model.input):
         values = engine.invoke(prepare(image)).reshape(-1)
         rows.append(
             values.copy()
@@ -107,13 +114,7 @@ def check(classifier: Classifier) -> GoldenCheck:
 
 
 def _images(classifier: Classifier) -> NDArray[np.uint8]:
-    return _images_for(classifier.model.input)
-
-
-def _images_for(spec: InputSpec) -> NDArray[np.uint8]:
-    images = golden_images(spec.height, spec.width, 1 if spec.color == "gray" else 3)
-    # They are defined as RGB; images are passed on as BGR.
-    return images if spec.color == "gray" else np.ascontiguousarray(images[..., ::-1])
+    return golden_inputs(classifier.model.input)
 
 
 def _identity(images: NDArray[np.uint8]) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from edgecnn.bundle.usage import remember_scores, remembered_scores
 from edgecnn.classify.classifier import Classifier
 from edgecnn.classify.verdict import check_threshold
 from edgecnn.defaults import DEFAULT_MODEL
-from edgecnn.engine import may_crash, open_engine
+from edgecnn.engine import is_compared, may_crash, open_engine
 from edgecnn.errors import AnswerError, BundleError, ModelError
 from edgecnn.io.cache import Cache
 from edgecnn.machine.processor import describe_processor
@@ -123,7 +123,11 @@ def load(  # noqa: PLR0913 - each is an option of its own
         notices += found
         model = _readable(model, opened, notices)
         classifier = Classifier(model, opened, threads, threshold, tuple(notices))
-        if model.bundle is not None and (strict or not apart):
+        if is_compared(engine):
+            from edgecnn.classify.agreement import require_agreement
+
+            require_agreement(model, engine, apart=apart)
+        elif model.bundle is not None and (strict or not apart):
             differs = _still_answers(classifier)
             if differs and strict:
                 raise BundleError(differs[0])

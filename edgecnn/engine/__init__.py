@@ -8,6 +8,7 @@ from edgecnn.engine.table import ENGINES as ENGINES
 from edgecnn.engine.table import describe_engines as describe_engines
 from edgecnn.engine.table import engine_class as engine_class
 from edgecnn.engine.table import engine_version as engine_version
+from edgecnn.engine.table import is_compared as is_compared
 from edgecnn.engine.table import may_crash as may_crash
 from edgecnn.engine.table import register_engine as register_engine
 from edgecnn.errors import EngineError, EngineLost, ModelError, OptionError
@@ -27,7 +28,9 @@ __all__ = [
     "describe_engines",
     "edgetpu",
     "engine_class",
+    "engine_version",
     "interpreter",
+    "is_compared",
     "may_crash",
     "open_engine",
     "probe",

@@ -30,6 +30,8 @@ class EngineEntry(NamedTuple):
         Whether this machine's processor computes, so that `bench` reports multiplications a second.
     native
         Whether a damaged file may crash it: a bare file is then tried in a child process first.
+    compared
+        Whether its answers are compared with LiteRT's before they are used, since its kernels are its own.
     """
 
     factory: Factory
@@ -38,6 +40,7 @@ class EngineEntry(NamedTuple):
     auto: str | None = None
     cpu: bool = False
     native: bool = True
+    compared: bool = False
 
 
 # `auto` tries them in this order.
@@ -52,6 +55,13 @@ ENGINES = PluginTable(
         ),
         "litert": EngineEntry(
             "edgecnn.engine.litert:LitertEngine", "pip install ai-edge-litert", auto="", cpu=True
+        ),
+        "openvino": EngineEntry(
+            "edgecnn.engine.openvino:OpenVinoEngine",
+            "pip install 'edgecnn[openvino]'",
+            "openvino[:cpu|:gpu|:npu]",
+            cpu=True,
+            compared=True,
         ),
         "tflite-runtime": EngineEntry(
             "edgecnn.engine.tflite_runtime:TfliteRuntimeEngine",
@@ -102,6 +112,12 @@ def may_crash(spec: str) -> bool:
     name = spec.partition(":")[0]
     entry = None if name == "auto" else ENGINES.find(name)
     return entry is None or entry.native
+
+
+def is_compared(spec: str) -> bool:
+    """Whether an engine's answers are compared with LiteRT's before they are used."""
+    entry = ENGINES.get(spec.partition(":")[0])  # of those that ship; `auto` opens none that is compared
+    return entry is not None and entry.compared
 
 
 def engine_class(name: str) -> Any:
