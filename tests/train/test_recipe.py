@@ -5,6 +5,7 @@ from dataclasses import FrozenInstanceError, asdict, fields, replace
 import pytest
 
 from edgecnn.errors import RecipeError
+from edgecnn_train.options import ProcessorKind, RecipeOptions
 from edgecnn_train.recipe import AugmentSpec, TrainSpec
 from edgecnn_train.recipe_file import known_keys, read_recipe, shipped_recipes
 
@@ -193,3 +194,19 @@ def test_a_trunk_brings_the_training_that_suits_it_and_takes_it_away_again():
         RecipeError, match="model.trunk is 'resnet50', expected one of none, efficientnet_lite0"
     ):
         read_recipe("photos", ["trunk=resnet50"])
+
+
+def test_a_processor_changes_what_it_needs_and_a_setting_has_the_last_word():
+    def bits(*settings, processor=ProcessorKind.avx2):
+        overrides = RecipeOptions(processor=processor, settings=list(settings)).overrides
+        return read_recipe("digits", overrides).quantize.weight_bits
+
+    assert bits(processor=None) == 8
+    assert bits() == 7
+    assert bits("quantize.weight_bits=8") == 8
+
+
+@pytest.mark.parametrize("bits", ["6", "9", "0", "true", '"7"'])
+def test_weights_use_seven_or_eight_bits(bits):
+    with pytest.raises(RecipeError, match=r"quantize\.weight_bits"):
+        read_recipe("digits", [f"quantize.weight_bits={bits}"])

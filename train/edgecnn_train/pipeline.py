@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import keras
 
-from edgecnn.evaluation.verified import ALLOWED_DROP, gate, together
+from edgecnn.defaults import ALLOWED_DROP
+from edgecnn.evaluation.verified import gate, together
 from edgecnn_train import models, publish
 from edgecnn_train.accounting import refuse, spent
 from edgecnn_train.bundling import QUANTIZING, REPORTING, VERIFYING, Run, publish_network

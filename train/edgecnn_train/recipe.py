@@ -219,14 +219,16 @@ class QuantizeSpec:
     """How it is quantized.
 
     `ptq` takes the ranges from `calibration` images of the training split, after training; `qat` continues
-    training with the rounding of int8, for `qat_epochs` at `qat_learning_rate`. `variants` are further files
-    besides int8 and float32.
+    training with the rounding of int8, for `qat_epochs` at `qat_learning_rate`. `weight_bits` is how many of
+    their 8 bits the weights use: with 7, sums of two products fit into the 16 bits that fast kernels have for
+    them on processors without VNNI. `variants` are further files besides int8 and float32.
     """
 
     method: Literal["ptq", "qat"] = "ptq"
     calibration: Annotated[Whole, expect(lambda v: 0 < v < 2**31, "1 or more")] = 500
     qat_epochs: Epochs = 6
     qat_learning_rate: Rate = 0.0003
+    weight_bits: Annotated[Whole, expect(lambda v: v in (7, 8), "7 or 8")] = 8
     variants: Annotated[
         tuple[Literal["float16", "dynamic_range"], ...], listed("['float16']", str, "names")
     ] = ()

@@ -118,11 +118,13 @@ def test_gradients_pass_inside_the_range_and_end_outside():
     np.testing.assert_allclose(y, [[0, 77 / 255, 1]], rtol=1e-6)
 
 
-def test_kernels_are_rounded_to_127_steps_of_each_channel():
+@pytest.mark.parametrize("most", [127, 63])
+def test_kernels_are_rounded_to_so_many_steps_of_each_channel(most):
     kernel = np.random.default_rng(0).normal(0, 1, (3, 3, 2, 4)).astype(np.float32) * [1, 2, 4, 100]
     limit = np.abs(kernel).max(axis=(0, 1, 2))
-    expected = np.round(kernel / limit * 127) * limit / 127
-    np.testing.assert_allclose(fake_quant_channels(kernel.astype(np.float32)), expected, rtol=1e-4, atol=1e-5)
+    expected = np.round(kernel / limit * most) * limit / most
+    rounded = fake_quant_channels(kernel.astype(np.float32), most)
+    np.testing.assert_allclose(rounded, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_the_float_network_has_the_twins_weights_and_no_rounding(workshop):

@@ -1,8 +1,9 @@
 """Float Keras model → TFLite files, and what the rounding costs.
 
-`ptq` converts (float32, float16, dynamic range, int8 after training); `qat` and `finetune` train with
-the rounding, and `parity` guards that; `compact` makes files small; `tensors` finds a bad layer;
-`calibration` checks whether the calibration images suffice. `variants` makes every file of a bundle.
+`ptq` converts (float32, float16, dynamic range, int8 after training), `narrow` gives int8's weights fewer
+steps; `qat` and `finetune` train with the rounding, and `parity` guards that; `compact` makes files small;
+`tensors` finds a bad layer; `calibration` checks whether the calibration images suffice. `variants` makes
+every file of a bundle.
 """
 
 from edgecnn_train.models.fold import fold_batch_norm

@@ -89,14 +89,16 @@ def check_calibration(
     test: LabeledImages,
     int8: bytes | None = None,
     value_range: tuple[float, float] = UNIT_RANGE,
+    weight_bits: int = 8,
 ) -> CalibrationCheck:
     """Quantize a network with two calibration sets and compare their ranges and answers on `test`.
 
-    `int8` is the file that was quantized with the first, where there is one already.
+    `int8` is the file that was quantized with the first, where there is one already. `value_range` and
+    `weight_bits` are `to_int8`'s.
     """
     files = (
-        int8 or to_int8(model, first.images, value_range),
-        to_int8(model, second.images, value_range),
+        int8 or to_int8(model, first.images, value_range, weight_bits),
+        to_int8(model, second.images, value_range, weight_bits),
     )
     named = [answers(content, test.images, value_range).argmax(axis=1) for content in files]
     pairs = match(*(read_operators(content) for content in files))

@@ -40,7 +40,7 @@ def to_int8_by_training(
     answer as the network that was trained.
     """
     spec, train = recipe.quantize, recipe.train
-    twin = quantization_aware(model, data.calibration.images, data.input.value_range)
+    twin = quantization_aware(model, data.calibration.images, data.input.value_range, spec.weight_bits)
     teacher = load_teacher(train.teachers, data.input, len(data.labels))
     batches = Batches(data.train, recipe.augment, train, teacher, data.input.value_range)
     held = spec.qat_epochs - max(1, round(spec.qat_epochs * _FROZEN))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgecnn.io.quiet import quiet_stderr
 from edgecnn_train.quantize.compact import WEIGHTED, operator_name, tensor_names
 
 if TYPE_CHECKING:
@@ -95,6 +96,27 @@ def match(
             pairs[i] = same[0]
             left.remove(same[0])
     return [(first[i], second[j]) for i, j in sorted(pairs.items())]
+
+
+def open_whole(content: bytes) -> Any:
+    """Open a file in an interpreter that keeps every tensor after a run."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    # Without XNNPACK, which hides the tensors inside its part of the graph.
+    with quiet_stderr():
+        interpreter = Interpreter(
+            model_content=content,
+            experimental_preserve_all_tensors=True,
+            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        )
+        interpreter.allocate_tensors()
+    return interpreter
+
+
+def run_image(interpreter: Any, image: NDArray[Any]) -> None:
+    """Run one image, H×W×C as the input takes it."""
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image[None])
+    interpreter.invoke()
 
 
 def _scales(quantization: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

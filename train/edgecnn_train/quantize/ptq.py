@@ -15,6 +15,7 @@ import tensorflow as tf
 from edgecnn.errors import OutputError
 from edgecnn.io.quiet import quiet_stderr
 from edgecnn_train.batches import scaled
+from edgecnn_train.quantize.narrow import narrow_weights
 from edgecnn_train.splits import UNIT_RANGE
 
 if TYPE_CHECKING:
@@ -39,7 +40,10 @@ def to_float32(model: Any) -> bytes:
 
 
 def to_int8(
-    model: Any, calibration: NDArray[np.uint8], value_range: tuple[float, float] = UNIT_RANGE
+    model: Any,
+    calibration: NDArray[np.uint8],
+    value_range: tuple[float, float] = UNIT_RANGE,
+    weight_bits: int = 8,
 ) -> bytes:
     """Return the network in full int8: int8 in and out, weights per channel.
 
@@ -51,6 +55,8 @@ def to_int8(
         a pixel becomes its int8 by flipping one bit.
     value_range
         What pixels 0 and 255 become.
+    weight_bits
+        How many bits the weights use, up to 8; see `narrow`.
     """
     images = calibration.copy()
     images[0].flat[0], images[0].flat[1] = 0, 255
@@ -59,7 +65,10 @@ def to_int8(
         for image in images:
             yield [scaled(image[None], value_range)]
 
-    return export(model, representative_dataset=representative, **INT8)
+    content = export(model, representative_dataset=representative, **INT8)
+    if weight_bits == 8:
+        return content
+    return narrow_weights(content, to_float32(model), weight_bits, scaled(calibration, value_range))
 
 
 def to_float16(model: Any) -> bytes:

@@ -19,6 +19,7 @@ from keras import layers
 from edgecnn.errors import RecipeError
 from edgecnn_train.batches import scaled
 from edgecnn_train.models.fold import consumers, fold_batch_norm, rebuild
+from edgecnn_train.quantize.narrow import most_steps
 from edgecnn_train.quantize.ptq import INT8, export
 from edgecnn_train.splits import UNIT_RANGE
 
@@ -33,6 +34,8 @@ MOMENTUM = 0.9
 # The logits' range at the start, as a multiple of the calibrated range: they still grow in training, and
 # those beyond the range would get no gradient.
 WIDER_LOGITS = 1.5
+# The largest magnitude of a weight in int8.
+_MOST = most_steps(8)
 # Ranges that TFLite prescribes for the outputs of these activations.
 _FIXED = {"sigmoid": (0.0, 255 / 256), "tanh": (-1.0, 127 / 128)}
 _IN_TURN = ("hard_silu", "sigmoid", "tanh", "softmax")
@@ -93,33 +96,46 @@ class FakeQuant(layers.Layer):  # type: ignore[misc]
         return config | {"low": low, "high": high, "moving": self.moving}
 
 
-def fake_quant_channels(kernel: Any) -> Any:
-    """Round a kernel to −127…127 steps of each output channel's (the last axis') largest magnitude."""
+def fake_quant_channels(kernel: Any, most: int) -> Any:
+    """Round a kernel to −most…most steps of each output channel's (the last axis') largest magnitude."""
     flat = tf.reshape(tf.convert_to_tensor(kernel), (-1, kernel.shape[-1]))
-    limit = tf.stop_gradient(tf.maximum(tf.reduce_max(tf.abs(flat), axis=0), 1e-9))
+    limit = tf.stop_gradient(tf.maximum(tf.reduce_max(tf.abs(flat), axis=0), 1e-9)) * (_MOST / most)
     return tf.quantization.fake_quant_with_min_max_vars_per_channel(
         tf.convert_to_tensor(kernel), -limit, limit, narrow_range=True
     )
 
 
+class _Rounded:
+    """A layer whose kernel is fake-quantized to −`most`…`most` steps."""
+
+    def __init__(self, *args: Any, most: int = _MOST, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.most = most
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what makes this layer again."""
+        config: dict[str, Any] = super().get_config()  # type: ignore[misc]
+        return config | {"most": self.most}
+
+
 @_register
-class QuantConv2D(layers.Conv2D):  # type: ignore[misc]
+class QuantConv2D(_Rounded, layers.Conv2D):  # type: ignore[misc]
     """A Conv2D whose kernel is fake-quantized, symmetric, for each output channel."""
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """Convolve with the rounded kernel."""
-        return super().convolution_op(inputs, fake_quant_channels(kernel))
+        return super().convolution_op(inputs, fake_quant_channels(kernel, self.most))
 
 
 @_register
-class QuantDepthwiseConv2D(layers.DepthwiseConv2D):  # type: ignore[misc]
+class QuantDepthwiseConv2D(_Rounded, layers.DepthwiseConv2D):  # type: ignore[misc]
     """A DepthwiseConv2D whose kernel is fake-quantized, symmetric, for each output channel."""
 
     def call(self, inputs: Any) -> Any:
         """Convolve with the rounded kernel."""
         shape = self.kernel.shape
         flat = tf.reshape(tf.convert_to_tensor(self.kernel), (*shape[:2], 1, shape[2] * shape[3]))
-        kernel = tf.reshape(fake_quant_channels(flat), shape)
+        kernel = tf.reshape(fake_quant_channels(flat, self.most), shape)
         x = keras.ops.depthwise_conv(
             inputs, kernel, strides=self.strides, padding=self.padding,
             dilation_rate=self.dilation_rate, data_format=self.data_format,
@@ -128,7 +144,7 @@ class QuantDepthwiseConv2D(layers.DepthwiseConv2D):  # type: ignore[misc]
 
 
 @_register
-class QuantDense(layers.Dense):  # type: ignore[misc]
+class QuantDense(_Rounded, layers.Dense):  # type: ignore[misc]
     """A Dense whose kernel is fake-quantized, symmetric, as a whole.
 
     For each channel would be finer, but the converter can't follow: it transposes the kernel.
@@ -137,7 +153,7 @@ class QuantDense(layers.Dense):  # type: ignore[misc]
     def call(self, inputs: Any, training: bool | None = None) -> Any:  # noqa: ARG002 - Keras' signature
         """Multiply with the rounded kernel."""
         kernel = tf.convert_to_tensor(self.kernel)
-        limit = tf.stop_gradient(tf.maximum(tf.reduce_max(tf.abs(kernel)), 1e-9))
+        limit = tf.stop_gradient(tf.maximum(tf.reduce_max(tf.abs(kernel)), 1e-9)) * (_MOST / self.most)
         rounded = tf.quantization.fake_quant_with_min_max_vars(kernel, -limit, limit, narrow_range=True)
         x = keras.ops.matmul(inputs, rounded)
         return self.activation(x + self.bias if self.use_bias else x)
@@ -151,7 +167,10 @@ _QUANT: dict[Any, Any] = {
 
 
 def quantization_aware(
-    model: Any, calibration: NDArray[np.uint8], value_range: tuple[float, float] = UNIT_RANGE
+    model: Any,
+    calibration: NDArray[np.uint8],
+    value_range: tuple[float, float] = UNIT_RANGE,
+    weight_bits: int = 8,
 ) -> Any:
     """Return a twin of a trained functional model that is trained (`compile`, `fit`) as int8 will answer.
 
@@ -168,6 +187,8 @@ def quantization_aware(
         Images of the training split, uint8 N×H×W×C.
     value_range
         What pixels 0 and 255 become.
+    weight_bits
+        How many bits the weights use, up to 8; see `narrow`.
 
     Raises
     ------
@@ -188,6 +209,8 @@ def quantization_aware(
         splits = type(layer) in _QUANT and activation in _IN_TURN
         if splits:  # into the layer, its range, and the activation
             config["activation"] = "linear"
+        if type(layer) in _QUANT:
+            config["most"] = most_steps(weight_bits)
         copy = _QUANT.get(type(layer), type(layer)).from_config(config)
         x = copy(given)
         copy.set_weights(layer.get_weights())
@@ -213,7 +236,10 @@ def without_rounding(twin: Any) -> Any:
         if isinstance(layer, FakeQuant):
             return given
         plain = next((k for k, v in _QUANT.items() if type(layer) is v), type(layer))
-        copy = plain.from_config(layer.get_config())
+        config = layer.get_config()
+        if isinstance(layer, _Rounded):
+            del config["most"]
+        copy = plain.from_config(config)
         x = copy(given)
         copy.set_weights(layer.get_weights())
         return x

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgecnn.io.quiet import quiet_stderr
 from edgecnn.tflite.quant import real_range
 from edgecnn_train.batches import scaled
-from edgecnn_train.quantize.graph import LayerOperator, match, read_operators
+from edgecnn_train.quantize.graph import LayerOperator, match, open_whole, read_operators, run_image
 from edgecnn_train.splits import UNIT_RANGE
 
 if TYPE_CHECKING:
@@ -128,10 +127,10 @@ def compare_tensors(
     first, second = read_operators(int8), read_operators(float32)
     pairs = [(q, f) for q, f in match(first, second) if q.output_scale > 0]
     sums = [_Sums(q, f) for q, f in pairs]
-    quantized, real = _open(int8), _open(float32)
+    quantized, real = open_whole(int8), open_whole(float32)
     for image in images:
-        _run(quantized, (image ^ 0x80).view(np.int8))
-        _run(real, scaled(image, value_range))
+        run_image(quantized, (image ^ 0x80).view(np.int8))
+        run_image(real, scaled(image, value_range))
         for each in sums:
             each.add(quantized, real)
     return QuantizationReport(
@@ -249,25 +248,6 @@ def _db(signal: float, noise: float) -> float:
     if noise <= 0 or signal <= 0:
         return _MOST_DB if noise <= 0 else -_MOST_DB
     return float(min(_MOST_DB, 10 * np.log10(signal / noise)))
-
-
-def _open(content: bytes) -> Any:
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    # Without XNNPACK, which hides the tensors inside its part of the graph.
-    with quiet_stderr():
-        interpreter = Interpreter(
-            model_content=content,
-            experimental_preserve_all_tensors=True,
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-        )
-        interpreter.allocate_tensors()
-    return interpreter
-
-
-def _run(interpreter: Any, image: NDArray[Any]) -> None:
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image[None])
-    interpreter.invoke()
 
 
 def _rest(operators: list[LayerOperator], matched: list[LayerOperator]) -> tuple[str, ...]:

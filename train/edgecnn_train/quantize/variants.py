@@ -51,7 +51,7 @@ def int8_of(
         return to_int8_by_training(model, data, recipe, work / "qat", say, show)
     split = "validation" if recipe.private.enabled else "training"
     say(f"quantizing with {len(data.calibration):,} images of the {split} split")
-    return to_int8(model, data.calibration.images, data.input.value_range)
+    return to_int8(model, data.calibration.images, data.input.value_range, recipe.quantize.weight_bits)
 
 
 def convert(
@@ -99,7 +99,10 @@ def _with_others(
     others = second_subset(pool, data.calibration, recipe.train.seed)
     if others is None or not len(data.validation):
         return None
-    second = check_calibration(model, data.calibration, others, data.validation, int8, data.input.value_range)
+    second = check_calibration(
+        model, data.calibration, others, data.validation, int8, data.input.value_range,
+        recipe.quantize.weight_bits,
+    )  # fmt: skip
     say(second.summary)
     if not second.suffices:
         say(f"warning: the calibration images do not suffice: {_ADVICE}")
