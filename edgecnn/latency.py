@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+import random
+import time
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import stdev
-from typing import TYPE_CHECKING
+from statistics import median, stdev
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+Key = TypeVar("Key")
 
 # Two runs of the same program differ by some percent that no interval within a run contains: memory layout,
 # shared caches. In 95 % of cases by no more than this.
@@ -31,6 +35,27 @@ def percentile(values: Sequence[float], q: float) -> float:
     low = int(rank)
     high = min(low + 1, len(ordered) - 1)
     return ordered[low] + (ordered[high] - ordered[low]) * (rank - low)
+
+
+def interleaved_medians(
+    runs: Mapping[Key, Callable[[], object]], limit_s: float, least: int, most: int = 200, warm_up: int = 3
+) -> dict[Key, float]:
+    """Return the median duration of each run in ms; each round runs all of them, in a shuffled order.
+
+    Rounds end after `limit_s`, but there are at least `least` and at most `most`. The first `warm_up` do not
+    count, where there are more.
+    """
+    order, keys = random.Random(0), list(runs)  # noqa: S311 - nothing secret
+    took: dict[Key, list[float]] = {key: [] for key in keys}
+    end = time.perf_counter() + limit_s
+    for rounds in range(most):
+        if rounds >= least and time.perf_counter() > end:
+            break
+        for key in order.sample(keys, len(keys)):
+            start = time.perf_counter()
+            runs[key]()
+            took[key].append((time.perf_counter() - start) * 1e3)
+    return {key: median(times[min(warm_up, len(times) - 1) :]) for key, times in took.items()}
 
 
 @dataclass(frozen=True, slots=True)

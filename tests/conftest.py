@@ -72,6 +72,12 @@ def run_cli(monkeypatch, capfd):
     return run
 
 
+@pytest.fixture(autouse=True)
+def usual_way(monkeypatch):
+    """Let `live` run int8 on LiteRT, whatever is fastest on the machine of the tests."""
+    monkeypatch.setattr("edgecnn.classify.fastest.find_fastest", lambda *_: None)
+
+
 @pytest.fixture
 def unregister():
     """Remove the cameras, engines and sinks that a test registers."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
+from edgecnn.defaults import AUTO
 from edgecnn.io.quiet import say
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def open_classifier(
 ) -> Iterator[Classifier]:
     """Open a classifier for a command: its notices are printed to stderr.
 
-    OpenCV gets as many threads as the model. See `load` for the arguments and errors.
+    The variant `auto` is the fastest one, measured once; see `find_fastest`. OpenCV gets as many threads as
+    the model. See `load` for the other arguments and errors.
     """
     import cv2
 
@@ -36,6 +38,13 @@ def open_classifier(
     from edgecnn.classify.loader import load
 
     given = given or Given()
+    if variant == AUTO:
+        from edgecnn.classify.fastest import find_fastest
+
+        fastest = find_fastest(model, variant, engine, threads, given)
+        if fastest:
+            say(str(fastest))
+        variant, engine = (fastest.way.variant, fastest.way.engine) if fastest else (None, engine)
     with load(
         model,
         variant,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,12 +14,14 @@ from edgecnn.cli.options.camera import CamerasOptions
 from edgecnn.cli.options.live import LimitOptions, SmoothingOptions
 from edgecnn.cli.options.model import BareFileOptions, EngineOptions, ModelOptions
 from edgecnn.cli.options.view import RecordOptions, ViewOptions
+from edgecnn.defaults import AUTO
 from edgecnn.live.session import Live, run_live
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from edgecnn.classify.classifier import Classifier
+    from edgecnn.classify.fastest import Fastest
 
 app = make_app()
 
@@ -71,6 +74,7 @@ def live(
     Keys, in the window and the terminal: q quit, space pause, s save the frame, v switch the variant (int8 or
     float32), and in the window f for full screen.
     """
+    from edgecnn.classify.fastest import find_fastest
     from edgecnn.io.printable import open_console
 
     output.check()
@@ -86,9 +90,20 @@ def live(
     )  # fmt: skip
     given, threads = bare.given, engine.count
 
+    def measure(variant: str | None) -> Fastest | None:
+        # A deadline's child process costs more than engines differ by.
+        return None if deadline else find_fastest(model.model, variant, engine.engine, threads, given)
+
+    fastest = measure(model.variant)
+
     def load(name: str | None, *, strict: bool = False) -> AbstractContextManager[Classifier]:
+        # Another file may be there since, which another engine runs faster.
+        known = measure(name) if strict else fastest
+        runs = known.engine_for(name) if known else engine.engine
         return open_classifier(
-            model.model, name, engine.engine, threads, given, answers.threshold, deadline, strict=strict
+            model.model, name, runs, threads, given, answers.threshold, deadline, strict=strict
         )
 
-    print_summary(run_live(load, model.variant, asked, console), console)
+    variant = fastest.way.variant if fastest else None if model.variant == AUTO else model.variant
+    asked = replace(asked, chosen=str(fastest or ""))
+    print_summary(run_live(load, variant, asked, console), console)

@@ -10,6 +10,7 @@ from edgecnn.engine.table import engine_class as engine_class
 from edgecnn.engine.table import engine_version as engine_version
 from edgecnn.engine.table import is_compared as is_compared
 from edgecnn.engine.table import may_crash as may_crash
+from edgecnn.engine.table import measured_engines as measured_engines
 from edgecnn.engine.table import register_engine as register_engine
 from edgecnn.errors import EngineError, EngineLost, ModelError, OptionError
 from edgecnn.io.closing import Closing
@@ -32,6 +33,7 @@ __all__ = [
     "interpreter",
     "is_compared",
     "may_crash",
+    "measured_engines",
     "open_engine",
     "probe",
     "register_engine",

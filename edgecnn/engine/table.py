@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edgecnn.errors import EngineError
@@ -30,6 +31,8 @@ class EngineEntry(NamedTuple):
         Whether this machine's processor computes, so that `bench` reports multiplications a second.
     native
         Whether a damaged file may crash it: a bare file is then tried in a child process first.
+    measured
+        The distribution that brings it, where `live` measures it to find the fastest engine; "" where not.
     compared
         Whether its answers are compared with LiteRT's before they are used, since its kernels are its own.
     """
@@ -40,6 +43,7 @@ class EngineEntry(NamedTuple):
     auto: str | None = None
     cpu: bool = False
     native: bool = True
+    measured: str = ""
     compared: bool = False
 
 
@@ -54,13 +58,18 @@ ENGINES = PluginTable(
             auto="",
         ),
         "litert": EngineEntry(
-            "edgecnn.engine.litert:LitertEngine", "pip install ai-edge-litert", auto="", cpu=True
+            "edgecnn.engine.litert:LitertEngine",
+            "pip install ai-edge-litert",
+            auto="",
+            cpu=True,
+            measured="ai-edge-litert",
         ),
         "openvino": EngineEntry(
             "edgecnn.engine.openvino:OpenVinoEngine",
             "pip install 'edgecnn[openvino]'",
             "openvino[:cpu|:gpu|:npu]",
             cpu=True,
+            measured="openvino",
             compared=True,
         ),
         "tflite-runtime": EngineEntry(
@@ -112,6 +121,18 @@ def may_crash(spec: str) -> bool:
     name = spec.partition(":")[0]
     entry = None if name == "auto" else ENGINES.find(name)
     return entry is None or entry.native
+
+
+def measured_engines() -> dict[str, str]:
+    """Return the installed engines that `live` measures, with their versions; none is imported for it."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for name, entry in ENGINES.items():
+        with suppress(PackageNotFoundError):
+            if entry.measured:
+                found[name] = version(entry.measured)
+    return found
 
 
 def is_compared(spec: str) -> bool:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import random
-import time
 from contextlib import ExitStack
 from dataclasses import dataclass
-from statistics import median
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edgecnn.engine import MAX_THREADS, engine_version, open_engine
 from edgecnn.io.cache import Cache
+from edgecnn.latency import interleaved_medians
 from edgecnn.machine.board import describe_board
 from edgecnn.machine.processor import describe_processor
 
@@ -21,9 +20,8 @@ if TYPE_CHECKING:
     from edgecnn.engine import ModelData
 
 MEASURE_S = 0.6
-WARM_UP = 3
 LONGEST_MS = 1e6
-LEAST_ROUNDS, MOST_ROUNDS = 3, 200
+LEAST_ROUNDS = 3
 # Another thread has to be worth its core.
 WORTH = 0.95
 
@@ -79,19 +77,10 @@ def _remembered(kept: dict[str, object] | None, counts: list[int]) -> Threads | 
 
 
 def _measure(model: ModelData, spec: str, counts: list[int]) -> dict[int, float]:
-    """Return the median in ms for each number of threads, from runs interleaved in a shuffled order."""
+    """Return the median in ms for each number of threads."""
     image = model.inputs[0]
     tensor = np.zeros(image.shape, image.dtype)
-    order = random.Random(0)  # noqa: S311 - nothing secret
     with ExitStack() as stack:
         engines = {n: stack.enter_context(open_engine(spec, model, n, probed=True)) for n in counts}
-        took: dict[int, list[float]] = {n: [] for n in counts}
-        end = time.perf_counter() + MEASURE_S
-        for rounds in range(MOST_ROUNDS):
-            if time.perf_counter() > end and rounds >= LEAST_ROUNDS:
-                break
-            for n in order.sample(counts, len(counts)):
-                start = time.perf_counter()
-                engines[n].invoke(tensor)
-                took[n].append((time.perf_counter() - start) * 1e3)
-    return {n: median(times[min(WARM_UP, len(times) - 1) :]) for n, times in took.items()}
+        runs = {n: partial(engine.invoke, tensor) for n, engine in engines.items()}
+        return interleaved_medians(runs, MEASURE_S, LEAST_ROUNDS)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgecnn.defaults import ALLOWED_DROP
 from edgecnn.errors import GateError
 from edgecnn.evaluation.result import score
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-ALLOWED_DROP = 1.0
 # A network that is right at most this many times as often as chance has learned nothing.
 GUESSING = 1.5
 # Of fewer test images, each counts more than a point.

@@ -59,7 +59,8 @@ class Live:
     `smooth` and `hold` are None for the defaults, which smooth the answers of cameras and not those of files.
     `sinks` are those without an option of their own, `NAME` or `NAME:ARG` each. `fed` are open sinks, which
     stay open; `pages` join those of the web page. Without `reload` the model's files are never read again.
-    `top` is how many classes a result has.
+    `top` is how many classes a result has. `chosen` says which way to run the model was measured as the
+    fastest, "" where none was.
     """
 
     sources: tuple[str, ...]
@@ -85,6 +86,7 @@ class Live:
     pages: Pages | None = None
     reload: bool = True
     top: int = 3
+    chosen: str = ""
 
 
 def run_live(
@@ -136,7 +138,7 @@ def _run(
     cameras = _open_cameras(asked.sources, mode, stop, stack)
     for line in _describe(cameras, classifier):
         console.print(line, soft_wrap=True)
-    if chosen := choice(classifier.engine):
+    if chosen := asked.chosen or choice(classifier.engine):
         console.print(chosen, soft_wrap=True)
     variants = stack.enter_context(Variants(classifier, load))
     sinks = list(asked.fed) + [

@@ -1,9 +1,10 @@
 import random
+import time
 
 import numpy as np
 import pytest
 
-from edgecnn.latency import Ratio, Spread, percentile, ratio_of_medians, ratio_of_runs
+from edgecnn.latency import Ratio, Spread, interleaved_medians, percentile, ratio_of_medians, ratio_of_runs
 
 
 @pytest.mark.parametrize("q", [0, 1, 33.3, 50, 90, 99, 100])
@@ -63,3 +64,32 @@ def test_a_ratio_in_words_and_in_json():
     ratio = Ratio(2.25, 2.2, 2.3)
     assert str(ratio) == "2.25× (95 % interval 2.20–2.30)"
     assert ratio.as_dict() == {"value": 2.25, "low": 2.2, "high": 2.3}
+
+
+class TestInterleavedMedians:
+    def test_every_round_runs_all_in_another_order(self):
+        ran = []
+        runs = {name: lambda name=name: ran.append(name) for name in "abc"}
+        medians = interleaved_medians(runs, limit_s=0, least=6)
+        assert list(medians) == ["a", "b", "c"]
+        rounds = [tuple(ran[k : k + 3]) for k in range(0, len(ran), 3)]
+        assert len(rounds) == 6
+        assert all(sorted(each) == ["a", "b", "c"] for each in rounds)
+        assert len(set(rounds)) > 1
+
+    def test_the_warm_up_does_not_count_where_there_is_more(self, monkeypatch):
+        clock = [0.0]
+        monkeypatch.setattr("edgecnn.latency.time.perf_counter", lambda: clock[0])
+        durations = iter([9, 9, 9, 1, 2, 1])
+
+        def run():
+            clock[0] += next(durations)
+
+        assert interleaved_medians({"a": run}, limit_s=0, least=6) == {"a": 1000.0}
+        durations = iter([9, 2])
+        assert interleaved_medians({"a": run}, limit_s=0, least=2) == {"a": 2000.0}
+
+    def test_it_ends_after_its_time(self):
+        ran = []
+        interleaved_medians({"a": lambda: ran.append(time.sleep(0.01))}, limit_s=0.05, least=1, most=10_000)
+        assert 1 <= len(ran) <= 6

@@ -22,7 +22,7 @@ MOST_SIDE = 8192
 VariantOption = Annotated[
     str | None,
     typer.Option(
-        help="Variant of the bundle.",
+        help="Variant of the bundle; auto for the fastest one, measured once.",
         metavar="V",
         show_default="int8, or the only one",
         rich_help_panel="Model",

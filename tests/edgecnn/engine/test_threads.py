@@ -1,7 +1,6 @@
 """How many threads are quickest; the fake engine waits the same whatever it is given."""
 
 import json
-import time
 from dataclasses import replace
 
 import pytest
@@ -17,15 +16,14 @@ from edgecnn.machine.board import describe_board
 
 
 class Scaling(Engine):
-    """An engine that is as much quicker as it has threads."""
+    """An engine that a test times: as much quicker as it has threads."""
 
     name = "scaling"
 
     def __init__(self, model, spec, threads):
-        self._delay_s = 0.06 / threads  # far apart, also where others compute
+        pass
 
     def invoke(self, tensor):
-        time.sleep(self._delay_s)
         return tensor
 
 
@@ -34,6 +32,11 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(measured, "MEASURE_S", 0.1)
     monkeypatch.setitem(ENGINES, "scaling", EngineEntry(Scaling))
+
+
+@pytest.fixture
+def scaling(monkeypatch):
+    monkeypatch.setattr(measured, "interleaved_medians", lambda runs, *_: {n: 60.0 / n for n in runs})
 
 
 @pytest.fixture
@@ -58,20 +61,20 @@ def test_one_thread_where_more_bring_nothing(model, cores):
     assert list(found.medians_ms) == [1, 2, 4]
 
 
-def test_all_where_each_helps(model, cores):
+def test_all_where_each_helps(model, cores, scaling):
     cores(6)
     found = best_threads(model, "scaling")
     assert found.count == 6
     assert list(found.medians_ms) == [1, 2, 4, 6]
 
 
-def test_it_is_measured_once_for_a_model_and_a_machine(model, cores):
+def test_it_is_measured_once_for_a_model_and_a_machine(model, cores, scaling):
     cores(2)
     first, second = best_threads(model, "scaling"), best_threads(model, "scaling")
     assert not first.remembered
     assert second.remembered
     assert second.count == first.count == 2
-    assert str(second).startswith("threads auto: 2 (1: 6")
+    assert str(second).startswith("threads auto: 2 (1: 60 ms, 2: 30 ms")
     assert str(second).endswith("ms; measured before)")
     cores(3)
     assert not best_threads(model, "scaling").remembered
@@ -119,7 +122,7 @@ def test_other_numbers_are_usage_errors(run_cli, seven, text):
     ],
     ids=str,
 )
-def test_a_number_that_was_never_measured_is_measured_again(model, cores, poison):
+def test_a_number_that_was_never_measured_is_measured_again(model, cores, scaling, poison):
     cores(2)
     best_threads(model, "scaling")
     path = cache_folder() / "threads.json"

@@ -1,0 +1,220 @@
+"""The fastest way to run a model on this machine: its variants on the installed engines, measured once.
+
+Run as `python -m edgecnn.classify.fastest MODEL` it prints what it found.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+from edgecnn.bundle.bundle import find, open_model, read_bundle
+from edgecnn.bundle.input_spec import Given
+from edgecnn.classify.golden import golden_images
+from edgecnn.classify.loader import load
+from edgecnn.coral.devices import why_no_device
+from edgecnn.defaults import ALLOWED_DROP, AUTO
+from edgecnn.engine import measured_engines
+from edgecnn.errors import EdgeCnnError
+from edgecnn.io.cache import Cache
+from edgecnn.io.printable import printable
+from edgecnn.latency import interleaved_medians
+from edgecnn.machine.board import describe_board
+from edgecnn.machine.processor import describe_processor
+
+if TYPE_CHECKING:
+    from edgecnn.bundle.bundle import Bundle
+
+# For all ways together. Of a slow model not every way may get its turn.
+MEASURE_S = 0.8
+# Another way has to be worth it: figures of the same way differ by some percent.
+WORTH = 0.95
+_HEIGHT, _WIDTH = 480, 640
+_LONGEST_MS = 1e6
+_LONGEST_REASON = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A variant on an engine."""
+
+    variant: str
+    engine: str
+
+    def __str__(self) -> str:
+        return f"{self.variant} on {self.engine}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fastest:
+    """What was measured.
+
+    Attributes
+    ----------
+    way
+        The fastest one, or the usual one where no other is faster by 5 %.
+    medians_ms
+        The median of a frame in ms from its pixels to its label, for each way that runs; the usual one first.
+    refused
+        Why other ways do not run.
+    remembered
+        Whether it was measured before.
+    """
+
+    way: Way
+    medians_ms: dict[Way, float]
+    refused: tuple[str, ...]
+    remembered: bool
+
+    def engine_for(self, variant: str | None) -> str:
+        """Return the fastest engine of a variant; `auto` for one that was not measured."""
+        ways = {way: ms for way, ms in self.medians_ms.items() if way.variant == variant}
+        return _choose(ways).engine if ways else AUTO
+
+    def __str__(self) -> str:
+        others = "; ".join(f"{way} {ms:.3g} ms" for way, ms in self.medians_ms.items() if way != self.way)
+        how = "measured before" if self.remembered else "measured now"
+        found = f"auto: {self.way}, {self.medians_ms[self.way]:.3g} ms a frame"
+        return ". ".join([f"{found} ({others}; {how})" if others else f"{found} ({how})", *self.refused])
+
+
+def find_fastest(
+    model: str, variant: str | None, engine: str, threads: int | Literal["auto"], given: Given | None = None
+) -> Fastest | None:
+    """Measure the ways to run a model, interleaved, with frames of 640×480, for about a second.
+
+    The result is cached by the files, versions, threads and processor.
+
+    Parameters
+    ----------
+    model, given
+        As `load` takes them.
+    variant
+        `auto` or None for all whose recorded accuracy is within a point of the best; else the one.
+    engine
+        `auto` for all that are installed; else the one.
+
+    Returns
+    -------
+    None where there is nothing to choose: one way, an Edge TPU, or an engine that is never measured.
+
+    Raises
+    ------
+    EdgeCnnError
+        As `load` does, where no way runs.
+    """
+    given = given or Given()
+    path = find(model)
+    bundle = read_bundle(path) if path.is_dir() else None
+    opened = None if bundle else open_model(model, None, given)
+    names = _variants(bundle, variant) if bundle else [opened.variant] if opened else []
+    engines = measured_engines()
+    if engine != AUTO:
+        version = engines.get(engine.partition(":")[0])
+        engines = {} if version is None else {engine: version}
+    elif why_no_device() is None:  # which computes while the processor does other work
+        return None
+    ways = [Way(name, each) for name in names for each in engines]
+    if len(ways) < 2:
+        return None
+    files = [bundle.variants[name].sha256 for name in names] if bundle else [repr(given)]
+    files += [hashlib.sha256(opened.data).hexdigest()] if opened else []
+    board = describe_board()
+    parts = [*files, *map(str, ways), *engines.values(), str(threads), str(describe_processor())]
+    key = hashlib.sha256("\n".join([*parts, f"{board.cores} cores"]).encode()).hexdigest()
+    cache = Cache("fastest")
+    if (known := _remembered(cache.get(key), ways)) is not None:
+        return known
+    medians, refused = _measure(model, ways, threads, given)
+    ms = {str(way): round(median, 4) for way, median in medians.items()}
+    cache.put(key, {"model": printable(model), "ms": ms, "refused": refused})
+    return Fastest(_choose(medians), medians, tuple(refused), remembered=False)
+
+
+def _variants(bundle: Bundle, variant: str | None) -> list[str]:
+    """Return the variants to choose from, the usual one first; none for one that an accelerator runs."""
+    if variant is not None and variant != AUTO:
+        return [variant] if variant in bundle.portable else []
+    usual = bundle.default_variant()
+    right = {name: bundle.variants[name].accuracy for name in bundle.portable}
+    known = [accuracy for accuracy in right.values() if accuracy is not None]
+    good = [
+        name
+        for name, accuracy in right.items()
+        if accuracy is not None and (max(known) - accuracy) * 100 <= ALLOWED_DROP + 1e-9
+    ]
+    return [usual, *(name for name in good if name != usual)] if usual in good else [usual]
+
+
+def _measure(
+    model: str, ways: list[Way], threads: int | Literal["auto"], given: Given
+) -> tuple[dict[Way, float], list[str]]:
+    """Return the median in ms of each way that runs, and why others do not."""
+    frames = list(golden_images(_HEIGHT, _WIDTH, 3))
+    refused: list[str] = []
+    failure: EdgeCnnError | None = None
+    left_s = MEASURE_S
+    with ExitStack() as stack:
+        runs = {}
+        for way in ways:
+            if left_s <= 0:
+                refused.append(f"not {way}: the others took too long to measure it too")
+                continue
+            try:
+                classifier = stack.enter_context(
+                    load(
+                        model, way.variant, way.engine, threads,
+                        labels=given.labels, value_range=given.value_range, fit=given.fit,
+                        color=given.color, scores=given.scores, output=given.output, input_size=given.size,
+                    )
+                )  # fmt: skip
+            except EdgeCnnError as error:
+                failure = error
+                refused.append(f"not {way}: {error}"[:_LONGEST_REASON])
+                continue
+            runs[way] = partial(_classify_next, classifier, frames)
+            start = time.perf_counter()
+            runs[way]()  # which warms it up
+            left_s -= time.perf_counter() - start
+        if not runs and failure is not None:
+            raise failure
+        return interleaved_medians(runs, left_s, least=1), refused
+
+
+def _classify_next(classifier: Any, frames: list[Any]) -> None:
+    frames.append(frame := frames.pop(0))
+    classifier.classify_timed(frame, 1)
+
+
+def _choose(medians: dict[Way, float]) -> Way:
+    """Return the fastest way, or the first one where that is hardly slower."""
+    usual = next(iter(medians))
+    best = min(medians, key=medians.__getitem__)
+    return best if medians[best] < medians[usual] * WORTH else usual
+
+
+def _remembered(kept: dict[str, Any] | None, ways: list[Way]) -> Fastest | None:
+    """Return what is cached; None where measuring these ways can't have found it."""
+    match kept:
+        case {"ms": dict(ms), "refused": [*reasons]}:
+            medians = {way: ms[str(way)] for way in ways if str(way) in ms}
+            numbers = all(type(value) in (int, float) and 0 <= value < _LONGEST_MS for value in ms.values())
+            if medians and len(medians) == len(ms) and numbers and all(type(r) is str for r in reasons):
+                texts = tuple(printable(reason[:_LONGEST_REASON]) for reason in reasons)
+                return Fastest(_choose(medians), medians, texts, remembered=True)
+    return None
+
+
+if __name__ == "__main__":
+    import sys
+
+    from edgecnn.io.printable import echo
+
+    try:
+        echo(str(find_fastest(sys.argv[1], AUTO, AUTO, 1) or "auto: one way alone"))
+    except EdgeCnnError as problem:
+        sys.exit(str(problem))
