@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from edgecnn.bench.interleaved import Candidate
     from edgecnn.bench.operators import Operators
     from edgecnn.bench.peak import Peak
+    from edgecnn.classify.fastest import Fastest
     from edgecnn.machine.energy import Energy
 
 
@@ -31,7 +32,7 @@ class BenchResult:
 
     `when` is in UTC; `frames` describes the frames; `seed` is that of the order. Optional results: `peaks`,
     the processor's int8 peak by number of threads; `accuracies`; `energy`, its meter; `operators` of the
-    first candidate; `changes` since an older run.
+    first candidate; `fastest`, the way that `live` takes; `changes` since an older run.
     """
 
     model: str
@@ -48,6 +49,7 @@ class BenchResult:
     accuracies: Accuracies | None = None
     energy: Energy | None = None
     operators: Operators | None = None
+    fastest: Fastest | None = None
     changes: Changes | None = None
 
     @property
@@ -99,6 +101,7 @@ class BenchResult:
             "data": self.accuracies and self.accuracies.as_dict(),
             "energy": self.energy and self.energy.as_dict(),
             "operators": self.operators and self.operators.as_dict(),
+            "fastest": self.fastest and self.fastest.as_dict(),
             "changes": self.changes and self.changes.as_dict(),
             "peak_memory_mib": round(self.peak_memory_mib, 1),
         }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecnn.bench.candidates import Asked, open_candidates
+from edgecnn.defaults import AUTO
 from edgecnn.errors import BenchError, EngineError
 from edgecnn.io.printable import open_console
 from edgecnn.io.quiet import say
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from edgecnn.bench.cold_start import Opening
     from edgecnn.bench.operators import Operators
     from edgecnn.bench.peak import Peak
+    from edgecnn.classify.fastest import Fastest
     from edgecnn.machine.energy import Energy
 
 # The least time of the usual number of blocks.
@@ -61,8 +63,18 @@ def run_bench(asked: Asked) -> BenchResult:
             accuracies=evaluate and evaluate(),
             energy=take_energy(candidates, frames) if asked.energy else None,
             operators=_operators(candidates[0]) if asked.ops else None,
+            fastest=_fastest(asked),
         )
         return replace(found, changes=find_changes(old, found)) if old else found
+
+
+def _fastest(asked: Asked) -> Fastest | None:
+    """Measure what `live` takes here, unless engines are named."""
+    if asked.engines != (AUTO,):
+        return None
+    from edgecnn.classify.fastest import find_fastest
+
+    return find_fastest(asked.model, None, AUTO, asked.threads[0], asked.given)
 
 
 def take_energy(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgecnn.bench.ratios import Comparison, threads
+from edgecnn.engine import measured_engines
+from edgecnn.machine.processor import lacks_for_int8
 from edgecnn.machine.throttling import describe_throttling
 from edgecnn.tflite.arena import arena_bytes
 
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     from edgecnn.bench.interleaved import Candidate
     from edgecnn.bench.report import BenchResult
     from edgecnn.latency import Ratio
+
+# How many times as fast int8 has to be as float32 to be worth it.
+_GAIN = 1.2
 
 
 def summarize_ratios(result: BenchResult, which: Callable[[Comparison], bool] = lambda _: True) -> list[str]:
@@ -76,7 +81,10 @@ def costs(result: BenchResult, c: Candidate) -> dict[str, str]:
 
 
 def notes(result: BenchResult) -> Iterator[str]:
-    """Explain the values in the table."""
+    """Explain the values in the table, and what is fastest here."""
+    yield from _int8_here(result)
+    if result.fastest:
+        yield str(result.fastest)
     for peak in result.peaks.values():
         yield (
             f"int8 peak, {threads(peak.threads)}: {peak.macs_per_second / 1e9:.0f} GMAC a second, the most "
@@ -90,6 +98,20 @@ def notes(result: BenchResult) -> Iterator[str]:
         agreed = f"; agreement with {known.reference}" if known.reference else ""
         yield f"top-1 on {known.data}, {known.pictures:,} images{agreed}"
     yield f"peak memory of this process, with all of them, {result.peak_memory_mib:.0f} MiB"
+
+
+def _int8_here(result: BenchResult) -> Iterator[str]:
+    """Say why int8 gains little over float32, as far as the processor shows it."""
+    lacks = lacks_for_int8(result.board.instructions)
+    ratios = [c.inference.value for c in result.comparisons if c.names == ("int8", "float32")]
+    if not lacks or not ratios or min(ratios) >= _GAIN:
+        return
+    has = result.board.instructions[-1]
+    advice = "" if "openvino" in measured_engines() else "; pip install 'edgecnn[openvino]' may be faster"
+    yield (
+        f"int8 gains little here: {result.board.cpu} ({has}) has no {lacks}, the instructions that multiply "
+        f"and add bytes{advice}; see docs/engines.md"
+    )
 
 
 def machine(result: BenchResult) -> list[str]:

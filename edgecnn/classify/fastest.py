@@ -75,6 +75,11 @@ class Fastest:
         ways = {way: ms for way, ms in self.medians_ms.items() if way.variant == variant}
         return _choose(ways).engine if ways else AUTO
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON has it: the chosen way, the figures of all, and why others do not run."""
+        ms = {str(way): round(median, 4) for way, median in self.medians_ms.items()}
+        return {"way": str(self.way), "ms": ms, "refused": list(self.refused)}
+
     def __str__(self) -> str:
         others = "; ".join(f"{way} {ms:.3g} ms" for way, ms in self.medians_ms.items() if way != self.way)
         how = "measured before" if self.remembered else "measured now"
@@ -130,9 +135,9 @@ def find_fastest(
     if (known := _remembered(cache.get(key), ways)) is not None:
         return known
     medians, refused = _measure(model, ways, threads, given)
-    ms = {str(way): round(median, 4) for way, median in medians.items()}
-    cache.put(key, {"model": printable(model), "ms": ms, "refused": refused})
-    return Fastest(_choose(medians), medians, tuple(refused), remembered=False)
+    found = Fastest(_choose(medians), medians, tuple(refused), remembered=False)
+    cache.put(key, {"model": printable(model), **found.as_dict()})
+    return found
 
 
 def _variants(bundle: Bundle, variant: str | None) -> list[str]:
@@ -215,6 +220,7 @@ if __name__ == "__main__":
     from edgecnn.io.printable import echo
 
     try:
-        echo(str(find_fastest(sys.argv[1], AUTO, AUTO, 1) or "auto: one way alone"))
+        if found := find_fastest(sys.argv[1], AUTO, AUTO, 1):
+            echo(str(found))
     except EdgeCnnError as problem:
         sys.exit(str(problem))

@@ -44,6 +44,7 @@ def examine(system: System) -> Iterator[Diagnosis]:
     yield from _legacy(system)
     if not broken:
         yield _runs()
+        yield from _fastest()
 
 
 def _import(system: System, name: str, module: str, package: str) -> Diagnosis:
@@ -87,3 +88,11 @@ def _runs() -> Diagnosis:
         f"{DEFAULT_MODEL} does not run correctly: {last.removeprefix('edgecnn: ')}",
         f"{_PIP} install --force-reinstall edgecnn",
     )
+
+
+def _fastest() -> Iterator[Diagnosis]:
+    """Report which way to run the default model is fastest here, where there are several."""
+    measure = [sys.executable, "-m", "edgecnn.classify.fastest", DEFAULT_MODEL]
+    code, said, _ = run_program(measure, _IMPORT_S)
+    if code == 0 and said.strip():
+        yield ok("fastest", f"{DEFAULT_MODEL}: {said.strip().removeprefix('auto: ')}")

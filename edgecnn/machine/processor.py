@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import platform
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from edgecnn.machine.system_files import read_system_file
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 CPUINFO = Path("/proc/cpuinfo")
 
@@ -20,6 +23,8 @@ _INSTRUCTIONS = {
     "avx512_vnni": "AVX-512 VNNI", "amx_int8": "AMX-INT8",
     "asimd": "NEON", "asimddp": "dotprod", "i8mm": "i8mm", "sve": "SVE",
 }  # fmt: skip
+# Those that multiply and add bytes, several at a time, without which int8 gains little.
+_FOR_INT8 = {"AVX-VNNI", "AVX-512 VNNI", "AMX-INT8", "dotprod", "i8mm"}
 # AMD's families and the models in them, as in Linux' arch/x86/kernel/cpu/amd.c.
 _AMD = {
     23: ((0x00, 0x2F, "Zen"), (0x30, 0x4F, "Zen 2"), (0x50, 0x5F, "Zen"), (0x60, 0xAF, "Zen 2")),
@@ -56,6 +61,13 @@ class Processor(NamedTuple):
     def __str__(self) -> str:
         details = ", ".join(filter(None, (self.family, *self.instructions)))
         return f"{self.name} ({details})" if details else self.name
+
+
+def lacks_for_int8(instructions: Sequence[str]) -> str:
+    """Return which instruction for int8 a processor lacks, `VNNI` or `dotprod`; "" for none."""
+    if not instructions or _FOR_INT8 & set(instructions):
+        return ""
+    return "dotprod" if "NEON" in instructions else "VNNI"
 
 
 def describe_processor(cpuinfo: str | None = None) -> Processor:

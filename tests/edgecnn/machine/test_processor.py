@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgecnn.machine.processor import describe_processor
+from edgecnn.machine.processor import describe_processor, lacks_for_int8
 
 X86 = """processor\t: 0
 vendor_id\t: {vendor}
@@ -51,3 +51,19 @@ def test_this_machine_and_one_that_says_nothing():
     assert describe_processor().name
     assert describe_processor("").name
     assert describe_processor("").instructions == ()
+
+
+@pytest.mark.parametrize(
+    ("instructions", "lacks"),
+    [
+        ((), ""),
+        (("SSE4.1",), "VNNI"),
+        (("SSE4.1", "AVX2", "AVX-512"), "VNNI"),
+        (("SSE4.1", "AVX2", "AVX-VNNI"), ""),
+        (("SSE4.1", "AVX2", "AVX-512", "AVX-512 VNNI"), ""),
+        (("NEON",), "dotprod"),
+        (("NEON", "dotprod"), ""),
+    ],
+)
+def test_what_int8_needs(instructions, lacks):
+    assert lacks_for_int8(instructions) == lacks
