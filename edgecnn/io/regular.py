@@ -60,10 +60,11 @@ def open_regular(path: str | os.PathLike[str], *, remember: bool = True) -> IO[b
             raise OSError(errno.EINVAL, f"it is {what}, expected a regular file", os.fspath(path))
         if remember and len(known := _read.setdefault(found.st_dev, set())) < _MOST_REMEMBERED:
             known.add(found.st_ino)
-        return os.fdopen(handle, "rb")
     except BaseException:
         os.close(handle)
         raise
+    # Outside: a file that is made as Ctrl-C comes closes the handle, and to close it again is an OSError.
+    return os.fdopen(handle, "rb")
 
 
 def read_regular(path: str | os.PathLike[str], most: int | None = None, *, remember: bool = True) -> bytes:

@@ -57,3 +57,18 @@ def test_a_large_datasets_last_image_is_remembered_too(tmp_path):
     assert was_read(tmp_path / "11999")
     forget_read()
     assert not was_read(tmp_path / "11999")
+
+
+def test_a_ctrl_c_while_a_file_is_made_is_no_other_error(tmp_path, monkeypatch):
+    """Such a file is closed immediately, and with it its handle."""
+    path = tmp_path / "a"
+    path.write_bytes(b"abc")
+    fdopen = os.fdopen
+
+    def interrupted(handle, mode):
+        fdopen(handle, mode).close()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fdopen", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        open_regular(path)
