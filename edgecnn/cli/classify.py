@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from contextlib import closing
+from typing import Annotated, ClassVar
 
 import typer
 
 from edgecnn.cli.command import command, make_app
+from edgecnn.cli.options.batch import WorkersOption
 from edgecnn.cli.options.model import BareFileOptions, EngineOptions, ModelOptions, ThresholdOption
 from edgecnn.cli.takes import options
-from edgecnn.errors import AnswerError
-from edgecnn.io.json_text import to_json
-from edgecnn.io.printable import echo, printable
+from edgecnn.io.printable import echo
 from edgecnn.io.quiet import say
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from edgecnn.errors import EdgeCnnError
-    from edgecnn.frame import Frame, Result
 
 app = make_app()
 
@@ -46,6 +40,8 @@ def classify(
     ],
     model: ModelOptions,
     engine: EngineOptions,
+    workers: WorkersOption = None,
+    *,
     bare: BareFileOptions,
     answers: LabelOptions,
     as_json: Annotated[
@@ -59,10 +55,10 @@ def classify(
     label is `unknown`. A file that can't be read is a line on stderr; the others are classified, and the exit
     code is 1.
     """
-    from edgecnn.classify.advice import is_strange, other_models
+    from edgecnn.classify.advice import other_models
+    from edgecnn.classify.batch import count_workers
     from edgecnn.classify.opening import open_classifier
-    from edgecnn.image.names import is_video_file
-    from edgecnn.image.paths import read_images
+    from edgecnn.cli.classify_answers import Answering
 
     failed = strange = False
     fits = 0
@@ -70,27 +66,15 @@ def classify(
         model.model, model.variant, engine.engine, engine.count, bare.given, answers.threshold
     )
     with opened as classifier:
-        for path in paths:
-            frames: Iterator[Frame | EdgeCnnError]
-            if is_video_file(path):
-                from edgecnn.camera.video import read_video  # images need no cameras
-
-                frames = read_video(path)
-            else:
-                frames = read_images(path, classifier.least_side, classifier.model.input.background)
-            for frame in frames:
-                if isinstance(frame, Exception):
-                    failed = True
-                    say(str(frame))
+        answering = Answering(classifier, answers.top, as_json)
+        with closing(answering.all_of(paths, count_workers([classifier], workers))) as given:
+            for answer in given:
+                if answer.line is None:
+                    say(answer.note)
+                    failed |= answer.failed
                     continue
-                try:
-                    result = classifier.classify_frame(frame, answers.top)
-                except AnswerError as error:
-                    failed = True
-                    say(f"{frame.source}: {error}")
-                    continue
-                echo(to_json(result.as_dict()) if as_json else _line(result))
-                if is_strange(result, classifier):
+                echo(answer.line)
+                if answer.strange:
                     strange = True
                 else:
                     fits += 1
@@ -98,9 +82,3 @@ def classify(
             say(other_models(classifier))
     if failed:
         raise typer.Exit(1)
-
-
-def _line(result: Result) -> str:
-    where = result.frame.source if not result.frame.index else f"{result.frame.source}[{result.frame.index}]"
-    answer = [result.label] if result.unknown or result.found else []
-    return printable("  ".join([where, *answer, *(f"{p.label} {p.score:.3f}" for p in result.predictions)]))

@@ -9,6 +9,7 @@ import typer
 
 from edgecnn.cli.command import command, make_app
 from edgecnn.cli.evaluate_print import print_result
+from edgecnn.cli.options.batch import WorkersOption
 from edgecnn.cli.options.data import DATA_HELP, HEADING, DataOptions
 from edgecnn.cli.options.model import BareFileOptions, EngineOptions
 from edgecnn.cli.options.output import JsonOption
@@ -45,6 +46,7 @@ def evaluate(
         ),
     ] = False,
     engine: EngineOptions,
+    workers: WorkersOption = None,
     bare: BareFileOptions,
     json_file: JsonOption = None,
     plot: Annotated[
@@ -58,6 +60,7 @@ def evaluate(
 
     Every run uses the same images and the same corruptions.
     """
+    from edgecnn.classify.batch import count_workers
     from edgecnn.evaluation.heatmap import draw_heatmap
     from edgecnn.evaluation.session import evaluate_on, open_data, open_variants
     from edgecnn.io.output import write_bytes, write_text
@@ -68,8 +71,9 @@ def evaluate(
     given, threads = bare.given, engine.count
     with exit_on_interrupt(), ExitStack() as stack:
         classifiers = open_variants(stack, model, engine.engine, threads, given)
+        count = count_workers(classifiers.values(), workers)
         name, source = open_data(data, selection.layout)
-        result = evaluate_on(classifiers, name, source, corruptions, selection.split, selection.limit)
+        result = evaluate_on(classifiers, name, source, corruptions, selection.split, selection.limit, count)
     if json_file != "-":
         print_result(result)
     if json_file:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import errno
 import hashlib
 import io
 import itertools
+import os
 import struct
 import weakref
 import zipfile
@@ -18,6 +20,7 @@ from edgecnn.dataset.unpack import Deflated, unpack, unpacker
 from edgecnn.errors import DataError
 from edgecnn.image.file import MOST_FILE_BYTES, decode_reduced
 from edgecnn.image.names import PEEK_BYTES
+from edgecnn.image.turns import take_turn
 from edgecnn.io.regular import open_regular
 
 if TYPE_CHECKING:
@@ -86,6 +89,7 @@ class ZipSource:
         info = self._members[item.id]
         if why := _why_not(info):
             raise DataError(f"{self._path}: {item.id} {why}")
+        take_turn(info.file_size)
         try:
             return self._unpack(info)
         except Exception as error:  # zipfile raises any exception for damaged bytes
@@ -189,23 +193,33 @@ def _why_not(info: zipfile.ZipInfo) -> str:
 
 
 class _BoundedReads(io.RawIOBase):
-    """A file that refuses long reads: an archive states the length of its own directory."""
+    """A file that refuses long reads: an archive states the length of its own directory.
+
+    The position is its own: a file's own position is one for all processes that are forked.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
+        self._at = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
         asked = MOST_DIRECTORY_BYTES + 1 if size is None or size < 0 else size
-        data = self._file.read(min(asked, MOST_DIRECTORY_BYTES + 1))
+        data = os.pread(self._file.fileno(), min(asked, MOST_DIRECTORY_BYTES + 1), self._at)
         if len(data) > MOST_DIRECTORY_BYTES:
             raise zipfile.BadZipFile(f"its list of members has more than {MOST_DIRECTORY_BYTES:,} bytes")
+        self._at += len(data)
         return data
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        return self._file.seek(offset, whence)
+        if whence != io.SEEK_SET:
+            offset += self._at if whence == io.SEEK_CUR else os.fstat(self._file.fileno()).st_size
+        if offset < 0:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        self._at = offset
+        return offset
 
     def tell(self) -> int:
-        return self._file.tell()
+        return self._at
 
     def seekable(self) -> bool:
         return True

@@ -102,6 +102,9 @@ class Engine(Closing, Protocol):
         What users of it should know; "" for nothing.
     passed_over
         For one that `auto` chose: the other engines, each with the reason why it was not.
+    forks
+        Whether a forked process may use its copy of the engine: not for one with a device, a connection or
+        threads of its own.
     """
 
     name: str
@@ -109,6 +112,7 @@ class Engine(Closing, Protocol):
     risky: str = ""
     warning: str = ""
     passed_over: tuple[str, ...] = ()
+    forks: bool = False
 
     def invoke(self, tensor: NDArray[Any]) -> NDArray[Any]:
         """Run the model.

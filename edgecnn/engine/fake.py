@@ -45,6 +45,7 @@ class FakeEngine(Engine):
     """
 
     name = "fake"
+    forks = True
 
     def __init__(self, model: ModelData, spec: str, threads: int) -> None:  # noqa: ARG002 - it uses no threads
         options = parse_spec(spec, FakeOptions())

@@ -18,6 +18,7 @@ class LitertEngine(InterpreterEngine):
 
     name = "litert"
     version = ai_edge_litert.__version__
+    forks = True  # with one thread
 
     def __init__(self, model: ModelData, spec: str, threads: int) -> None:  # noqa: ARG002 - it has no options
         refuse_compiled(model)

@@ -27,6 +27,7 @@ class TfliteRuntimeEngine(InterpreterEngine):
 
     name = "tflite-runtime"
     version = importlib.metadata.version("tflite-runtime")
+    forks = True  # with one thread
 
     def __init__(self, model: ModelData, spec: str, threads: int) -> None:  # noqa: ARG002 - it has no options
         refuse_compiled(model)

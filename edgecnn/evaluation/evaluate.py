@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgecnn.bundle.bundle import find, read_bundle
+from edgecnn.classify.batch import in_order
 from edgecnn.classify.classifier import Classifier
 from edgecnn.classify.loader import load
 from edgecnn.dataset import data_name, foreign_files, locate, open_source
-from edgecnn.errors import AnswerError, DataError, ImageError, LabelsError, ModelError, OptionError
-from edgecnn.evaluation.corruption import NAMES, SCENES, STRENGTHS, digest
+from edgecnn.errors import DataError, ImageError, LabelsError, ModelError, OptionError
+from edgecnn.evaluation.corruption import NAMES, STRENGTHS, digest
 from edgecnn.evaluation.corruption.views import Corrupter, View
+from edgecnn.evaluation.measuring import Measuring
 from edgecnn.evaluation.result import Evaluation, score
 from edgecnn.io.unicode_form import plain_name
 
@@ -111,6 +113,7 @@ def evaluate_variants(
     corruptions: Sequence[str] = (),
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
+    workers: int = 1,
 ) -> Evaluation:
     """Run all variants of one model over labelled images.
 
@@ -128,6 +131,9 @@ def evaluate_variants(
         Random seed. With an item's id, the corruption's name and its strength it determines every pixel.
     progress
         Called after each image with the number of finished images.
+    workers
+        How many processes divide the images, this one and forked copies of it; see
+        `edgecnn.classify.batch.count_workers`. The result is the same for any number.
 
     Raises
     ------
@@ -146,38 +152,26 @@ def evaluate_variants(
         raise OptionError(f"no corruption {unknown[0]!r}: choose from {', '.join(NAMES)}")
     first = _common(classifiers)
     classes = match_labels(source.labels, first.labels, first.model.name, data)
-    index = {label: i for i, label in reversed(list(enumerate(first.labels)))}
     source.background = first.model.input.background
     view = View(first.model.input, first.model.file.inputs[0])
     others = _second_objects(source, seed) if "second_object" in corruptions else []
     corrupter = Corrupter(corruptions, view, seed, others)
-    # Scenes show a subject smaller, so they need more of its pixels.
-    scenes = bool(SCENES.keys() & set(corruptions))
+    measure = Measuring(list(classifiers.values()), source, classes, view, corrupter)
     truths: list[int] = []
     named: list[list[int]] = []
     right = {name: np.zeros((len(STRENGTHS), len(classifiers)), np.int64) for name in corruptions}
     skipped = []
-
-    def answers_to(image: NDArray[np.uint8], of: str) -> list[int]:
-        try:
-            return [index[c.classify(image, 1)[0].label] for c in classifiers.values()]
-        except AnswerError as error:
-            raise AnswerError(f"{of}: {error}") from error
-
-    for done, item in enumerate(items, 1):
-        try:
-            image = source.read(item, first.least_side)
-            whole = source.read(item) if scenes else image
-        except (ImageError, DataError) as error:
-            skipped.append(str(error))
-        else:
-            truth, clean = classes[item.label], view(image)
-            truths.append(truth)
-            named.append(answers_to(clean, item.id))
-            for name, strength, changed in corrupter(whole, clean, item.id, item.label):
-                right[name][strength - 1] += [answer == truth for answer in answers_to(changed, item.id)]
-        if progress:
-            progress(done)
+    with contextlib.closing(in_order(measure, items, workers)) as measured:
+        for done, found in enumerate(measured, 1):
+            if isinstance(found, str):
+                skipped.append(found)
+            else:
+                truths.append(found.truth)
+                named.append(found.answers)
+                for name, strength, hits in found.corrupted:
+                    right[name][strength - 1] += hits
+            if progress:
+                progress(done)
     if not truths:
         reason = f": {skipped[0]}" if skipped else ""
         raise DataError(f"no image of {data or 'the data'} can be read{reason}")

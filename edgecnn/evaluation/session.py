@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Literal
 
 from edgecnn.classify.opening import open_classifier
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 # The most unreadable images that are listed.
 _NAMED = 5
+# How often the progress bar is drawn.
+_REFRESH_S = 0.1
 
 
 def open_variants(
@@ -47,8 +50,12 @@ def evaluate_on(
     corruptions: bool,
     split: str | None,
     limit: int | None,
+    workers: int = 1,
 ) -> Evaluation:
-    """Evaluate a model's variants on a dataset with a progress bar; notes go to stderr."""
+    """Evaluate a model's variants on a dataset with a progress bar; notes go to stderr.
+
+    `workers` is that of `evaluate_variants`.
+    """
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
     known = next(iter(classifiers.values())).model
@@ -67,7 +74,17 @@ def evaluate_on(
         console=console,
         transient=True,
         disable=not console.is_terminal,
+        auto_refresh=False,  # by a thread, and a process with two can't be forked
     )
+    shown_s = 0.0
+
+    def show(done: int) -> None:
+        nonlocal shown_s
+        bar.update(task, completed=done)
+        if (now := time.monotonic()) - shown_s > _REFRESH_S:
+            shown_s = now
+            bar.refresh()
+
     with bar:
         task = bar.add_task("evaluating", total=len(items))
         result = evaluate_variants(
@@ -76,7 +93,8 @@ def evaluate_on(
             items,
             data=name,
             corruptions=NAMES if corruptions else (),
-            progress=lambda done: bar.update(task, completed=done),
+            progress=show,
+            workers=workers,
         )
     for reason in result.skipped[:_NAMED]:
         echo(printable(f"skipped: {reason}"), err=True)

@@ -13,5 +13,6 @@ __all__ = [
     "shrink",
     "snapshot",
     "text_drawing",
+    "turns",
     "worker",
 ]

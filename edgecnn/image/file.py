@@ -18,6 +18,7 @@ from edgecnn.image.decode import decode_checked
 from edgecnn.image.header import Claim, check_claim, read_claim
 from edgecnn.image.header.jpeg import jpeg_size
 from edgecnn.image.names import USUAL, describe_left_out, sort_names
+from edgecnn.image.turns import take_turn
 from edgecnn.io.nearby import did_you_mean
 from edgecnn.io.regular import read_regular
 from edgecnn.machine.memory import memory_limit
@@ -112,6 +113,7 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
     most = most_file_bytes()
     if size > most:
         raise ImageError(f"{path} has {size:,} bytes, an image may have {most:,}: make it smaller first")
+    take_turn(size)
     try:
         return read_regular(path, most)
     except OSError as error:
@@ -140,6 +142,7 @@ def decode_image(
     """
     claim = read_claim(data, source, reduce)
     check_claim(claim, len(data), source, MAX_MEGAPIXELS, most_memory())
+    take_turn(claim.memory + len(data))
     if claim.bounded:
         return decode_checked(data, source, claim.alpha, quiet=quiet, reduce=reduce, background=background)
     # The limit is one of processor time, so that other programs don't decide which images are read; the
@@ -191,6 +194,8 @@ def most_file_bytes() -> int:
 
 _making = threading.Lock()
 _made: list[ImageWorker] = []
+# A forked process makes its own: two can't share the socket to one.
+os.register_at_fork(after_in_child=_made.clear)
 
 
 def _worker() -> ImageWorker:

@@ -1,4 +1,4 @@
-"""Reads frames from the paths of images and folders, and from stdin."""
+"""Finds the images at paths, and reads them and stdin as frames."""
 
 from __future__ import annotations
 
@@ -10,41 +10,40 @@ from typing import TYPE_CHECKING
 from edgecnn.errors import ImageError
 from edgecnn.frame import Frame
 from edgecnn.image.file import decode_reduced, find_images, most_file_bytes, read_image
-from edgecnn.io.quiet import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from edgecnn.bundle.input_spec import Background
 
 
-def read_images(path: str, least: int, background: Background) -> Iterator[Frame | ImageError]:
-    """Yield the frames at a path: one for an image, many for a folder; - is an image on stdin.
+def find_in(path: str) -> list[Path | ImageError | str]:
+    """Return what is at a path, in order: the images, for a folder after notes on files that it leaves out.
 
-    A file that can't be read yields its error. A JPEG is decoded smaller where its shorter side keeps `least`
-    pixels; transparent images are laid on the background.
+    A folder without images, and one that can't be read, is its error.
     """
     try:
         if not path:
             raise ImageError(
                 "the path is empty, expected an image, a folder or a video: is a variable unset?"
             )
-        if path == "-":
-            data = _stdin()
-            pixels, _ = decode_reduced(data, "stdin", least, background=background)
-            yield Frame(pixels, time.monotonic_ns(), 0, "-")
-            return
         files, notes = find_images(Path(path))
     except ImageError as error:
-        yield error
-        return
-    for note in notes:
-        say(note)
-    for file in files:
-        try:
-            yield Frame(read_image(file, least, background), time.monotonic_ns(), 0, str(file))
-        except ImageError as error:
-            yield error
+        return [error]
+    return [*notes, *files]
+
+
+def read_frame(path: Path, least: int, background: Background) -> Frame:
+    """Read an image file as a frame.
+
+    A JPEG is decoded smaller where its shorter side keeps `least` pixels; a transparent image is laid on the
+    background. Raises ImageError.
+    """
+    return Frame(read_image(path, least, background), time.monotonic_ns(), 0, str(path))
+
+
+def read_stdin(least: int, background: Background) -> Frame:
+    """Read the image on stdin, as `read_frame` reads a file. Raises ImageError."""
+    pixels, _ = decode_reduced(_stdin(), "stdin", least, background=background)
+    return Frame(pixels, time.monotonic_ns(), 0, "-")
 
 
 def _stdin() -> bytes:

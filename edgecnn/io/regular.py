@@ -35,6 +35,20 @@ def forget_read() -> None:
     _read.clear()
 
 
+def take_read() -> dict[int, set[int]]:
+    """Return the inodes of the files that were read, by device, and forget them: for `remember_read`."""
+    found = dict(_read)
+    _read.clear()
+    return found
+
+
+def remember_read(found: dict[int, set[int]]) -> None:
+    """Remember the files that another process has read for this one, as it got them from `take_read`."""
+    for device, inodes in found.items():
+        known = _read.setdefault(device, set())
+        known.update(list(inodes)[: max(0, _MOST_REMEMBERED - len(known))])
+
+
 def open_regular(path: str | os.PathLike[str], *, remember: bool = True) -> IO[bytes]:
     """Open a regular file, or a link to one, for reading; never block.
 
@@ -60,10 +74,11 @@ def open_regular(path: str | os.PathLike[str], *, remember: bool = True) -> IO[b
             raise OSError(errno.EINVAL, f"it is {what}, expected a regular file", os.fspath(path))
         if remember and len(known := _read.setdefault(found.st_dev, set())) < _MOST_REMEMBERED:
             known.add(found.st_ino)
-        return os.fdopen(handle, "rb")
     except BaseException:
         os.close(handle)
         raise
+    # Outside: a file that is made as Ctrl-C comes closes the handle, and to close it again is an OSError.
+    return os.fdopen(handle, "rb")
 
 
 def read_regular(path: str | os.PathLike[str], most: int | None = None, *, remember: bool = True) -> bytes:

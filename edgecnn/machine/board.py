@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from edgecnn.machine.cores import count_cores
 from edgecnn.machine.processor import Processor, describe_processor
 from edgecnn.machine.system_files import read_system_file, read_temperature
 
@@ -53,7 +53,7 @@ def describe_board() -> Board:
         cpu=processor.name,
         cpu_family=processor.family,
         instructions=processor.instructions,
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cores=count_cores(),
         architecture=platform.machine(),
         system=_system_name(),
         python=platform.python_version(),

@@ -64,19 +64,25 @@ class ChildProcess:
     def ended(self) -> str:
         """Describe how it ended, for a message."""
         with suppress(subprocess.TimeoutExpired):
-            code = self._child.wait(1)
-            if code < 0:
-                return f"was ended by {signal.Signals(-code).name}"
+            return describe_end(self._child.wait(1))
         return "ended"
 
 
-def end_with_parent() -> None:
-    """In the child: end this process when its parent ends, whatever it is doing."""
-    threading.Thread(target=_wait_for_parent, daemon=True).start()
+def describe_end(code: int) -> str:
+    """Describe how a process ended by its exit code, which is negative for a signal."""
+    return f"was ended by {signal.Signals(-code).name}" if code < 0 else "ended"
 
 
-def _wait_for_parent() -> None:
+def end_with_parent(handle: int = 0) -> None:
+    """In the child: end this process when its parent ends, whatever it is doing.
+
+    `handle` is a pipe whose other end only the parent has; 0 for stdin, as `ChildProcess` sets it up.
+    """
+    threading.Thread(target=_wait_for_parent, args=[handle], daemon=True).start()
+
+
+def _wait_for_parent(handle: int) -> None:
     # Not by `sys.stdin`: a process that ends meanwhile could not lock it, and would abort.
-    while os.read(0, 1):
+    while os.read(handle, 1):
         pass
     os.kill(os.getpid(), signal.SIGKILL)

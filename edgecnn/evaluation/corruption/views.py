@@ -50,7 +50,7 @@ class View:
 
 
 class Corrupter:
-    """Makes all corrupted views of an image.
+    """Makes all corrupted views of an image; `scenes` is whether there are scenes among them.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class Corrupter:
         self._view = view
         self._seed = seed
         self._others = [(label, view.frame(image)) for label, image in others]
-        self._scenes = bool(SCENES.keys() & set(names))
+        self.scenes = bool(SCENES.keys() & set(names))
         if "second_object" in names and len({label for label, _ in others}) < 2:
             raise DataError("second objects need readable images of two or more classes")
 
@@ -80,7 +80,7 @@ class Corrupter:
         self, image: NDArray[np.uint8], clean: NDArray[np.uint8], image_id: str, label: int
     ) -> Iterator[tuple[str, int, NDArray[np.uint8]]]:
         """Yield name, strength and view; `clean` is the image's own view, `label` its class index."""
-        frame = self._view.frame(image) if self._scenes else image
+        frame = self._view.frame(image) if self.scenes else image
         for name in self._names:
             for strength in STRENGTHS:
                 rng = generator(self._seed, image_id, name, strength)

@@ -5,7 +5,14 @@ import socket
 
 import pytest
 
-from edgecnn.io.regular import forget_read, open_regular, read_regular, was_read
+from edgecnn.io.regular import (
+    forget_read,
+    open_regular,
+    read_regular,
+    remember_read,
+    take_read,
+    was_read,
+)
 
 
 def test_a_regular_file_and_a_link_to_one(tmp_path):
@@ -57,3 +64,34 @@ def test_a_large_datasets_last_image_is_remembered_too(tmp_path):
     assert was_read(tmp_path / "11999")
     forget_read()
     assert not was_read(tmp_path / "11999")
+
+
+def test_a_ctrl_c_while_a_file_is_made_is_no_other_error(tmp_path, monkeypatch):
+    """Such a file is closed immediately, and with it its handle."""
+    path = tmp_path / "a"
+    path.write_bytes(b"abc")
+    fdopen = os.fdopen
+
+    def interrupted(handle, mode):
+        fdopen(handle, mode).close()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fdopen", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        open_regular(path)
+
+
+def test_what_another_process_has_read_is_remembered_where_it_is_told(tmp_path):
+    one, other = tmp_path / "a", tmp_path / "b"
+    for path in (one, other):
+        path.write_bytes(b"abc")
+    forget_read()
+    read_regular(one)
+    told = take_read()
+    assert not was_read(one)
+    read_regular(other)
+    remember_read(told)
+    assert was_read(one)
+    assert was_read(other)
+    remember_read({})
+    assert sum(map(len, take_read().values())) == 2
