@@ -42,7 +42,7 @@ def test_json_has_the_file_and_all_of_its_figures():
     assert found["inputs"][0]["dtype"] == "int8"
     assert sum(found["operators"].values()) == len(found["layers"])
     assert found["float_tensors"] == []
-    assert found["pictures"]["fit"] == "stretch"
+    assert found["pictures"]["fit"] == "crop"
     assert set(found["pictures"]["reasons"]) == {"range", "fit", "color", "layout"}
     assert found["edge_tpu"] == {
         "compiled": False, "on_cpu": 0, "operators": len(found["layers"]),

@@ -137,7 +137,7 @@ def test_the_tools_are_at_the_thumb(page, teach):
     view(page)
     with serve(pages=teach) as served:
         page.get(served.url)
-        until(lambda: shown(page, "#rows"), "the tabs")
+        until(lambda: shown(page, "#rows") and shown(page, "#tabs"), "the tabs")
         page.execute_script("scrollTo(0, 300)")
         tabs, image = page.execute_script(
             "return ['tabs', 'view'].map(id => document.getElementById(id).getBoundingClientRect().toJSON())"
