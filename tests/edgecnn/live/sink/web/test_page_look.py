@@ -117,7 +117,7 @@ def test_the_tools_of_teaching_are_readable(page, teach, scheme, size):
     view(page, size, scheme)
     with serve(pages=teach) as served:
         page.get(served.url)
-        until(lambda: shown(page, "#rows"), "the tabs")
+        until(lambda: shown(page, "#rows") and shown(page, "#tabs"), "the tabs")
         for tab in TABS:
             click(page, f"#tabs [data-key={tab}]")
             until(lambda t=tab: shown(page, f"#rest > [data-tab={t}]"), tab)
@@ -176,7 +176,7 @@ def test_the_actions_do_not_cover_the_photo_that_was_ticked(page, size, grid):
     view(page, size)
     with serve(pages=fake) as served:
         page.get(served.url)
-        until(lambda: shown(page, "#rows"), "the tabs")
+        until(lambda: shown(page, "#rows") and shown(page, "#tabs"), "the tabs")
         open_tab(page, "review" if grid == "review" else "teach")
         until(lambda: shown(page, f"#{grid}-grid li:nth-child(60)"), "the photos")
         for far in (0, 500, 900):
