@@ -113,7 +113,7 @@ def bombs() -> dict[str, bytes]:
     found["chunks.png"] = png(1, 1, extra=chunk(b"abCd", b"") * 150_000)
     found["screen.gif"] = gif(65535, 3051, b"\x44\x01")
     found["frame.gif"] = gif(20000, 9999, b"\x44\x01", frame=(20000, 9999))
-    found["clear.gif"] = gif(100, 100, b"\x24\x49\x92" * 100_000, frame=(100, 100))
+    found["clear.gif"] = gif(100, 100, b"\x24\x49\x92" * 400_000, frame=(100, 100))
     found["scans.jpg"] = progressive(4000, 3000, 20_000)
     found["hundred-scans.jpg"] = progressive(10_000, 9000, 80)
     found["segments.jpg"] = b"\xff\xd8" + b"\xff\xfe\0\2" * 500_000
