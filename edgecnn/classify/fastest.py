@@ -1,11 +1,15 @@
 """The fastest way to run a model on this machine: its variants on the installed engines, measured once.
 
-Run as `python -m edgecnn.classify.fastest MODEL` it prints what it found.
+Run as `python -m edgecnn.classify.fastest REQUEST` this module is the child process that measures: what the
+engines take in memory and threads ends with it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
+import os
+import sys
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,14 +25,18 @@ from edgecnn.defaults import ALLOWED_DROP, AUTO
 from edgecnn.engine import measured_engines
 from edgecnn.errors import EdgeCnnError
 from edgecnn.io.cache import Cache
-from edgecnn.io.printable import printable
+from edgecnn.io.json_text import to_json
+from edgecnn.io.printable import echo, printable
 from edgecnn.latency import interleaved_medians
 from edgecnn.machine.board import describe_board
 from edgecnn.machine.processor import describe_processor
+from edgecnn.machine.program import run_program
 
 if TYPE_CHECKING:
     from edgecnn.bundle.bundle import Bundle
 
+# For the process that measures: most of it is for starts from a cold SD card.
+_PATIENCE_S = 60.0
 # For all ways together. Of a slow model not every way may get its turn.
 MEASURE_S = 0.8
 # Another way has to be worth it: figures of the same way differ by some percent.
@@ -107,10 +115,12 @@ def find_fastest(
     -------
     None where there is nothing to choose: one way, an Edge TPU, or an engine that is never measured.
 
+    Also where none could be measured: opening the usual one says why.
+
     Raises
     ------
     EdgeCnnError
-        As `load` does, where no way runs.
+        For a model that is missing or can't be read.
     """
     given = given or Given()
     path = find(model)
@@ -134,7 +144,9 @@ def find_fastest(
     cache = Cache("fastest")
     if (known := _remembered(cache.get(key), ways)) is not None:
         return known
-    medians, refused = _measure(model, ways, threads, given)
+    medians, refused = measure_apart(model, ways, threads, given)
+    if not medians:
+        return None
     found = Fastest(_choose(medians), medians, tuple(refused), remembered=False)
     cache.put(key, {"model": printable(model), **found.as_dict()})
     return found
@@ -155,13 +167,26 @@ def _variants(bundle: Bundle, variant: str | None) -> list[str]:
     return [usual, *(name for name in good if name != usual)] if usual in good else [usual]
 
 
-def _measure(
+def measure_apart(
+    model: str, ways: list[Way], threads: int | Literal["auto"], given: Given
+) -> tuple[dict[Way, float], list[str]]:
+    """Call `measure` in a child process; no medians where that failed."""
+    described = given._replace(labels=None if given.labels is None else os.fspath(given.labels))
+    request = [model, [[way.variant, way.engine] for way in ways], threads, described]
+    command = [sys.executable, "-m", "edgecnn.classify.fastest", to_json(request)]
+    code, answer, _ = run_program(command, _PATIENCE_S)
+    if code:
+        return {}, []
+    found, refused = json.loads(answer)
+    return {Way(variant, engine): median for variant, engine, median in found}, refused
+
+
+def measure(
     model: str, ways: list[Way], threads: int | Literal["auto"], given: Given
 ) -> tuple[dict[Way, float], list[str]]:
     """Return the median in ms of each way that runs, and why others do not."""
     frames = list(golden_images(_HEIGHT, _WIDTH, 3))
     refused: list[str] = []
-    failure: EdgeCnnError | None = None
     left_s = MEASURE_S
     with ExitStack() as stack:
         runs = {}
@@ -178,15 +203,12 @@ def _measure(
                     )
                 )  # fmt: skip
             except EdgeCnnError as error:
-                failure = error
                 refused.append(f"not {way}: {error}"[:_LONGEST_REASON])
                 continue
             runs[way] = partial(_classify_next, classifier, frames)
             start = time.perf_counter()
             runs[way]()  # which warms it up
             left_s -= time.perf_counter() - start
-        if not runs and failure is not None:
-            raise failure
         return interleaved_medians(runs, left_s, least=1), refused
 
 
@@ -214,13 +236,13 @@ def _remembered(kept: dict[str, Any] | None, ways: list[Way]) -> Fastest | None:
     return None
 
 
+def _tuples(value: Any) -> Any:
+    """Return lists as tuples, which JSON does not tell apart."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
 if __name__ == "__main__":
-    import sys
-
-    from edgecnn.io.printable import echo
-
-    try:
-        if found := find_fastest(sys.argv[1], AUTO, AUTO, 1):
-            echo(str(found))
-    except EdgeCnnError as problem:
-        sys.exit(str(problem))
+    name, asked, count, described = json.loads(sys.argv[1])
+    medians, reasons = measure(name, [Way(*way) for way in asked], count, Given(*_tuples(described)))
+    rows = [[way.variant, way.engine, median] for way, median in medians.items()]
+    echo(to_json([rows, reasons]))

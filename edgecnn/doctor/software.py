@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from edgecnn.defaults import DEFAULT_MODEL
+from edgecnn.defaults import AUTO, DEFAULT_MODEL
 from edgecnn.doctor.diagnosis import failure, ok, warning
 from edgecnn.machine.program import run_program
 
@@ -92,7 +92,7 @@ def _runs() -> Diagnosis:
 
 def _fastest() -> Iterator[Diagnosis]:
     """Report which way to run the default model is fastest here, where there are several."""
-    measure = [sys.executable, "-m", "edgecnn.classify.fastest", DEFAULT_MODEL]
-    code, said, _ = run_program(measure, _IMPORT_S)
-    if code == 0 and said.strip():
-        yield ok("fastest", f"{DEFAULT_MODEL}: {said.strip().removeprefix('auto: ')}")
+    from edgecnn.classify.fastest import find_fastest
+
+    if found := find_fastest(DEFAULT_MODEL, AUTO, AUTO, 1):
+        yield ok("fastest", f"{DEFAULT_MODEL}: {str(found).removeprefix('auto: ')}")
