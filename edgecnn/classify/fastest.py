@@ -173,7 +173,8 @@ def measure_apart(
     """Call `measure` in a child process; no medians where that failed."""
     described = given._replace(labels=None if given.labels is None else os.fspath(given.labels))
     request = [model, [[way.variant, way.engine] for way in ways], threads, described]
-    command = [sys.executable, "-m", "edgecnn.classify.fastest", to_json(request)]
+    # -P: never import a numpy.py from the current folder.
+    command = [sys.executable, "-P", "-m", "edgecnn.classify.fastest", to_json(request)]
     code, answer, _ = run_program(command, _PATIENCE_S)
     if code:
         return {}, []
