@@ -233,7 +233,8 @@ def test_classify_measures_only_where_it_is_asked_to(run_cli, choosing, seven, t
     assert timed.made == 1
 
 
-def test_it_measures_for_real_in_a_process_of_its_own(digits_file):
+def test_it_measures_for_real_in_a_process_of_its_own(digits_file, tmp_path):
+    (tmp_path / "numpy.py").write_text("raise SystemExit('the current folder was searched')")
     code = """
 import sys
 from edgecnn.bundle.input_spec import Given
@@ -246,7 +247,10 @@ print(again)
 print("openvino" in sys.modules, "ai_edge_litert" in sys.modules)
 """
     for model in ("digits", str(digits_file)):
-        run = subprocess.run([sys.executable, "-c", code, model], capture_output=True, text=True, timeout=120)
+        run = subprocess.run(
+            [sys.executable, "-P", "-c", code, model],
+            capture_output=True, text=True, timeout=120, cwd=tmp_path,
+        )  # fmt: skip
         assert run.returncode == 0, run.stderr
         now, before, loaded = run.stdout.splitlines()
         if model != "digits" and "openvino" not in measured_engines():
