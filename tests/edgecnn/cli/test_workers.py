@@ -86,9 +86,9 @@ def test_many_files_are_divided_as_a_folder_is(folder):
 def test_a_few_images_are_classified_by_one_process(seven, tmp_path):
     trace = tmp_path / "forks.py"
     trace.write_text(
-        "import os, sys\n"
+        "import os\n"
         "from edgecnn.__main__ import main\n"
-        "os.register_at_fork(before=lambda: sys.stderr.write('fork'))\n"
+        "os.register_at_fork(before=lambda: os.write(2, b'fork'))\n"
         "main()\n"
     )
     command = [sys.executable, str(trace), "classify", "--engine", "fake:delay_ms=25", "--workers", "3"]
