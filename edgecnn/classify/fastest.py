@@ -78,10 +78,10 @@ class Fastest:
     refused: tuple[str, ...]
     remembered: bool
 
-    def engine_for(self, variant: str | None) -> str:
-        """Return the fastest engine of a variant; `auto` for one that was not measured."""
+    def engine_for(self, variant: str | None, asked: str) -> str:
+        """Return the fastest engine of a variant; the one that was asked for where it was not measured."""
         ways = {way: ms for way, ms in self.medians_ms.items() if way.variant == variant}
-        return _choose(ways).engine if ways else AUTO
+        return _choose(ways).engine if ways else asked
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON has it: the chosen way, the figures of all, and why others do not run."""

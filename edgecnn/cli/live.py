@@ -99,7 +99,7 @@ def live(
     def load(name: str | None, *, strict: bool = False) -> AbstractContextManager[Classifier]:
         # Another file may be there since, which another engine runs faster.
         known = measure(name) if strict else fastest
-        runs = known.engine_for(name) if known else engine.engine
+        runs = known.engine_for(name, engine.engine) if known else engine.engine
         return open_classifier(
             model.model, name, runs, threads, given, answers.threshold, deadline, strict=strict
         )

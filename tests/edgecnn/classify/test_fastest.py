@@ -134,7 +134,7 @@ def test_a_way_that_does_not_run_is_left_out_with_its_reason(timed, monkeypatch)
         chosen = found()
         assert Way("int8", "other") not in chosen.medians_ms
         assert str(chosen).endswith(f"{how}). not int8 on other: other does not run int8")
-    assert chosen.engine_for("int8") == "litert"
+    assert chosen.engine_for("int8", "auto") == "litert"
 
 
 def test_of_a_slow_model_not_every_way_gets_its_turn(timed, monkeypatch):
@@ -160,7 +160,18 @@ def test_where_no_way_runs_there_is_no_choice(monkeypatch, run_cli, choosing):
 def test_each_variant_has_its_fastest_engine(timed):
     timed.ms = {"int8 on litert": 0.2, "float32 on other": 0.5}
     chosen = found()
-    assert [chosen.engine_for(name) for name in ("int8", "float32", "float16")] == ["litert", "other", "auto"]
+    variants = ("int8", "float32", "float16")
+    assert [chosen.engine_for(name, "auto") for name in variants] == ["litert", "other", "auto"]
+
+
+def test_live_never_leaves_the_engine_that_is_named(monkeypatch, run_cli, choosing):
+    monkeypatch.setattr(Other, "refuses", ("float32",))
+    loads = []
+    monkeypatch.setattr("edgecnn.cli.live.run_live", lambda load, *_: loads.append(load))
+    monkeypatch.setattr("edgecnn.cli.live.print_summary", lambda *_: None)
+    assert run_cli("live", "--source", "synthetic", "--engine", "other").code == 0
+    with pytest.raises(EngineError, match="other does not run float32"):
+        loads[0]("float32").__enter__()
 
 
 @pytest.fixture
