@@ -203,12 +203,13 @@ def measure(
                         color=given.color, scores=given.scores, output=given.output, input_size=given.size,
                     )
                 )  # fmt: skip
-            except EdgeCnnError as error:
+                run = partial(_classify_next, classifier, frames)
+                start = time.perf_counter()
+                run()  # which warms it up
+            except EdgeCnnError as error:  # it does not open, or answers NaN
                 refused.append(f"not {way}: {error}"[:_LONGEST_REASON])
                 continue
-            runs[way] = partial(_classify_next, classifier, frames)
-            start = time.perf_counter()
-            runs[way]()  # which warms it up
+            runs[way] = run
             left_s -= time.perf_counter() - start
         return interleaved_medians(runs, left_s, least=1), refused
 

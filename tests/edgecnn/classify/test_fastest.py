@@ -15,6 +15,7 @@ from edgecnn.engine.litert import LitertEngine
 from edgecnn.engine.table import ENGINES, EngineEntry
 from edgecnn.errors import BundleError, EngineError
 from edgecnn.io.cache import cache_folder
+from tests.models import nan_bundle
 
 USUAL = Way("int8", "litert")
 
@@ -135,6 +136,13 @@ def test_a_way_that_does_not_run_is_left_out_with_its_reason(timed, monkeypatch)
         assert Way("int8", "other") not in chosen.medians_ms
         assert str(chosen).endswith(f"{how}). not int8 on other: other does not run int8")
     assert chosen.engine_for("int8", "auto") == "litert"
+
+
+def test_a_variant_that_answers_nan_is_no_choice_and_hides_no_other(tmp_path, timed):
+    timed.ms = {"float32 on litert": 0.1, "int8 on other": 0.2}
+    chosen = found(model=nan_bundle(tmp_path))
+    assert chosen.way == Way("int8", "other")
+    assert "not float32 on litert: digits float32 answered NaN or infinity" in str(chosen)
 
 
 def test_of_a_slow_model_not_every_way_gets_its_turn(timed, monkeypatch):
