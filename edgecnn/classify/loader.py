@@ -124,9 +124,7 @@ def load(  # noqa: PLR0913 - each is an option of its own
         model = _readable(model, opened, notices)
         classifier = Classifier(model, opened, threads, threshold, tuple(notices))
         if is_compared(engine):
-            from edgecnn.classify.agreement import require_agreement
-
-            require_agreement(model, engine, apart=apart)
+            _require_agreement(model, engine, deadline_ms, strict=strict)
         elif model.bundle is not None and (strict or not apart):
             differs = _still_answers(classifier)
             if differs and strict:
@@ -168,6 +166,21 @@ def _readable(model: Model, engine: Engine, notices: list[str]) -> Model:
         "decide what is unknown; --engine litert gives both"
     )
     return model.without_nearness()
+
+
+def _require_agreement(model: Model, engine: str, deadline_ms: float | None, *, strict: bool) -> None:
+    """Compare an engine with kernels of its own with LiteRT; if `strict`, LiteRT with the bundle too.
+
+    A bundle's golden vectors are LiteRT's, from which such an engine may be two steps away.
+    """
+    from edgecnn.classify.agreement import REFERENCE, require_agreement
+
+    require_agreement(model, engine, apart=deadline_ms is not None)
+    if strict and model.bundle is not None:
+        with open_engine(REFERENCE, model, 1, deadline_ms) as reference:
+            differs = _still_answers(Classifier(model, reference, 1))
+        if differs:
+            raise BundleError(differs[0])
 
 
 def _still_answers(classifier: Classifier) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """An engine whose kernels are its own has to answer as LiteRT does."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from edgecnn.classify import agreement
 from edgecnn.classify.agreement import require_agreement
 from edgecnn.engine.litert import LitertEngine
 from edgecnn.engine.table import ENGINES, EngineEntry
-from edgecnn.errors import EngineError
+from edgecnn.errors import BundleError, EngineError
 
 
 class Drifting(LitertEngine):
@@ -58,6 +59,17 @@ def test_float_answers_may_differ_by_a_thousandth(drifting):
     drifting.setattr(Drifting, "float_drift", 2e-3)
     with pytest.raises(EngineError, match="by up to 0.002, expected at most 0.001"):
         edgecnn.load("cifar10", "float32", engine="drifting")
+
+
+def test_a_reload_still_compares_with_where_the_bundle_was_published(tmp_path):
+    shutil.copytree(bundle.find("digits"), tmp_path / "changed")
+    path = tmp_path / "changed" / "bundle.json"
+    manifest = json.loads(path.read_text())
+    manifest["golden"]["outputs"]["int8"].reverse()
+    edgecnn.load(tmp_path / "changed", engine="drifting", strict=True).close()
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(BundleError, match="does not answer here as where it was published"):
+        edgecnn.load(tmp_path / "changed", engine="drifting", strict=True)
 
 
 def test_no_number_is_a_difference(drifting):
