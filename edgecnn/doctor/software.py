@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from edgecnn.defaults import AUTO, DEFAULT_MODEL
-from edgecnn.doctor.diagnosis import failure, ok, warning
+from edgecnn.doctor.diagnosis import Status, failure, ok, warning
 from edgecnn.machine.program import run_program
 
 if TYPE_CHECKING:
@@ -43,8 +43,10 @@ def examine(system: System) -> Iterator[Diagnosis]:
         )
     yield from _legacy(system)
     if not broken:
-        yield _runs()
-        yield from _fastest()
+        runs = _runs()
+        yield runs
+        if runs.status is Status.ok:
+            yield from _fastest()
 
 
 def _import(system: System, name: str, module: str, package: str) -> Diagnosis:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from edgecnn.doctor import Status, System, cameras, coral, examine, machine, software
-from edgecnn.doctor.diagnosis import installed
+from edgecnn.doctor.diagnosis import failure, installed
+from edgecnn.errors import ModelNotFound
 from tests.driver import build_driver, needs_compiler
 
 PACKAGES = {"numpy": "2.4.6", "opencv-python-headless": "4.12.0", "ai-edge-litert": "2.3.0"}
@@ -41,6 +42,17 @@ def test_this_machine_runs():
     assert named(found, "model")[0].found == "digits runs, with the same answers as where it was trained"
     assert {"machine", "python", "numpy", "opencv", "litert", "display"} <= {f.name for f in found}
     assert all(bool(f.fix) == (f.status is not Status.ok) for f in found)
+
+
+def test_a_model_that_does_not_run_ends_no_report(monkeypatch):
+    def missing(*_):
+        raise ModelNotFound("no model 'digits'")
+
+    monkeypatch.setattr(software, "_runs", lambda: failure("model", "digits does not run", "install it"))
+    monkeypatch.setattr("edgecnn.classify.fastest.find_fastest", missing)
+    names = [f.name for f in examine()]
+    assert "fastest" not in names
+    assert names.index("display") > names.index("model")
 
 
 @pytest.mark.parametrize(
