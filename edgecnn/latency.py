@@ -38,12 +38,17 @@ def percentile(values: Sequence[float], q: float) -> float:
 
 
 def interleaved_medians(
-    runs: Mapping[Key, Callable[[], object]], limit_s: float, least: int, most: int = 200, warm_up: int = 3
+    runs: Mapping[Key, Callable[[], object]],
+    limit_s: float,
+    least: int,
+    most: int = 200,
+    warm_up: int = 3,
+    pause_s: float = 0.0,
 ) -> dict[Key, float]:
     """Return the median duration of each run in ms; each round runs all of them, in a shuffled order.
 
     Rounds end after `limit_s`, but there are at least `least` and at most `most`. The first `warm_up` do not
-    count, where there are more.
+    count, where there are more. Before each run it waits for `pause_s`.
     """
     order, keys = random.Random(0), list(runs)  # noqa: S311 - nothing secret
     took: dict[Key, list[float]] = {key: [] for key in keys}
@@ -52,6 +57,7 @@ def interleaved_medians(
         if rounds >= least and time.perf_counter() > end:
             break
         for key in order.sample(keys, len(keys)):
+            time.sleep(pause_s)
             start = time.perf_counter()
             runs[key]()
             took[key].append((time.perf_counter() - start) * 1e3)

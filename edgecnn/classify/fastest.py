@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 # For the process that measures: most of it is for starts from a cold SD card.
 _PATIENCE_S = 60.0
+# Between frames, as a camera's: threads of an engine fall asleep meanwhile, and some take long to wake.
+PAUSE_S = 0.02
 # For all ways together. Of a slow model not every way may get its turn.
 MEASURE_S = 0.8
 # Another way has to be worth it: figures of the same way differ by some percent.
@@ -211,7 +213,7 @@ def measure(
                 continue
             runs[way] = run
             left_s -= time.perf_counter() - start
-        return interleaved_medians(runs, left_s, least=1), refused
+        return interleaved_medians(runs, left_s, least=1, pause_s=PAUSE_S), refused
 
 
 def _classify_next(classifier: Any, frames: list[Any]) -> None:

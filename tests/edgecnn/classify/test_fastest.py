@@ -38,7 +38,7 @@ class Timed:
         self.ms = {}
         self.made = 0
 
-    def __call__(self, runs, left_s, least):
+    def __call__(self, runs, left_s, least, pause_s):
         self.made += 1
         for run in runs.values():
             run()
