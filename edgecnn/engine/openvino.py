@@ -68,15 +68,15 @@ class OpenVinoEngine(Engine):
                 self._request: Any = compiled.create_infer_request()
             self._places = model.places
             self._input = self._request.get_input_tensor(0)
-            self._sizes = [self._request.get_output_tensor(place).size for place in self._places]
+            sizes = [self._request.get_output_tensor(place).size for place in self._places]
         except EngineError:
             raise
         except RuntimeError as error:
             raise ModelError(f"{model.name} was rejected by OpenVINO: {_reason(error)}") from error
         expected = [tensor.size for tensor in model.outputs]
-        if self._sizes != expected:
+        if sizes != expected:
             raise ModelError(
-                f"{model.name} was rejected by OpenVINO: it gives {self._sizes} values, expected {expected}"
+                f"{model.name} was rejected by OpenVINO: it gives {sizes} values, expected {expected}"
             )
 
     def invoke(self, tensor: NDArray[Any]) -> NDArray[Any]:
