@@ -180,7 +180,10 @@ def measure_apart(
     code, answer, _ = run_program(command, _PATIENCE_S)
     if code:
         return {}, []
-    found, refused = json.loads(answer)
+    try:
+        found, refused = json.loads(answer)
+    except ValueError:  # a library that prints on stdout
+        return {}, []
     return {Way(variant, engine): median for variant, engine, median in found}, refused
 
 

@@ -282,8 +282,9 @@ print("openvino" in sys.modules, "ai_edge_litert" in sys.modules)
         assert loaded == "False False"
 
 
-def test_where_the_process_ends_badly_nothing_is_chosen(monkeypatch):
+@pytest.mark.parametrize("ended", [(-9, "", "killed"), (0, "a library says hello\n[[], []]", "")])
+def test_where_the_process_ends_badly_nothing_is_chosen(monkeypatch, ended):
     monkeypatch.undo()
     monkeypatch.setattr(fastest, "why_no_device", lambda: "none is plugged in")
-    monkeypatch.setattr(fastest, "run_program", lambda *_: (-9, "", "killed"))
+    monkeypatch.setattr(fastest, "run_program", lambda *_: ended)
     assert find_fastest("digits", None, "auto", 256) is None
