@@ -3,7 +3,8 @@
 LiteRT and OpenVINO ask the processor by the instruction CPUID. In copies of their libraries it is replaced by
 an instruction that no processor has, and a signal handler answers in its place, without these features. So
 both run the kernels that they would run there; clock, caches and memory stay those of this machine, and
-reports name its own processor. Needs gcc, objdump and readelf.
+reports name its own processor. pytest needs `-p no:faulthandler`, which handles the same signal. Needs gcc,
+objdump and readelf.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ one line and exits with code 1.
     │   ├── ModelNotFound   (FileNotFoundError)  no such bundle or file
     │   ├── BundleError     (ValueError)         a bundle whose parts do not fit together
     │   ├── LabelsError     (ValueError)         labels that do not fit the model's outputs
-    │   └── AnswerError     (ValueError)         a model that answered NaN or infinity
+    │   └── AnswerError     (ValueError)         answers of NaN or infinity, or not as LiteRT's
     ├── ImageError          (ValueError)         an image that can't be read or is of the wrong kind
     │   ├── ImageNotFound   (FileNotFoundError)  no such image file, or not any more
     │   └── DecoderClosed   (ValueError)         one that came while the run was ending
@@ -53,7 +53,7 @@ class LabelsError(ModelError):
 
 
 class AnswerError(ModelError):
-    """A model that answered NaN or infinity, so that nothing is known of the image."""
+    """A model that answered NaN or infinity, or on an engine otherwise than on LiteRT."""
 
 
 class ImageError(EdgeCnnError, ValueError):

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgecnn.classify.golden import golden_inputs
-from edgecnn.engine import engine_version, open_engine
-from edgecnn.errors import EngineError
+from edgecnn.engine import REFERENCE, engine_version, open_engine
+from edgecnn.errors import AnswerError
 from edgecnn.image.preprocess import Preprocessor
 from edgecnn.io.cache import Cache
 from edgecnn.io.printable import printable
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from edgecnn.bundle.bundle import Model
     from edgecnn.tflite.file import TfliteFile
 
-REFERENCE = "litert"
 MOST_STEPS = 2.0
 # Of the largest value of an output, or of 1 where that is smaller.
 MOST_DIFFERENCE = 1e-3
@@ -48,7 +47,7 @@ _LONGEST = 200
 def require_agreement(model: Model, spec: str, *, apart: bool = False) -> None:
     """Compare an engine's answers to the eight golden images with LiteRT's.
 
-    The result is cached by the model's hash, both versions and the processor.
+    The result is cached by the model's hash and input size, both versions and the processor.
 
     Parameters
     ----------
@@ -57,18 +56,19 @@ def require_agreement(model: Model, spec: str, *, apart: bool = False) -> None:
 
     Raises
     ------
-    EngineError
+    AnswerError
         Where they differ by more than two int8 steps, or by a thousandth in float, with the figure.
     """
     cache = Cache("agreement")
     versions = f"{engine_version(spec)} {REFERENCE} {engine_version(REFERENCE)}"
-    key = f"{hashlib.sha256(model.data).hexdigest()} {spec} {versions} {describe_processor()}"
+    size = "×".join(map(str, model.inputs[0].shape))
+    key = f"{hashlib.sha256(model.data).hexdigest()} {size} {spec} {versions} {describe_processor()}"
     differs = _remembered(cache.get(key))
     if differs is None:
         differs = _compare(model, spec, _PATIENCE_MS if apart else None)
         cache.put(key, {"differs": differs})
     if differs:
-        raise EngineError(
+        raise AnswerError(
             f"{spec} answers {model.name} {model.variant} differently from {REFERENCE}: {differs}; take "
             f"--engine {REFERENCE}, and see docs/engines.md for models that both run"
         )

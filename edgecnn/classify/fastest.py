@@ -1,8 +1,4 @@
-"""The fastest way to run a model on this machine: its variants on the installed engines, measured once.
-
-Run as `python -m edgecnn.classify.fastest REQUEST` this module is the child process that measures: what the
-engines take in memory and threads ends with it.
-"""
+"""The fastest way to run a model on this machine: its variants on the installed engines, measured once."""
 
 from __future__ import annotations
 
@@ -10,24 +6,18 @@ import hashlib
 import json
 import os
 import sys
-import time
-from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from edgecnn.bundle.bundle import find, open_model, read_bundle
 from edgecnn.bundle.input_spec import Given
-from edgecnn.classify.golden import golden_images
-from edgecnn.classify.loader import load
 from edgecnn.coral.devices import why_no_device
 from edgecnn.defaults import ALLOWED_DROP, AUTO
-from edgecnn.engine import measured_engines
-from edgecnn.errors import EdgeCnnError
+from edgecnn.engine import engine_class, measured_engines
+from edgecnn.errors import EngineError
 from edgecnn.io.cache import Cache
 from edgecnn.io.json_text import to_json
-from edgecnn.io.printable import echo, printable
-from edgecnn.latency import interleaved_medians
+from edgecnn.io.printable import printable
 from edgecnn.machine.board import describe_board
 from edgecnn.machine.processor import describe_processor
 from edgecnn.machine.program import run_program
@@ -37,15 +27,10 @@ if TYPE_CHECKING:
 
 # For the process that measures: most of it is for starts from a cold SD card.
 _PATIENCE_S = 60.0
-# Between frames, as a camera's: threads of an engine fall asleep meanwhile, and some take long to wake.
-PAUSE_S = 0.02
-# For all ways together. Of a slow model not every way may get its turn.
-MEASURE_S = 0.8
 # Another way has to be worth it: figures of the same way differ by some percent.
 WORTH = 0.95
-_HEIGHT, _WIDTH = 480, 640
 _LONGEST_MS = 1e6
-_LONGEST_REASON = 300
+LONGEST_REASON = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +79,22 @@ class Fastest:
         others = "; ".join(f"{way} {ms:.3g} ms" for way, ms in self.medians_ms.items() if way != self.way)
         how = "measured before" if self.remembered else "measured now"
         found = f"auto: {self.way}, {self.medians_ms[self.way]:.3g} ms a frame"
-        return ". ".join([f"{found} ({others}; {how})" if others else f"{found} ({how})", *self.refused])
+        return "; ".join([f"{found} ({others}; {how})" if others else f"{found} ({how})", *self.refused])
 
 
 def find_fastest(
-    model: str, variant: str | None, engine: str, threads: int | Literal["auto"], given: Given | None = None
+    model: str,
+    variant: str | None,
+    engine: str,
+    threads: int | Literal["auto"],
+    given: Given | None = None,
+    *,
+    side_by_side: bool = False,
 ) -> Fastest | None:
     """Measure the ways to run a model, interleaved, with frames of 640×480, for about a second.
 
-    The result is cached by the files, versions, threads and processor.
+    The result is cached by the files, versions, threads and processor, unless a way failed for a reason that
+    may pass, such as a full disk.
 
     Parameters
     ----------
@@ -112,6 +104,8 @@ def find_fastest(
         `auto` or None for all whose recorded accuracy is within a point of the best; else the one.
     engine
         `auto` for all that are installed; else the one.
+    side_by_side
+        Whether several processes will classify, so that only engines whose copies work are measured.
 
     Returns
     -------
@@ -135,6 +129,8 @@ def find_fastest(
         engines = {} if version is None else {engine: version}
     elif why_no_device() is None:  # which computes while the processor does other work
         return None
+    if side_by_side:
+        engines = {name: version for name, version in engines.items() if _forks(name)}
     ways = [Way(name, each) for name in names for each in engines]
     if len(ways) < 2:
         return None
@@ -146,12 +142,21 @@ def find_fastest(
     cache = Cache("fastest")
     if (known := _remembered(cache.get(key), ways)) is not None:
         return known
-    medians, refused = measure_apart(model, ways, threads, given)
-    if not medians:
+    measured = measure_apart(model, ways, threads, given)
+    if not measured.medians_ms:
         return None
-    found = Fastest(_choose(medians), medians, tuple(refused), remembered=False)
-    cache.put(key, {"model": printable(model), **found.as_dict()})
+    found = Fastest(_choose(measured.medians_ms), measured.medians_ms, measured.refused, remembered=False)
+    if measured.lasts:
+        cache.put(key, {"model": printable(model), **found.as_dict()})
     return found
+
+
+def _forks(engine: str) -> bool:
+    """Whether copies of a process can use an engine; not one that can't be imported."""
+    try:
+        return bool(engine_class(engine.partition(":")[0]).forks)
+    except EngineError:
+        return False
 
 
 def _variants(bundle: Bundle, variant: str | None) -> list[str]:
@@ -169,59 +174,29 @@ def _variants(bundle: Bundle, variant: str | None) -> list[str]:
     return [usual, *(name for name in good if name != usual)] if usual in good else [usual]
 
 
-def measure_apart(
-    model: str, ways: list[Way], threads: int | Literal["auto"], given: Given
-) -> tuple[dict[Way, float], list[str]]:
-    """Call `measure` in a child process; no medians where that failed."""
+class RaceResult(NamedTuple):
+    """The median in ms of each way that runs, why others do not, and whether those never will."""
+
+    medians_ms: dict[Way, float]
+    refused: tuple[str, ...]
+    lasts: bool
+
+
+def measure_apart(model: str, ways: list[Way], threads: int | Literal["auto"], given: Given) -> RaceResult:
+    """Measure in a child process, with which ends what the engines take; no medians where that failed."""
     described = given._replace(labels=None if given.labels is None else os.fspath(given.labels))
     request = [model, [[way.variant, way.engine] for way in ways], threads, described]
     # -P: never import a numpy.py from the current folder.
-    command = [sys.executable, "-P", "-m", "edgecnn.classify.fastest", to_json(request)]
+    command = [sys.executable, "-P", "-m", "edgecnn.classify.race", to_json(request)]
     code, answer, _ = run_program(command, _PATIENCE_S)
+    failed = RaceResult({}, (), lasts=False)
     if code:
-        return {}, []
+        return failed
     try:
-        found, refused = json.loads(answer)
+        found, refused, lasts = json.loads(answer)
     except ValueError:  # a library that prints on stdout
-        return {}, []
-    return {Way(variant, engine): median for variant, engine, median in found}, refused
-
-
-def measure(
-    model: str, ways: list[Way], threads: int | Literal["auto"], given: Given
-) -> tuple[dict[Way, float], list[str]]:
-    """Return the median in ms of each way that runs, and why others do not."""
-    frames = list(golden_images(_HEIGHT, _WIDTH, 3))
-    refused: list[str] = []
-    left_s = MEASURE_S
-    with ExitStack() as stack:
-        runs = {}
-        for way in ways:
-            if left_s <= 0:
-                refused.append(f"not {way}: the others took too long to measure it too")
-                continue
-            try:
-                classifier = stack.enter_context(
-                    load(
-                        model, way.variant, way.engine, threads,
-                        labels=given.labels, value_range=given.value_range, fit=given.fit,
-                        color=given.color, scores=given.scores, output=given.output, input_size=given.size,
-                    )
-                )  # fmt: skip
-                run = partial(_classify_next, classifier, frames)
-                start = time.perf_counter()
-                run()  # which warms it up
-            except EdgeCnnError as error:  # it does not open, or answers NaN
-                refused.append(f"not {way}: {error}"[:_LONGEST_REASON])
-                continue
-            runs[way] = run
-            left_s -= time.perf_counter() - start
-        return interleaved_medians(runs, left_s, least=1, pause_s=PAUSE_S), refused
-
-
-def _classify_next(classifier: Any, frames: list[Any]) -> None:
-    frames.append(frame := frames.pop(0))
-    classifier.classify_timed(frame, 1)
+        return failed
+    return RaceResult({Way(name, engine): median for name, engine, median in found}, tuple(refused), lasts)
 
 
 def _choose(medians: dict[Way, float]) -> Way:
@@ -238,18 +213,6 @@ def _remembered(kept: dict[str, Any] | None, ways: list[Way]) -> Fastest | None:
             medians = {way: ms[str(way)] for way in ways if str(way) in ms}
             numbers = all(type(value) in (int, float) and 0 <= value < _LONGEST_MS for value in ms.values())
             if medians and len(medians) == len(ms) and numbers and all(type(r) is str for r in reasons):
-                texts = tuple(printable(reason[:_LONGEST_REASON]) for reason in reasons)
+                texts = tuple(printable(reason[:LONGEST_REASON]) for reason in reasons)
                 return Fastest(_choose(medians), medians, texts, remembered=True)
     return None
-
-
-def _tuples(value: Any) -> Any:
-    """Return lists as tuples, which JSON does not tell apart."""
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
-
-
-if __name__ == "__main__":
-    name, asked, count, described = json.loads(sys.argv[1])
-    medians, reasons = measure(name, [Way(*way) for way in asked], count, Given(*_tuples(described)))
-    rows = [[way.variant, way.engine, median] for way, median in medians.items()]
-    echo(to_json([rows, reasons]))

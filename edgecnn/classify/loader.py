@@ -17,7 +17,7 @@ from edgecnn.bundle.usage import remember_scores, remembered_scores
 from edgecnn.classify.classifier import Classifier
 from edgecnn.classify.verdict import check_threshold
 from edgecnn.defaults import DEFAULT_MODEL
-from edgecnn.engine import is_compared, may_crash, open_engine
+from edgecnn.engine import REFERENCE, engine_version, is_compared, may_crash, open_engine
 from edgecnn.errors import AnswerError, BundleError, ModelError
 from edgecnn.io.cache import Cache
 from edgecnn.machine.processor import describe_processor
@@ -124,9 +124,11 @@ def load(  # noqa: PLR0913 - each is an option of its own
         model = _readable(model, opened, notices)
         classifier = Classifier(model, opened, threads, threshold, tuple(notices))
         if is_compared(engine):
-            _require_agreement(model, engine, deadline_ms, strict=strict)
-        elif model.bundle is not None and (strict or not apart):
-            differs = _still_answers(classifier)
+            from edgecnn.classify.agreement import require_agreement
+
+            require_agreement(model, engine, apart=apart)
+        if model.bundle is not None and (strict or not apart):
+            differs = _still_answers(classifier, engine, deadline_ms)
             if differs and strict:
                 raise BundleError(differs[0])
             classifier.notices += differs
@@ -168,37 +170,33 @@ def _readable(model: Model, engine: Engine, notices: list[str]) -> Model:
     return model.without_nearness()
 
 
-def _require_agreement(model: Model, engine: str, deadline_ms: float | None, *, strict: bool) -> None:
-    """Compare an engine with kernels of its own with LiteRT; if `strict`, LiteRT with the bundle too.
+def _still_answers(classifier: Classifier, spec: str, deadline_ms: float | None) -> tuple[str, ...]:
+    """Compare a bundle with its golden vectors where it has not run here before; say where it differs.
 
-    A bundle's golden vectors are LiteRT's, from which such an engine may be two steps away.
+    They are LiteRT's, from which an engine with kernels of its own may be two steps away: then LiteRT is
+    compared.
     """
-    from edgecnn.classify.agreement import REFERENCE, require_agreement
-
-    require_agreement(model, engine, apart=deadline_ms is not None)
-    if strict and model.bundle is not None:
-        with open_engine(REFERENCE, model, 1, deadline_ms) as reference:
-            differs = _still_answers(Classifier(model, reference, 1))
-        if differs:
-            raise BundleError(differs[0])
-
-
-def _still_answers(classifier: Classifier) -> tuple[str, ...]:
-    """Compare a bundle with its golden vectors where it has not run here before; say where it differs."""
-    model, engine = classifier.model, classifier.engine
+    model, name, version = classifier.model, classifier.engine.name, classifier.engine.version
+    compared = is_compared(spec)
+    if compared:
+        name, version = REFERENCE, engine_version(REFERENCE)
     recorded = model.bundle.golden if model.bundle else None
-    if engine.name == "fake" or recorded is None:
+    if name == "fake" or recorded is None:
         return ()
     expected = recorded._replace(outputs={model.variant: recorded.outputs.get(model.variant, ())})
     digest = hashlib.sha256(model.data + json.dumps(expected).encode())
-    key = f"{digest.hexdigest()} {engine.name} {engine.version} {describe_processor()}"
+    key = f"{digest.hexdigest()} {name} {version} {describe_processor()}"
     cache = Cache("golden")
     known = _remembered(cache.get(key))
     if known is None:
         from edgecnn.classify import golden  # once on each machine
 
         try:
-            found = golden.check(classifier)
+            if compared:
+                with open_engine(REFERENCE, model, 1, deadline_ms) as reference:
+                    found = golden.check(Classifier(model, reference, 1))
+            else:
+                found = golden.check(classifier)
             known = _Agreement(found.agrees, round(found.largest_difference, 6))
         except AnswerError:
             known = _Agreement(agrees=False, largest_difference=None)
@@ -212,7 +210,7 @@ def _still_answers(classifier: Classifier) -> tuple[str, ...]:
         how = "it answers NaN or infinity"
     return (
         f"{model.name} {model.variant} does not answer here as where it was published: {how} on its golden "
-        f"inputs, with {engine.name} {engine.version}; see `edgecnn models verify {model.name}`",
+        f"inputs, with {name} {version}; see `edgecnn models verify {model.name}`",
     )
 
 

@@ -26,11 +26,12 @@ def open_classifier(
     deadline_ms: float | None = None,
     *,
     strict: bool = False,
+    side_by_side: bool = False,
 ) -> Iterator[Classifier]:
     """Open a classifier for a command: its notices are printed to stderr.
 
-    The variant `auto` is the fastest one, measured once; see `find_fastest`. OpenCV gets as many threads as
-    the model. See `load` for the other arguments and errors.
+    The variant `auto` is the fastest one, measured once; see `find_fastest`, also for `side_by_side`. OpenCV
+    gets as many threads as the model. See `load` for the other arguments and errors.
     """
     import cv2
 
@@ -41,7 +42,7 @@ def open_classifier(
     if variant == AUTO:
         from edgecnn.classify.fastest import find_fastest
 
-        fastest = find_fastest(model, variant, engine, threads, given)
+        fastest = find_fastest(model, variant, engine, threads, given, side_by_side=side_by_side)
         if fastest:
             say(str(fastest))
         variant, engine = (fastest.way.variant, fastest.way.engine) if fastest else (None, engine)

@@ -63,8 +63,9 @@ def classify(
     failed = strange = False
     fits = 0
     opened = open_classifier(
-        model.model, model.variant, engine.engine, engine.count, bare.given, answers.threshold
-    )
+        model.model, model.variant, engine.engine, engine.count, bare.given, answers.threshold,
+        side_by_side=workers != 1,
+    )  # fmt: skip
     with opened as classifier:
         answering = Answering(classifier, answers.top, as_json)
         with closing(answering.all_of(paths, count_workers([classifier], workers))) as given:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edgecnn.engine.table import ENGINES as ENGINES
+from edgecnn.engine.table import REFERENCE as REFERENCE
 from edgecnn.engine.table import describe_engines as describe_engines
 from edgecnn.engine.table import engine_class as engine_class
 from edgecnn.engine.table import engine_version as engine_version
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ENGINES",
     "MAX_THREADS",
+    "REFERENCE",
     "Engine",
     "ModelData",
     "choice",

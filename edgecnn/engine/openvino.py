@@ -60,10 +60,10 @@ class OpenVinoEngine(Engine):
 
     def __init__(self, model: ModelData, spec: str, threads: int) -> None:
         refuse_compiled(model)
-        device = _device(spec.partition(":")[2])
-        options = {**_ON_CPU, "INFERENCE_NUM_THREADS": threads} if device == "CPU" else {}
         try:
             with quiet_stderr():
+                device = _device(spec.partition(":")[2])
+                options = {**_ON_CPU, "INFERENCE_NUM_THREADS": threads} if device == "CPU" else {}
                 compiled = _compile(model, device, options)
                 self._request: Any = compiled.create_infer_request()
             self._places = model.places

@@ -47,6 +47,9 @@ class EngineEntry(NamedTuple):
     compared: bool = False
 
 
+# What golden vectors are of, and what an engine with kernels of its own is compared with.
+REFERENCE = "litert"
+
 # `auto` tries them in this order.
 ENGINES = PluginTable(
     "engine",

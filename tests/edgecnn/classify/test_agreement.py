@@ -8,11 +8,13 @@ import pytest
 
 import edgecnn
 from edgecnn.bundle import bundle
+from edgecnn.bundle.input_spec import Given
 from edgecnn.classify import agreement
 from edgecnn.classify.agreement import require_agreement
 from edgecnn.engine.litert import LitertEngine
 from edgecnn.engine.table import ENGINES, EngineEntry
-from edgecnn.errors import BundleError, EngineError
+from edgecnn.errors import AnswerError, BundleError
+from tests.models import open_size, shipped
 
 
 class Drifting(LitertEngine):
@@ -49,7 +51,7 @@ def test_two_steps_are_kernels_that_round_differently(drifting):
 @pytest.mark.parametrize("name", ["digits", "cifar10"])
 def test_more_are_refused_by_name_with_the_figure(drifting, name):
     drifting.setattr(Drifting, "steps", 5)
-    with pytest.raises(EngineError, match=rf"drifting answers {name} int8 differently from litert: by 5\.0"):
+    with pytest.raises(AnswerError, match=rf"drifting answers {name} int8 differently from litert: by 5\.0"):
         edgecnn.load(name, engine="drifting")
 
 
@@ -57,11 +59,11 @@ def test_float_answers_may_differ_by_a_thousandth(drifting):
     drifting.setattr(Drifting, "float_drift", 5e-4)
     edgecnn.load("digits", "float32", engine="drifting").close()
     drifting.setattr(Drifting, "float_drift", 2e-3)
-    with pytest.raises(EngineError, match="by up to 0.002, expected at most 0.001"):
+    with pytest.raises(AnswerError, match="by up to 0.002, expected at most 0.001"):
         edgecnn.load("cifar10", "float32", engine="drifting")
 
 
-def test_a_reload_still_compares_with_where_the_bundle_was_published(tmp_path):
+def test_a_bundle_is_still_compared_with_where_the_bundle_was_published(tmp_path):
     shutil.copytree(bundle.find("digits"), tmp_path / "changed")
     path = tmp_path / "changed" / "bundle.json"
     manifest = json.loads(path.read_text())
@@ -70,11 +72,30 @@ def test_a_reload_still_compares_with_where_the_bundle_was_published(tmp_path):
     path.write_text(json.dumps(manifest))
     with pytest.raises(BundleError, match="does not answer here as where it was published"):
         edgecnn.load(tmp_path / "changed", engine="drifting", strict=True)
+    with edgecnn.load(tmp_path / "changed", engine="drifting") as classifier:
+        [notice] = classifier.notices
+    assert "does not answer here as where it was published" in notice
+    assert "with litert " in notice
+
+
+def test_each_input_size_is_compared(drifting, tmp_path):
+    path, labels = tmp_path / "open.tflite", tmp_path / "labels.txt"
+    labels.write_text("\n".join("abcdefghij"))
+    path.write_bytes(open_size(shipped("cifar10", "float32")))
+
+    def compare(size):
+        require_agreement(bundle.open_model(path, None, Given(labels, (0.0, 1.0), size=size)), "drifting")
+
+    compare((32, 32))
+    drifting.setattr(Drifting, "float_drift", 1.0)
+    compare((32, 32))
+    with pytest.raises(AnswerError):
+        compare((48, 40))
 
 
 def test_no_number_is_a_difference(drifting):
     drifting.setattr(Drifting, "float_drift", float("nan"))
-    with pytest.raises(EngineError, match="by up to nan"):
+    with pytest.raises(AnswerError, match="by up to nan"):
         edgecnn.load("digits", "float32", engine="drifting")
 
 
@@ -88,9 +109,9 @@ def test_the_result_is_remembered_and_what_others_wrote_is_not_believed(drifting
     kept = tmp_path / "cache" / "edgecnn" / "agreement.json"
     [key] = json.loads(kept.read_text())
     kept.write_text(json.dumps({key: {"differs": 0}}))
-    with pytest.raises(EngineError, match=r"by 9\.0 int8 steps"):
+    with pytest.raises(AnswerError, match=r"by 9\.0 int8 steps"):
         require_agreement(model, "drifting")
-    with pytest.raises(EngineError, match=r"by 9\.0 int8 steps"):
+    with pytest.raises(AnswerError, match=r"by 9\.0 int8 steps"):
         require_agreement(model, "drifting")
     assert Drifting.opened == 2
 

@@ -8,12 +8,12 @@ import sys
 import pytest
 
 from edgecnn.bundle import bundle
-from edgecnn.classify import fastest
+from edgecnn.classify import fastest, race
 from edgecnn.classify.fastest import Way, find_fastest
 from edgecnn.engine import measured_engines
 from edgecnn.engine.litert import LitertEngine
 from edgecnn.engine.table import ENGINES, EngineEntry
-from edgecnn.errors import BundleError, EngineError
+from edgecnn.errors import BundleError, EngineError, ModelError
 from edgecnn.io.cache import cache_folder
 from tests.models import nan_bundle
 
@@ -23,11 +23,11 @@ USUAL = Way("int8", "litert")
 class Other(LitertEngine):
     """LiteRT by another name, which refuses some models."""
 
-    name, refuses = "other", ()
+    name, refuses, error, forks = "other", (), ModelError, False
 
     def __init__(self, model, spec, threads):
         if model.variant in self.refuses:
-            raise EngineError(f"other does not run {model.variant}")
+            raise self.error(f"other does not run {model.variant}")
         super().__init__(model, spec, threads)
 
 
@@ -54,9 +54,9 @@ def timed(tmp_path, monkeypatch):
     monkeypatch.setattr(
         fastest, "measured_engines", lambda: {n: v for n, v in measured_engines().items() if n != "openvino"}
     )
-    monkeypatch.setattr(fastest, "measure_apart", fastest.measure)  # where the tests' engines are known
+    monkeypatch.setattr(fastest, "measure_apart", race.measure)  # where the tests' engines are known
     timed = Timed()
-    monkeypatch.setattr(fastest, "interleaved_medians", timed)
+    monkeypatch.setattr(race, "interleaved_medians", timed)
     return timed
 
 
@@ -134,22 +134,41 @@ def test_a_way_that_does_not_run_is_left_out_with_its_reason(timed, monkeypatch)
     for how in ("measured now", "measured before"):
         chosen = found()
         assert Way("int8", "other") not in chosen.medians_ms
-        assert str(chosen).endswith(f"{how}). not int8 on other: other does not run int8")
+        assert str(chosen).endswith(f"{how}); int8 on other is left out: other does not run int8")
     assert chosen.engine_for("int8", "auto") == "litert"
+
+
+def test_what_may_pass_is_not_remembered(timed, monkeypatch):
+    monkeypatch.setattr(Other, "refuses", ("int8",))
+    monkeypatch.setattr(Other, "error", EngineError)
+    assert "int8 on other is left out" in str(found())
+    monkeypatch.setattr(Other, "refuses", ())
+    chosen = found()
+    assert not chosen.remembered
+    assert Way("int8", "other") in chosen.medians_ms
+    assert found().remembered
+
+
+def test_side_by_side_are_engines_whose_copies_work(timed, monkeypatch):
+    timed.ms = {"int8 on other": 0.1, "float32 on litert": 0.2}
+    assert find_fastest("digits", None, "auto", 1, side_by_side=True).way == Way("float32", "litert")
+    assert find_fastest("digits", "int8", "auto", 1, side_by_side=True) is None
+    monkeypatch.setattr(Other, "forks", True)
+    assert find_fastest("digits", None, "auto", 1, side_by_side=True).way == Way("int8", "other")
 
 
 def test_a_variant_that_answers_nan_is_no_choice_and_hides_no_other(tmp_path, timed):
     timed.ms = {"float32 on litert": 0.1, "int8 on other": 0.2}
     chosen = found(model=nan_bundle(tmp_path))
     assert chosen.way == Way("int8", "other")
-    assert "not float32 on litert: digits float32 answered NaN or infinity" in str(chosen)
+    assert "float32 on litert is left out: digits float32 answered NaN or infinity" in str(chosen)
 
 
 def test_of_a_slow_model_not_every_way_gets_its_turn(timed, monkeypatch):
-    monkeypatch.setattr(fastest, "MEASURE_S", 1e-9)
+    monkeypatch.setattr(race, "MEASURE_S", 1e-9)
     chosen = found()
     assert (chosen.way, list(chosen.medians_ms)) == (USUAL, [USUAL])
-    assert "not int8 on other: the others took too long" in str(chosen)
+    assert "int8 on other was not measured: the others took too long" in str(chosen)
 
 
 def test_an_engine_that_computes_nothing_is_not_measured(timed):
@@ -178,7 +197,7 @@ def test_live_never_leaves_the_engine_that_is_named(monkeypatch, run_cli, choosi
     monkeypatch.setattr("edgecnn.cli.live.run_live", lambda load, *_: loads.append(load))
     monkeypatch.setattr("edgecnn.cli.live.print_summary", lambda *_: None)
     assert run_cli("live", "--source", "synthetic", "--engine", "other").code == 0
-    with pytest.raises(EngineError, match="other does not run float32"):
+    with pytest.raises(ModelError, match="other does not run float32"):
         loads[0]("float32").__enter__()
 
 
@@ -277,7 +296,7 @@ print("openvino" in sys.modules, "ai_edge_litert" in sys.modules)
             continue
         assert now.startswith("auto: ")
         assert "int8 on litert" in now
-        assert now.endswith("measured now)") or "measured now). not" in now
+        assert now.endswith("measured now)") or "measured now); " in now
         assert "measured before)" in before
         assert loaded == "False False"
 
