@@ -15,6 +15,10 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgecnn-benchmarks" / "avx2"
 LIBRARIES = {
@@ -67,19 +71,29 @@ def make() -> Path:
     if handler.exists():
         return handler
     shutil.rmtree(CACHE, ignore_errors=True)
-    CACHE.mkdir(parents=True)
     for name, patterns in LIBRARIES.items():
         found = importlib.util.find_spec(name)
         if found is None or found.origin is None:
             continue
         shutil.copytree(Path(found.origin).parent, CACHE / name)
-        for pattern in patterns:
-            for path in (CACHE / name).glob(pattern):
-                print(f"{path.name}: {replace_cpuid(path)} times CPUID")
-    (CACHE / "handler.c").write_text(HANDLER)
-    fresh = CACHE / "fresh.so"
-    subprocess.run([*_ENV, "gcc", "-O1", "-shared", "-fPIC", "-o", fresh, CACHE / "handler.c"], check=True)
-    return fresh.rename(handler)
+        hide(CACHE / name, patterns)
+    return make_handler(CACHE)
+
+
+def make_handler(folder: Path) -> Path:
+    """Compile the handler, for LD_PRELOAD, and return its path in the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "handler.c").write_text(HANDLER)
+    fresh = folder / "fresh.so"
+    subprocess.run([*_ENV, "gcc", "-O1", "-shared", "-fPIC", "-o", fresh, folder / "handler.c"], check=True)
+    return fresh.rename(folder / "handler.so")
+
+
+def hide(folder: Path, patterns: Iterable[str]) -> None:
+    """Replace every CPUID of the libraries in a folder that match the patterns, in place."""
+    for pattern in patterns:
+        for path in sorted(folder.glob(pattern)):
+            print(f"{path.name}: {replace_cpuid(path)} times CPUID", file=sys.stderr)
 
 
 def replace_cpuid(path: Path) -> int:

@@ -29,14 +29,14 @@ STAGES = ("inference", "total")
 KEY = ("model", "variant", "engine", "threads", "stage")
 
 
-def measured(tries: int) -> str:
+def measured(tries: int, engine: str) -> str:
     """Return the CSV of all models; each has so many tries to find the machine quiet."""
     threads = "1" if (cores := len(os.sched_getaffinity(0))) == 1 else f"1,{cores}"
     rows = [",".join(COLUMNS) + "\n"]
     for model in MODELS:
         for turn in range(tries):
             ran = subprocess.run(
-                [sys.executable, "-m", "edgecnn", "bench", "--model", model, "--engine", "litert",
+                [sys.executable, "-m", "edgecnn", "bench", "--model", model, "--engine", engine,
                  "--threads", threads, "--cold-starts", "0", "--strict", "--csv", "-"],
                 stdout=subprocess.PIPE, text=True, check=False,
             )  # fmt: skip
@@ -78,13 +78,14 @@ def main() -> int:
     parser.add_argument("name", help="the board, such as raspberry-pi-5-8gb")
     parser.add_argument("--check", action="store_true", help="compare with the existing file")
     parser.add_argument("--tries", type=int, default=5, help="for each model, to find the machine quiet")
+    parser.add_argument("--engine", default="litert")
     arguments = parser.parse_args()
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", arguments.name):
         parser.error("a board's name is of small letters, digits and hyphens, such as raspberry-pi-5-8gb")
     path = FOLDER / f"{arguments.name}.csv"
     if arguments.check and not path.is_file():
         parser.error(f"{path} to check against does not exist")
-    text = measured(arguments.tries)
+    text = measured(arguments.tries, arguments.engine)
     if arguments.check:
         return check(path, text)
     write_text(str(path), text)

@@ -18,10 +18,13 @@ from benchmarks.peers.environments import requirements
 from benchmarks.peers.measure import agreement
 from benchmarks.peers.table import OURS, PEERS
 from edgecnn.errors import OutputError
+from edgecnn.machine.processor import describe_processor
 
 ROOT = Path(__file__).parent.parent
 RUN = ROOT / "benchmarks" / "peers" / "run.py"
-PAGE = f"# Speed\n\nbefore\n\n{report.BEGIN}\nold\n{report.END}\n\nafter\n"
+KIND = report.kind_of(describe_processor())
+BEGIN, END = report.BEGIN.format(KIND), report.END.format(KIND)
+PAGE = f"# Speed\n\nbefore\n\n{BEGIN}\nold\n{END}\n\nafter\n"
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +91,8 @@ def test_a_peer_that_fails_is_a_line(ran):
 @pytest.mark.slow
 def test_the_table_stands_between_its_markers(ran):
     page = ran[1]
-    assert page.startswith(f"# Speed\n\nbefore\n\n{report.BEGIN}\n")
-    assert page.endswith(f"\n{report.END}\n\nafter\n")
+    assert page.startswith(f"# Speed\n\nbefore\n\n{BEGIN}\n")
+    assert page.endswith(f"\n{END}\n\nafter\n")
     assert "old" not in page
     lines = [line for line in page.splitlines() if line.startswith("| ")]
     assert len(lines) == 4, "a head and a line for each candidate"
@@ -101,8 +104,17 @@ def test_the_table_stands_between_its_markers(ran):
 
 
 def test_a_page_without_markers_is_refused():
-    with pytest.raises(OutputError, match="peers:begin"):
-        report.between_markers("# Speed\n", "table")
+    with pytest.raises(OutputError, match="peers avx2:begin"):
+        report.between_markers(PAGE.replace("avx2", "vnni"), "table", "avx2")
+
+
+@pytest.mark.parametrize(
+    ("flags", "kind"), [("avx2 avx512_vnni", "vnni"), ("avx2 avx_vnni", "vnni"), ("avx2 avx512f", "avx2")]
+)
+def test_a_core_is_named_by_its_instructions_for_int8(flags, kind):
+    assert report.kind_of(describe_processor(f"model name : One\nflags : {flags}\n")) == kind
+    assert report.kind_of(describe_processor("CPU part : 0xd08\nFeatures : asimd\n")) == "neon"
+    assert report.kind_of(describe_processor("CPU part : 0xd0b\nFeatures : asimd asimddp\n")) == "dotprod"
 
 
 def test_agreement_counts_labels_and_compares_the_score_of_the_named_class():

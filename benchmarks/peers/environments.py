@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.avx2 import hide
 from benchmarks.peers.child import WorkerFailed
 
 if TYPE_CHECKING:
@@ -19,12 +20,15 @@ REQUIREMENTS = Path(__file__).parent / "requirements"
 CONVERTER = "converter"
 
 
-def python_of(peer: Peer, cache: Path) -> Path:
+def python_of(peer: Peer, cache: Path, *, avx2: bool = False) -> Path:
     """Return the Python that runs a peer; its environment is made where there is none.
 
-    Raises WorkerFailed with pip's own last words.
+    For `avx2` its libraries do not find out about AVX-512 and VNNI. Raises WorkerFailed with pip's own last
+    words, or for one that has no environment of its own to change.
     """
     if not requirements(peer.module).exists():
+        if avx2:
+            raise WorkerFailed("it runs in the trainer's environment, whose libraries stay as they are")
         return Path(sys.executable)
     folder = _folder(peer.module, cache)
     if not (folder / "made").exists():
@@ -33,6 +37,8 @@ def python_of(peer: Peer, cache: Path) -> Path:
         _run([_interpreter(peer.python), "-m", "venv", str(folder)])
         options = ["--no-deps"] if peer.only_listed else []
         _pip(str(folder / "bin" / "python"), peer.module, options)
+        if avx2:
+            hide(folder, [f"lib/python*/site-packages/{pattern}" for pattern in peer.native])
         (folder / "made").touch()
     return folder / "bin" / "python"
 

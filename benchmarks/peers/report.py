@@ -10,14 +10,19 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.peers.table import OURS, PEERS
 from edgecnn.errors import OutputError
 from edgecnn.latency import Ratio, Spread, ratio_of_medians
+from edgecnn.machine.processor import lacks_for_int8
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from benchmarks.peers.measure import Measured, PeerCandidate
     from edgecnn.machine.board import Board
+    from edgecnn.machine.processor import Processor
 
-BEGIN, END = "<!-- peers:begin -->", "<!-- peers:end -->"
+# A page has a table for each kind of core, named by its int8 instructions or the lack of them.
+BEGIN, END = "<!-- peers {}:begin -->", "<!-- peers {}:end -->"
+AVX2 = "avx2"
+_KINDS = {"VNNI": AVX2, "dotprod": "neon"}
 # A waiting worker that computes for a larger share of the time has disturbed the others.
 MOST_IDLE = 0.01
 
@@ -53,6 +58,12 @@ class Row:
             "blocks": len(c.blocks),
             "runs_per_block": c.runs,
         }
+
+
+def kind_of(processor: Processor) -> str:
+    """Return the kind of core: `vnni`, `avx2`, `dotprod` or `neon`."""
+    lacks = lacks_for_int8(processor.instructions)
+    return _KINDS.get(lacks, "dotprod" if "NEON" in processor.instructions else "vnni")
 
 
 def rows(measured: Measured) -> list[Row]:
@@ -104,14 +115,14 @@ def markdown(results: Sequence[Measured], board: Board, settings: dict[str, Any]
     )
     lines = [
         f"{board.summary}, {settings['date']}; {settings['blocks']} blocks of up to {settings['runs']} runs, "
-        f"one thread each, {settings['core']}. Whole path from a 640×480 BGR frame in memory to the best "
-        "label and its score. *× ours* is the peer's p50 over edgecnn's in the same blocks, with its 95 % "
-        "interval: above 1, edgecnn is faster.",
+        f"one thread each, {settings['core']}{settings['hidden']}. Whole path from a 640×480 BGR frame in "
+        "memory to the best label and its score. *× ours* is the peer's p50 over edgecnn's in the same "
+        "blocks, with its 95 % interval: above 1, edgecnn is faster.",
         "",
         f"Versions: {told}.",
     ]  # fmt: skip
     for m in results:
-        lines += ["", f"### {m.network.title}", "", *_network(m)]
+        lines += ["", f"#### {m.network.title}", "", *_network(m)]
     return "\n".join(lines) + "\n"
 
 
@@ -175,10 +186,11 @@ def _figure(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def between_markers(page: str, section: str) -> str:
-    """Return a page with the section between its markers. Raises OutputError where it has none."""
-    if BEGIN not in page or END not in page:
-        raise OutputError(f"the page has no {BEGIN} … {END}: put both on lines of their own")
+def between_markers(page: str, section: str, kind: str) -> str:
+    """Return a page with the section between the markers of its kind. Raises OutputError without them."""
+    begin, end = BEGIN.format(kind), END.format(kind)
+    if begin not in page or end not in page:
+        raise OutputError(f"the page has no {begin} … {end}: put both on lines of their own")
     return re.sub(
-        f"{BEGIN}.*?{END}", lambda _: f"{BEGIN}\n{section.strip()}\n{END}", page, count=1, flags=re.DOTALL
+        f"{begin}.*?{end}", lambda _: f"{begin}\n{section.strip()}\n{end}", page, count=1, flags=re.DOTALL
     )

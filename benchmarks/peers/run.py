@@ -6,7 +6,8 @@ Run it with the trainer's Python. The first run makes an environment for each pe
 package index) and the networks, and keeps both in the cache; after that it takes some minutes. Calibration
 and the comparison of answers use the datasets below $EDGECNN_DATA where they are there (mnist, cifar10,
 trashnet), else synthetic frames. A peer that can't be installed, converted or run is a line with the reason.
---markdown fills the section between the markers of a page, such as docs/benchmarks.md.
+--markdown fills the section between the markers of a page, such as docs/benchmarks.md; each kind of core has
+its own. --avx2 hides AVX-512 and VNNI from all, as benchmarks/avx2.py does.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ ROOT = Path(__file__).parent.parent.parent
 # Not this folder: no module in it is to be taken for a library.
 sys.path[:1] = [str(ROOT), str(ROOT / "train")]
 
+from benchmarks.avx2 import make_handler  # noqa: E402
 from benchmarks.peers import report  # noqa: E402
 from benchmarks.peers.child import WorkerFailed  # noqa: E402
 from benchmarks.peers.environments import converter, python_of  # noqa: E402
@@ -39,7 +41,13 @@ def main() -> None:
     (cache / "logs").mkdir(parents=True, exist_ok=True)
     if arguments.markdown not in (None, "-") and not Path(arguments.markdown).is_file():
         sys.exit(f"--markdown {arguments.markdown}: no such page; it is to have the section's markers")
-    pythons, failures = _environments(peers, cache, here=arguments.here)
+    home = cache
+    if arguments.avx2:
+        home = cache / "avx2"
+        home.mkdir(exist_ok=True)
+        # What edgecnn remembers of this machine would be wrong with VNNI, and the other way round.
+        os.environ |= {"LD_PRELOAD": str(make_handler(home)), "XDG_CACHE_HOME": str(home / "cache")}
+    pythons, failures = _environments(peers, home, here=arguments.here, avx2=arguments.avx2)
     onnx = any(PEERS[peer].needs_onnx for peer in pythons)
     results = []
     for name in arguments.models:
@@ -73,6 +81,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--cache", type=Path, default=home / "edgecnn-peers")
     parser.add_argument("--here", action="store_true", help="run all in this environment, make none")
+    parser.add_argument("--avx2", action="store_true", help="as on x86 without AVX-512 and VNNI")
     parser.add_argument("--json", metavar="FILE", help="- for stdout")
     parser.add_argument("--markdown", metavar="FILE", help="fill the section of a page; - for stdout")
     arguments = parser.parse_args()
@@ -86,7 +95,9 @@ def _last_core() -> int:
     return max(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else -1
 
 
-def _environments(peers: list[str], cache: Path, *, here: bool) -> tuple[dict[str, Path], dict[str, str]]:
+def _environments(
+    peers: list[str], cache: Path, *, here: bool, avx2: bool
+) -> tuple[dict[str, Path], dict[str, str]]:
     """Return the Python of each peer, and why others have none."""
     pythons: dict[str, Path] = {}
     failures: dict[str, str] = {}
@@ -94,7 +105,7 @@ def _environments(peers: list[str], cache: Path, *, here: bool) -> tuple[dict[st
         try:
             if not here:
                 _say(f"environment: {name}")
-            pythons[name] = Path(sys.executable) if here else python_of(PEERS[name], cache)
+            pythons[name] = Path(sys.executable) if here else python_of(PEERS[name], cache, avx2=avx2)
         except WorkerFailed as failure:
             failures[name] = str(failure)
     return pythons, failures
@@ -120,6 +131,7 @@ def _write(results: list[Measured], arguments: argparse.Namespace) -> None:
 
     from edgecnn.io.output import write_text
     from edgecnn.machine.board import describe_board
+    from edgecnn.machine.processor import describe_processor
 
     board = describe_board()
     settings = {
@@ -127,6 +139,8 @@ def _write(results: list[Measured], arguments: argparse.Namespace) -> None:
         "blocks": arguments.blocks,
         "runs": arguments.runs,
         "seed": arguments.seed,
+        "kind": report.AVX2 if arguments.avx2 else report.kind_of(describe_processor()),
+        "hidden": ", with AVX-512 and VNNI hidden from all libraries" if arguments.avx2 else "",
         "core": f"all on core {arguments.cpu}" if arguments.cpu >= 0 else "on any core",
     }
     section = report.markdown(results, board, settings)
@@ -134,7 +148,9 @@ def _write(results: list[Measured], arguments: argparse.Namespace) -> None:
         write_text(arguments.json, json.dumps(report.as_dict(results, board, settings), indent=1) + "\n")
     if arguments.markdown and arguments.markdown != "-":
         page = Path(arguments.markdown)
-        write_text(arguments.markdown, report.between_markers(page.read_text("utf-8"), section))
+        write_text(
+            arguments.markdown, report.between_markers(page.read_text("utf-8"), section, settings["kind"])
+        )
     elif arguments.json != "-":
         print(section)
 

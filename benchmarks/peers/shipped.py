@@ -1,4 +1,4 @@
-"""edgecnn itself: the path that it ships, through its public API."""
+"""edgecnn itself: the path that it ships, on the engine that `live` would choose here."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import cv2
 
 import edgecnn
 from benchmarks.peers.network import Opened, best
+from edgecnn.bundle.input_spec import Given
+from edgecnn.classify.fastest import Way, find_fastest
+from edgecnn.defaults import AUTO
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,10 +22,12 @@ if TYPE_CHECKING:
 def open_network(network: Network) -> Opened:
     """Load the bundle, or the bare file where there is none."""
     cv2.setNumThreads(1)
-    if network.bundle:
-        classifier = edgecnn.load(network.bundle)
-    else:
-        classifier = edgecnn.load(network.file("int8.tflite"), labels=network.labels, fit="crop")
+    model, given = network.bundle or network.file("int8.tflite"), Given()
+    if not network.bundle:
+        given = Given(labels=network.labels, fit="crop")
+    found = find_fastest(model, AUTO, AUTO, 1, given)
+    way = found.way if found else Way("int8", AUTO)
+    classifier = edgecnn.load(model, way.variant, way.engine, labels=given.labels, fit=given.fit)
 
     def ours(frame: NDArray[np.uint8]) -> tuple[int, float]:
         found = classifier.classify(frame, 1)[0]
@@ -32,4 +37,4 @@ def open_network(network: Network) -> Opened:
         # A bundle's scores are at its own temperature; the other runtimes give the network's.
         return best(classifier.probabilities(frame))
 
-    return Opened("int8", ours, exact=exact)
+    return Opened(way.variant, ours, exact=exact, notes=(str(found),) if found else ())
