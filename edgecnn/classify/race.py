@@ -18,7 +18,7 @@ from edgecnn.io.json_text import to_json
 from edgecnn.io.printable import echo
 from edgecnn.latency import interleaved_medians
 
-# Between frames, as a camera's: threads of an engine fall asleep meanwhile, and some take long to wake.
+# Between frames, as a camera's: caches lose what an engine needs, and some engines need more than others.
 PAUSE_S = 0.02
 # For all ways together. Of a slow model not every way may get its turn.
 MEASURE_S = 0.8
