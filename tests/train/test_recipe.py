@@ -203,6 +203,10 @@ def test_a_processor_changes_what_it_needs_and_a_setting_has_the_last_word():
 
     assert bits(processor=None) == 8
     assert bits() == 7
+    assert bits("quantize.weight_bits=7", processor=None) == 7
+    assert read_recipe("waste").quantize.weight_bits == 7
+    overrides = RecipeOptions(processor=ProcessorKind.vnni).overrides
+    assert read_recipe("waste", overrides).quantize.weight_bits == 8
     assert bits("quantize.weight_bits=8") == 8
 
 
