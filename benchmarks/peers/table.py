@@ -101,7 +101,7 @@ PEERS = {
         ("executorch", "torch", "torchao"),
         "Pillow, bilinear",
         needs_onnx=True,
-        native=("executorch/**/*.so", _OPENCV),
+        native=("torch/lib/libtorch_cpu.so", "torch/lib/libc10.so", _OPENCV),
     ),
     "mediapipe": Peer(
         "MediaPipe ImageClassifier",
