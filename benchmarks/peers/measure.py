@@ -78,6 +78,7 @@ def measure(
     runs: int,
     seed: int = 0,
     cpu: int = -1,
+    pause_s: float = 0.0,
 ) -> Measured:
     """Measure one network with the peers of `pythons`; a peer that fails is left out with its reason.
 
@@ -91,6 +92,8 @@ def measure(
         Why others have no environment, by their names.
     runs
         Runs in a block, at most: fewer for what takes long.
+    pause_s
+        How long each sleeps before a frame, as for a camera.
     """
     result = Measured(network, [], dict(failures), {}, {}, [], [], {}, [])
     with ExitStack() as stack:
@@ -104,7 +107,7 @@ def measure(
         for peer in list(children):
             _prepare(result, peer, children, runs)
         before = read_condition()
-        _run_blocks(result, children, blocks, seed)
+        _run_blocks(result, children, blocks, seed, pause_s)
     ours = [c.blocks for c in result.candidates if c.peer == OURS]
     result.doubts = doubts(before, read_condition(), {"edgecnn": ours[0]} if ours else {})
     return result
@@ -148,7 +151,7 @@ def agreement(answers: Sequence[Any], reference: Any) -> tuple[float, list[float
     return sum(same) / len(same), off
 
 
-def _run_blocks(result: Measured, children: dict[str, Child], blocks: int, seed: int) -> None:
+def _run_blocks(result: Measured, children: dict[str, Child], blocks: int, seed: int, pause_s: float) -> None:
     shuffle = random.Random(seed).shuffle  # noqa: S311 - nothing secret
     _rest(result, children)
     start = time.monotonic_ns()
@@ -161,7 +164,9 @@ def _run_blocks(result: Measured, children: dict[str, Child], blocks: int, seed:
                 continue
             runs = candidate.runs
             try:
-                ran = children[candidate.peer].ask(do="run", way=candidate.way, start=block * runs, runs=runs)
+                ran = children[candidate.peer].ask(
+                    do="run", way=candidate.way, start=block * runs, runs=runs, pause_s=pause_s
+                )
             except WorkerFailed as failure:
                 _drop(result, children, candidate.peer, failure)
                 continue

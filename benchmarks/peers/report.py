@@ -115,9 +115,9 @@ def markdown(results: Sequence[Measured], board: Board, settings: dict[str, Any]
     )
     lines = [
         f"{board.summary}, {settings['date']}; {settings['blocks']} blocks of up to {settings['runs']} runs, "
-        f"one thread each, {settings['core']}{settings['hidden']}. Whole path from a 640×480 BGR frame in "
-        "memory to the best label and its score. *× ours* is the peer's p50 over edgecnn's in the same "
-        "blocks, with its 95 % interval: above 1, edgecnn is faster.",
+        f"one thread each, {settings['core']}{settings['pause']}{settings['hidden']}. "
+        "Whole path from a 640×480 BGR frame in memory to the best label and its score. *× ours* is the "
+        "peer's p50 over edgecnn's in the same blocks, with its 95 % interval: above 1, edgecnn is faster.",
         "",
         f"Versions: {told}.",
     ]  # fmt: skip

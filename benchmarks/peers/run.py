@@ -58,6 +58,7 @@ def main() -> None:
             measure(
                 network, pythons, failures, cache / "logs",
                 blocks=arguments.blocks, runs=arguments.runs, seed=arguments.seed, cpu=arguments.cpu,
+                pause_s=arguments.pause_ms / 1e3,
             )
         )  # fmt: skip
     _write(results, arguments)
@@ -72,6 +73,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--peers", nargs="+", choices=list(PEERS), default=list(PEERS))
     parser.add_argument("--blocks", type=int, default=40)
     parser.add_argument("--runs", type=int, default=25, help="runs of each in a block, at most")
+    parser.add_argument("--pause-ms", type=float, default=0.0, help="before each frame, as for a camera")
     parser.add_argument("--seed", type=int, default=0, help="of the order in each block")
     parser.add_argument(
         "--cpu",
@@ -140,6 +142,7 @@ def _write(results: list[Measured], arguments: argparse.Namespace) -> None:
         "runs": arguments.runs,
         "seed": arguments.seed,
         "kind": report.AVX2 if arguments.avx2 else report.kind_of(describe_processor()),
+        "pause": f", after a pause of {arguments.pause_ms:g} ms" if arguments.pause_ms else "",
         "hidden": ", with AVX-512 and VNNI hidden from all libraries" if arguments.avx2 else "",
         "core": f"all on core {arguments.cpu}" if arguments.cpu >= 0 else "on any core",
     }

@@ -86,12 +86,15 @@ class Worker:
                     break
         return {"ns": median(took[len(took) // 2 :]), "runs": len(took)}
 
-    def do_run(self, way: str, start: int, runs: int) -> dict[str, Any]:
-        """Classify `runs` frames, the one of the number `start` first; return each latency in ns."""
+    def do_run(self, way: str, start: int, runs: int, pause_s: float) -> dict[str, Any]:
+        """Classify `runs` frames, the one of the number `start` first; return each latency in ns.
+
+        It sleeps `pause_s` before each.
+        """
         began = time.monotonic_ns()
         call = getattr(self._opened, way)
         self._time(call, start, UNCOUNTED)
-        took = self._time(call, start, runs)
+        took = self._time(call, start, runs, pause_s)
         return {"ns": took, "span": [began, time.monotonic_ns()]}
 
     def do_rest(self) -> dict[str, Any]:
@@ -99,10 +102,12 @@ class Worker:
         used, self.idle_ns = self.idle_ns, 0
         return {"idle_ns": used}
 
-    def _time(self, call: Callable[[Any], object], start: int, runs: int) -> list[int]:
+    def _time(self, call: Callable[[Any], object], start: int, runs: int, pause_s: float = 0.0) -> list[int]:
         frames, clock, took = self._frames, time.perf_counter_ns, []
         for i in range(start, start + runs):
             frame = frames[i % len(frames)]
+            if pause_s:
+                time.sleep(pause_s)
             before = clock()
             call(frame)
             took.append(clock() - before)
