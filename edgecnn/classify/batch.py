@@ -8,9 +8,10 @@ not have an engine or a dataset that exists here alone. A copy has all of it, in
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-from edgecnn.engine import MAX_THREADS
+from edgecnn.defaults import AUTO
+from edgecnn.engine import MAX_THREADS, can_fork
 from edgecnn.errors import OptionError
 from edgecnn.machine.cores import count_cores
 
@@ -40,10 +41,15 @@ def count_workers(classifiers: Iterable[Classifier], asked: int | None = None) -
     return asked
 
 
+def threads_for(engine: str, threads: int | Literal["auto"], workers: int | None) -> int | Literal["auto"]:
+    """Return how many threads a model gets for many images: one for `auto` where processes share them."""
+    return 1 if threads == AUTO and workers != 1 and can_fork(engine) else threads
+
+
 def _why_alone(classifier: Classifier) -> str:
     """Return why only one process can use a classifier; "" where copies of it work."""
     if not classifier.engine.forks:
-        return f"the engine {classifier.engine.name} runs in one process only"
+        return f"the engine {classifier.engine.name} runs in one process: leave out --workers"
     if classifier.threads > 1:
         return f"the model has {classifier.threads} threads; for one image on each core leave out --threads"
     return ""

@@ -13,8 +13,7 @@ from edgecnn.bundle.bundle import find, open_model, read_bundle
 from edgecnn.bundle.input_spec import Given
 from edgecnn.coral.devices import why_no_device
 from edgecnn.defaults import ALLOWED_DROP, AUTO
-from edgecnn.engine import engine_class, measured_engines
-from edgecnn.errors import EngineError
+from edgecnn.engine import can_fork, measured_engines
 from edgecnn.io.cache import Cache
 from edgecnn.io.json_text import to_json
 from edgecnn.io.printable import printable
@@ -78,7 +77,7 @@ class Fastest:
     def __str__(self) -> str:
         others = "; ".join(f"{way} {ms:.3g} ms" for way, ms in self.medians_ms.items() if way != self.way)
         how = "measured before" if self.remembered else "measured now"
-        found = f"auto: {self.way}, {self.medians_ms[self.way]:.3g} ms a frame"
+        found = f"auto: {self.way}, {self.medians_ms[self.way]:.3g} ms a frame from a camera"
         return "; ".join([f"{found} ({others}; {how})" if others else f"{found} ({how})", *self.refused])
 
 
@@ -105,7 +104,7 @@ def find_fastest(
     engine
         `auto` for all that are installed; else the one.
     side_by_side
-        Whether several processes will classify, so that only engines whose copies work are measured.
+        Whether several processes will classify, for which `auto` takes an engine whose copies work.
 
     Returns
     -------
@@ -129,8 +128,8 @@ def find_fastest(
         engines = {} if version is None else {engine: version}
     elif why_no_device() is None:  # which computes while the processor does other work
         return None
-    if side_by_side:
-        engines = {name: version for name, version in engines.items() if _forks(name)}
+    if side_by_side and engine == AUTO:
+        engines = {name: version for name, version in engines.items() if can_fork(name)}
     ways = [Way(name, each) for name in names for each in engines]
     if len(ways) < 2:
         return None
@@ -149,14 +148,6 @@ def find_fastest(
     if measured.lasts:
         cache.put(key, {"model": printable(model), **found.as_dict()})
     return found
-
-
-def _forks(engine: str) -> bool:
-    """Whether copies of a process can use an engine; not one that can't be imported."""
-    try:
-        return bool(engine_class(engine.partition(":")[0]).forks)
-    except EngineError:
-        return False
 
 
 def _variants(bundle: Bundle, variant: str | None) -> list[str]:

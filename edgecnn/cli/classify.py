@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from pathlib import Path
 from typing import Annotated, ClassVar
 
 import typer
@@ -56,15 +57,19 @@ def classify(
     code is 1.
     """
     from edgecnn.classify.advice import other_models
-    from edgecnn.classify.batch import count_workers
+    from edgecnn.classify.batch import count_workers, threads_for
     from edgecnn.classify.opening import open_classifier
     from edgecnn.cli.classify_answers import Answering
 
     failed = strange = False
     fits = 0
+    threads = engine.count
+    many = len(paths) > 1 or Path(paths[0]).is_dir()
+    if many:
+        threads = threads_for(engine.engine, threads, workers)
     opened = open_classifier(
-        model.model, model.variant, engine.engine, engine.count, bare.given, answers.threshold,
-        side_by_side=workers != 1,
+        model.model, model.variant, engine.engine, threads, bare.given, answers.threshold,
+        side_by_side=many and threads == 1 and workers != 1,
     )  # fmt: skip
     with opened as classifier:
         answering = Answering(classifier, answers.top, as_json)

@@ -60,7 +60,7 @@ def evaluate(
 
     Every run uses the same images and the same corruptions.
     """
-    from edgecnn.classify.batch import count_workers
+    from edgecnn.classify.batch import count_workers, threads_for
     from edgecnn.evaluation.heatmap import draw_heatmap
     from edgecnn.evaluation.session import evaluate_on, open_data, open_variants
     from edgecnn.io.output import write_bytes, write_text
@@ -68,7 +68,7 @@ def evaluate(
     if plot and not corruptions:
         raise OptionError("--plot draws what --corruptions measures: add --corruptions")
     check_outputs({"--json": json_file, "--plot": plot})
-    given, threads = bare.given, engine.count
+    given, threads = bare.given, threads_for(engine.engine, engine.count, workers)
     with exit_on_interrupt(), ExitStack() as stack:
         classifiers = open_variants(stack, model, engine.engine, threads, given)
         count = count_workers(classifiers.values(), workers)

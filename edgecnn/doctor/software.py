@@ -41,6 +41,7 @@ def examine(system: System) -> Iterator[Diagnosis]:
             f"{' and '.join(there)} overwrite each other's files",
             f"{_PIP} uninstall -y {' '.join(there)} && {_PIP} install opencv-python-headless",
         )
+    yield from _openvino(system)
     yield from _legacy(system)
     if not broken:
         runs = _runs()
@@ -90,6 +91,12 @@ def _runs() -> Diagnosis:
         f"{DEFAULT_MODEL} does not run correctly: {last.removeprefix('edgecnn: ')}",
         f"{_PIP} install --force-reinstall edgecnn",
     )
+
+
+def _openvino(system: System) -> Iterator[Diagnosis]:
+    """Report OpenVINO where it is installed."""
+    if version := system.packages.get("openvino"):
+        yield ok("openvino", version)
 
 
 def _fastest() -> Iterator[Diagnosis]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from edgecnn.engine.table import ENGINES as ENGINES
 from edgecnn.engine.table import REFERENCE as REFERENCE
+from edgecnn.engine.table import can_fork as can_fork
 from edgecnn.engine.table import describe_engines as describe_engines
 from edgecnn.engine.table import engine_class as engine_class
 from edgecnn.engine.table import engine_version as engine_version
@@ -27,6 +28,7 @@ __all__ = [
     "REFERENCE",
     "Engine",
     "ModelData",
+    "can_fork",
     "choice",
     "describe_engines",
     "edgetpu",
@@ -181,6 +183,9 @@ def open_engine(
     if not 1 <= threads <= MAX_THREADS:
         raise OptionError(f"--threads is {threads}, expected a number from 1 to {MAX_THREADS}")
     name = spec.partition(":")[0]
+    entry = ENGINES.get(name)  # of those that ship
+    if ":" in spec and (name == "auto" or (entry is not None and not entry.usage)):
+        raise OptionError(f"the engine {name} takes no options, and {spec!r} has some: say --engine {name}")
     if deadline_ms is not None:
         from edgecnn.engine.child import ChildEngine
 

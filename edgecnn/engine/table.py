@@ -154,6 +154,15 @@ def engine_class(name: str) -> Any:
         raise EngineError(f"{name} can't be imported ({error}){install}") from error
 
 
+def can_fork(spec: str) -> bool:
+    """Whether copies of a process can use an engine; not one that can't be imported."""
+    name = spec.partition(":")[0]
+    try:
+        return bool(getattr(engine_class(REFERENCE if name == "auto" else name), "forks", False))
+    except (EngineError, KeyError):
+        return False
+
+
 def engine_version(spec: str) -> str:
     """Return the version of an engine's library, "" for none."""
     name = spec.partition(":")[0]

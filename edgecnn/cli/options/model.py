@@ -24,7 +24,7 @@ VariantOption = Annotated[
     typer.Option(
         help="Variant of the bundle; auto for the fastest one, measured once.",
         metavar="V",
-        show_default="int8, or the only one",
+        show_default="the fastest in live, elsewhere int8",
         rich_help_panel="Model",
     ),
 ]

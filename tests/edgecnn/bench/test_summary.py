@@ -40,7 +40,7 @@ def test_the_fastest_way_is_shown_and_in_the_json():
     usual, other = Way("int8", "litert"), Way("int8", "openvino")
     fastest = Fastest(other, {usual: 2.0, other: 1.0}, (), remembered=False)
     result = replace(compared(FAST, SLOW), fastest=fastest)
-    line = "auto: int8 on openvino, 1 ms a frame (int8 on litert 2 ms; measured now)"
+    line = "auto: int8 on openvino, 1 ms a frame from a camera (int8 on litert 2 ms; measured now)"
     assert line in list(notes(result))
     assert result.as_dict()["fastest"]["way"] == "int8 on openvino"
     assert compared(FAST, SLOW).as_dict()["fastest"] is None

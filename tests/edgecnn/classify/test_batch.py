@@ -5,7 +5,7 @@ import os
 import pytest
 
 import edgecnn
-from edgecnn.classify.batch import count_workers, in_order
+from edgecnn.classify.batch import count_workers, in_order, threads_for
 from edgecnn.engine.fake import FakeEngine
 from edgecnn.errors import OptionError
 from edgecnn.machine.cores import count_cores
@@ -276,3 +276,11 @@ def test_the_number_of_workers_is_that_of_the_cores_unless_copies_can_not_work(u
         assert count_workers([two]) == 1
         with pytest.raises(OptionError, match=r"the model has 2 threads; .* leave out --threads$"):
             count_workers([two], 2)
+
+
+def test_threads_are_one_where_processes_share_the_images():
+    assert [threads_for(engine, "auto", None) for engine in ("auto", "litert", "fake")] == [1, 1, 1]
+    assert threads_for("litert", "auto", 2) == 1
+    assert threads_for("litert", "auto", 1) == "auto"
+    assert threads_for("edgetpu", "auto", None) == "auto"
+    assert threads_for("litert", 2, None) == 2

@@ -72,7 +72,7 @@ def test_every_variant_on_every_engine_is_measured(timed):
     ]  # fmt: skip
     assert chosen.way == Way("float32", "other")
     assert str(chosen) == (
-        "auto: float32 on other, 0.4 ms a frame (int8 on litert 1 ms; int8 on other 0.5 ms; "
+        "auto: float32 on other, 0.4 ms a frame from a camera (int8 on litert 1 ms; int8 on other 0.5 ms; "
         "float32 on litert 1 ms; measured now)"
     )
 
@@ -153,6 +153,7 @@ def test_side_by_side_are_engines_whose_copies_work(timed, monkeypatch):
     timed.ms = {"int8 on other": 0.1, "float32 on litert": 0.2}
     assert find_fastest("digits", None, "auto", 1, side_by_side=True).way == Way("float32", "litert")
     assert find_fastest("digits", "int8", "auto", 1, side_by_side=True) is None
+    assert find_fastest("digits", None, "other", 1, side_by_side=True).way.engine == "other"
     monkeypatch.setattr(Other, "forks", True)
     assert find_fastest("digits", None, "auto", 1, side_by_side=True).way == Way("int8", "other")
 
@@ -249,7 +250,7 @@ def test_live_runs_the_fastest_way_and_says_so(run_cli, choosing, timed):
     ran = run_cli("live", "--source", "synthetic:fps=0", "--frames", "3", "--show", "none")
     assert (ran.code, ran.err) == (0, "")
     assert "model digits float32 on other, 1 thread" in ran.out
-    assert "auto: float32 on other, 0.1 ms a frame (int8 on litert 1 ms; " in ran.out
+    assert "auto: float32 on other, 0.1 ms a frame from a camera (int8 on litert 1 ms; " in ran.out
 
 
 def test_live_runs_what_is_named(run_cli, choosing, timed):
@@ -267,7 +268,7 @@ def test_classify_measures_only_where_it_is_asked_to(run_cli, choosing, seven, t
     assert timed.made == 0
     ran = run_cli("classify", seven, "--variant", "auto")
     assert ran.code == 0
-    assert "auto: float32 on litert, 0.1 ms a frame" in ran.err
+    assert "auto: float32 on litert, 0.1 ms a frame from a camera" in ran.err
     assert timed.made == 1
 
 

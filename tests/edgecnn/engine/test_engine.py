@@ -48,6 +48,9 @@ def test_a_wrong_tensor_is_an_engine_error(model):
 
 
 def test_unknown_engines_and_threads_are_usage_errors(model):
+    for spec in ("litert:gpu", "auto:usb", "tflite-runtime:"):
+        with pytest.raises(OptionError, match=f"takes no options, and '{spec}' has some"):
+            open_engine(spec, model)
     with pytest.raises(OptionError, match=f"choose auto, {', '.join(ENGINES)}"):
         open_engine("tpu", model)
     for threads in (0, 257, 1_000_000):
