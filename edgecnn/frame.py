@@ -27,6 +27,10 @@ class Box(NamedTuple):
     height: int
 
 
+# In a notebook.
+_BARS = 5
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One image from a source.
@@ -202,6 +206,14 @@ class Result:
         best = ", ".join(f"{p.label} {p.score:.3f}" for p in self.predictions[:3])
         of = f"{self.frame.index} of {self.frame.source}" if self.frame.index else self.frame.source
         return printable(f"Result({self.label}: {best}; {of}, {self.timings.total_ms:.2f} ms)")
+
+    def _repr_html_(self) -> str:
+        """Return the classified part of the frame and the best classes as bars, as notebooks show it."""
+        from edgecnn.io.notebook import image_with_scores
+
+        note = f"{self.frame.index} of {self.frame.source}, {self.timings.total_ms:.2f} ms"
+        scores = [(p.label, p.score) for p in self.ranking[:_BARS]]
+        return image_with_scores(self.frame.region, self.shown, scores, note)
 
     @property
     def label(self) -> str:

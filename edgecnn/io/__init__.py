@@ -11,6 +11,7 @@ __all__ = [
     "markup",
     "moving",
     "nearby",
+    "notebook",
     "output",
     "printable",
     "quiet",
