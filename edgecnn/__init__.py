@@ -28,6 +28,7 @@ load            open a model: a bundle by its name or folder, or a .tflite file
 list_bundles    the bundles that are installed
 open_camera     open a camera, a video, a folder of images or an address
 run             classify a camera's frames in a loop, and feed sinks
+alive           the same as an asynchronous iterator, for asyncio
 evaluate        accuracy, clean and corrupted
 learn           a bundle from a few photos of each class, in seconds
 train           a bundle from a folder of photos (needs the extra `train`)
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     from edgecnn.frame import Frame, Prediction, Result, Steady, Timings
     from edgecnn.learning.learn import learn
     from edgecnn.learning.session import Learned
+    from edgecnn.live.alive import alive
     from edgecnn.live.command import Command, CommandSource
     from edgecnn.live.loop import run
     from edgecnn.live.sink import Sink
@@ -107,6 +109,7 @@ __all__ = [
     "Summary",
     "Teacher",
     "Timings",
+    "alive",
     "evaluate",
     "learn",
     "list_bundles",
@@ -139,6 +142,7 @@ _HOMES = {
     "Summary": "edgecnn.live.stats",
     "Teacher": "edgecnn.teaching.teacher",
     "Timings": "edgecnn.frame",
+    "alive": "edgecnn.live.alive",
     "evaluate": "edgecnn.evaluation.evaluate",
     "learn": "edgecnn.learning.learn",
     "list_bundles": "edgecnn.bundle.bundle",

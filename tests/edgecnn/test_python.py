@@ -138,7 +138,7 @@ def test_objects_say_what_they_are_in_a_line(classifier, photo):
 @pytest.mark.parametrize(
     "code",
     re.findall(r"```python\n(.*?)```", DOC.read_text("utf-8"), re.DOTALL),
-    ids=["images", "camera", "loop", "evaluating"],
+    ids=["images", "camera", "loop", "asyncio", "evaluating"],
 )
 def test_what_its_page_shows_runs(code, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
