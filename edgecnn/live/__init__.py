@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from edgecnn.live.loop import run as run
 
-__all__ = ["command", "loop", "session", "sink", "stats"]
+__all__ = ["alive", "command", "loop", "session", "sink", "stats"]
 
 
 def __getattr__(name: str) -> Any:

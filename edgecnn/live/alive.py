@@ -61,7 +61,7 @@ async def alive(
         finally:
             executor.shutdown(wait=running.done())
             if running.done():
-                running.exception()  # so that asyncio does not report it once more
+                running.exception()  # so that asyncio does not report it too
 
 
 class _Newest(Sink):

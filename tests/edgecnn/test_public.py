@@ -34,6 +34,7 @@ def test_public_names_are_these():
         "Summary",
         "Teacher",
         "Timings",
+        "alive",
         "evaluate",
         "learn",
         "list_bundles",
