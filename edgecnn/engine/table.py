@@ -156,17 +156,18 @@ def engine_class(name: str) -> Any:
 
 def can_fork(spec: str) -> bool:
     """Whether copies of a process can use an engine; not one that can't be imported."""
-    name = spec.partition(":")[0]
-    try:
-        return bool(getattr(engine_class(REFERENCE if name == "auto" else name), "forks", False))
-    except (EngineError, KeyError):
-        return False
+    return bool(_attribute(spec, "forks", default=False))
 
 
 def engine_version(spec: str) -> str:
     """Return the version of an engine's library, "" for none."""
+    return str(_attribute(spec, "version", default=""))
+
+
+def _attribute(spec: str, attribute: str, *, default: object) -> object:
+    """Return what an engine's class says; the default where it says nothing or can't be imported."""
     name = spec.partition(":")[0]
     try:
-        return str(getattr(engine_class("litert" if name == "auto" else name), "version", ""))
+        return getattr(engine_class(REFERENCE if name == "auto" else name), attribute, default)
     except (EngineError, KeyError):
-        return ""
+        return default
