@@ -8,14 +8,13 @@ import cv2
 import openvino as ov
 
 from benchmarks.peers.network import Opened
+from benchmarks.peers.open_vino import OPTIONS
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from benchmarks.peers.network import Network
-
-OPTIONS = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1}
 
 
 def open_network(network: Network) -> Opened:

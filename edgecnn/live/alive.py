@@ -44,11 +44,12 @@ async def alive(
     EdgeCnnError
         What `run` raises, after the results before it.
     """
-    stop, newest = threading.Event(), _Newest(asyncio.get_running_loop())
+    loop, stop = asyncio.get_running_loop(), threading.Event()
+    newest = _Newest(loop)
     # A thread of its own: those of `asyncio.to_thread` are few, and this one stays for the whole run.
     executor = ThreadPoolExecutor(1, "edgecnn-alive")
     call = partial(run, classifier, camera, [*sinks, newest], stop=stop, **options)
-    running = asyncio.get_running_loop().run_in_executor(executor, call)
+    running = loop.run_in_executor(executor, call)
     running.add_done_callback(newest.end)
     try:
         while (result := await newest.take()) is not None:
